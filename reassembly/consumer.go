@@ -1,0 +1,63 @@
+package reassembly
+
+import "github.com/pcapmesh/pcapmesh/capture"
+
+// A HalfID names a half within its group of inputs: one incarnation of one
+// directed tuple at one capture point. IDs are dense and start at 1, in the
+// order of the halves' first packets; 0 means "not TCP".
+type HalfID uint32
+
+// DupMark is set in a stored HalfID when the packet is the second copy of a
+// loopback packet (capture.Segment.Dup).
+const DupMark HalfID = 1 << 31
+
+// An At says where in a half an event happened and which packet showed it.
+type At struct {
+	Half  HalfID
+	Off   int64  // stream offset; 0 is the half's base: the byte after SYN, or the first byte seen
+	Ack   uint32 // raw acknowledgement number of the carrying segment: how much of the other side its sender had
+	Nanos int64  // capture time of the carrying segment
+	Ref   capture.Ref
+}
+
+// A Consumer receives the bytes of halves, in stream order within a half and
+// in no order between halves: it must accept a response before its request.
+type Consumer interface {
+	// Open announces a half. syn tells whether its SYN was captured.
+	Open(h HalfID, syn bool, at At)
+	// Bind tells that b answers a (a sent the SYN, or spoke first). It may
+	// come at any time after both were opened, or never.
+	Bind(a, b HalfID)
+	// Bytes delivers the next bytes of a half. p is not owned and valid during
+	// the call only. The consumer returns how many of the bytes after p it
+	// does not want to see: they come through Skip.
+	Bytes(at At, p []byte) (skip int64)
+	// Skip passes over n bytes that were there but not wanted: one call per
+	// segment, so that times stay exact.
+	Skip(at At, n int64)
+	// Gap passes over n bytes that are missing; next is the packet after them.
+	// A gap uses up skipped bytes as present ones do.
+	Gap(at At, n int64, why GapKind, next capture.Ref)
+	// Close tells that nothing more comes.
+	Close(h HalfID, how End, at At)
+}
+
+// A GapKind says why bytes of a stream are missing.
+type GapKind uint8
+
+// The kinds of gaps.
+const (
+	GapLost    GapKind = iota + 1 // never captured, though the receiver acknowledged them or the stream went on
+	GapSnaplen                    // captured packets cut off by the snapshot length
+)
+
+// An End says how a half ended.
+type End uint8
+
+// The ways a half ends.
+const (
+	EndOpen  End = iota // the capture ended first
+	EndFIN              // FIN, all bytes before it delivered
+	EndRST              // a reset by this half's sender
+	EndReuse            // a new SYN took the tuple over
+)
