@@ -1,0 +1,118 @@
+package capture
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// AF_PACKET hands out every packet on lo twice, first outgoing, then incoming.
+// libpcap drops the first copy (linux_check_direction, pcap-linux.c); sniffers
+// that read AF_PACKET themselves record both.
+const (
+	copiesKept = 8 // packets of other processors come between the two copies
+
+	// The copies are a few µs apart; 50 µs is the most seen. A sender's
+	// retransmission has another IPv4 identification, so that a longer time is
+	// safe where there is one.
+	copyAge       = int64(50 * time.Microsecond)
+	copyAgeWithID = int64(time.Millisecond)
+
+	// hashedLen covers an IPv6 header and a TCP header with timestamps. The
+	// payload need not be compared: two different segments cannot agree in
+	// sequence number, timestamps and length within copyAge.
+	hashedLen = 80
+)
+
+// copies remembers the last packets of a loopback point that may still be
+// followed by their second copy.
+type copies struct {
+	seen [copiesKept]copySeen
+	next int
+}
+
+type copySeen struct {
+	hash  uint64 // 0: none
+	nanos int64
+}
+
+// copiesAt returns the ring of a loopback point.
+func (d *Decoder) copiesAt(p Point) *copies {
+	for len(d.rings) <= int(p) {
+		d.rings = append(d.rings, nil)
+	}
+	if d.rings[p] == nil {
+		d.rings[p] = new(copies)
+	}
+	return d.rings[p]
+}
+
+// second tells whether an IP packet is the second copy of one seen just before.
+// An outgoing packet can only be a first copy and an incoming one only a
+// second; most files do not say which it is.
+func (c *copies) second(p *Packet, ip []byte, id uint16) bool {
+	dir := direction(p)
+	hash := hashHeaders(ip, p.WireLen)
+	if dir != outbound && c.take(hash, p.Nanos, id) {
+		return true
+	}
+	if dir != inbound {
+		c.seen[c.next] = copySeen{hash, p.Nanos}
+		c.next = (c.next + 1) % copiesKept
+	}
+	return false
+}
+
+// take looks for a first copy and forgets it, since there are only two.
+func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
+	age := copyAge
+	if id != 0 {
+		age = copyAgeWithID
+	}
+	for i := range c.seen {
+		if c.seen[i].hash == hash && nanos-c.seen[i].nanos <= age {
+			c.seen[i] = copySeen{}
+			return true
+		}
+	}
+	return false
+}
+
+// Directions, as in bits 0 and 1 of pcapng's epb_flags.
+const (
+	inbound  = 1
+	outbound = 2
+)
+
+// direction returns inbound, outbound or 0 when the packet does not say.
+func direction(p *Packet) uint32 {
+	typ := byte(0)
+	switch p.Link {
+	case LinkSLL:
+		typ = p.Data[1]
+	case LinkSLL2:
+		typ = p.Data[10]
+	default:
+		return p.Flags & 3
+	}
+	if typ == sllOutgoing {
+		return outbound
+	}
+	return inbound
+}
+
+// hashHeaders mixes the headers of an IP packet and its length. It never
+// returns 0.
+func hashHeaders(ip []byte, wire uint32) uint64 {
+	const m = 0x9e3779b97f4a7c15
+	ip = ip[:min(len(ip), hashedLen)]
+	h := uint64(wire) | 1<<63
+	for len(ip) >= 8 {
+		h = (h ^ binary.LittleEndian.Uint64(ip)) * m
+		h ^= h >> 32
+		ip = ip[8:]
+	}
+	for _, b := range ip {
+		h = (h ^ uint64(b)) * m
+	}
+	return h ^ h>>29 | 1
+}

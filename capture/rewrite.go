@@ -1,0 +1,181 @@
+package capture
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// maxVerified is the longest segment whose checksum is looked at as a whole to
+// tell a right one from a partial one. Longer ones are not what was on a wire:
+// they were handed to or joined by the network card, and are partial.
+const maxVerified = 2048
+
+const tcpChecksumAt = 16 // RFC 9293 §3.1
+
+// errFamily is returned when addresses do not fit into the packet.
+var errFamily = errors.New("addresses of another family")
+
+// RewriteTuple changes the addresses and ports of an IP packet in place. ip
+// begins with the IP header and may be cut; l4 is the offset of the TCP header
+// in ip, or -1 in a fragment other than the first, which has no ports. It
+// returns an error, and changes nothing, when ip does not hold the addresses or
+// src and dst are not of its family.
+//
+// Checksums are updated, not computed (RFC 1624): a right one stays right and a
+// wrong one stays wrong by the same difference. A partial TCP checksum, which
+// is what a capture on the sending host shows when the network card is to
+// complete it, becomes the partial one of the new addresses. The header of a
+// segment is taken to be in one fragment, as RFC 1858 demands.
+func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
+	addrs, err := addresses(ip)
+	if err != nil {
+		return err
+	}
+	if src.Addr().Unmap().Is4() != (len(addrs) == 8) || dst.Addr().Unmap().Is4() != (len(addrs) == 8) {
+		return fmt.Errorf("rewrite to %v > %v: %w", src, dst, errFamily)
+	}
+	var ports []byte
+	if l4 >= 0 && l4 < len(ip) {
+		ports = ip[l4:min(l4+4, len(ip))]
+	}
+	was, wasPorts := sum(addrs), sum(ports)
+	check := tcpChecksum(ip, l4)
+	partial := check != nil && isPartial(ip, l4, was)
+
+	putAddresses(addrs, src.Addr(), dst.Addr())
+	var b [4]byte
+	binary.BigEndian.PutUint16(b[:], src.Port())
+	binary.BigEndian.PutUint16(b[2:], dst.Port())
+	copy(ports, b[:])
+
+	is := sum(addrs)
+	if len(addrs) == 8 {
+		adjust(ip[10:12], was, is)
+	}
+	switch {
+	case check == nil:
+	case partial:
+		// A partial checksum is the sum itself, not its complement, and
+		// ports are no part of it.
+		binary.BigEndian.PutUint16(check, fold(uint64(binary.BigEndian.Uint16(check))+uint64(^fold(was))+is))
+	default:
+		adjust(check, was+wasPorts, is+sum(ports))
+	}
+	return nil
+}
+
+// addresses returns the bytes of both addresses in an IP header.
+func addresses(ip []byte) ([]byte, error) {
+	switch {
+	case len(ip) >= ipv4MinLen && ip[0]>>4 == 4:
+		return ip[12:20], nil
+	case len(ip) >= ipv6Len && ip[0]>>4 == 6:
+		return ip[8:40], nil
+	}
+	return nil, fmt.Errorf("ip header: %w: have %d bytes", ErrTruncated, len(ip))
+}
+
+func putAddresses(addrs []byte, src, dst netip.Addr) {
+	if len(addrs) == 8 {
+		s, d := src.Unmap().As4(), dst.Unmap().As4()
+		copy(addrs, s[:])
+		copy(addrs[4:], d[:])
+		return
+	}
+	s, d := src.As16(), dst.As16()
+	copy(addrs, s[:])
+	copy(addrs[16:], d[:])
+}
+
+// tcpChecksum returns the bytes of the TCP checksum, nil when they are cut off
+// or in another fragment.
+func tcpChecksum(ip []byte, l4 int) []byte {
+	if l4 < 0 || len(ip) < l4+tcpChecksumAt+2 {
+		return nil
+	}
+	return ip[l4+tcpChecksumAt : l4+tcpChecksumAt+2]
+}
+
+// adjust updates the checksum in field after words that summed up to was became
+// words that sum up to is (RFC 1624 equation 3).
+func adjust(field []byte, was, is uint64) {
+	if was == is {
+		return // else 0xffff would turn into 0, its other form
+	}
+	hc := binary.BigEndian.Uint16(field)
+	binary.BigEndian.PutUint16(field, ^fold(uint64(^hc)+uint64(^fold(was))+is))
+}
+
+// isPartial tells whether the TCP checksum is the sum of the pseudo header
+// alone, in a packet that is no fragment. addrs is the sum of both addresses. A
+// whole checksum has that value once in 65536 packets by chance, so it is
+// verified where that is cheap.
+func isPartial(ip []byte, l4 int, addrs uint64) bool {
+	n, whole := segmentLen(ip, l4)
+	pseudo := addrs + uint64(ProtoTCP) + uint64(n)
+	if !whole || binary.BigEndian.Uint16(ip[l4+tcpChecksumAt:]) != fold(pseudo) {
+		return false
+	}
+	return n > maxVerified || l4+n > len(ip) || fold(pseudo+sum(ip[l4:l4+n])) != 0xffff
+}
+
+// segmentLen returns the length of the TCP segment on the wire, as the IP
+// header has it, and whether the packet is no fragment.
+func segmentLen(ip []byte, l4 int) (n int, whole bool) {
+	if ip[0]>>4 == 4 {
+		h := ipv4(ip)
+		n, whole = h.totalLen(), !h.fragmented()
+	} else {
+		c, total := openIPv6(ip, len(ip))
+		n, whole = total, c.next != extFragment
+	}
+	if n == 0 { // left to the card: what was captured is the best guess
+		n = len(ip)
+	}
+	return max(n-l4, 0), whole
+}
+
+// EthernetHeader returns an Ethernet header for a packet of any supported link
+// type, and the offset in data of what follows it, so that packets of several
+// link types fit into one file of LINKTYPE_ETHERNET (libpcap refuses a pcapng
+// file of mixed link types). Ethernet headers are kept as they are; VLAN tags
+// follow the header as before. Loopback packets get zero addresses, as Linux
+// gives them; other packets without addresses get locally administered ones, so
+// that they are not taken for loopback. The offset is -1 when the link header
+// is cut or its type is not supported.
+func EthernetHeader(link LinkType, data []byte) (hdr [14]byte, next int) {
+	var typ uint16
+	switch {
+	case link == LinkEthernet && len(data) >= ethernetLen:
+		return [14]byte(data), ethernetLen
+	case link == LinkSLL && len(data) >= sllLen:
+		typ, next = binary.BigEndian.Uint16(data[14:]), sllLen
+		copySender(&hdr, data[4:6], data[6:12])
+	case link == LinkSLL2 && len(data) >= sll2Len:
+		typ, next = binary.BigEndian.Uint16(data), sll2Len
+		copySender(&hdr, data[10:12], data[12:18])
+	default:
+		next, typ = networkBare(link, data)
+		if typ == markCut || typ == markLink {
+			return hdr, -1
+		}
+	}
+	if loop, _ := loopMark(link, data); loop {
+		hdr = [14]byte{}
+	} else if hdr == ([14]byte{}) {
+		hdr = [14]byte{0: 0x02, 5: 0x02, 6: 0x02, 11: 0x01}
+	}
+	binary.BigEndian.PutUint16(hdr[12:], typ)
+	return hdr, next
+}
+
+// copySender makes addr the source address of hdr when its length, the last
+// byte of halen, is that of an Ethernet address. Cooked headers hold no
+// destination.
+func copySender(hdr *[14]byte, halen, addr []byte) {
+	if halen[1] == 6 {
+		copy(hdr[6:12], addr)
+	}
+}
