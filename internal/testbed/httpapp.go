@@ -1,0 +1,98 @@
+package testbed
+
+import (
+	"context"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// httpApp is an HTTP/1.1 application. The query of a request says how it is
+// answered: size=N (bytes of body), chunked=1, delay=MS, status=N.
+type httpApp struct {
+	bed  *bed
+	at   netip.AddrPort
+	hook func(r *http.Request) int // may answer in place of the query: a status, or 0
+}
+
+type connKey struct{}
+
+// serveHTTP starts an application in h and returns when it listens.
+func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int) error {
+	l, err := h.listenTCP(b.ctx, at)
+	if err != nil {
+		return err
+	}
+	app := &httpApp{bed: b, at: at, hook: hook}
+	srv := &http.Server{Handler: app, ReadTimeout: time.Minute,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		}}
+	b.later(func() { _ = srv.Close() })
+	go func() { _ = srv.Serve(&recordedListener{l, h, &b.rec}) }()
+	return nil
+}
+
+// ServeHTTP answers one request and records it with its connection.
+func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	q := r.URL.Query()
+	number := func(key string, or int) int {
+		if n, err := strconv.Atoi(q.Get(key)); err == nil {
+			return n
+		}
+		return or
+	}
+	status := number("status", 200)
+	if a.hook != nil {
+		if s := a.hook(r); s != 0 {
+			status = s
+		}
+	}
+	time.Sleep(time.Duration(number("delay", 0)) * time.Millisecond)
+	a.answer(w, r, status, number("size", 100), q.Get("chunked") != "")
+	c, _ := r.Context().Value(connKey{}).(*recordedConn)
+	if c == nil {
+		return
+	}
+	attempt, _ := strconv.Atoi(r.Header.Get("x-envoy-attempt-count"))
+	c.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status,
+		requestID: r.Header.Get("x-request-id"), attempt: attempt})
+}
+
+func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size int, chunked bool) {
+	body := bodyFor(r.RequestURI, size)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !chunked {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+	}
+	w.WriteHeader(status)
+	for len(body) > 0 && r.Method != http.MethodHead {
+		n := min(len(body), 700)
+		if !chunked {
+			n = len(body)
+		}
+		_, _ = w.Write(body[:n])
+		body = body[n:]
+		if f, ok := w.(http.Flusher); ok && chunked {
+			f.Flush()
+		}
+	}
+}
+
+// bodyFor makes the text of a target; the same target has always the same.
+func bodyFor(target string, size int) []byte {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, target)
+	r := rand.New(rand.NewPCG(h.Sum64(), 1))
+	p := make([]byte, size)
+	for i := range p {
+		p[i] = "abcdefghijklmnopqrstuvwxyz 012345\n"[r.IntN(34)]
+	}
+	return p
+}

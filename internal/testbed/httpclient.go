@@ -1,0 +1,156 @@
+package testbed
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// call is one request of a client's script.
+type call struct {
+	method, target string
+	header         [][2]string
+	body           []byte
+	chunked        bool
+	split          bool          // header and body in separate writes
+	think          time.Duration // before it
+	status         int           // expected; 0: 200
+}
+
+// httpClient is one connection with a script of calls.
+type httpClient struct {
+	from    *host
+	uid     int
+	local   netip.AddrPort // bound source, or zero
+	to      netip.AddrPort
+	name    string // Host header; "" for the address
+	tls     *tls.Config
+	control bool
+	linger  time.Duration // before it closes
+	calls   []call
+}
+
+func (b *bed) play(c httpClient) error {
+	start := time.Now()
+	raw, err := c.from.dialTCP(b.ctx, c.uid, c.local, c.to)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	defer raw.Close()
+	defer bounded(b, raw)()
+	rc := b.rec.record(c.from, raw, false, start)
+	rc.rec.control = c.control
+	conn, err := rc.secure(b, c.tls)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	r := bufio.NewReader(conn)
+	for i, call := range c.calls {
+		if err := b.pause(call.think); err != nil {
+			return err
+		}
+		if err := c.exchange(conn, r, rc.rec, call); err != nil {
+			return fmt.Errorf("client of %v: request %d %s %s: %w", c.to, i, call.method, call.target, err)
+		}
+	}
+	return b.pause(c.linger)
+}
+
+// bounded bounds a connection's life and closes it when the run is
+// called off; the result undoes that.
+func bounded(b *bed, c net.Conn) func() {
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-b.ctx.Done():
+			_ = c.SetDeadline(time.Unix(1, 0))
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
+
+// secure puts TLS over the connection if cfg is given.
+func (c *recordedConn) secure(b *bed, cfg *tls.Config) (net.Conn, error) {
+	if cfg == nil {
+		return c, nil
+	}
+	t := tls.Client(c, cfg)
+	if err := t.HandshakeContext(b.ctx); err != nil {
+		return nil, err
+	}
+	return c.layer(t), nil
+}
+
+func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k call) error {
+	if err := c.send(w, k); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(r, &http.Request{Method: k.method})
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if want := max(k.status, 0); resp.StatusCode != want && (want != 0 || resp.StatusCode != 200) {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	e := exchangeRecord{method: k.method, target: k.target, status: resp.StatusCode}
+	for _, h := range k.header {
+		if h[0] == "x-request-id" {
+			e.requestID = h[1]
+		}
+	}
+	rec.exchange(e)
+	return nil
+}
+
+func (c httpClient) send(w io.Writer, k call) error {
+	var m bytes.Buffer
+	name := c.name
+	if name == "" {
+		name = c.to.String()
+	}
+	fmt.Fprintf(&m, "%s %s HTTP/1.1\r\nhost: %s\r\n", k.method, k.target, name)
+	for _, h := range k.header {
+		fmt.Fprintf(&m, "%s: %s\r\n", h[0], h[1])
+	}
+	body := k.body
+	switch {
+	case k.chunked:
+		m.WriteString("transfer-encoding: chunked\r\n")
+		body = chunks(k.body)
+	case len(k.body) > 0:
+		m.WriteString("content-length: " + strconv.Itoa(len(k.body)) + "\r\n")
+	}
+	m.WriteString("\r\n")
+	if !k.split {
+		m.Write(body)
+		body = nil
+	}
+	if _, err := w.Write(m.Bytes()); err != nil || len(body) == 0 {
+		return err
+	}
+	_, err := w.Write(body)
+	return err
+}
+
+func chunks(body []byte) []byte {
+	var m bytes.Buffer
+	for len(body) > 0 {
+		n := min(len(body), 500)
+		fmt.Fprintf(&m, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	m.WriteString("0\r\n\r\n")
+	return m.Bytes()
+}

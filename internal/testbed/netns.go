@@ -1,0 +1,193 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// host is one network namespace: a pod, a machine outside, or the node that
+// routes between them. In every host but the node the interface is eth0.
+type host struct {
+	name  string
+	ns    string
+	ip    netip.Addr
+	ip6   netip.Addr
+	sysV6 bool
+}
+
+// addresses of the world. The node routes, one subnet for each host.
+func worldHosts(prefix string) []*host {
+	h := func(name, ip, ip6 string) *host {
+		return &host{name: name, ns: prefix + name, ip: netip.MustParseAddr(ip), ip6: netip.MustParseAddr(ip6)}
+	}
+	return []*host{
+		h("client", "192.0.2.10", "2001:db8:c::10"),
+		h("ext", "203.0.113.80", "2001:db8:e::80"),
+		h("a", "10.244.1.10", "fd00:10:244:1::10"),
+		h("b", "10.244.2.20", "fd00:10:244:2::20"),
+		h("gw", "10.244.3.30", "fd00:10:244:3::30"),
+	}
+}
+
+// gateway is the node's address in the subnet of ip: the first one.
+func gateway(ip netip.Addr) netip.Addr {
+	bits := 24
+	if ip.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(ip, bits).Masked().Addr().Next()
+}
+
+// build makes the namespaces, links, addresses and routes.
+func (b *bed) build() error {
+	b.node = &host{name: "node", ns: b.prefix + "node"}
+	for _, h := range append([]*host{b.node}, b.hosts...) {
+		if err := b.makeNS(h); err != nil {
+			return err
+		}
+	}
+	for _, h := range b.hosts {
+		if err := b.plug(h); err != nil {
+			return err
+		}
+	}
+	return b.node.sysctl("net/ipv4/ip_forward", "1")
+}
+
+func (b *bed) makeNS(h *host) error {
+	if _, err := b.command("ip", "netns", "add", h.ns); err != nil {
+		return err
+	}
+	b.spaces = append(b.spaces, h.ns)
+	v6 := "1"
+	if b.v6 {
+		v6 = "0"
+	}
+	for _, kv := range [][2]string{
+		{"net/ipv6/conf/all/disable_ipv6", v6},
+		{"net/ipv6/conf/default/disable_ipv6", v6},
+		{"net/ipv6/conf/default/accept_dad", "0"}, // addresses usable at once
+		{"net/ipv6/conf/all/forwarding", "0"},
+	} {
+		if err := h.sysctl(kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	_, err := b.command("ip", "-n", h.ns, "link", "set", "lo", "up")
+	return err
+}
+
+// plug joins h to the node with a veth pair.
+func (b *bed) plug(h *host) error {
+	cable := "v-" + h.name
+	steps := [][]string{
+		{"-n", b.node.ns, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
+		{"-n", b.node.ns, "addr", "add", gateway(h.ip).String() + "/24", "dev", cable},
+		{"-n", b.node.ns, "link", "set", cable, "up"},
+		{"-n", h.ns, "addr", "add", h.ip.String() + "/24", "dev", "eth0"},
+		{"-n", h.ns, "link", "set", "eth0", "up"},
+		{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip).String()},
+	}
+	if b.v6 {
+		steps = append(steps,
+			[]string{"-n", b.node.ns, "addr", "add", gateway(h.ip6).String() + "/64", "dev", cable, "nodad"},
+			[]string{"-n", h.ns, "addr", "add", h.ip6.String() + "/64", "dev", "eth0", "nodad"},
+			[]string{"-n", h.ns, "addr", "add", "::6/128", "dev", "lo", "nodad"},
+			[]string{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip6).String()})
+	}
+	for _, s := range steps {
+		if _, err := b.command("ip", s...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep removes namespaces of runs that were killed: their names hold the id
+// of a process that is gone.
+func (b *bed) sweep() {
+	out, err := b.command("ip", "netns", "list")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(out) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		rest, ours := strings.CutPrefix(name, "pm")
+		id, _, dashed := strings.Cut(rest, "-")
+		pid, err := strconv.Atoi(id)
+		if !ours || !dashed || err != nil || unix.Kill(pid, 0) != unix.ESRCH {
+			continue
+		}
+		_, _ = b.command("ip", "netns", "del", name)
+	}
+}
+
+// in runs f on a thread of its own inside the namespace, its sockets owned by
+// uid. The thread ends with f, so nothing else ever runs there.
+func (h *host) in(uid int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the runtime ends the thread
+		done <- h.enter(uid, f)
+	}()
+	return <-done
+}
+
+func (h *host) enter(uid int, f func() error) error {
+	fd, err := unix.Open("/run/netns/"+h.ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("namespace %s: %w", h.ns, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter namespace %s: %w", h.ns, err)
+	}
+	if uid != 0 { // the owner match looks at the file system ids of the socket's creator
+		if err := unix.Setfsgid(uid); err != nil {
+			return fmt.Errorf("become group %d: %w", uid, err)
+		}
+		if err := unix.Setfsuid(uid); err != nil {
+			return fmt.Errorf("become user %d: %w", uid, err)
+		}
+	}
+	return f()
+}
+
+func (h *host) sysctl(key, value string) error {
+	return h.in(0, func() error { return os.WriteFile("/proc/sys/"+key, []byte(value), 0o644) })
+}
+
+// dialTCP connects from inside h. from may be the zero AddrPort.
+func (h *host) dialTCP(ctx context.Context, uid int, from, to netip.AddrPort) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1, Control: reuseAddr}
+	if from.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(from)
+	}
+	var c net.Conn
+	err := h.in(uid, func() (err error) {
+		c, err = d.DialContext(ctx, "tcp", to.String())
+		return err
+	})
+	return c, err
+}
+
+// listenTCP listens inside h.
+func (h *host) listenTCP(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	var l net.Listener
+	err := h.in(0, func() (err error) {
+		l, err = lc.Listen(ctx, "tcp", at.String())
+		return err
+	})
+	return l, err
+}

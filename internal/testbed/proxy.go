@@ -1,0 +1,285 @@
+package testbed
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// pod is a host with Istio's rules and a sidecar.
+type pod struct {
+	*host
+	rules interception
+	proxy sidecar
+	proc  *process
+	log   string // file of the proxy's log
+	lines []logLine
+}
+
+// sidecar is the configuration of the HAProxy that stands in for Envoy.
+type sidecar struct {
+	Inbound, Outbound string // "http", "tcp"
+	Reuse             string // of upstream connections: "always", "never"
+	NoIDs             bool   // sets no x-request-id
+	Gateway           bool   // sets x-forwarded-for
+	RetryOn           string // statuses of the application that are retried
+	Routes            []route
+	TLSIn             string // certificate file of an inbound mTLS listener
+	CA                string
+	Raw               string // more configuration
+	ServerLow         bool
+
+	Name, Pass string // set by inject
+	UID        int
+	In, Out    int
+	AddrIn     string
+	AddrOut    string
+}
+
+// route sends what was dialled to one address to an endpoint, as Envoy's
+// clusters do; everything else goes where it was dialled.
+type route struct {
+	VIP, Endpoint netip.AddrPort
+	TLS           string // certificate file for mTLS, or ""
+}
+
+// logLine is one line of the proxy's log: an HTTP exchange or a TCP
+// connection.
+type logLine struct {
+	Kind    string `json:"kind"` // http, tcp
+	Dir     string `json:"dir"`  // in, out
+	CI      string `json:"ci"`
+	CP      int    `json:"cp"`
+	FI      string `json:"fi"` // original destination
+	FP      int    `json:"fp"`
+	BI      string `json:"bi"`
+	BP      string `json:"bp"`
+	SI      string `json:"si"`
+	SP      string `json:"sp"`
+	ID      string `json:"rid"`
+	Method  string `json:"method"`
+	Target  string `json:"target"`
+	Status  int    `json:"status"`
+	Retries string `json:"retries"`
+	State   string `json:"state"`
+	Up      int64  `json:"up"`
+	Down    int64  `json:"down"`
+	Keys    string `json:"keys"`
+}
+
+func endpoint(ip string, port int) netip.AddrPort {
+	a, err := netip.ParseAddr(ip)
+	if err != nil || port == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(port))
+}
+
+func (l logLine) client() netip.AddrPort   { return endpoint(l.CI, l.CP) }
+func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
+func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
+func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, atoi(l.SP)) }
+
+// atoi reads a number of the log, where "-" stands for none and a leading plus
+// for a server that was changed in between.
+func atoi(s string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(s, "+"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B`
+
+// One thread: with more, 2.6 loses log lines under load, and the log is part
+// of the truth.
+var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
+  nbthread 1
+  maxconn 4000
+  log stdout format raw local0
+  tune.ssl.keylog on
+  ssl-server-verify none
+defaults
+  log global
+  option dontlognull
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  unique-id-format %[uuid()]
+{{- define "format"}}
+  log-format '{"kind":"{{.Kind}}","dir":"{{.Dir}}",{{.Common}}{{if eq .Kind "http"}},"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","status":%ST{{end}}{{.Keys}}}'
+{{- end}}
+{{- define "request"}}
+  http-request set-var(txn.start) date(0,ms)
+{{- if not .NoIDs}}
+  http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }
+{{- end}}
+  http-request set-header x-forwarded-proto {{if .TLSIn}}https{{else}}http{{end}}
+{{- if .Gateway}}
+  http-request set-header x-forwarded-for %[src]
+{{- end}}
+  http-request set-var(txn.rid) req.hdr(x-request-id)
+  http-response set-var(txn.spent) date(0,ms),sub(txn.start)
+  http-response set-header x-envoy-upstream-service-time %[var(txn.spent)]
+  http-response set-header server istio-envoy
+{{- end}}
+frontend inbound
+  mode {{.Inbound}}
+  bind {{.AddrIn}}{{if .TLSIn}} ssl crt {{.TLSIn}} ca-file {{.CA}} verify required alpn istio-peer-exchange,istio,http/1.1{{end}}
+{{- if eq .Inbound "http"}}{{template "request" .}}
+{{- if .TLSIn}}
+  http-request set-header x-forwarded-client-cert By=spiffe://cluster.local/ns/default/sa/{{.Name}};Subject=\"%[ssl_c_s_dn]\"
+{{- end}}{{end}}{{template "format" .FormatIn}}
+  default_backend app
+backend app
+  mode {{.Inbound}}
+{{- if eq .Inbound "http"}}
+  http-reuse {{.Reuse}}
+{{- if .RetryOn}}
+  retries 3
+  retry-on {{.RetryOn}}
+{{- end}}{{end}}
+  server app 0.0.0.0:0 source {{.Pass}} pool-purge-delay 60s
+frontend outbound
+  mode {{.Outbound}}
+  bind {{.AddrOut}}
+{{- if eq .Outbound "http"}}{{template "request" .}}
+  http-request set-header x-envoy-attempt-count 1
+  http-request set-header x-envoy-decorator-operation {{.Name}}.default.svc.cluster.local:80/*
+  http-request set-header x-envoy-peer-metadata-id sidecar~{{.Name}}~default.svc.cluster.local
+  http-request set-header x-envoy-peer-metadata ChQKDkFQUF9DT05UQUlORVJTEgIaAAoaCgpDTFVTVEVSX0lEEgwaCkt1YmVybmV0ZXM=
+{{- end}}{{template "format" .FormatOut}}
+{{- range $i, $r := .Routes}}
+  use_backend route{{$i}} if { dst {{$r.VIP.Addr}} } { dst_port {{$r.VIP.Port}} }
+{{- end}}
+  default_backend passthrough
+backend passthrough
+  mode {{.Outbound}}
+{{- if eq .Outbound "http"}}
+  http-reuse {{.Reuse}}
+{{- end}}
+  server orig 0.0.0.0:0 pool-purge-delay 60s
+{{- $s := .}}
+{{- range $i, $r := .Routes}}
+backend route{{$i}}
+  mode {{$s.Outbound}}
+{{- if eq $s.Outbound "http"}}
+  http-reuse {{$s.Reuse}}
+{{- end}}
+  server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(outbound_.80_._.svc.default.svc.cluster.local) alpn istio{{end}}
+{{- end}}
+{{.Raw}}
+`))
+
+type logFormat struct{ Kind, Dir, Common, Keys string }
+
+// FormatIn is the log format of the inbound front end.
+func (s sidecar) FormatIn() logFormat {
+	return logFormat{Kind: s.Inbound, Dir: "in", Common: commonFields}
+}
+
+// FormatOut is the log format of the outbound front end.
+func (s sidecar) FormatOut() logFormat {
+	f := logFormat{Kind: s.Outbound, Dir: "out", Common: commonFields}
+	for _, r := range s.Routes {
+		if r.TLS != "" {
+			f.Keys = backKeys
+		}
+	}
+	return f
+}
+
+// inject makes h a pod: rules, proxy, and waits until it listens.
+func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
+	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
+	s.Name, s.UID, s.In, s.Out, s.Pass = h.name, rules.uid, rules.in, rules.out, "127.0.0.6"
+	s.fill()
+	p.proxy = s
+	if err := b.feed(h, rules.rules(false), "iptables-restore"); err != nil {
+		return nil, err
+	}
+	b.pods = append(b.pods, p)
+	var conf bytes.Buffer
+	if err := sidecarConfig.Execute(&conf, s); err != nil {
+		return nil, fmt.Errorf("configuration of proxy %s: %w", h.name, err)
+	}
+	name := filepath.Join(b.tmp, h.name+".cfg")
+	if err := os.WriteFile(name, conf.Bytes(), 0o644); err != nil {
+		return nil, err
+	}
+	id := strconv.Itoa(rules.uid)
+	var err error
+	p.proc, err = b.start(h, p.log, "setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--pdeathsig", "KILL",
+		"haproxy", "-db", "-f", name)
+	if err != nil {
+		return nil, err
+	}
+	return p, b.wait("proxy of "+h.name, p.proc, func() bool {
+		return h.listens(rules.in) && h.listens(rules.out)
+	})
+}
+
+// fill puts the defaults of Istio where nothing was said.
+func (s *sidecar) fill() {
+	or := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	or(&s.Inbound, "http")
+	or(&s.Outbound, "http")
+	or(&s.Reuse, "always")
+	or(&s.AddrIn, fmt.Sprintf(":%d", s.In))
+	or(&s.AddrOut, fmt.Sprintf(":%d", s.Out))
+}
+
+// listens says whether something in h listens at a TCP port, without touching
+// it: a connection would show in captures and conntrack.
+func (h *host) listens(port int) bool {
+	want := fmt.Sprintf(":%04X", port)
+	found := false
+	_ = h.in(0, func() error {
+		for _, f := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				continue
+			}
+			for line := range strings.Lines(string(text)) {
+				col := strings.Fields(line)
+				found = found || len(col) > 3 && strings.HasSuffix(col[1], want) && col[3] == "0A"
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// readLog loads the log of the proxy. Lines that are not JSON are its
+// warnings.
+func (p *pod) readLog() error {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err
+	}
+	in := bufio.NewScanner(bytes.NewReader(text))
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		if !bytes.HasPrefix(in.Bytes(), []byte("{")) {
+			continue
+		}
+		var l logLine
+		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+			return fmt.Errorf("log of proxy %s: %w: %s", p.name, err, in.Text())
+		}
+		p.lines = append(p.lines, l)
+	}
+	return in.Err()
+}

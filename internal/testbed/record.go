@@ -1,0 +1,162 @@
+package testbed
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// recorder collects what the applications and clients did.
+type recorder struct {
+	mu    sync.Mutex
+	conns []*connRecord
+}
+
+// connRecord is one socket as the application that owned it saw it.
+type connRecord struct {
+	mu            sync.Mutex
+	host          *host
+	server        bool // the accepting end
+	local, remote netip.AddrPort
+	start         time.Time
+	wrote, read   stream
+	plain         *connRecord // of the application above TLS, else nil
+	encrypted     bool
+	control       bool // a probe of the mesh's own
+	refused       bool
+	aborted       bool // ended by RST, so bytes written need not have arrived
+	exchanges     []exchangeRecord
+}
+
+// exchangeRecord is one HTTP exchange at one end.
+type exchangeRecord struct {
+	method, target string
+	status         int
+	requestID      string // as sent (client) or seen (server); "" if none
+	attempt        int
+}
+
+// stream is one direction of a socket.
+type stream struct {
+	bytes int64
+	sum   hash.Hash
+}
+
+func (s *stream) add(p []byte) {
+	if s.sum == nil {
+		s.sum = sha256.New()
+	}
+	s.sum.Write(p)
+	s.bytes += int64(len(p))
+}
+
+func (s *stream) tally() *Tally {
+	if s.sum == nil {
+		s.sum = sha256.New()
+	}
+	return &Tally{Bytes: s.bytes, SHA256: hex.EncodeToString(s.sum.Sum(nil))}
+}
+
+// recordedConn is a socket whose bytes are counted and hashed.
+type recordedConn struct {
+	net.Conn
+	rec *connRecord
+}
+
+func (c *recordedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.rec.mu.Lock()
+	c.rec.read.add(p[:n])
+	c.rec.mu.Unlock()
+	return n, err
+}
+
+func (c *recordedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.rec.mu.Lock()
+	c.rec.wrote.add(p[:n])
+	c.rec.mu.Unlock()
+	return n, err
+}
+
+// CloseWrite sends FIN and leaves the other direction open.
+func (c *recordedConn) CloseWrite() error {
+	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return t.CloseWrite()
+	}
+	return nil
+}
+
+// record begins the record of a socket of h.
+func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *recordedConn {
+	rec := &connRecord{host: h, server: server, start: start,
+		local: unmapped(c.LocalAddr()), remote: unmapped(c.RemoteAddr())}
+	r.mu.Lock()
+	r.conns = append(r.conns, rec)
+	r.mu.Unlock()
+	return &recordedConn{Conn: c, rec: rec}
+}
+
+// layer records the plaintext above a TLS connection.
+func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
+	c.rec.encrypted = true
+	c.rec.plain = &connRecord{}
+	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
+}
+
+func (r *connRecord) exchange(e exchangeRecord) {
+	r.mu.Lock()
+	r.exchanges = append(r.exchanges, e)
+	r.mu.Unlock()
+}
+
+// all returns the records; nothing may be running any more.
+func (r *recorder) all() []*connRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]*connRecord(nil), r.conns...)
+}
+
+func unmapped(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}
+
+// reuseAddr lets a client bind a port that an earlier connection left in
+// TIME_WAIT, or that another connection to another server is using.
+func reuseAddr(_, _ string, c syscall.RawConn) error {
+	var inner error
+	err := c.Control(func(fd uintptr) {
+		inner = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	})
+	if err != nil {
+		return err
+	}
+	return inner
+}
+
+// recordedListener records every socket it accepts.
+type recordedListener struct {
+	net.Listener
+	host *host
+	rec  *recorder
+}
+
+func (l *recordedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.rec.record(l.host, c, true, time.Now()), nil
+}

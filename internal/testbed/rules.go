@@ -1,0 +1,61 @@
+package testbed
+
+import (
+	"fmt"
+	"strings"
+)
+
+// interception is what Istio's init container is told about a pod.
+type interception struct {
+	uid          int // of the proxy; its gid is the same
+	out, in      int // listener ports of the proxy
+	excludeIn    []int
+	excludeOut   []int
+	excludeCIDRs []string // outbound destinations that keep clear of the proxy
+}
+
+func istioDefaults() interception {
+	return interception{uid: 1337, out: 15001, in: 15006, excludeIn: []int{15090, 15021, 15020}}
+}
+
+// rules returns the nat table for iptables-restore (or, with v6, for
+// ip6tables-restore), line for line and in the order that Istio's
+// tools/istio-iptables writes it in REDIRECT mode with all ports included.
+func (c interception) rules(v6 bool) string {
+	lo, pass := "127.0.0.1/32", "127.0.0.6/32"
+	if v6 {
+		lo, pass = "::1/128", "::6/128"
+	}
+	var w strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	line("*nat")
+	for _, chain := range []string{"ISTIO_INBOUND", "ISTIO_REDIRECT", "ISTIO_IN_REDIRECT", "ISTIO_OUTPUT"} {
+		line("-N %s", chain)
+	}
+	line("-A ISTIO_INBOUND -p tcp --dport 15008 -j RETURN")
+	line("-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.out)
+	line("-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.in)
+	line("-A PREROUTING -p tcp -j ISTIO_INBOUND")
+	for _, port := range c.excludeIn {
+		line("-A ISTIO_INBOUND -p tcp --dport %d -j RETURN", port)
+	}
+	line("-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT")
+	line("-A OUTPUT -j ISTIO_OUTPUT")
+	for _, port := range c.excludeOut {
+		line("-A ISTIO_OUTPUT -p tcp --dport %d -j RETURN", port)
+		line("-A ISTIO_OUTPUT -p udp --dport %d -j RETURN", port)
+	}
+	line("-A ISTIO_OUTPUT -o lo -s %s -j RETURN", pass)
+	for _, owner := range []string{"uid", "gid"} {
+		line("-A ISTIO_OUTPUT -o lo ! -d %s -p tcp ! --dport 15008 -m owner --%s-owner %d -j ISTIO_IN_REDIRECT", lo, owner, c.uid)
+		line("-A ISTIO_OUTPUT -o lo -m owner ! --%s-owner %d -j RETURN", owner, c.uid)
+		line("-A ISTIO_OUTPUT -m owner --%s-owner %d -j RETURN", owner, c.uid)
+	}
+	line("-A ISTIO_OUTPUT -d %s -j RETURN", lo)
+	for _, cidr := range c.excludeCIDRs {
+		line("-A ISTIO_OUTPUT -d %s -j RETURN", cidr)
+	}
+	line("-A ISTIO_OUTPUT -j ISTIO_REDIRECT")
+	line("COMMIT")
+	return w.String()
+}

@@ -1,0 +1,123 @@
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+const (
+	appPort = 8080
+	svcPort = 80
+)
+
+func (h *host) at(port int) netip.AddrPort { return netip.AddrPortFrom(h.ip, uint16(port)) }
+
+// vip is a service address of the cluster.
+func vip(n byte, port int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, 10, n}), uint16(port))
+}
+
+// service makes the node translate a service address as kube-proxy does.
+func (b *bed) service(at, endpoint netip.AddrPort) error {
+	b.notes.vips[at] = endpoint
+	_, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", at.Addr().String(),
+		"--dport", fmt.Sprint(at.Port()), "-j", "DNAT", "--to-destination", endpoint.String())
+	return err
+}
+
+// sniffPod captures eth0 and lo of a pod, with conntrack's events.
+func (b *bed) sniffPod(h *host) error {
+	if err := b.watch(h); err != nil {
+		return err
+	}
+	if err := b.sniff(h, "eth0", "eth0.pcap"); err != nil {
+		return err
+	}
+	return b.sniff(h, "lo", "lo.pcap")
+}
+
+// script writes a client's requests: different targets, sizes and kinds, some
+// with a request id of the client's own.
+func (b *bed) script(who string, n int, ids bool) []call {
+	var calls []call
+	for i := range n {
+		size := b.between(20, 3000)
+		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, b.between(1, 9)),
+			think: time.Duration(b.between(0, 12)) * time.Millisecond, split: b.between(0, 1) == 1}
+		switch b.between(0, 5) {
+		case 0, 1:
+			k.method, k.body = "POST", bodyFor(k.target+"!", b.between(10, 2500))
+			k.chunked = b.between(0, 3) == 0
+		case 2:
+			k.target += "&chunked=1"
+		case 3:
+			k.method = "HEAD"
+		}
+		if ids {
+			k.header = append(k.header, [2]string{"x-request-id", b.uuid()})
+		}
+		k.header = append(k.header, [2]string{"user-agent", "client-" + who})
+		calls = append(calls, k)
+	}
+	return calls
+}
+
+func (b *bed) uuid() string {
+	p := b.random(16)
+	p[6], p[8] = p[6]&0x0F|0x40, p[8]&0x3F|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", p[:4], p[4:6], p[6:8], p[8:10], p[10:])
+}
+
+// crowd plays n clients at once.
+func (b *bed) crowd(n int, make func(i int) httpClient) error {
+	var fs []func() error
+	for i := range n {
+		c := make(i)
+		fs = append(fs, func() error { return b.play(c) })
+	}
+	return parallel(fs...)
+}
+
+func playOutboundVIP(b *bed) error {
+	a, srv := b.host("a"), b.host("b")
+	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		return err
+	}
+	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
+		return err
+	}
+	_, err := b.inject(a, istioDefaults(), sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}})
+	if err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	return b.crowd(4, func(i int) httpClient {
+		return httpClient{from: a, to: vip(1, svcPort), name: "svc-b", calls: b.script(fmt.Sprint("c", i), 6, i%2 == 0)}
+	})
+}
+
+func playInboundPooled(b *bed) error {
+	srv := b.host("b")
+	if err := b.inboundPod(sidecar{}); err != nil {
+		return err
+	}
+	return b.crowd(6, func(i int) httpClient {
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b",
+			calls: b.script(fmt.Sprint("c", i), b.between(6, 8), i%2 == 0)}
+	})
+}
+
+// inboundPod makes pod b: application, sidecar, captures.
+func (b *bed) inboundPod(s sidecar) error {
+	srv := b.host("b")
+	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+		return err
+	}
+	return b.sniffPod(srv)
+}

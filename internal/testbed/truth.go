@@ -1,0 +1,154 @@
+package testbed
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Truth is what really happened in one scenario. It is written as JSON beside
+// the captures and read back by the tests of other packages. It is put
+// together from what the applications wrote and read on their own sockets and
+// from the proxy's log, never from the captures themselves.
+type Truth struct {
+	Scenario string `json:"scenario"` // the name given to Run
+	About    string `json:"about"`    // one sentence
+	Files    []File `json:"files"`    // captures, in the order they should be given to a reader
+	Keys     string `json:"keys,omitempty"`
+	// Args are the arguments a reader needs besides the file names, such as
+	// --pod b=x-b-eth0.pcap,x-b-lo.pcap. Usually empty.
+	Args          []string       `json:"args"`
+	Pods          []Pod          `json:"pods"`  // pods that were captured
+	Legs          []Leg          `json:"legs"`  // every TCP connection that crossed a capture point, by start
+	Links         []Link         `json:"links"` // every exchange that crossed a captured proxy
+	Conversations []Conversation `json:"conversations"`
+}
+
+// File is one capture file of a scenario.
+type File struct {
+	Name      string `json:"name"`      // without directory
+	Pod       string `json:"pod"`       // Pod.Name
+	Interface string `json:"interface"` // "eth0", "lo", "any" (cooked) or "eth0+lo" (one pcapng)
+	Packets   int    `json:"packets"`   // records in the file
+	SHA256    string `json:"sha256"`    // of the file, hex
+}
+
+// Pod is a pod with a sidecar at which packets were captured.
+type Pod struct {
+	Name         string `json:"name"`
+	IP           string `json:"ip"`
+	ProxyUID     int    `json:"proxy_uid"`
+	OutboundPort int    `json:"outbound_port"`
+	InboundPort  int    `json:"inbound_port"`
+}
+
+// Tally is a byte stream reduced to its length and its SHA-256 in hex.
+type Tally struct {
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Leg is one TCP connection that was visible at one capture point or more.
+type Leg struct {
+	ID   string `json:"id"`
+	Pod  string `json:"pod"` // first of Points
+	Role string `json:"role"`
+	// Interface is where it was captured, "eth0" or "lo", also when the file is
+	// one of -i any.
+	Interface string   `json:"interface"`
+	Points    []string `json:"points"`   // all "pod/interface" it crossed
+	OrigSrc   string   `json:"orig_src"` // as the client's socket had it
+	OrigDst   string   `json:"orig_dst"` // as the client dialled it
+	// ReplySrc is who answered as far as the point shows: the proxy's listener
+	// (127.0.0.1:15001) on a half-flow, else OrigDst. It is not 15006 on an
+	// inbound leg, since that redirect happens behind the tap.
+	ReplySrc string `json:"reply_src"`
+	// RequestSrc is set only where NAT moved the client's port too (collision):
+	// the source the request half shows.
+	RequestSrc string `json:"request_src,omitempty"`
+	HalfFlow   bool   `json:"half_flow"` // request and reply half have different tuples
+	Encrypted  bool   `json:"encrypted"`
+	Midstream  bool   `json:"midstream"`         // began before its capture
+	Refused    bool   `json:"refused,omitempty"` // answered by RST, carries no byte
+	Start      string `json:"start,omitempty"`   // RFC 3339 with nanoseconds, UTC, at the end that recorded it
+	// Sent is the whole byte stream from orig to reply and Received the one back,
+	// as an application end of this socket wrote and read them (on TLS the
+	// records). Absent when only proxies had its ends.
+	Sent     *Tally `json:"sent,omitempty"`
+	Received *Tally `json:"received,omitempty"`
+	// Complete is false when the capture misses part of it: begun before,
+	// packets not recorded, or cut by the snap length.
+	Complete  bool `json:"complete"`
+	Exchanges int  `json:"exchanges"` // HTTP exchanges, 0 for raw TCP
+}
+
+// Link says which exchange of which server-side leg served an exchange of a
+// client-side leg, or, with both exchanges -1, which connection carried a raw
+// TCP one on.
+type Link struct {
+	From         string `json:"from"`          // Leg.ID of the client side
+	FromExchange int    `json:"from_exchange"` // 0-based from the start of the connection; -1: raw TCP
+	To           string `json:"to"`
+	ToExchange   int    `json:"to_exchange"`
+	Attempt      int    `json:"attempt"` // 1-based; above 1 the proxy had tried before
+	Method       string `json:"method,omitempty"`
+	Target       string `json:"target,omitempty"`
+	Status       int    `json:"status,omitempty"`
+	RequestID    string `json:"request_id,omitempty"` // as the server side saw it
+	// Separable is false when no readable byte, id or order tells this exchange
+	// from its rivals, or its client side is encrypted.
+	Separable bool `json:"separable"`
+}
+
+// Conversation is one client connection with all that served it.
+type Conversation struct {
+	Client    string   `json:"client"`
+	Server    string   `json:"server"`    // as the client dialled it
+	Direction string   `json:"direction"` // inbound, outbound, self, gateway, direct
+	Legs      []string `json:"legs"`      // client side first
+	Exchanges int      `json:"exchanges"` // HTTP exchanges of the client's connection
+	// Sent and Received are the client's plaintext streams, absent when the
+	// client recorded none (curl) or when a proxy whose own pod was not captured
+	// is the client.
+	Sent     *Tally `json:"sent,omitempty"`
+	Received *Tally `json:"received,omitempty"`
+}
+
+// Leg returns the leg of the given id.
+func (t *Truth) Leg(id string) (*Leg, bool) {
+	for i := range t.Legs {
+		if t.Legs[i].ID == id {
+			return &t.Legs[i], true
+		}
+	}
+	return nil, false
+}
+
+// Read loads a truth file.
+func Read(name string) (*Truth, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	t := new(Truth)
+	if err := json.Unmarshal(b, t); err != nil {
+		return nil, fmt.Errorf("truth %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func (t *Truth) write(name string) error {
+	b, err := json.MarshalIndent(t, "", " ")
+	if err != nil {
+		return fmt.Errorf("truth %s: %w", name, err)
+	}
+	return os.WriteFile(name, append(b, '\n'), 0o644)
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
