@@ -1,0 +1,141 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// A Profile says where the parts of one service mesh listen and how its proxy
+// shows in a capture. Observed structure comes first; a profile names what
+// structure alone does not. It is read only.
+type Profile struct {
+	Name          string       // as given to --mesh
+	Title         string       // the name for people
+	OutboundPorts []uint16     // the proxy takes what the application dials here, by redirect
+	InboundPorts  []uint16     // the proxy takes what clients dial here, by redirect
+	Ports         []Port       // all listeners, ascending; a number may stand twice
+	BindSources   []netip.Addr // from which the proxy dials the application; none: no address of its own
+	UIDs          []uint32     // of the proxy, exempt from the redirect
+}
+
+// A Port is one listener of a mesh.
+type Port struct {
+	Number    uint16
+	Component string // the process that listens
+	Protocol  string
+	Purpose   string
+	Scope     Scope
+	Shows     string // what a capture in the pod shows of it
+	Control   bool   // only the mesh itself speaks here, so no application's conversation does
+}
+
+// A Scope says where packets with a port's number can be captured.
+type Scope uint8
+
+const (
+	ScopeLoopback   Scope = iota // lo of the pod only
+	ScopeRedirected              // nobody dials it; the redirect puts it into packets
+	ScopeWire                    // eth0 and beyond
+)
+
+// String returns the scope in words.
+func (s Scope) String() string {
+	switch s {
+	case ScopeLoopback:
+		return "pod local"
+	case ScopeRedirected:
+		return "redirected only"
+	case ScopeWire:
+		return "on the wire"
+	}
+	return "unknown"
+}
+
+// Outbound reports whether port is where the proxy takes the application's
+// connections.
+func (p *Profile) Outbound(port uint16) bool { return slices.Contains(p.OutboundPorts, port) }
+
+// Inbound reports whether port is where the proxy takes clients' connections.
+func (p *Profile) Inbound(port uint16) bool { return slices.Contains(p.InboundPorts, port) }
+
+// Control returns the listener at port that only the mesh itself speaks to:
+// health, metrics, configuration, DNS. Numbers that applications use as well,
+// such as 8080, are never control.
+func (p *Profile) Control(port uint16) (Port, bool) {
+	for _, l := range p.Ports {
+		if l.Number == port && l.Control {
+			return l, true
+		}
+	}
+	return Port{}, false
+}
+
+// Profiles returns all built-in profiles, Istio first.
+func Profiles() []*Profile {
+	return []*Profile{Istio(), istioAmbient(), linkerd(), consul(), kuma(), osm(), appMesh()}
+}
+
+// ProfileNamed returns the built-in profile of that name; nil if there is none.
+func ProfileNamed(name string) *Profile {
+	for _, p := range Profiles() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Istio returns the profile of Istio's sidecars, release 1.4 and later: the
+// default. Sources: istio.io "Application Requirements", and of the Istio tree
+// tools/istio-iptables/pkg/constants/constants.go, pilot/cmd/pilot-agent/options
+// and pilot/pkg/networking/core/listener_address.go (127.0.0.6, ::6, since 1.10).
+func Istio() *Profile {
+	return &Profile{
+		Name:          "istio",
+		Title:         "Istio sidecar",
+		OutboundPorts: []uint16{15001},
+		InboundPorts:  []uint16{15006},
+		BindSources:   bindSources(),
+		UIDs:          []uint32{1337},
+		Ports: slices.Concat([]Port{
+			{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},
+			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
+			{15002, "istio-validation", "TCP", "probe of the redirect rules", ScopeLoopback, "lo: only while the pod starts", true},
+			{15004, "pilot-agent", "HTTP", "debug of istiod", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15004", true},
+			{15006, "Envoy", "TCP", "inbound capture", ScopeRedirected, showsInbound, false},
+			{15008, "Envoy, waypoint", "HTTP/2 over mTLS", "HBONE tunnel", ScopeWire, "eth0: TLS, many conversations in one connection", false},
+			{15020, "pilot-agent", "HTTP", "merged metrics, application probes", ScopeWire, "eth0: kubelet, Prometheus; the probe itself: lo 127.0.0.6 to the application", true},
+			{15021, "Envoy", "HTTP", "health /healthz/ready", ScopeWire, "eth0: kubelet or load balancer", true},
+			{15053, "pilot-agent", "DNS", "DNS proxy", ScopeRedirected, "lo: request to 127.0.0.1:15053, answer from the server's :53", true},
+			{15090, "Envoy", "HTTP", "metrics /stats/prometheus", ScopeWire, "eth0: Prometheus", true},
+			{15443, "gateway", "TLS", "multi-cluster, routed by SNI", ScopeWire, "eth0: TLS of applications passed through", false},
+		}, istiod()),
+	}
+}
+
+// istiod returns the listeners of Istio's control plane.
+func istiod() []Port {
+	return []Port{
+		{443, "istiod Service", "HTTPS", "webhooks, to container port 15017", ScopeWire, "never in a sidecar pod", false},
+		{8080, "istiod", "HTTP", "debug, container port only", ScopeWire, "only in istiod's pod", false},
+		{9876, "istiod", "HTTP", "introspection (ControlZ)", ScopeLoopback, "only in istiod's pod", false},
+		{15010, "istiod", "gRPC", "configuration and certificates, plaintext", ScopeWire, "eth0: the agent's own connection", true},
+		{15012, "istiod", "gRPC over TLS", "configuration and certificates", ScopeWire, "eth0: the agent's own long connection", true},
+		{15014, "istiod, istio-cni", "HTTP", "metrics, /debug", ScopeWire, "eth0 of the control plane", true},
+		{15017, "istiod", "HTTPS", "webhooks", ScopeWire, "eth0 of the control plane", true},
+	}
+}
+
+// bindSources returns the addresses from which Istio and Kuma dial the
+// application ("6 is the magical number for inbound: 15006, 127.0.0.6, ::6").
+func bindSources() []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 6}), netip.AddrFrom16([16]byte{15: 6})}
+}
+
+// What a redirect makes of a connection. Outbound happens in the OUTPUT hook, so
+// the capture sees the request after and the answer before it: two half-flows.
+// Inbound happens in PREROUTING, behind the tap, and cannot be seen.
+const (
+	showsOutbound = "lo: request POD to 127.0.0.1, answer from the address dialled (half-flows)"
+	showsInbound  = "eth0: nothing, the redirect is behind the tap; lo: POD calling itself (half-flows)"
+)
