@@ -49,11 +49,15 @@ func (s *Scanner) feedDoubtful(p []byte, ev Handler) []byte {
 func (s *Scanner) head(p []byte, ev Handler) []byte {
 	n, seen, whole := emptyLine(p, s.seen)
 	if len(s.buf)+n > maxHead {
+		s.hold(p[:min(len(p), maxHead)]) // for its start line only
 		return s.fail(p, ev)
 	}
 	s.seen = seen
 	if !whole {
-		return s.hold(p, ev)
+		if !s.hold(p) {
+			return s.fail(p, ev)
+		}
+		return s.take(p, len(p))
 	}
 	text := p[:n]
 	if len(s.buf) > 0 {
@@ -82,18 +86,15 @@ func (s *Scanner) parse(h *Head, text []byte) bool {
 	return h.parseFields(rest)
 }
 
-// hold keeps the bytes of a head that is not whole. As soon as its start line
-// shows that it is none, it fails.
-func (s *Scanner) hold(p []byte, ev Handler) []byte {
+// hold keeps the bytes of a head that is not whole. It returns false as soon as
+// its start line shows that it is none.
+func (s *Scanner) hold(p []byte) bool {
 	before := len(s.buf)
 	if before == 0 {
 		s.buf = s.mem.get()
 	}
 	s.buf = append(s.buf, p...)
-	if !s.flags.has(lineOK) && !s.checkLine(before, p) {
-		return s.fail(p, ev)
-	}
-	return s.take(p, len(p))
+	return s.flags.has(lineOK) || s.checkLine(before, p)
 }
 
 // checkLine checks what there is of the start line after p was added at before.
