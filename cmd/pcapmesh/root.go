@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// options are the flags that every command takes.
+type options struct {
+	color   string // auto, always or never
+	verbose bool
+	quiet   bool
+}
+
+// newRoot returns the whole command tree.
+func newRoot(o *options) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "pcapmesh",
+		Short:         "Join TCP conversations that a service-mesh sidecar tore apart in captures",
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          runRoot,
+	}
+	root.SuggestionsMinimumDistance = 2 // letters; cobra sets it only on its own path
+	f := root.PersistentFlags()
+	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "color messages: auto, always or never")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more about what was done and why")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no warnings or progress")
+	root.AddCommand(newCidr(o), newFilter(o))
+	return root
+}
+
+// runRoot handles a command line without a known command.
+func runRoot(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := "pcapmesh --help lists the commands"
+	if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+		hint = "did you mean pcapmesh " + s[0] + "?"
+	}
+	return usagef(hint, "unknown command %s", args[0])
+}
+
+// version returns the module version as the go command stamped it.
+func version() string {
+	v := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("%s (%s %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// A choice is a flag that takes one of a few words.
+type choice struct {
+	value *string
+	words []string
+}
+
+// oneOf returns a flag for value, which starts as the first of words.
+func oneOf(value *string, words ...string) *choice {
+	*value = words[0]
+	return &choice{value, words}
+}
+
+func (c *choice) String() string { return *c.value }
+func (c *choice) Type() string   { return strings.Join(c.words, "|") }
+
+// Set refuses every word that is not listed.
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.words, s) {
+		return fmt.Errorf("it is one of %s", strings.Join(c.words, ", "))
+	}
+	*c.value = s
+	return nil
+}
+
+const (
+	red  = "31" // SGR parameter (ECMA-48 §8.3.117)
+	cyan = "36"
+)
+
+// paint puts text in a color if on.
+func paint(text, color string, on bool) string {
+	if !on {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// colored reports whether text for w is to be colored. NO_COLOR with any value
+// turns off what was not asked for (no-color.org).
+func (o *options) colored(w io.Writer) bool {
+	switch o.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+}
+
+// isTerminal reports whether r is a person's keyboard.
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
