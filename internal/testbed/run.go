@@ -17,6 +17,9 @@ type Scenario struct {
 
 	v6   bool
 	play func(*bed) error
+	// shows says whether the run shows what it is for, where that is left to
+	// timing; nil: always.
+	shows func(*Truth) error
 }
 
 // attempts is how often a scenario is played when timing did not produce what
@@ -123,8 +126,15 @@ func (b *bed) finish(played error) (*Truth, error) {
 		return nil, err
 	}
 	name := filepath.Join(b.dir, b.scenario.Name+"-truth.json")
-	if err := t.Check(); err != nil {
-		return nil, errors.Join(err, t.write(name+".wrong"))
+	for _, check := range []func() error{t.Check, func() error { return t.CheckCaptures(b.dir) }} {
+		if err := check(); err != nil {
+			return nil, errors.Join(err, t.write(name+".wrong"))
+		}
+	}
+	if b.scenario.shows != nil {
+		if err := b.scenario.shows(t); err != nil {
+			return nil, fmt.Errorf("%w: %w", errAgain, err)
+		}
 	}
 	return t, t.write(name)
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
@@ -30,7 +31,15 @@ func run(ctx context.Context) error {
 	list := flag.Bool("list", false, "list the scenarios")
 	dir := flag.String("o", ".", "directory for the results")
 	seed := flag.Int64("seed", 1, "varies sizes, contents and order")
+	readme := flag.String("readme", "", "write the README.md of a directory of results")
 	flag.Parse()
+	if *readme != "" {
+		text, err := testbed.Readme(*readme)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(*readme, "README.md"), []byte(text), 0o644)
+	}
 	if *list {
 		for _, s := range testbed.Scenarios() {
 			fmt.Printf("%-24s %s\n", s.Name, s.About)

@@ -1,0 +1,47 @@
+package testbed
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Readme describes the captures in dir, from the truth files beside them, as
+// the README.md of the directory.
+func Readme(dir string) (string, error) {
+	var w strings.Builder
+	w.WriteString(`# Captures with known truth
+
+Made by the testbed of this repository (internal/testbed): Istio's iptables rules,
+HAProxy in Envoy's place, real TCP. Each was recorded as root on Linux by
+
+    go run ./internal/testbed/run -o testdata/pcaps -seed 1 SCENARIO
+
+and this page by ` + "`go run ./internal/testbed/run -readme testdata/pcaps`" + `. SCENARIO-truth.json says
+what really happened (internal/testbed/truth.go). Where present, -conntrack.txt is
+` + "`conntrack -L`" + ` at the end, -conntrack-events.txt ` + "`conntrack -E -o timestamp`" + `, -iptables.txt
+` + "`iptables-save`" + `, -ss.txt ` + "`ss -tnp`" + `, -haproxy.log the proxy's log and -keys.txt the TLS
+key log. Licence: that of the repository.
+
+| scenario | shows | captures (packets, sha256) | truth |
+|---|---|---|---|
+`)
+	for _, s := range Scenarios() {
+		name := s.Name + "-truth.json"
+		t, err := Read(filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		var files []string
+		for _, f := range t.Files {
+			files = append(files, fmt.Sprintf("%s: %s of pod %s, %d packets, `%s`", f.Name, f.Interface, f.Pod, f.Packets, f.SHA256))
+		}
+		shows := strings.ReplaceAll(t.About, "|", "\\|")
+		if len(t.Args) > 0 {
+			shows += " Needs `" + strings.Join(t.Args, " ") + "`."
+		}
+		fmt.Fprintf(&w, "| %s | %s %d legs, %d links, %d conversations. | %s | %s |\n", t.Scenario, shows,
+			len(t.Legs), len(t.Links), len(t.Conversations), strings.Join(files, "<br>"), name)
+	}
+	return w.String(), nil
+}
