@@ -4,43 +4,119 @@ import "github.com/pcapmesh/pcapmesh/capture"
 
 // A Half is what is known of one half after reading: its place in sequence
 // space, its life and its counters. Sequence and acknowledgement numbers are
-// raw, as on the wire.
+// raw, as on the wire. It has no pointers, so that a slab of halves costs the
+// garbage collector nothing; what every packet touches stands in the first
+// cache line.
 type Half struct {
 	Key     capture.Key
-	Partner HalfID // the half that answers it; 0 = none bound while reading
+	Next    uint32 // sequence number after the last byte seen (without FIN)
+	LastAck uint32 // highest raw acknowledgement number; valid iff HasAck
+	// LastNanos is the capture time of the last packet.
+	LastNanos int64
+	Packets   uint32 // duplicates not counted
+	slot      uint32 // of the assembler's state; 0 when there is none (any more)
 
-	ISN  uint32 // sequence number of the SYN; valid iff SYN
-	Base uint32 // sequence number of stream offset 0
-	Next uint32 // sequence number after the last byte seen (without FIN)
+	LastTSVal, LastTSEcr uint32 // last RFC 7323 timestamp sent and echoed; valid iff HasTS
+	Bytes                int64  // distinct stream bytes seen, in pieces cut off by snaplen as far as captured
+	Retrans              uint32 // segments with payload that brought nothing new
+	Dups                 uint32 // second copies of loopback packets
 
-	FirstAck, LastAck uint32 // raw acknowledgement numbers; valid iff HasAck. Of a SYN-ACK half FirstAck is the peer's ISN+1
-	TSVal, LastTSVal  uint32 // first and last RFC 7323 timestamp sent; valid iff HasTS
-	TSEcr, LastTSEcr  uint32 // first and last timestamp echoed; valid iff HasTS
+	Partner  HalfID // the half that answers it or that it answers; 0 = none bound while reading
+	prev     HalfID // the incarnation of the same key before this one; 0 = none
+	ISN      uint32 // sequence number of the SYN; valid iff SYN
+	Base     uint32 // sequence number of stream offset 0
+	FirstAck uint32 // first raw acknowledgement number; valid iff HasAck. Of a SYN-ACK half it is the peer's ISN+1
+	TSVal    uint32 // first timestamp sent; valid iff HasTS
+	TSEcr    uint32 // first timestamp echoed; valid iff HasTS
 
 	First      capture.Ref // first packet
 	Data       capture.Ref // first packet with payload; zero when there is none
 	DataSeq    uint32      // sequence number, payload length and IP id of Data
 	DataLen    uint32
-	DataIPID   uint16
 	FirstNanos int64
-	LastNanos  int64
 	EndNanos   int64 // time of the FIN or RST; 0 while open
 
-	Packets  uint32 // duplicates not counted
-	Dups     uint32 // second copies of loopback packets
-	Bytes    int64  // distinct stream bytes seen, in pieces cut off by snaplen as far as captured
 	Missing  int64  // bytes known to be missing
-	Retrans  uint32 // segments that brought nothing new
 	Conflict int64  // overlapping bytes that differed from the ones kept (the first)
+	Before   uint32 // bytes that came late and lie before the base: not delivered
 
-	MSS    uint16 // of the SYN; 0 when unknown
-	Window uint16 // first window seen, unscaled
-	WScale int8   // of the SYN; -1 when unknown
-	SYN    bool   // the SYN (or SYN-ACK) was captured
-	SYNACK bool   // the half's SYN carried an acknowledgement: it answers
-	HasAck bool
-	HasTS  bool
-	FIN    bool
-	RST    bool
-	End    End
+	DataIPID uint16
+	MSS      uint16 // of the SYN; 0 when unknown
+	Window   uint16 // first window seen, unscaled
+	WScale   int8   // of the SYN; -1 when unknown
+	SYN      bool   // the SYN (or SYN-ACK) was captured
+	SYNACK   bool   // the half's SYN carried an acknowledgement: it answers
+	HasAck   bool
+	HasTS    bool
+	FIN      bool
+	RST      bool
+	End      End
+}
+
+// first fills in what the half's first packet tells; seq is the sequence
+// number of its first payload byte.
+func (h *Half) first(s *capture.Segment, seq Seq) {
+	*h = Half{
+		Key: s.Key, Next: uint32(seq), Base: uint32(seq),
+		First: s.Ref, FirstNanos: s.Nanos, LastNanos: s.Nanos,
+		Window: s.Window, WScale: -1,
+	}
+}
+
+// syn fills in what the half's SYN tells.
+func (h *Half) syn(s *capture.Segment) {
+	h.SYN, h.ISN, h.Base = true, s.Seq, s.Seq+1
+	h.SYNACK = s.Flags&capture.FlagACK != 0
+	h.MSS, h.WScale = s.MSS, s.WScale
+	h.Window = s.Window
+}
+
+// count adds one packet to the half.
+func (h *Half) count(s *capture.Segment) {
+	h.Packets++
+	h.LastNanos = s.Nanos
+	if s.Flags&capture.FlagACK != 0 && (s.Flags&capture.FlagRST == 0 || !h.HasAck) {
+		h.countAck(s.Ack)
+	}
+	if s.HasTS {
+		h.countTS(s)
+	}
+	if s.Wire != 0 && h.DataLen == 0 {
+		h.Data, h.DataSeq, h.DataLen, h.DataIPID = s.Ref, s.Seq, s.Wire, s.IPID
+	}
+}
+
+func (h *Half) countAck(ack uint32) {
+	switch {
+	case !h.HasAck:
+		h.HasAck, h.FirstAck, h.LastAck = true, ack, ack
+	case Seq(h.LastAck).Less(Seq(ack)):
+		h.LastAck = ack
+	}
+}
+
+func (h *Half) countTS(s *capture.Segment) {
+	if !h.HasTS {
+		h.HasTS, h.TSVal, h.TSEcr = true, s.TSVal, s.TSEcr
+	}
+	h.LastTSVal, h.LastTSEcr = s.TSVal, s.TSEcr
+}
+
+// saw raises Next to the end of a payload.
+func (h *Half) saw(end Seq) {
+	if Seq(h.Next).Less(end) {
+		h.Next = uint32(end)
+	}
+}
+
+// asked tells whether an answer to the half's SYN may acknowledge ack: the SYN,
+// or the data on it too (RFC 7413 §3).
+func (h *Half) asked(ack uint32) bool { return ack == h.ISN+1 || ack == h.tfoEnd() }
+
+// tfoEnd returns the sequence number after the data on the half's SYN.
+func (h *Half) tfoEnd() uint32 {
+	if h.DataLen != 0 && h.DataSeq == h.ISN {
+		return h.ISN + 1 + h.DataLen
+	}
+	return h.ISN + 1
 }
