@@ -81,9 +81,6 @@ func (h *Head) parseFields(fields []byte) bool {
 		return false // a fold of nothing
 	}
 	h.fields = fields
-	if isFolded(fields) {
-		h.unfold(fields)
-	}
 	return h.readFields() && h.frame()
 }
 
@@ -95,6 +92,10 @@ func (h *Head) readFields() bool {
 		if len(line) == 0 {
 			h.fields = h.fields[:len(h.fields)-len(rest)]
 			return true
+		}
+		if len(next) > 0 && isSpace(next[0]) {
+			rest = h.unfold(len(h.fields) - len(rest))
+			continue
 		}
 		i := bytes.IndexByte(line, ':')
 		if i <= 0 || !isFieldName(line[:i]) || !h.field(line[:i], line[i+1:]) {
@@ -147,21 +148,12 @@ func (h *Head) frame() bool {
 	return h.Chunked || !h.Request
 }
 
-// isFolded reports whether a field line goes on in the next one.
-func isFolded(fields []byte) bool {
-	for rest := fields; len(rest) > 0; _, rest = cutLine(rest) {
-		if isSpace(rest[0]) {
-			return true
-		}
-	}
-	return false
-}
-
-// unfold joins folded lines (RFC 9112 §5.2) as net/http does: each trimmed, a
-// space between them.
-func (h *Head) unfold(fields []byte) {
-	to := h.unfolded
-	for rest := fields; len(rest) > 0; {
+// unfold joins the folded lines (RFC 9112 §5.2) among the field lines from
+// offset from on as net/http does: each trimmed, a space between them. It
+// returns the lines from there on.
+func (h *Head) unfold(from int) []byte {
+	to := append(h.unfolded[:0], h.fields[:from]...)
+	for rest := h.fields[from:]; len(rest) > 0; {
 		fold := isSpace(rest[0])
 		var line []byte
 		line, rest = cutLine(rest)
@@ -171,6 +163,7 @@ func (h *Head) unfold(fields []byte) {
 		to = append(append(to, trim(line)...), '\n')
 	}
 	h.unfolded, h.fields = to, to
+	return to[from:]
 }
 
 // parseLength returns the value of a Content-Length, -1 if it is none.

@@ -118,7 +118,7 @@ func (s *Scanner) fail(p []byte, ev Handler) []byte {
 		s.lose(ev)
 	case s.flags.has(mayTunnel):
 		s.tunnel(ev)
-	case s.kind == Unknown && s.flags.has(fromStart) && !s.flags.has(resync):
+	case s.kind == Unknown && !s.flags.has(resync):
 		s.release()
 		s.state, s.kind = declined, NotHTTP
 	default:

@@ -116,6 +116,10 @@ func TestMidstream(t *testing.T) {
 		{"after what looked like one", []op{{text: "PUT /y"}, {text: get}}, []string{"GET /x"}},
 		{"after what looked like one, longer", []op{{text: "PUT /y HTTP/1.1\r\nno field\r\n\r\n"}, {text: get}}, []string{"GET /x"}},
 		{"lower case", []op{{text: "get /x HTTP/1.1\r\nHost: a\r\n\r\n"}}, nil},
+		{"short method", []op{{text: "AB /x HTTP/1.1\r\nHost: a\r\n\r\n"}}, nil},
+		{"odd target", []op{{text: "PUT x HTTP/1.1\r\nHost: a\r\n\r\n"}}, nil},
+		{"hole after CONNECT", []op{{text: "CONNECT a:1 HTTP/1.1\r\n\r\n"}, {gap: 1}, {text: "PUT /y"}, {text: "\x00\r\n"}, {text: get}},
+			[]string{"CONNECT a:1", "GET /x"}},
 		{"text", []op{{text: "The end of / HTTP/1.1\r\n"}, {text: "A B"}, {text: "HTTP/1.2"}, {text: "\r\n"}}, nil},
 		{"HTTP/2", []op{{text: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}}, nil},
 		{"absolute target", []op{{text: "GET http://a/ HTTP/1.1\r\n\r\n"}}, []string{"GET http://a/"}},
@@ -170,6 +174,11 @@ func TestLimits(t *testing.T) {
 			}
 			r := new(record)
 			kind := run(r, true, true, ops...)
+			for _, m := range r.messages {
+				if m.End == int64(len(tt.text)) && !m.Complete {
+					t.Errorf("%s in pieces of %d: never given up", tt.name, size)
+				}
+			}
 			if len(r.heads) != tt.want || kind != tt.kind {
 				t.Errorf("%s in pieces of %d: %d heads, %v; want %d, %v", tt.name, size, len(r.heads), kind, tt.want, tt.kind)
 			}

@@ -48,8 +48,7 @@ const (
 type flags uint8
 
 const (
-	fromStart     flags = 1 << iota // the stream's first byte was seen
-	resync                          // see Message.Resync
+	resync        flags = 1 << iota // see Message.Resync; also until the first message of a stream seen from the middle
 	lineOK                          // the start line of the head being read is one
 	mayTunnel                       // the last message asked for a tunnel
 	informational                   // see Message.Informational
@@ -66,7 +65,7 @@ func (s *Scanner) Reset(mem *Scratch, start bool) {
 	mem.put(s.buf)
 	*s = Scanner{mem: mem, flags: resync}
 	if start {
-		s.flags, s.state = fromStart, between
+		s.flags, s.state = 0, between
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
 )
 
@@ -104,9 +105,14 @@ var rulesTable = []struct {
 	{"version of two digits", "GET / HTTP/1.11\r\n\r\n", nil, false, nil, http1.NotHTTP, "-"},
 	{"status of two digits", "HTTP/1.1 20 OK\r\n\r\n", nil, false, nil, http1.NotHTTP, "-"},
 	{"status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", nil, false, nil, http1.NotHTTP, "-"},
+	{"status below 100", "HTTP/1.1 099 OK\r\n\r\n", nil, false, nil, http1.NotHTTP, "-"},
+	{"binary after letters", "GET\x00\x01", nil, false, nil, http1.NotHTTP, "-"},
+	{"junk after an upgrade refused", "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\nGET /b HTTP/1.1\r\n\r\n\x00\x01", nil, false,
+		[]string{"GET /||upgrade", "GET /b||"}, http1.Requests, "-"},
 	{"two lengths", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", nil, false, nil, http1.Unknown, "-"},
 	{"length list", "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\nab", nil, false, nil, http1.Unknown, "-"},
 	{"huge length", "POST / HTTP/1.1\r\nContent-Length: 9223372036854775808\r\n\r\nab", nil, false, nil, http1.Unknown, "-"},
+	{"length that wraps to 1", "POST / HTTP/1.1\r\nContent-Length: 18446744073709551617\r\n\r\na", nil, false, nil, http1.Unknown, "-"},
 	{"request with unknown coding", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nab", nil, false, nil, http1.Unknown, "-"},
 	{"field without colon", "GET / HTTP/1.1\r\nHost\r\n\r\n", nil, false, nil, http1.Unknown, "-"},
 	{"field without name", "GET / HTTP/1.1\r\n: a\r\n\r\n", nil, false, nil, http1.Unknown, "-"},
@@ -114,6 +120,8 @@ var rulesTable = []struct {
 	{"chunk size no number", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", nil, false,
 		[]string{"POST /|?|chunked incomplete"}, http1.Requests, "-"},
 	{"chunk size too large", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", nil, false,
+		[]string{"POST /|?|chunked incomplete"}, http1.Requests, "-"},
+	{"chunk size too large for us", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n", nil, false,
 		[]string{"POST /|?|chunked incomplete"}, http1.Requests, "-"},
 	{"chunk longer than its size", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n", nil, false,
 		[]string{"POST /|?|chunked incomplete"}, http1.Requests, "-"},
@@ -277,6 +285,41 @@ func TestGuess(t *testing.T) {
 			if got := describe(r, tt.first+next); !slices.Equal(got, tt.want) {
 				t.Errorf("%s in %d pieces: %q, want %q", tt.name, len(ops), got, tt.want)
 			}
+		}
+	}
+}
+
+// TestGuessEnds shows that a guess holds for its own message only.
+func TestGuessEnds(t *testing.T) {
+	stream := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+	r := &record{rules: []http1.BodyRule{http1.BodyGuess, http1.BodyNormal}}
+	run(r, true, true, whole(stream)...)
+	if got, want := describe(r, stream), []string{"200||", "200|HTTP/1.1 200 OK\r\n\r\n|"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestCutBody shows what is known of a body that the end of the stream cut off.
+func TestCutBody(t *testing.T) {
+	tests := []struct {
+		name, fields string
+		len          int64 // of the print
+		known        fingerprint.Parts
+	}{
+		{"declared", "Content-Length: 500\r\n", 500, fingerprint.KnownFirst | fingerprint.KnownMiddle}, // there is no middle
+		{"until close", "", -1, fingerprint.KnownFirst},
+		{"chunked", "Transfer-Encoding: chunked\r\n", -1, fingerprint.KnownFirst},
+	}
+	for _, tt := range tests {
+		body := "64\r\n" + strings.Repeat("a", 100) // also a whole chunk
+		r := new(record)
+		run(r, true, false, whole("HTTP/1.1 200 OK\r\n"+tt.fields+"\r\n"+body)...)
+		if len(r.messages) != 1 || r.messages[0].Complete {
+			t.Fatalf("%s: %q, want one incomplete message", tt.name, r.log)
+		}
+		p := r.messages[0].Body
+		if p.Len != tt.len || p.Known != tt.known {
+			t.Errorf("%s: print %+v, want length %d and %b known", tt.name, p, tt.len, tt.known)
 		}
 	}
 }

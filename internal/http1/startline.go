@@ -107,13 +107,12 @@ func isTargetStart(c byte, method []byte) bool {
 	return c == '/' || c == '*' || c|0x20 == 'h' // http://…
 }
 
-// isTarget reports whether b can be a request target: no empty one, no control
-// characters and no spaces.
+// isTarget reports whether b has no control characters and no spaces.
 func isTarget(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == 0x7f {
 			return false
 		}
 	}
-	return len(b) > 0
+	return true
 }
