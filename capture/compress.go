@@ -68,12 +68,13 @@ func (m *meteredSource) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// compression returns how the bytes read ahead are compressed, nil if not.
-func (m *meteredSource) compression() *compression {
-	if len(m.head) < 4 {
+// compressionOf returns how a file that begins with head is compressed, nil if
+// it is not.
+func compressionOf(head []byte) *compression {
+	if len(head) < 4 {
 		return nil
 	}
-	switch magic := binary.LittleEndian.Uint32(m.head); {
+	switch magic := binary.LittleEndian.Uint32(head); {
 	case magic&0xffff == 0x8b1f: // RFC 1952 §2.3.1
 		return &compression{"gzip", openGzip}
 	case magic == 0xfd2fb528, magic&^0xf == 0x184d2a50: // RFC 8878 §3.1.1, §3.1.2 (pzstd begins with a skippable frame)
@@ -171,13 +172,13 @@ func kindOfFile(head []byte) string {
 	if len(head) == 0 {
 		return "empty"
 	}
+	if c := compressionOf(head); c != nil {
+		return c.name + " data inside compressed data"
+	}
 	for _, k := range []struct{ magic, name string }{
 		{"snoop\x00\x00\x00", "a snoop file"},
 		{"GMBU", "a Network Monitor file"},
 		{"RTSS", "a Network Monitor file"},
-		{"\x1f\x8b", "gzip inside a compressed file"},
-		{"\x28\xb5\x2f\xfd", "zstd inside a compressed file"},
-		{"\x04\x22\x4d\x18", "lz4 inside a compressed file"},
 		{"\xfd7zXZ", "an xz file"},
 		{"BZh", "a bzip2 file"},
 		{"PK\x03\x04", "a zip file"},

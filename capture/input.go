@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -17,7 +18,7 @@ type InputOptions struct {
 
 	InterfaceName string        // as in Options
 	Buffer        int           // as in Options
-	Progress      func(n int64) // as in Options; n starts again from 0 with each Reader
+	Progress      func(n int64) // as in Options; every Reader starts at 0, and later ones may count the copy
 }
 
 // An Input is a capture that can be read more than once. Every Reader after
@@ -34,15 +35,16 @@ type Input struct {
 	seekable bool
 	start    int64     // where the capture begins: standard input may have been read from
 	first    *recorder // nil before the first Reader
-	ended    bool      // the first Reader needs no more
 }
 
-// A recorder is where the first Reader of an Input gets its bytes from.
+// A recorder stands under the first Reader of an Input and notes what later
+// ones have to see.
 type recorder struct {
-	src   io.Reader
-	spool *os.File // gets a copy; nil for none
-	n     int64    // bytes read from src
-	err   error    // how src ended; nil when it was not read that far
+	src   io.Reader // unpacked
+	spool *os.File  // gets a copy; nil for none
+	n     int64     // bytes read from src
+	err   error     // how src ended; nil when it was not read that far
+	ended bool      // the Reader needs no more
 }
 
 // Read implements io.Reader.
@@ -55,6 +57,29 @@ func (c *recorder) Read(p []byte) (int, error) {
 	}
 	c.n += int64(n)
 	c.err = err
+	return n, err
+}
+
+// A replayer stands under later Readers, which get what the recorder saw.
+type replayer struct {
+	src  io.Reader // unpacked
+	left int64     // bytes
+	end  error     // comes after them
+}
+
+// Read implements io.Reader.
+func (p *replayer) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, p.end
+	}
+	n, err := p.src.Read(b[:min(int64(len(b)), p.left)])
+	p.left -= int64(n)
+	switch {
+	case p.left == 0:
+		return n, p.end
+	case err == io.EOF || errors.Is(err, ErrTruncated):
+		err = fmt.Errorf("%w: it lacks %d bytes that were there before", ErrChanged, p.left)
+	}
 	return n, err
 }
 
@@ -141,97 +166,91 @@ var (
 	errUnfinished = errors.New("the first reader has not reached the end")
 )
 
-// Reader returns a Reader from the start of the capture. The first one must
-// reach its end, which may be an error, before the second is made. The caller
-// closes the Reader, and before the Input.
+// Reader returns a Reader from the start of the capture. The first that comes
+// to its end, be it an error, decides what all later ones see; one given up
+// before that is as if it had not been. The caller closes the Reader, and
+// before the Input.
 //
-// It is an error to ask twice for a pipe without InputOptions.Reread. A Reader
-// meets ErrChanged when the file is now shorter than it was.
+// It is an error to ask twice for a pipe without InputOptions.Reread, or before
+// the first Reader has come to its end. A Reader meets ErrChanged when the file
+// is now shorter than it was.
 func (in *Input) Reader() (*Reader, error) { return in.open(&in.options) }
 
 func (in *Input) open(o *Options) (*Reader, error) {
-	h := readerHooks{name: in.label()}
-	if in.first == nil {
-		h.wrap = in.spooled
-		h.onEnd = func() { in.ended = true }
-		in.first = &recorder{src: in.source()}
-		return newReader(in.first, o, h)
-	}
-	spool := in.first.spool
+	first := in.first
 	switch {
-	case spool == nil && !in.seekable:
+	case first == nil || in.seekable && !first.ended:
+		return in.firstReader(o)
+	case first.spool == nil && !in.seekable:
 		return nil, &Error{File: in.label(), Err: errReadOnce}
-	case !in.ended:
+	case !first.ended:
 		return nil, &Error{File: in.label(), Err: errUnfinished}
-	case spool == nil:
-		return newReader(in.replay(in.file, in.start), o, h)
 	}
-	return newReader(in.replay(spool, 0), o, h)
+	return newReader(in.source(), o, readerHooks{
+		name: in.label(),
+		wrap: func(src io.Reader, _ bool) (io.Reader, error) {
+			end := first.err
+			if end == nil {
+				end = io.EOF
+			}
+			return &replayer{src: src, left: first.n, end: end}, nil
+		},
+	})
 }
 
-// source returns the bytes of the file. A regular file is read by position, so
-// that several Readers can share it.
+// firstReader starts the pass that decides what later ones see.
+func (in *Input) firstReader(o *Options) (*Reader, error) {
+	if err := in.closeSpool(); err != nil { // of a Reader given up
+		return nil, err
+	}
+	c := &recorder{}
+	in.first = c
+	return newReader(in.source(), o, readerHooks{
+		name:  in.label(),
+		onEnd: func() { c.ended = true },
+		wrap: func(src io.Reader, compressed bool) (_ io.Reader, err error) {
+			c.src = src
+			if in.reread && (compressed || !in.seekable) {
+				c.spool, err = newSpool()
+			}
+			return c, err
+		},
+	})
+}
+
+// source returns the bytes of the copy if there is one, else of the file. What
+// is not a pipe is read by position, so that several Readers can share it.
 func (in *Input) source() io.Reader {
-	if in.seekable {
-		return io.NewSectionReader(in.file, in.start, 1<<62-in.start)
+	switch {
+	case in.first != nil && in.first.ended && in.first.spool != nil:
+		return io.NewSectionReader(in.first.spool, 0, in.first.n)
+	case in.seekable:
+		return io.NewSectionReader(in.file, in.start, math.MaxInt64-in.start)
 	}
 	return in.file
 }
 
-// spooled makes the first Reader leave a copy of src, where later ones could
-// not read the file itself or only at the cost of unpacking it again.
-func (in *Input) spooled(src io.Reader, compressed bool) (io.Reader, error) {
-	if !in.reread || in.seekable && !compressed {
-		return src, nil
-	}
-	f, err := os.CreateTemp("", "pcapmesh-*") // mode 0600
+// newSpool returns a file of mode 0600 that goes away with its last descriptor.
+func newSpool() (*os.File, error) {
+	f, err := os.CreateTemp("", "pcapmesh-*")
 	if err != nil {
 		return nil, err
 	}
-	in.first = &recorder{src: src, spool: f}
-	return in.first, os.Remove(f.Name())
+	return f, os.Remove(f.Name())
 }
 
-// replay returns what the first Reader saw, which now stands in f.
-func (in *Input) replay(f *os.File, start int64) io.Reader {
-	p := &replayer{file: f, off: start, end: start + in.first.n, err: in.first.err}
-	if p.err == nil {
-		p.err = io.EOF
+func (in *Input) closeSpool() error {
+	if in.first == nil || in.first.spool == nil {
+		return nil
 	}
-	return p
-}
-
-// A replayer reads a part of a file and ends with err.
-type replayer struct {
-	file     *os.File
-	off, end int64
-	err      error
-}
-
-// Read implements io.Reader.
-func (p *replayer) Read(b []byte) (int, error) {
-	if p.off >= p.end {
-		return 0, p.err
-	}
-	n, err := p.file.ReadAt(b[:min(int64(len(b)), p.end-p.off)], p.off)
-	p.off += int64(n)
-	switch {
-	case n > 0:
-		return n, nil
-	case err == io.EOF:
-		return 0, fmt.Errorf("%w: it is %d bytes shorter", ErrChanged, p.end-p.off)
-	}
-	return 0, err
+	return in.first.spool.Close()
 }
 
 // Close closes the file and discards the copy. Readers of the Input are to be
 // closed before.
 func (in *Input) Close() error {
-	var err error
-	if in.first != nil && in.first.spool != nil {
-		err = in.first.spool.Close()
-	}
-	if in.file != nil && in.name != "-" {
+	err := in.closeSpool()
+	if in.name != "-" {
 		err = errors.Join(err, in.file.Close())
 	}
 	return err

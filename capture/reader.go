@@ -105,7 +105,7 @@ func (r *Reader) start(src io.Reader, size int, progress func(int64), wrap func(
 		return err
 	}
 	in := io.Reader(raw)
-	packed := raw.compression()
+	packed := compressionOf(raw.head)
 	if packed != nil {
 		d, err := packed.open(raw)
 		if err != nil {
