@@ -243,7 +243,9 @@ func (c *Connection) data(from, to *side, off int64, data string) *Packet {
 // packet adds a packet that acknowledges all that the other side has sent.
 func (c *Connection) packet(from, to *side, off int64, data string, flags uint16) *Packet {
 	c.now = c.time().Add(c.step)
-	from.ipid++
+	if from.src.Addr().Is4() {
+		from.ipid++
+	}
 	p := &Packet{Interface: c.iface, Cut: c.cut}
 	p.Nanos = c.now.UnixNano()
 	p.Key = capture.Key{

@@ -1,0 +1,207 @@
+package reassembly
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// InputFacts is what a first reading found in one input beside halves.
+type InputFacts struct {
+	Packets     int   // of all kinds
+	NonTCP      int   // of them those with no half: other protocols, and what could not be decoded
+	First, Last int64 // lowest and highest capture time, nanoseconds since 1970-01-01 UTC; 0 when Packets is 0
+	Format      string
+	Application string // the program that wrote a pcapng file, "" when unknown
+	Comments    []string
+	Interfaces  []capture.Interface
+	Secrets     []capture.Secret
+	Names       []capture.Name
+	Err         error // why reading stopped before the end of the file; what came before counts
+}
+
+// Facts is what a first reading found in a group of inputs beside halves.
+type Facts struct {
+	Inputs []InputFacts // in the order of the inputs
+	Decode capture.DecodeStats
+}
+
+// Index is the first reading of a group of inputs: it fills t, which must be
+// empty, and delivers the streams to c. The packets of the inputs are put in
+// the order of time; the inputs' numbers must differ and stay small, for they
+// index tables. points gets the capture points.
+//
+// An input that cannot be read to its end is a fact, not an error; the error is
+// for inputs that cannot be read at all, and comes before anything is read.
+func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
+	readers, err := open(inputs)
+	defer shut(readers)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder(inputs, readers, points)
+	a := NewAssembler(t, c, o)
+	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
+	f.read(readers, places(inputs), d, a)
+	a.Finish()
+	f.Decode = d.Stats()
+	for i, r := range readers {
+		f.Inputs[i].finish(r)
+	}
+	return f, nil
+}
+
+// read brings the packets of all readers to the assembler.
+func (f *Facts) read(readers []*capture.Reader, place []int, d *capture.Decoder, a *Assembler) {
+	m := capture.NewMerger(readers...)
+	var s capture.Segment
+	for {
+		p, err := m.Next()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			continue // finish asks the reader again
+		}
+		f.Inputs[place[p.Ref.Input]].count(p)
+		if !d.Decode(p, &s) {
+			continue
+		}
+		a.Add(&s)
+		f.Inputs[place[p.Ref.Input]].NonTCP--
+		for _, r := range s.Parts {
+			f.Inputs[place[r.Input]].NonTCP--
+		}
+	}
+}
+
+// count adds a packet, which is no TCP until it has been decoded.
+func (f *InputFacts) count(p *capture.Packet) {
+	if f.Packets == 0 {
+		f.First, f.Last = p.Nanos, p.Nanos
+	}
+	f.First, f.Last = min(f.First, p.Nanos), max(f.Last, p.Nanos)
+	f.Packets++
+	f.NonTCP++
+}
+
+// finish takes over what a reader knows at its end.
+func (f *InputFacts) finish(r *capture.Reader) {
+	if _, err := r.Next(); err != io.EOF {
+		f.Err = err // a Reader repeats its error
+	}
+	f.Format, f.Application = r.Format(), r.Application()
+	f.Interfaces, f.Comments = r.Interfaces(), r.Comments()
+	f.Secrets, f.Names = r.Secrets(), r.Names()
+}
+
+// Read reads the halves in want once more and delivers them to c: for each half
+// the same events with the same offsets as in the first reading, except that
+// skipping is up to c. inputs and t are those of Index, which must have ended;
+// t is not changed. Inputs without a wanted packet are not read, and reading
+// stops after the last one. The error is not nil when a packet of the first
+// reading cannot be read again; c has been told the ends of the halves even then.
+func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
+	a := Again(t, want, c)
+	var with []*capture.Input
+	left := uint64(0)
+	for _, in := range inputs {
+		if n := a.wantedIn(in.Number()); n > 0 {
+			with = append(with, in)
+			left += n
+		}
+	}
+	readers, err := open(with)
+	defer shut(readers)
+	if err != nil {
+		return err
+	}
+	left = a.readAgain(readers, decoder(with, readers, capture.NewPoints()), left)
+	a.Finish()
+	if left != 0 {
+		return lost(readers, left)
+	}
+	return nil
+}
+
+// readAgain brings the wanted packets, of which there are left, to the
+// assembler, and returns how many did not come.
+func (a *Assembler) readAgain(readers []*capture.Reader, d *capture.Decoder, left uint64) uint64 {
+	m := capture.NewMerger(readers...)
+	var s capture.Segment
+	for left > 0 {
+		p, err := m.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil || !a.Wants(p.Ref) {
+			continue
+		}
+		left--
+		if d.Decode(p, &s) {
+			a.Add(&s)
+		}
+	}
+	return left
+}
+
+// wantedIn counts the packets of an input that a later reading needs.
+func (a *Assembler) wantedIn(input uint32) (n uint64) {
+	for packet := range a.t.Packets(input) {
+		if a.Wants(capture.Ref{Input: input, Packet: packet + 1}) {
+			n++
+		}
+	}
+	return n
+}
+
+// lost says why packets of the first reading did not come again.
+func lost(readers []*capture.Reader, n uint64) error {
+	var errs []error
+	for _, r := range readers {
+		if _, err := r.Next(); err != nil && err != io.EOF {
+			errs = append(errs, err)
+		}
+	}
+	return fmt.Errorf("read again: %d packets are gone: %w", n, errors.Join(append(errs, capture.ErrChanged)...))
+}
+
+// open returns a reader of each input, those opened so far with an error.
+func open(inputs []*capture.Input) (readers []*capture.Reader, err error) {
+	for _, in := range inputs {
+		r, err := in.Reader()
+		if err != nil {
+			return readers, err
+		}
+		readers = append(readers, r)
+	}
+	return readers, nil
+}
+
+func shut(readers []*capture.Reader) {
+	for _, r := range readers {
+		r.Close()
+	}
+}
+
+// decoder returns a decoder for the packets of the inputs.
+func decoder(inputs []*capture.Input, readers []*capture.Reader, points *capture.Points) *capture.Decoder {
+	place := places(inputs)
+	return capture.NewDecoder(points, func(input uint32) []capture.Interface {
+		return readers[place[input]].Interfaces()
+	})
+}
+
+// places returns the place of an input in inputs by its number.
+func places(inputs []*capture.Input) []int {
+	var place []int
+	for i, in := range inputs {
+		for len(place) <= int(in.Number()) {
+			place = append(place, -1)
+		}
+		place[in.Number()] = i
+	}
+	return place
+}

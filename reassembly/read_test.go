@@ -1,0 +1,144 @@
+package reassembly_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// twoLegs is a half-flow pair on lo and a connection on eth0, interleaved.
+func twoLegs() *pcaptest.Connection {
+	c := pcaptest.Conn("10.244.1.10:40000", "10.96.0.1:80").Redirect("127.0.0.1:15001").At(0, "lo")
+	d := c.Trace.Conn("10.244.1.10:52538", "10.244.2.20:8080").At(1, "eth0")
+	c.Handshake()
+	c.Send("GET /a")
+	d.Handshake()
+	d.Send("get /a")
+	d.Send(strings.Repeat("x", 3000))
+	d.Send("after")
+	d.Swap()
+	d.Reply("200 ok")
+	c.Reply("200 OK")
+	c.Lose(1)
+	c.Reply("more")
+	c.Ack()
+	d.Close()
+	c.Close()
+	return c
+}
+
+func openInputs(t *testing.T, files ...string) []*capture.Input {
+	t.Helper()
+	var inputs []*capture.Input
+	for i, f := range files {
+		in, err := capture.OpenInput(f, uint32(i), &capture.InputOptions{InterfaceName: []string{"lo", "eth0"}[i]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { in.Close() })
+		inputs = append(inputs, in)
+	}
+	return inputs
+}
+
+func index(t *testing.T, inputs []*capture.Input) (*reassembly.Table, *recorder, *reassembly.Facts) {
+	t.Helper()
+	table, rec := new(reassembly.Table), newRecorder(t)
+	f, err := reassembly.Index(inputs, capture.NewPoints(), table, rec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table, rec, f
+}
+
+func TestIndexAndRead(t *testing.T) {
+	c := twoLegs()
+	inputs := openInputs(t,
+		pcaptest.WriteFile(t, "lo.pcap", c.PCAP("lo")), pcaptest.WriteFile(t, "eth0.pcapng", c.PCAPNG("eth0")))
+	table, first, facts := index(t, inputs)
+
+	want := []string{"GET /a", "......more", "get /a" + strings.Repeat("x", 3000) + "after", "200 ok"}
+	for i, w := range want {
+		if got := first.text(reassembly.HalfID(i + 1)); got != w {
+			t.Errorf("half %d = %q, want %q", i+1, got, w)
+		}
+	}
+	if d := cmp.Diff([]string{"1<-2", "3<-4"}, first.binds); d != "" {
+		t.Errorf("bound (-want +got):\n%s", d)
+	}
+	for i, n := range []int{9, 10} {
+		f := facts.Inputs[i]
+		if f.Packets != n || f.NonTCP != 0 || f.Err != nil || f.First > f.Last {
+			t.Errorf("input %d: %+v, want %d packets, all TCP", i, f, n)
+		}
+		if got := int(table.Packets(uint32(i))); got != n {
+			t.Errorf("input %d: table has %d packets, want %d", i, got, n)
+		}
+	}
+
+	for id := reassembly.HalfID(1); int(id) <= table.Len(); id++ {
+		var set reassembly.HalfSet
+		set.Add(id)
+		second := newRecorder(t)
+		if err := reassembly.Read(inputs, table, &set, second); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, id, true, first, second)
+		if len(second.halves) != 1 {
+			t.Errorf("half %d alone: %d halves read", id, len(second.halves))
+		}
+	}
+}
+
+func TestReadNothing(t *testing.T) {
+	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo")))
+	table, _, _ := index(t, inputs)
+	rec := newRecorder(t)
+	if err := reassembly.Read(inputs, table, new(reassembly.HalfSet), rec); err != nil || len(rec.halves) != 0 {
+		t.Errorf("Read of no half: %d halves, %v", len(rec.halves), err)
+	}
+}
+
+func TestIndexTruncated(t *testing.T) {
+	whole := twoLegs().PCAP("lo")
+	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", whole[:len(whole)-10]))
+	table, first, facts := index(t, inputs)
+	if f := facts.Inputs[0]; f.Packets != 8 || !errors.Is(f.Err, capture.ErrTruncated) {
+		t.Errorf("facts: %d packets, error %v; want 8 and truncated", f.Packets, f.Err)
+	}
+	var set reassembly.HalfSet
+	set.Add(1)
+	second := newRecorder(t)
+	if err := reassembly.Read(inputs, table, &set, second); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, 1, true, first, second)
+}
+
+func TestReadShrunk(t *testing.T) {
+	path := pcaptest.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo"))
+	inputs := openInputs(t, path)
+	table, _, _ := index(t, inputs)
+	if err := os.Truncate(path, 200); err != nil {
+		t.Fatal(err)
+	}
+	var set reassembly.HalfSet
+	set.Add(1)
+	if err := reassembly.Read(inputs, table, &set, newRecorder(t)); !errors.Is(err, capture.ErrChanged) {
+		t.Errorf("error = %v, want ErrChanged", err)
+	}
+}
+
+func TestIndexNoCapture(t *testing.T) {
+	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", []byte("GIF89a, not a capture at all")))
+	_, err := reassembly.Index(inputs, capture.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
+	if !errors.Is(err, capture.ErrNotCapture) {
+		t.Errorf("error = %v, want ErrNotCapture", err)
+	}
+}
