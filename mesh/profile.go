@@ -13,8 +13,10 @@ type Profile struct {
 	Title         string       // the name for people
 	OutboundPorts []uint16     // the proxy takes what the application dials here, by redirect
 	InboundPorts  []uint16     // the proxy takes what clients dial here, by redirect
-	Ports         []Port       // all listeners, ascending; a number may stand twice
+	TunnelPorts   []uint16     // proxies of peers dial these on the wire, in place of the application's port
+	Ports         []Port       // all listeners, ascending; the control plane's last
 	BindSources   []netip.Addr // from which the proxy dials the application; none: no address of its own
+	KeepsSource   bool         // the proxy dials the application from the client's address
 	UIDs          []uint32     // of the proxy, exempt from the redirect
 }
 
@@ -95,6 +97,7 @@ func Istio() *Profile {
 		Title:         "Istio sidecar",
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{15006},
+		TunnelPorts:   []uint16{15008},
 		BindSources:   bindSources(),
 		UIDs:          []uint32{1337},
 		Ports: slices.Concat([]Port{

@@ -8,6 +8,8 @@ func istioAmbient() *Profile {
 		Title:         "Istio ambient (ztunnel)",
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{15006},
+		TunnelPorts:   []uint16{15008},
+		KeepsSource:   true,
 		Ports: append([]Port{
 			{15000, "ztunnel", "HTTP", "admin", ScopeWire, "only in ztunnel's pod", true},
 			{15001, "ztunnel", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
@@ -29,6 +31,7 @@ func linkerd() *Profile {
 		Title:         "Linkerd 2",
 		OutboundPorts: []uint16{4140},
 		InboundPorts:  []uint16{4143},
+		TunnelPorts:   []uint16{4143},
 		UIDs:          []uint32{2102},
 		Ports: []Port{
 			{4140, "linkerd2-proxy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
@@ -49,6 +52,7 @@ func consul() *Profile {
 		Title:         "Consul service mesh",
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{20000},
+		TunnelPorts:   []uint16{20000},
 		UIDs:          []uint32{5995, 5996},
 		Ports: []Port{
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},

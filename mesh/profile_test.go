@@ -1,0 +1,64 @@
+package mesh_test
+
+import (
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+func TestProfilePorts(t *testing.T) {
+	p := mesh.Istio()
+	for _, tt := range []struct {
+		port                       uint16
+		outbound, inbound, control bool
+	}{
+		{15001, true, false, false},
+		{15006, false, true, false},
+		{15008, false, false, false}, // carries conversations
+		{15000, false, false, true},
+		{15012, false, false, true},
+		{15020, false, false, true},
+		{15053, false, false, true},
+		{15443, false, false, false},
+		{8080, false, false, false}, // istiod's, but applications' first
+		{443, false, false, false},
+		{80, false, false, false},
+	} {
+		_, control := p.Control(tt.port)
+		if p.Outbound(tt.port) != tt.outbound || p.Inbound(tt.port) != tt.inbound || control != tt.control {
+			t.Errorf("port %d: outbound %v, inbound %v, control %v; want %v, %v, %v",
+				tt.port, p.Outbound(tt.port), p.Inbound(tt.port), control, tt.outbound, tt.inbound, tt.control)
+		}
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	if name := mesh.Profiles()[0].Name; name != "istio" {
+		t.Errorf("the first profile is %s, want istio", name)
+	}
+	if mesh.ProfileNamed("nosuch") != nil {
+		t.Error("there is a profile named nosuch")
+	}
+	for _, p := range mesh.Profiles() {
+		if got := mesh.ProfileNamed(p.Name); got == nil || got.Title != p.Title {
+			t.Errorf("ProfileNamed(%s) = %v", p.Name, got)
+		}
+		listed := make(map[uint16]bool)
+		for _, l := range p.Ports {
+			listed[l.Number] = true
+			if l.Component == "" || l.Protocol == "" || l.Purpose == "" || l.Shows == "" || l.Scope.String() == "unknown" {
+				t.Errorf("%s: port %d is not described: %+v", p.Name, l.Number, l)
+			}
+			if l.Control && (p.Outbound(l.Number) || p.Inbound(l.Number)) {
+				t.Errorf("%s: port %d is control and redirected to", p.Name, l.Number)
+			}
+		}
+		for _, ports := range [][]uint16{p.OutboundPorts, p.InboundPorts, p.TunnelPorts} {
+			for _, n := range ports {
+				if !listed[n] {
+					t.Errorf("%s: port %d is used but not listed", p.Name, n)
+				}
+			}
+		}
+	}
+}
