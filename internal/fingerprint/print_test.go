@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 )
 
@@ -43,6 +45,21 @@ func TestSize(t *testing.T) {
 	}
 	if got := unsafe.Sizeof(fingerprint.Sampler{}); got > 104 {
 		t.Errorf("Sampler has %d bytes, want at most 104", got)
+	}
+}
+
+// TestDefinition checks prints against the windows they are defined by.
+func TestDefinition(t *testing.T) {
+	for _, n := range lengths {
+		b := content(3, n)
+		got := sum(n, b)
+		first, last := b[:min(n, window)], b[max(0, n-window):]
+		if got.First != xxhash.Sum64(first) || got.Last != xxhash.Sum64(last) {
+			t.Errorf("length %d: %+v, want the hashes %x of the first window and %x of the last", n, got, xxhash.Sum64(first), xxhash.Sum64(last))
+		}
+		if inner := len(windowsOf(n)) - 2; (got.Middle != 0) != (inner > 0) {
+			t.Errorf("length %d: middle %x of %d windows", n, got.Middle, inner)
+		}
 	}
 }
 
@@ -242,6 +259,7 @@ func TestIncomplete(t *testing.T) {
 		{"declared other length", cut(3*stride+1, b[:100]), 3*stride + 1, fingerprint.Different},
 		{"undeclared, nothing came", cut(-1, nil), -1, fingerprint.Unknown},
 		{"undeclared, 10 bytes came", cut(-1, b[:10]), -1, fingerprint.Unknown},
+		{"undeclared, 63 bytes came", cut(-1, b[:63]), -1, fingerprint.Unknown},
 		{"undeclared, start came", cut(-1, b[:2*stride]), -1, fingerprint.Unknown},
 		{"undeclared, other start came", cut(-1, other[:2*stride]), -1, fingerprint.Different},
 		{"beyond the length", cut(3*stride, append(bytes.Clone(b), "more"...)), 3 * stride, fingerprint.Equal},

@@ -83,9 +83,8 @@ func (s *Sampler) WantAhead(n int64) int64 {
 		end = s.length
 	}
 	next := max(end-window, 0)
-	k := nextWindow(s.off)
-	if k < maxWindows && (s.length < 0 || windowEnd(k) <= s.length) {
-		next = min(next, k*stride)
+	if k := nextWindow(s.off); k < maxWindows {
+		next = min(next, k*stride) // one that does not fit begins after next anyway
 	}
 	return max(next-s.off, 0)
 }
