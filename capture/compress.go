@@ -37,15 +37,14 @@ type meteredSource struct {
 
 // sniff reads the beginning of m ahead.
 func sniff(m *meteredSource) (*meteredSource, error) {
-	head := make([]byte, sniffLen)
-	n, err := io.ReadAtLeast(m, head, 4)
-	if err != nil && m.err != io.EOF {
-		return nil, err
+	w := window{src: m, buf: make([]byte, sniffLen)}
+	if !w.fill(4) && w.err != io.EOF {
+		return nil, w.err
 	}
-	if n == 0 {
+	if w.end == 0 {
 		return nil, notCapture(nil)
 	}
-	m.head = head[:n]
+	m.head = w.buf[:w.end]
 	return m, nil
 }
 

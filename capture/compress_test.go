@@ -158,6 +158,26 @@ func TestSourceFailure(t *testing.T) {
 	}
 }
 
+// idleReader neither reads nor fails, against the advice of io.Reader.
+type idleReader struct{}
+
+func (idleReader) Read([]byte) (int, error) { return 0, nil }
+
+func TestIdleSource(t *testing.T) {
+	if _, err := capture.NewReader(idleReader{}, nil); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("error = %v, want %v", err, io.ErrNoProgress)
+	}
+	r, err := capture.NewReader(io.MultiReader(bytes.NewReader(noisyCapture(2)), idleReader{}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := drain(t, r)
+	if len(got) != 2 {
+		t.Errorf("%d packets, want 2", len(got))
+	}
+	faultAt(t, err, io.ErrNoProgress, 3, 24+2*1416)
+}
+
 func TestNotCapture(t *testing.T) {
 	var emptyGzip bytes.Buffer
 	gzip.NewWriter(&emptyGzip).Close()

@@ -209,7 +209,8 @@ func (r *Reader) nameRecord(kind uint16, b []byte) error {
 	if len(b) < size {
 		return corruptRecord("name record of type %d has %d bytes", kind, len(b))
 	}
-	addr, _ := netip.AddrFromSlice(b[:size])
+	ip, _ := netip.AddrFromSlice(b[:size])
+	addr := ip.String()
 	for name := range strings.SplitSeq(string(b[size:]), "\x00") {
 		if name == "" {
 			continue
@@ -217,7 +218,7 @@ func (r *Reader) nameRecord(kind uint16, b []byte) error {
 		if err := r.ng.keep(len(name) + 64); err != nil { // 64: what a Name takes
 			return err
 		}
-		r.names = append(r.names, Name{Addr: addr.String(), Name: name})
+		r.names = append(r.names, Name{Addr: addr, Name: name})
 	}
 	return nil
 }

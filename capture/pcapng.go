@@ -29,8 +29,8 @@ const (
 	// maxBlock leaves room around the largest packet for its options.
 	maxBlock = maxRecord + 1<<16
 
-	// maxMetadata bounds what a Reader keeps beside packets: names, secrets,
-	// comments, interfaces. A key log has about 700 bytes per connection.
+	// maxMetadata bounds the blocks whose contents a Reader keeps beside packets.
+	// A key log has about 700 bytes per connection.
 	maxMetadata = 256 << 20
 
 	byteOrderMagic = 0x1a2b3c4d
@@ -69,7 +69,7 @@ type pcapngFormat struct {
 	sections   int // before this one
 	first      int // index in Reader.interfaces of the section's first
 	interfaces []sectionInterface
-	metadata   int // bytes kept beside packets
+	metadata   int // bytes of blocks kept beside packets
 }
 
 // A sectionInterface is what packets need to know of their interface.
@@ -103,7 +103,7 @@ func (g *pcapngFormat) u32(b []byte) uint32 {
 // keep accounts for n bytes of metadata.
 func (g *pcapngFormat) keep(n int) error {
 	if g.metadata += n; g.metadata > maxMetadata {
-		return fmt.Errorf("names, secrets and comments are %w (limit %d bytes)", ErrTooLarge, maxMetadata)
+		return fmt.Errorf("names, secrets, interfaces and comments are %w (limit %d bytes)", ErrTooLarge, maxMetadata)
 	}
 	return nil
 }

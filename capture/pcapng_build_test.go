@@ -103,6 +103,9 @@ func drain(tb testing.TB, r *capture.Reader) ([]capture.Packet, error) {
 			tb.Fatalf("Next() = %v, %v: want a packet or an error", p, err)
 		}
 		if err == nil {
+			if cap(p.Data) != len(p.Data) {
+				tb.Fatalf("packet %d: appending to its data would change the buffer", p.Ref.Packet)
+			}
 			packets = append(packets, keepPacket(p))
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"strings"
@@ -99,8 +100,8 @@ func TestPcapngSections(t *testing.T) {
 func TestPcapngResolutions(t *testing.T) {
 	ticks := []uint64{0, 1, 2, 999, 1_700_000_000, 1_700_000_000_123_456_789, math.MaxInt64, math.MaxUint64 - 1, math.MaxUint64}
 	offsets := []int64{0, 1, -1, 1_700_000_000, -9_223_372_037, math.MaxInt64, math.MinInt64}
-	o := binary.LittleEndian
 	for resolution := range 256 {
+		o := fileOrders[resolution%2]
 		file := ngSection(o)
 		var want []int64
 		for i, seconds := range offsets {
@@ -233,6 +234,7 @@ func TestPcapngFaults(t *testing.T) {
 		{"packet length odd", otherLength(one, 37), capture.ErrCorrupt, true, "block length 37"},
 		{"packet length tiny", otherLength(one, 8), capture.ErrCorrupt, true, "block length 8"},
 		{"packet length huge", otherLength(one, 0xfffffffc), capture.ErrTooLarge, true, "4294967292 is too large (limit 16842752)"},
+		{"packet huge", packet(0, 16<<20+1, strings.Repeat("x", 16<<20+1)), capture.ErrTooLarge, true, "captured length 16777217 is too large (limit 16777216)"},
 		{"packet too short", ngBlock(o, 6, uint32(0)), capture.ErrCorrupt, true, "4 bytes in a block that needs 20"},
 		{"old packet too short", ngBlock(o, 2, uint32(0)), capture.ErrCorrupt, true, "needs 20"},
 		{"simple packet empty", ngBlock(o, 3), capture.ErrCorrupt, true, "needs 4"},
@@ -292,4 +294,24 @@ func TestPcapngSkipsLongBlocks(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d packets, %v", len(got), err)
 	}
+}
+
+// TestPcapngMetadataLimit has sections that describe themselves at length.
+func TestPcapngMetadataLimit(t *testing.T) {
+	o := binary.LittleEndian
+	long := make([]any, 250)
+	for i := range long {
+		long[i] = ngOption(o, 2988, uint32(32473), make([]byte, 65000))
+	}
+	section := ngSection(o, long...)
+	parts := make([]io.Reader, 20)
+	for i := range parts {
+		parts[i] = bytes.NewReader(section)
+	}
+	r, err := capture.NewReader(io.MultiReader(parts...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = drain(t, r)
+	faultAt(t, err, capture.ErrTooLarge, 0, int64(256<<20/len(section)*len(section)))
 }

@@ -22,7 +22,7 @@ const (
 type Options struct {
 	Input         uint32        // goes into Ref.Input of every packet
 	InterfaceName string        // replaces the name of every interface unless ""
-	Buffer        int           // initial size of the read buffer in bytes; 0 = 512 KiB
+	Buffer        int           // initial size of the read buffer in bytes, less for very many inputs; 0 = 512 KiB
 	Progress      func(n int64) // told the file bytes consumed so far after each read; may be nil
 }
 

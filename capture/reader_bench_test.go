@@ -98,3 +98,28 @@ func BenchmarkWriter(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packets/s")
 }
+
+func BenchmarkMerger(b *testing.B) {
+	file := benchPackets(100_000, 66)
+	b.SetBytes(2 * int64(len(file)))
+	n := 0
+	for b.Loop() {
+		var rs [2]*capture.Reader
+		for i := range rs {
+			var err error
+			if rs[i], err = capture.NewReader(bytes.NewReader(file), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		m := capture.NewMerger(rs[:]...)
+		for {
+			if _, err := m.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "packets/s")
+}

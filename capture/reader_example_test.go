@@ -1,0 +1,87 @@
+package capture_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A capture with two packets, written to memory and read back.
+func Example() {
+	var file bytes.Buffer
+	w := capture.NewWriter(&file, &capture.WriterOptions{Application: "example"})
+	eth0, err := w.AddInterface(capture.Interface{Name: "eth0", Link: capture.LinkEthernet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	header := make([]byte, 14)
+	for i, payload := range []string{"one", "two"} {
+		if err := w.WritePacket(eth0, int64(i)*1e9, 0, 0, nil, header, []byte(payload)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		log.Fatal(err)
+	}
+
+	r, err := capture.NewReader(&file, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	for p, err := range r.Packets() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		in := r.Interfaces()[p.Interface]
+		fmt.Printf("%d %s %d ns %q\n", p.Ref.Packet, in.Name, p.Nanos, p.Data[14:])
+	}
+	// Output:
+	// 1 eth0 0 ns "one"
+	// 2 eth0 1000000000 ns "two"
+}
+
+// Two captures in the order of their timestamps.
+func ExampleMerger() {
+	read := func(input uint32, seconds ...int64) *capture.Reader {
+		var file bytes.Buffer
+		w := capture.NewWriter(&file, nil)
+		lo, err := w.AddInterface(capture.Interface{Link: capture.LinkRaw})
+		for _, s := range seconds {
+			if err == nil {
+				err = w.WritePacket(lo, s*1e9, 0, 0, nil)
+			}
+		}
+		if err == nil {
+			err = w.Flush()
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		r, err := capture.NewReader(&file, &capture.Options{Input: input})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return r
+	}
+	m := capture.NewMerger(read(0, 1, 3), read(1, 2, 4))
+	for {
+		p, err := m.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			log.Print(err) // of one input; the others go on
+			continue
+		}
+		fmt.Println(p.Nanos/1e9, p.Ref)
+	}
+	// Output:
+	// 1 {0 1}
+	// 2 {1 1}
+	// 3 {0 2}
+	// 4 {1 2}
+}
