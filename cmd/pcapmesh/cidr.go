@@ -38,7 +38,7 @@ func newCidr(o *options) *cobra.Command {
 		// flags are ours.
 		DisableFlagParsing: true,
 	}
-	cmd.Flags().VarP(oneOf(&format, "text", "json"), "output", "o", "text or json")
+	cmd.Flags().VarP(oneOf(&format, "text", "json"), "output", "o", "`FORMAT` is text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		text, help, err := splitArgs(cmd, args)
 		if err != nil {

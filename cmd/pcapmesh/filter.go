@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,22 +15,32 @@ const filterLong = `Print a tcpdump expression with every net made valid and all
 
 Words are joined with blanks, as tcpdump does. Without words, or with -, the
 expression is read from standard input, as from a file for tcpdump -F. A net that
-cannot be made valid is left as it is and named; -v names the changes too.`
+cannot be made valid is left as it is and named; -v names the changes too.
 
-const filterExample = `  tcpdump -i eth0 "$(pcapmesh filter 'net 192.168.0.0/12 and port 80')"`
+With --pod-ip it prints instead the tcpdump commands that capture in the pod what
+stitch needs: inbound for what clients ask of the pod, outbound for what the pod
+asks of others.`
+
+const filterExample = `  tcpdump -i eth0 "$(pcapmesh filter 'net 192.168.0.0/12 and port 80')"
+  pcapmesh filter --pod-ip 10.244.1.10 --port 8080 inbound
+  pcapmesh filter --pod-ip 10.244.1.10 --port 80 --service 10.96.10.1 outbound`
 
 func newFilter(o *options) *cobra.Command {
-	format := ""
+	format, a := "", &adviceFlags{}
 	cmd := &cobra.Command{
-		Use:     "filter [EXPRESSION... | -]",
-		Short:   "Make every net of a tcpdump expression valid",
+		Use:     "filter [EXPRESSION... | -]\n  pcapmesh filter --pod-ip IP --port PORT inbound|outbound",
+		Short:   "Make every net of a tcpdump expression valid, or print capture commands",
 		Long:    filterLong,
 		Example: filterExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.given() {
+				return advise(cmd, a, args, format)
+			}
 			return rewriteFilter(cmd, args, format, o)
 		},
 	}
-	cmd.Flags().VarP(oneOf(&format, "text", "json"), "output", "o", "text or json")
+	cmd.Flags().VarP(oneOf(&format, "text", "json"), "output", "o", "`FORMAT` is text or json")
+	a.add(cmd)
 	return cmd
 }
 
@@ -71,43 +80,4 @@ func readExpression(stdin io.Reader, args []string) (string, error) {
 		return "", usagef("give the expression, not a capture", "standard input: expression of more than %d bytes", maxExpression)
 	}
 	return strings.TrimSuffix(string(text), "\n"), nil
-}
-
-func printChanges(w io.Writer, changes []filter.Change) {
-	for _, c := range changes {
-		why := "not in a form that tcpdump reads"
-		if c.Bits.IsValid() {
-			why = "bits set behind the prefix: " + c.Bits.String()
-		}
-		fmt.Fprintf(w, "net %s is now net %s (%s)\n", oneLine(c.From), oneLine(c.To), why)
-	}
-	if len(changes) == 0 {
-		fmt.Fprintln(w, "no net had to be changed")
-	}
-}
-
-func printExpression(w io.Writer, expr string, changes []filter.Change, format string) error {
-	if format != "json" {
-		_, err := fmt.Fprintln(w, expr)
-		return err
-	}
-	type change struct {
-		Offset int    `json:"offset"`
-		From   string `json:"from"`
-		To     string `json:"to"`
-		Bits   string `json:"bits,omitempty"` // bits that were cleared
-	}
-	doc := struct {
-		Version    int      `json:"version"`
-		Expression string   `json:"expression"`
-		Changes    []change `json:"changes"`
-	}{1, expr, []change{}}
-	for _, c := range changes {
-		j := change{Offset: c.Offset, From: c.From, To: c.To}
-		if c.Bits.IsValid() {
-			j.Bits = c.Bits.String()
-		}
-		doc.Changes = append(doc.Changes, j)
-	}
-	return json.NewEncoder(w).Encode(doc)
 }

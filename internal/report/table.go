@@ -3,8 +3,10 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
@@ -17,9 +19,10 @@ import (
 const plainRows = 1000
 
 // Table prints a header and rows in the style of kubectl: no borders, columns
-// left-aligned and two spaces apart, no blanks at the ends of lines. Cells are
-// printed as they are, except that a line break in one is shown as a space. It
-// keeps rows until it returns. An error is that of w.
+// left-aligned and two spaces apart, no blanks at the ends of lines. Bytes of a
+// cell that would move the cursor or are no text are shown escaped, as \x1b:
+// names in captures come from strangers. It keeps rows until it returns. An
+// error is that of w.
 func Table(w io.Writer, header []string, rows [][]string) error {
 	if len(rows) > plainRows {
 		return plain(w, header, rows)
@@ -60,13 +63,30 @@ func newTable(w io.Writer) *tablewriter.Table {
 func cells(row []string) []any {
 	out := make([]any, len(row))
 	for i, c := range row {
-		out[i] = oneLine(c)
+		out[i] = printable(c)
 	}
 	return out
 }
 
-func oneLine(s string) string {
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s)
+// printable escapes control characters and bytes that are not UTF-8.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) < 0 {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if unicode.IsControl(r) || r == utf8.RuneError && n == 1 {
+			for ; n > 0; n-- {
+				fmt.Fprintf(&out, `\x%02x`, s[i])
+				i++
+			}
+			continue
+		}
+		out.WriteString(s[i : i+n])
+		i += n
+	}
+	return out.String()
 }
 
 // trimLines writes text without the blanks that padding leaves at line ends.
@@ -96,14 +116,15 @@ func plain(w io.Writer, header []string, rows [][]string) error {
 
 func widen(width []int, row []string) {
 	for i, c := range row[:min(len(row), len(width))] {
-		width[i] = max(width[i], utf8.RuneCountInString(c))
+		width[i] = max(width[i], utf8.RuneCountInString(printable(c)))
 	}
 }
 
 func writeRow(out *bufio.Writer, width []int, row []string) {
 	var line strings.Builder
 	for i, c := range row[:min(len(row), len(width))] {
-		line.WriteString(oneLine(c))
+		c = printable(c)
+		line.WriteString(c)
 		line.WriteString(strings.Repeat(" ", width[i]+2-utf8.RuneCountInString(c)))
 	}
 	out.WriteString(strings.TrimRight(line.String(), " "))

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+const portsLong = `Print which component of a service mesh listens where, and what a capture taken
+in a pod shows of it. With ports given, only these.`
+
+func newPorts() *cobra.Command {
+	format, name := "", ""
+	cmd := &cobra.Command{
+		Use:     "ports [PORT...]",
+		Short:   "Which mesh component listens where, and what a capture shows of it",
+		Long:    portsLong,
+		Example: "  pcapmesh ports\n  pcapmesh ports --mesh linkerd 4143",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p := mesh.ProfileNamed(name)
+			list, err := choosePorts(p, args)
+			if err != nil {
+				return err
+			}
+			return printPorts(cmd.OutOrStdout(), p, list, format)
+		},
+	}
+	cmd.Flags().VarP(oneOf(&format, "table", "json", "csv"), "output", "o", "`FORMAT` is table, json or csv")
+	cmd.Flags().Var(oneOf(&name, meshNames()...), "mesh", meshUsage())
+	return cmd
+}
+
+// meshNames returns the names of the built-in profiles, the default first.
+func meshNames() []string {
+	var out []string
+	for _, p := range mesh.Profiles() {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+func meshUsage() string { return "`MESH` is " + strings.Join(meshNames(), ", ") }
+
+// choosePorts returns the listeners at the ports given, all if none is.
+func choosePorts(p *mesh.Profile, args []string) ([]mesh.Port, error) {
+	if len(args) == 0 {
+		return p.Ports, nil
+	}
+	var out []mesh.Port
+	for _, arg := range args {
+		n, err := strconv.ParseUint(arg, 10, 16)
+		if err != nil {
+			return nil, usagef("give numbers, as in pcapmesh ports 15001 15006", "port %s: not a port number", arg)
+		}
+		found := len(out)
+		for _, l := range p.Ports {
+			if l.Number == uint16(n) {
+				out = append(out, l)
+			}
+		}
+		if len(out) == found {
+			return nil, usagef("pcapmesh ports lists those of "+p.Title, "port %s: none of %s", arg, p.Title)
+		}
+	}
+	return out, nil
+}
+
+func printPorts(w io.Writer, p *mesh.Profile, list []mesh.Port, format string) error {
+	switch format {
+	case "json":
+		return printPortsJSON(w, p, list)
+	case "csv":
+		out := csv.NewWriter(w)
+		return out.WriteAll(append([][]string{portsHeader()}, portRows(list)...))
+	}
+	return report.Table(w, portsHeader(), portRows(list))
+}
+
+func portsHeader() []string {
+	return []string{"PORT", "COMPONENT", "PROTOCOL", "PURPOSE", "SCOPE", "IN A CAPTURE"}
+}
+
+func portRows(list []mesh.Port) [][]string {
+	var out [][]string
+	for _, l := range list {
+		out = append(out, []string{fmt.Sprint(l.Number), l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows})
+	}
+	return out
+}

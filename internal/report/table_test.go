@@ -1,0 +1,86 @@
+package report_test
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+)
+
+var header = []string{"STREAM", "CLIENT", "conn_id", "JOINED BY"}
+
+var rows = [][]string{
+	{"0", "192.0.2.10:47254", "", "request id"},
+	{"12345678", "[fd00::5]:4000", "a  b", ""},
+	{"", "ünï→", "\x1b[31mred\nline\xff", " led and trailed "},
+}
+
+const want = `STREAM    CLIENT            conn_id                  JOINED BY
+0         192.0.2.10:47254                           request id
+12345678  [fd00::5]:4000    a  b
+          ünï→              \x1b[31mred\x0aline\xff   led and trailed
+`
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.Table(&out, header, rows); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTablePlain checks that long tables look like short ones.
+func TestTablePlain(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.Plain(&out, header, rows); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTableLong(t *testing.T) {
+	var long [][]string
+	for i := range 5000 {
+		long = append(long, []string{strconv.Itoa(i), "x"})
+	}
+	var out bytes.Buffer
+	if err := report.Table(&out, []string{"A", "B"}, long); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) != 5002 || lines[0] != "A     B" || lines[1] != "0     x" || lines[5000] != "4999  x" {
+		t.Errorf("%d lines, %q, %q, %q", len(lines), lines[0], lines[1], lines[5000])
+	}
+}
+
+func TestTableEmpty(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.Table(&out, []string{"A", "B"}, nil); err != nil || out.String() != "A  B\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+// TestTableError checks that an error of the writer comes back from both ways
+// of printing.
+func TestTableError(t *testing.T) {
+	for _, n := range []int{1, 2000} {
+		if err := report.Table(failing{}, []string{"A"}, make([][]string, n)); !errors.Is(err, errFull) {
+			t.Errorf("%d rows: error %v, want %v", n, err, errFull)
+		}
+	}
+}
+
+var errFull = errors.New("full")
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errFull }
