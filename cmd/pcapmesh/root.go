@@ -33,10 +33,10 @@ func newRoot(o *options) *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2 // letters; cobra sets it only on its own path
 	f := root.PersistentFlags()
-	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "color messages: auto, always or never")
+	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "color messages; `WHEN` is auto, always or never")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more about what was done and why")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no warnings or progress")
-	root.AddCommand(newCidr(o), newFilter(o))
+	root.AddCommand(newCidr(o), newFilter(o), newPorts())
 	return root
 }
 
