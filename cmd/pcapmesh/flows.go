@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// flowsFlags are the flags of flows.
+type flowsFlags struct {
+	in     inputFlags
+	format string
+	limit  int
+	all    bool
+}
+
+func newFlows(o *options) *cobra.Command {
+	f := &flowsFlags{}
+	cmd := &cobra.Command{
+		Use:   "flows FILE...",
+		Short: "Show the legs in captures, their roles and how they are joined",
+		Example: `  pcapmesh flows eth0.pcap lo.pcap
+  pcapmesh flows -o json eth0.pcap lo.pcap | jq '.joins[] | select(.ambiguous)'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, partial, err := f.in.stitch(cmd, o, args, mesh.Options{})
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			if err := f.print(cmd.OutOrStdout(), r); err != nil {
+				return err
+			}
+			return partial
+		},
+	}
+	f.in.register(cmd)
+	cmd.Flags().VarP(oneOf(&f.format, "table", "wide", "json", "jsonl", "csv"), "output", "o", "table, wide, json, jsonl or csv")
+	cmd.Flags().IntVar(&f.limit, "limit", 50, "rows of the table at the most")
+	cmd.Flags().BoolVar(&f.all, "all", false, "print all rows")
+	return cmd
+}
+
+func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
+	switch f.format {
+	case "json":
+		return report.JSON(w, r)
+	case "jsonl":
+		return report.JSONLines(w, r)
+	case "csv":
+		return report.CSV(w, r)
+	}
+	limit := f.limit
+	if f.all {
+		limit = 0
+	}
+	hidden, err := report.Legs(w, r, limit, f.format == "wide")
+	if hidden > 0 {
+		fmt.Fprintf(w, "… %d more: --all\n", hidden)
+	}
+	return err
+}

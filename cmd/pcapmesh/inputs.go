@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// inputFlags are the flags of commands that read captures.
+type inputFlags struct {
+	pods       []string
+	podIPs     []string
+	interfaces []string
+}
+
+func (f *inputFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.pods, "pod", nil, "`NAME=FILE,FILE`: these captures are of one pod (default: all are)")
+	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
+	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
+}
+
+// stitch reads the named captures and prints warnings about them. What could
+// not be read of them is the second error; the first is final.
+func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts mesh.Options) (r *mesh.Result, partial, err error) {
+	inputs, err := f.inputs(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opts.Pods, err = f.knownPods(); err != nil {
+		return nil, nil, err
+	}
+	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
+	opts.Progress = bar.update
+	r, err = mesh.Stitch(inputs, &opts)
+	bar.finish()
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, warn(cmd.ErrOrStderr(), o, r), nil
+}
+
+// inputs puts files, groups and interface names together.
+func (f *inputFlags) inputs(files []string) ([]mesh.Input, error) {
+	var ins []mesh.Input
+	for _, file := range files {
+		ins = append(ins, mesh.Input{File: file})
+	}
+	for _, p := range f.pods {
+		name, list, ok := strings.Cut(p, "=")
+		if !ok || name == "" || list == "" {
+			return nil, usagef("--pod web=eth0.pcap,lo.pcap", "--pod %q: not NAME=FILE,FILE", p)
+		}
+		for file := range strings.SplitSeq(list, ",") {
+			ins = append(ins, mesh.Input{File: file, Pod: name})
+		}
+	}
+	if len(ins) == 0 {
+		return nil, usagef("pcapmesh stitch eth0.pcap lo.pcap", "no captures given")
+	}
+	for _, i := range f.interfaces {
+		if !nameInterface(ins, i) {
+			return nil, usagef("--interface eth0=FILE, with FILE as it is given as input", "--interface %q: names no input", i)
+		}
+	}
+	return ins, nil
+}
+
+// nameInterface applies one --interface flag.
+func nameInterface(ins []mesh.Input, flag string) bool {
+	name, file, ok := strings.Cut(flag, "=")
+	found := false
+	for i := range ins {
+		if ok && name != "" && (ins[i].File == file || filepath.Base(ins[i].File) == file) {
+			ins[i].Interface = name
+			found = true
+		}
+	}
+	return found
+}
+
+// knownPods reads --pod-ip.
+func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
+	var pods []mesh.Pod
+	for _, s := range f.podIPs {
+		name, ip, ok := strings.Cut(s, "=")
+		if !ok {
+			name, ip = "", s
+		}
+		a, err := netip.ParseAddr(ip)
+		if err != nil {
+			return nil, usagef("--pod-ip 10.244.1.10", "--pod-ip %q: not an IP address", s)
+		}
+		pods = append(pods, mesh.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
+	}
+	return pods, nil
+}
+
+// warn says what is wrong with the inputs. A capture that was cut off at its
+// end is worth a warning only; anything else is an error, after all that could
+// be read has been used.
+func warn(w io.Writer, o *options, r *mesh.Result) error {
+	var errs []error
+	for _, in := range r.Inputs {
+		switch {
+		case in.Err != nil && !in.Truncated:
+			errs = append(errs, in.Err)
+		case o.quiet:
+		case in.Truncated:
+			fmt.Fprintf(w, "pcapmesh: %s; everything before it was read\n", oneLine(in.Err.Error()))
+		case in.Packets == 0:
+			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.File)
+		case in.NonTCP == in.Packets:
+			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.File, in.Packets)
+		}
+	}
+	return joinErrors(errs)
+}

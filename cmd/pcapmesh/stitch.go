@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// stitchFlags are the flags of stitch.
+type stitchFlags struct {
+	in        inputFlags
+	output    string
+	format    string
+	view      string
+	bytes     string
+	comments  string
+	limit     int
+	all       bool
+	force     bool
+	keepOther bool
+}
+
+func newStitch(o *options) *cobra.Command {
+	f := &stitchFlags{}
+	cmd := &cobra.Command{
+		Use:   "stitch FILE...",
+		Short: "Write one capture in which every conversation is one TCP stream",
+		Long: `Read the captures of a sidecar pod, tie the legs of every conversation
+together, print what was found and write a capture in which each conversation
+is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
+		Example: `  pcapmesh stitch eth0.pcap lo.pcap
+  kubectl exec POD -c istio-proxy -- tcpdump -i any -U -w - | pcapmesh stitch -
+  pcapmesh stitch --pod a=a-eth0.pcap,a-lo.pcap --pod b=b-eth0.pcap,b-lo.pcap -w both.pcapng`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, o, args) },
+	}
+	f.in.register(cmd)
+	fs := cmd.Flags()
+	fs.StringVarP(&f.output, "write", "w", "stitched.pcapng", "`FILE` to write; - is standard output")
+	fs.VarP(oneOf(&f.format, "table", "json", "jsonl"), "output", "o", "what to print: table, json or jsonl")
+	fs.Var(oneOf(&f.view, "paths", "legs"), "view", "paths: one stream per conversation; legs: every leg by itself, nothing joined")
+	fs.Var(oneOf(&f.bytes, "client", "server"), "bytes", "write the bytes of the readable leg nearest this end")
+	fs.Var(oneOf(&f.comments, "first", "all", "none"), "comments", "packets that get a comment")
+	fs.IntVar(&f.limit, "limit", 50, "rows of the table at the most")
+	fs.BoolVar(&f.all, "all", false, "print all rows")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file that pcapmesh did not write")
+	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are not TCP too")
+	return cmd
+}
+
+func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
+	r, partial, err := f.in.stitch(cmd, o, args, mesh.Options{Reread: true, NearServer: f.bytes == "server"})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out := cmd.OutOrStdout()
+	if f.output == "-" {
+		out = cmd.ErrOrStderr()
+	}
+	sum, err := f.write(cmd, r)
+	if err != nil {
+		return joinErrors([]error{partial, outputHint(err)})
+	}
+	if err := f.print(out, r); err != nil {
+		return err
+	}
+	if f.format != "table" {
+		out = cmd.ErrOrStderr()
+	}
+	if !o.quiet {
+		fmt.Fprintln(out, f.summary(r, sum))
+	}
+	return partial
+}
+
+func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, Version: strings.Fields(version())[0]}
+	if f.view == "legs" {
+		wo.View = mesh.ViewLegs
+	}
+	switch f.comments {
+	case "all":
+		wo.Comments = mesh.CommentAll
+	case "none":
+		wo.Comments = mesh.CommentNone
+	}
+	if f.output == "-" {
+		return r.WriteCapture(cmd.OutOrStdout(), wo)
+	}
+	return r.WriteFile(f.output, f.force, wo)
+}
+
+func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
+	switch f.format {
+	case "json":
+		return report.JSON(w, r)
+	case "jsonl":
+		return report.JSONLines(w, r)
+	}
+	hidden, err := report.Paths(w, r, f.rows())
+	if hidden > 0 {
+		fmt.Fprintf(w, "… %d more: --all\n", hidden)
+	}
+	return err
+}
+
+func (f *stitchFlags) rows() int {
+	if f.all {
+		return 0
+	}
+	return f.limit
+}
+
+// summary says in one line what was written and what to do with it.
+func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
+	name := f.output
+	if name == "-" {
+		name = "the capture"
+	}
+	s := fmt.Sprintf("wrote %s: %s (%d joined, %d as captured), %s of %s.", name,
+		count(sum.Streams, "stream"), sum.Joined, sum.Streams-sum.Joined, count(sum.Packets+sum.Other, "packet"), count(len(r.Inputs), "input"))
+	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
+		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
+	}
+	return s
+}
+
+// fileArgs repeats the inputs as arguments.
+func fileArgs(r *mesh.Result) string {
+	var args []string
+	for _, in := range r.Inputs {
+		args = append(args, in.File)
+	}
+	return strings.Join(args, " ")
+}
+
+// count prints a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

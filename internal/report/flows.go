@@ -1,0 +1,255 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// pathHeader is the header of the table of paths.
+var pathHeader = []string{"STREAM", "DIRECTION", "CLIENT", "SERVER", "LEGS", "EXCHANGES", "SENT", "RECEIVED", "START", "DURATION", "JOINED BY"}
+
+// Paths prints the table of paths, at most limit rows (0 = all): when there
+// are more, the fullest ones. It returns the number of rows left out.
+func Paths(w io.Writer, r *mesh.Result, limit int) (hidden int, err error) {
+	paths, hidden := fullest(r, limit)
+	var rows [][]string
+	for _, p := range paths {
+		rows = append(rows, pathRow(r, p))
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return hidden, Table(w, pathHeader, rows)
+}
+
+// fullest returns the limit paths with the most bytes, in their order.
+func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
+	if limit <= 0 || len(r.Paths) <= limit {
+		return r.Paths, 0
+	}
+	paths := slices.Clone(r.Paths)
+	size := func(p *mesh.Path) int64 { l := r.Legs[p.Legs[0]]; return l.OrigBytes + l.ReplyBytes }
+	slices.SortStableFunc(paths, func(a, b *mesh.Path) int { return int(min(max(size(b)-size(a), -1), 1)) })
+	paths = paths[:limit]
+	slices.SortFunc(paths, func(a, b *mesh.Path) int { return a.ID - b.ID })
+	return paths, len(r.Paths) - limit
+}
+
+func pathRow(r *mesh.Result, p *mesh.Path) []string {
+	l := r.Legs[p.Legs[0]]
+	return []string{
+		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
+		strconv.Itoa(len(p.Exchanges)), size(l.OrigBytes), size(l.ReplyBytes),
+		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedBy(r, p),
+	}
+}
+
+// legsText names the legs of a path by what tells them in a capture.
+func legsText(r *mesh.Result, p *mesh.Path) string {
+	var parts []string
+	for i, id := range p.Legs {
+		if i == 3 && len(p.Legs) > 4 {
+			parts = append(parts, fmt.Sprintf("%d more", len(p.Legs)-i))
+			break
+		}
+		parts = append(parts, legText(r.Legs[id], i == 0))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func legText(l *mesh.Leg, first bool) string {
+	s := l.Interface
+	if l.Pod != "" {
+		s = l.Pod + "/" + s
+	}
+	if l.Protocol == "tls" || l.Protocol == "h2" {
+		s += " " + l.Protocol
+	}
+	switch {
+	case l.Role == mesh.RoleControl || l.Role == mesh.RoleDirect:
+		return s + " (not through the proxy)"
+	case l.Orig.Dst != l.Reply.Src: // redirected
+		return s + " " + port(l.Reply.Src)
+	case !first && l.Orig.Src.Addr().IsLoopback():
+		return s + " " + l.Orig.Src.String()
+	case !first:
+		return s + " from " + port(l.Orig.Src)
+	}
+	return s
+}
+
+func port(a netip.AddrPort) string { return ":" + strconv.Itoa(int(a.Port())) }
+
+// joinedBy names the kinds of evidence that tie the legs of a path.
+func joinedBy(r *mesh.Result, p *mesh.Path) string {
+	var kinds []string
+	add := func(k string) {
+		if !slices.Contains(kinds, k) {
+			kinds = append(kinds, k)
+		}
+	}
+	for i := range p.Exchanges {
+		for _, h := range p.Exchanges[i].Hops {
+			if h.FromLeg >= 0 && len(h.Evidence) > 0 {
+				add(kindText(h.Evidence[0].Kind, h.Ambiguous))
+			}
+		}
+	}
+	for _, j := range r.Joins {
+		if len(p.Exchanges) == 0 && slices.Contains(p.Legs, j.From) && slices.Contains(p.Legs, j.To) && len(j.Evidence) > 0 {
+			add(kindText(j.Evidence[0].Kind, j.Ambiguous))
+		}
+	}
+	if len(kinds) == 0 {
+		return "-"
+	}
+	return strings.Join(kinds, ", ")
+}
+
+func kindText(k mesh.EvidenceKind, ambiguous bool) string {
+	s := strings.ReplaceAll(k.String(), "-", " ")
+	if ambiguous {
+		s = "ambiguous"
+	}
+	return s
+}
+
+// size prints a number of bytes with three digits and an SI unit.
+func size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), ""
+	for _, u := range []string{"kB", "MB", "GB", "TB"} {
+		f, unit = f/1000, u
+		if f < 999.5 {
+			break
+		}
+	}
+	if f < 99.95 {
+		return fmt.Sprintf("%.1f %s", f, unit)
+	}
+	return fmt.Sprintf("%.0f %s", f, unit)
+}
+
+// duration prints nanoseconds in seconds.
+func duration(nanos int64) string {
+	return fmt.Sprintf("%.3f s", float64(nanos)/1e9)
+}
+
+var legHeader = []string{"LEG", "ROLE", "INTERFACE", "CLIENT", "DIALLED", "ANSWERED BY", "PROTOCOL", "EXCHANGES", "SENT", "RECEIVED", "START", "DURATION", "JOINED TO"}
+
+// Legs prints the table of legs, at most limit rows (0 = all). wide adds the
+// captured tuples and the evidence. It returns the number of rows left out.
+func Legs(w io.Writer, r *mesh.Result, limit int, wide bool) (hidden int, err error) {
+	legs := r.Legs
+	if limit > 0 && len(legs) > limit {
+		hidden = len(legs) - limit
+		legs = legs[:limit]
+	}
+	header := legHeader
+	if wide {
+		header = append(slices.Clone(header), "MISSING", "CLOSED BY", "EVIDENCE", "CAPTURED")
+	}
+	counts := exchangeCounts(r)
+	var rows [][]string
+	for _, l := range legs {
+		rows = append(rows, legRow(r, l, counts[l.ID], wide))
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return hidden, Table(w, header, rows)
+}
+
+// exchangeCounts counts the exchanges of every leg.
+func exchangeCounts(r *mesh.Result) map[int]int {
+	counts := make(map[int]int)
+	for _, l := range r.Legs {
+		counts[l.ID] = l.Exchanges()
+	}
+	return counts
+}
+
+func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, wide bool) []string {
+	where := l.Interface
+	if l.Pod != "" {
+		where = l.Pod + "/" + where
+	}
+	row := []string{
+		strconv.Itoa(l.ID), l.Role.String(), where, l.Orig.Src.String(), l.Orig.Dst.String(), l.Reply.Src.String(),
+		l.Protocol, strconv.Itoa(exchanges), size(l.OrigBytes), size(l.ReplyBytes),
+		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedTo(r, l),
+	}
+	if wide {
+		row = append(row, size(l.OrigMissing+l.ReplyMissing), l.ClosedBy, evidenceOf(r, l), captured(l))
+	}
+	return row
+}
+
+func joinedTo(r *mesh.Result, l *mesh.Leg) string {
+	var to []string
+	for _, j := range r.Joins {
+		if j.From == l.ID {
+			s := strconv.Itoa(j.To)
+			if j.Ambiguous {
+				s += "?"
+			}
+			to = append(to, s)
+		}
+	}
+	if len(to) == 0 {
+		return "-"
+	}
+	return strings.Join(to, ",")
+}
+
+func evidenceOf(r *mesh.Result, l *mesh.Leg) string {
+	var kinds []string
+	for _, j := range r.Joins {
+		if j.From == l.ID && len(j.Evidence) > 0 && !slices.Contains(kinds, j.Evidence[0].Kind.String()) {
+			kinds = append(kinds, j.Evidence[0].Kind.String())
+		}
+	}
+	if len(kinds) == 0 {
+		return "-"
+	}
+	return strings.Join(kinds, ",")
+}
+
+func captured(l *mesh.Leg) string {
+	var ts []string
+	for _, t := range l.Captured {
+		ts = append(ts, t.String())
+	}
+	return strings.Join(ts, "; ")
+}
+
+// CSV prints the table of legs as RFC 4180 CSV, with plain numbers.
+func CSV(w io.Writer, r *mesh.Result) error {
+	out := csv.NewWriter(w)
+	err := out.Write([]string{"leg", "role", "pod", "interface", "client", "dialled", "answered_by", "protocol", "exchanges",
+		"orig_bytes", "orig_missing", "reply_bytes", "reply_missing", "start", "end", "closed_by", "joined_to"})
+	for _, l := range r.Legs {
+		if err != nil {
+			return err
+		}
+		n := func(v int64) string { return strconv.FormatInt(v, 10) }
+		err = out.Write([]string{strconv.Itoa(l.ID), l.Role.String(), l.Pod, l.Interface, l.Orig.Src.String(), l.Orig.Dst.String(),
+			l.Reply.Src.String(), l.Protocol, strconv.Itoa(l.Exchanges()), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
+			stamp(l.Start), stamp(l.End), l.ClosedBy, joinedTo(r, l)})
+	}
+	if err != nil {
+		return err
+	}
+	out.Flush()
+	return out.Error()
+}

@@ -1,0 +1,291 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// The JSON output, version 1. These structs are the format: fields may be
+// added, never changed. Endpoints are "ip:port", IPv6 in brackets; times are
+// RFC 3339 with nanoseconds, UTC; packet numbers are 1-based; ranges are
+// [offset, end) in the leg's stream.
+
+type inputJSON struct {
+	File       string          `json:"file"`
+	Pod        string          `json:"pod"`
+	Packets    int             `json:"packets"`
+	Interfaces []interfaceJSON `json:"interfaces"`
+	First      string          `json:"first,omitempty"`
+	Last       string          `json:"last,omitempty"`
+	Truncated  bool            `json:"truncated"`
+	Error      string          `json:"error,omitempty"`
+}
+
+type interfaceJSON struct {
+	Name     string `json:"name"`
+	LinkType string `json:"link_type"`
+	Inferred bool   `json:"inferred,omitempty"` // the name is not in the file
+}
+
+type tupleJSON struct {
+	Src string `json:"src"`
+	Dst string `json:"dst"`
+}
+
+type legJSON struct {
+	ID           int         `json:"id"`
+	Role         string      `json:"role"`
+	Pod          string      `json:"pod"`
+	Inputs       []int       `json:"inputs"`
+	Interface    string      `json:"interface"`
+	Orig         tupleJSON   `json:"orig"`
+	Reply        tupleJSON   `json:"reply"`
+	Captured     []tupleJSON `json:"captured"`
+	Start        string      `json:"start"`
+	End          string      `json:"end"`
+	Midstream    bool        `json:"midstream"`
+	Orientation  string      `json:"orientation"` // syn or inferred
+	ClosedBy     string      `json:"closed_by"`
+	OrigPackets  int         `json:"orig_packets"`
+	OrigBytes    int64       `json:"orig_bytes"`
+	OrigMissing  int64       `json:"orig_missing"`
+	ReplyPackets int         `json:"reply_packets"`
+	ReplyBytes   int64       `json:"reply_bytes"`
+	ReplyMissing int64       `json:"reply_missing"`
+	TLS          *tlsJSON    `json:"tls,omitempty"`
+	Protocol     string      `json:"protocol"`
+}
+
+type tlsJSON struct {
+	Version string   `json:"version,omitempty"`
+	SNI     string   `json:"sni,omitempty"`
+	ALPN    []string `json:"alpn,omitempty"`
+}
+
+type packetJSON struct {
+	Input  uint32 `json:"input"`
+	Number uint32 `json:"number"`
+}
+
+type evidenceJSON struct {
+	Kind    string       `json:"kind"`
+	Detail  string       `json:"detail"`
+	Packets []packetJSON `json:"packets"`
+}
+
+type joinJSON struct {
+	From       int            `json:"from"`
+	To         int            `json:"to"`
+	Confidence float64        `json:"confidence"`
+	Proven     bool           `json:"proven"`
+	Ambiguous  bool           `json:"ambiguous"`
+	Evidence   []evidenceJSON `json:"evidence"`
+	Rivals     []int          `json:"rivals"`
+}
+
+type pathJSON struct {
+	ID        int            `json:"id"`
+	Direction string         `json:"direction"`
+	Client    string         `json:"client"`
+	Server    string         `json:"server"`
+	Legs      []int          `json:"legs"`
+	Complete  bool           `json:"complete"`
+	Ambiguous bool           `json:"ambiguous"`
+	Exchanges []exchangeJSON `json:"exchanges"`
+}
+
+type exchangeJSON struct {
+	ID        int       `json:"id"`
+	RequestID string    `json:"request_id,omitempty"`
+	Method    string    `json:"method"`
+	Target    string    `json:"target"`
+	Status    int       `json:"status"`
+	Proven    bool      `json:"proven"`
+	Ambiguous bool      `json:"ambiguous"`
+	Hops      []hopJSON `json:"hops"`
+}
+
+type hopJSON struct {
+	Leg           int            `json:"leg"`
+	FromLeg       *int           `json:"from_leg,omitempty"`
+	Request       [2]int64       `json:"request"`
+	Response      [2]int64       `json:"response"`
+	RequestStart  string         `json:"request_start,omitempty"`
+	RequestEnd    string         `json:"request_end,omitempty"`
+	ResponseStart string         `json:"response_start,omitempty"`
+	ResponseEnd   string         `json:"response_end,omitempty"`
+	Confidence    *float64       `json:"confidence,omitempty"`
+	Proven        *bool          `json:"proven,omitempty"`
+	Ambiguous     *bool          `json:"ambiguous,omitempty"`
+	Evidence      []evidenceJSON `json:"evidence,omitempty"`
+	Rivals        []rivalJSON    `json:"rivals,omitempty"`
+	Attempt       int            `json:"attempt,omitempty"`
+}
+
+type rivalJSON struct {
+	Leg     int      `json:"leg"`
+	Request [2]int64 `json:"request"`
+}
+
+// JSON writes a result as one JSON object, element by element, so that it
+// needs no memory for the whole.
+func JSON(w io.Writer, r *mesh.Result) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	out.WriteString(`{"version":1`)
+	list(out, "inputs", len(r.Inputs), func(i int) any { return newInput(&r.Inputs[i]) })
+	list(out, "legs", len(r.Legs), func(i int) any { return newLeg(r.Legs[i]) })
+	list(out, "joins", len(r.Joins), func(i int) any { return newJoin(&r.Joins[i]) })
+	list(out, "paths", len(r.Paths), func(i int) any { return newPath(r.Paths[i]) })
+	out.WriteString("\n}\n")
+	return out.Flush()
+}
+
+// list writes a member with an array, one element a line.
+func list(out *bufio.Writer, name string, n int, element func(int) any) {
+	out.WriteString(",\n\"" + name + "\":[")
+	for i := range n {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteByte('\n')
+		out.Write(compact(element(i)))
+	}
+	out.WriteByte(']')
+}
+
+// compact encodes v without line breaks and without HTML escapes. The structs
+// of this file always encode.
+func compact(v any) []byte {
+	var buf lineBuffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return []byte("null")
+	}
+	return buf[:len(buf)-1]
+}
+
+type lineBuffer []byte
+
+func (b *lineBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// JSONLines writes a result as one JSON object a line: first the inputs, then
+// legs, joins and paths, each with a member "kind".
+func JSONLines(w io.Writer, r *mesh.Result) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	line := func(kind string, v any) {
+		out.WriteString(`{"version":1,"kind":"` + kind + `",`)
+		out.Write(compact(v)[1:])
+		out.WriteByte('\n')
+	}
+	for i := range r.Inputs {
+		line("input", newInput(&r.Inputs[i]))
+	}
+	for _, l := range r.Legs {
+		line("leg", newLeg(l))
+	}
+	for i := range r.Joins {
+		line("join", newJoin(&r.Joins[i]))
+	}
+	for _, p := range r.Paths {
+		line("path", newPath(p))
+	}
+	return out.Flush()
+}
+
+// stamp prints a time; "" for the unknown time 0.
+func stamp(nanos int64) string {
+	if nanos == 0 {
+		return ""
+	}
+	return time.Unix(0, nanos).UTC().Format("2006-01-02T15:04:05.000000000Z")
+}
+
+func newInput(in *mesh.InputInfo) inputJSON {
+	j := inputJSON{File: in.File, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
+		First: stamp(in.First), Last: stamp(in.Last), Truncated: in.Truncated}
+	if in.Err != nil {
+		j.Error = in.Err.Error()
+	}
+	for _, p := range in.Points {
+		j.Interfaces = append(j.Interfaces, interfaceJSON{p.Name, p.Link.String(), p.Inferred})
+	}
+	return j
+}
+
+func newTuple(t capture.Tuple) tupleJSON { return tupleJSON{t.Src.String(), t.Dst.String()} }
+
+func newLeg(l *mesh.Leg) legJSON {
+	j := legJSON{ID: l.ID, Role: l.Role.String(), Pod: l.Pod, Inputs: l.Inputs, Interface: l.Interface,
+		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
+		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
+		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol}
+	if l.Inferred {
+		j.Orientation = "inferred"
+	}
+	for _, t := range l.Captured {
+		j.Captured = append(j.Captured, newTuple(t))
+	}
+	if l.Protocol == "tls" {
+		j.TLS = &tlsJSON{}
+	}
+	return j
+}
+
+func newEvidence(es []mesh.Evidence) []evidenceJSON {
+	js := []evidenceJSON{}
+	for _, e := range es {
+		j := evidenceJSON{e.Kind.String(), e.Detail, []packetJSON{}}
+		for _, p := range e.Packets {
+			j.Packets = append(j.Packets, packetJSON{p.Input, p.Packet})
+		}
+		js = append(js, j)
+	}
+	return js
+}
+
+func newJoin(j *mesh.Join) joinJSON {
+	rivals := j.Rivals
+	if rivals == nil {
+		rivals = []int{}
+	}
+	return joinJSON{j.From, j.To, j.Confidence, j.Proven, j.Ambiguous, newEvidence(j.Evidence), rivals}
+}
+
+func newPath(p *mesh.Path) pathJSON {
+	j := pathJSON{ID: p.ID, Direction: p.Direction.String(), Client: p.Client.String(), Server: p.Server.String(),
+		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: []exchangeJSON{}}
+	for i := range p.Exchanges {
+		x := &p.Exchanges[i]
+		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, nil}
+		for h := range x.Hops {
+			e.Hops = append(e.Hops, newHop(&x.Hops[h]))
+		}
+		j.Exchanges = append(j.Exchanges, e)
+	}
+	return j
+}
+
+func newHop(h *mesh.Hop) hopJSON {
+	j := hopJSON{Leg: h.Leg, Request: h.Request, Response: h.Response,
+		RequestStart: stamp(h.RequestStart), RequestEnd: stamp(h.RequestEnd),
+		ResponseStart: stamp(h.ResponseStart), ResponseEnd: stamp(h.ResponseEnd)}
+	if h.FromLeg < 0 {
+		return j
+	}
+	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &h.Confidence, &h.Proven, &h.Ambiguous
+	j.Evidence, j.Attempt = newEvidence(h.Evidence), h.Attempt
+	for _, r := range h.Rivals {
+		j.Rivals = append(j.Rivals, rivalJSON{r.Leg, r.Request})
+	}
+	return j
+}

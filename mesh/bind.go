@@ -1,0 +1,342 @@
+package mesh
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// ackSlack is how far an acknowledgement may lie outside the captured
+// sequence range of the half it acknowledges: a sender's window, since the
+// capture may have begun or lost packets in between. Two unrelated halves pass
+// this in both directions once in 60,000 pairs, and then timestamps decide.
+const ackSlack = 8 << 20
+
+// tsSlack is how far an echoed timestamp may lie outside the captured ones, in
+// the sender's ticks (milliseconds on Linux).
+const tsSlack = 60_000
+
+// bind pairs halves to connections, gives them a direction, and ties stray
+// halves to the connections they belong to.
+func bind(x *index) []*conn {
+	b := binder{x: x, partner: make([]halfNo, x.len()+1)}
+	b.takeBound()
+	b.bindByNumbers()
+	b.collect()
+	b.orient()
+	b.attachStrays()
+	return b.conns
+}
+
+type binder struct {
+	x       *index
+	partner []halfNo // by halfNo
+	conns   []*conn
+	began   map[place]int64 // time of the first segment of each place; made when needed
+}
+
+func (b *binder) pair(p, q halfNo) { b.partner[p], b.partner[q] = q, p }
+
+// takeBound takes over what was bound while reading.
+func (b *binder) takeBound() {
+	for g, group := range b.x.groups {
+		for id := 1; id <= group.table.Len(); id++ {
+			if p := group.table.Half(reassembly.HalfID(id)).Partner; p != 0 {
+				b.partner[b.x.number(g, reassembly.HalfID(id))] = b.x.number(g, p)
+			}
+		}
+	}
+}
+
+// A reach is a piece of the sequence space in which a client address speaks.
+type reach struct {
+	place place
+	addr  capture.Addr
+	piece uint32 // sequence number >> reachShift
+}
+
+const reachShift = 24
+
+// bindByNumbers pairs what is left by sequence numbers, acknowledgements and
+// timestamps: these REDIRECT leaves alone, and the client's address too, but
+// not always its port. A half with several equally good answers stays alone.
+func (b *binder) bindByNumbers() {
+	asks := make(map[reach][]halfNo)
+	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+		if b.partner[h] == 0 {
+			b.register(asks, h)
+		}
+	}
+	edges := b.edges(asks)
+	for _, samePort := range []bool{true, false} {
+		fits := func(e edge) bool {
+			p, q := b.x.half(e.p).Key, b.x.half(e.q).Key
+			return b.partner[e.p] == 0 && b.partner[e.q] == 0 &&
+				(!samePort || p.SrcPort == q.DstPort || p.DstPort == q.SrcPort)
+		}
+		count := make(map[halfNo]int)
+		for _, e := range edges {
+			if fits(e) {
+				count[e.p]++
+				count[e.q]++
+			}
+		}
+		for _, e := range edges {
+			if count[e.p] == 1 && count[e.q] == 1 && fits(e) {
+				b.pair(e.p, e.q)
+			}
+		}
+	}
+}
+
+// An edge is two halves that may answer each other; p < q.
+type edge struct{ p, q halfNo }
+
+// edges lists the pairs of unbound halves whose numbers fit, each once.
+func (b *binder) edges(asks map[reach][]halfNo) []edge {
+	var edges []edge
+	for y := halfNo(1); int(y) <= b.x.len(); y++ {
+		half := b.x.half(y)
+		if b.partner[y] != 0 || !half.HasAck {
+			continue
+		}
+		for _, a := range asks[reach{b.x.place(y), half.Key.Dst, half.FirstAck >> reachShift}] {
+			if a != y && answers(b.x.half(a), half) {
+				edges = append(edges, edge{min(a, y), max(a, y)})
+			}
+		}
+	}
+	slices.SortFunc(edges, func(e, f edge) int {
+		return cmp.Or(cmp.Compare(e.p, f.p), cmp.Compare(e.q, f.q))
+	})
+	return slices.Compact(edges)
+}
+
+// register enters h under every piece of sequence space that an answer to it
+// may acknowledge.
+func (b *binder) register(asks map[reach][]halfNo, h halfNo) {
+	half := b.x.half(h)
+	lo, hi := seqRange(half)
+	lo -= ackSlack
+	pieces := min((hi+ackSlack-lo)>>reachShift+1, 1<<(32-reachShift)-1)
+	for i := range pieces + 1 {
+		piece := (lo>>reachShift + i) & (1<<(32-reachShift) - 1)
+		r := reach{b.x.place(h), half.Key.Src, piece}
+		asks[r] = append(asks[r], h)
+	}
+}
+
+// answers tells whether q may be the other direction of p, by numbers alone.
+func answers(p, q *reassembly.Half) bool {
+	if p.FirstNanos > q.LastNanos+int64(tsSlack)*1e6 || q.FirstNanos > p.LastNanos+int64(tsSlack)*1e6 {
+		return false
+	}
+	if p.SYN && !p.SYNACK && (q.SYNACK || q.RST && q.Packets == 1) {
+		return q.FirstAck == p.ISN+1+uint32(dataOnSYN(p, q))
+	}
+	return acknowledges(q, p) && (!p.HasAck || acknowledges(p, q))
+}
+
+// dataOnSYN returns how many bytes on p's SYN q acknowledged (RFC 7413).
+func dataOnSYN(p, q *reassembly.Half) int64 {
+	if p.Data == p.First && q.FirstAck != p.ISN+1 {
+		return int64(p.DataLen)
+	}
+	return 0
+}
+
+// acknowledges tells whether the acknowledgements and echoed timestamps of q
+// fit what p sent.
+func acknowledges(q, p *reassembly.Half) bool {
+	lo, hi := seqRange(p)
+	if p.Bytes+p.Missing < 1<<31 && !(inRange(q.FirstAck, lo, hi, ackSlack) && inRange(q.LastAck, lo, hi, ackSlack)) {
+		return false
+	}
+	if p.HasTS && q.HasTS && q.LastTSEcr != 0 {
+		return inRange(q.LastTSEcr, p.TSVal, p.LastTSVal, tsSlack)
+	}
+	return true
+}
+
+// collect makes conns of pairs and single halves, in the order of their first
+// packets.
+func (b *binder) collect() {
+	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+		if p := b.partner[h]; p == 0 || p > h {
+			b.conns = append(b.conns, newConn(b.x, h, p))
+		}
+	}
+	slices.SortStableFunc(b.conns, func(p, q *conn) int {
+		if p.start != q.start {
+			return cmp.Compare(p.start, q.start)
+		}
+		if before(p.first, q.first) {
+			return -1
+		}
+		return 1
+	})
+}
+
+// A direction says which half of a conn is the originator's.
+type direction int8
+
+const (
+	unsure   direction = iota
+	asIs               // orig is the originator's half
+	reversed           // reply is
+)
+
+// orient gives every conn a direction: from its SYN where there is one, else
+// from what the conns with SYN, addresses, bytes and ports say.
+func (b *binder) orient() {
+	servers := newServers()
+	var later []*conn
+	for _, c := range b.conns {
+		d := b.bySYN(c)
+		c.inferred = d == unsure
+		if d == unsure {
+			d = b.byShape(c)
+		}
+		if d == unsure {
+			later = append(later, c)
+			continue
+		}
+		b.turn(c, d)
+		if !c.inferred {
+			servers.known[c.server(b.x)] = true
+		}
+	}
+	for _, c := range later {
+		servers.meet(c.origTuple(b.x))
+		servers.meet(b.keyTuple(c).Reverse())
+	}
+	for _, c := range later {
+		d := servers.direction(b.keyTuple(c))
+		if d == unsure {
+			d = b.byBytes(c)
+		}
+		if d == unsure {
+			d = byPort(b.keyTuple(c))
+		}
+		b.turn(c, d)
+	}
+	for _, c := range b.conns {
+		c.halfFlow = c.orig != 0 && c.reply != 0 &&
+			b.x.half(c.orig).Key.Reverse() != b.x.half(c.reply).Key
+	}
+}
+
+// keyTuple returns the captured tuple of c's first half as it stands.
+func (b *binder) keyTuple(c *conn) capture.Tuple { return b.x.half(c.orig).Key.Tuple() }
+
+// turn applies a direction. A single half may turn out to be the reply.
+func (b *binder) turn(c *conn, d direction) {
+	if d == reversed {
+		c.orig, c.reply = c.reply, c.orig
+	}
+}
+
+func (b *binder) bySYN(c *conn) direction {
+	p := b.x.half(c.orig)
+	if p.SYN {
+		return ifTrue(!p.SYNACK, asIs, reversed)
+	}
+	if c.reply != 0 {
+		if q := b.x.half(c.reply); q.SYN {
+			return ifTrue(q.SYNACK, asIs, reversed)
+		}
+	}
+	return unsure
+}
+
+func ifTrue(ok bool, yes, no direction) direction {
+	if ok {
+		return yes
+	}
+	return no
+}
+
+// byShape orients by 127.0.0.6 and ::6, which only ever dial, and by the shape
+// of half-flows: only the client's address is the same in both.
+func (b *binder) byShape(c *conn) direction {
+	p := b.x.half(c.orig).Key
+	switch {
+	case isBindSource(p.Src.Netip()):
+		return asIs
+	case isBindSource(p.Dst.Netip()):
+		return reversed
+	}
+	if c.reply != 0 {
+		q := b.x.half(c.reply).Key
+		if p.Reverse() == q {
+			return unsure
+		}
+		switch asks, answers := p.Src == q.Dst, p.Dst == q.Src; {
+		case asks == answers:
+			return unsure
+		default:
+			return ifTrue(asks, asIs, reversed)
+		}
+	}
+	switch {
+	case !c.loopback || p.Src.IsLoopback() == p.Dst.IsLoopback():
+		return unsure
+	default: // POD:e1 > 127.0.0.1:15001, or its stray answer
+		return ifTrue(p.Dst.IsLoopback(), asIs, reversed)
+	}
+}
+
+// byBytes orients by who sends requests.
+func (b *binder) byBytes(c *conn) direction {
+	for i, h := range [2]halfNo{c.orig, c.reply} {
+		switch b.x.record(h).proto {
+		case protoRequests, protoH2:
+			return [2]direction{asIs, reversed}[i]
+		case protoResponses:
+			return [2]direction{reversed, asIs}[i]
+		}
+	}
+	return unsure
+}
+
+// byPort takes the lower port for the server's.
+func byPort(t capture.Tuple) direction {
+	return ifTrue(t.Dst.Port() <= t.Src.Port(), asIs, reversed)
+}
+
+// isBindSource tells whether a is the address from which Istio's inbound
+// clusters dial the application (InboundPassthroughBindIpv4 and -Ipv6 in
+// Istio's pilot/pkg/networking/core/listener_address.go).
+func isBindSource(a netip.Addr) bool {
+	return a == netip.AddrFrom4([4]byte{127, 0, 0, 6}) || a == netip.AddrFrom16([16]byte{15: 6})
+}
+
+// servers knows which endpoints are servers: those that answered a SYN, and
+// those with two or more peers.
+type servers struct {
+	known map[netip.AddrPort]bool
+	peer  map[netip.AddrPort]netip.AddrPort
+}
+
+func newServers() *servers {
+	return &servers{make(map[netip.AddrPort]bool), make(map[netip.AddrPort]netip.AddrPort)}
+}
+
+// meet counts t.Src as a peer of t.Dst.
+func (s *servers) meet(t capture.Tuple) {
+	if p, ok := s.peer[t.Dst]; ok && p != t.Src {
+		s.known[t.Dst] = true
+	}
+	s.peer[t.Dst] = t.Src
+}
+
+func (s *servers) direction(t capture.Tuple) direction {
+	src, dst := s.known[t.Src], s.known[t.Dst]
+	if src == dst {
+		return unsure
+	}
+	return ifTrue(dst, asIs, reversed)
+}

@@ -1,0 +1,148 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// A chunk is bytes of a rebuilt stream that one packet carried.
+type chunk struct {
+	conv  int32
+	reply bool
+	gap   bool  // the bytes are missing
+	piece int32 // index into the conversation's pieces of that direction
+	off   int64 // in the half
+	at    moment
+	spot  int64 // in the spool
+	n     int64
+}
+
+// A gatherer is the consumer that collects the pieces of rebuilt streams on a
+// later reading.
+type gatherer struct {
+	group  int
+	x      *index
+	wanted map[reassembly.HalfID][]placed // by half, in stream order
+	next   map[reassembly.HalfID]int
+	spool  *spool
+	chunks []chunk
+	err    error
+}
+
+// A placed is a piece and where it goes.
+type placed struct {
+	*piece
+	conv  int32
+	reply bool
+	no    int32
+}
+
+// gather reads the pieces of all rebuilt conversations and returns their
+// chunks in the order of conversation, direction and stream.
+func (r *Result) gather(convs []*conversation, sp *spool) ([]chunk, error) {
+	var all []chunk
+	for g, group := range r.x.groups {
+		c := &gatherer{group: g, x: r.x, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
+		var want reassembly.HalfSet
+		for i, conv := range convs {
+			for dir, ps := range conv.pieces {
+				for no, p := range ps {
+					if pg, id := r.x.locate(p.half); pg == g {
+						want.Add(id)
+						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
+					}
+				}
+			}
+		}
+		if want.Empty() {
+			continue
+		}
+		for _, ps := range c.wanted {
+			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.from, b.from) })
+		}
+		if err := reassembly.Read(r.groups[g], group.table, &want, c); err != nil {
+			return nil, err
+		}
+		if c.err != nil {
+			return nil, c.err
+		}
+		all = append(all, c.chunks...)
+	}
+	slices.SortStableFunc(all, func(a, b chunk) int {
+		return cmp.Or(cmp.Compare(a.conv, b.conv), compareBool(a.reply, b.reply), cmp.Compare(a.piece, b.piece), cmp.Compare(a.off, b.off))
+	})
+	return all, nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// Open implements reassembly.Consumer.
+func (g *gatherer) Open(reassembly.HalfID, bool, reassembly.At) {}
+
+// Bind implements reassembly.Consumer.
+func (g *gatherer) Bind(a, b reassembly.HalfID) {}
+
+// Bytes implements reassembly.Consumer.
+func (g *gatherer) Bytes(at reassembly.At, p []byte) int64 {
+	return g.cut(at, int64(len(p)), p, moment{at.Nanos, at.Ref})
+}
+
+// Skip implements reassembly.Consumer.
+func (g *gatherer) Skip(at reassembly.At, n int64) {}
+
+// Gap implements reassembly.Consumer.
+func (g *gatherer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
+	g.cut(at, n, nil, moment{at.Nanos, at.Ref})
+}
+
+// Close implements reassembly.Consumer.
+func (g *gatherer) Close(reassembly.HalfID, reassembly.End, reassembly.At) {}
+
+// cut takes from the n bytes at at.Off what belongs to pieces, and returns how
+// many of the bytes after belong to none.
+func (g *gatherer) cut(at reassembly.At, n int64, p []byte, m moment) int64 {
+	ps := g.wanted[at.Half]
+	end := at.Off + n
+	for i := g.next[at.Half]; i < len(ps); i++ {
+		w := ps[i]
+		if w.to <= at.Off {
+			g.next[at.Half] = i + 1
+			continue
+		}
+		if w.from >= end {
+			return w.from - end
+		}
+		from, to := max(w.from, at.Off), min(w.to, end)
+		c := chunk{conv: w.conv, reply: w.reply, gap: p == nil, piece: w.no, off: from, at: m, n: to - from}
+		if p != nil {
+			g.keep(&c, p[from-at.Off:to-at.Off])
+		}
+		g.chunks = append(g.chunks, c)
+		if w.to > end {
+			return 0
+		}
+	}
+	if g.next[at.Half] == len(ps) {
+		return unwanted
+	}
+	return 0
+}
+
+func (g *gatherer) keep(c *chunk, p []byte) {
+	spot, err := g.spool.add(p)
+	if err != nil && g.err == nil {
+		g.err = err
+	}
+	c.spot = spot
+}

@@ -1,0 +1,151 @@
+package mesh
+
+import (
+	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// A conn is one TCP connection as one capture point saw it: the half of its
+// originator and the half that answers.
+type conn struct {
+	orig, reply halfNo // 0 = not captured
+	strays      []stray
+	pod         string
+	place       place
+	loopback    bool
+	inferred    bool // orientation was guessed: no SYN
+	halfFlow    bool // orig's destination is not reply's source
+	start       int64
+	end         int64
+	first       capture.Ref
+}
+
+// A stray is a half that belongs to a conn though its tuple differs: packets
+// that NAT forgot to rewrite after its entry was gone.
+type stray struct {
+	half  halfNo
+	reply bool // it runs in the direction of the conn's reply
+}
+
+// halves returns the captured halves of c.
+func (c *conn) halves() []halfNo {
+	var hs []halfNo
+	if c.orig != 0 {
+		hs = append(hs, c.orig)
+	}
+	if c.reply != 0 {
+		hs = append(hs, c.reply)
+	}
+	return hs
+}
+
+// newConn makes a conn of one or two halves, not oriented yet.
+func newConn(x *index, a, b halfNo) *conn {
+	c := &conn{orig: a, reply: b, place: x.place(a)}
+	info := x.point(a)
+	c.pod, c.loopback = info.Pod, info.Loopback
+	h := x.half(a)
+	c.start, c.end, c.first = h.FirstNanos, h.LastNanos, h.First
+	if b != 0 {
+		g := x.half(b)
+		if g.FirstNanos < c.start || g.FirstNanos == c.start && before(g.First, c.first) {
+			c.start, c.first = g.FirstNanos, g.First
+		}
+		c.end = max(c.end, g.LastNanos)
+	}
+	return c
+}
+
+// before orders packets of one moment: by input, then by number.
+func before(a, b capture.Ref) bool {
+	return a.Input < b.Input || a.Input == b.Input && a.Packet < b.Packet
+}
+
+// origTuple returns the tuple as the originator dialled it. REDIRECT leaves
+// it in the reply half: the source of an answer is what had been dialled.
+func (c *conn) origTuple(x *index) capture.Tuple {
+	if c.reply != 0 {
+		return x.half(c.reply).Key.Tuple().Reverse()
+	}
+	return x.half(c.orig).Key.Tuple()
+}
+
+// replyTuple returns conntrack's reply tuple: its source is who answered.
+func (c *conn) replyTuple(x *index) capture.Tuple {
+	if c.orig != 0 {
+		return x.half(c.orig).Key.Tuple().Reverse()
+	}
+	return x.half(c.reply).Key.Tuple()
+}
+
+// client returns the originator's endpoint as dialled.
+func (c *conn) client(x *index) netip.AddrPort { return c.origTuple(x).Src }
+
+// server returns the endpoint that the originator dialled.
+func (c *conn) server(x *index) netip.AddrPort { return c.origTuple(x).Dst }
+
+// hasSYN tells whether a SYN of either side was captured.
+func (c *conn) hasSYN(x *index) bool {
+	for _, h := range c.halves() {
+		if x.half(h).SYN {
+			return true
+		}
+	}
+	return false
+}
+
+// bytes returns the distinct bytes seen on both halves.
+func (c *conn) bytes(x *index) (n int64) {
+	for _, h := range c.halves() {
+		n += x.half(h).Bytes
+	}
+	return n
+}
+
+// missing returns the bytes missing on both halves.
+func (c *conn) missing(x *index) (n int64) {
+	for _, h := range c.halves() {
+		n += x.half(h).Missing
+	}
+	return n
+}
+
+// closedBy tells which side ended the connection first.
+func (c *conn) closedBy(x *index) string {
+	who, when := "open", int64(0)
+	for i, h := range [2]halfNo{c.orig, c.reply} {
+		if h == 0 {
+			continue
+		}
+		half := x.half(h)
+		if half.EndNanos == 0 || when != 0 && half.EndNanos >= when {
+			continue
+		}
+		when = half.EndNanos
+		who = [2]string{"orig", "reply"}[i]
+		if half.RST && !half.FIN {
+			who += "-rst"
+		}
+	}
+	return who
+}
+
+// seqRange returns the raw sequence numbers that a half covers: from its SYN
+// or first byte to after its last byte and FIN.
+func seqRange(h *reassembly.Half) (lo, hi uint32) {
+	lo, hi = h.Base, h.Next
+	if h.SYN {
+		lo = h.ISN
+	}
+	if h.FIN {
+		hi++
+	}
+	return lo, hi
+}
+
+// inRange tells whether seq lies in [lo-slack, hi+slack] modulo 2³².
+func inRange(seq, lo, hi, slack uint32) bool {
+	return seq-(lo-slack) <= hi-lo+2*slack
+}

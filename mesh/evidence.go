@@ -1,0 +1,233 @@
+package mesh
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+)
+
+// causality is how much earlier than its cause an effect may be stamped, in
+// nanoseconds: packets of two interfaces are stamped on different CPUs.
+const causality = int64(50 * time.Microsecond)
+
+// An EvidenceKind says what ties two legs together; the strongest come first.
+type EvidenceKind uint8
+
+// The kinds of evidence.
+const (
+	SameConnection EvidenceKind = iota + 1 // one TCP connection seen twice
+	Conntrack                              // a conntrack entry names both
+	AccessLog                              // a line of the proxy's access log names both
+	RequestID                              // equal x-request-id
+	SameBytes                              // equal contents, and no other candidate has them
+	TurnAlgebra                            // lengths of turns
+	OnlyCandidate                          // nothing else fits in time
+	PortAdjacency                          // neighbouring source ports
+)
+
+var kindNames = [...]string{"", "same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "only-candidate", "port-adjacency"}
+
+// String returns the kind's name in the JSON output, such as "request-id".
+func (k EvidenceKind) String() string { return kindNames[k] }
+
+// Evidence is one reason to join two legs, and the packets that show it.
+type Evidence struct {
+	Kind    EvidenceKind
+	Detail  string
+	Packets []capture.Ref
+}
+
+// nests tells whether the upstream exchange u may have been sent on behalf of
+// the downstream exchange d: cause before effect, at both ends of both
+// messages.
+func nests(d, u *exchange) bool {
+	if d.req == nil || u.req == nil {
+		return false
+	}
+	if u.req.from.nanos < d.req.from.nanos-causality || u.req.is(msgComplete) && d.req.is(msgComplete) && u.req.to.nanos < d.req.to.nanos-causality {
+		return false
+	}
+	if d.resp == nil {
+		return true
+	}
+	if u.resp == nil {
+		return u.req.from.nanos <= d.resp.from.nanos+causality
+	}
+	return u.resp.from.nanos <= d.resp.from.nanos+causality &&
+		(!final(d, u) || !u.resp.is(msgComplete) || !d.resp.is(msgComplete) || u.resp.to.nanos <= d.resp.to.nanos+causality)
+}
+
+// final tells whether u's response may be the one that d was answered with,
+// rather than a failed attempt.
+func final(d, u *exchange) bool {
+	return d.resp == nil || u.resp == nil || d.resp.status == u.resp.status
+}
+
+// A resemblance is how much two exchanges have in common.
+type resemblance struct {
+	sameID, otherID bool                // both have a request id, equal or not
+	request         fingerprint.Verdict // bodies
+	response        fingerprint.Verdict
+	content         bool     // some body is not empty and equal
+	differ          []uint32 // names of request fields that are not the same on both, sorted
+	differBack      []uint32 // of response fields
+	common          int      // fields that are the same
+}
+
+// compare measures how much d and u have in common.
+func compare(d, u *exchange) resemblance {
+	var r resemblance
+	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
+		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))
+		r.otherID = !r.sameID
+	}
+	r.request = d.req.body.Match(u.req.body)
+	r.differ, r.common = diffFields(d.scan, d.req, u.scan, u.req)
+	if d.req.trace != 0 && d.req.trace != u.req.trace {
+		r.differ = append(r.differ, ^uint32(0))
+	}
+	r.content = r.request == fingerprint.Equal && d.req.body.Len > 0
+	if d.resp == nil || u.resp == nil || !final(d, u) {
+		return r
+	}
+	r.response = d.resp.body.Match(u.resp.body)
+	r.content = r.content || r.response == fingerprint.Equal && d.resp.body.Len > 0
+	back, common := diffFields(d.respScan, d.resp, u.respScan, u.resp)
+	r.differBack = back
+	r.common += common
+	return r
+}
+
+// contradicted tells whether contents that were seen whole differ.
+func (r *resemblance) contradicted() bool {
+	return r.request == fingerprint.Different || r.response == fingerprint.Different
+}
+
+// diffFields returns the names of the fields of two heads that are missing in
+// one or have another value there, and the number of equal fields. Fields are
+// sorted by hash.
+func diffFields(s *scan, m *message, t *scan, n *message) (names []uint32, common int) {
+	add := func(name uint32) {
+		if k := len(names); k == 0 || names[k-1] != name {
+			names = append(names, name)
+		}
+	}
+	i, j := m.fields.first, n.fields.first
+	iEnd, jEnd := i+m.fields.n, j+n.fields.n
+	for i < iEnd || j < jEnd {
+		switch {
+		case j == jEnd || i < iEnd && fieldLess(*s.fields.At(i), *t.fields.At(j)):
+			add(s.fields.At(i).name)
+			i++
+		case i == iEnd || fieldLess(*t.fields.At(j), *s.fields.At(i)):
+			add(t.fields.At(j).name)
+			j++
+		default:
+			common++
+			i++
+			j++
+		}
+	}
+	return names, common
+}
+
+func fieldLess(a, b field) bool {
+	return a.name < b.name || a.name == b.name && a.value < b.value
+}
+
+// better tells whether r's fields fit strictly better than o's: all that
+// differ in r differ in o too, and o has more. What a proxy adds or changes
+// differs in every candidate, so it does not count.
+func (r *resemblance) better(o *resemblance) bool {
+	return subset(r.differ, o.differ) && subset(r.differBack, o.differBack) &&
+		len(r.differ)+len(r.differBack) < len(o.differ)+len(o.differBack)
+}
+
+// subset tells whether the sorted set a is contained in the sorted set b.
+func subset(a, b []uint32) bool {
+	j := 0
+	for _, v := range a {
+		for j < len(b) && b[j] < v {
+			j++
+		}
+		if j == len(b) || b[j] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// explain returns the evidence for a join of two exchanges.
+func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
+	shown := []capture.Ref{d.req.from.ref, u.req.from.ref}
+	var es []Evidence
+	if r.sameID {
+		es = append(es, Evidence{RequestID, "x-request-id " + d.scan.text.String(d.req.id), shown})
+	}
+	if r.content {
+		es = append(es, Evidence{SameBytes, sameBytesDetail(d, r), shown})
+	}
+	switch {
+	case !sole:
+		es = append(es, Evidence{OnlyCandidate, "every other assignment leaves an upstream exchange without its request", shown})
+	case len(es) == 0:
+		es = append(es, Evidence{SameBytes, fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.method()+" "+d.target(), r.common), shown})
+	}
+	return es
+}
+
+func sameBytesDetail(d *exchange, r *resemblance) string {
+	if r.response == fingerprint.Equal && d.resp.body.Len > 0 {
+		return fmt.Sprintf("response bodies of %d bytes equal", d.resp.body.Len)
+	}
+	return fmt.Sprintf("request bodies of %d bytes equal", d.req.body.Len)
+}
+
+// legNests tells whether leg u may have been opened or used on behalf of leg
+// d, by the times of their SYNs and bytes alone.
+func legNests(x *index, d, u *Leg) bool {
+	if !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
+		return false
+	}
+	du, uu := x.record(d.conn.orig), x.record(u.conn.orig)
+	if du.proto == protoNone && uu.proto != protoNone && d.conn.orig != 0 {
+		return false
+	}
+	if du.proto != protoNone && uu.proto != protoNone && !u.Midstream && uu.data.nanos < du.data.nanos-causality {
+		return false
+	}
+	dr, ur := x.record(d.conn.reply), x.record(u.conn.reply)
+	if dr.proto == protoNone || ur.proto == protoNone {
+		return true
+	}
+	return d.Midstream || dr.data.nanos >= ur.data.nanos-causality && dr.lastNanos >= ur.lastNanos-causality
+}
+
+// compareLegs compares the raw streams of two legs in both directions.
+func compareLegs(x *index, d, u *Leg) (verdict fingerprint.Verdict, bytes int64) {
+	verdict = fingerprint.Equal
+	for _, h := range [2][2]halfNo{{d.conn.orig, u.conn.orig}, {d.conn.reply, u.conn.reply}} {
+		p, q := x.record(h[0]), x.record(h[1])
+		switch {
+		case h[0] == 0 || h[1] == 0:
+			verdict = min(verdict, fingerprint.Unknown)
+			continue
+		case p.proto == protoNone || q.proto == protoNone:
+			if x.half(h[0]).Bytes+x.half(h[0]).Missing != x.half(h[1]).Bytes+x.half(h[1]).Missing {
+				return fingerprint.Different, 0
+			}
+			continue
+		}
+		switch p.print.Match(q.print) {
+		case fingerprint.Different:
+			return fingerprint.Different, 0
+		case fingerprint.Unknown:
+			verdict = fingerprint.Unknown
+		default:
+			bytes += p.print.Len
+		}
+	}
+	return verdict, bytes
+}

@@ -1,0 +1,150 @@
+package mesh
+
+// An exchange is one request and its response on a leg.
+type exchange struct {
+	leg       *Leg
+	no        int      // 0-based, in the order of requests on the leg
+	req, resp *message // nil when not captured
+	scan      *scan    // of the request's half
+	respScan  *scan
+}
+
+// start and end bound the exchange in time, as far as it was captured.
+func (e *exchange) start() int64 {
+	if e.req != nil {
+		return e.req.from.nanos
+	}
+	return e.resp.from.nanos
+}
+
+func (e *exchange) end() int64 {
+	if e.resp != nil {
+		return e.resp.to.nanos
+	}
+	return e.req.to.nanos
+}
+
+// status returns the response's status code; 0 when it was not captured.
+func (e *exchange) status() int {
+	if e.resp == nil {
+		return 0
+	}
+	return int(e.resp.status)
+}
+
+// id returns the request id that either message carries.
+func (e *exchange) id() string {
+	if e.req != nil && e.req.id.Len() > 0 {
+		return e.scan.text.String(e.req.id)
+	}
+	if e.resp != nil && e.resp.id.Len() > 0 {
+		return e.respScan.text.String(e.resp.id)
+	}
+	return ""
+}
+
+func (e *exchange) method() string {
+	if e.req == nil {
+		return ""
+	}
+	return e.scan.text.String(e.req.method)
+}
+
+func (e *exchange) target() string {
+	if e.req == nil {
+		return ""
+	}
+	return e.scan.text.String(e.req.target)
+}
+
+// pairExchanges pairs the requests and responses of a leg.
+//
+// Order alone pairs them on a whole connection. Where messages were lost, or
+// came before the capture, the acknowledgements tell: a response answers no
+// request that its sender had not received the beginning of, and once a
+// request shows that its sender had more of the other side than when it sent
+// the one before, the response to the one before is over.
+func pairExchanges(x *index, l *Leg) []exchange {
+	c := l.conn
+	p := pairing{x: x, c: c}
+	if c.orig != 0 {
+		p.reqScan = x.scanOf(c.orig)
+		p.reqs = listMessages(p.reqScan, x.record(c.orig), protoRequests)
+	}
+	if c.reply != 0 {
+		p.respScan = x.scanOf(c.reply)
+		p.resps = listMessages(p.respScan, x.record(c.reply), protoResponses)
+	}
+	return p.run(l)
+}
+
+func listMessages(s *scan, r *record, want protocol) []*message {
+	if r.proto != want {
+		return nil
+	}
+	var ms []*message
+	for i := r.first; i != 0; {
+		m := s.messages.At(i)
+		ms = append(ms, m)
+		i = m.next
+	}
+	return ms
+}
+
+type pairing struct {
+	x                 *index
+	c                 *conn
+	reqs, resps       []*message
+	reqScan, respScan *scan
+}
+
+func (p *pairing) run(l *Leg) []exchange {
+	var out []exchange
+	emit := func(req, resp *message) {
+		out = append(out, exchange{l, len(out), req, resp, p.reqScan, p.respScan})
+	}
+	i := 0
+	for _, resp := range p.resps {
+		for i+1 < len(p.reqs) && p.answeredBefore(p.reqs[i], p.reqs[i+1], resp) {
+			emit(p.reqs[i], nil)
+			i++
+		}
+		if i == len(p.reqs) || p.unasked(p.reqs[i], resp) {
+			emit(nil, resp)
+			continue
+		}
+		emit(p.reqs[i], resp)
+		i++
+	}
+	for ; i < len(p.reqs); i++ {
+		emit(p.reqs[i], nil)
+	}
+	return out
+}
+
+// unasked tells whether the sender of resp had nothing of req yet.
+func (p *pairing) unasked(req, resp *message) bool {
+	if p.c.orig == 0 {
+		return true
+	}
+	h := p.x.half(p.c.orig)
+	return offsetOf(resp.from.ack, h.Base, req.start) <= req.start
+}
+
+// answeredBefore tells whether the response to req was over when next was
+// sent, and resp came after that.
+func (p *pairing) answeredBefore(req, next, resp *message) bool {
+	if p.c.reply == 0 {
+		return false
+	}
+	base := p.x.half(p.c.reply).Base
+	a := offsetOf(req.from.ack, base, resp.start)
+	b := offsetOf(next.from.ack, base, resp.start)
+	return b > a && b <= resp.start
+}
+
+// offsetOf turns a raw acknowledgement number into a stream offset, taking of
+// the offsets that share it modulo 2³² the one nearest to near.
+func offsetOf(ack, base uint32, near int64) int64 {
+	return near + int64(int32(ack-base-uint32(near)))
+}

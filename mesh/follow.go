@@ -1,0 +1,93 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A Chunk is bytes of a path's stream, in the order they were sent.
+type Chunk struct {
+	Reply   bool        // sent by the server
+	Nanos   int64       // of the packet that carried them
+	Ref     capture.Ref // that packet
+	Data    []byte      // valid during the call only
+	Missing int64       // bytes that are missing at this place; Data is empty then
+}
+
+// ErrNoPath is returned when a path or an exchange of that number does not
+// exist.
+var ErrNoPath = errors.New("no such stream")
+
+// Follow reads the inputs again and calls yield with the bytes of a path: what
+// following its stream in the stitched capture shows. no selects one
+// exchange, -1 all of the stream. It stops at the first error of yield.
+func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
+	if path < 0 || path >= len(r.Paths) {
+		return fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
+	}
+	p := r.Paths[path]
+	c := p.conv
+	if no >= 0 {
+		if no >= len(p.Exchanges) {
+			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoPath, len(p.Exchanges))
+		}
+		e := r.planner.hop(&p.Exchanges[no])
+		if e == nil {
+			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
+		}
+		c = r.planner.rebuild(p, p.client, []*exchange{e})
+	}
+	if !c.rebuilt {
+		c = whole(c)
+	}
+	return r.yield(c, yield)
+}
+
+// whole returns the conversation of a rewritten leg as pieces: all bytes of
+// its halves.
+func whole(c *conversation) *conversation {
+	w := *c
+	w.rebuilt = true
+	for d, h := range [2]halfNo{c.frame.conn.orig, c.frame.conn.reply} {
+		if h != 0 {
+			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
+		}
+	}
+	return &w
+}
+
+// yield gathers the pieces of c and passes them on in the order of time.
+func (r *Result) yield(c *conversation, yield func(Chunk) error) error {
+	sp := &spool{}
+	defer sp.Close()
+	chunks, err := r.gather([]*conversation{c}, sp)
+	if err != nil {
+		return err
+	}
+	k := 0
+	for k < len(chunks) && !chunks[k].reply {
+		k++
+	}
+	sent, received := raise(chunks[:k]), raise(chunks[k:])
+	for len(sent)+len(received) > 0 {
+		from := &received
+		if len(received) == 0 || len(sent) > 0 && sent[0].at.nanos <= received[0].at.nanos {
+			from = &sent
+		}
+		k := (*from)[0]
+		*from = (*from)[1:]
+		out := Chunk{Reply: k.reply, Nanos: k.at.nanos, Ref: k.at.ref}
+		if k.gap {
+			out.Missing = k.n
+		} else if out.Data, err = sp.read(nil, k.spot, int(k.n)); err != nil {
+			return err
+		}
+		if err := yield(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package mesh
+
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// A group is a set of inputs that may share capture points, read together in
+// the order of time, and what pass 1 found in them.
+type group struct {
+	points *capture.Points
+	table  *reassembly.Table
+	scan   *scan
+}
+
+// A halfNo names a half across groups: the half's id plus the number of halves
+// in the groups before its own. 0 = none.
+type halfNo uint32
+
+// An index is all that pass 1 found: what Decide looks at.
+type index struct {
+	groups []*group
+	base   []uint32 // halves in the groups before group i
+	pods   []Pod
+}
+
+// add appends a group.
+func (x *index) add(g *group) {
+	n := uint32(0)
+	if k := len(x.groups); k > 0 {
+		n = x.base[k-1] + uint32(x.groups[k-1].table.Len())
+	}
+	x.groups, x.base = append(x.groups, g), append(x.base, n)
+}
+
+// len returns the number of halves.
+func (x *index) len() int {
+	if len(x.groups) == 0 {
+		return 0
+	}
+	last := len(x.groups) - 1
+	return int(x.base[last]) + x.groups[last].table.Len()
+}
+
+// locate returns the group of h and its id there.
+func (x *index) locate(h halfNo) (int, reassembly.HalfID) {
+	i := len(x.base) - 1
+	for i > 0 && uint32(h) <= x.base[i] {
+		i--
+	}
+	return i, reassembly.HalfID(uint32(h) - x.base[i])
+}
+
+// number is the inverse of locate.
+func (x *index) number(group int, h reassembly.HalfID) halfNo {
+	if h == 0 {
+		return 0
+	}
+	return halfNo(x.base[group] + uint32(h))
+}
+
+func (x *index) half(h halfNo) *reassembly.Half {
+	g, id := x.locate(h)
+	return x.groups[g].table.Half(id)
+}
+
+// record returns what the scanners found in h; the zero record when no byte of
+// it was read.
+func (x *index) record(h halfNo) *record {
+	if h == 0 {
+		return &record{tunnel: -1}
+	}
+	g, id := x.locate(h)
+	s := x.groups[g].scan
+	if int(id) >= s.records.Len() {
+		return &record{tunnel: -1}
+	}
+	return s.records.At(uint32(id))
+}
+
+func (x *index) scanOf(h halfNo) *scan {
+	g, _ := x.locate(h)
+	return x.groups[g].scan
+}
+
+// point describes the capture point of h.
+func (x *index) point(h halfNo) capture.PointInfo {
+	g, id := x.locate(h)
+	return x.groups[g].points.Info(x.groups[g].table.Half(id).Key.Point)
+}
+
+// A place is a capture point across groups. It is comparable.
+type place struct {
+	group int
+	point capture.Point
+}
+
+func (x *index) place(h halfNo) place {
+	g, id := x.locate(h)
+	return place{g, x.groups[g].table.Half(id).Key.Point}
+}

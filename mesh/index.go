@@ -1,0 +1,328 @@
+package mesh
+
+import (
+	"math"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// A protocol is what the bytes of a half turned out to be.
+type protocol uint8
+
+const (
+	protoNone      protocol = iota // no byte seen
+	protoTCP                       // bytes that nothing here reads
+	protoRequests                  // HTTP/1 requests
+	protoResponses                 // HTTP/1 responses
+	protoTLS                       // TLS records
+	protoH2                        // HTTP/2, by its connection preface
+)
+
+// A record is what pass 1 keeps of one half beside reassembly.Half.
+type record struct {
+	live        uint32 // 1 + index of the live state while the half is open; 0 = none
+	first, last uint32 // messages, linked by message.next; 0 = none
+	count       uint32 // of messages
+	proto       protocol
+	start       bool    // offset 0 is the connection's first byte
+	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
+	data        instant // first byte
+	lastNanos   int64   // last packet with payload
+	print       fingerprint.Print
+}
+
+// A live is the state needed only while a half is being read.
+type live struct {
+	next    uint32 // free list
+	record  *record
+	half    reassembly.HalfID
+	scanner http1.Scanner
+	sampler fingerprint.Sampler
+	raw     bool    // the sampler runs
+	at      instant // packet at hand
+	segOff  int64   // offset of its first byte
+	segEnd  int64   // offset after its last byte
+	head    instant // packet with the first byte of the message at hand
+	hasHead bool
+	msg     uint32 // the message at hand; 0 = none
+}
+
+// A scan is the consumer that reads exchanges, fingerprints and protocol facts
+// from the halves of one group of inputs. Pass 1 runs it over all halves; it
+// may run again over chosen ones once more is known about them.
+type scan struct {
+	table    *reassembly.Table
+	records  arena.Slab[record]  // by HalfID
+	messages arena.Slab[message] // index 0 is unused
+	fields   arena.Slab[field]
+	text     arena.Text
+	lives    arena.Slab[live]
+	free     uint32 // 1 + index of a free live; 0 = none
+	scratch  http1.Scratch
+	pass     *live // the half being fed
+
+	// requests tells what the k-th response (1xx not counted) of a half
+	// answers, on a second reading; nil on the first.
+	requests func(h reassembly.HalfID, k uint32) http1.BodyRule
+	partners []reassembly.HalfID // by HalfID, as bound while reading
+}
+
+func newScan(t *reassembly.Table) *scan {
+	s := &scan{table: t}
+	s.messages.Add()
+	s.records.Add()
+	return s
+}
+
+// unwanted is the answer of a consumer that needs no more bytes of a half.
+const unwanted = math.MaxInt64
+
+// Open implements reassembly.Consumer.
+func (s *scan) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
+	for s.records.Len() <= int(h) {
+		_, r := s.records.Add()
+		r.tunnel = -1
+	}
+	s.records.At(uint32(h)).start = syn
+}
+
+// Bind implements reassembly.Consumer.
+func (s *scan) Bind(a, b reassembly.HalfID) {
+	for len(s.partners) <= int(max(a, b)) {
+		s.partners = append(s.partners, 0)
+	}
+	s.partners[a], s.partners[b] = b, a
+}
+
+func (s *scan) partner(h reassembly.HalfID) reassembly.HalfID {
+	if int(h) >= len(s.partners) {
+		return 0
+	}
+	return s.partners[h]
+}
+
+// Bytes implements reassembly.Consumer.
+func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
+	r := s.records.At(uint32(at.Half))
+	r.lastNanos = at.Nanos
+	if r.proto == protoNone {
+		s.begin(r, at, p)
+	}
+	if r.live == 0 {
+		return unwanted
+	}
+	l := s.lives.At(r.live - 1)
+	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+int64(len(p))
+	if !l.hasHead {
+		l.head, l.hasHead = l.at, true
+	}
+	s.pass = l
+	skip := l.scanner.Feed(at.Off, p, s)
+	if !l.raw {
+		return skip
+	}
+	l.sampler.Write(p)
+	return 0
+}
+
+// begin looks at the first bytes of a half and decides what reads it.
+func (s *scan) begin(r *record, at reassembly.At, p []byte) {
+	r.data = instantOf(at)
+	r.proto = protoTCP
+	switch {
+	case looksLikeTLS(p, r.start):
+		r.proto = protoTLS
+		return
+	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
+		r.proto = protoH2
+		return
+	}
+	l := s.newLive()
+	r.live = l + 1
+	v := s.lives.At(l)
+	v.record, v.half, v.raw = r, at.Half, true
+	v.scanner.Reset(&s.scratch, r.start)
+	v.sampler.Reset(-1)
+}
+
+// Skip implements reassembly.Consumer.
+func (s *scan) Skip(at reassembly.At, n int64) {
+	r := s.records.At(uint32(at.Half))
+	r.lastNanos = at.Nanos
+	if r.live == 0 {
+		return
+	}
+	l := s.lives.At(r.live - 1)
+	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
+	s.pass = l
+	l.scanner.Skip(at.Off, n, s)
+}
+
+// Gap implements reassembly.Consumer.
+func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
+	r := s.records.At(uint32(at.Half))
+	if r.live == 0 {
+		return
+	}
+	l := s.lives.At(r.live - 1)
+	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
+	l.hasHead = l.hasHead && l.msg != 0
+	s.pass = l
+	l.scanner.Gap(at.Off, n, s)
+	if l.raw {
+		l.sampler.Gap(n)
+	}
+}
+
+// Close implements reassembly.Consumer.
+func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
+	r := s.records.At(uint32(h))
+	if r.live == 0 {
+		return
+	}
+	l := s.lives.At(r.live - 1)
+	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off
+	s.pass = l
+	l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
+	if l.raw {
+		r.print = l.sampler.Sum()
+	}
+	l.next, s.free = s.free, r.live
+	r.live = 0
+}
+
+// newLive returns the index of a cleared live state.
+func (s *scan) newLive() uint32 {
+	if s.free == 0 {
+		i, _ := s.lives.Add()
+		return i
+	}
+	i := s.free - 1
+	l := s.lives.At(i)
+	s.free = l.next
+	*l = live{}
+	return i
+}
+
+// Head implements http1.Handler.
+func (s *scan) Head(h *http1.Head) http1.BodyRule {
+	l := s.pass
+	if h.Informational() {
+		return http1.BodyNormal
+	}
+	i, m := s.messages.Add()
+	s.readHead(m, h)
+	m.from = l.head
+	if h.Off >= l.segOff || !l.hasHead {
+		m.from = l.at
+	}
+	l.msg = i
+	l.raw = false // known by its messages: no fingerprint of the whole is needed
+	s.link(l.record, i)
+	l.record.proto = protoResponses
+	if h.Request {
+		l.record.proto = protoRequests
+		return http1.BodyNormal
+	}
+	rule, known := s.bodyRule(l.half, l.record.count-1)
+	if known {
+		m.flags |= msgBodyRule
+	}
+	return rule
+}
+
+// link appends message i to the list of its half.
+func (s *scan) link(r *record, i uint32) {
+	m := s.messages.At(i)
+	m.before = m.start
+	if r.last == 0 {
+		r.first = i
+		if r.start {
+			m.before = 0
+		}
+	} else {
+		last := s.messages.At(r.last)
+		last.next = i
+		if last.is(msgComplete) {
+			m.before = last.end
+		}
+	}
+	r.last = i
+	r.count++
+}
+
+// bodyRule returns what the k-th response of half h answers, if the request is
+// known already. Otherwise the scanner guesses; the half is read again when
+// that proves wrong.
+func (s *scan) bodyRule(h reassembly.HalfID, k uint32) (rule http1.BodyRule, known bool) {
+	if s.requests != nil {
+		return s.requests(h, k), true
+	}
+	p := s.partner(h)
+	if p == 0 {
+		return http1.BodyGuess, false
+	}
+	r := s.records.At(uint32(p))
+	if r.count <= k || !r.start || r.proto != protoRequests {
+		return http1.BodyGuess, false
+	}
+	i := r.last
+	if r.count != k+1 { // pipelined: walk from the first
+		for i = r.first; k > 0; k-- {
+			i = s.messages.At(i).next
+		}
+	}
+	return ruleOf(s.text.Bytes(s.messages.At(i).method)), true
+}
+
+// ruleOf returns the rule for the response to a request with the given method
+// (RFC 9112 §6.3).
+func ruleOf(method []byte) http1.BodyRule {
+	switch string(method) {
+	case "HEAD":
+		return http1.BodyNone
+	case "CONNECT":
+		return http1.BodyConnect
+	}
+	return http1.BodyNormal
+}
+
+// End implements http1.Handler.
+func (s *scan) End(e *http1.Message) {
+	l := s.pass
+	l.hasHead = e.End < l.segEnd
+	l.head = l.at
+	if e.Informational || l.msg == 0 {
+		return
+	}
+	m := s.messages.At(l.msg)
+	l.msg = 0
+	m.end, m.to, m.body = e.End, l.at, e.Body
+	if e.Complete {
+		m.flags |= msgComplete
+	}
+	if e.Resync {
+		m.flags |= msgResync
+	}
+}
+
+// Tunnel implements http1.Handler.
+func (s *scan) Tunnel(off int64) { s.pass.record.tunnel = off }
+
+// looksLikeTLS tells whether p begins with a TLS record header (RFC 8446
+// §5.1). At the start of a connection it must be a handshake record; in the
+// middle any record of plausible length will do.
+func looksLikeTLS(p []byte, start bool) bool {
+	if len(p) < 5 || p[1] != 3 || p[2] > 4 {
+		return false
+	}
+	n := int(p[3])<<8 | int(p[4])
+	if start {
+		return p[0] == 22 && n > 0 && n <= 1<<14+256
+	}
+	return p[0] >= 20 && p[0] <= 23 && n > 0 && n <= 1<<14+256
+}

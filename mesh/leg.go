@@ -1,0 +1,172 @@
+package mesh
+
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A Role says what a connection does for the mesh.
+type Role uint8
+
+// The roles of legs, named by who dials whom.
+const (
+	RoleUnknown     Role = iota
+	RoleClientProxy      // a remote client to this pod's proxy (inbound)
+	RoleProxyApp         // the proxy to its own application (inbound)
+	RoleAppProxy         // the application to its own proxy (outbound)
+	RoleProxyServer      // the proxy to a server (outbound)
+	RoleProxyProxy       // a proxy to a proxy, both of them captured
+	RoleDirect           // past the proxy
+	RoleControl          // the mesh's own traffic: health, metrics, DNS, agent
+)
+
+var roleNames = [...]string{"unknown", "client-proxy", "proxy-app", "app-proxy", "proxy-server", "proxy-proxy", "direct", "control"}
+
+// String returns the role's name in the JSON output, such as "client-proxy".
+func (r Role) String() string { return roleNames[r] }
+
+// A Leg is one TCP connection in its role. Times are nanoseconds since
+// 1970-01-01 UTC.
+type Leg struct {
+	ID        int
+	Role      Role
+	Pod       string // as given by the user; "" when all inputs are one pod's
+	Inputs    []int  // 0-based numbers of the inputs that show it
+	Interface string
+	Orig      capture.Tuple   // as the client dialled it
+	Reply     capture.Tuple   // conntrack's reply tuple: Src is who really answered
+	Captured  []capture.Tuple // each directed tuple seen
+	Start     int64
+	End       int64
+	Midstream bool   // the connection began before the capture
+	Inferred  bool   // its direction was guessed, since no SYN was seen
+	ClosedBy  string // orig, reply, orig-rst, reply-rst or open
+
+	OrigPackets, ReplyPackets int
+	OrigBytes, ReplyBytes     int64 // distinct stream bytes seen
+	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
+
+	Protocol string // http/1.1, h2, tls, dns or tcp
+
+	conn      *conn
+	others    []*conn // the same connection seen at other points
+	views     []view  // its role in each pod that shows it
+	exchanges []exchange
+}
+
+// A view is a leg's role as one pod sees it.
+type view struct {
+	pod       string
+	role      Role
+	tentative bool // only a join can confirm it
+}
+
+// Exchanges returns the number of requests and responses read on the leg.
+func (l *Leg) Exchanges() int { return len(l.exchanges) }
+
+// readable tells whether the bytes of the leg are plaintext.
+func (l *Leg) readable() bool { return l.Protocol != "tls" && l.Protocol != "h2" }
+
+// view returns the role of l in the given pod.
+func (l *Leg) view(pod string) Role {
+	for _, v := range l.views {
+		if v.pod == pod {
+			return v.role
+		}
+	}
+	return RoleUnknown
+}
+
+// makeLegs turns conns into legs; a connection seen at two points is one.
+func makeLegs(x *index, conns []*conn) []*Leg {
+	var legs []*Leg
+	seen := newSightings(x)
+	for _, c := range conns {
+		if l := seen.find(c); l != nil {
+			l.others = append(l.others, c)
+			continue
+		}
+		l := &Leg{conn: c}
+		legs = append(legs, l)
+		seen.add(l)
+	}
+	for i, l := range legs {
+		l.ID = i
+		l.choose(x)
+		l.describe(x)
+	}
+	return legs
+}
+
+// choose makes the fullest of the leg's observations the one that is used; of
+// equals the first.
+func (l *Leg) choose(x *index) {
+	best := -1
+	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(len(c.halves())) }
+	for i, o := range l.others {
+		if score(o) > score(l.conn) && (best < 0 || score(o) > score(l.others[best])) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		l.conn, l.others[best] = l.others[best], l.conn
+	}
+}
+
+// describe fills the public fields that follow from the leg's halves.
+func (l *Leg) describe(x *index) {
+	c := l.conn
+	info := x.point(c.halves()[0])
+	l.Pod, l.Interface = info.Pod, info.Name
+	l.Orig, l.Reply = c.origTuple(x), c.replyTuple(x)
+	l.Start, l.End, l.Inferred = c.start, c.end, c.inferred
+	l.Midstream = !c.hasSYN(x)
+	l.ClosedBy = c.closedBy(x)
+	if c.orig != 0 {
+		h := x.half(c.orig)
+		l.OrigPackets, l.OrigBytes, l.OrigMissing = int(h.Packets), h.Bytes, h.Missing
+	}
+	if c.reply != 0 {
+		h := x.half(c.reply)
+		l.ReplyPackets, l.ReplyBytes, l.ReplyMissing = int(h.Packets), h.Bytes, h.Missing
+	}
+	for _, o := range append([]*conn{c}, l.others...) {
+		l.observe(x, o)
+	}
+	slices.Sort(l.Inputs)
+	l.Inputs = slices.Compact(l.Inputs)
+	l.Protocol = protocolOf(x, c)
+}
+
+// observe notes where one observation of the leg was made.
+func (l *Leg) observe(x *index, o *conn) {
+	hs := o.halves()
+	for _, s := range o.strays {
+		hs = append(hs, s.half)
+	}
+	for _, h := range hs {
+		half := x.half(h)
+		l.Inputs = append(l.Inputs, int(half.First.Input))
+		if t := half.Key.Tuple(); !slices.Contains(l.Captured, t) {
+			l.Captured = append(l.Captured, t)
+		}
+	}
+}
+
+// protocolOf names what the connection speaks.
+func protocolOf(x *index, c *conn) string {
+	a, b := x.record(c.orig).proto, x.record(c.reply).proto
+	is := func(p protocol) bool { return a == p || b == p }
+	switch {
+	case is(protoTLS):
+		return "tls"
+	case is(protoH2):
+		return "h2"
+	case is(protoRequests) || is(protoResponses):
+		return "http/1.1"
+	case c.server(x).Port() == 53:
+		return "dns"
+	}
+	return "tcp"
+}

@@ -1,0 +1,75 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// Reasons why a stitched capture is not written; test for them with errors.Is.
+var (
+	ErrOutputIsInput = errors.New("is an input too; inputs are never written to")
+	ErrOutputExists  = errors.New("exists and was not written by pcapmesh")
+)
+
+// WriteFile writes the stitched capture to the named file, which appears under
+// its name only when it is complete. A file that exists is replaced only if
+// pcapmesh wrote it, or with force; never if it is an input.
+func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
+	if err := r.mayReplace(name, force); err != nil {
+		return Summary{}, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return Summary{}, err
+	}
+	sum, err := r.WriteCapture(f, o)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return sum, errors.Join(err, os.Remove(f.Name()))
+	}
+	return sum, nil
+}
+
+// mayReplace refuses to replace what is not ours to replace.
+func (r *Result) mayReplace(name string, force bool) error {
+	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, in := range r.inputs {
+		if i := in.FileInfo(); i != nil && os.SameFile(i, info) {
+			return fmt.Errorf("%s: %w", name, ErrOutputIsInput)
+		}
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", name)
+	}
+	if force || writtenByUs(name) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, ErrOutputExists)
+}
+
+// writtenByUs tells whether the named file is a capture that pcapmesh wrote.
+func writtenByUs(name string) bool {
+	c, err := capture.Open(name, nil)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	return c.Application() == Application || strings.HasPrefix(c.Application(), Application+" ")
+}

@@ -1,0 +1,343 @@
+package mesh
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// A Direction says which way a path runs, seen from the pod.
+type Direction uint8
+
+// The directions of paths.
+const (
+	DirectionUnknown Direction = iota
+	Inbound                    // from a client to the pod's application
+	Outbound                   // from the pod's application to a server
+	Self                       // from the pod's application to itself, by way of the proxy
+	Gateway                    // through a pod that only forwards
+	Direct                     // past the proxy
+)
+
+var directionNames = [...]string{"unknown", "inbound", "outbound", "self", "gateway", "direct"}
+
+// String returns the direction's name in the JSON output, such as "inbound".
+func (d Direction) String() string { return directionNames[d] }
+
+// A Path is one conversation, from the client's end to the server's: a client
+// leg, and the legs that carry it on behind the proxies.
+type Path struct {
+	ID             int // also the number of its TCP stream in the default view of the stitched capture
+	Direction      Direction
+	Client, Server netip.AddrPort
+	Legs           []int // leg IDs, client side first
+	Complete       bool  // joined to its end, and no byte of it is missing
+	Ambiguous      bool  // some join has rivals
+	Exchanges      []Exchange
+
+	client *Leg
+	own    []*exchange // nil: all of the client leg; else those that no other path claims
+	links  []*link     // in the order of Exchanges
+	conv   *conversation
+}
+
+// An Exchange is one request and its response, leg by leg.
+type Exchange struct {
+	ID        int // 0-based within the path
+	RequestID string
+	Method    string
+	Target    string
+	Status    int  // 0 when the response was not captured
+	Proven    bool // the weakest hop's
+	Ambiguous bool
+	Hops      []Hop // client side first
+}
+
+// A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
+// the leg's wire stream; empty where nothing flowed or nothing can be read.
+// Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
+type Hop struct {
+	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
+	Request, Response          [2]int64
+	RequestStart, RequestEnd   int64
+	ResponseStart, ResponseEnd int64
+	Confidence                 float64
+	Proven, Ambiguous          bool
+	Evidence                   []Evidence
+	Rivals                     []HopRival
+	Attempt                    int // 1-based
+
+	ex   *exchange // nil when no exchange can be read on the leg
+	link *link     // nil in the first hop
+}
+
+// A HopRival is another exchange that fits as well.
+type HopRival struct {
+	Leg     int
+	Request [2]int64
+}
+
+// tracer builds paths from legs and links.
+type tracer struct {
+	legs   []*Leg
+	byEx   map[*exchange][]*link // links that lead on from an exchange
+	byLeg  map[*Leg][]*link      // links that lead on from a leg as a whole
+	served map[*Leg]bool         // legs that are the server side of some link
+	whole  map[*Leg]bool         // legs claimed as a whole
+	claims map[*exchange]bool    // exchanges claimed by a client
+}
+
+// trace builds the paths, in the order of their client legs.
+func trace(legs []*Leg, links []*link) []*Path {
+	t := tracer{legs, make(map[*exchange][]*link), make(map[*Leg][]*link), make(map[*Leg]bool), make(map[*Leg]bool), make(map[*exchange]bool)}
+	for _, l := range links {
+		if l.down != nil {
+			t.byEx[l.down] = append(t.byEx[l.down], l)
+		} else {
+			t.byLeg[l.from] = append(t.byLeg[l.from], l)
+		}
+		if l.ambiguous {
+			continue
+		}
+		t.served[l.to] = true
+		if l.up != nil {
+			t.claims[l.up] = true
+		} else {
+			t.whole[l.to] = true
+		}
+	}
+	for _, ls := range t.byEx {
+		slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.attempt, b.attempt) })
+	}
+	var paths []*Path
+	for _, l := range legs {
+		if p := t.path(l); p != nil {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// path returns the path that begins with l; nil when all of l belongs to the
+// paths of others.
+func (t *tracer) path(l *Leg) *Path {
+	if t.whole[l] {
+		return nil
+	}
+	p := &Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
+	own := t.unclaimed(l)
+	if len(own) < len(l.exchanges) {
+		if len(own) == 0 {
+			return nil
+		}
+		p.own = own
+	}
+	for _, e := range own {
+		t.exchange(p, e)
+	}
+	if len(l.exchanges) == 0 {
+		t.follow(p, l)
+	}
+	p.finish(t.legs)
+	return p
+}
+
+// unclaimed lists the exchanges of l that no client claims.
+func (t *tracer) unclaimed(l *Leg) []*exchange {
+	var own []*exchange
+	for i := range l.exchanges {
+		if e := &l.exchanges[i]; !t.claims[e] {
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// exchange adds e and its hops to p.
+func (t *tracer) exchange(p *Path, e *exchange) {
+	x := newExchange(len(p.Exchanges), e)
+	x.Hops = t.hops([]Hop{firstHop(e.leg, e)}, e)
+	p.addExchange(x)
+}
+
+func newExchange(id int, e *exchange) Exchange {
+	return Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true}
+}
+
+// hops appends the hops that lead on from e.
+func (t *tracer) hops(hs []Hop, e *exchange) []Hop {
+	for _, l := range t.byEx[e] {
+		hs = append(hs, hopOf(l))
+		if l.up != nil {
+			hs = t.hops(hs, l.up)
+		}
+	}
+	return hs
+}
+
+// follow adds what leads on from l as a whole: the one leg of a byte-for-byte
+// proxy, or the exchanges behind an encrypted leg.
+func (t *tracer) follow(p *Path, l *Leg) {
+	for _, k := range t.byLeg[l] {
+		p.links = append(p.links, k)
+		if k.up == nil {
+			p.addLeg(k.to.ID)
+			p.Ambiguous = p.Ambiguous || k.ambiguous
+			if !k.ambiguous {
+				t.follow(p, k.to)
+			}
+			continue
+		}
+		x := newExchange(len(p.Exchanges), k.up)
+		first := firstHop(l, nil)
+		x.Hops = t.hops([]Hop{first, hopOf(k)}, k.up)
+		p.addExchange(x)
+	}
+	slices.SortStableFunc(p.Exchanges, func(a, b Exchange) int {
+		return cmp.Compare(a.Hops[len(a.Hops)-1].RequestStart, b.Hops[len(b.Hops)-1].RequestStart)
+	})
+	for i := range p.Exchanges {
+		p.Exchanges[i].ID = i
+	}
+}
+
+func (p *Path) addLeg(id int) {
+	if !slices.Contains(p.Legs, id) {
+		p.Legs = append(p.Legs, id)
+	}
+}
+
+func (p *Path) addExchange(x Exchange) {
+	for _, h := range x.Hops {
+		p.addLeg(h.Leg)
+		x.Proven = x.Proven && (h.link == nil || h.Proven)
+		x.Ambiguous = x.Ambiguous || h.Ambiguous
+	}
+	x.Proven = x.Proven && len(x.Hops) > 1
+	p.Ambiguous = p.Ambiguous || x.Ambiguous
+	p.Exchanges = append(p.Exchanges, x)
+}
+
+// firstHop returns the hop of a path's client leg.
+func firstHop(l *Leg, e *exchange) Hop {
+	h := Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true, ex: e}
+	h.measure(e)
+	return h
+}
+
+func hopOf(l *link) Hop {
+	h := Hop{Leg: l.to.ID, FromLeg: l.from.ID, Confidence: l.confidence, Proven: l.proven, Ambiguous: l.ambiguous,
+		Evidence: l.evidence, Attempt: l.attempt, ex: l.up, link: l}
+	for _, r := range l.rivals {
+		hr := HopRival{Leg: r.leg.ID}
+		if r.ex != nil {
+			hr.Request = rangeOf(r.ex.req)
+		}
+		h.Rivals = append(h.Rivals, hr)
+	}
+	h.measure(l.up)
+	if l.up == nil && l.down != nil { // a connection that carried nothing
+		h.RequestStart, h.ResponseEnd = l.to.Start, l.to.End
+	}
+	return h
+}
+
+// measure fills ranges and times from e.
+func (h *Hop) measure(e *exchange) {
+	if e == nil {
+		return
+	}
+	if e.req != nil {
+		h.Request = rangeOf(e.req)
+		h.RequestStart, h.RequestEnd = e.req.from.nanos, e.req.to.nanos
+	}
+	if e.resp != nil {
+		h.Response = rangeOf(e.resp)
+		h.ResponseStart, h.ResponseEnd = e.resp.from.nanos, e.resp.to.nanos
+	}
+}
+
+func rangeOf(m *message) [2]int64 {
+	if m == nil {
+		return [2]int64{}
+	}
+	return [2]int64{m.start, max(m.start, m.end)}
+}
+
+// finish fills what follows from the path's legs together.
+func (p *Path) finish(legs []*Leg) {
+	p.Direction = p.direction(legs)
+	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == Direct)
+	for _, id := range p.Legs {
+		l := legs[id]
+		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.conn.orig != 0 && l.conn.reply != 0
+	}
+	for i := range p.Exchanges {
+		x := &p.Exchanges[i]
+		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == Direct)
+	}
+}
+
+func (p *Path) direction(legs []*Leg) Direction {
+	last := legs[p.Legs[len(p.Legs)-1]]
+	switch p.client.Role {
+	case RoleClientProxy:
+		if last.Role == RoleProxyServer {
+			return Gateway
+		}
+		return Inbound
+	case RoleProxyApp:
+		return Inbound
+	case RoleAppProxy:
+		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].conn.loopback && legs[id].Role == RoleProxyProxy }) {
+			return Self
+		}
+		return Outbound
+	case RoleProxyServer:
+		return Outbound
+	case RoleProxyProxy:
+		if p.client.conn.loopback {
+			return Self
+		}
+		return Inbound
+	case RoleDirect, RoleControl:
+		return Direct
+	}
+	return DirectionUnknown
+}
+
+// joinsOf sums links up to one join for each pair of legs: the best.
+func joinsOf(links []*link) []Join {
+	type pair struct{ from, to int }
+	at := make(map[pair]int)
+	var joins []Join
+	for _, l := range links {
+		k := pair{l.from.ID, l.to.ID}
+		i, ok := at[k]
+		if !ok {
+			i = len(joins)
+			at[k] = i
+			joins = append(joins, Join{From: k.from, To: k.to, Ambiguous: true})
+		}
+		joins[i].improve(l)
+	}
+	slices.SortStableFunc(joins, func(a, b Join) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	return joins
+}
+
+// improve takes over l if it is a better reason than the one before.
+func (j *Join) improve(l *link) {
+	if !j.Ambiguous && (l.ambiguous || l.confidence <= j.Confidence) || j.Ambiguous && l.ambiguous && l.confidence <= j.Confidence {
+		return
+	}
+	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = l.confidence, l.proven, l.ambiguous, l.evidence
+	j.Rivals = nil
+	for _, r := range l.rivals {
+		if r.leg != l.to && !slices.Contains(j.Rivals, r.leg.ID) {
+			j.Rivals = append(j.Rivals, r.leg.ID)
+		}
+	}
+	slices.Sort(j.Rivals)
+}

@@ -1,0 +1,264 @@
+package mesh
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A conversation is what is written of a path, as one TCP stream between the
+// path's ends: the real packets of one leg under the ends' addresses, or
+// pieces of several legs packetised anew.
+type conversation struct {
+	client, server netip.AddrPort
+	frame          *Leg        // its packets, or in a rebuilt stream its handshake and close
+	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
+	rebuilt        bool
+	first          moment // of the first packet written
+	comments       []string
+	omitted        []string // exchanges that are not written, and why
+}
+
+// A piece is a range of a half that goes into a rebuilt stream.
+type piece struct {
+	half     halfNo
+	from, to int64 // stream offsets
+}
+
+// A moment orders packets: by time, then by input, then by number.
+type moment struct {
+	nanos int64
+	ref   capture.Ref
+}
+
+func (m moment) compare(o moment) int {
+	return cmp.Or(cmp.Compare(m.nanos, o.nanos), cmp.Compare(m.ref.Input, o.ref.Input), cmp.Compare(m.ref.Packet, o.ref.Packet))
+}
+
+// planner decides what is written of each path.
+type planner struct {
+	x          *index
+	legs       []*Leg
+	files      []string // names of the inputs, for comments
+	nearServer bool     // carry the bytes of the leg nearest the server
+}
+
+// plan gives every path its conversation and its number: paths are numbered in
+// the order of their first written packets, which is how Wireshark numbers TCP
+// streams.
+func (pl *planner) plan(paths []*Path) {
+	for _, p := range paths {
+		p.conv = pl.conversation(p)
+		p.conv.comments = pl.comments(p)
+	}
+	slices.SortStableFunc(paths, func(a, b *Path) int { return a.conv.first.compare(b.conv.first) })
+	for i, p := range paths {
+		p.ID = i
+	}
+}
+
+func (pl *planner) conversation(p *Path) *conversation {
+	switch {
+	case p.own != nil:
+		return pl.rebuild(p, p.client, p.own)
+	case p.client.readable() && !pl.nearServer:
+		return pl.rewrite(p, p.client)
+	case len(p.Exchanges) == 0:
+		return pl.rewrite(p, pl.wholeLeg(p))
+	}
+	chosen, omitted := pl.choose(p)
+	c := pl.rewrite(p, p.client)
+	if only := pl.onlyLeg(chosen, omitted); only != nil {
+		c = pl.rewrite(p, only)
+	} else if len(chosen) > 0 {
+		c = pl.rebuild(p, p.client, chosen)
+	}
+	c.omitted = omitted
+	return c
+}
+
+// rewrite plans to write the packets of leg l under the path's ends.
+func (pl *planner) rewrite(p *Path, l *Leg) *conversation {
+	return &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
+}
+
+// firstPacket returns the moment of the first packet of l.
+func (pl *planner) firstPacket(l *Leg) moment {
+	return moment{l.conn.start, l.conn.first}
+}
+
+// wholeLeg returns the leg of a byte-for-byte path whose bytes are written:
+// the readable one nearest the chosen end.
+func (pl *planner) wholeLeg(p *Path) *Leg {
+	best := p.client
+	for _, k := range p.links {
+		if k.up == nil && !k.ambiguous && k.to.readable() && !k.to.empty() && (pl.nearServer || !best.readable()) {
+			best = k.to
+		}
+	}
+	return best
+}
+
+// choose picks for each exchange of p the hop whose bytes are written.
+func (pl *planner) choose(p *Path) (chosen []*exchange, omitted []string) {
+	for i := range p.Exchanges {
+		x := &p.Exchanges[i]
+		if e := pl.hop(x); e != nil {
+			chosen = append(chosen, e)
+			continue
+		}
+		omitted = append(omitted, fmt.Sprintf("exchange %d: %s", x.ID, why(x)))
+	}
+	return chosen, omitted
+}
+
+// hop returns the readable exchange nearest the chosen end, failed attempts
+// and guesses left out.
+func (pl *planner) hop(x *Exchange) *exchange {
+	var found *exchange
+	for i := range x.Hops {
+		h := &x.Hops[i]
+		failed := i+1 < len(x.Hops) && x.Hops[i+1].FromLeg == h.FromLeg
+		if h.ex == nil || h.Ambiguous || failed {
+			continue
+		}
+		if found == nil || pl.nearServer {
+			found = h.ex
+		}
+	}
+	return found
+}
+
+func why(x *Exchange) string {
+	if x.Ambiguous {
+		n := 0
+		for _, h := range x.Hops {
+			n += len(h.Rivals)
+		}
+		return fmt.Sprintf("ambiguous, %d rivals", n)
+	}
+	return "not readable on any leg"
+}
+
+// onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
+// its real packets can be used.
+func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *Leg {
+	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].leg.exchanges) {
+		return nil
+	}
+	for i, e := range chosen {
+		if e.leg != chosen[0].leg || e.no != i {
+			return nil
+		}
+	}
+	return chosen[0].leg
+}
+
+// rebuild plans to write chosen exchanges back to back inside the handshake
+// and close of the leg frame.
+func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversation {
+	c := &conversation{client: p.Client, server: p.Server, frame: frame, rebuilt: true, first: pl.firstPacket(frame)}
+	for _, e := range chosen {
+		if e.req != nil {
+			c.pieces[0] = append(c.pieces[0], pl.piece(e.leg.conn.orig, e.req))
+		}
+		if e.resp != nil {
+			c.pieces[1] = append(c.pieces[1], pl.piece(e.leg.conn.reply, e.resp))
+		}
+	}
+	if frame.Midstream {
+		c.first = firstOf(chosen)
+	}
+	return c
+}
+
+func firstOf(chosen []*exchange) moment {
+	first := moment{nanos: math.MaxInt64}
+	for _, e := range chosen {
+		for _, m := range [2]*message{e.req, e.resp} {
+			if m == nil {
+				continue
+			}
+			if at := (moment{m.from.nanos, m.from.ref}); at.compare(first) < 0 {
+				first = at
+			}
+		}
+	}
+	return first
+}
+
+// piece returns the range of message m with what stands between it and the
+// message before: interim responses and empty lines. After the last message
+// before a tunnel comes the tunnel.
+func (pl *planner) piece(h halfNo, m *message) *piece {
+	r := pl.x.record(h)
+	p := &piece{half: h, from: m.before, to: m.end}
+	if m.is(msgResync) {
+		p.from = m.start
+	}
+	if m.next == 0 && (r.tunnel >= 0 || !m.is(msgComplete)) {
+		p.to = math.MaxInt64
+	}
+	return p
+}
+
+// comments says for each leg of a path where it was seen and how it was tied.
+func (pl *planner) comments(p *Path) []string {
+	var cs []string
+	for _, id := range p.Legs {
+		l := pl.legs[id]
+		h := pl.x.half(l.conn.halves()[0])
+		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
+			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
+		cs = append(cs, s+p.tie(id))
+	}
+	for _, o := range p.conv.omitted {
+		cs = append(cs, "pcapmesh: left out: "+o)
+	}
+	return cs
+}
+
+// tie says how the leg with the given ID was joined to the one before it.
+func (p *Path) tie(id int) string {
+	var best *link
+	consider := func(l *link) {
+		if l != nil && l.to.ID == id && (best == nil || best.ambiguous && !l.ambiguous || best.ambiguous == l.ambiguous && l.confidence > best.confidence) {
+			best = l
+		}
+	}
+	for _, l := range p.links {
+		consider(l)
+	}
+	for i := range p.Exchanges {
+		for _, h := range p.Exchanges[i].Hops {
+			consider(h.link)
+		}
+	}
+	if best == nil || len(best.evidence) == 0 {
+		return ""
+	}
+	e := best.evidence[0]
+	kind := "joined"
+	if best.ambiguous {
+		kind = fmt.Sprintf("ambiguous with %d rivals, best guess", len(best.rivals))
+	}
+	return fmt.Sprintf(", %s to leg %d by %s (%s), confidence %.3f", kind, best.from.ID, e.Kind, e.Detail, best.confidence)
+}
+
+// legConversations plans the view in which nothing is joined: every leg by
+// itself, its half-flows merged, every sighting of it written.
+func (pl *planner) legConversations() []*conversation {
+	var cs []*conversation
+	for _, l := range pl.legs {
+		c := &conversation{client: l.Orig.Src, server: l.Orig.Dst, frame: l, first: pl.firstPacket(l)}
+		p := &Path{Legs: []int{l.ID}, conv: c}
+		c.comments = pl.comments(p)
+		cs = append(cs, c)
+	}
+	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.compare(b.first) })
+	return cs
+}

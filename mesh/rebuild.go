@@ -1,0 +1,236 @@
+package mesh
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// maxSegment is the most payload that is put into one packet: what fits into
+// an IPv4 packet (RFC 791 §3.1) with the smallest headers.
+const maxSegment = 65535 - 20 - 20
+
+// ackEvery is after how many unacknowledged bytes a rebuilt stream gets an
+// acknowledgement, so that no window looks overrun.
+const ackEvery = 32 << 10
+
+// A made is a packet of a rebuilt stream.
+type made struct {
+	at       moment
+	conv     int32
+	reply    bool
+	flags    uint16
+	seq, ack uint32
+	spot     int64 // payload in the spool
+	n        int32
+	comment  string
+}
+
+// rebuildAll makes the packets of all rebuilt conversations.
+func (e *emitter) rebuildAll() error {
+	chunks, err := e.r.gather(e.convs, e.spool)
+	if err != nil {
+		return err
+	}
+	for i, c := range e.convs {
+		if !c.rebuilt {
+			continue
+		}
+		n, _ := slices.BinarySearchFunc(chunks, int32(i+1), func(k chunk, conv int32) int { return cmp.Compare(k.conv, conv) })
+		e.rebuild(int32(i), c, chunks[:n])
+		chunks = chunks[n:]
+	}
+	slices.SortStableFunc(e.made, func(a, b made) int { return a.at.compare(b.at) })
+	return nil
+}
+
+// A rebuilder makes the packets of one conversation: the frame leg's handshake
+// and close with the chunks of all pieces between.
+type rebuilder struct {
+	e       *emitter
+	conv    int32
+	next    [2]uint32 // sequence number of the next byte, by direction (1 = reply)
+	start   [2]uint32
+	acked   [2]uint32 // by direction of the bytes
+	end     [2]int64  // time of the FIN or RST of the frame's halves; 0 = none
+	rst     [2]bool
+	now     moment
+	late    [2]int64 // bytes after the close, left out
+	lastDir int
+}
+
+func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
+	b := &rebuilder{e: e, conv: i, lastDir: -1}
+	leg := c.frame.conn
+	for d, h := range [2]halfNo{leg.orig, leg.reply} {
+		if h == 0 {
+			b.next[d] = 1
+			continue
+		}
+		half := e.r.x.half(h)
+		b.next[d] = half.Base
+		b.end[d], b.rst[d] = half.EndNanos, half.RST
+	}
+	b.start, b.acked = b.next, b.next
+	b.now = c.first
+	if !c.frame.Midstream && leg.orig != 0 && leg.reply != 0 {
+		b.handshake(e.r.x.half(leg.orig), e.r.x.half(leg.reply))
+	}
+	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
+	b.interleave(raise(chunks[:k]), raise(chunks[k:]))
+	b.close()
+}
+
+// raise makes times run forward within one direction.
+func raise(chunks []chunk) []chunk {
+	for i := range chunks {
+		if i > 0 && chunks[i].at.nanos < chunks[i-1].at.nanos {
+			chunks[i].at = chunks[i-1].at
+		}
+	}
+	return chunks
+}
+
+// handshake makes SYN, SYN-ACK and ACK.
+func (b *rebuilder) handshake(orig, reply *reassembly.Half) {
+	b.add(made{at: b.now, flags: capture.FlagSYN, seq: orig.Base - 1})
+	answer := moment{max(reply.FirstNanos, b.now.nanos), reply.First}
+	b.now = answer
+	b.add(made{at: answer, reply: true, flags: capture.FlagSYN | capture.FlagACK, seq: reply.Base - 1, ack: orig.Base})
+	b.add(made{at: answer, flags: capture.FlagACK, seq: orig.Base, ack: reply.Base})
+}
+
+func (b *rebuilder) add(m made) {
+	m.conv = b.conv
+	b.e.made = append(b.e.made, m)
+}
+
+// interleave puts the chunks of both directions in the order of time.
+func (b *rebuilder) interleave(sent, received []chunk) {
+	for len(sent)+len(received) > 0 {
+		if len(received) == 0 || len(sent) > 0 && sent[0].at.nanos <= received[0].at.nanos {
+			b.chunk(0, &sent[0])
+			sent = sent[1:]
+		} else {
+			b.chunk(1, &received[0])
+			received = received[1:]
+		}
+	}
+	b.acknowledge(b.lastDir)
+}
+
+// chunk makes the packets of one chunk. A hole becomes a hole: its sequence
+// numbers are passed over.
+func (b *rebuilder) chunk(d int, c *chunk) {
+	if c.at.nanos > b.now.nanos {
+		b.now = c.at
+	}
+	if b.end[d] != 0 && c.at.nanos > b.end[d] {
+		b.late[d] += c.n
+		return
+	}
+	if b.lastDir != d {
+		b.acknowledge(b.lastDir)
+		b.lastDir = d
+	}
+	for off := int64(0); off < c.n; off += maxSegment {
+		n := min(c.n-off, maxSegment)
+		if !c.gap {
+			b.add(made{at: b.now, reply: d == 1, flags: capture.FlagPSH | capture.FlagACK, seq: b.next[d], ack: b.next[1-d], spot: c.spot + off, n: int32(n)})
+		}
+		b.next[d] += uint32(n)
+		if b.next[d]-b.acked[d] >= ackEvery {
+			b.acknowledge(d)
+		}
+	}
+}
+
+// acknowledge makes a pure ACK for the bytes sent in direction d.
+func (b *rebuilder) acknowledge(d int) {
+	if d < 0 || b.acked[d] == b.next[d] {
+		return
+	}
+	b.acked[d] = b.next[d]
+	b.add(made{at: b.now, reply: d == 0, flags: capture.FlagACK, seq: b.next[1-d], ack: b.next[d]})
+}
+
+// close makes FIN or RST of both directions at the times they had.
+func (b *rebuilder) close() {
+	order := [2]int{0, 1}
+	if b.end[1] != 0 && (b.end[0] == 0 || b.end[1] < b.end[0]) {
+		order = [2]int{1, 0}
+	}
+	for _, d := range order {
+		if b.end[d] == 0 {
+			continue
+		}
+		if b.end[d] > b.now.nanos {
+			b.now = moment{nanos: b.end[d], ref: b.now.ref}
+		}
+		m := made{at: b.now, reply: d == 1, flags: capture.FlagFIN | capture.FlagACK, seq: b.next[d], ack: b.next[1-d]}
+		if b.rst[d] {
+			m.flags = capture.FlagRST | capture.FlagACK
+		}
+		if b.late[d] > 0 {
+			m.comment = fmt.Sprintf("pcapmesh: %d bytes after the close left out", b.late[d])
+		}
+		b.add(m)
+		if b.rst[d] {
+			return
+		}
+		b.next[d]++
+		b.acknowledge(d)
+	}
+}
+
+// writeMade writes the made packets that come before the given moment.
+func (e *emitter) writeMade(until moment) error {
+	for len(e.made) > 0 && e.made[0].at.compare(until) < 0 {
+		if err := e.writeOne(&e.made[0]); err != nil {
+			return err
+		}
+		e.made = e.made[1:]
+	}
+	return nil
+}
+
+func (e *emitter) writeOne(m *made) error {
+	c := e.convs[m.conv]
+	h := capture.Header{Src: c.client, Dst: c.server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
+	leg := c.frame.conn
+	side := leg.orig
+	if m.reply {
+		h.Src, h.Dst, side = c.server, c.client, leg.reply
+	}
+	if m.flags&capture.FlagACK == 0 {
+		h.Ack = 0
+	}
+	if m.flags&capture.FlagSYN != 0 {
+		half := e.r.x.half(side)
+		h.MSS, h.WScale = half.MSS, half.WScale
+	}
+	payload, err := e.spool.read(nil, m.spot, int(m.n))
+	if err != nil {
+		return err
+	}
+	iface, err := e.iface(leg.place)
+	if err != nil {
+		return err
+	}
+	e.buf = capture.AppendTCP(e.buf[:0], &h, payload)
+	var comments []string
+	if e.o.Comments != CommentNone {
+		if !e.begun[m.conv] {
+			e.begun[m.conv] = true
+			comments = append(comments, c.comments...)
+		}
+		if m.comment != "" {
+			comments = append(comments, m.comment)
+		}
+	}
+	e.sum.Packets++
+	return e.out.WritePacket(iface, m.at.nanos, uint32(len(e.buf)), 0, comments, e.buf)
+}

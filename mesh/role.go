@@ -1,0 +1,264 @@
+package mesh
+
+import (
+	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// podFacts is what the connections of a pod say about the pod.
+type podFacts struct {
+	addrs    map[netip.Addr]bool // its own addresses, loopback not counted
+	loopback bool                // its loopback interface was captured
+	meshed   bool                // half-flows or bind sources: a proxy is at work
+	apps     map[uint16]bool     // ports on which a proxy dialled the application
+	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
+}
+
+// A roster knows the facts of every pod.
+type roster struct {
+	x       *index
+	profile *Profile
+	pods    map[string]*podFacts
+}
+
+// newRoster gathers the facts from all sightings of all legs.
+func newRoster(x *index, legs []*Leg, p *Profile) *roster {
+	r := &roster{x, p, make(map[string]*podFacts)}
+	votes := make(map[string]*census)
+	for _, l := range legs {
+		for _, c := range l.sightings() {
+			f := r.facts(c.pod)
+			f.loopback = f.loopback || c.loopback
+			r.structure(f, c)
+			if !c.loopback {
+				countIn(votes, c.pod).add(c.origTuple(x))
+			}
+		}
+	}
+	for _, p := range x.pods {
+		for _, a := range p.Addrs {
+			r.facts(p.Name).addrs[a] = true
+		}
+	}
+	for pod, f := range r.pods {
+		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
+			v.elect(f.addrs)
+		}
+	}
+	for _, l := range legs {
+		for _, c := range l.sightings() {
+			if t := c.origTuple(x); !c.loopback && r.pods[c.pod].addrs[t.Dst.Addr()] {
+				r.pods[c.pod].inbound[t.Dst.Port()] = true
+			}
+		}
+	}
+	return r
+}
+
+// sightings returns all observations of l, the used one first.
+func (l *Leg) sightings() []*conn { return append([]*conn{l.conn}, l.others...) }
+
+func (r *roster) facts(pod string) *podFacts {
+	f := r.pods[pod]
+	if f == nil {
+		f = &podFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool)}
+		r.pods[pod] = f
+	}
+	return f
+}
+
+// structure learns the pod's address from the two shapes that only a mesh
+// makes: the server of 127.0.0.6 and the client of half-flows are the pod.
+func (r *roster) structure(f *podFacts, c *conn) {
+	t := c.origTuple(r.x)
+	switch {
+	case !c.loopback:
+	case isBindSource(t.Src.Addr()):
+		f.meshed = true
+		f.addrs[t.Dst.Addr()] = true
+		f.apps[t.Dst.Port()] = true
+	case c.halfFlow || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
+		f.meshed = true
+		f.addrs[t.Src.Addr()] = true
+	}
+}
+
+// A census counts how many conns each address takes part in.
+type census struct {
+	conns [2]int // IPv4, IPv6
+	count map[netip.Addr]int
+	order []netip.Addr
+}
+
+func countIn(votes map[string]*census, pod string) *census {
+	if votes[pod] == nil {
+		votes[pod] = &census{count: make(map[netip.Addr]int)}
+	}
+	return votes[pod]
+}
+
+func (v *census) add(t capture.Tuple) {
+	v.conns[family(t.Src.Addr())]++
+	for _, a := range [2]netip.Addr{t.Dst.Addr(), t.Src.Addr()} { // of equals the server wins
+		if v.count[a] == 0 {
+			v.order = append(v.order, a)
+		}
+		v.count[a]++
+	}
+}
+
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// elect adds the address of each family that is common to all conns.
+func (v *census) elect(addrs map[netip.Addr]bool) {
+	for f, n := range v.conns {
+		for _, a := range v.order {
+			if n > 0 && family(a) == f && v.count[a] == n {
+				addrs[a] = true
+				break
+			}
+		}
+	}
+}
+
+// assign gives every leg its role in each pod that shows it, as far as
+// structure and ports tell; what joins tell is added by settle.
+func (r *roster) assign(legs []*Leg) {
+	for _, l := range legs {
+		for _, c := range l.sightings() {
+			role, tentative := r.role(c)
+			if l.view(c.pod) == RoleUnknown {
+				l.views = append(l.views, view{c.pod, role, tentative})
+			}
+		}
+		l.Role = l.overall()
+	}
+}
+
+// overall is the role of l over all pods: what one pod's proxy sends and
+// another pod's proxy receives runs between proxies.
+func (l *Leg) overall() Role {
+	role := l.views[0].role
+	for _, v := range l.views[1:] {
+		if role != v.role && (v.role == RoleClientProxy || v.role == RoleProxyServer) && (role == RoleClientProxy || role == RoleProxyServer) {
+			return RoleProxyProxy
+		}
+		if role == RoleUnknown {
+			role = v.role
+		}
+	}
+	return role
+}
+
+// role returns what c is for its pod. A tentative role holds only if a join
+// confirms it.
+func (r *roster) role(c *conn) (role Role, tentative bool) {
+	f, t := r.pods[c.pod], c.origTuple(r.x)
+	if c.loopback {
+		return r.loopbackRole(f, c, t)
+	}
+	_, control := r.profile.Control(t.Dst.Port())
+	switch {
+	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
+		return RoleUnknown, false
+	case control:
+		return RoleControl, false
+	case f.addrs[t.Dst.Addr()]:
+		return RoleClientProxy, false
+	}
+	return RoleProxyServer, false
+}
+
+// loopbackRole returns the role of a connection on the loopback interface.
+func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role, tentative bool) {
+	src, dst := t.Src.Addr(), t.Dst.Addr()
+	_, control := r.profile.Control(t.Dst.Port())
+	switch {
+	case c.halfFlow || c.torn(r.x, f):
+		return r.redirected(f, t), false
+	case isBindSource(src):
+		return RoleProxyApp, false
+	case control || t.Dst.Port() == 53:
+		return RoleControl, false
+	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
+		// Istio before 1.10 and Linkerd dial the application like this, and
+		// so does the application itself.
+		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] {
+			return RoleProxyApp, true
+		}
+		return RoleDirect, false
+	case f.addrs[dst]: // TPROXY and ambient keep the client's address
+		return RoleProxyApp, false
+	}
+	return RoleUnknown, false
+}
+
+// torn tells whether a lone half on loopback has the shape of a half-flow: a
+// pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
+func (c *conn) torn(x *index, f *podFacts) bool {
+	t := c.origTuple(x)
+	src, dst := t.Src.Addr(), t.Dst.Addr()
+	switch {
+	case c.orig != 0 && c.reply != 0:
+		return false
+	case c.orig != 0:
+		return dst.IsLoopback() && !src.IsLoopback()
+	}
+	return f.addrs[src] && !f.addrs[dst] && !dst.IsLoopback()
+}
+
+// redirected returns the role of a half-flow by what had been dialled.
+func (r *roster) redirected(f *podFacts, t capture.Tuple) Role {
+	switch {
+	case t.Dst.Port() == 53:
+		return RoleControl
+	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
+		return RoleProxyProxy
+	}
+	return RoleAppProxy
+}
+
+// settle corrects the roles of legs that no join confirmed: what has no
+// counterpart, where a counterpart must have been seen, passed by the proxy.
+func (r *roster) settle(legs []*Leg, joined func(*Leg) bool) {
+	for _, l := range legs {
+		for i := range l.views {
+			if v := &l.views[i]; !joined(l) {
+				v.role = r.settled(legs, l, *v)
+			}
+		}
+		l.Role = l.overall()
+	}
+}
+
+func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
+	f := r.pods[v.pod]
+	switch {
+	case v.tentative:
+		return RoleDirect
+	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
+		return RoleUnknown
+	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()]:
+		return RoleDirect
+	case v.role == RoleProxyServer && (l.readable() && l.OrigBytes+l.ReplyBytes > 0 || !servesApp(legs, l, v.pod)):
+		return RoleDirect
+	}
+	return v.role
+}
+
+// servesApp tells whether some connection of the pod's application was open
+// when l began, so that the proxy may have dialled l for it.
+func servesApp(legs []*Leg, l *Leg, pod string) bool {
+	for _, a := range legs {
+		if a.view(pod) == RoleAppProxy && a.Start <= l.Start+causality && a.End >= l.Start-causality {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,191 @@
+package mesh
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A shelf keeps downstream exchanges by what they are looked up by: request
+// id, or request line, and then time. Nothing is compared with everything.
+type shelf struct {
+	all    []*exchange
+	byID   map[string][]int
+	byLine map[uint64]*lane
+}
+
+// A lane holds exchanges with one request line in the order of their start;
+// until[i] is the latest end among the first i+1.
+type lane struct {
+	list  []int
+	until []int64
+}
+
+func newShelf(es []*exchange) *shelf {
+	s := &shelf{all: es, byID: make(map[string][]int), byLine: make(map[uint64]*lane)}
+	for i, e := range es {
+		if e.req.id.Len() > 0 {
+			id := e.scan.text.String(e.req.id)
+			s.byID[id] = append(s.byID[id], i)
+		}
+		k := e.line()
+		l := s.byLine[k]
+		if l == nil {
+			l = new(lane)
+			s.byLine[k] = l
+		}
+		until := e.lasts()
+		if n := len(l.until); n > 0 {
+			until = max(until, l.until[n-1])
+		}
+		l.list, l.until = append(l.list, i), append(l.until, until)
+	}
+	return s
+}
+
+// lasts returns the latest time at which e may have been going on: for ever,
+// when its response was not captured.
+func (e *exchange) lasts() int64 {
+	if e.resp == nil {
+		return 1<<63 - 1
+	}
+	return e.resp.to.nanos
+}
+
+// line hashes the request line.
+func (e *exchange) line() uint64 {
+	return xxhash.Sum64(e.scan.text.Bytes(e.req.method))*31 + xxhash.Sum64(e.scan.text.Bytes(e.req.target))
+}
+
+// sameID lists the exchanges that have u's request id and enclose u.
+func (s *shelf) sameID(u *exchange) []*exchange {
+	if u.req.id.Len() == 0 {
+		return nil
+	}
+	var ds []*exchange
+	for _, i := range s.byID[u.scan.text.String(u.req.id)] {
+		if nests(s.all[i], u) {
+			ds = append(ds, s.all[i])
+		}
+	}
+	return ds
+}
+
+// candidates lists the exchanges that u may belong to, in the order of their
+// start: those with its request id; without any, those with its request line.
+func (s *shelf) candidates(u *exchange) []candidate {
+	var cs []candidate
+	take := func(i int) {
+		if d := s.all[i]; nests(d, u) {
+			like := compare(d, u)
+			if like.sameID || !like.contradicted() {
+				cs = append(cs, candidate{i, like})
+			}
+		}
+	}
+	if u.req.id.Len() > 0 {
+		for _, i := range s.byID[u.scan.text.String(u.req.id)] {
+			take(i)
+		}
+	}
+	if len(cs) > 0 {
+		return cs
+	}
+	l := s.byLine[u.line()]
+	if l == nil {
+		return nil
+	}
+	first := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.start()+causality })
+	for k := first - 1; k >= 0 && l.until[k] >= u.start()-causality; k-- {
+		take(l.list[k])
+	}
+	slices.Reverse(cs)
+	return cs
+}
+
+// fittest leaves of the candidates of one exchange those that no other one
+// fits better than.
+func fittest(cs []candidate) []candidate {
+	if len(cs) < 2 {
+		return cs
+	}
+	if slices.ContainsFunc(cs, func(k candidate) bool { return !k.like.contradicted() }) {
+		cs = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.contradicted() })
+	}
+	var out []candidate
+	for i := range cs {
+		if !slices.ContainsFunc(cs, func(o candidate) bool { return o.like.better(&cs[i].like) }) {
+			out = append(out, cs[i])
+		}
+	}
+	return out
+}
+
+// dropRenamed drops candidates with another request id, if the proxy is seen
+// to keep ids. (A gateway that does not trust its clients gives new ones.)
+func dropRenamed(cands [][]candidate) {
+	keeps := false
+	for _, cs := range cands {
+		keeps = keeps || slices.ContainsFunc(cs, func(k candidate) bool { return k.like.sameID })
+	}
+	if !keeps {
+		return
+	}
+	for u, cs := range cands {
+		cands[u] = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.otherID })
+	}
+}
+
+// pruneDowns drops, where a downstream exchange shares its request id with
+// some upstream one, its candidacies that lack it.
+func pruneDowns(cands [][]candidate, downs int) {
+	byID := make([]bool, downs)
+	for _, cs := range cands {
+		for _, k := range cs {
+			byID[k.d] = byID[k.d] || k.like.sameID
+		}
+	}
+	for u, cs := range cands {
+		cands[u] = slices.DeleteFunc(cs, func(k candidate) bool { return byID[k.d] && !k.like.sameID })
+	}
+}
+
+// pruneUps leaves of the upstream candidates of each downstream exchange those
+// that no other one fits better than.
+func pruneUps(cands [][]candidate, downs int) {
+	type seat struct{ u, k int }
+	seats := make([][]seat, downs)
+	for u, cs := range cands {
+		for k := range cs {
+			seats[cs[k].d] = append(seats[cs[k].d], seat{u, k})
+		}
+	}
+	drop := make(map[seat]bool)
+	for _, ss := range seats {
+		if len(ss) > maxRivals {
+			continue
+		}
+		for _, a := range ss {
+			for _, b := range ss {
+				if cands[b.u][b.k].like.better(&cands[a.u][a.k].like) {
+					drop[a] = true
+					break
+				}
+			}
+		}
+	}
+	for u, cs := range cands {
+		var out []candidate
+		for k := range cs {
+			if !drop[seat{u, k}] {
+				out = append(out, cs[k])
+			}
+		}
+		cands[u] = out
+	}
+}
+
+// maxRivals bounds the comparisons of one exchange's candidates with each
+// other: so many at once look alike anyway.
+const maxRivals = 512

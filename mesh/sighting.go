@@ -1,0 +1,108 @@
+package mesh
+
+import "github.com/pcapmesh/pcapmesh/reassembly"
+
+// sightings finds connections that two capture points saw: equal initial
+// sequence numbers, or, without SYN, sequence numbers that cover each other.
+// NAT between the points may have changed every address and port but leaves
+// the numbers alone.
+type sightings struct {
+	x      *index
+	bySYN  map[[2]uint32][]*Leg
+	byPort map[uint16][]*Leg // by the client's port, which no NAT of a mesh changes
+}
+
+func newSightings(x *index) *sightings {
+	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg)}
+}
+
+// isns returns the initial sequence numbers of both sides of c; ok is false
+// unless both are known.
+func (s *sightings) isns(c *conn) (isns [2]uint32, ok bool) {
+	if c.orig == 0 || c.reply == 0 {
+		return isns, false
+	}
+	p, q := s.x.half(c.orig), s.x.half(c.reply)
+	if !p.SYN {
+		return isns, false
+	}
+	if !q.SYN { // refused: the reset acknowledges the SYN
+		return [2]uint32{p.ISN, 0}, q.RST && q.Bytes == 0
+	}
+	return [2]uint32{p.ISN, q.ISN}, true
+}
+
+func (s *sightings) add(l *Leg) {
+	if k, ok := s.isns(l.conn); ok {
+		s.bySYN[k] = append(s.bySYN[k], l)
+	}
+	p := l.conn.client(s.x).Port()
+	s.byPort[p] = append(s.byPort[p], l)
+}
+
+// find returns the leg that c is another sighting of, or nil.
+func (s *sightings) find(c *conn) *Leg {
+	if k, ok := s.isns(c); ok {
+		for _, l := range s.bySYN[k] {
+			if s.elsewhere(l, c) {
+				return l
+			}
+		}
+	}
+	for _, l := range s.byPort[c.client(s.x).Port()] {
+		if s.elsewhere(l, c) && s.covers(l.conn, c) {
+			return l
+		}
+	}
+	return nil
+}
+
+// elsewhere tells whether c is at a point that does not show l yet. A
+// connection between loopback addresses never leaves its pod.
+func (s *sightings) elsewhere(l *Leg, c *conn) bool {
+	for _, o := range append([]*conn{l.conn}, l.others...) {
+		if o.place == c.place {
+			return false
+		}
+	}
+	t := c.origTuple(s.x)
+	inside := t.Src.Addr().IsLoopback() || t.Dst.Addr().IsLoopback()
+	return !inside || l.conn.pod == c.pod
+}
+
+// covers tells whether the halves of c and d overlap in time and in sequence
+// space in both directions, and echo each other's timestamps.
+func (s *sightings) covers(c, d *conn) bool {
+	if c.orig == 0 || c.reply == 0 || d.orig == 0 || d.reply == 0 {
+		return false
+	}
+	if s.knownApart(c, d) {
+		return false
+	}
+	return overlap(s.x.half(c.orig), s.x.half(d.orig)) && overlap(s.x.half(c.reply), s.x.half(d.reply))
+}
+
+// knownApart tells whether both SYNs were seen, so that the initial sequence
+// numbers have decided already.
+func (s *sightings) knownApart(c, d *conn) bool {
+	_, ok := s.isns(c)
+	_, ko := s.isns(d)
+	return ok && ko
+}
+
+// overlap tells whether two halves may be sightings of one: their lives, their
+// sequence ranges and their timestamps share something.
+func overlap(p, q *reassembly.Half) bool {
+	if p.FirstNanos > q.LastNanos || q.FirstNanos > p.LastNanos || p.HasTS != q.HasTS {
+		return false
+	}
+	plo, phi := seqRange(p)
+	qlo, qhi := seqRange(q)
+	if !inRange(qlo, plo, phi, 0) && !inRange(plo, qlo, qhi, 0) {
+		return false
+	}
+	if !p.HasTS {
+		return p.DataSeq == q.DataSeq && p.DataIPID == q.DataIPID || p.DataSeq != q.DataSeq
+	}
+	return inRange(q.TSVal, p.TSVal, p.LastTSVal, 0) || inRange(p.TSVal, q.TSVal, q.LastTSVal, 0)
+}

@@ -1,0 +1,227 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// An Input names a capture to read.
+type Input struct {
+	File      string // "-" is standard input
+	Pod       string // inputs of one pod share capture points and loopback addresses
+	Interface string // replaces the interface names in the file unless ""
+}
+
+// A Pod is what the caller knows of a pod beforehand.
+type Pod struct {
+	Name  string
+	Addrs []netip.Addr // none: found in the captures
+}
+
+// Options change how captures are read and joined. The zero value, and nil,
+// are the defaults.
+type Options struct {
+	Pods       []Pod
+	Profile    *Profile                     // nil = Istio's sidecar
+	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
+	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
+	Progress   func(input int, bytes int64) // told the file bytes read so far; may be nil, may be called from several goroutines
+}
+
+// An InputInfo describes an input that was read.
+type InputInfo struct {
+	Input
+	Packets     int
+	Points      []InputPoint
+	First, Last int64  // nanoseconds since 1970-01-01 UTC; 0 when there is no packet
+	NonTCP      int    // packets that are no TCP
+	Truncated   bool   // the file ends inside a packet
+	Err         error  // why reading stopped early; nil at a clean end
+	Application string // what wrote a pcapng file
+}
+
+// An InputPoint is an interface of an input.
+type InputPoint struct {
+	Name     string
+	Link     capture.LinkType
+	Inferred bool // the name is not in the file
+}
+
+// A Result is what the inputs show: legs, how they are joined, and the paths
+// they form. Its slices are in a fixed order and must not be changed.
+type Result struct {
+	Inputs []InputInfo
+	Legs   []*Leg
+	Joins  []Join
+	Paths  []*Path
+
+	x       *index
+	inputs  []*capture.Input
+	groups  [][]*capture.Input // as in x.groups
+	where   []int              // group of each input
+	planner planner
+}
+
+// Stitch reads captures, ties the legs that belong together and returns the
+// paths they form. What could be read of an input counts even if the rest
+// cannot be read; see InputInfo.Err. The error is not nil only if an input
+// cannot be opened or is no capture. The caller closes the Result.
+func Stitch(inputs []Input, o *Options) (*Result, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	r := &Result{x: &index{pods: o.Pods}}
+	if err := r.open(inputs, o); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	if err := r.index(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	profile := o.Profile
+	if profile == nil {
+		profile = Istio()
+	}
+	r.decide(profile, o.NearServer)
+	return r, nil
+}
+
+// open opens all inputs and refuses one that is given twice.
+func (r *Result) open(inputs []Input, o *Options) error {
+	for i, in := range inputs {
+		io := &capture.InputOptions{Reread: o.Reread, InterfaceName: in.Interface}
+		if o.Progress != nil {
+			io.Progress = func(n int64) { o.Progress(i, n) }
+		}
+		f, err := capture.OpenInput(in.File, uint32(i), io)
+		if err != nil {
+			return err
+		}
+		r.inputs = append(r.inputs, f)
+		r.Inputs = append(r.Inputs, InputInfo{Input: in})
+		for j, g := range r.inputs[:i] {
+			if a, b := f.FileInfo(), g.FileInfo(); a != nil && b != nil && os.SameFile(a, b) {
+				return fmt.Errorf("%s: the same file as %s; give each capture once", in.File, inputs[j].File)
+			}
+		}
+	}
+	return nil
+}
+
+// decide runs the pure part: from what was read to what it means.
+func (r *Result) decide(profile *Profile, nearServer bool) {
+	conns := bind(r.x)
+	r.Legs = makeLegs(r.x, conns)
+	roster := newRoster(r.x, r.Legs, profile)
+	roster.assign(r.Legs)
+	for _, l := range r.Legs {
+		l.exchanges = pairExchanges(r.x, l)
+	}
+	links := joinLegs(r.x, r.Legs, roster)
+	joined := make(map[*Leg]bool)
+	for _, l := range links {
+		joined[l.from], joined[l.to] = true, true
+	}
+	roster.settle(r.Legs, func(l *Leg) bool { return joined[l] })
+	r.Joins = joinsOf(links)
+	r.Paths = trace(r.Legs, links)
+	r.planner = planner{x: r.x, legs: r.Legs, nearServer: nearServer}
+	for _, in := range r.Inputs {
+		r.planner.files = append(r.planner.files, in.File)
+	}
+	r.planner.plan(r.Paths)
+}
+
+// Close closes the inputs.
+func (r *Result) Close() error {
+	var errs []error
+	for _, in := range r.inputs {
+		errs = append(errs, in.Close())
+	}
+	r.inputs = nil
+	return errors.Join(errs...)
+}
+
+// index runs pass 1 over all pods' inputs.
+func (r *Result) index() error {
+	r.where = make([]int, len(r.inputs))
+	var names []string
+	for i, in := range r.Inputs {
+		g := slices.Index(names, in.Pod)
+		if g < 0 {
+			g = len(names)
+			names, r.groups = append(names, in.Pod), append(r.groups, nil)
+		}
+		r.where[i] = g
+		r.groups[g] = append(r.groups[g], r.inputs[i])
+	}
+	groups := make([]*group, len(names))
+	facts := make([]*reassembly.Facts, len(names))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for g := range names {
+		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g]) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for g := range names {
+		r.x.add(groups[g])
+		for k, in := range r.groups[g] {
+			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
+		}
+	}
+	r.findPoints()
+	return nil
+}
+
+// readGroup runs pass 1 over the inputs of one pod.
+func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, error) {
+	g := &group{points: capture.NewPoints(), table: new(reassembly.Table)}
+	for _, in := range inputs {
+		g.points.Add(in.Number(), pod)
+	}
+	g.scan = newScan(g.table)
+	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, nil)
+	return g, facts, err
+}
+
+// take fills in what pass 1 found.
+func (in *InputInfo) take(f *reassembly.InputFacts) {
+	in.Packets, in.NonTCP, in.First, in.Last = f.Packets, f.NonTCP, f.First, f.Last
+	in.Err, in.Application = f.Err, f.Application
+	in.Truncated = errors.Is(f.Err, capture.ErrTruncated)
+	for _, i := range f.Interfaces {
+		in.Points = append(in.Points, InputPoint{Name: i.Name, Link: i.Link})
+	}
+}
+
+// findPoints names the points of inputs that do not say themselves.
+func (r *Result) findPoints() {
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		if len(in.Points) != 1 || in.Points[0].Name != "" {
+			continue
+		}
+		link := in.Points[0].Link
+		var found []InputPoint
+		for h := halfNo(1); int(h) <= r.x.len(); h++ {
+			if int(r.x.half(h).First.Input) != i {
+				continue
+			}
+			if p := (InputPoint{r.x.point(h).Name, link, true}); !slices.Contains(found, p) {
+				found = append(found, p)
+			}
+		}
+		if len(found) > 0 {
+			in.Points = found
+		}
+	}
+}

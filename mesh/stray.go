@@ -1,0 +1,104 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// straySlack is how far a stray packet's numbers may lie from what was seen of
+// its connection: what one side may have in flight.
+const straySlack = 1 << 20
+
+// A podEndpoint is an endpoint as one pod sees it. Loopback addresses belong
+// to their pod.
+type podEndpoint struct {
+	pod string
+	ap  netip.AddrPort
+}
+
+// attachStrays finds conns without SYN that only carry on another conn of the
+// pod under a tuple that NAT forgot to rewrite (after conntrack -F, or when an
+// entry expired), and ties them to that conn.
+func (b *binder) attachStrays() {
+	byClient := make(map[podEndpoint][]*conn)
+	for _, c := range b.conns {
+		e := podEndpoint{c.pod, c.client(b.x)}
+		byClient[e] = append(byClient[e], c)
+	}
+	b.conns = slices.DeleteFunc(b.conns, func(c *conn) bool {
+		if c.hasSYN(b.x) || c.bytes(b.x) > straySlack {
+			return false
+		}
+		for _, t := range b.owners(byClient, c) {
+			if t != c && b.adopt(t, c) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// owners lists the conns whose client is an end of c.
+func (b *binder) owners(byClient map[podEndpoint][]*conn, c *conn) []*conn {
+	h := c.orig
+	if h == 0 {
+		h = c.reply
+	}
+	t := b.x.half(h).Key.Tuple()
+	return append(slices.Clone(byClient[podEndpoint{c.pod, t.Src}]), byClient[podEndpoint{c.pod, t.Dst}]...)
+}
+
+// adopt makes the halves of c strays of t if all of them carry t on.
+func (b *binder) adopt(t, c *conn) bool {
+	if t.start >= c.start || !b.watched(c.place, t.start) && !t.hasSYN(b.x) {
+		return false
+	}
+	var found []stray
+	for _, h := range c.halves() {
+		reply, ok := b.carriesOn(t, h)
+		if !ok {
+			return false
+		}
+		found = append(found, stray{h, reply})
+	}
+	t.strays = append(t.strays, found...)
+	t.end = max(t.end, c.end)
+	return true
+}
+
+// watched tells whether the capture at a place ran at the given time.
+func (b *binder) watched(p place, nanos int64) bool {
+	if b.began == nil {
+		b.began = make(map[place]int64)
+		for h := halfNo(1); int(h) <= b.x.len(); h++ {
+			q, first := b.x.place(h), b.x.half(h).FirstNanos
+			if t, ok := b.began[q]; !ok || first < t {
+				b.began[q] = first
+			}
+		}
+	}
+	t, ok := b.began[p]
+	return ok && t <= nanos
+}
+
+// carriesOn tells whether h continues a direction of t, and which.
+func (b *binder) carriesOn(t *conn, h halfNo) (reply, ok bool) {
+	half := b.x.half(h)
+	same, other := t.orig, t.reply
+	if half.Key.Tuple().Dst == t.client(b.x) {
+		same, other, reply = t.reply, t.orig, true
+	}
+	if same == 0 || half.Key == b.x.half(same).Key {
+		return reply, false
+	}
+	s := b.x.half(same)
+	lo, hi := seqRange(s)
+	if half.FirstNanos < s.FirstNanos || half.Base == lo || !inRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
+		return reply, false
+	}
+	if other == 0 || !half.HasAck {
+		return reply, true
+	}
+	lo, hi = seqRange(b.x.half(other))
+	return reply, inRange(half.FirstAck, lo, hi, straySlack)
+}

@@ -1,0 +1,165 @@
+package mesh
+
+import (
+	"fmt"
+)
+
+// joinUnread ties exchanges on one side of the proxy to legs on the other side
+// that cannot be read, where only one of them was busy at the time.
+func (c *crossing) joinUnread() {
+	c.joinToUnreadDown()
+	c.joinToUnreadUp()
+}
+
+// joinToUnreadDown finds for each upstream exchange without a client the only
+// encrypted client leg that was open and busy around it.
+func (c *crossing) joinToUnreadDown() {
+	hidden := unreadable(c.down)
+	for _, u := range c.open(exchangesOf(c.up)) {
+		var only *Leg
+		n := 0
+		for _, d := range hidden {
+			if c.busyAround(d, u) {
+				only = d
+				n++
+			}
+		}
+		if n == 1 && !c.mayBeReadable(u) {
+			c.add(&link{from: only, to: u.leg, up: u, attempt: 1, confidence: sureOnlyInTime,
+				evidence: []Evidence{c.onlyInTime(only, u.leg, u)}})
+		}
+	}
+}
+
+// unreadable lists the legs whose exchanges stay hidden.
+func unreadable(legs []*Leg) []*Leg {
+	var out []*Leg
+	for _, l := range legs {
+		if len(l.exchanges) == 0 && !l.empty() {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// busyAround tells whether leg d carried bytes both before the request of u
+// and after its response.
+func (c *crossing) busyAround(d *Leg, u *exchange) bool {
+	orig, reply := c.x.record(d.conn.orig), c.x.record(d.conn.reply)
+	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
+		(u.resp == nil || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
+}
+
+// mayBeReadable tells whether some readable client leg was open around u, so
+// that u may belong to an exchange of it that was not captured whole.
+func (c *crossing) mayBeReadable(u *exchange) bool {
+	for _, d := range c.down {
+		if len(d.exchanges) > 0 && d.Start <= u.start() && d.End >= u.start() && d.OrigMissing+d.ReplyMissing > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// joinToUnreadUp finds encrypted upstream legs that only one client leg can
+// have been using in every exchange that may have gone over them.
+func (c *crossing) joinToUnreadUp() {
+	hidden := unreadable(c.up)
+	if len(hidden) == 0 {
+		return
+	}
+	clients := make(map[*Leg][]*Leg) // by hidden leg
+	choice := make(map[*Leg]bool)    // hidden legs that are not some exchange's only candidate
+	for _, d := range c.open(exchangesOf(c.down)) {
+		var may []*Leg
+		for _, u := range hidden {
+			if c.busyWithin(u, d) {
+				may = append(may, u)
+			}
+		}
+		for _, u := range may {
+			choice[u] = choice[u] || len(may) > 1
+			if n := len(clients[u]); n == 0 || clients[u][n-1] != d.leg {
+				clients[u] = append(clients[u], d.leg)
+			}
+		}
+	}
+	for _, u := range hidden {
+		if choice[u] || c.busy[u] {
+			continue
+		}
+		done := make(map[*Leg]bool)
+		for _, d := range clients[u] {
+			if !done[d] {
+				done[d] = true
+				c.add(&link{from: d, to: u, attempt: 1, confidence: sureOnlyInTime, evidence: []Evidence{c.onlyInTime(d, u, nil)}})
+			}
+		}
+	}
+}
+
+// busyWithin tells whether leg u carried bytes within the exchange d.
+func (c *crossing) busyWithin(u *Leg, d *exchange) bool {
+	orig, reply := c.x.record(u.conn.orig), c.x.record(u.conn.reply)
+	if orig.proto == protoNone || d.resp == nil && reply.proto == protoNone {
+		return false
+	}
+	return orig.lastNanos >= d.start()-causality && (d.resp == nil || orig.data.nanos <= d.resp.from.nanos+causality)
+}
+
+// joinRefused ties upstream connections that carried nothing to the one
+// exchange that was waiting for an upstream then: failed attempts.
+func (c *crossing) joinRefused() {
+	ds := exchangesOf(c.down)
+	for _, u := range c.up {
+		if !u.empty() || c.busy[u] || !u.refused(c.x) {
+			continue
+		}
+		var only *exchange
+		n := 0
+		for _, d := range ds {
+			if d.start() <= u.Start+causality && d.resp != nil && d.resp.from.nanos >= u.End-causality && d.resp.status >= 500 {
+				only = d
+				n++
+			}
+		}
+		if n == 1 {
+			c.add(&link{from: only.leg, to: u, down: only, attempt: c.nextAttempt(only), confidence: sureOnlyInTime,
+				evidence: []Evidence{c.onlyInTime(only.leg, u, nil)}})
+		}
+	}
+}
+
+// nextAttempt numbers another attempt of d.
+func (c *crossing) nextAttempt(d *exchange) int {
+	n := 1
+	for _, l := range c.links {
+		if l.down == d {
+			n = max(n, l.attempt+1)
+		}
+	}
+	return n
+}
+
+func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
+	ev := Evidence{Kind: OnlyCandidate, Detail: "no other connection was open and busy at the time"}
+	ev.Packets = append(ev.Packets, c.x.half(d.conn.halves()[0]).First)
+	if e != nil {
+		ev.Packets = append(ev.Packets, e.req.from.ref)
+	} else {
+		ev.Packets = append(ev.Packets, c.x.half(u.conn.halves()[0]).First)
+	}
+	return ev
+}
+
+// adjacency looks for neighbouring source ports: Linux takes the next even
+// ports for connections from one address to one destination within 10 s
+// (net/ipv4/inet_hashtables.c, __inet_hash_connect).
+func adjacency(x *index, d, u *Leg) (Evidence, bool) {
+	a, b := d.Orig, u.Orig
+	gap := int(b.Src.Port()) - int(a.Src.Port())
+	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
+		return Evidence{}, false
+	}
+	return Evidence{Kind: PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst)}, true
+}
