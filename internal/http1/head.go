@@ -49,8 +49,8 @@ func (h *Head) Fields(yield func(name, value []byte) bool) {
 	for rest := h.fields; len(rest) > 0; {
 		var line []byte
 		line, rest = cutLine(rest)
-		name, value, ok := bytes.Cut(line, colon)
-		if !ok || !yield(name, trim(value)) {
+		i := bytes.IndexByte(line, ':')
+		if i < 0 || !yield(line[:i], trim(line[i+1:])) {
 			return
 		}
 	}
@@ -66,8 +66,6 @@ func (h *Head) Field(name string) []byte {
 	}
 	return nil
 }
-
-var colon = []byte(":")
 
 // reset empties h but keeps its memory.
 func (h *Head) reset() {
@@ -97,8 +95,8 @@ func (h *Head) readFields() bool {
 			rest = h.unfold(len(h.fields) - len(rest))
 			continue
 		}
-		i := bytes.IndexByte(line, ':')
-		if i <= 0 || !isFieldName(line[:i]) || !h.field(line[:i], line[i+1:]) {
+		i := fieldName(line)
+		if i == 0 || !h.field(line[:i], line[i+1:]) {
 			return false
 		}
 		rest = next

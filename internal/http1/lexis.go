@@ -49,15 +49,20 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// isFieldName reports whether b names a field. Spaces are allowed as net/http
-// does; such a name equals no other.
-func isFieldName(b []byte) bool {
-	for _, c := range b {
-		if !isTokenByte(c) && c != ' ' {
-			return false
+// fieldName returns the length of the name that begins the field line, 0 if
+// there is none. Spaces are allowed as net/http does; such a name equals no
+// other.
+func fieldName(line []byte) int {
+	for i, c := range line {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-': // nearly all
+		case c == ':':
+			return i
+		case !isTokenByte(c) && c != ' ':
+			return 0
 		}
 	}
-	return len(b) > 0
+	return 0
 }
 
 // equalFold reports whether b is the lower-case ASCII text s in any case.
