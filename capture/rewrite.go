@@ -33,40 +33,31 @@ func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if src.Addr().Unmap().Is4() != (len(addrs) == 8) || dst.Addr().Unmap().Is4() != (len(addrs) == 8) {
+	from, to := src.Addr().Unmap(), dst.Addr().Unmap()
+	if from.Is4() != (len(addrs) == 8) || to.Is4() != (len(addrs) == 8) || !from.IsValid() || !to.IsValid() {
 		return fmt.Errorf("rewrite to %v > %v: %w", src, dst, errFamily)
 	}
-	var ports []byte
-	if l4 >= 0 && l4 < len(ip) {
-		ports = ip[l4:min(l4+4, len(ip))]
-	}
-	was, wasPorts := sum(addrs), sum(ports)
+	was := sumWords(addrs)
 	check := tcpChecksum(ip, l4)
 	partial := check != nil && isPartial(ip, l4, was)
-
-	putAddresses(addrs, src.Addr(), dst.Addr())
-	var b [4]byte
-	binary.BigEndian.PutUint16(b[:], src.Port())
-	binary.BigEndian.PutUint16(b[2:], dst.Port())
-	copy(ports, b[:])
-
-	is := sum(addrs)
+	change := onesZero + putAddresses(addrs, from, to) - was
 	if len(addrs) == 8 {
-		adjust(ip[10:12], was, is)
+		adjust(ip[10:12], change)
 	}
+	ports := putPorts(ip, l4, src.Port(), dst.Port())
 	switch {
 	case check == nil:
 	case partial:
 		// A partial checksum is the sum itself, not its complement, and
 		// ports are no part of it.
-		binary.BigEndian.PutUint16(check, fold(uint64(binary.BigEndian.Uint16(check))+uint64(^fold(was))+is))
+		binary.BigEndian.PutUint16(check, fold(uint64(binary.BigEndian.Uint16(check))+change))
 	default:
-		adjust(check, was+wasPorts, is+sum(ports))
+		adjust(check, change+ports)
 	}
 	return nil
 }
 
-// addresses returns the bytes of both addresses in an IP header.
+// addresses returns the bytes of both addresses in an IP header, 8 or 32.
 func addresses(ip []byte) ([]byte, error) {
 	switch {
 	case len(ip) >= ipv4MinLen && ip[0]>>4 == 4:
@@ -77,16 +68,49 @@ func addresses(ip []byte) ([]byte, error) {
 	return nil, fmt.Errorf("ip header: %w: have %d bytes", ErrTruncated, len(ip))
 }
 
-func putAddresses(addrs []byte, src, dst netip.Addr) {
+// putAddresses writes addresses of the family that fits and returns what
+// sumWords would say.
+func putAddresses(addrs []byte, src, dst netip.Addr) uint64 {
 	if len(addrs) == 8 {
-		s, d := src.Unmap().As4(), dst.Unmap().As4()
-		copy(addrs, s[:])
-		copy(addrs[4:], d[:])
-		return
+		s, d := src.As4(), dst.As4()
+		sw, dw := binary.BigEndian.Uint32(s[:]), binary.BigEndian.Uint32(d[:])
+		binary.BigEndian.PutUint64(addrs, uint64(sw)<<32|uint64(dw))
+		return uint64(sw) + uint64(dw)
 	}
 	s, d := src.As16(), dst.As16()
 	copy(addrs, s[:])
 	copy(addrs[16:], d[:])
+	return sumWords(s[:]) + sumWords(d[:])
+}
+
+// sumWords is sum for a few words of 8 bytes; the result has more bits.
+func sumWords(b []byte) uint64 {
+	var s uint64
+	for len(b) >= 8 {
+		w := binary.BigEndian.Uint64(b)
+		s += w>>32 + w&0xffffffff
+		b = b[8:]
+	}
+	return s
+}
+
+// putPorts writes ports, as far as the packet was captured, and returns by how
+// much the sum of their words grew, modulo 2⁶⁴. Where they are cut, so is the
+// checksum.
+func putPorts(ip []byte, l4 int, src, dst uint16) uint64 {
+	if l4 < 0 || l4 >= len(ip) {
+		return 0
+	}
+	ports := uint32(src)<<16 | uint32(dst)
+	if len(ip) >= l4+4 {
+		was := binary.BigEndian.Uint32(ip[l4:])
+		binary.BigEndian.PutUint32(ip[l4:], ports)
+		return uint64(ports) - uint64(was)
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], ports)
+	copy(ip[l4:], b[:])
+	return 0
 }
 
 // tcpChecksum returns the bytes of the TCP checksum, nil when they are cut off
@@ -98,14 +122,18 @@ func tcpChecksum(ip []byte, l4 int) []byte {
 	return ip[l4+tcpChecksumAt : l4+tcpChecksumAt+2]
 }
 
-// adjust updates the checksum in field after words that summed up to was became
-// words that sum up to is (RFC 1624 equation 3).
-func adjust(field []byte, was, is uint64) {
-	if was == is {
+// onesZero is a zero of one's complement, a multiple of 0xffff, large enough
+// that a difference of sums added to it does not fall below 0.
+const onesZero = 0xffff << 32
+
+// adjust updates the checksum in field after the sum of the words under it has
+// grown by change-onesZero (RFC 1624 equation 3).
+func adjust(field []byte, change uint64) {
+	if change == onesZero {
 		return // else 0xffff would turn into 0, its other form
 	}
 	hc := binary.BigEndian.Uint16(field)
-	binary.BigEndian.PutUint16(field, ^fold(uint64(^hc)+uint64(^fold(was))+is))
+	binary.BigEndian.PutUint16(field, ^fold(uint64(^hc)+change))
 }
 
 // isPartial tells whether the TCP checksum is the sum of the pseudo header

@@ -1,0 +1,114 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+)
+
+// A PacketSource offers the packets of a Reader to programs written against
+// gopacket. It is a gopacket.PacketDataSource and ZeroCopyPacketDataSource, and
+// it is also the gopacket.Decoder for what it reads:
+//
+//	src := capture.NewPacketSource(reader)
+//	for packet := range gopacket.NewPacketSource(src, src).Packets() {
+//
+// That decodes every packet by its own link type, which gopacket's own readers
+// cannot: there a link type is 8 bits wide, and LINKTYPE_LINUX_SLL2 has 9. With
+// gopacket.Lazy, which decodes after further packets may have been read, use
+// LinkDecoder and an input of one link type. It is not safe for concurrent use.
+type PacketSource struct {
+	next  func() (*Packet, error)
+	link  LinkType
+	done  bool
+	ancil [1]any
+}
+
+// NewPacketSource returns a source of r's packets. It does not close r.
+func NewPacketSource(r *Reader) *PacketSource { return &PacketSource{next: r.Next} }
+
+// ReadPacketData returns the next packet in memory of its own. AncillaryData
+// holds the packet's Ref. An *Error is returned once, and then io.EOF, because
+// gopacket.PacketSource retries after every other error, for ever.
+func (s *PacketSource) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+	data, ci, err := s.ZeroCopyReadPacketData()
+	if err != nil {
+		return nil, ci, err
+	}
+	ci.AncillaryData = []any{ci.AncillaryData[0]}
+	return append([]byte(nil), data...), ci, nil
+}
+
+// ZeroCopyReadPacketData is ReadPacketData, but the data and AncillaryData are
+// valid until the next call.
+func (s *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+	if s.done {
+		return nil, gopacket.CaptureInfo{}, io.EOF
+	}
+	p, err := s.next()
+	if err != nil {
+		s.done = true
+		return nil, gopacket.CaptureInfo{}, err
+	}
+	s.link, s.ancil[0] = p.Link, p.Ref
+	return p.Data, gopacket.CaptureInfo{
+		Timestamp:     time.Unix(0, p.Nanos).UTC(),
+		CaptureLength: len(p.Data),
+		Length:        max(int(p.WireLen), len(p.Data)),
+
+		InterfaceIndex: p.Interface,
+		AncillaryData:  s.ancil[:],
+	}, nil
+}
+
+// Decode decodes data by the link type of the packet read last.
+func (s *PacketSource) Decode(data []byte, b gopacket.PacketBuilder) error {
+	return LinkDecoder(s.link).Decode(data, b)
+}
+
+// LinkDecoder returns gopacket's decoder of a link type. LINKTYPE_LINUX_SLL2
+// headers come out as a layers.LinuxSLL, whose fields they share but for the
+// interface index.
+func LinkDecoder(link LinkType) gopacket.Decoder {
+	switch link {
+	case LinkNull, LinkLoop:
+		return layers.LayerTypeLoopback
+	case LinkRaw, LinkRawBSD, LinkRawOBSD:
+		return layers.LinkTypeRaw
+	case LinkIPv4:
+		return layers.LayerTypeIPv4
+	case LinkIPv6:
+		return layers.LayerTypeIPv6
+	case LinkSLL2:
+		return gopacket.DecodeFunc(decodeSLL2)
+	}
+	if link > math.MaxUint8 {
+		return gopacket.DecodeUnknown
+	}
+	return layers.LinkType(link)
+}
+
+// decodeSLL2 adds an SLL2 header to a gopacket packet.
+func decodeSLL2(data []byte, b gopacket.PacketBuilder) error {
+	if len(data) < sll2Len {
+		b.SetTruncated()
+		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), sll2Len)
+	}
+	sll := &layers.LinuxSLL{
+		BaseLayer:    layers.BaseLayer{Contents: data[:sll2Len], Payload: data[sll2Len:]},
+		PacketType:   layers.LinuxSLLPacketType(data[10]),
+		AddrLen:      uint16(data[11]),
+		Addr:         net.HardwareAddr(data[12 : 12+min(data[11], 8)]),
+		EthernetType: layers.EthernetType(binary.BigEndian.Uint16(data)),
+		AddrType:     binary.BigEndian.Uint16(data[8:]),
+	}
+	b.AddLayer(sll)
+	b.SetLinkLayer(sll)
+	return b.NextDecoder(sll.EthernetType)
+}

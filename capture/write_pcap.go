@@ -1,0 +1,55 @@
+package capture
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/google/gopacket/pcapgo"
+)
+
+// A PcapWriter writes a classic pcap file of LINKTYPE_ETHERNET with times in
+// nanoseconds, for programs that do not read pcapng. It is not safe for
+// concurrent use.
+type PcapWriter struct {
+	out   *bufio.Writer
+	w     *pcapgo.Writer
+	frame []byte // reused
+}
+
+// NewPcapWriter writes a file header to dst and returns a PcapWriter. What it
+// writes reaches dst at the latest with Flush.
+func NewPcapWriter(dst io.Writer) (*PcapWriter, error) {
+	out := bufio.NewWriterSize(dst, writeBuffer)
+	w := &PcapWriter{out: out, w: pcapgo.NewWriterNanos(out)}
+	if err := w.w.WriteFileHeader(defaultSnapLen, layers.LinkTypeEthernet); err != nil {
+		return nil, fmt.Errorf("write file header: %w", err)
+	}
+	return w, nil
+}
+
+// Write writes a packet. A classic file has one link type, so other link
+// headers are replaced as EthernetHeader does; packets longer than 262144 bytes
+// are cut, since other programs refuse them. A packet whose link header cannot
+// be replaced is an error that matches ErrUnsupported, and the PcapWriter
+// remains usable. The bytes of p are not kept.
+func (w *PcapWriter) Write(p *Packet) error {
+	hdr, next := EthernetHeader(p.Link, p.Data)
+	if next < 0 {
+		return fmt.Errorf("write packet of link type %d and %d bytes: %w", p.Link, len(p.Data), ErrUnsupported)
+	}
+	w.frame = append(append(w.frame[:0], hdr[:]...), p.Data[next:]...)
+	wire := max(int(p.WireLen), len(p.Data)) + len(hdr) - next
+	w.frame = w.frame[:min(len(w.frame), defaultSnapLen)]
+	ci := gopacket.CaptureInfo{Timestamp: time.Unix(0, max(p.Nanos, 0)), CaptureLength: len(w.frame), Length: wire}
+	if err := w.w.WritePacket(ci, w.frame); err != nil {
+		return fmt.Errorf("write packet: %w", err)
+	}
+	return nil
+}
+
+// Flush writes what is buffered.
+func (w *PcapWriter) Flush() error { return w.out.Flush() }
