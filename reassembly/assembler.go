@@ -85,8 +85,7 @@ func (a *Assembler) Add(s *capture.Segment) HalfID {
 	if a.again != nil {
 		return a.repeat(s)
 	}
-	id, fresh := a.find(s)
-	h := a.t.Half(id)
+	id, h, fresh := a.find(s)
 	mark := id
 	switch {
 	case s.Dup:
@@ -121,29 +120,29 @@ func (a *Assembler) store(s *capture.Segment, id HalfID) {
 // find returns the half that the segment belongs to, opening one if there is
 // none or if the segment starts a new incarnation. fresh tells whether its
 // SYN was seen just now or it has just been opened.
-func (a *Assembler) find(s *capture.Segment) (id HalfID, fresh bool) {
+func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
 	a.keys.reserve()
-	e := a.keys.find(a.t, &s.Key, s.Key.Hash())
-	if e.id == 0 {
+	hash := s.Key.Hash()
+	e := a.keys.find(a.t, &s.Key, hash)
+	if e.id != 0 {
+		h = a.t.halves.at(uint32(e.id))
+		if s.Flags&capture.FlagSYN == 0 && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+			return e.id, h, false
+		}
+		switch a.whose(h, s) {
+		case sameHalf:
+			return e.id, h, false
+		case lateSYN:
+			h.syn(s) // the base follows when the segment is run
+			return e.id, h, true
+		}
+		a.closeLeft(e.id, EndReuse)
+	} else {
 		a.keys.used++
-		e.tag = uint32(s.Key.Hash())
-		e.id = a.open(s, 0)
-		return e.id, true
+		e.tag = uint32(hash)
 	}
-	h := a.t.Half(e.id)
-	if s.Flags&capture.FlagSYN == 0 && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
-		return e.id, false
-	}
-	switch a.whose(h, s) {
-	case sameHalf:
-		return e.id, false
-	case lateSYN:
-		h.syn(s) // the base follows when the segment is run
-		return e.id, true
-	}
-	a.closeLeft(e.id, EndReuse)
 	e.id = a.open(s, e.id)
-	return e.id, true
+	return e.id, a.t.Half(e.id), true
 }
 
 // open makes a half of its first segment.
@@ -193,7 +192,10 @@ func (a *Assembler) run(l *live, h *Half, s *capture.Segment, force bool) (force
 		}
 	case l.slow == 0 && Seq(s.Seq) == l.next && s.Flags&ends == 0:
 		h.saw(l.next.Add(int64(s.Wire)))
-		a.take(l, h, pieceOf(l, s))
+		h.Bytes += int64(len(s.Bytes))
+		at := At{l.id, l.off, s.Ack, s.Nanos, s.Ref}
+		a.pass(l, at, s.Bytes)
+		a.snap(l, h, at, int64(s.Wire)-int64(len(s.Bytes)))
 	default:
 		forced = a.runSlowly(l, h, s, force)
 	}

@@ -42,10 +42,15 @@ func (x *keyIndex) find(t *Table, k *capture.Key, hash uint64) *keySlot {
 	tag := uint32(hash)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		e := &x.slots[i]
-		if e.id == 0 || e.tag == tag && t.Half(e.id).Key == *k {
+		if e.id == 0 || e.tag == tag && sameKey(&t.halves.at(uint32(e.id)).Key, k) {
 			return e
 		}
 	}
+}
+
+// sameKey is *a == *b, which the compiler would turn into a call.
+func sameKey(a, b *capture.Key) bool {
+	return a.SrcPort == b.SrcPort && a.DstPort == b.DstPort && a.Point == b.Point && a.Src == b.Src && a.Dst == b.Dst
 }
 
 // reserve makes room for one more key. It moves slots, so it must be called
