@@ -6,178 +6,89 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // errAgain marks a run that went wrong by bad luck and may be repeated.
 var errAgain = errors.New("to be run again")
 
-// wire is one TCP connection, put together from whatever saw an end of it.
-type wire struct {
-	key       wireKey
-	turn      int // incarnation of the key, by time
-	client    *connRecord
-	server    *connRecord
-	up, down  *pod // the proxy that dialled it, the proxy that accepted it
-	lines     int  // exchanges that a proxy logged on it
-	dialled   netip.AddrPort
-	start     time.Time
-	order     int // of first mention, where no start is known
-	leg       int // index + 1 of its leg, 0: not captured
-	encrypted bool
-}
-
-// wireKey is the tuple as the client's socket has it, with services resolved.
-// A loopback source belongs to the pod of dst, so it needs no name of its own.
-type wireKey struct{ src, dst netip.AddrPort }
-
-// assembly turns records and log lines into the truth.
-type assembly struct {
-	bed   *bed
-	wires []*wire
-	byKey map[wireKey][]*wire
-	truth *Truth
-	hops  []hop
-}
-
-// hop is one exchange over one proxy, before legs have names.
-type hop struct {
-	from, to   *wire
-	fromX, toX int
-	line       logLine
-	pod        *pod
-}
-
-func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
-	if e, ok := a.bed.notes.vips[dst]; ok {
-		return e
+// assemble builds the truth of a finished bed.
+func (b *bed) assemble() (*Truth, error) {
+	a := &assembly{bed: b, byKey: map[wireKey][]*wire{}, nat: map[string]natTable{},
+		truth: &Truth{Scenario: b.scenario.Name, About: b.scenario.About, Args: []string{}}}
+	if err := a.read(); err != nil {
+		return nil, err
 	}
-	return dst
-}
-
-// collect makes the wires of all recorded sockets: client ends first, then
-// server ends, which pair with client ends of the same key in order of time.
-func (a *assembly) collect(recs []*connRecord) {
-	slices.SortStableFunc(recs, func(x, y *connRecord) int { return x.start.Compare(y.start) })
-	for _, r := range recs {
-		if !r.server {
-			w := a.add(wireKey{r.local, a.resolve(r.remote)}, r.remote, r.start)
-			w.client, w.encrypted = r, r.encrypted
+	a.collect(b.rec.all())
+	for _, p := range b.pods {
+		if err := a.follow(p); err != nil {
+			return nil, err
 		}
 	}
-	for _, r := range recs {
-		if !r.server {
-			continue
-		}
-		key := wireKey{r.remote, r.local}
-		i := slices.IndexFunc(a.byKey[key], func(w *wire) bool { return w.server == nil && !w.client.refused })
-		if i >= 0 && !a.redirected(key) {
-			a.byKey[key][i].server = r
-			continue
-		}
-		a.add(key, key.dst, r.start).server = r
+	if err := a.failed(); err != nil {
+		return nil, err
 	}
+	a.count()
+	a.legs()
+	if err := a.links(); err != nil {
+		return nil, err
+	}
+	a.conversations()
+	return a.truth, a.describe()
 }
 
-// redirected tells a client of a proxied port from one that reached the
-// application: both ends recorded the same tuple only if they never met. It
-// is decided by the proxies' logs.
-func (a *assembly) redirected(key wireKey) bool {
+// read loads the logs of the proxies and the NAT tables of their pods.
+func (a *assembly) read() error {
 	for _, p := range a.bed.pods {
-		for _, l := range p.lines {
-			if l.client() == key.src && a.resolve(l.frontend()) == key.dst {
-				return true
-			}
+		if err := p.readLog(); err != nil {
+			return err
 		}
-	}
-	return false
-}
-
-func (a *assembly) add(key wireKey, dialled netip.AddrPort, start time.Time) *wire {
-	w := &wire{key: key, turn: len(a.byKey[key]), dialled: dialled, start: start, order: len(a.wires)}
-	a.byKey[key] = append(a.byKey[key], w)
-	a.wires = append(a.wires, w)
-	return w
-}
-
-// downstream finds the wire on which a proxy took the exchange of a log line.
-func (a *assembly) downstream(p *pod, l logLine) *wire {
-	key := wireKey{l.client(), a.resolve(l.frontend())}
-	return a.onWire(key, l.frontend(), func(w *wire) bool {
-		return w.server == nil && (w.down == nil || w.down == p) && room(w.client, w.lines, l)
-	})
-}
-
-// upstream finds the wire on which a proxy passed it on, nil if on none.
-func (a *assembly) upstream(p *pod, l logLine) *wire {
-	key := wireKey{l.backend(), a.resolve(l.server())}
-	if !key.src.IsValid() || !key.dst.IsValid() {
-		return nil
-	}
-	return a.onWire(key, l.server(), func(w *wire) bool {
-		return w.client == nil && (w.up == nil || w.up == p) && room(w.server, w.lines, l)
-	})
-}
-
-func (a *assembly) onWire(key wireKey, dialled netip.AddrPort, fits func(*wire) bool) *wire {
-	for _, w := range a.byKey[key] {
-		if fits(w) {
-			return w
+		nat, err := a.bed.natTable(p)
+		if err != nil {
+			return err
 		}
-	}
-	return a.add(key, dialled, time.Time{})
-}
-
-// room says whether the record of a connection's end has more exchanges than
-// were given to it yet, so that the next incarnation of a tuple is used when
-// one is full.
-func room(r *connRecord, used int, l logLine) bool {
-	if r == nil || r.refused {
-		return r == nil
-	}
-	if l.Kind == "tcp" {
-		return used == 0
-	}
-	return used < len(r.exchanges)
-}
-
-// follow turns the log lines of a proxy into hops.
-func (a *assembly) follow(p *pod) error {
-	downs := map[*wire]int{}
-	ups := map[*wire]int{}
-	for _, l := range p.lines {
-		d := a.downstream(p, l)
-		d.down = p
-		h := hop{from: d, fromX: downs[d], toX: -1, line: l, pod: p}
-		downs[d]++
-		d.lines = max(d.lines, downs[d])
-		if u := a.upstreamOf(p, l, ups); u != nil {
-			h.to, h.toX = u, ups[u]
-			ups[u]++
-			u.lines = max(u.lines, ups[u])
-		}
-		if l.Kind == "tcp" {
-			h.fromX, h.toX = -1, -1
-		}
-		a.hops = append(a.hops, h)
+		a.nat[p.name] = nat
 	}
 	return nil
 }
 
-func (a *assembly) upstreamOf(p *pod, l logLine, used map[*wire]int) *wire {
-	u := a.upstream(p, l)
-	if u != nil {
-		u.up = p
-		u.encrypted = u.encrypted || p.encrypts(l.server())
+// describe adds pods, files and arguments.
+func (a *assembly) describe() error {
+	for _, p := range a.bed.pods {
+		if a.bed.captured(p.name) {
+			a.truth.Pods = append(a.truth.Pods, Pod{Name: p.name, IP: p.ip.String(), IPv6: a.bed.address6(p),
+				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
+		}
 	}
-	return u
+	files, err := a.bed.files()
+	if err != nil {
+		return err
+	}
+	a.truth.Files = files
+	if len(a.truth.Pods) > 1 {
+		for _, p := range a.truth.Pods {
+			var names []string
+			for _, f := range files {
+				if f.Pod == p.Name {
+					names = append(names, f.Name)
+				}
+			}
+			a.truth.Args = append(a.truth.Args, "--pod", p.Name+"="+strings.Join(names, ","))
+		}
+	}
+	a.truth.Keys, err = a.bed.writeKeys()
+	return err
 }
 
-func (p *pod) encrypts(server netip.AddrPort) bool {
-	return slices.ContainsFunc(p.proxy.Routes, func(r route) bool { return r.TLS != "" && r.Endpoint == server })
+func (b *bed) address6(p *pod) string {
+	if b.v6 {
+		return p.ip6.String()
+	}
+	return ""
 }
 
-// captured returns the pod of that name if there is a capture of it.
+// captured says whether there is a capture of the pod of that name.
 func (b *bed) captured(name string) bool {
 	return slices.ContainsFunc(b.sniffers, func(s *sniffer) bool { return s.pod == name })
 }
@@ -189,19 +100,39 @@ func (a *assembly) points(w *wire) []string {
 		if !a.bed.captured(h.name) {
 			continue
 		}
-		src, dst := h.owns(w.key.src.Addr()), h.owns(w.key.dst.Addr())
-		loop := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
-		switch {
-		case src && dst || loop && dst:
-			out = append(out, h.name+"/lo")
-		case loop:
-		case src && w.down != nil && w.down.host == h: // redirected to the proxy in the same pod
-			out = append(out, h.name+"/lo")
-		case src || dst:
-			out = append(out, h.name+"/eth0")
+		if iface := w.visible(h, a.resolve(w.key.dst)); iface != "" && a.bed.sniffed(h.name, iface) {
+			out = append(out, h.name+"/"+iface)
 		}
 	}
 	return out
+}
+
+// sniffed says whether an interface was captured, itself or by -i any.
+func (b *bed) sniffed(pod, iface string) bool {
+	return slices.ContainsFunc(b.sniffers, func(s *sniffer) bool {
+		return s.pod == pod && (s.iface == "any" || slices.Contains(strings.Split(s.iface, "+"), iface))
+	})
+}
+
+// visible is the interface of h that the wire crosses, or "".
+func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
+	src, dst := h.owns(w.key.src.Addr()), h.owns(w.key.dst.Addr())
+	if w.down == nil && !src {
+		dst = dst || h.owns(endpoint.Addr())
+	}
+	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
+	inside := w.client != nil && w.client.host == h && w.key.dst.Addr().IsLoopback()
+	switch {
+	case src && dst, local && dst, inside:
+		return "lo"
+	case local:
+		return ""
+	case src && w.down != nil && w.down.host == h: // redirected to the proxy in the same pod
+		return "lo"
+	case src || dst || w.down != nil && w.down.host == h:
+		return "eth0"
+	}
+	return ""
 }
 
 // passV6 is Istio's source of inbound connections over IPv6.
@@ -211,12 +142,7 @@ func (h *host) owns(a netip.Addr) bool { return a == h.ip || a == h.ip6 }
 
 // legs makes a leg of every wire that crossed a point, ordered by time.
 func (a *assembly) legs() {
-	slices.SortStableFunc(a.wires, func(x, y *wire) int {
-		if x.start.IsZero() || y.start.IsZero() {
-			return x.order - y.order
-		}
-		return x.start.Compare(y.start)
-	})
+	slices.SortStableFunc(a.wires, func(x, y *wire) int { return x.start.Compare(y.start) })
 	for _, w := range a.wires {
 		points := a.points(w)
 		if len(points) == 0 {
@@ -227,30 +153,76 @@ func (a *assembly) legs() {
 		a.truth.Legs = append(a.truth.Legs, l)
 		w.leg = len(a.truth.Legs)
 	}
+	for _, w := range a.wires {
+		if w.leg == 0 || w.client == nil || w.client.cause == nil {
+			continue
+		}
+		for _, c := range a.wires {
+			if c.server == w.client.cause && c.leg > 0 {
+				a.truth.Legs[w.leg-1].Cause = a.truth.Legs[c.leg-1].ID
+			}
+		}
+	}
 }
 
 func (a *assembly) leg(w *wire, points []string) Leg {
-	pod, iface, _ := cutPoint(points[0])
-	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Start: stamp(w.start),
-		OrigSrc: w.key.src.String(), OrigDst: w.dialled.String(), ReplySrc: w.dialled.String(),
-		Encrypted: w.encrypted, Complete: !a.bed.notes.incomplete, Exchanges: w.lines}
-	if w.down != nil && w.down.owns(w.key.src.Addr()) {
-		l.HalfFlow = true
-		l.ReplySrc = w.listener().String()
+	pod, iface, _ := strings.Cut(points[0], "/")
+	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
+		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
+		Encrypted: w.encrypted, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
+	h := a.bed.host(pod)
+	if end := a.resolve(w.key.dst); !h.owns(w.key.src.Addr()) && h.owns(end.Addr()) {
+		l.OrigDst = end.String() // behind the node's DNAT
 	}
+	l.ReplySrc = l.OrigDst
+	if w.down != nil && w.down.owns(w.key.src.Addr()) {
+		l.HalfFlow, l.ReplySrc = true, w.listener().String()
+	}
+	if w.seen.IsValid() {
+		l.RequestSrc = w.seen.String()
+	}
+	a.fromRecord(&l, w)
+	if a.raw(w) {
+		l.Exchanges = 0
+	}
+	return l
+}
+
+// raw says whether the wire carried TCP that no proxy took for HTTP.
+func (a *assembly) raw(w *wire) bool {
+	return slices.ContainsFunc(a.hops, func(h *hop) bool { return (h.from == w || h.to == w) && h.fromX == -1 })
+}
+
+// fromRecord adds what an application's end of the wire knows.
+func (a *assembly) fromRecord(l *Leg, w *wire) {
 	end := w.client
 	if end == nil {
 		end = w.server
 	}
-	if end != nil {
-		l.Refused = end.refused
-		l.Exchanges = max(l.Exchanges, len(end.exchanges))
-		l.Sent, l.Received = w.streams()
-		if a.began(pod).After(end.start) {
-			l.Midstream, l.Complete = true, false
-		}
+	began := a.began(l.Pod)
+	if end == nil {
+		return
 	}
-	return l
+	l.Start = stamp(end.start)
+	l.Exchanges = max(l.Exchanges, len(end.exchanges))
+	l.Sent, l.Received = w.streams()
+	if began.After(end.start) {
+		l.Midstream = true
+		l.Exchanges -= w.before(began)
+	}
+}
+
+// before counts the exchanges that were over when the capture began.
+func (w *wire) before(began time.Time) int {
+	end := w.client
+	if end == nil {
+		end = w.server
+	}
+	n := 0
+	for end != nil && n < len(end.exchanges) && end.exchanges[n].at.Before(began) {
+		n++
+	}
+	return n
 }
 
 // listener is where the redirect of nat OUTPUT takes a connection: 127.0.0.1
@@ -268,14 +240,14 @@ func (w *wire) listener() netip.AddrPort {
 }
 
 // streams are the bytes orig to reply and back, from an end that is an
-// application and wrote nothing in vain.
+// application; what was written need not have arrived if it was aborted.
 func (w *wire) streams() (sent, received *Tally) {
 	switch {
 	case w.client != nil && w.server != nil: // what arrived
 		return w.server.read.tally(), w.client.read.tally()
-	case w.client != nil && !w.client.aborted:
+	case w.client != nil:
 		return w.client.wrote.tally(), w.client.read.tally()
-	case w.server != nil && !w.server.aborted:
+	case w.server != nil:
 		return w.server.read.tally(), w.server.wrote.tally()
 	}
 	return nil, nil
@@ -314,49 +286,6 @@ func (a *assembly) role(w *wire) string {
 	return "direct"
 }
 
-func cutPoint(p string) (pod, iface string, ok bool) {
-	for i := range p {
-		if p[i] == '/' {
-			return p[:i], p[i+1:], true
-		}
-	}
-	return p, "", false
-}
-
-// assemble builds the truth of a finished bed.
-func (b *bed) assemble() (*Truth, error) {
-	a := &assembly{bed: b, byKey: map[wireKey][]*wire{},
-		truth: &Truth{Scenario: b.scenario.Name, About: b.scenario.About, Args: []string{}}}
-	for _, p := range b.pods {
-		if err := p.readLog(); err != nil {
-			return nil, err
-		}
-	}
-	a.collect(b.rec.all())
-	for _, p := range b.pods {
-		if err := a.follow(p); err != nil {
-			return nil, err
-		}
-	}
-	a.legs()
-	if err := a.links(); err != nil {
-		return nil, err
-	}
-	a.conversations()
-	for _, p := range b.pods {
-		if b.captured(p.name) {
-			a.truth.Pods = append(a.truth.Pods, Pod{Name: p.name, IP: p.ip.String(),
-				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
-		}
-	}
-	files, err := b.files()
-	if err != nil {
-		return nil, err
-	}
-	a.truth.Files = files
-	return a.truth, nil
-}
-
 // links names the exchanges that crossed a captured proxy.
 func (a *assembly) links() error {
 	for _, h := range a.hops {
@@ -367,9 +296,21 @@ func (a *assembly) links() error {
 			return fmt.Errorf("exchange %s %s of proxy %s has a leg that no capture point shows", h.line.Method, h.line.Target, h.pod.name)
 		}
 		from, to := &a.truth.Legs[h.from.leg-1], &a.truth.Legs[h.to.leg-1]
-		a.truth.Links = append(a.truth.Links, Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
-			Attempt: 1 + atoi(h.line.Retries), Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
-			Separable: !from.Encrypted && !a.bed.notes.sameObject})
+		l := Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
+			Attempt: h.attempt, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
+			Separable: !from.Encrypted && !to.Encrypted && !a.bed.notes.sameObject}
+		if h.fromX >= 0 {
+			if from.Midstream {
+				l.FromExchange -= h.from.before(a.began(from.Pod))
+			}
+			if to.Midstream {
+				l.ToExchange -= h.to.before(a.began(to.Pod))
+			}
+			if l.FromExchange < 0 || l.ToExchange < 0 {
+				continue // over when the capture began
+			}
+		}
+		a.truth.Links = append(a.truth.Links, l)
 	}
 	return nil
 }

@@ -48,7 +48,6 @@ type truthNotes struct {
 	sameObject bool                              // nothing separates the exchanges
 	vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
 	keys       bytes.Buffer                      // TLS key log
-	dials      map[string]netip.AddrPort         // "pod src" → what the client dialled, where NAT moved a port
 }
 
 func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {
@@ -63,7 +62,6 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, erro
 	b := &bed{ctx: ctx, scenario: s, dir: dir, tmp: tmp, prefix: prefix, v6: s.v6,
 		rng: rand.New(rand.NewPCG(uint64(seed), 0x706d)), hosts: worldHosts(prefix)}
 	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
-	b.notes.dials = map[string]netip.AddrPort{}
 	b.sweep()
 	return b, nil
 }

@@ -43,6 +43,9 @@ func (m ways) load(name string, f File) error {
 	if err != nil {
 		return err
 	}
+	if data, err = unpacked(data); err != nil {
+		return err
+	}
 	names := strings.Split(f.Interface, "+")
 	return records(data, func(r record) {
 		s, err := decode(r)

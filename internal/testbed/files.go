@@ -2,10 +2,12 @@ package testbed
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -44,12 +46,27 @@ func describe(name string) (File, error) {
 		return File{}, err
 	}
 	sum := sha256.Sum256(data)
+	if data, err = unpacked(data); err != nil {
+		return File{}, fmt.Errorf("%s: %w", name, err)
+	}
 	f := File{Name: filepath.Base(name), SHA256: hex.EncodeToString(sum[:])}
 	err = records(data, func(record) { f.Packets++ })
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// unpacked returns the capture in a gzip file, or data itself.
+func unpacked(data []byte) ([]byte, error) {
+	if !bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
+		return data, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 // record is one packet record of a capture.

@@ -60,9 +60,8 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	attempt, _ := strconv.Atoi(r.Header.Get("x-envoy-attempt-count"))
 	c.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status,
-		requestID: r.Header.Get("x-request-id"), attempt: attempt})
+		requestID: r.Header.Get("x-request-id")})
 }
 
 func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size int, chunked bool) {

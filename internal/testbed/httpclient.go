@@ -3,6 +3,7 @@ package testbed
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type call struct {
 	split          bool          // header and body in separate writes
 	think          time.Duration // before it
 	status         int           // expected; 0: 200
+	before         func() error  // done first, if set
 }
 
 // httpClient is one connection with a script of calls.
@@ -33,7 +35,9 @@ type httpClient struct {
 	name    string // Host header; "" for the address
 	tls     *tls.Config
 	control bool
+	cause   *connRecord
 	linger  time.Duration // before it closes
+	last    func() error  // before it closes, if set
 	calls   []call
 }
 
@@ -46,21 +50,36 @@ func (b *bed) play(c httpClient) error {
 	defer raw.Close()
 	defer bounded(b, raw)()
 	rc := b.rec.record(c.from, raw, false, start)
-	rc.rec.control = c.control
+	rc.rec.control, rc.rec.cause = c.control, c.cause
 	conn, err := rc.secure(b, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
+	defer farewell(conn)
 	r := bufio.NewReader(conn)
 	for i, call := range c.calls {
-		if err := b.pause(call.think); err != nil {
+		if err := call.ready(b); err != nil {
 			return err
 		}
 		if err := c.exchange(conn, r, rc.rec, call); err != nil {
 			return fmt.Errorf("client of %v: request %d %s %s: %w", c.to, i, call.method, call.target, err)
 		}
 	}
+	if c.last != nil {
+		if err := c.last(); err != nil {
+			return err
+		}
+	}
 	return b.pause(c.linger)
+}
+
+func (k call) ready(b *bed) error {
+	if k.before != nil {
+		if err := k.before(); err != nil {
+			return err
+		}
+	}
+	return b.pause(k.think)
 }
 
 // bounded bounds a connection's life and closes it when the run is
@@ -101,7 +120,7 @@ func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k ca
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if want := max(k.status, 0); resp.StatusCode != want && (want != 0 || resp.StatusCode != 200) {
+	if want := cmp.Or(k.status, 200); resp.StatusCode != want {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	e := exchangeRecord{method: k.method, target: k.target, status: resp.StatusCode}

@@ -17,11 +17,10 @@ import (
 // host is one network namespace: a pod, a machine outside, or the node that
 // routes between them. In every host but the node the interface is eth0.
 type host struct {
-	name  string
-	ns    string
-	ip    netip.Addr
-	ip6   netip.Addr
-	sysV6 bool
+	name string
+	ns   string
+	ip   netip.Addr
+	ip6  netip.Addr
 }
 
 // addresses of the world. The node routes, one subnet for each host.
@@ -57,6 +56,11 @@ func (b *bed) build() error {
 	}
 	for _, h := range b.hosts {
 		if err := b.plug(h); err != nil {
+			return err
+		}
+	}
+	if b.v6 {
+		if err := b.node.sysctl("net/ipv6/conf/all/forwarding", "1"); err != nil {
 			return err
 		}
 	}

@@ -99,7 +99,10 @@ func (m ways) add(point string, s segment) {
 
 // tally puts the bytes in order; ok is false if some are missing.
 func (l *life) tally() (t Tally, ok bool) {
-	base := l.first + 1
+	base := l.first
+	if l.syn {
+		base++
+	}
 	slices.SortStableFunc(l.segs, func(a, b segment) int { return int(int32(a.seq-base)) - int(int32(b.seq-base)) })
 	sum := sha256.New()
 	for _, s := range l.segs {

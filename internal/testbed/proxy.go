@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 )
 
 // pod is a host with Istio's rules and a sidecar.
@@ -33,8 +34,6 @@ type sidecar struct {
 	Routes            []route
 	TLSIn             string // certificate file of an inbound mTLS listener
 	CA                string
-	Raw               string // more configuration
-	ServerLow         bool
 
 	Name, Pass string // set by inject
 	UID        int
@@ -71,6 +70,7 @@ type logLine struct {
 	State   string `json:"state"`
 	Up      int64  `json:"up"`
 	Down    int64  `json:"down"`
+	T       int64  `json:"t"` // accepted, milliseconds since 1970
 	Keys    string `json:"keys"`
 }
 
@@ -87,6 +87,8 @@ func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
 func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
 func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, atoi(l.SP)) }
 
+func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
+
 // atoi reads a number of the log, where "-" stands for none and a leading plus
 // for a server that was changed in between.
 func atoi(s string) int {
@@ -97,7 +99,7 @@ func atoi(s string) int {
 	return n
 }
 
-const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B`
+const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms`
 
 // One thread: with more, 2.6 loses log lines under load, and the log is part
 // of the truth.
@@ -109,8 +111,8 @@ var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
   ssl-server-verify none
 defaults
   log global
-  option dontlognull
-  timeout connect 2s
+  timeout connect 5s
+  retries 0
   timeout client 60s
   timeout server 60s
   unique-id-format %[uuid()]
@@ -138,16 +140,18 @@ frontend inbound
 {{- if .TLSIn}}
   http-request set-header x-forwarded-client-cert By=spiffe://cluster.local/ns/default/sa/{{.Name}};Subject=\"%[ssl_c_s_dn]\"
 {{- end}}{{end}}{{template "format" .FormatIn}}
-  default_backend app
+  default_backend {{if .Gateway}}route0{{else}}app{{end}}
 backend app
   mode {{.Inbound}}
 {{- if eq .Inbound "http"}}
   http-reuse {{.Reuse}}
 {{- if .RetryOn}}
+  option http-buffer-request
   retries 3
   retry-on {{.RetryOn}}
 {{- end}}{{end}}
   server app 0.0.0.0:0 source {{.Pass}} pool-purge-delay 60s
+{{- if .Out}}
 frontend outbound
   mode {{.Outbound}}
   bind {{.AddrOut}}
@@ -161,6 +165,7 @@ frontend outbound
   use_backend route{{$i}} if { dst {{$r.VIP.Addr}} } { dst_port {{$r.VIP.Port}} }
 {{- end}}
   default_backend passthrough
+{{- end}}
 backend passthrough
   mode {{.Outbound}}
 {{- if eq .Outbound "http"}}
@@ -174,39 +179,48 @@ backend route{{$i}}
 {{- if eq $s.Outbound "http"}}
   http-reuse {{$s.Reuse}}
 {{- end}}
-  server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(outbound_.80_._.svc.default.svc.cluster.local) alpn istio{{end}}
+  server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(` + serverName + `) alpn istio{{end}}
 {{- end}}
-{{.Raw}}
+
 `))
 
 type logFormat struct{ Kind, Dir, Common, Keys string }
 
 // FormatIn is the log format of the inbound front end.
 func (s sidecar) FormatIn() logFormat {
-	return logFormat{Kind: s.Inbound, Dir: "in", Common: commonFields}
+	f := logFormat{Kind: s.Inbound, Dir: "in", Common: commonFields}
+	if s.TLSIn != "" {
+		f.Keys = frontKeys
+	}
+	return f
 }
 
 // FormatOut is the log format of the outbound front end.
 func (s sidecar) FormatOut() logFormat {
-	f := logFormat{Kind: s.Outbound, Dir: "out", Common: commonFields}
-	for _, r := range s.Routes {
-		if r.TLS != "" {
-			f.Keys = backKeys
-		}
-	}
-	return f
+	return logFormat{Kind: s.Outbound, Dir: "out", Common: commonFields}
 }
 
 // inject makes h a pod: rules, proxy, and waits until it listens.
 func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
-	s.Name, s.UID, s.In, s.Out, s.Pass = h.name, rules.uid, rules.in, rules.out, "127.0.0.6"
+	s.Name, s.UID, s.In, s.Out = h.name, rules.uid, rules.in, rules.out
 	s.fill()
-	p.proxy = s
-	if err := b.feed(h, rules.rules(false), "iptables-restore"); err != nil {
-		return nil, err
-	}
 	b.pods = append(b.pods, p)
+	if s.Gateway { // port 80, as the user that is not root
+		if err := h.sysctl("net/ipv4/ip_unprivileged_port_start", "0"); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := b.redirect(h, rules); err != nil {
+			return nil, err
+		}
+	}
+	if b.v6 {
+		if err := b.shim(h, &s); err != nil {
+			return nil, err
+		}
+	}
+	p.proxy = s
 	var conf bytes.Buffer
 	if err := sidecarConfig.Execute(&conf, s); err != nil {
 		return nil, fmt.Errorf("configuration of proxy %s: %w", h.name, err)
@@ -222,9 +236,22 @@ func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, b.wait("proxy of "+h.name, p.proc, func() bool {
-		return h.listens(rules.in) && h.listens(rules.out)
-	})
+	return p, b.wait("proxy of "+h.name, p.proc, func() bool { return s.ready(h) })
+}
+
+func (s *sidecar) ready(h *host) bool {
+	if strings.HasPrefix(s.AddrIn, "abns@") {
+		return h.bound(s.AddrIn) && h.bound(s.AddrOut)
+	}
+	return h.listens(s.In) && (s.Out == 0 || h.listens(s.Out))
+}
+
+// redirect loads the rules of a pod.
+func (b *bed) redirect(h *host, rules interception) error {
+	if err := b.feed(h, rules.rules(false), "iptables-restore"); err != nil || !b.v6 {
+		return err
+	}
+	return b.feed(h, rules.rules(true), "ip6tables-restore")
 }
 
 // fill puts the defaults of Istio where nothing was said.
@@ -237,6 +264,7 @@ func (s *sidecar) fill() {
 	or(&s.Inbound, "http")
 	or(&s.Outbound, "http")
 	or(&s.Reuse, "always")
+	or(&s.Pass, "127.0.0.6")
 	or(&s.AddrIn, fmt.Sprintf(":%d", s.In))
 	or(&s.AddrOut, fmt.Sprintf(":%d", s.Out))
 }

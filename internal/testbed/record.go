@@ -29,9 +29,9 @@ type connRecord struct {
 	wrote, read   stream
 	plain         *connRecord // of the application above TLS, else nil
 	encrypted     bool
-	control       bool // a probe of the mesh's own
-	refused       bool
-	aborted       bool // ended by RST, so bytes written need not have arrived
+	control       bool        // a probe of the mesh's own
+	refused       bool        // by RST, nothing was sent
+	cause         *connRecord // the accepted connection on whose behalf it was dialled
 	exchanges     []exchangeRecord
 }
 
@@ -39,8 +39,8 @@ type connRecord struct {
 type exchangeRecord struct {
 	method, target string
 	status         int
-	requestID      string // as sent (client) or seen (server); "" if none
-	attempt        int
+	requestID      string    // as sent (client) or seen (server); "" if none
+	at             time.Time // when it was over at this end
 }
 
 // stream is one direction of a socket.
@@ -112,6 +112,7 @@ func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
 }
 
 func (r *connRecord) exchange(e exchangeRecord) {
+	e.at = time.Now()
 	r.mu.Lock()
 	r.exchanges = append(r.exchanges, e)
 	r.mu.Unlock()

@@ -121,11 +121,19 @@ func (b *bed) finish(played error) (*Truth, error) {
 	if err := b.stopSniffers(); err != nil {
 		return nil, err
 	}
+	if err := b.packRotated(); err != nil {
+		return nil, err
+	}
 	t, err := b.assemble()
 	if err != nil {
 		return nil, err
 	}
 	name := filepath.Join(b.dir, b.scenario.Name+"-truth.json")
+	for _, f := range t.Files { // dumpcap's are for its user alone
+		if err := os.Chmod(filepath.Join(b.dir, f.Name), 0o644); err != nil {
+			return nil, err
+		}
+	}
 	for _, check := range []func() error{t.Check, func() error { return t.CheckCaptures(b.dir) }} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, t.write(name+".wrong"))
@@ -175,12 +183,16 @@ func (b *bed) sideFiles() error {
 }
 
 func (b *bed) podFiles(p *pod, prefix string) error {
+	family, save := "ipv4", "iptables-save"
+	if b.v6 {
+		family, save = "ipv6", "ip6tables-save"
+	}
 	for _, f := range []struct {
 		suffix string
 		args   []string
 	}{
-		{"conntrack.txt", []string{"conntrack", "-L"}},
-		{"iptables.txt", []string{"iptables-save"}},
+		{"conntrack.txt", []string{"conntrack", "-L", "-f", family}},
+		{"iptables.txt", []string{save}},
 		{"ss.txt", []string{"ss", "-tnp"}},
 	} {
 		out, err := b.inside(p.host, f.args...)
@@ -208,10 +220,12 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 // watch records conntrack events of a pod.
 func (b *bed) watch(h *host) error {
 	out := filepath.Join(b.tmp, h.name+"-events.txt")
-	p, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp")
-	if err != nil {
+	family := "ipv4"
+	if b.v6 {
+		family = "ipv6"
+	}
+	if _, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family); err != nil {
 		return err
 	}
-	_ = p
 	return b.pause(100 * time.Millisecond) // it says nothing when it is ready
 }

@@ -21,7 +21,11 @@ func vip(n byte, port int) netip.AddrPort {
 // service makes the node translate a service address as kube-proxy does.
 func (b *bed) service(at, endpoint netip.AddrPort) error {
 	b.notes.vips[at] = endpoint
-	_, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", at.Addr().String(),
+	tool := "iptables"
+	if at.Addr().Is6() {
+		tool = "ip6tables"
+	}
+	_, err := b.inside(b.node, tool, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", at.Addr().String(),
 		"--dport", fmt.Sprint(at.Port()), "-j", "DNAT", "--to-destination", endpoint.String())
 	return err
 }
@@ -79,47 +83,12 @@ func (b *bed) crowd(n int, make func(i int) httpClient) error {
 	return parallel(fs...)
 }
 
-func playOutboundVIP(b *bed) error {
-	a, srv := b.host("a"), b.host("b")
-	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
-		return err
-	}
-	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
-		return err
-	}
-	_, err := b.inject(a, istioDefaults(), sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}})
-	if err != nil {
-		return err
-	}
-	if err := b.sniffPod(a); err != nil {
-		return err
-	}
-	return b.crowd(4, func(i int) httpClient {
-		return httpClient{from: a, to: vip(1, svcPort), name: "svc-b", calls: b.script(fmt.Sprint("c", i), 6, i%2 == 0)}
-	})
-}
-
-func playInboundPooled(b *bed) error {
-	srv := b.host("b")
-	if err := b.inboundPod(sidecar{}); err != nil {
-		return err
-	}
-	return b.crowd(6, func(i int) httpClient {
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i), b.between(6, 8), i%2 == 0)}
-	})
-}
-
 // inboundPod makes pod b: application, sidecar, captures.
 func (b *bed) inboundPod(s sidecar) error {
-	srv := b.host("b")
-	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
-		return err
-	}
-	return b.sniffPod(srv)
+	return b.sidecarAt(b.host("b"), istioDefaults(), s)
 }
 
 // pooled wants connections shared in both ways: a server-side leg that serves

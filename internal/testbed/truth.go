@@ -12,10 +12,10 @@ import (
 // together from what the applications wrote and read on their own sockets and
 // from the proxy's log, never from the captures themselves.
 type Truth struct {
-	Scenario string `json:"scenario"` // the name given to Run
-	About    string `json:"about"`    // one sentence
-	Files    []File `json:"files"`    // captures, in the order they should be given to a reader
-	Keys     string `json:"keys,omitempty"`
+	Scenario string `json:"scenario"`       // the name given to Run
+	About    string `json:"about"`          // one sentence
+	Files    []File `json:"files"`          // captures, in the order they should be given to a reader
+	Keys     string `json:"keys,omitempty"` // TLS key log (NSS format) beside the captures
 	// Args are the arguments a reader needs besides the file names, such as
 	// --pod b=x-b-eth0.pcap,x-b-lo.pcap. Usually empty.
 	Args          []string       `json:"args"`
@@ -38,6 +38,7 @@ type File struct {
 type Pod struct {
 	Name         string `json:"name"`
 	IP           string `json:"ip"`
+	IPv6         string `json:"ipv6,omitempty"` // where the scenario uses it
 	ProxyUID     int    `json:"proxy_uid"`
 	OutboundPort int    `json:"outbound_port"`
 	InboundPort  int    `json:"inbound_port"`
@@ -72,15 +73,19 @@ type Leg struct {
 	Midstream  bool   `json:"midstream"`         // began before its capture
 	Refused    bool   `json:"refused,omitempty"` // answered by RST, carries no byte
 	Start      string `json:"start,omitempty"`   // RFC 3339 with nanoseconds, UTC, at the end that recorded it
+	// Cause is the leg whose request made the pod open this one, where known:
+	// the kubelet's probe of an agent's, a request of an application's calls.
+	Cause string `json:"cause,omitempty"`
 	// Sent is the whole byte stream from orig to reply and Received the one back,
 	// as an application end of this socket wrote and read them (on TLS the
-	// records). Absent when only proxies had its ends.
+	// records); on a midstream leg, from the first captured byte on. Absent when
+	// only proxies had its ends.
 	Sent     *Tally `json:"sent,omitempty"`
 	Received *Tally `json:"received,omitempty"`
-	// Complete is false when the capture misses part of it: begun before,
-	// packets not recorded, or cut by the snap length.
+	// Complete is false when the capture misses bytes between its first and its
+	// last packet: packets not recorded, or cut by the snap length.
 	Complete  bool `json:"complete"`
-	Exchanges int  `json:"exchanges"` // HTTP exchanges, 0 for raw TCP
+	Exchanges int  `json:"exchanges"` // HTTP exchanges captured, 0 for raw TCP
 }
 
 // Link says which exchange of which server-side leg served an exchange of a
@@ -88,7 +93,7 @@ type Leg struct {
 // TCP one on.
 type Link struct {
 	From         string `json:"from"`          // Leg.ID of the client side
-	FromExchange int    `json:"from_exchange"` // 0-based from the start of the connection; -1: raw TCP
+	FromExchange int    `json:"from_exchange"` // 0-based, of those captured of the connection; -1: raw TCP
 	To           string `json:"to"`
 	ToExchange   int    `json:"to_exchange"`
 	Attempt      int    `json:"attempt"` // 1-based; above 1 the proxy had tried before
@@ -97,7 +102,7 @@ type Link struct {
 	Status       int    `json:"status,omitempty"`
 	RequestID    string `json:"request_id,omitempty"` // as the server side saw it
 	// Separable is false when no readable byte, id or order tells this exchange
-	// from its rivals, or its client side is encrypted.
+	// from its rivals, or one of its sides is encrypted.
 	Separable bool `json:"separable"`
 }
 

@@ -1,0 +1,202 @@
+package testbed
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+)
+
+// captureAs is inbound-plain-pooled recorded in another way.
+func captureAs(record func(b *bed, srv *host) error) func(*bed) error {
+	return func(b *bed) error {
+		srv := b.host("b")
+		if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+			return err
+		}
+		if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+			return err
+		}
+		if err := b.watch(srv); err != nil {
+			return err
+		}
+		if err := record(b, srv); err != nil {
+			return err
+		}
+		return b.visitors(4, 4, half)
+	}
+}
+
+func recordAny(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap") }
+
+// recordSLL1 writes the cooked header that libpcap before 1.10 did.
+func recordSLL1(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap", "-y", "LINUX_SLL") }
+
+func recordBoth(b *bed, h *host) error { return b.dump(h, "both.pcapng", "eth0", "lo") }
+
+func recordSnaplen(b *bed, h *host) error {
+	b.notes.incomplete = true
+	return recordFiltered(b, h, "-s", "96")
+}
+
+// recordGaps loses about one packet in 32, as a capture under load does: those
+// whose IP identification ends in 7.
+func recordGaps(b *bed, h *host) error {
+	b.notes.incomplete = true
+	return recordFiltered(b, h, "ip[4:2] & 31 != 7")
+}
+
+func recordFiltered(b *bed, h *host, extra ...string) error {
+	for _, iface := range []string{"eth0", "lo"} {
+		if err := b.sniff(h, iface, iface+".pcap", extra...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordWays has one file for each direction of eth0. On lo that makes no
+// sense: libpcap records only what lo receives.
+func recordWays(b *bed, h *host) error {
+	for _, way := range []string{"in", "out"} {
+		if err := b.sniff(h, "eth0", "eth0-"+way+".pcap", "-Q", way); err != nil {
+			return err
+		}
+	}
+	return b.sniff(h, "lo", "lo.pcap")
+}
+
+// recordTwice has the packets of eth0 in two files.
+func recordTwice(b *bed, h *host) error {
+	if err := b.sniff(h, "eth0", "eth0.pcap"); err != nil {
+		return err
+	}
+	return recordAny(b, h)
+}
+
+// playRotated writes more than tcpdump -C 1 puts into one file, 1 MB. The
+// bodies repeat, so that the files pack well; they are shipped gzipped.
+func playRotated(b *bed) error {
+	srv := b.host("b")
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	for _, iface := range []string{"eth0", "lo"} {
+		if err := b.sniff(srv, iface, iface+".pcap", "-C", "1"); err != nil {
+			return err
+		}
+		b.sniffers[len(b.sniffers)-1].rotated = true
+	}
+	return b.crowd(4, func(i int) httpClient {
+		calls := b.script(fmt.Sprint("c", i), 10, half(i))
+		for k := range calls {
+			calls[k].method = "POST"
+			calls[k].body = bytes.Repeat([]byte("all work and no play\n"), b.between(2500, 3500))
+		}
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+	})
+}
+
+// inboundApp is the application of pod b alone.
+func (b *bed) inboundApp() error {
+	srv := b.host("b")
+	return b.serveHTTP(srv, srv.at(appPort), nil)
+}
+
+// pack gzips a file in place of the original.
+func pack(name string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var z bytes.Buffer
+	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(name+".gz", z.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.Remove(name)
+}
+
+// packRotated gzips the files of rotating captures, when those have ended.
+func (b *bed) packRotated() error {
+	for _, s := range b.sniffers {
+		if !s.rotated {
+			continue
+		}
+		names, err := filepath.Glob(filepath.Join(b.dir, s.file+"*"))
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if err := pack(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// playLoss has a network that loses packets after the capture of their sender
+// and before that of their receiver.
+func playLoss(b *bed) error {
+	srv := b.host("b")
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	for _, h := range []*host{srv, b.host("client")} {
+		if _, err := b.inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
+			return err
+		}
+	}
+	if _, err := b.inside(b.node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
+		"--probability", "0.04", "-j", "DROP"); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	return b.crowd(5, func(i int) httpClient {
+		calls := b.script(fmt.Sprint("c", i), 4, half(i))
+		calls[1].method, calls[1].body = "POST", bodyFor(calls[1].target, b.between(6000, 9000))
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+	})
+}
+
+// playIPv6 is inbound and outbound over IPv6.
+func playIPv6(b *bed) error {
+	srv, ext := b.host("b"), b.host("ext")
+	app, out := netip.AddrPortFrom(srv.ip6, appPort), netip.AddrPortFrom(ext.ip6, appPort)
+	for h, at := range map[*host]netip.AddrPort{srv: app, ext: out} {
+		if err := b.serveHTTP(h, at, nil); err != nil {
+			return err
+		}
+	}
+	service := netip.MustParseAddrPort("[fd00:10:96::a:1]:80")
+	if err := b.service(service, out); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{Routes: []route{{VIP: service, Endpoint: out}}}); err != nil {
+		return err
+	}
+	return parallel(
+		func() error { return b.callers(srv, service, 3, 4) },
+		func() error {
+			return b.crowd(4, func(i int) httpClient {
+				return httpClient{from: b.host("client"), to: app, name: "svc-b", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+			})
+		})
+}

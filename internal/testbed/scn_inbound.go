@@ -1,0 +1,266 @@
+package testbed
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// visitors are n clients outside that call pod b.
+func (b *bed) visitors(n, calls int, ids func(i int) bool) error {
+	return b.crowd(n, func(i int) httpClient {
+		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b",
+			calls: b.script(fmt.Sprint("c", i), b.between(calls, calls+2), ids(i))}
+	})
+}
+
+func half(i int) bool { return i%2 == 0 }
+func never(int) bool  { return false }
+func playInboundPooled(b *bed) error {
+	if err := b.inboundPod(sidecar{}); err != nil {
+		return err
+	}
+	return b.visitors(6, 6, half)
+}
+
+func playInboundPlain(b *bed) error {
+	if err := b.inboundPod(sidecar{Reuse: "never"}); err != nil {
+		return err
+	}
+	curl := func() error {
+		url := fmt.Sprintf("http://%v/curl/%%d?size=%d", b.host("b").at(appPort), b.between(100, 4000))
+		_, err := b.inside(b.host("client"), "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null",
+			fmt.Sprintf(url, 1), fmt.Sprintf(url, 2)+"&chunked=1", fmt.Sprintf(url, 3))
+		return err
+	}
+	return parallel(curl, func() error { return b.visitors(4, 4, half) })
+}
+
+// playInboundNginx has nginx as the application, which writes header and body
+// of its answers in other pieces than Go does.
+func playInboundNginx(b *bed) error {
+	srv := b.host("b")
+	root := filepath.Join(b.tmp, "www")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return err
+	}
+	for i := range 6 {
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), bodyFor(b.uuid(), b.between(50, 6000)), 0o644); err != nil {
+			return err
+		}
+	}
+	conf := fmt.Sprintf("user root;\npid %s/nginx.pid;\nerror_log stderr;\nworker_processes 1;\nevents {}\n"+
+		"http { access_log off; server { listen %v; root %s; } }\n", b.tmp, srv.at(appPort), root)
+	name := filepath.Join(b.tmp, "nginx.conf")
+	if err := os.WriteFile(name, []byte(conf), 0o644); err != nil {
+		return err
+	}
+	p, err := b.start(srv, filepath.Join(b.tmp, "nginx.out"), "nginx", "-c", name, "-g", "daemon off;")
+	if err != nil {
+		return err
+	}
+	b.later(func() { _ = p.end(15) }) // it takes its worker with it
+	if err := b.wait("nginx", p, func() bool { return srv.listens(appPort) }); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	return b.crowd(4, func(i int) httpClient {
+		c := httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b"}
+		for k := range b.between(4, 6) {
+			c.calls = append(c.calls, call{method: "GET", target: fmt.Sprintf("/f%d?c%d.%d", b.between(0, 5), i, k),
+				think: time.Duration(b.between(0, 8)) * time.Millisecond})
+		}
+		return c
+	})
+}
+
+// sidecarAt injects and captures.
+func (b *bed) sidecarAt(h *host, rules interception, s sidecar) error {
+	if _, err := b.inject(h, rules, s); err != nil {
+		return err
+	}
+	return b.sniffPod(h)
+}
+
+func playNoIDs(b *bed) error {
+	if err := b.inboundPod(sidecar{NoIDs: true}); err != nil {
+		return err
+	}
+	return b.visitors(5, 4, never)
+}
+
+func playSameObject(b *bed) error {
+	b.notes.sameObject = true
+	if err := b.inboundPod(sidecar{NoIDs: true}); err != nil {
+		return err
+	}
+	size, delay := b.between(200, 400), b.between(2, 5)
+	return b.crowd(50, func(int) httpClient {
+		k := call{method: "GET", target: fmt.Sprintf("/logo?size=%d&delay=%d", size, delay), header: [][2]string{{"user-agent", "browser"}}}
+		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b", calls: []call{k, k}}
+	})
+}
+
+// playRetry has an application that fails every flaky request once or twice,
+// and a proxy that tries again.
+func playRetry(b *bed) error {
+	srv := b.host("b")
+	failures := map[string]int{}
+	hook := func(r *http.Request) int {
+		b.rngMu.Lock()
+		defer b.rngMu.Unlock()
+		want := len(r.URL.Query().Get("flaky"))
+		if failures[r.RequestURI]++; failures[r.RequestURI] <= want {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	if err := b.serveHTTP(srv, srv.at(appPort), hook); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{RetryOn: "503"}); err != nil {
+		return err
+	}
+	return b.crowd(4, func(i int) httpClient {
+		calls := b.script(fmt.Sprint("c", i), 5, half(i))
+		for k := range calls {
+			calls[k].target += "&flaky=" + "xxx"[:b.between(0, 2)]
+			calls[k].chunked = false
+		}
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+	})
+}
+
+func retried(t *Truth) error {
+	for _, l := range t.Links {
+		if l.Attempt > 1 {
+			return nil
+		}
+	}
+	return fmt.Errorf("nothing was retried")
+}
+
+func playProbe(b *bed) error {
+	srv := b.host("b")
+	if err := b.serveHTTP(srv, srv.at(15020), func(r *http.Request) int { return b.probe(srv, r) }); err != nil {
+		return err
+	}
+	if err := b.inboundPod(sidecar{}); err != nil {
+		return err
+	}
+	kubelet := func() error {
+		for i := range 3 {
+			c := httpClient{from: b.node, to: srv.at(15020), calls: []call{{method: "GET", target: fmt.Sprintf("/app-health/app/%s?n=%d",
+				[]string{"livez", "readyz"}[i%2], i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
+			if err := b.play(c); err != nil {
+				return err
+			}
+			if err := b.pause(80 * time.Millisecond); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return parallel(kubelet, func() error { return b.visitors(3, 4, half) })
+}
+
+// probe is the mesh agent asking the application on the kubelet's behalf: as
+// the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
+// pkg/status/server.go).
+func (b *bed) probe(h *host, r *http.Request) int {
+	from, _ := r.Context().Value(connKey{}).(*recordedConn)
+	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.at(appPort),
+		control: true, cause: from.rec, calls: []call{{method: "GET", target: "/healthz?size=2",
+			header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
+	if err != nil {
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
+}
+
+func playAltPorts(b *bed) error {
+	srv, ext := b.host("b"), b.host("ext")
+	for _, h := range []*host{srv, ext} {
+		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+			return err
+		}
+	}
+	rules := istioDefaults()
+	rules.uid, rules.out, rules.in = 2001, 25001, 25006
+	if err := b.sidecarAt(srv, rules, sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.at(appPort)}}}); err != nil {
+		return err
+	}
+	return parallel(func() error { return b.visitors(4, 4, half) },
+		func() error { return b.callers(srv, vip(3, svcPort), 3, 4) })
+}
+
+func playMTLSPooled(b *bed) error {
+	a, cert, err := b.workload("b")
+	if err != nil {
+		return err
+	}
+	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file}); err != nil {
+		return err
+	}
+	cfg, err := a.client(b, "peer")
+	if err != nil {
+		return err
+	}
+	return b.crowd(5, func(i int) httpClient {
+		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b", tls: cfg,
+			calls: b.script(fmt.Sprint("c", i), b.between(4, 6), true)}
+	})
+}
+
+// workload makes an authority and a certificate of the named workload.
+func (b *bed) workload(name string) (*authority, string, error) {
+	a, err := b.authority()
+	if err != nil {
+		return nil, "", err
+	}
+	cert, err := a.issue(name)
+	return a, cert, err
+}
+
+// playMidstreamInbound begins to capture when every connection is in use.
+func playMidstreamInbound(b *bed) error {
+	srv := b.host("b")
+	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	const n = 5
+	m := b.meeting()
+	return parallel(func() error { return m.hold(n, func() error { return b.beginHere(srv) }) },
+		func() error {
+			return b.crowd(n, func(i int) httpClient {
+				calls := b.script(fmt.Sprint("c", i), 6, half(i))
+				calls[3].before = m.wait
+				return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+			})
+		})
+}
+
+// beginHere starts the captures of a pod whose connections are quiet, and the
+// records of their bytes anew.
+func (b *bed) beginHere(h *host) error {
+	if err := b.pause(100 * time.Millisecond); err != nil {
+		return err
+	}
+	for _, r := range b.rec.all() {
+		r.mu.Lock()
+		r.wrote, r.read = stream{}, stream{}
+		r.mu.Unlock()
+	}
+	if err := b.sniffPod(h); err != nil {
+		return err
+	}
+	return b.pause(100 * time.Millisecond)
+}

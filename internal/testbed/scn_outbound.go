@@ -1,0 +1,307 @@
+package testbed
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// callers are n connections of pod h's application to one server.
+func (b *bed) callers(h *host, to netip.AddrPort, n, calls int) error {
+	return b.crowd(n, func(i int) httpClient {
+		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.name, i), calls, half(i))}
+	})
+}
+
+// outboundPod makes pod a with routes to pod b (VIP 1) and the server outside
+// (VIP 2), which answer without sidecars.
+func (b *bed) outboundPod(s sidecar) error {
+	a := b.host("a")
+	for i, h := range []*host{b.host("b"), b.host("ext")} {
+		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+			return err
+		}
+		v := vip(byte(i+1), svcPort)
+		if err := b.service(v, h.at(appPort)); err != nil {
+			return err
+		}
+		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort)})
+	}
+	_, err := b.inject(a, istioDefaults(), s)
+	return err
+}
+
+func playOutboundVIP(b *bed) error {
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.sniffPod(b.host("a")); err != nil {
+		return err
+	}
+	return b.callers(b.host("a"), vip(1, svcPort), 4, 6)
+}
+
+// playPassthrough calls what the proxy has no route for: a server outside, a
+// service by its VIP, by the application and by curl.
+func playPassthrough(b *bed) error {
+	a, ext := b.host("a"), b.host("ext")
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.service(vip(9, svcPort), b.host("b").at(appPort)); err != nil {
+		return err
+	}
+	if err := b.watch(a); err != nil {
+		return err
+	}
+	for _, iface := range []string{"eth0", "lo"} {
+		if err := b.sniff(a, iface, iface+".pcap", "--time-stamp-precision=nano"); err != nil {
+			return err
+		}
+	}
+	curl := func() error {
+		url := fmt.Sprintf("http://%v/curl?size=%d", ext.at(appPort), b.between(100, 4000))
+		_, err := b.inside(a, "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", url+"&x=1", url+"&x=2&chunked=1")
+		return err
+	}
+	return parallel(curl,
+		func() error { return b.callers(a, ext.at(appPort), 3, 4) },
+		func() error { return b.callers(a, vip(9, svcPort), 2, 4) })
+}
+
+func playSelfOwn(b *bed) error {
+	srv := b.host("b")
+	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	return parallel(func() error { return b.callers(srv, srv.at(appPort), 2, 3) },
+		func() error {
+			return b.callers(srv, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), appPort), 1, 3)
+		},
+		func() error { return b.visitors(2, 3, half) })
+}
+
+func playSelfVIP(b *bed) error {
+	srv := b.host("b")
+	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
+		return err
+	}
+	if err := b.inboundPod(sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}); err != nil {
+		return err
+	}
+	return b.callers(srv, vip(1, svcPort), 3, 5)
+}
+
+func playExcluded(b *bed) error {
+	srv, ext, cl := b.host("b"), b.host("ext"), b.host("client")
+	for _, at := range []struct {
+		h    *host
+		port int
+	}{{srv, appPort}, {srv, 9090}, {ext, appPort}, {cl, appPort}} {
+		if err := b.serveHTTP(at.h, at.h.at(at.port), nil); err != nil {
+			return err
+		}
+	}
+	db, err := b.serveTCP(cl, cl.at(3306), nil)
+	if err != nil {
+		return err
+	}
+	rules := istioDefaults()
+	rules.excludeIn = append(rules.excludeIn, 9090)
+	rules.excludeOut, rules.excludeCIDRs = []int{3306}, []string{"203.0.113.64/26"}
+	if err := b.sidecarAt(srv, rules, sidecar{}); err != nil {
+		return err
+	}
+	query := b.turns(6, 400, clientCloses)
+	db.expect(query)
+	return parallel(
+		func() error { return b.visitors(2, 3, half) },
+		func() error {
+			return b.crowd(2, func(i int) httpClient {
+				return httpClient{from: cl, to: srv.at(9090), calls: b.script(fmt.Sprint("metrics", i), 2, false)}
+			})
+		},
+		func() error { return b.callers(srv, ext.at(appPort), 2, 3) },
+		func() error { return b.callers(srv, cl.at(appPort), 2, 3) },
+		func() error { return b.talk(tcpClient{from: srv, to: cl.at(3306), script: query}) })
+}
+
+// playFanout has an application that calls three services for each request
+// and copies the request's id and trace to them.
+func playFanout(b *bed) error {
+	srv, ext := b.host("b"), b.host("ext")
+	s := sidecar{}
+	for i := range 3 {
+		at := ext.at(9001 + i)
+		if err := b.serveHTTP(ext, at, nil); err != nil {
+			return err
+		}
+		s.Routes = append(s.Routes, route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
+	}
+	if err := b.serveHTTP(srv, srv.at(appPort), func(r *http.Request) int { return b.fanOut(srv, r) }); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
+		return err
+	}
+	return b.crowd(4, func(i int) httpClient {
+		calls := b.script(fmt.Sprint("c", i), 3, half(i))
+		for k := range calls {
+			calls[k].header = append(calls[k].header, [2]string{"traceparent", fmt.Sprintf("00-%x-%x-01", b.random(16), b.random(8))})
+		}
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+	})
+}
+
+func (b *bed) fanOut(h *host, r *http.Request) int {
+	from, _ := r.Context().Value(connKey{}).(*recordedConn)
+	var fs []func() error
+	for i := range 3 {
+		c := httpClient{from: h, to: vip(byte(11+i), svcPort), cause: from.rec, calls: []call{{method: "GET",
+			target: fmt.Sprintf("/part%d%s&part=%d", i, r.URL.RequestURI(), i),
+			header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
+		fs = append(fs, func() error { return b.play(c) })
+	}
+	if err := parallel(fs...); err != nil {
+		return http.StatusBadGateway
+	}
+	return 0
+}
+
+// playPortReuse binds the same two source ports for three connections each,
+// one after the other.
+func playPortReuse(b *bed) error {
+	a := b.host("a")
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	series := func(port uint16, to netip.AddrPort) func() error {
+		return func() error {
+			for i := range 3 {
+				calls := b.script(fmt.Sprintf("p%d.%d", port, i), 3, half(i))
+				last := &calls[len(calls)-1] // the proxy closes, so TIME_WAIT is at its end
+				last.header = append(last.header, [2]string{"connection", "close"})
+				c := httpClient{from: a, local: netip.AddrPortFrom(a.ip, port), to: to, name: "svc", calls: calls, linger: 60 * time.Millisecond}
+				if err := b.play(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	return parallel(series(40000, vip(1, svcPort)), series(40002, vip(2, svcPort)))
+}
+
+// playCollision dials two services from one source port at once. Behind the
+// redirect both would be 10.244.1.10:40000 > 127.0.0.1:15001, so NAT gives the
+// second another source port.
+func playCollision(b *bed) error {
+	a := b.host("a")
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	m := b.meeting()
+	return parallel(func() error { return m.hold(2, func() error { return nil }) }, func() error {
+		return b.crowd(2, func(i int) httpClient {
+			calls := b.script(fmt.Sprint("c", i), 5, half(i))
+			calls[0].before = m.wait // both are connected
+			return httpClient{from: a, local: netip.AddrPortFrom(a.ip, 40000), to: vip(byte(i+1), svcPort), name: "svc", calls: calls}
+		})
+	})
+}
+
+func collided(t *Truth) error {
+	for _, l := range t.Legs {
+		if l.RequestSrc != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("no source port was moved")
+}
+
+func playMidstreamOutbound(b *bed) error {
+	a := b.host("a")
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	const n = 4
+	m := b.meeting()
+	return parallel(func() error { return m.hold(n, func() error { return b.beginHere(a) }) },
+		func() error {
+			return b.crowd(n, func(i int) httpClient {
+				calls := b.script(fmt.Sprint("c", i), 6, half(i))
+				calls[2].before = m.wait
+				return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc", calls: calls}
+			})
+		})
+}
+
+// playVIPmTLS has sidecars at both ends, mTLS between them and captures in
+// both pods.
+func playVIPmTLS(b *bed) error {
+	client, srv := b.host("a"), b.host("b")
+	ca, certA, err := b.workload("a")
+	if err != nil {
+		return err
+	}
+	certB, err := ca.issue("b")
+	if err != nil {
+		return err
+	}
+	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		return err
+	}
+	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
+		return err
+	}
+	if _, err := b.inject(client, istioDefaults(), sidecar{CA: ca.file,
+		Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort), TLS: certA}}}); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), sidecar{TLSIn: certB, CA: ca.file}); err != nil {
+		return err
+	}
+	for _, h := range []*host{client, srv} {
+		if err := b.sniffOf(h); err != nil {
+			return err
+		}
+	}
+	return b.callers(client, vip(1, svcPort), 4, 4)
+}
+
+// sniffOf captures a pod when it is not the only one.
+func (b *bed) sniffOf(h *host) error {
+	if err := b.watch(h); err != nil {
+		return err
+	}
+	for _, iface := range []string{"eth0", "lo"} {
+		if err := b.sniff(h, iface, h.name+"-"+iface+".pcap"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func playGateway(b *bed) error {
+	gw, srv := b.host("gw"), b.host("b")
+	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		return err
+	}
+	rules := interception{uid: 1337, in: svcPort}
+	if err := b.sidecarAt(gw, rules, sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}); err != nil {
+		return err
+	}
+	return b.crowd(5, func(i int) httpClient {
+		return httpClient{from: b.host("client"), to: gw.at(svcPort), name: "shop.example.com", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+	})
+}

@@ -1,0 +1,217 @@
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+const rawPort = 5432
+
+// rawPod makes pod b with a raw TCP application behind its sidecar.
+func (b *bed) rawPod(s sidecar, fixed *tcpScript) (*tcpServer, error) {
+	srv := b.host("b")
+	app, err := b.serveTCP(srv, srv.at(rawPort), fixed)
+	if err != nil {
+		return nil, err
+	}
+	s.Inbound, s.Outbound = "tcp", "tcp"
+	return app, b.sidecarAt(srv, istioDefaults(), s)
+}
+
+// conversations of n clients outside with the raw application.
+func (b *bed) talkers(n int, c func(i int) tcpClient) error {
+	var fs []func() error
+	for i := range n {
+		k := c(i)
+		k.from, k.to = b.host("client"), b.host("b").at(rawPort)
+		fs = append(fs, func() error { return b.talk(k) })
+	}
+	return parallel(fs...)
+}
+
+func playTCP(b *bed) error {
+	app, err := b.rawPod(sidecar{}, nil)
+	if err != nil {
+		return err
+	}
+	return b.talkers(6, func(int) tcpClient {
+		s := b.turns(b.between(10, 24), 1200, clientCloses)
+		app.expect(s)
+		return tcpClient{script: s}
+	})
+}
+
+func playTCPmTLS(b *bed) error {
+	ca, cert, err := b.workload("b")
+	if err != nil {
+		return err
+	}
+	app, err := b.rawPod(sidecar{TLSIn: cert, CA: ca.file}, nil)
+	if err != nil {
+		return err
+	}
+	cfg, err := ca.client(b, "peer")
+	if err != nil {
+		return err
+	}
+	return b.talkers(5, func(int) tcpClient {
+		s := b.turns(b.between(8, 16), 900, clientCloses)
+		app.expect(s)
+		return tcpClient{script: s, tls: cfg}
+	})
+}
+
+// ended plays conversations that end in one way.
+func ended(end ending, even bool) func(*bed) error {
+	return func(b *bed) error {
+		app, err := b.rawPod(sidecar{}, nil)
+		if err != nil {
+			return err
+		}
+		return b.talkers(4, func(int) tcpClient {
+			n := 2*b.between(2, 5) + 1
+			if even {
+				n++ // so that the last turn is the server's
+			}
+			s := b.turns(n, 700, end)
+			app.expect(s)
+			return tcpClient{script: s}
+		})
+	}
+}
+
+// playResets has clients and servers that end with RST.
+func playResets(b *bed) error {
+	app, err := b.rawPod(sidecar{}, nil)
+	if err != nil {
+		return err
+	}
+	return b.talkers(4, func(i int) tcpClient {
+		s := b.turns(2*b.between(2, 4)+i%2, 700, []ending{clientResets, serverResets}[i%2])
+		app.expect(s)
+		return tcpClient{script: s}
+	})
+}
+
+// playServerFirst has a server that greets, as SMTP and MySQL do.
+func playServerFirst(b *bed) error {
+	s := b.turns(7, 500, serverCloses)
+	for i := range s.turns {
+		s.turns[i].fromClient = i%2 == 1
+	}
+	if _, err := b.rawPod(sidecar{}, &s); err != nil {
+		return err
+	}
+	return b.talkers(3, func(int) tcpClient { return tcpClient{script: s} })
+}
+
+// playRefused dials what nobody serves: the proxy accepts, is refused by the
+// server and closes.
+func playRefused(b *bed) error {
+	srv := b.host("b")
+	if _, err := b.rawPod(sidecar{}, nil); err != nil {
+		return err
+	}
+	for _, dial := range []struct {
+		from *host
+		to   netip.AddrPort
+	}{{b.host("client"), srv.at(7777)}, {b.host("client"), srv.at(7778)}, {srv, b.host("ext").at(7779)}} {
+		c := tcpClient{from: dial.from, to: dial.to, script: tcpScript{end: serverCloses}}
+		if err := b.talk(c); err != nil {
+			return err
+		}
+		if err := b.pause(50 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return b.refuseDirect(srv)
+}
+
+// refuseDirect dials a closed port that no proxy guards.
+func (b *bed) refuseDirect(srv *host) error {
+	from := netip.AddrPortFrom(b.host("client").ip, 45454)
+	start := time.Now()
+	c, err := b.host("client").dialTCP(b.ctx, 0, from, srv.at(15021))
+	if err == nil {
+		_ = c.Close()
+		return fmt.Errorf("port 15021 answers")
+	}
+	b.rec.mu.Lock()
+	defer b.rec.mu.Unlock()
+	b.rec.conns = append(b.rec.conns, &connRecord{host: b.host("client"), local: from, remote: srv.at(15021), start: start, refused: true})
+	return nil
+}
+
+// playFlush empties conntrack while connections are open. Some clients go on,
+// some close, and at last the proxy ends; what is not re-tracked appears
+// without NAT.
+func playFlush(b *bed) error {
+	a := b.host("a")
+	if err := b.serveHTTP(a, a.at(appPort), nil); err != nil {
+		return err
+	}
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	const n = 6
+	m := b.meeting()
+	done := b.meeting()
+	client := func(i int) httpClient {
+		c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: b.script(fmt.Sprint("c", i), 5, half(i))}
+		if i >= 4 { // from outside to the application in the pod
+			c.from, c.to = b.host("client"), a.at(appPort)
+		}
+		switch {
+		case i < 2: // goes on
+			c.calls[3].before = m.wait
+		case i < 4: // closes
+			c.last = m.wait
+		default: // stays until the proxy ends
+			c.calls[3].before, c.last = m.wait, done.wait
+			c.calls = c.calls[:4]
+		}
+		return c
+	}
+	flush := func() error {
+		if err := b.pause(50 * time.Millisecond); err != nil {
+			return err
+		}
+		_, err := b.inside(a, "conntrack", "-F")
+		return err
+	}
+	return parallel(func() error { return m.hold(n, flush) },
+		func() error { return done.hold(n-4, func() error { return b.endProxy(a) }) },
+		func() error { return b.crowd(n, client) })
+}
+
+// endProxy ends the proxy of a pod once its connections are quiet.
+func (b *bed) endProxy(h *host) error {
+	if err := b.pause(200 * time.Millisecond); err != nil {
+		return err
+	}
+	if _, err := b.inside(h, "conntrack", "-F"); err != nil {
+		return err
+	}
+	for _, p := range b.pods {
+		if p.host == h {
+			if err := b.quit(p); err != nil {
+				return err
+			}
+		}
+	}
+	return b.pause(300 * time.Millisecond)
+}
+
+func (b *bed) quit(p *pod) error {
+	if err := p.proc.end(syscall.SIGTERM); err != nil {
+		return err
+	}
+	_, err := os.Stat(p.log)
+	return err
+}

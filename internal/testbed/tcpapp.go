@@ -1,0 +1,195 @@
+package testbed
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// ending is who closes a raw TCP conversation, and how.
+type ending int
+
+const (
+	clientCloses ending = iota
+	serverCloses
+	clientHalfCloses // sends FIN after its last turn; the server's last turn follows that
+	clientResets
+	serverResets
+)
+
+// turn is what one side sends before the other goes on.
+type turn struct {
+	fromClient bool
+	data       []byte
+	pause      time.Duration // before it
+}
+
+// tcpScript is a raw TCP conversation. Where clients share a server, the
+// first eight bytes of the first turn tell it which script it is.
+type tcpScript struct {
+	turns []turn
+	end   ending
+}
+
+// tcpServer plays the server's side of scripts.
+type tcpServer struct {
+	mu      sync.Mutex
+	scripts map[[8]byte]tcpScript
+	fixed   *tcpScript // for all connections, if set
+}
+
+// serveTCP starts a raw TCP application in h. With fixed nil, scripts are
+// added by tcpServer.expect.
+func (b *bed) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServer, error) {
+	l, err := h.listenTCP(b.ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	b.later(func() { _ = l.Close() })
+	s := &tcpServer{scripts: map[[8]byte]tcpScript{}, fixed: fixed}
+	rl := &recordedListener{l, h, &b.rec}
+	go func() {
+		for {
+			c, err := rl.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(c)
+		}
+	}()
+	return s, nil
+}
+
+func (s *tcpServer) expect(t tcpScript) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scripts[[8]byte(t.turns[0].data)] = t
+}
+
+func (s *tcpServer) serve(c net.Conn) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	if s.fixed != nil {
+		_ = s.fixed.play(c, c, false)
+		return
+	}
+	var id [8]byte
+	if _, err := io.ReadFull(c, id[:]); err != nil {
+		return
+	}
+	s.mu.Lock()
+	script, ok := s.scripts[id]
+	s.mu.Unlock()
+	if !ok {
+		return
+	}
+	rest := append([]turn(nil), script.turns...)
+	rest[0].data = rest[0].data[8:]
+	script.turns = rest
+	_ = script.play(c, c, false)
+}
+
+// play goes through the turns as one of the sides. raw is the socket below
+// conn.
+func (t tcpScript) play(conn, raw net.Conn, client bool) error {
+	for i, step := range t.turns {
+		last := i == len(t.turns)-1
+		if t.end == clientHalfCloses && last {
+			if err := t.halfClose(conn, raw, client); err != nil {
+				return err
+			}
+		}
+		if err := step.take(conn, step.fromClient == client); err != nil {
+			return fmt.Errorf("turn %d: %w", i, err)
+		}
+	}
+	return t.finish(conn, raw, client)
+}
+
+func (s turn) take(conn net.Conn, mine bool) error {
+	if mine {
+		time.Sleep(s.pause)
+		_, err := conn.Write(s.data)
+		return err
+	}
+	_, err := io.ReadFull(conn, make([]byte, len(s.data)))
+	return err
+}
+
+func (t tcpScript) halfClose(conn, raw net.Conn, client bool) error {
+	if client {
+		return raw.(*recordedConn).CloseWrite()
+	}
+	if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
+		return fmt.Errorf("%d bytes before the end: %w", n, err)
+	}
+	return nil
+}
+
+// finish ends the connection from the side that the script names; the other
+// waits for it.
+func (t tcpScript) finish(conn, raw net.Conn, client bool) error {
+	mine := client == (t.end == clientCloses || t.end == clientResets)
+	if !mine {
+		if _, err := io.Copy(io.Discard, conn); err != nil && t.end != clientResets && t.end != serverResets {
+			return err
+		}
+		return conn.Close()
+	}
+	if t.end == clientResets || t.end == serverResets {
+		time.Sleep(20 * time.Millisecond) // what was sent has arrived
+		if tcp, ok := raw.(*recordedConn).Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+	}
+	if client {
+		farewell(conn)
+	}
+	return conn.Close()
+}
+
+// tcpClient is one raw TCP connection with its script.
+type tcpClient struct {
+	from   *host
+	local  netip.AddrPort
+	to     netip.AddrPort
+	script tcpScript
+	tls    *tls.Config
+}
+
+func (b *bed) talk(c tcpClient) error {
+	start := time.Now()
+	raw, err := c.from.dialTCP(b.ctx, 0, c.local, c.to)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	defer raw.Close()
+	defer bounded(b, raw)()
+	rc := b.rec.record(c.from, raw, false, start)
+	conn, err := rc.secure(b, c.tls)
+	if err == nil {
+		err = c.script.play(conn, rc, true)
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	return nil
+}
+
+// turns makes a script of n turns of random bytes.
+func (b *bed) turns(n, most int, end ending) tcpScript {
+	t := tcpScript{end: end}
+	for i := range n {
+		size := b.between(1, most)
+		if i == 0 {
+			size += 8
+		}
+		t.turns = append(t.turns, turn{fromClient: i%2 == 0, data: b.random(size), pause: time.Duration(b.between(0, 6)) * time.Millisecond})
+	}
+	return t
+}

@@ -1,0 +1,303 @@
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// wire is one TCP connection, put together from whatever saw an end of it.
+type wire struct {
+	key       wireKey
+	client    *connRecord
+	server    *connRecord
+	up, down  *pod // the proxy that dialled it, the proxy that accepted it
+	asked     int  // exchanges that the accepting proxy logged on it
+	served    int  // exchanges that the dialling proxy logged on it
+	taken     map[int]bool
+	seen      netip.AddrPort // the source as the accepting proxy saw it, if NAT changed it
+	start     time.Time
+	leg       int // index + 1 of its leg, 0: not captured
+	encrypted bool
+	refused   bool
+}
+
+// wireKey is the tuple as the client's socket has it.
+type wireKey struct{ src, dst netip.AddrPort }
+
+// assembly turns records and log lines into the truth.
+type assembly struct {
+	bed   *bed
+	wires []*wire
+	byKey map[wireKey][]*wire
+	truth *Truth
+	hops  []*hop
+	nat   map[string]natTable // by pod
+}
+
+// hop is one exchange over one proxy, before legs have names.
+type hop struct {
+	from, to   *wire
+	fromX, toX int
+	line       logLine
+	pod        *pod
+	at         time.Time // when the application had answered
+	attempt    int
+}
+
+// dialled lists what a connection that arrived at dst may have dialled: dst
+// itself, or a service that the node translates to it.
+func (a *assembly) dialled(dst netip.AddrPort) []netip.AddrPort {
+	out := []netip.AddrPort{dst}
+	for v, e := range a.bed.notes.vips {
+		if e == dst {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out[1:], netip.AddrPort.Compare)
+	return out
+}
+
+func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
+	if e, ok := a.bed.notes.vips[dst]; ok {
+		return e
+	}
+	return dst
+}
+
+// collect makes the wires of all recorded sockets: client ends first, then
+// server ends, which pair with client ends of the same key in order of time.
+func (a *assembly) collect(recs []*connRecord) {
+	slices.SortStableFunc(recs, func(x, y *connRecord) int { return x.start.Compare(y.start) })
+	for _, r := range recs {
+		if !r.server {
+			w := a.add(wireKey{r.local, r.remote}, r.start)
+			w.client, w.encrypted, w.refused = r, r.encrypted, r.refused
+		}
+	}
+	for _, r := range recs {
+		if r.server {
+			a.accepted(r)
+		}
+	}
+}
+
+func (a *assembly) accepted(r *connRecord) {
+	for _, dst := range a.dialled(r.local) {
+		key := wireKey{r.remote, dst}
+		if a.redirected(key) {
+			continue
+		}
+		for _, w := range a.byKey[key] {
+			if w.client != nil && w.server == nil && !w.refused {
+				w.server = r
+				return
+			}
+		}
+	}
+	a.add(wireKey{r.remote, r.local}, r.start).server = r
+}
+
+// redirected says whether a proxy's log shows that it took connections of the
+// key, so that no application can have accepted them.
+func (a *assembly) redirected(key wireKey) bool {
+	for _, p := range a.bed.pods {
+		for _, l := range p.lines {
+			if l.client() == key.src && (l.frontend() == key.dst || l.frontend() == a.resolve(key.dst)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *assembly) add(key wireKey, start time.Time) *wire {
+	w := &wire{key: key, start: start, taken: map[int]bool{}}
+	a.byKey[key] = append(a.byKey[key], w)
+	a.wires = append(a.wires, w)
+	return w
+}
+
+// downstream finds the wire on which a proxy took the exchange of a log line.
+func (a *assembly) downstream(p *pod, l logLine) *wire {
+	src := l.client()
+	if orig, ok := a.nat[p.name][wireKey{src, l.frontend()}]; ok {
+		src = orig
+	}
+	fits := func(w *wire) bool {
+		return w.server == nil && (w.down == nil || w.down == p) && w.client.room(w.asked, l)
+	}
+	w := a.find(src, a.dialled(l.frontend()), fits, l)
+	w.down = p
+	if src != l.client() {
+		w.seen = l.client()
+	}
+	return w
+}
+
+// upstream finds the wire on which a proxy passed it on, nil if on none.
+func (a *assembly) upstream(p *pod, l logLine) *wire {
+	src, dst := l.backend(), l.server()
+	if !src.IsValid() || !dst.IsValid() {
+		return nil
+	}
+	fits := func(w *wire) bool {
+		return w.client == nil && (w.up == nil || w.up == p) && w.serves(l) >= 0
+	}
+	w := a.find(src, []netip.AddrPort{dst, a.resolve(dst)}, fits, l)
+	w.up = p
+	w.encrypted = w.encrypted || p.encrypts(dst)
+	w.refused = w.server == nil && strings.HasPrefix(l.State, "SC") // HAProxy: server, connecting
+	if w.key.dst != dst {                                           // the server's end shows it after the node's DNAT
+		w.key.dst = dst
+	}
+	return w
+}
+
+func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wire) bool, l logLine) *wire {
+	for _, dst := range dsts {
+		for _, w := range a.byKey[wireKey{src, dst}] {
+			if fits(w) {
+				return w
+			}
+		}
+	}
+	return a.add(wireKey{src, dsts[0]}, l.accepted().Add(time.Millisecond)) // the log cuts them off
+}
+
+// room says whether the record of a client's end has more exchanges than were
+// given to it yet, so that the next incarnation of a tuple is used when one
+// is full.
+func (r *connRecord) room(used int, l logLine) bool {
+	if r == nil {
+		return true
+	}
+	if l.Kind == "tcp" {
+		return used == 0
+	}
+	return used < len(r.exchanges)
+}
+
+// serves returns which exchange of the application's record a log line tells
+// of, -1 if none that is left.
+func (w *wire) serves(l logLine) int {
+	if w.server == nil {
+		return w.served
+	}
+	if l.Kind == "tcp" {
+		return -min(w.served, 1)
+	}
+	for i, e := range w.server.exchanges {
+		if !w.taken[i] && e.method == l.Method && e.target == l.Target && e.requestID == dash(l.ID) && e.status == l.Status {
+			return i
+		}
+	}
+	return -1
+}
+
+// follow turns the log lines of a proxy into hops.
+func (a *assembly) follow(p *pod) error {
+	for _, l := range p.lines {
+		d := a.downstream(p, l)
+		h := &hop{from: d, fromX: d.asked, toX: -1, line: l, pod: p}
+		d.asked++
+		if err := d.agrees(h.fromX, l); err != nil {
+			return fmt.Errorf("log of proxy %s: %w: %w", p.name, errAgain, err)
+		}
+		if u := a.upstream(p, l); u != nil {
+			h.to, h.toX = u, u.serves(l)
+			u.taken[h.toX] = true
+			u.served++
+			if u.server != nil && l.Kind != "tcp" {
+				h.at = u.server.exchanges[h.toX].at
+			}
+		}
+		if l.Kind == "tcp" {
+			h.fromX, h.toX = -1, -1
+		}
+		a.hops = append(a.hops, h)
+	}
+	return nil
+}
+
+// agrees holds a log line against what the client did.
+func (w *wire) agrees(x int, l logLine) error {
+	if w.client == nil || l.Kind == "tcp" {
+		return nil
+	}
+	if x >= len(w.client.exchanges) {
+		return fmt.Errorf("%s %s: the client knows only %d exchanges", l.Method, l.Target, len(w.client.exchanges))
+	}
+	e := w.client.exchanges[x]
+	if e.method != l.Method || e.target != l.Target || e.status != l.Status {
+		return fmt.Errorf("%s %s %d: the client did %s %s %d", l.Method, l.Target, l.Status, e.method, e.target, e.status)
+	}
+	return nil
+}
+
+// failed adds the attempts that a proxy made before the one it logged: what
+// an application served and no line tells of, found by its request id.
+func (a *assembly) failed() error {
+	for _, w := range a.wires {
+		if w.server == nil || w.client != nil || w.up == nil && !w.fromProxy(a.bed) {
+			continue
+		}
+		for i, e := range w.server.exchanges {
+			if w.taken[i] {
+				continue
+			}
+			h := a.logged(e)
+			if h == nil {
+				return fmt.Errorf("%w: no log line for %s %s", errAgain, e.method, e.target)
+			}
+			again := *h
+			again.to, again.toX, again.at, again.line.Status = w, i, e.at, e.status
+			w.up, w.taken[i] = h.pod, true
+			w.served++
+			a.hops = append(a.hops, &again)
+		}
+	}
+	return nil
+}
+
+func (w *wire) fromProxy(b *bed) bool {
+	return slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
+		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
+}
+
+func (a *assembly) logged(e exchangeRecord) *hop {
+	for _, h := range a.hops {
+		if e.requestID != "" && dash(h.line.ID) == e.requestID && h.line.Target == e.target {
+			return h
+		}
+	}
+	return nil
+}
+
+// count numbers the attempts of each exchange by time.
+func (a *assembly) count() {
+	type exchange struct {
+		from *wire
+		x    int
+	}
+	groups := map[exchange][]*hop{}
+	for _, h := range a.hops {
+		h.attempt = 1
+		if h.fromX >= 0 {
+			groups[exchange{h.from, h.fromX}] = append(groups[exchange{h.from, h.fromX}], h)
+		}
+	}
+	for _, g := range groups {
+		slices.SortFunc(g, func(x, y *hop) int { return x.at.Compare(y.at) })
+		for i, h := range g {
+			h.attempt = i + 1
+		}
+	}
+	slices.SortStableFunc(a.hops, func(x, y *hop) int { return int(x.line.T - y.line.T) })
+}
+
+func (p *pod) encrypts(server netip.AddrPort) bool {
+	return slices.ContainsFunc(p.proxy.Routes, func(r route) bool { return r.TLS != "" && r.Endpoint == server })
+}
