@@ -12,11 +12,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,51 +47,3 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	printError(stderr, err, o.colored(stderr))
 	return exitStatus(err)
 }
-
-// A usageError is a mistake in the command line: exit status 2.
-type usageError struct {
-	err  error
-	hint string // what to do instead; may be empty
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-func (e *usageError) Hint() string  { return e.hint }
-
-// usagef returns a usageError with a hint.
-func usagef(hint, format string, args ...any) error {
-	return &usageError{err: fmt.Errorf(format, args...), hint: hint}
-}
-
-func exitStatus(err error) int {
-	var u *usageError
-	if errors.As(err, &u) {
-		return 2
-	}
-	return 1
-}
-
-// printError prints each of the joined errors on a line, with its hint.
-func printError(w io.Writer, err error, color bool) {
-	var many interface{ Unwrap() []error }
-	if errors.As(err, &many) {
-		for _, e := range many.Unwrap() {
-			printError(w, e, color)
-		}
-		return
-	}
-	fmt.Fprintln(w, paint("pcapmesh:", red, color), oneLine(err.Error()))
-	var h interface{ Hint() string }
-	for errors.As(err, &h) {
-		if hint := h.Hint(); hint != "" {
-			fmt.Fprintln(w, paint("hint:", cyan, color), oneLine(hint))
-			return
-		}
-		if err = errors.Unwrap(h.(error)); err == nil {
-			return
-		}
-	}
-}
-
-// oneLine shows text that came from outside on one line.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
