@@ -65,8 +65,12 @@ func (e *exchange) target() string {
 // request shows that its sender had more of the other side than when it sent
 // the one before, the response to the one before is over.
 func pairExchanges(x *index, l *Leg) []exchange {
-	c := l.conn
-	p := pairing{x: x, c: c}
+	p := newPairing(x, l.conn)
+	return p.run(l)
+}
+
+func newPairing(x *index, c *conn) *pairing {
+	p := &pairing{x: x, c: c}
 	if c.orig != 0 {
 		p.reqScan = x.scanOf(c.orig)
 		p.reqs = listMessages(p.reqScan, x.record(c.orig), protoRequests)
@@ -75,7 +79,7 @@ func pairExchanges(x *index, l *Leg) []exchange {
 		p.respScan = x.scanOf(c.reply)
 		p.resps = listMessages(p.respScan, x.record(c.reply), protoResponses)
 	}
-	return p.run(l)
+	return p
 }
 
 func listMessages(s *scan, r *record, want protocol) []*message {
@@ -96,6 +100,7 @@ type pairing struct {
 	c                 *conn
 	reqs, resps       []*message
 	reqScan, respScan *scan
+	next              int // of reqs: the first that no response was found for yet
 }
 
 func (p *pairing) run(l *Leg) []exchange {
@@ -103,23 +108,31 @@ func (p *pairing) run(l *Leg) []exchange {
 	emit := func(req, resp *message) {
 		out = append(out, exchange{l, len(out), req, resp, p.reqScan, p.respScan})
 	}
-	i := 0
 	for _, resp := range p.resps {
-		for i+1 < len(p.reqs) && p.answeredBefore(p.reqs[i], p.reqs[i+1], resp) {
-			emit(p.reqs[i], nil)
-			i++
+		from := p.next
+		req := p.request(resp)
+		for ; from < p.next && p.reqs[from] != req; from++ {
+			emit(p.reqs[from], nil)
 		}
-		if i == len(p.reqs) || p.unasked(p.reqs[i], resp) {
-			emit(nil, resp)
-			continue
-		}
-		emit(p.reqs[i], resp)
-		i++
+		emit(req, resp)
 	}
-	for ; i < len(p.reqs); i++ {
-		emit(p.reqs[i], nil)
+	for _, req := range p.reqs[p.next:] {
+		emit(req, nil)
 	}
 	return out
+}
+
+// request returns the request that resp answers, nil when it was not captured,
+// and passes over those whose responses were not. Responses come in order.
+func (p *pairing) request(resp *message) *message {
+	for p.next+1 < len(p.reqs) && p.answeredBefore(p.reqs[p.next], p.reqs[p.next+1], resp) {
+		p.next++
+	}
+	if p.next == len(p.reqs) || p.unasked(p.reqs[p.next], resp) {
+		return nil
+	}
+	p.next++
+	return p.reqs[p.next-1]
 }
 
 // unasked tells whether the sender of resp had nothing of req yet.

@@ -22,6 +22,7 @@ type index struct {
 	groups []*group
 	base   []uint32 // halves in the groups before group i
 	pods   []Pod
+	again  map[halfNo]*scan // halves that were read again, and what reads them now
 }
 
 // add appends a group.
@@ -70,15 +71,19 @@ func (x *index) record(h halfNo) *record {
 	if h == 0 {
 		return &record{tunnel: -1}
 	}
-	g, id := x.locate(h)
-	s := x.groups[g].scan
+	_, id := x.locate(h)
+	s := x.scanOf(h)
 	if int(id) >= s.records.Len() {
 		return &record{tunnel: -1}
 	}
 	return s.records.At(uint32(id))
 }
 
+// scanOf returns the scan that holds what was found in h.
 func (x *index) scanOf(h halfNo) *scan {
+	if s := x.again[h]; s != nil {
+		return s
+	}
 	g, _ := x.locate(h)
 	return x.groups[g].scan
 }

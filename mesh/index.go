@@ -65,9 +65,9 @@ type scan struct {
 	scratch  http1.Scratch
 	pass     *live // the half being fed
 
-	// requests tells what the k-th response (1xx not counted) of a half
-	// answers, on a second reading; nil on the first.
-	requests func(h reassembly.HalfID, k uint32) http1.BodyRule
+	// asked tells what a response answers, on a second reading; nil on the
+	// first.
+	asked    func(h reassembly.HalfID, resp *message) http1.BodyRule
 	partners []reassembly.HalfID // by HalfID, as bound while reading
 }
 
@@ -228,9 +228,12 @@ func (s *scan) Head(h *http1.Head) http1.BodyRule {
 		l.record.proto = protoRequests
 		return http1.BodyNormal
 	}
-	rule, known := s.bodyRule(l.half, l.record.count-1)
-	if known {
-		m.flags |= msgBodyRule
+	rule := s.bodyRule(l, m)
+	switch rule {
+	case http1.BodyNone:
+		m.flags |= msgNoBody
+	case http1.BodyConnect:
+		m.flags |= msgConnect
 	}
 	return rule
 }
@@ -255,20 +258,20 @@ func (s *scan) link(r *record, i uint32) {
 	r.count++
 }
 
-// bodyRule returns what the k-th response of half h answers, if the request is
-// known already. Otherwise the scanner guesses; the half is read again when
-// that proves wrong.
-func (s *scan) bodyRule(h reassembly.HalfID, k uint32) (rule http1.BodyRule, known bool) {
-	if s.requests != nil {
-		return s.requests(h, k), true
+// bodyRule returns what the response at hand answers, if the request is known
+// already. Otherwise the scanner guesses; the half is read again when that
+// proves wrong.
+func (s *scan) bodyRule(l *live, resp *message) http1.BodyRule {
+	if s.asked != nil {
+		return s.asked(l.half, resp)
 	}
-	p := s.partner(h)
+	p := s.partner(l.half)
 	if p == 0 {
-		return http1.BodyGuess, false
+		return http1.BodyGuess
 	}
-	r := s.records.At(uint32(p))
+	r, k := s.records.At(uint32(p)), l.record.count-1
 	if r.count <= k || !r.start || r.proto != protoRequests {
-		return http1.BodyGuess, false
+		return http1.BodyGuess
 	}
 	i := r.last
 	if r.count != k+1 { // pipelined: walk from the first
@@ -276,7 +279,7 @@ func (s *scan) bodyRule(h reassembly.HalfID, k uint32) (rule http1.BodyRule, kno
 			i = s.messages.At(i).next
 		}
 	}
-	return ruleOf(s.text.Bytes(s.messages.At(i).method)), true
+	return ruleOf(s.text.Bytes(s.messages.At(i).method))
 }
 
 // ruleOf returns the rule for the response to a request with the given method

@@ -43,10 +43,10 @@ const (
 	msgRequest  messageFlags = 1 << iota
 	msgComplete              // neither head nor body is missing bytes or cut off
 	msgResync                // messages before it may have been missed
-	msgBodyRule              // a response read with its request's method known
+	msgNoBody                // a response read as the answer to HEAD
+	msgConnect               // a response read as the answer to CONNECT
 	msgHasBody               // the head announces a body
 	msgProbe                 // sent by kubelet or by the agent in its name
-	msgTunnel                // the stream is no HTTP any more after it
 )
 
 func (m *message) is(f messageFlags) bool { return m.flags&f != 0 }

@@ -51,6 +51,9 @@ func (r *Result) mayReplace(name string, force bool) error {
 		return err
 	}
 	for _, in := range r.inputs {
+		if in == nil {
+			continue
+		}
 		if i := in.FileInfo(); i != nil && os.SameFile(i, info) {
 			return fmt.Errorf("%s: %w", name, ErrOutputIsInput)
 		}

@@ -165,7 +165,7 @@ func (r *Result) names() []capture.Name {
 // copyPackets goes through the inputs once more, in the order of time, and
 // writes what has a target, and between it what was made anew.
 func (e *emitter) copyPackets() error {
-	readers, err := openAll(e.r.inputs)
+	readers, byNumber, err := e.r.openAll()
 	defer closeAll(readers)
 	if err != nil {
 		return err
@@ -185,23 +185,32 @@ func (e *emitter) copyPackets() error {
 		if err := e.writeMade(moment{p.Nanos, p.Ref}); err != nil {
 			return err
 		}
-		if err := e.writePacket(p, readers[p.Ref.Input]); err != nil {
+		if err := e.writePacket(p, byNumber[p.Ref.Input]); err != nil {
 			return err
 		}
 	}
 	return e.writeMade(moment{nanos: 1<<63 - 1})
 }
 
-func openAll(inputs []*capture.Input) ([]*capture.Reader, error) {
-	var rs []*capture.Reader
-	for _, in := range inputs {
-		r, err := in.Reader()
-		if err != nil {
-			return rs, err
+// openAll opens all inputs that were read, and lists their readers by the
+// numbers of the inputs too.
+func (r *Result) openAll() (readers, byNumber []*capture.Reader, err error) {
+	byNumber = make([]*capture.Reader, len(r.inputs))
+	for _, g := range r.groups {
+		for _, in := range g {
+			f, err := in.Reader()
+			if err != nil {
+				return readers, byNumber, err
+			}
+			byNumber[in.Number()] = f
 		}
-		rs = append(rs, r)
 	}
-	return rs, nil
+	for _, f := range byNumber {
+		if f != nil {
+			readers = append(readers, f)
+		}
+	}
+	return readers, byNumber, nil
 }
 
 func closeAll(rs []*capture.Reader) {

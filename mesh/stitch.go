@@ -88,35 +88,72 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if profile == nil {
 		profile = Istio()
 	}
-	r.decide(profile, o.NearServer)
+	conns := bind(r.x)
+	if err := r.reread(conns); err != nil && o.Reread {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.decide(conns, profile, o.NearServer)
 	return r, nil
 }
 
-// open opens all inputs and refuses one that is given twice.
+// open opens all inputs. One that cannot be opened or is no capture is noted
+// and left out, as long as there is another.
 func (r *Result) open(inputs []Input, o *Options) error {
+	var errs []error
 	for i, in := range inputs {
-		io := &capture.InputOptions{Reread: o.Reread, InterfaceName: in.Interface}
-		if o.Progress != nil {
-			io.Progress = func(n int64) { o.Progress(i, n) }
-		}
-		f, err := capture.OpenInput(in.File, uint32(i), io)
-		if err != nil {
-			return err
+		r.Inputs = append(r.Inputs, InputInfo{Input: in})
+		f, err := openInput(in, uint32(i), o)
+		if err == nil {
+			err = r.twice(f)
 		}
 		r.inputs = append(r.inputs, f)
-		r.Inputs = append(r.Inputs, InputInfo{Input: in})
-		for j, g := range r.inputs[:i] {
-			if a, b := f.FileInfo(), g.FileInfo(); a != nil && b != nil && os.SameFile(a, b) {
-				return fmt.Errorf("%s: the same file as %s; give each capture once", in.File, inputs[j].File)
-			}
+		if err != nil {
+			r.Inputs[i].Err = err
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == len(inputs) {
+		return errors.Join(errs...)
+	}
+	return nil
+}
+
+// openInput opens one input and looks at its header, if that can be done
+// without using up its bytes.
+func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
+	io := &capture.InputOptions{Reread: o.Reread, InterfaceName: in.Interface}
+	if o.Progress != nil {
+		io.Progress = func(n int64) { o.Progress(int(number), n) }
+	}
+	f, err := capture.OpenInput(in.File, number, io)
+	if err != nil {
+		return nil, err
+	}
+	if info := f.FileInfo(); info == nil || !info.Mode().IsRegular() {
+		return f, nil
+	}
+	header, err := capture.Open(in.File, nil)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, header.Close()
+}
+
+// twice refuses a file that is an input already.
+func (r *Result) twice(f *capture.Input) error {
+	for i, g := range r.inputs {
+		if g == nil {
+			continue
+		}
+		if a, b := f.FileInfo(), g.FileInfo(); a != nil && b != nil && os.SameFile(a, b) {
+			return fmt.Errorf("%s: the same file as %s; it is read once", f.Name(), r.Inputs[i].File)
 		}
 	}
 	return nil
 }
 
 // decide runs the pure part: from what was read to what it means.
-func (r *Result) decide(profile *Profile, nearServer bool) {
-	conns := bind(r.x)
+func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	r.Legs = makeLegs(r.x, conns)
 	roster := newRoster(r.x, r.Legs, profile)
 	roster.assign(r.Legs)
@@ -142,7 +179,9 @@ func (r *Result) decide(profile *Profile, nearServer bool) {
 func (r *Result) Close() error {
 	var errs []error
 	for _, in := range r.inputs {
-		errs = append(errs, in.Close())
+		if in != nil {
+			errs = append(errs, in.Close())
+		}
 	}
 	r.inputs = nil
 	return errors.Join(errs...)
@@ -153,6 +192,9 @@ func (r *Result) index() error {
 	r.where = make([]int, len(r.inputs))
 	var names []string
 	for i, in := range r.Inputs {
+		if r.inputs[i] == nil || in.Err != nil {
+			continue
+		}
 		g := slices.Index(names, in.Pod)
 		if g < 0 {
 			g = len(names)

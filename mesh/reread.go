@@ -1,0 +1,84 @@
+package mesh
+
+import (
+	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// reread reads those halves again whose responses were read with a wrong idea
+// of their requests: the answer to HEAD announces a body and has none, and the
+// request may come later in the captures or be bound by numbers only at the
+// end.
+func (r *Result) reread(conns []*conn) error {
+	wrong := make(map[halfNo]*conn)
+	want := make([]reassembly.HalfSet, len(r.x.groups))
+	for _, c := range conns {
+		if misread(r.x, c) {
+			g, id := r.x.locate(c.reply)
+			want[g].Add(id)
+			wrong[c.reply] = c
+		}
+	}
+	for g := range want {
+		if want[g].Empty() {
+			continue
+		}
+		s := r.secondScan(g, wrong)
+		if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want[g], s); err != nil {
+			return err
+		}
+		r.x.adopt(g, s, &want[g])
+	}
+	return nil
+}
+
+// secondScan returns a scan that asks the requests, all of them known by now,
+// what a response answers.
+func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
+	s := newScan(r.x.groups[g].table)
+	asking := make(map[reassembly.HalfID]*pairing)
+	s.asked = func(h reassembly.HalfID, resp *message) http1.BodyRule {
+		p := asking[h]
+		if p == nil {
+			p = newPairing(r.x, wrong[r.x.number(g, h)])
+			asking[h] = p
+		}
+		if req := p.request(resp); req != nil {
+			return ruleOf(p.reqScan.text.Bytes(req.method))
+		}
+		return http1.BodyGuess
+	}
+	return s
+}
+
+// adopt makes s the scan of the halves it has read again.
+func (x *index) adopt(group int, s *scan, halves *reassembly.HalfSet) {
+	if x.again == nil {
+		x.again = make(map[halfNo]*scan)
+	}
+	for id := reassembly.HalfID(1); int(id) < s.records.Len(); id++ {
+		if halves.Has(id) {
+			x.again[x.number(group, id)] = s
+		}
+	}
+}
+
+// misread tells whether a response of c was read with the wrong rule for its
+// body.
+func misread(x *index, c *conn) bool {
+	if c.orig == 0 || c.reply == 0 || x.record(c.reply).proto != protoResponses {
+		return false
+	}
+	p := newPairing(x, c)
+	for _, resp := range p.resps {
+		req := p.request(resp)
+		if req == nil || !resp.is(msgHasBody) {
+			continue
+		}
+		rule := ruleOf(p.reqScan.text.Bytes(req.method))
+		if resp.is(msgNoBody) != (rule == http1.BodyNone) || resp.is(msgConnect) != (rule == http1.BodyConnect) {
+			return true
+		}
+	}
+	return false
+}
