@@ -41,19 +41,19 @@ type Evidence struct {
 
 // nests tells whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
-// messages.
+// messages, as far as they were captured.
 func nests(d, u *exchange) bool {
-	if d.req == nil || u.req == nil {
+	if u.begun() < d.start()-causality || d.end() < u.start()-causality && d.resp != nil {
 		return false
 	}
-	if u.req.from.nanos < d.req.from.nanos-causality || u.req.is(msgComplete) && d.req.is(msgComplete) && u.req.to.nanos < d.req.to.nanos-causality {
+	if d.req != nil && u.req != nil && u.req.is(msgComplete) && d.req.is(msgComplete) && u.req.to.nanos < d.req.to.nanos-causality {
 		return false
 	}
 	if d.resp == nil {
 		return true
 	}
 	if u.resp == nil {
-		return u.req.from.nanos <= d.resp.from.nanos+causality
+		return u.begun() <= d.resp.from.nanos+causality
 	}
 	return u.resp.from.nanos <= d.resp.from.nanos+causality &&
 		(!final(d, u) || !u.resp.is(msgComplete) || !d.resp.is(msgComplete) || u.resp.to.nanos <= d.resp.to.nanos+causality)
@@ -68,6 +68,8 @@ func final(d, u *exchange) bool {
 // A resemblance is how much two exchanges have in common.
 type resemblance struct {
 	sameID, otherID bool                // both have a request id, equal or not
+	final           bool                // the responses may be one and the same
+	seen            uint8               // what was compared: 1 requests, 2 responses
 	request         fingerprint.Verdict // bodies
 	response        fingerprint.Verdict
 	content         bool     // some body is not empty and equal
@@ -79,6 +81,17 @@ type resemblance struct {
 // compare measures how much d and u have in common.
 func compare(d, u *exchange) resemblance {
 	var r resemblance
+	if d.req != nil && u.req != nil {
+		r.compareRequests(d, u)
+	}
+	if r.final = final(d, u); r.final && d.resp != nil && u.resp != nil {
+		r.compareResponses(d, u)
+	}
+	return r
+}
+
+func (r *resemblance) compareRequests(d, u *exchange) {
+	r.seen |= 1
 	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
 		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))
 		r.otherID = !r.sameID
@@ -89,15 +102,15 @@ func compare(d, u *exchange) resemblance {
 		r.differ = append(r.differ, ^uint32(0))
 	}
 	r.content = r.request == fingerprint.Equal && d.req.body.Len > 0
-	if d.resp == nil || u.resp == nil || !final(d, u) {
-		return r
-	}
+}
+
+func (r *resemblance) compareResponses(d, u *exchange) {
+	r.seen |= 2
 	r.response = d.resp.body.Match(u.resp.body)
 	r.content = r.content || r.response == fingerprint.Equal && d.resp.body.Len > 0
 	back, common := diffFields(d.respScan, d.resp, u.respScan, u.resp)
 	r.differBack = back
 	r.common += common
-	return r
 }
 
 // contradicted tells whether contents that were seen whole differ.
@@ -141,7 +154,7 @@ func fieldLess(a, b field) bool {
 // differ in r differ in o too, and o has more. What a proxy adds or changes
 // differs in every candidate, so it does not count.
 func (r *resemblance) better(o *resemblance) bool {
-	return subset(r.differ, o.differ) && subset(r.differBack, o.differBack) &&
+	return r.final == o.final && r.seen == o.seen && subset(r.differ, o.differ) && subset(r.differBack, o.differBack) &&
 		len(r.differ)+len(r.differBack) < len(o.differ)+len(o.differBack)
 }
 
@@ -161,7 +174,7 @@ func subset(a, b []uint32) bool {
 
 // explain returns the evidence for a join of two exchanges.
 func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
-	shown := []capture.Ref{d.req.from.ref, u.req.from.ref}
+	shown := []capture.Ref{d.ref(), u.ref()}
 	var es []Evidence
 	if r.sameID {
 		es = append(es, Evidence{RequestID, "x-request-id " + d.scan.text.String(d.req.id), shown})
@@ -173,13 +186,20 @@ func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
 	case !sole:
 		es = append(es, Evidence{OnlyCandidate, "every other assignment leaves an upstream exchange without its request", shown})
 	case len(es) == 0:
-		es = append(es, Evidence{SameBytes, fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.method()+" "+d.target(), r.common), shown})
+		es = append(es, Evidence{SameBytes, sameHeadDetail(d, r), shown})
 	}
 	return es
 }
 
+func sameHeadDetail(d *exchange, r *resemblance) string {
+	if r.seen&1 == 0 {
+		return fmt.Sprintf("status %d and %d header fields equal, no other exchange in time has them", d.status(), r.common)
+	}
+	return fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.method()+" "+d.target(), r.common)
+}
+
 func sameBytesDetail(d *exchange, r *resemblance) string {
-	if r.response == fingerprint.Equal && d.resp.body.Len > 0 {
+	if r.response == fingerprint.Equal && d.resp != nil && d.resp.body.Len > 0 {
 		return fmt.Sprintf("response bodies of %d bytes equal", d.resp.body.Len)
 	}
 	return fmt.Sprintf("request bodies of %d bytes equal", d.req.body.Len)
@@ -199,10 +219,11 @@ func legNests(x *index, d, u *Leg) bool {
 		return false
 	}
 	dr, ur := x.record(d.conn.reply), x.record(u.conn.reply)
-	if dr.proto == protoNone || ur.proto == protoNone {
+	if dr.proto == protoNone || ur.proto == protoNone || d.Midstream {
 		return true
 	}
-	return d.Midstream || dr.data.nanos >= ur.data.nanos-causality && dr.lastNanos >= ur.lastNanos-causality
+	// The first bytes of an encrypted answer are the proxy's own handshake.
+	return (!d.readable() || !u.readable() || dr.data.nanos >= ur.data.nanos-causality) && dr.lastNanos >= ur.lastNanos-causality
 }
 
 // compareLegs compares the raw streams of two legs in both directions.

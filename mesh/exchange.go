@@ -1,27 +1,48 @@
 package mesh
 
-// An exchange is one request and its response on a leg.
+import "github.com/pcapmesh/pcapmesh/capture"
+
+// An exchange is one request and its response on a leg. One of them may be
+// missing in the capture.
 type exchange struct {
 	leg       *Leg
 	no        int      // 0-based, in the order of requests on the leg
 	req, resp *message // nil when not captured
 	scan      *scan    // of the request's half
 	respScan  *scan
+	floor     int64 // when the exchange before it on the leg was over
 }
 
-// start and end bound the exchange in time, as far as it was captured.
+// start returns when the exchange began, at the earliest.
 func (e *exchange) start() int64 {
+	if e.req != nil {
+		return e.req.from.nanos
+	}
+	return e.floor
+}
+
+// begun returns a time by which the exchange had begun.
+func (e *exchange) begun() int64 {
 	if e.req != nil {
 		return e.req.from.nanos
 	}
 	return e.resp.from.nanos
 }
 
+// end returns when the exchange was over, as far as it was captured.
 func (e *exchange) end() int64 {
 	if e.resp != nil {
 		return e.resp.to.nanos
 	}
 	return e.req.to.nanos
+}
+
+// ref returns the packet that shows the exchange.
+func (e *exchange) ref() capture.Ref {
+	if e.req != nil {
+		return e.req.from.ref
+	}
+	return e.resp.from.ref
 }
 
 // status returns the response's status code; 0 when it was not captured.
@@ -106,7 +127,11 @@ type pairing struct {
 func (p *pairing) run(l *Leg) []exchange {
 	var out []exchange
 	emit := func(req, resp *message) {
-		out = append(out, exchange{l, len(out), req, resp, p.reqScan, p.respScan})
+		e := exchange{leg: l, no: len(out), req: req, resp: resp, scan: p.reqScan, respScan: p.respScan, floor: l.Start}
+		if n := len(out); n > 0 {
+			e.floor = out[n-1].end()
+		}
+		out = append(out, e)
 	}
 	for _, resp := range p.resps {
 		from := p.next

@@ -166,14 +166,12 @@ func (c *crossing) add(l *link) {
 	}
 }
 
-// exchangesOf lists the exchanges of legs whose request was captured.
+// exchangesOf lists the exchanges of legs in the order of their start.
 func exchangesOf(legs []*Leg) []*exchange {
 	var es []*exchange
 	for _, l := range legs {
 		for i := range l.exchanges {
-			if l.exchanges[i].req != nil {
-				es = append(es, &l.exchanges[i])
-			}
+			es = append(es, &l.exchanges[i])
 		}
 	}
 	slices.SortStableFunc(es, func(a, b *exchange) int { return cmp.Compare(a.start(), b.start()) })

@@ -209,6 +209,9 @@ func (p *Path) addLeg(id int) {
 
 func (p *Path) addExchange(x Exchange) {
 	for _, h := range x.Hops {
+		if x.Method == "" && h.ex != nil && !h.Ambiguous { // lost on the client's leg
+			x.Method, x.Target = h.ex.method(), h.ex.target()
+		}
 		p.addLeg(h.Leg)
 		x.Proven = x.Proven && (h.link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous

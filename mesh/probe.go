@@ -33,12 +33,15 @@ func markControl(views []view) []view {
 // probe tells whether all requests of l name kubelet as their sender.
 func (l *Leg) probe() bool {
 	for i := range l.exchanges {
-		if r := l.exchanges[i].req; r == nil || !r.is(msgProbe) {
+		if !l.exchanges[i].probe() {
 			return false
 		}
 	}
 	return len(l.exchanges) > 0
 }
+
+// probe tells whether kubelet, or the agent in its name, sent the request.
+func (e *exchange) probe() bool { return e.req != nil && e.req.is(msgProbe) }
 
 // probed tells whether each exchange of l stands within a probe request on a
 // control leg.
@@ -47,7 +50,7 @@ func probed(control []*Leg, l *Leg) bool {
 		u := &l.exchanges[i]
 		found := false
 		for _, d := range exchangesOf(control) {
-			found = found || d.req.is(msgProbe) && nests(d, u)
+			found = found || d.probe() && nests(d, u)
 		}
 		if !found {
 			return false
@@ -83,5 +86,5 @@ func (c *crossing) joinProbes() {
 
 // probesOf lists the exchanges of legs that kubelet asked for.
 func probesOf(legs []*Leg) []*exchange {
-	return slices.DeleteFunc(exchangesOf(legs), func(e *exchange) bool { return !e.req.is(msgProbe) })
+	return slices.DeleteFunc(exchangesOf(legs), func(e *exchange) bool { return !e.probe() })
 }

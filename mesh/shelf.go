@@ -10,36 +10,44 @@ import (
 // A shelf keeps downstream exchanges by what they are looked up by: request
 // id, or request line, and then time. Nothing is compared with everything.
 type shelf struct {
-	all    []*exchange
+	all    []*exchange // in the order of their start
 	byID   map[string][]int
 	byLine map[uint64]*lane
+	lost   lane // those whose requests were not captured
+	any    lane // all
 }
 
-// A lane holds exchanges with one request line in the order of their start;
-// until[i] is the latest end among the first i+1.
+// A lane holds exchanges in the order of their start; until[i] is the latest
+// end among the first i+1.
 type lane struct {
 	list  []int
 	until []int64
 }
 
+func (l *lane) add(i int, until int64) {
+	if n := len(l.until); n > 0 {
+		until = max(until, l.until[n-1])
+	}
+	l.list, l.until = append(l.list, i), append(l.until, until)
+}
+
 func newShelf(es []*exchange) *shelf {
 	s := &shelf{all: es, byID: make(map[string][]int), byLine: make(map[uint64]*lane)}
 	for i, e := range es {
+		s.any.add(i, e.lasts())
+		if e.req == nil {
+			s.lost.add(i, e.lasts())
+			continue
+		}
 		if e.req.id.Len() > 0 {
 			id := e.scan.text.String(e.req.id)
 			s.byID[id] = append(s.byID[id], i)
 		}
 		k := e.line()
-		l := s.byLine[k]
-		if l == nil {
-			l = new(lane)
-			s.byLine[k] = l
+		if s.byLine[k] == nil {
+			s.byLine[k] = new(lane)
 		}
-		until := e.lasts()
-		if n := len(l.until); n > 0 {
-			until = max(until, l.until[n-1])
-		}
-		l.list, l.until = append(l.list, i), append(l.until, until)
+		s.byLine[k].add(i, e.lasts())
 	}
 	return s
 }
@@ -60,7 +68,7 @@ func (e *exchange) line() uint64 {
 
 // sameID lists the exchanges that have u's request id and enclose u.
 func (s *shelf) sameID(u *exchange) []*exchange {
-	if u.req.id.Len() == 0 {
+	if u.req == nil || u.req.id.Len() == 0 {
 		return nil
 	}
 	var ds []*exchange
@@ -74,31 +82,45 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 
 // candidates lists the exchanges that u may belong to, in the order of their
 // start: those with its request id; without any, those with its request line.
+// Exchanges whose requests were lost may have any.
 func (s *shelf) candidates(u *exchange) []candidate {
-	var cs []candidate
-	take := func(i int) {
-		if d := s.all[i]; nests(d, u) {
-			like := compare(d, u)
-			if like.sameID || !like.contradicted() {
-				cs = append(cs, candidate{i, like})
-			}
-		}
+	if u.req == nil {
+		return s.during(&s.any, u)
 	}
+	var cs []candidate
 	if u.req.id.Len() > 0 {
 		for _, i := range s.byID[u.scan.text.String(u.req.id)] {
-			take(i)
+			cs = s.consider(cs, i, u)
 		}
 	}
 	if len(cs) > 0 {
 		return cs
 	}
-	l := s.byLine[u.line()]
-	if l == nil {
-		return nil
+	if l := s.byLine[u.line()]; l != nil {
+		cs = s.during(l, u)
 	}
-	first := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.start()+causality })
-	for k := first - 1; k >= 0 && l.until[k] >= u.start()-causality; k-- {
-		take(l.list[k])
+	return append(cs, s.during(&s.lost, u)...)
+}
+
+// consider appends exchange i to cs if u may belong to it.
+func (s *shelf) consider(cs []candidate, i int, u *exchange) []candidate {
+	d := s.all[i]
+	if !nests(d, u) {
+		return cs
+	}
+	like := compare(d, u)
+	if !like.sameID && like.contradicted() {
+		return cs
+	}
+	return append(cs, candidate{i, like})
+}
+
+// during lists the exchanges of a lane that enclose u and do not contradict it.
+func (s *shelf) during(l *lane, u *exchange) []candidate {
+	var cs []candidate
+	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.begun()+causality })
+	for k := past - 1; k >= 0 && l.until[k] >= u.start()-causality; k-- {
+		cs = s.consider(cs, l.list[k], u)
 	}
 	slices.Reverse(cs)
 	return cs

@@ -145,7 +145,7 @@ func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
 	ev := Evidence{Kind: OnlyCandidate, Detail: "no other connection was open and busy at the time"}
 	ev.Packets = append(ev.Packets, c.x.half(d.conn.halves()[0]).First)
 	if e != nil {
-		ev.Packets = append(ev.Packets, e.req.from.ref)
+		ev.Packets = append(ev.Packets, e.ref())
 	} else {
 		ev.Packets = append(ev.Packets, c.x.half(u.conn.halves()[0]).First)
 	}
