@@ -122,3 +122,38 @@ func TestAppendTCPDoesNotAllocate(t *testing.T) {
 		t.Errorf("AppendTCP allocates %v times", n)
 	}
 }
+
+func TestAppendTCPUnmapsAddresses(t *testing.T) {
+	h := capture.Header{Src: client4, Dst: server4}
+	want := capture.AppendTCP(nil, &h, nil)
+	h.Dst = netip.AddrPortFrom(netip.AddrFrom16(server4.Addr().As16()), server4.Port())
+	if got := capture.AppendTCP(nil, &h, nil); !bytes.Equal(got, want) {
+		t.Errorf("got %x, want %x", got, want)
+	}
+}
+
+func TestAppendTCPBeyond64KiB(t *testing.T) {
+	for _, h := range []capture.Header{{Src: client4, Dst: server4}, {Src: client6, Dst: server6}} {
+		for _, n := range []int{65535 - 40, 65535 - 20, 65535, 100000} {
+			data := capture.AppendTCP(nil, &h, pattern(n))
+			d, _ := decoderOf()
+			var s capture.Segment
+			if !d.Decode(packetOf(capture.LinkEthernet, data), &s) || !bytes.Equal(s.Bytes, pattern(n)) {
+				t.Errorf("%v, %d bytes of payload: decoded %d", h.Src, n, len(s.Bytes))
+			}
+		}
+	}
+}
+
+func TestAppendTCPPanicsWithoutAddresses(t *testing.T) {
+	for _, h := range []capture.Header{{}, {Src: client4}, {Src: client4, Dst: server6}, {Src: client6, Dst: server4}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%v > %v: no panic", h.Src, h.Dst)
+				}
+			}()
+			capture.AppendTCP(nil, &h, nil)
+		}()
+	}
+}

@@ -98,8 +98,9 @@ func wellFormed(p *capture.Packet) gopacket.Packet {
 	if got.ErrorLayer() != nil || got.Metadata().Truncated {
 		return nil
 	}
-	ips := 0
+	ips, at := 0, 0
 	for _, l := range got.Layers() {
+		at += len(l.LayerContents())
 		switch l := l.(type) {
 		case *layers.TCP:
 			if ips != 1 {
@@ -112,7 +113,8 @@ func wellFormed(p *capture.Packet) gopacket.Packet {
 			}
 			ips++
 		case *layers.IPv6:
-			if l.Version != 6 {
+			// Behind a hop-by-hop header gopacket does not trim padding.
+			if l.Version != 6 || l.HopByHop != nil && int(l.Length) != len(p.Data)-at {
 				return nil
 			}
 			ips++

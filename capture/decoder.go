@@ -39,6 +39,7 @@ type Decoder struct {
 	rings      []*copies  // by point; nil when not a loopback point
 	fragments  fragments
 	stats      DecodeStats
+	linkAt     map[LinkType]int // index into stats.UnsupportedPackets
 }
 
 // NewDecoder returns a Decoder that registers the points it meets with points.
@@ -133,11 +134,14 @@ func (d *Decoder) note(ref Ref, format string, args ...any) {
 
 // unsupported counts a packet by its link type.
 func (d *Decoder) unsupported(link LinkType) {
-	for i := range d.stats.UnsupportedPackets {
-		if d.stats.UnsupportedPackets[i].Link == link {
-			d.stats.UnsupportedPackets[i].Packets++
-			return
+	at, ok := d.linkAt[link]
+	if !ok {
+		if d.linkAt == nil {
+			d.linkAt = map[LinkType]int{}
 		}
+		at = len(d.stats.UnsupportedPackets)
+		d.linkAt[link] = at
+		d.stats.UnsupportedPackets = append(d.stats.UnsupportedPackets, LinkCount{Link: link})
 	}
-	d.stats.UnsupportedPackets = append(d.stats.UnsupportedPackets, LinkCount{link, 1})
+	d.stats.UnsupportedPackets[at].Packets++
 }

@@ -70,7 +70,10 @@ func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
 		age = copyAgeWithID
 	}
 	for i := range c.seen {
-		if c.seen[i].hash == hash && nanos-c.seen[i].nanos <= age {
+		if c.seen[i].hash != hash {
+			continue
+		}
+		if since := nanos - c.seen[i].nanos; since <= age && since >= -age {
 			c.seen[i] = copySeen{}
 			return true
 		}

@@ -32,6 +32,7 @@ func TestDecodeMarksSecondCopies(t *testing.T) {
 		{"interleaved pairs", 1, []step{{0, lo(withID(1)), 0, false}, {1, lo(withID(2)), 0, false}, {2, lo(withID(1)), 0, true}, {3, lo(withID(2)), 0, true}}},
 		{"a retransmission has another id", 1, []step{{0, lo(withID(1)), 0, false}, {us, lo(withID(2)), 0, false}}},
 		{"too late", 1, []step{{0, lo(withID(1)), 0, false}, {2000 * us, lo(withID(1)), 0, false}}},
+		{"long before", 1, []step{{0, lo(withID(1)), 0, false}, {-2000 * us, lo(withID(1)), 0, false}}},
 		{"late, without id", 1, []step{{0, lo(withID(0)), 0, false}, {51 * us, lo(withID(0)), 0, false}, {100 * us, lo(withID(0)), 0, true}}},
 		{"ipv6", 1, []step{{0, lo6(1), 0, false}, {us, lo6(1), 0, true}, {us, lo6(2), 0, false}}},
 		{"not on eth0", 1, []step{{0, ethFrame, 0, false}, {0, ethFrame, 0, false}}},

@@ -13,8 +13,10 @@ const anyName = "any"
 // Points is the registry of the capture points met in a set of inputs. Inputs
 // of one pod that have an interface of the same name share a point (rotated
 // files, a -Q in/-Q out pair). A point seen through -i any is another one than
-// the interface captured by itself, because the same packet is in both. Points
-// is not safe for concurrent use.
+// the interface captured by itself, because the same packet is in both.
+//
+// Points is not safe for concurrent use, and numbers depend on the order of
+// packets: goroutines that decode at the same time use one each.
 type Points struct {
 	pods  map[uint32]string
 	infos []PointInfo

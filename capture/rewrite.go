@@ -26,8 +26,9 @@ var errFamily = errors.New("addresses of another family")
 // Checksums are updated, not computed (RFC 1624): a right one stays right and a
 // wrong one stays wrong by the same difference. A partial TCP checksum, which
 // is what a capture on the sending host shows when the network card is to
-// complete it, becomes the partial one of the new addresses. The header of a
-// segment is taken to be in one fragment, as RFC 1858 demands.
+// complete it, becomes the partial one of the new addresses; in a packet that is
+// cut or longer than 2048 bytes one in 65536 whole checksums is taken for one.
+// The header of a segment is taken to be in one fragment, as RFC 1858 demands.
 func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
 	addrs, err := addresses(ip)
 	if err != nil {

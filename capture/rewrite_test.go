@@ -280,6 +280,45 @@ func TestRewriteTupleDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// FuzzRewriteTuple checks that nothing but addresses, ports and checksums
+// changes, and nothing at all with an error.
+func FuzzRewriteTuple(f *testing.F) {
+	f.Add(ip4(), 20)
+	f.Add(ip6(), 40)
+	f.Add(ip4()[:21], 20)
+	f.Add(split4(longPacket(false, 100), 64)[1], -1)
+	f.Add(extended(0, []byte{6, 0, 1, 4, 0, 0, 0, 0}), 48)
+	f.Fuzz(func(t *testing.T, data []byte, l4 int) {
+		if l4 > 1<<20 {
+			return
+		}
+		ip, src, dst := bytes.Clone(data), server4, client4
+		if len(ip) > 0 && ip[0]>>4 == 6 {
+			src, dst = server6, client6
+		}
+		if capture.RewriteTuple(ip, l4, src, dst) != nil {
+			if !bytes.Equal(ip, data) {
+				t.Fatal("changed in spite of an error")
+			}
+			return
+		}
+		from, to := 12, 20
+		if src == server6 {
+			from, to = 8, 40
+		}
+		ends := join(src.Addr().AsSlice(), dst.Addr().AsSlice())
+		if l4 >= to && !bytes.Equal(ip[from:to], ends) {
+			t.Fatalf("addresses %x, want %x", ip[from:to], ends)
+		}
+		for i := range ip {
+			inL4 := l4 >= 0 && (i >= l4 && i < l4+4 || i == l4+16 || i == l4+17)
+			if ip[i] != data[i] && !(i >= from && i < to) && !(to == 20 && (i == 10 || i == 11)) && !inL4 {
+				t.Fatalf("byte %d changed", i)
+			}
+		}
+	})
+}
+
 func TestEthernetHeader(t *testing.T) {
 	none, local := make([]byte, 12), []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}
 	from := join(make([]byte, 6), macA[:])
