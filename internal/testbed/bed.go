@@ -58,13 +58,16 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, erro
 	if err := os.Chmod(tmp, 0o755); err != nil { // the proxy runs as another user
 		return nil, err
 	}
-	prefix := fmt.Sprintf("pm%d-%s-", os.Getpid(), filepath.Base(tmp)[3:])
+	prefix := SpacePrefix() + filepath.Base(tmp)[3:] + "-"
 	b := &bed{ctx: ctx, scenario: s, dir: dir, tmp: tmp, prefix: prefix, v6: s.v6,
 		rng: rand.New(rand.NewPCG(uint64(seed), 0x706d)), hosts: worldHosts(prefix)}
 	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
 	b.sweep()
 	return b, nil
 }
+
+// SpacePrefix begins the names of all network namespaces of this process.
+func SpacePrefix() string { return fmt.Sprintf("pm%d-", os.Getpid()) }
 
 // host returns the host of that name; the names are fixed in worldHosts.
 func (b *bed) host(name string) *host {

@@ -37,6 +37,18 @@ func Run(ctx context.Context, scenario string, dir string, seed int64) (*Truth, 
 	if !ok {
 		return nil, fmt.Errorf("no scenario %q", scenario)
 	}
+	return s.run(ctx, dir, seed)
+}
+
+// Big records a pair of captures of more than 300 MB together, inbound
+// plaintext HTTP over pooled connections, for benchmarks. Everything else is
+// as for Run; the files' names begin with "big-".
+func Big(ctx context.Context, dir string, seed int64) (*Truth, error) {
+	s := Scenario{Name: "big", About: "Pooled inbound HTTP, sixteen clients with hundreds of requests.", play: playBig, shows: pooled}
+	return s.run(ctx, dir, seed)
+}
+
+func (s Scenario) run(ctx context.Context, dir string, seed int64) (*Truth, error) {
 	if err := Missing(); err != nil {
 		return nil, err
 	}

@@ -200,3 +200,28 @@ func playIPv6(b *bed) error {
 			})
 		})
 }
+
+// playBig has many small and some large bodies. The buffer is large enough
+// for what two processors cannot write at once.
+func playBig(b *bed) error {
+	srv := b.host("b")
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+		return err
+	}
+	if err := recordFiltered(b, srv, "-B", "262144"); err != nil {
+		return err
+	}
+	return b.crowd(16, func(i int) httpClient {
+		calls := b.script(fmt.Sprint("c", i), 600, half(i))
+		for k := range calls {
+			if k%3 == 0 {
+				calls[k].method, calls[k].body, calls[k].chunked = "GET", nil, false
+				calls[k].target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.between(20_000, 110_000))
+			}
+		}
+		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+	})
+}

@@ -1,6 +1,8 @@
 // Command run plays scenarios of the testbed:
 //
 //	go run ./internal/testbed/run [-list] [-o DIR] [-seed N] [SCENARIO...]
+//	go run ./internal/testbed/run -big DIR
+//	go run ./internal/testbed/run -readme DIR
 //
 // It needs root and the packages that testbed.Packages names.
 package main
@@ -32,6 +34,7 @@ func run(ctx context.Context) error {
 	dir := flag.String("o", ".", "directory for the results")
 	seed := flag.Int64("seed", 1, "varies sizes, contents and order")
 	readme := flag.String("readme", "", "write the README.md of a directory of results")
+	big := flag.String("big", "", "record more than 300 MB of pooled inbound HTTP into a directory")
 	flag.Parse()
 	if *readme != "" {
 		text, err := testbed.Readme(*readme)
@@ -45,6 +48,9 @@ func run(ctx context.Context) error {
 			fmt.Printf("%-24s %s\n", s.Name, s.About)
 		}
 		return nil
+	}
+	if *big != "" {
+		return playBig(ctx, *big, *seed)
 	}
 	return play(ctx, *dir, *seed, flag.Args())
 }
@@ -63,7 +69,23 @@ func play(ctx context.Context, dir string, seed int64, names []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-24s %3d legs %4d links %3d conversations\n", name, len(t.Legs), len(t.Links), len(t.Conversations))
+		summary(t)
 	}
 	return nil
+}
+
+func playBig(ctx context.Context, dir string, seed int64) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	t, err := testbed.Big(ctx, dir, seed)
+	if err != nil {
+		return err
+	}
+	summary(t)
+	return nil
+}
+
+func summary(t *testbed.Truth) {
+	fmt.Printf("%-24s %3d legs %4d links %3d conversations\n", t.Scenario, len(t.Legs), len(t.Links), len(t.Conversations))
 }

@@ -1,0 +1,40 @@
+//go:build testbed
+
+package testbed_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+)
+
+// Every scenario plays on this machine; Run itself holds the truth against
+// the captures.
+func TestLive(t *testing.T) {
+	if err := testbed.Missing(); err != nil {
+		t.Skip(err)
+	}
+	for _, s := range testbed.Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			truth, err := testbed.Run(t.Context(), s.Name, dir, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := truth.CheckCaptures(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("nothing is left", func(t *testing.T) {
+		out, err := exec.Command("ip", "netns", "list").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own := testbed.SpacePrefix(); strings.Contains(string(out), own) {
+			t.Errorf("namespaces of this process:\n%s", out)
+		}
+	})
+}
