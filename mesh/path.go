@@ -135,9 +135,7 @@ func (t *tracer) path(l *Leg) *Path {
 	for _, e := range own {
 		t.exchange(p, e)
 	}
-	if len(l.exchanges) == 0 {
-		t.follow(p, l)
-	}
+	t.follow(p, l)
 	p.finish(t.legs)
 	return p
 }
@@ -176,7 +174,7 @@ func (t *tracer) hops(hs []Hop, e *exchange) []Hop {
 }
 
 // follow adds what leads on from l as a whole: the one leg of a byte-for-byte
-// proxy, or the exchanges behind an encrypted leg.
+// proxy, encrypted legs, or the exchanges behind one.
 func (t *tracer) follow(p *Path, l *Leg) {
 	for _, k := range t.byLeg[l] {
 		p.links = append(p.links, k)
@@ -192,6 +190,9 @@ func (t *tracer) follow(p *Path, l *Leg) {
 		first := firstHop(l, nil)
 		x.Hops = t.hops([]Hop{first, hopOf(k)}, k.up)
 		p.addExchange(x)
+	}
+	if len(l.exchanges) > 0 {
+		return
 	}
 	slices.SortStableFunc(p.Exchanges, func(a, b Exchange) int {
 		return cmp.Compare(a.Hops[len(a.Hops)-1].RequestStart, b.Hops[len(b.Hops)-1].RequestStart)
@@ -265,6 +266,18 @@ func rangeOf(m *message) [2]int64 {
 		return [2]int64{}
 	}
 	return [2]int64{m.start, max(m.start, m.end)}
+}
+
+// Joined tells whether a join without rivals ties legs of the path.
+func (p *Path) Joined() bool {
+	for i := range p.Exchanges {
+		for _, h := range p.Exchanges[i].Hops {
+			if h.link != nil && !h.Ambiguous {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(p.links, func(l *link) bool { return !l.ambiguous })
 }
 
 // finish fills what follows from the path's legs together.

@@ -45,7 +45,7 @@ const Application = "pcapmesh"
 // A Summary counts what was written.
 type Summary struct {
 	Streams int // TCP streams
-	Joined  int // of them, those of paths with two or more legs
+	Joined  int // of them, those of joined paths
 	Packets int
 	Other   int // packets that are no TCP, copied
 }
@@ -111,7 +111,7 @@ func (e *emitter) plan() {
 		for _, p := range e.r.Paths {
 			e.convs = append(e.convs, p.conv)
 			e.sum.Streams++
-			if len(p.Legs) > 1 {
+			if p.Joined() {
 				e.sum.Joined++
 			}
 		}

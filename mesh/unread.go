@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 )
 
 // joinUnread ties exchanges on one side of the proxy to legs on the other side
@@ -12,22 +13,62 @@ func (c *crossing) joinUnread() {
 }
 
 // joinToUnreadDown finds for each upstream exchange without a client the only
-// encrypted client leg that was open and busy around it.
+// encrypted client leg that was open and busy around it. Where several were,
+// the upstream legs are guesses for all of them.
 func (c *crossing) joinToUnreadDown() {
 	hidden := unreadable(c.down)
+	guesses := newGuesses()
 	for _, u := range c.open(exchangesOf(c.up)) {
-		var only *Leg
-		n := 0
+		var may []*Leg
 		for _, d := range hidden {
 			if c.busyAround(d, u) {
-				only = d
-				n++
+				may = append(may, d)
 			}
 		}
-		if n == 1 && !c.mayBeReadable(u) {
-			c.add(&link{from: only, to: u.leg, up: u, attempt: 1, confidence: sureOnlyInTime,
-				evidence: []Evidence{c.onlyInTime(only, u.leg, u)}})
+		if len(may) == 1 && !c.mayBeReadable(u) {
+			c.add(&link{from: may[0], to: u.leg, up: u, attempt: 1, confidence: sureOnlyInTime,
+				evidence: []Evidence{c.onlyInTime(may[0], u.leg, u)}})
+			continue
 		}
+		for _, d := range may {
+			guesses.add(d, u.leg)
+		}
+	}
+	c.addGuesses(guesses)
+}
+
+// guesses collects for each leg the upstream legs it may have used.
+type guesses struct {
+	legs []*Leg // in the order of their first guess
+	may  map[*Leg][]*Leg
+}
+
+func newGuesses() *guesses { return &guesses{may: make(map[*Leg][]*Leg)} }
+
+func (g *guesses) add(from, to *Leg) {
+	if g.may[from] == nil {
+		g.legs = append(g.legs, from)
+	}
+	if !slices.Contains(g.may[from], to) {
+		g.may[from] = append(g.may[from], to)
+	}
+}
+
+// addGuesses adds an ambiguous link for each leg with guesses and without
+// anything surer.
+func (c *crossing) addGuesses(g *guesses) {
+	for _, from := range g.legs {
+		if slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && !l.ambiguous }) {
+			continue
+		}
+		may := g.may[from]
+		l := &link{from: from, to: may[0], attempt: 1, ambiguous: true, confidence: 1 / float64(len(may)),
+			evidence: []Evidence{c.onlyInTime(from, may[0], nil)}}
+		l.evidence[0].Detail = "open and busy at the time"
+		for _, r := range may[1:] {
+			l.rivals = append(l.rivals, rival{leg: r})
+		}
+		c.links = append(c.links, l)
 	}
 }
 
@@ -68,8 +109,8 @@ func (c *crossing) joinToUnreadUp() {
 	if len(hidden) == 0 {
 		return
 	}
-	clients := make(map[*Leg][]*Leg) // by hidden leg
-	choice := make(map[*Leg]bool)    // hidden legs that are not some exchange's only candidate
+	clients, guesses := make(map[*Leg][]*Leg), newGuesses()
+	choice := make(map[*Leg]bool) // hidden legs that are not some exchange's only candidate
 	for _, d := range c.open(exchangesOf(c.down)) {
 		var may []*Leg
 		for _, u := range hidden {
@@ -78,8 +119,9 @@ func (c *crossing) joinToUnreadUp() {
 			}
 		}
 		for _, u := range may {
+			guesses.add(d.leg, u)
 			choice[u] = choice[u] || len(may) > 1
-			if n := len(clients[u]); n == 0 || clients[u][n-1] != d.leg {
+			if !slices.Contains(clients[u], d.leg) {
 				clients[u] = append(clients[u], d.leg)
 			}
 		}
@@ -88,14 +130,11 @@ func (c *crossing) joinToUnreadUp() {
 		if choice[u] || c.busy[u] {
 			continue
 		}
-		done := make(map[*Leg]bool)
 		for _, d := range clients[u] {
-			if !done[d] {
-				done[d] = true
-				c.add(&link{from: d, to: u, attempt: 1, confidence: sureOnlyInTime, evidence: []Evidence{c.onlyInTime(d, u, nil)}})
-			}
+			c.add(&link{from: d, to: u, attempt: 1, confidence: sureOnlyInTime, evidence: []Evidence{c.onlyInTime(d, u, nil)}})
 		}
 	}
+	c.addGuesses(guesses)
 }
 
 // busyWithin tells whether leg u carried bytes within the exchange d.

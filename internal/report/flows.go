@@ -96,15 +96,17 @@ func joinedBy(r *mesh.Result, p *mesh.Path) string {
 			kinds = append(kinds, k)
 		}
 	}
+	told := make(map[[2]int]bool)
 	for i := range p.Exchanges {
 		for _, h := range p.Exchanges[i].Hops {
 			if h.FromLeg >= 0 && len(h.Evidence) > 0 {
+				told[[2]int{h.FromLeg, h.Leg}] = true
 				add(kindText(h.Evidence[0].Kind, h.Ambiguous))
 			}
 		}
 	}
 	for _, j := range r.Joins {
-		if len(p.Exchanges) == 0 && slices.Contains(p.Legs, j.From) && slices.Contains(p.Legs, j.To) && len(j.Evidence) > 0 {
+		if !told[[2]int{j.From, j.To}] && slices.Contains(p.Legs, j.From) && slices.Contains(p.Legs, j.To) && len(j.Evidence) > 0 {
 			add(kindText(j.Evidence[0].Kind, j.Ambiguous))
 		}
 	}
