@@ -122,6 +122,8 @@ func TestFindNetworks(t *testing.T) {
 		{"one", "192.168.0.0/12", []string{"192.160.0.0/12"}},
 		{"several", "10.1 net 10.2,fe80::1", []string{"10.1.0.0/16", "10.2.0.0/16", "fe80::1/128"}},
 		{"repeated", "10.0.0.1/8 10.0.0.1/8", []string{"10.0.0.0/8", "10.0.0.0/8"}},
+		{"blanks around slashes", "10.0.0.1 / 8 11.0.0.1 /8,12.0.0.1/ 8", []string{"10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8"}},
+		{"numbers", "10 net 11", []string{"10.0.0.0/8", "11.0.0.0/8"}},
 		{"masks", "10.1.2.3 mask 255.0.0.0 10.1.2.3/255.255.0.0", []string{"10.0.0.0/8", "10.1.0.0/16"}},
 		{"bare addresses in text do not count", "--bind-address=127.0.0.1 10.0.0.5 up", nil},
 		{
@@ -161,6 +163,7 @@ func TestFindNetworksErrors(t *testing.T) {
 	for _, tt := range []struct{ text, reason string }{
 		{"§10.0.0.0/33", "more than 32"},
 		{"§fe80::1%eth0/64", "no zone"},
+		{"192.168.0.0 §12", "number alone"},
 		{"--cluster-cidr=§10.0.0.300/8", "more than 255"},
 		{"a b --cidr=§fd00::/129,10.0.0.0/8", "more than 128"},
 		{"inet '§10.0.0.1' netmask 255.0.255.0", "ones behind a zero"},

@@ -23,7 +23,7 @@ func FindNetworks(text string) ([]Network, error) {
 	if err == nil {
 		return list, nil
 	}
-	if len(words) == 1 && meantAsNetwork(words[0].text) {
+	if len(words) == 1 && meantAsNetwork(words[0].text) || len(words) == 2 && lacksSlash(words) {
 		return nil, err
 	}
 	return scanWords(words)
@@ -35,6 +35,12 @@ func meantAsNetwork(w string) bool {
 	addr, _, _ := strings.Cut(w, "/")
 	ip, err := netip.ParseAddr(addr)
 	return strings.Trim(w, networkBytes) == "" && strings.ContainsAny(w, ".:/") || err == nil && ip.Zone() != ""
+}
+
+// lacksSlash recognises "192.168.0.0 12", which can be one network or two.
+func lacksSlash(words []word) bool {
+	_, err := netip.ParseAddr(words[0].text)
+	return err == nil && isNumber(words[1].text)
 }
 
 // networkBytes are the bytes of a network without blanks.
@@ -75,6 +81,12 @@ func onlyNetworks(words []word) ([]Network, error) {
 			continue
 		}
 		given, n := joinMask(words[i:])
+		if i > 0 && isNumber(given) && words[i-1].text != "net" {
+			return nil, &Error{
+				Text: given, Offset: words[i].offset, Reason: "a number alone among networks",
+				Remedy: "write it behind a slash if it is a prefix length, behind net if it is a network",
+			}
+		}
 		net, err := ParseNetwork(given)
 		if err != nil {
 			return nil, at(err, given, words[i].offset)
@@ -85,13 +97,17 @@ func onlyNetworks(words []word) ([]Network, error) {
 	return out, nil
 }
 
-// joinMask returns the first word, or the first three when they read
-// "A mask M" or "A / M", and how many it took.
+// joinMask returns the words at the head that are one network: "A", "A mask M",
+// and "A / M" with any blanks, and how many it took.
 func joinMask(words []word) (string, int) {
+	first := words[0].text
 	if len(words) > 2 && (words[1].text == "/" || isMaskWord(words[1].text)) {
-		return words[0].text + " " + words[1].text + " " + words[2].text, 3
+		return first + " " + words[1].text + " " + words[2].text, 3
 	}
-	return words[0].text, 1
+	if len(words) > 1 && (strings.HasSuffix(first, "/") || words[1].text[0] == '/') {
+		return first + " " + words[1].text, 2
+	}
+	return first, 1
 }
 
 // scanWords finds the networks among words of any kind.

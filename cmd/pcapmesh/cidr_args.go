@@ -69,6 +69,7 @@ func isNetworkWord(w string) bool {
 	case "-", "net", "mask", "netmask", "/":
 		return true
 	}
+	w = strings.Trim(w, "/,") // "192.168.0.0 /12" and "192.168.0.0/ 12"
 	if strings.HasPrefix(w, "-") {
 		return false
 	}
