@@ -403,13 +403,13 @@ var streamTests = []struct {
 		name: "lost before the capture point, sent again after many packets",
 		build: func(c *pcaptest.Connection) {
 			c.Handshake()
-			for i := range 100 {
+			for i := range 400 {
 				c.SendAt(int64(3+i), "x")
 				c.AckReply().Ack = 1001
 			}
 			c.SendAt(0, "abc")
 		},
-		want:  []string{"abc" + strings.Repeat("x", 100), ""},
+		want:  []string{"abc" + strings.Repeat("x", 400), ""},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
 		binds: []string{"1<-2"},
 	},
@@ -512,6 +512,182 @@ var streamTests = []struct {
 			c.Redirect("127.0.0.1:15001").SYN()
 			c.Wait(10 * time.Minute)
 			c.SYNACK()
+		},
+		want: []string{"", ""},
+		ends: make([]reassembly.End, 2),
+	},
+	{
+		name: "a FIN inside what was delivered is none",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.Send("abcdef")
+			c.FIN().Seq -= 3
+			c.SendAt(6, "ghi")
+		},
+		want:  []string{"abcdefghi", ""},
+		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "a FIN that waits, repeated, with data behind it",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.SendAt(3, "def")
+			c.FIN()
+			c.Repeat()
+			c.SendAt(4, "efghi")
+			c.SendAt(20, "more")
+			c.SendAt(0, "abc")
+		},
+		want:  []string{"abcdef", ""},
+		ends:  []reassembly.End{reassembly.EndFIN, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "lost before a reset, known by its acknowledgement",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.Send("abcdef")
+			c.Lose(1)
+			c.AckReply()
+			c.RST()
+		},
+		want:  []string{"......", ""},
+		ends:  []reassembly.End{reassembly.EndRST, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "an older acknowledgement does not take a newer back",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.AckReply()
+			c.Send("abcdef")
+			c.Lose(1)
+			c.AckReply()
+			c.Swap()
+		},
+		want:  []string{"......", ""},
+		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "seven strays in a row are not followed",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.Send("abc")
+			for range 7 {
+				c.SendAt(1_500_000_000, "garbage")
+			}
+			c.SendAt(3, "def")
+			c.SendAt(1_500_000_000, "garbage")
+			c.SendAt(6, "ghi")
+		},
+		want:  []string{"abcdefghi", ""},
+		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "midstream, base fixed by the acknowledgement",
+		build: func(c *pcaptest.Connection) {
+			c.SendAt(10, "abc")
+			c.AckReply()
+			c.SendAt(5, "early")
+			c.SendAt(13, "def")
+		},
+		want:  []string{"abcdef", ""},
+		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "SYN captured late and the bytes after it lost",
+		build: func(c *pcaptest.Connection) {
+			c.SYN()
+			c.SendAt(3, "def")
+			c.Swap()
+			c.SendAt(6, "ghi")
+		},
+		want: []string{"...defghi"},
+		ends: make([]reassembly.End, 1),
+	},
+	{
+		name: "SYN captured late, the base already fixed",
+		build: func(c *pcaptest.Connection) {
+			c.SYN()
+			for i := range 9 {
+				c.SendAt(int64(i), "x")
+				c.Swap()
+			}
+			c.SendAt(9, "y")
+		},
+		want: []string{"xxxxxxxxxy"},
+		ends: make([]reassembly.End, 1),
+	},
+	{
+		name: "a SYN ahead of the data seen is a new half",
+		build: func(c *pcaptest.Connection) {
+			c.SendAt(0, "old")
+			c.Trace.Conn(client, server).ISN(2000).SYN()
+		},
+		want: []string{"old", ""},
+		ends: []reassembly.End{reassembly.EndReuse, reassembly.EndOpen},
+	},
+	{
+		name: "port reuse shortly after close with the SYNs missing",
+		build: func(c *pcaptest.Connection) {
+			c.Handshake()
+			c.Close()
+			d := c.Trace.Conn(client, server).ISN(10_000_000, 10_000_000)
+			d.Send("new")
+		},
+		want:  []string{"", "", "new"},
+		ends:  []reassembly.End{reassembly.EndFIN, reassembly.EndFIN, reassembly.EndOpen},
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "a SYN-ACK that answers another SYN does not bind",
+		build: func(c *pcaptest.Connection) {
+			c.SYN()
+			c.SYNACK().Ack += 1000
+		},
+		want: []string{"", ""},
+		ends: make([]reassembly.End, 2),
+	},
+	{
+		name: "a SYN after a SYN-ACK that answers another does not bind",
+		build: func(c *pcaptest.Connection) {
+			c.SYN()
+			c.SYNACK().Ack += 1000
+			c.Swap()
+		},
+		want: []string{"", ""},
+		ends: make([]reassembly.End, 2),
+	},
+	{
+		name: "a second SYN-ACK with a number already answered stays alone",
+		build: func(c *pcaptest.Connection) {
+			c.Redirect("127.0.0.1:15001").SYN()
+			c.SYNACK()
+			d := c.Trace.Conn(client, "10.0.0.7:80")
+			d.SYNACK()
+		},
+		want:  []string{"", "", ""},
+		ends:  make([]reassembly.End, 3),
+		binds: []string{"1<-2"},
+	},
+	{
+		name: "midstream halves of which one acknowledges what the other cannot have sent",
+		build: func(c *pcaptest.Connection) {
+			c.Send("abc").Ack += 500_000_000
+			c.Reply("xyz")
+		},
+		want: []string{"abc", "xyz"},
+		ends: make([]reassembly.End, 2),
+	},
+	{
+		name: "an acknowledgement of less than the SYN does not bind",
+		build: func(c *pcaptest.Connection) {
+			c.ISN(1_000_000).SYN()
+			c.AckReply().Ack = 500_000
 		},
 		want: []string{"", ""},
 		ends: make([]reassembly.End, 2),

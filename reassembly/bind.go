@@ -55,12 +55,17 @@ func (a *Assembler) whoseSYN(h *Half, s *capture.Segment) verdict {
 		return newHalf
 	}
 	l := a.lives.at(h.slot)
+	if l.slow&unfixed == 0 {
+		if h.Base == s.Seq+1 {
+			return lateSYN
+		}
+		return newHalf
+	}
 	first := l.next
 	if l.head != 0 {
 		first = l.seq(a.held.at(l.head).off)
 	}
-	d := first.Sub(dataSeq(s))
-	if d == 0 && l.off == 0 || l.slow&unfixed != 0 && 0 <= d && d <= lateWindow {
+	if d := first.Sub(dataSeq(s)); 0 <= d && d <= lateWindow {
 		return lateSYN
 	}
 	return newHalf
@@ -140,8 +145,6 @@ func (a *Assembler) seekNumber(id HalfID, h *Half, s *capture.Segment) HalfID {
 // agree tells whether the numbers of two halves of reverse keys fit together.
 func agree(p, q *Half) bool {
 	switch {
-	case p.SYN && q.SYN && p.SYNACK == q.SYNACK:
-		return false // both asked, or both answered
 	case p.SYN && q.SYNACK:
 		return p.asked(q.FirstAck)
 	case q.SYN && p.SYNACK:

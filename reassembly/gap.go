@@ -73,7 +73,8 @@ func (a *Assembler) wake(l *live) {
 	a.settle(p, a.half(p.id))
 }
 
-// startHold notes that l begins to wait.
+// startHold notes that l begins to wait. What the peer had acknowledged long
+// ago is forgotten: after 2 GiB it would look like the future.
 func (a *Assembler) startHold(l *live) {
 	l.slow |= holding
 	l.ticks = 0

@@ -59,6 +59,56 @@ func TestHalfFields(t *testing.T) {
 	}
 }
 
+func TestKeepAliveIsNoRetransmission(t *testing.T) {
+	c := pcaptest.Conn(client, server)
+	c.Handshake()
+	c.Send("abc")
+	c.SendAt(2, "?")
+	c.SendAt(2, "")
+	table, _ := assemble(t, c.Segments(), nil)
+	if h := table.Half(1); h.Retrans != 0 || h.Bytes != 3 {
+		t.Errorf("Retrans = %d, Bytes = %d, want 0, 3", h.Retrans, h.Bytes)
+	}
+}
+
+func TestBytesBeforeTheBase(t *testing.T) {
+	c := pcaptest.Conn(client, server)
+	for range 8 {
+		c.SendAt(10, "abc")
+	}
+	c.SendAt(5, "1234567")
+	table, _ := assemble(t, c.Segments(), nil)
+	if h := table.Half(1); h.Before != 5 || h.Base != 1011 || h.Bytes != 3 {
+		t.Errorf("Before = %d, Base = %d, Bytes = %d, want 5, 1011, 3", h.Before, h.Base, h.Bytes)
+	}
+}
+
+// TestBaseWithoutPayload has keep-alive probes, which go one back.
+func TestBaseWithoutPayload(t *testing.T) {
+	for name, offs := range map[string][]int64{"probe first": {99, 100}, "probe last": {100, 99}} {
+		c := pcaptest.Conn(client, server)
+		for _, off := range offs {
+			c.SendAt(off, "")
+		}
+		table, _ := assemble(t, c.Segments(), nil)
+		if got, want := table.Half(1).Base, uint32(1101); got != want {
+			t.Errorf("%s: Base = %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestResetsAcknowledgeNothing(t *testing.T) {
+	c := pcaptest.Conn(client, server)
+	c.Handshake()
+	p := c.RST()
+	p.Flags |= capture.FlagACK
+	p.Ack += 1 << 20
+	table, _ := assemble(t, c.Segments(), nil)
+	if got, want := table.Half(1).LastAck, uint32(5001); got != want {
+		t.Errorf("LastAck = %d, want %d", got, want)
+	}
+}
+
 func TestHalfSize(t *testing.T) {
 	if n := unsafe.Sizeof(reassembly.Half{}); n > 200 {
 		t.Errorf("a Half takes %d bytes, want at most 200", n)

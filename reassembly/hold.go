@@ -61,7 +61,7 @@ func (a *Assembler) place(l *live, h *Half, x piece, force bool) (forced bool) {
 	}
 	h.saw(l.seq(x.end()))
 	if l.slow&unfixed != 0 || x.off > l.off {
-		forced = force || a.again == nil && a.pages+pagesFor(int(x.n)) > a.limits.pages
+		forced = force || a.pages+pagesFor(int(x.n)) > a.limits.pages
 		if !a.makeRoom(l, h, &x, forced) {
 			return forced
 		}
@@ -155,7 +155,7 @@ func (a *Assembler) thread(l *live, h *Half, x piece) (fresh bool) {
 				at = a.link(l, h, at, &y, false)
 			}
 		}
-		if x.n > 0 && (at == 0 || a.held.at(at).end() <= x.off) {
+		if x.n > 0 && at == 0 {
 			at = a.held.at(next).mate
 		}
 	}

@@ -205,6 +205,28 @@ func TestHostileOrder(t *testing.T) {
 	}
 }
 
+// TestHostileOverlap repeats all that is held back, with every packet.
+func TestHostileOverlap(t *testing.T) {
+	const n = 4000
+	a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
+	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	s.Ref.Packet = 1
+	a.Add(&s)
+	s.Flags = capture.FlagACK
+	all := make([]byte, n)
+	for i := range n {
+		for _, from := range []int{i, 0} {
+			s.Ref.Packet++
+			s.Seq, s.Bytes = uint32(100+from), all[from:i+1]
+			s.Wire = uint32(len(s.Bytes))
+			a.Add(&s)
+		}
+	}
+	if per := a.Steps() / (2 * n); per > 100 {
+		t.Errorf("%d steps per packet, want at most 100", per)
+	}
+}
+
 // TestBeyondWrap sends more than 4 GiB, with a swapped pair and a lost packet at
 // each wrap of the sequence numbers.
 func TestBeyondWrap(t *testing.T) {
@@ -216,15 +238,21 @@ func TestBeyondWrap(t *testing.T) {
 	a.Add(&s)
 	base := s.Seq + 1
 	s.Flags, s.Bytes, s.Wire = capture.FlagACK, make([]byte, size), size
+	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagACK}
 	send := func(i int64) {
 		s.Ref.Packet++
 		s.Seq = base + uint32(i*size)
 		a.Add(&s)
+		if i%4 == 3 {
+			r.Ref.Packet, r.Ack = s.Ref.Packet+1, base+uint32(i*size)
+			s.Ref.Packet++
+			a.Add(&r)
+		}
 	}
 	const n = 3 * 4096
 	for i := int64(0); i < n; i++ {
 		switch i % 4096 {
-		case 0:
+		case 0, 2560: // out of order, 2.5 GiB apart
 			send(i + 1)
 			send(i)
 			i++

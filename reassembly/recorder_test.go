@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -126,14 +125,19 @@ func assemble(t testing.TB, segs []capture.Segment, o *reassembly.Options) (*rea
 	return table, rec
 }
 
-// checkAgain reads three subsets again and compares the events.
+// checkAgain reads subsets again and compares the events: all halves, every
+// other one, and each alone if they are few.
 func checkAgain(t testing.TB, table *reassembly.Table, segs []capture.Segment, first *recorder) {
 	t.Helper()
-	for _, pick := range []func(int) bool{
+	picks := []func(id int) bool{
 		func(int) bool { return true },
 		func(id int) bool { return id%2 == 0 },
 		func(id int) bool { return id%2 == 1 },
-	} {
+	}
+	for alone := 1; alone <= table.Len() && table.Len() < 10; alone++ {
+		picks = append(picks, func(id int) bool { return id == alone })
+	}
+	for _, pick := range picks {
 		var want reassembly.HalfSet
 		for id := 1; id <= table.Len(); id++ {
 			if pick(id) {
@@ -167,7 +171,3 @@ func compare(t testing.TB, id reassembly.HalfID, wanted bool, first, second *rec
 		t.Fatalf("half %d read again:\n%s\nfirst:\n%s", id, got.log.String(), want.log.String())
 	}
 }
-
-func segments(c interface{ Segments() []capture.Segment }) []capture.Segment { return c.Segments() }
-
-var _ = pcaptest.Conn
