@@ -3,6 +3,8 @@ package capture_test
 import (
 	"bytes"
 	"encoding/binary"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/gopacket"
@@ -32,6 +34,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(uint8(3), uint16(0), split6(longPacket(true, 100), 6, 64)[0])
 	f.Add(uint8(4), uint16(0), join([]byte{2, 0, 0, 0}, ip4()))
 	f.Add(uint8(5), uint16(0), join([]byte{0, 0, 0, 24}, ip6()))
+	addRealSeeds(f)
 	f.Fuzz(func(t *testing.T, link uint8, cut uint16, data []byte) {
 		p := packetOf(fuzzLinks[int(link)%len(fuzzLinks)], data)
 		p.WireLen += uint32(cut)
@@ -50,6 +53,20 @@ func FuzzDecode(f *testing.F) {
 		}
 		checkGopacket(t, p, ok, &s)
 	})
+}
+
+// addRealSeeds adds the first packets of each real capture.
+func addRealSeeds(f *testing.F) {
+	for _, name := range realCaptures {
+		r, err := capture.Open(filepath.Join("..", "testdata", "pcaps", name), nil)
+		check(f, err)
+		for range 4 {
+			p, err := r.Next()
+			check(f, err)
+			f.Add(uint8(slices.Index(fuzzLinks, p.Link)), uint16(int(p.WireLen)-len(p.Data)), bytes.Clone(p.Data))
+		}
+		check(f, r.Close())
+	}
 }
 
 func checkInside(t *testing.T, p *capture.Packet, s *capture.Segment) {

@@ -36,20 +36,21 @@ const (
 //	SLL   0 pkttype  2 hatype  4 halen  6 addr[8]  14 protocol
 //	SLL2  0 protocol  2 reserved  4 ifindex  8 hatype  10 pkttype(1)  11 halen(1)  12 addr[8]
 func network(link LinkType, b []byte) (l3 int, typ uint16) {
+	at := 0 // of the EtherType
 	switch link {
 	case LinkEthernet:
-		l3, typ = ethernetLen, ethernetLen-2
+		at, l3 = ethernetLen-2, ethernetLen
 	case LinkSLL2:
-		l3, typ = sll2Len, 0
+		at, l3 = 0, sll2Len
 	case LinkSLL:
-		l3, typ = sllLen, sllLen-2
+		at, l3 = sllLen-2, sllLen
 	default:
 		return networkBare(link, b)
 	}
 	if len(b) < l3 {
 		return 0, markCut
 	}
-	typ = binary.BigEndian.Uint16(b[typ:])
+	typ = binary.BigEndian.Uint16(b[at:])
 	if typ == etherIPv4 || typ == etherIPv6 {
 		return l3, typ
 	}
