@@ -82,14 +82,19 @@ func (l *Leg) view(pod string) Role {
 func makeLegs(x *index, conns []*conn) []*Leg {
 	var legs []*Leg
 	seen := newSightings(x)
+	several := severalPlaces(conns)
 	for _, c := range conns {
-		if l := seen.find(c); l != nil {
-			l.others = append(l.others, c)
-			continue
+		if several {
+			if l := seen.find(c); l != nil {
+				l.others = append(l.others, c)
+				continue
+			}
 		}
 		l := &Leg{conn: c}
 		legs = append(legs, l)
-		seen.add(l)
+		if several {
+			seen.add(l)
+		}
 	}
 	for i, l := range legs {
 		l.ID = i
@@ -97,6 +102,12 @@ func makeLegs(x *index, conns []*conn) []*Leg {
 		l.describe(x)
 	}
 	return legs
+}
+
+// severalPlaces tells whether more than one capture point shows connections,
+// so that one may have been seen twice.
+func severalPlaces(conns []*conn) bool {
+	return slices.ContainsFunc(conns, func(c *conn) bool { return c.place != conns[0].place })
 }
 
 // choose makes the fullest of the leg's observations the one that is used; of

@@ -19,7 +19,7 @@ type conversation struct {
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
 	rebuilt        bool
 	first          moment // of the first packet written
-	comments       []string
+	path           *Path  // whose legs are named in comments
 	omitted        []string // exchanges that are not written, and why
 }
 
@@ -53,7 +53,7 @@ type planner struct {
 func (pl *planner) plan(paths []*Path) {
 	for _, p := range paths {
 		p.conv = pl.conversation(p)
-		p.conv.comments = pl.comments(p)
+		p.conv.path = p
 	}
 	slices.SortStableFunc(paths, func(a, b *Path) int { return a.conv.first.compare(b.conv.first) })
 	for i, p := range paths {
@@ -255,8 +255,7 @@ func (pl *planner) legConversations() []*conversation {
 	var cs []*conversation
 	for _, l := range pl.legs {
 		c := &conversation{client: l.Orig.Src, server: l.Orig.Dst, frame: l, first: pl.firstPacket(l)}
-		p := &Path{Legs: []int{l.ID}, conv: c}
-		c.comments = pl.comments(p)
+		c.path = &Path{Legs: []int{l.ID}, conv: c}
 		cs = append(cs, c)
 	}
 	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.compare(b.first) })

@@ -225,7 +225,7 @@ func (e *emitter) writeOne(m *made) error {
 	if e.o.Comments != CommentNone {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, c.comments...)
+			comments = append(comments, e.r.planner.comments(c.path)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

@@ -34,6 +34,7 @@ type WriteOptions struct {
 	View      View
 	Comments  Comments
 	KeepOther bool   // copy packets that are no TCP
+	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	Version   string // of the program that writes, for the section header; may be empty
 }
 
@@ -60,7 +61,7 @@ type target struct {
 type emitter struct {
 	r       *Result
 	o       WriteOptions
-	out     *capture.Writer
+	out     sink
 	convs   []*conversation
 	begun   []bool // by conversation: its first packet is written
 	targets []target
@@ -84,7 +85,10 @@ func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
 	if err := e.rebuildAll(); err != nil {
 		return e.sum, err
 	}
-	e.out = capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(e.o.Version)})
+	var err error
+	if e.out, err = newSink(w, &e.o); err != nil {
+		return e.sum, err
+	}
 	if err := e.out.WriteNames(r.names()); err != nil {
 		return e.sum, err
 	}
@@ -275,7 +279,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.convs[i].comments...)
+		cs = append(cs[:len(cs):len(cs)], e.r.planner.comments(e.convs[i].path)...)
 	}
 	if e.o.Comments == CommentAll {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.r.Inputs[p.Ref.Input].File, p.Ref.Packet))

@@ -10,6 +10,7 @@ import (
 type podFacts struct {
 	addrs    map[netip.Addr]bool // its own addresses, loopback not counted
 	loopback bool                // its loopback interface was captured
+	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
@@ -29,7 +30,7 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	for _, l := range legs {
 		for _, c := range l.sightings() {
 			f := r.facts(c.pod)
-			f.loopback = f.loopback || c.loopback
+			f.watch(c)
 			r.structure(f, c)
 			if !c.loopback {
 				countIn(votes, c.pod).add(c.origTuple(x))
@@ -55,6 +56,21 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	}
 	return r
 }
+
+// watch notes when the loopback interface was captured.
+func (f *podFacts) watch(c *conn) {
+	if !c.loopback {
+		return
+	}
+	if !f.loopback {
+		f.from, f.to = c.start, c.end
+	}
+	f.loopback, f.from, f.to = true, min(f.from, c.start), max(f.to, c.end)
+}
+
+// watched tells whether the loopback interface was being captured when l began,
+// so that its counterpart there would have been seen.
+func (f *podFacts) watched(l *Leg) bool { return f.loopback && f.from <= l.End && l.Start <= f.to }
 
 // sightings returns all observations of l, the used one first.
 func (l *Leg) sightings() []*conn { return append([]*conn{l.conn}, l.others...) }
@@ -244,6 +260,8 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 		return RoleDirect
 	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
 		return RoleUnknown
+	case f.loopback && !f.watched(l):
+		return v.role
 	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()]:
 		return RoleDirect
 	case v.role == RoleProxyServer && (l.readable() && l.OrigBytes+l.ReplyBytes > 0 || !servesApp(legs, l, v.pod)):

@@ -139,6 +139,9 @@ func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
 	return f, header.Close()
 }
 
+// ErrRepeated is the error of an input that is an earlier one again.
+var ErrRepeated = errors.New("the same file")
+
 // twice refuses a file that is an input already.
 func (r *Result) twice(f *capture.Input) error {
 	for i, g := range r.inputs {
@@ -146,7 +149,7 @@ func (r *Result) twice(f *capture.Input) error {
 			continue
 		}
 		if a, b := f.FileInfo(), g.FileInfo(); a != nil && b != nil && os.SameFile(a, b) {
-			return fmt.Errorf("%s: the same file as %s; it is read once", f.Name(), r.Inputs[i].File)
+			return fmt.Errorf("%s: %w as %s; it is read once", f.Name(), ErrRepeated, r.Inputs[i].File)
 		}
 	}
 	return nil

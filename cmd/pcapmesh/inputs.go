@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -99,25 +97,4 @@ func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
 		pods = append(pods, mesh.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
 	}
 	return pods, nil
-}
-
-// warn says what is wrong with the inputs. A capture that was cut off at its
-// end is worth a warning only; anything else is an error, after all that could
-// be read has been used.
-func warn(w io.Writer, o *options, r *mesh.Result) error {
-	var errs []error
-	for _, in := range r.Inputs {
-		switch {
-		case in.Err != nil && !in.Truncated:
-			errs = append(errs, in.Err)
-		case o.quiet:
-		case in.Truncated:
-			fmt.Fprintf(w, "pcapmesh: %s; everything before it was read\n", oneLine(in.Err.Error()))
-		case in.Packets == 0:
-			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.File)
-		case in.NonTCP == in.Packets:
-			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.File, in.Packets)
-		}
-	}
-	return joinErrors(errs)
 }

@@ -40,7 +40,7 @@ is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
 	}
 	f.in.register(cmd)
 	fs := cmd.Flags()
-	fs.StringVarP(&f.output, "write", "w", "stitched.pcapng", "`FILE` to write; - is standard output")
+	fs.StringVarP(&f.output, "write", "w", "stitched.pcapng", "`FILE` to write, classic pcap if it ends in .pcap; - is standard output")
 	fs.VarP(oneOf(&f.format, "table", "json", "jsonl"), "output", "o", "what to print: table, json or jsonl")
 	fs.Var(oneOf(&f.view, "paths", "legs"), "view", "paths: one stream per conversation; legs: every leg by itself, nothing joined")
 	fs.Var(oneOf(&f.bytes, "client", "server"), "bytes", "write the bytes of the readable leg nearest this end")
@@ -89,6 +89,7 @@ func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, e
 	case "none":
 		wo.Comments = mesh.CommentNone
 	}
+	wo.Classic = strings.HasSuffix(f.output, ".pcap") || strings.HasSuffix(f.output, ".cap")
 	if f.output == "-" {
 		return r.WriteCapture(cmd.OutOrStdout(), wo)
 	}

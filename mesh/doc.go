@@ -1,0 +1,34 @@
+// Package mesh ties together the TCP connections that a service-mesh sidecar
+// has torn apart, from captures alone.
+//
+// In go captures taken inside a pod (tcpdump on eth0 and lo, or on any). Out
+// come legs, which are connections in their roles (client to proxy, proxy to
+// application, application to proxy, proxy to server), joins of legs with the
+// evidence for each, and paths: conversations from the client's end to the
+// server's with their exchanges. A path can be read back as the bytes both ends
+// sent, and all of them can be written as one capture in which every
+// conversation is an ordinary TCP stream.
+//
+//	r, err := mesh.Stitch([]mesh.Input{{File: "eth0.pcap"}, {File: "lo.pcap"}}, &mesh.Options{Reread: true})
+//	if err != nil {
+//		return err
+//	}
+//	defer r.Close()
+//	_, err = r.WriteFile("stitched.pcapng", false, nil)
+//
+// # How
+//
+// The package has three bars. Index reads the inputs once and keeps, of every
+// half, where its messages stand, when they went by and hashes that tell them
+// from others, never their contents. Decide is pure: halves are bound to
+// connections by their sequence numbers, connections get roles from what the
+// structure of a mesh shows, and exchanges on both sides of a proxy are matched
+// by request ids, contents and times. Emit reads the inputs again and writes.
+//
+// # What it does not claim
+//
+// A join has evidence and a confidence. Where no readable byte, no id and no
+// order tells exchanges apart, the join is ambiguous and names its rivals; it is
+// then never used as if it were known. The same inputs give the same result,
+// byte for byte.
+package mesh
