@@ -69,6 +69,8 @@ func final(d, u *exchange) bool {
 type resemblance struct {
 	sameID, otherID bool                // both have a request id, equal or not
 	final           bool                // the responses may be one and the same
+	cut             bool                // heads are cut: only the beginnings of start lines were compared
+	otherLine       bool                // and those of the requests differ
 	seen            uint8               // what was compared: 1 requests, 2 responses
 	request         fingerprint.Verdict // bodies
 	response        fingerprint.Verdict
@@ -91,6 +93,11 @@ func compare(d, u *exchange) resemblance {
 }
 
 func (r *resemblance) compareRequests(d, u *exchange) {
+	if d.req.is(msgCut) || u.req.is(msgCut) {
+		r.cut = true
+		r.otherLine = !sameLine(d.scan, d.req, u.scan, u.req)
+		return
+	}
 	r.seen |= 1
 	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
 		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))
@@ -105,6 +112,10 @@ func (r *resemblance) compareRequests(d, u *exchange) {
 }
 
 func (r *resemblance) compareResponses(d, u *exchange) {
+	if d.resp.is(msgCut) || u.resp.is(msgCut) {
+		r.cut = true
+		return
+	}
 	r.seen |= 2
 	r.response = d.resp.body.Match(u.resp.body)
 	r.content = r.content || r.response == fingerprint.Equal && d.resp.body.Len > 0
@@ -115,7 +126,7 @@ func (r *resemblance) compareResponses(d, u *exchange) {
 
 // contradicted tells whether contents that were seen whole differ.
 func (r *resemblance) contradicted() bool {
-	return r.request == fingerprint.Different || r.response == fingerprint.Different
+	return r.otherLine || r.request == fingerprint.Different || r.response == fingerprint.Different
 }
 
 // diffFields returns the names of the fields of two heads that are missing in
@@ -192,6 +203,9 @@ func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
 }
 
 func sameHeadDetail(d *exchange, r *resemblance) string {
+	if r.cut {
+		return fmt.Sprintf("what is left of the request line %q is equal, no other exchange in time has it", d.method()+" "+d.target())
+	}
 	if r.seen&1 == 0 {
 		return fmt.Sprintf("status %d and %d header fields equal, no other exchange in time has them", d.status(), r.common)
 	}

@@ -49,6 +49,8 @@ type live struct {
 	head    instant // packet with the first byte of the message at hand
 	hasHead bool
 	msg     uint32 // the message at hand; 0 = none
+	cut     bool   // heads are cut: messages are told apart by turns
+	turn    turn
 }
 
 // A scan is the consumer that reads exchanges, fingerprints and protocol facts
@@ -121,6 +123,11 @@ func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
 		l.head, l.hasHead = l.at, true
 	}
 	s.pass = l
+	fresh := l.turn.turnTo(at, p)
+	if l.cut {
+		s.feedCut(l, fresh)
+		return 0
+	}
 	skip := l.scanner.Feed(at.Off, p, s)
 	if !l.raw {
 		return skip
@@ -159,6 +166,7 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 	l := s.lives.At(r.live - 1)
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
 	s.pass = l
+	l.turn.turnTo(at, nil)
 	l.scanner.Skip(at.Off, n, s)
 }
 
@@ -170,8 +178,15 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 	}
 	l := s.lives.At(r.live - 1)
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
-	l.hasHead = l.hasHead && l.msg != 0
 	s.pass = l
+	if why == reassembly.GapSnaplen {
+		s.cutHead(l)
+	}
+	if l.cut {
+		s.endCut(l, l.segEnd)
+		return
+	}
+	l.hasHead = l.hasHead && l.msg != 0
 	l.scanner.Gap(at.Off, n, s)
 	if l.raw {
 		l.sampler.Gap(n)
@@ -187,7 +202,9 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	l := s.lives.At(r.live - 1)
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off
 	s.pass = l
-	l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
+	if !l.cut {
+		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
+	}
 	if l.raw {
 		r.print = l.sampler.Sum()
 	}

@@ -273,8 +273,8 @@ func (c *crossing) addForced(down *shelf, ups []*exchange, cands [][]candidate, 
 	like := &cands[u][i].like
 	sole := len(a.up[u]) == 1 && len(a.down[d]) == 1
 	l := &link{from: down.all[d].leg, to: ups[u].leg, down: down.all[d], up: ups[u], attempt: 1,
-		confidence: sureElimined, proven: sole, evidence: explain(down.all[d], ups[u], like, sole)}
-	if sole {
+		confidence: sureElimined, proven: sole && !like.cut, evidence: explain(down.all[d], ups[u], like, sole)}
+	if l.proven {
 		l.confidence = sureProven
 	}
 	c.add(l)

@@ -40,13 +40,15 @@ type message struct {
 type messageFlags uint16
 
 const (
-	msgRequest  messageFlags = 1 << iota
-	msgComplete              // neither head nor body is missing bytes or cut off
-	msgResync                // messages before it may have been missed
-	msgNoBody                // a response read as the answer to HEAD
-	msgConnect               // a response read as the answer to CONNECT
-	msgHasBody               // the head announces a body
-	msgProbe                 // sent by kubelet or by the agent in its name
+	msgRequest   messageFlags = 1 << iota
+	msgComplete               // neither head nor body is missing bytes or cut off
+	msgResync                 // messages before it may have been missed
+	msgNoBody                 // a response read as the answer to HEAD
+	msgConnect                // a response read as the answer to CONNECT
+	msgHasBody                // the head announces a body
+	msgCut                    // read by turns: the head is cut
+	msgWholeLine              // of a cut request: the target is whole
+	msgProbe                  // sent by kubelet or by the agent in its name
 )
 
 func (m *message) is(f messageFlags) bool { return m.flags&f != 0 }

@@ -18,8 +18,8 @@ type conversation struct {
 	frame          *Leg        // its packets, or in a rebuilt stream its handshake and close
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
 	rebuilt        bool
-	first          moment // of the first packet written
-	path           *Path  // whose legs are named in comments
+	first          moment   // of the first packet written
+	path           *Path    // whose legs are named in comments
 	omitted        []string // exchanges that are not written, and why
 }
 

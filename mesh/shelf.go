@@ -13,7 +13,7 @@ type shelf struct {
 	all    []*exchange // in the order of their start
 	byID   map[string][]int
 	byLine map[uint64]*lane
-	lost   lane // those whose requests were not captured
+	lost   lane // those whose requests were not captured, or not whole
 	any    lane // all
 }
 
@@ -35,7 +35,7 @@ func newShelf(es []*exchange) *shelf {
 	s := &shelf{all: es, byID: make(map[string][]int), byLine: make(map[uint64]*lane)}
 	for i, e := range es {
 		s.any.add(i, e.lasts())
-		if e.req == nil {
+		if e.req == nil || e.req.is(msgCut) {
 			s.lost.add(i, e.lasts())
 			continue
 		}
@@ -84,7 +84,7 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
 func (s *shelf) candidates(u *exchange) []candidate {
-	if u.req == nil {
+	if u.req == nil || u.req.is(msgCut) {
 		return s.during(&s.any, u)
 	}
 	var cs []candidate
