@@ -299,6 +299,9 @@ func (a *assembly) links() error {
 		l := Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
 			Attempt: h.attempt, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
 			Separable: !from.Encrypted && !to.Encrypted && !a.bed.notes.sameObject}
+		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
+			l.Separable = true // by its bytes, whatever they mean
+		}
 		if h.fromX >= 0 {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))
@@ -309,8 +312,12 @@ func (a *assembly) links() error {
 			if l.FromExchange < 0 || l.ToExchange < 0 {
 				continue // over when the capture began
 			}
+			if err := a.bytes(h, &l); err != nil {
+				return err
+			}
 		}
 		a.truth.Links = append(a.truth.Links, l)
+		h.link = len(a.truth.Links)
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ type bed struct {
 // not show.
 type truthNotes struct {
 	incomplete bool                              // the capture misses bytes on every leg
+	oddTurns   bool                              // turns are not exchanges
 	sameObject bool                              // nothing separates the exchanges
 	vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
 	keys       bytes.Buffer                      // TLS key log

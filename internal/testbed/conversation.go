@@ -1,6 +1,10 @@
 package testbed
 
-import "slices"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // conversations follows every client connection through the links.
 func (a *assembly) conversations() {
@@ -20,6 +24,9 @@ func (a *assembly) conversations() {
 		for _, w := range a.wires {
 			if w.leg == i+1 && w.client != nil {
 				c.Sent, c.Received = w.plain(l)
+			}
+			if w.leg == i+1 {
+				c.ServerSent, c.ServerReceived = a.served(w)
 			}
 		}
 		a.truth.Conversations = append(a.truth.Conversations, c)
@@ -76,4 +83,65 @@ func (a *assembly) direction(first *Leg, legs []string) string {
 		return "outbound"
 	}
 	return "direct"
+}
+
+// bytes notes what an exchange was on its two legs.
+func (a *assembly) bytes(h *hop, l *Link) (err error) {
+	if h.down, err = a.turn(h.from.client, l.FromExchange); err != nil {
+		return fmt.Errorf("client of %s: %w", h.line.Target, err)
+	}
+	if h.up, err = a.turn(h.to.server, l.ToExchange); err != nil {
+		return fmt.Errorf("server of %s: %w", h.line.Target, err)
+	}
+	if h.down != nil {
+		l.FromRequest, l.FromResponse = tallyOf(h.down.request), tallyOf(h.down.response)
+	}
+	if h.up != nil {
+		l.ToRequest, l.ToResponse = tallyOf(h.up.request), tallyOf(h.up.response)
+	}
+	return nil
+}
+
+// turn is an exchange in the record of an application's end. Where requests
+// are pipelined, or a response begins before its request is over, turns are
+// not exchanges.
+func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
+	if r == nil || r.turns.full || a.bed.notes.oddTurns {
+		return nil, nil
+	}
+	log := &r.turns
+	if r.plain != nil {
+		log = &r.plain.turns
+	}
+	if x >= len(log.turns) || len(log.turns[x].response) == 0 {
+		return nil, fmt.Errorf("no exchange %d in %d turns", x, len(log.turns))
+	}
+	return &log.turns[x], nil
+}
+
+// served puts together what the server-side legs carried of a client's
+// connection.
+func (a *assembly) served(w *wire) (sent, received *Tally) {
+	var hops []*hop
+	for _, h := range a.hops {
+		if h.from == w && h.link > 0 && h.fromX >= 0 {
+			hops = append(hops, h)
+		}
+	}
+	slices.SortFunc(hops, func(x, y *hop) int { return cmp.Or(x.fromX-y.fromX, x.attempt-y.attempt) })
+	var up, down stream
+	for i, h := range hops {
+		if h.up == nil {
+			return nil, nil
+		}
+		if i+1 < len(hops) && hops[i+1].fromX == h.fromX {
+			continue
+		}
+		up.add(h.up.request)
+		down.add(h.up.response)
+	}
+	if len(hops) == 0 {
+		return nil, nil
+	}
+	return up.tally(), down.tally()
 }

@@ -119,3 +119,26 @@ func blocks(data []byte, f func(record)) error {
 	}
 	return nil
 }
+
+// Trim removes from dir what is too large to ship: logs and events above 8
+// KiB, which the truth has in a better form.
+func Trim(dir string) error {
+	for _, pattern := range []string{"*-conntrack-events.txt", "*-haproxy.log"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			info, err := os.Stat(n)
+			if err != nil {
+				return err
+			}
+			if info.Size() > 8<<10 {
+				if err := os.Remove(n); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -29,7 +29,7 @@ func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int
 		return err
 	}
 	app := &httpApp{bed: b, at: at, hook: hook}
-	srv := &http.Server{Handler: app, ReadTimeout: time.Minute,
+	srv := &http.Server{Handler: app, ReadTimeout: time.Minute, DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		}}
@@ -40,6 +40,10 @@ func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int
 
 // ServeHTTP answers one request and records it with its connection.
 func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		a.upgrade(w, r)
+		return
+	}
 	_, _ = io.Copy(io.Discard, r.Body)
 	q := r.URL.Query()
 	number := func(key string, or int) int {
@@ -66,6 +70,9 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size int, chunked bool) {
 	body := bodyFor(r.RequestURI, size)
+	if r.URL.Query().Get("fool") != "" {
+		copy(body, "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if !chunked {
 		w.Header().Set("Content-Length", strconv.Itoa(size))
@@ -82,6 +89,21 @@ func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size in
 			f.Flush()
 		}
 	}
+}
+
+// upgrade switches to a protocol that echoes, until the client closes.
+func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
+	c, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if rc, ok := c.(*recordedConn); ok {
+		rc.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: http.StatusSwitchingProtocols,
+			requestID: r.Header.Get("x-request-id")})
+	}
+	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n")
+	_, _ = io.Copy(c, buf)
 }
 
 // bodyFor makes the text of a target; the same target has always the same.

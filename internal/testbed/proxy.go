@@ -33,6 +33,7 @@ type sidecar struct {
 	RetryOn           string // statuses of the application that are retried
 	Routes            []route
 	TLSIn             string // certificate file of an inbound mTLS listener
+	Permissive        bool   // with TLSIn: plaintext is served on the same port
 	CA                string
 
 	Name, Pass string // set by inject
@@ -124,7 +125,7 @@ defaults
 {{- if not .NoIDs}}
   http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }
 {{- end}}
-  http-request set-header x-forwarded-proto {{if .TLSIn}}https{{else}}http{{end}}
+  http-request set-header x-forwarded-proto {{if .TLS}}https{{else}}http{{end}}
 {{- if .Gateway}}
   http-request set-header x-forwarded-for %[src]
 {{- end}}
@@ -133,14 +134,32 @@ defaults
   http-response set-header x-envoy-upstream-service-time %[var(txn.spent)]
   http-response set-header server istio-envoy
 {{- end}}
-frontend inbound
+{{- range .Fronts}}
+frontend {{.Name}}
   mode {{.Inbound}}
-  bind {{.AddrIn}}{{if .TLSIn}} ssl crt {{.TLSIn}} ca-file {{.CA}} verify required alpn istio-peer-exchange,istio,http/1.1{{end}}
+  bind {{.Bind}}
 {{- if eq .Inbound "http"}}{{template "request" .}}
-{{- if .TLSIn}}
+{{- if .TLS}}
   http-request set-header x-forwarded-client-cert By=spiffe://cluster.local/ns/default/sa/{{.Name}};Subject=\"%[ssl_c_s_dn]\"
-{{- end}}{{end}}{{template "format" .FormatIn}}
+{{- end}}{{end}}{{template "format" .Format}}
   default_backend {{if .Gateway}}route0{{else}}app{{end}}
+{{- end}}
+{{- if .Permissive}}
+frontend inbound
+  mode tcp
+  no log
+  bind {{.AddrIn}}
+  tcp-request inspect-delay 5s
+  tcp-request content accept if { req.len gt 0 }
+  use_backend mtls if { req.ssl_hello_type 1 }
+  default_backend plain
+backend mtls
+  mode tcp
+  server mtls {{.Inner "mtls"}} send-proxy-v2
+backend plain
+  mode tcp
+  server plain {{.Inner "plain"}} send-proxy-v2
+{{- end}}
 backend app
   mode {{.Inbound}}
 {{- if eq .Inbound "http"}}
@@ -155,7 +174,7 @@ backend app
 frontend outbound
   mode {{.Outbound}}
   bind {{.AddrOut}}
-{{- if eq .Outbound "http"}}{{template "request" .}}
+{{- if eq .Outbound "http"}}{{template "request" .Front}}
   http-request set-header x-envoy-attempt-count 1
   http-request set-header x-envoy-decorator-operation {{.Name}}.default.svc.cluster.local:80/*
   http-request set-header x-envoy-peer-metadata-id sidecar~{{.Name}}~default.svc.cluster.local
@@ -186,13 +205,40 @@ backend route{{$i}}
 
 type logFormat struct{ Kind, Dir, Common, Keys string }
 
-// FormatIn is the log format of the inbound front end.
-func (s sidecar) FormatIn() logFormat {
-	f := logFormat{Kind: s.Inbound, Dir: "in", Common: commonFields}
-	if s.TLSIn != "" {
-		f.Keys = frontKeys
+// front is one of the proxy's listeners.
+type front struct {
+	sidecar
+	Name, Bind string
+	TLS        bool
+}
+
+// Front is the plaintext listener's part of a front end.
+func (s sidecar) Front() front { return front{sidecar: s} }
+
+// Fronts are the inbound front ends: one, or in permissive mode one for TLS
+// and one for plaintext behind a listener that looks at the first bytes.
+func (s sidecar) Fronts() []front {
+	secure := " ssl crt " + s.TLSIn + " ca-file " + s.CA + " verify required alpn istio-peer-exchange,istio,http/1.1"
+	switch {
+	case s.TLSIn == "":
+		return []front{{s, "inbound", s.AddrIn, false}}
+	case !s.Permissive:
+		return []front{{s, "inbound", s.AddrIn + secure, true}}
 	}
-	return f
+	return []front{{s, "inbound-mtls", s.Inner("mtls") + " accept-proxy" + secure, true},
+		{s, "inbound-plain", s.Inner("plain") + " accept-proxy", false}}
+}
+
+// Inner names a listener inside the proxy; UNIX sockets show in no capture.
+func (s sidecar) Inner(name string) string { return "abns@" + name }
+
+// Format is the log format of a front end.
+func (f front) Format() logFormat {
+	l := logFormat{Kind: f.Inbound, Dir: "in", Common: commonFields}
+	if f.TLS {
+		l.Keys = frontKeys
+	}
+	return l
 }
 
 // FormatOut is the log format of the outbound front end.

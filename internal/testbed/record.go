@@ -33,6 +33,7 @@ type connRecord struct {
 	refused       bool        // by RST, nothing was sent
 	cause         *connRecord // the accepted connection on whose behalf it was dialled
 	exchanges     []exchangeRecord
+	turns         turnLog
 }
 
 // exchangeRecord is one HTTP exchange at one end.
@@ -57,11 +58,51 @@ func (s *stream) add(p []byte) {
 	s.bytes += int64(len(p))
 }
 
+func tallyOf(p []byte) *Tally {
+	var s stream
+	s.add(p)
+	return s.tally()
+}
+
 func (s *stream) tally() *Tally {
 	if s.sum == nil {
 		s.sum = sha256.New()
 	}
 	return &Tally{Bytes: s.bytes, SHA256: hex.EncodeToString(s.sum.Sum(nil))}
+}
+
+// turnLog keeps the bytes of a connection in turns, a request and its
+// response, so that they can be told apart later. It gives up on connections
+// that carry more than turnLimit.
+type turnLog struct {
+	turns     []turnBytes
+	kept      int
+	answering bool
+	full      bool
+}
+
+type turnBytes struct{ request, response []byte }
+
+const turnLimit = 4 << 20 // ample for all that is shipped; benchmarks need no turns
+
+func (l *turnLog) add(fromClient bool, p []byte) {
+	l.kept += len(p)
+	if l.kept > turnLimit {
+		l.turns, l.full = nil, true
+	}
+	if len(p) == 0 || l.full {
+		return
+	}
+	if len(l.turns) == 0 || fromClient && l.answering {
+		l.turns = append(l.turns, turnBytes{})
+	}
+	l.answering = !fromClient
+	t := &l.turns[len(l.turns)-1]
+	if fromClient {
+		t.request = append(t.request, p...)
+	} else {
+		t.response = append(t.response, p...)
+	}
 }
 
 // recordedConn is a socket whose bytes are counted and hashed.
@@ -74,6 +115,7 @@ func (c *recordedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.rec.mu.Lock()
 	c.rec.read.add(p[:n])
+	c.rec.turns.add(c.rec.server, p[:n])
 	c.rec.mu.Unlock()
 	return n, err
 }
@@ -82,6 +124,7 @@ func (c *recordedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.rec.mu.Lock()
 	c.rec.wrote.add(p[:n])
+	c.rec.turns.add(!c.rec.server, p[:n])
 	c.rec.mu.Unlock()
 	return n, err
 }

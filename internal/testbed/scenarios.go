@@ -14,7 +14,7 @@ func Scenarios() []Scenario {
 		{Name: "excluded", About: "Excluded inbound and outbound ports and an excluded CIDR beside proxied traffic.", play: playExcluded},
 		{Name: "agent-probe", About: "The kubelet probes 15020 and the mesh agent asks the application from 127.0.0.6, beside clients.", play: playProbe},
 		{Name: "any-sll2", About: "Pooled inbound HTTP captured with -i any, cooked header version 2.", play: captureAs(recordAny)},
-		{Name: "any-sll1", About: "Pooled inbound HTTP captured with -i any, cooked header version 1.", play: captureAs(recordSLL1)},
+		{Name: "any-sll1", About: "Outbound calls through a VIP captured with -i any, cooked header version 1.", play: playSLL1},
 		{Name: "dumpcap-both", About: "Pooled inbound HTTP captured by dumpcap at eth0 and lo into one pcapng.", play: captureAs(recordBoth)},
 		{Name: "ipv6", About: "Pooled inbound and outbound HTTP over IPv6 (::6, ::1:15001).", v6: true, play: playIPv6},
 		{Name: "retry-503", About: "The sidecar retries what the application answered with 503, up to twice, over any pooled connection.", play: playRetry, shows: retried},
@@ -41,5 +41,8 @@ func Scenarios() []Scenario {
 		{Name: "conntrack-flush", About: "conntrack -F in mid-connection: packets that lost their NAT appear under foreign tuples.", play: playFlush},
 		{Name: "ingress-gateway", About: "An ingress gateway pod without redirect serves clients over pooled connections to a service, with x-forwarded-for.", play: playGateway, shows: pooled},
 		{Name: "alternative-ports", About: "Inbound and outbound pooled HTTP through a sidecar on ports 25001 and 25006 as user 2001.", play: playAltPorts},
+		{Name: "inbound-permissive", About: "Peers with mTLS and plain clients on one port share pooled upstream connections.", play: playPermissive, shows: pooled},
+		{Name: "outbound-own-tls", About: "The application makes TLS itself; the sidecar passes the bytes on as they are, both legs encrypted and equal.", play: playOwnTLS},
+		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }

@@ -31,8 +31,20 @@ func captureAs(record func(b *bed, srv *host) error) func(*bed) error {
 
 func recordAny(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap") }
 
-// recordSLL1 writes the cooked header that libpcap before 1.10 did.
-func recordSLL1(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap", "-y", "LINUX_SLL") }
+// playSLL1 writes the cooked header that libpcap before 1.10 did.
+func playSLL1(b *bed) error {
+	a := b.host("a")
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	if err := b.watch(a); err != nil {
+		return err
+	}
+	if err := b.sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
+		return err
+	}
+	return b.callers(a, vip(1, svcPort), 3, 5)
+}
 
 func recordBoth(b *bed, h *host) error { return b.dump(h, "both.pcapng", "eth0", "lo") }
 

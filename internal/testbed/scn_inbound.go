@@ -96,7 +96,14 @@ func playNoIDs(b *bed) error {
 
 func playSameObject(b *bed) error {
 	b.notes.sameObject = true
-	if err := b.inboundPod(sidecar{NoIDs: true}); err != nil {
+	srv := b.host("b")
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	if _, err := b.inject(srv, istioDefaults(), sidecar{NoIDs: true}); err != nil {
+		return err
+	}
+	if err := recordFiltered(b, srv); err != nil {
 		return err
 	}
 	size, delay := b.between(200, 400), b.between(2, 5)
@@ -217,6 +224,30 @@ func playMTLSPooled(b *bed) error {
 	})
 }
 
+// playPermissive has peers with mTLS and plain clients on one port, whose
+// requests share upstream connections. That is Istio's default.
+func playPermissive(b *bed) error {
+	a, cert, err := b.workload("b")
+	if err != nil {
+		return err
+	}
+	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file, Permissive: true}); err != nil {
+		return err
+	}
+	cfg, err := a.client(b, "peer")
+	if err != nil {
+		return err
+	}
+	return b.crowd(6, func(i int) httpClient {
+		c := httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b",
+			calls: b.script(fmt.Sprint("c", i), b.between(4, 6), i%3 > 0)}
+		if half(i) {
+			c.tls = cfg
+		}
+		return c
+	})
+}
+
 // workload makes an authority and a certificate of the named workload.
 func (b *bed) workload(name string) (*authority, string, error) {
 	a, err := b.authority()
@@ -256,7 +287,7 @@ func (b *bed) beginHere(h *host) error {
 	}
 	for _, r := range b.rec.all() {
 		r.mu.Lock()
-		r.wrote, r.read = stream{}, stream{}
+		r.wrote, r.read, r.turns = stream{}, stream{}, turnLog{}
 		r.mu.Unlock()
 	}
 	if err := b.sniffPod(h); err != nil {

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"os"
@@ -62,6 +63,39 @@ func playTCPmTLS(b *bed) error {
 		app.expect(s)
 		return tcpClient{script: s, tls: cfg}
 	})
+}
+
+// playOwnTLS has an application that makes TLS itself; the proxy passes it on
+// as it is.
+func playOwnTLS(b *bed) error {
+	ca, cert, err := b.workload("ext")
+	if err != nil {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(cert, cert)
+	if err != nil {
+		return err
+	}
+	a, ext := b.host("a"), b.host("ext")
+	app, err := b.serveTCP(ext, ext.at(8443), nil)
+	if err != nil {
+		return err
+	}
+	app.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
+	if err := b.sidecarAt(a, istioDefaults(), sidecar{Outbound: "tcp"}); err != nil {
+		return err
+	}
+	cfg, err := ca.client(b, "a")
+	if err != nil {
+		return err
+	}
+	var fs []func() error
+	for range 3 {
+		s := b.turns(b.between(6, 12), 900, clientCloses)
+		app.expect(s)
+		fs = append(fs, func() error { return b.talk(tcpClient{from: a, to: ext.at(8443), script: s, tls: cfg}) })
+	}
+	return parallel(fs...)
 }
 
 // ended plays conversations that end in one way.

@@ -41,6 +41,7 @@ type tcpServer struct {
 	mu      sync.Mutex
 	scripts map[[8]byte]tcpScript
 	fixed   *tcpScript // for all connections, if set
+	tls     *tls.Config
 }
 
 // serveTCP starts a raw TCP application in h. With fixed nil, scripts are
@@ -59,7 +60,7 @@ func (b *bed) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServer
 			if err != nil {
 				return
 			}
-			go s.serve(c)
+			go s.secure(c)
 		}
 	}()
 	return s, nil
@@ -71,11 +72,23 @@ func (s *tcpServer) expect(t tcpScript) {
 	s.scripts[[8]byte(t.turns[0].data)] = t
 }
 
-func (s *tcpServer) serve(c net.Conn) {
+// secure serves a connection, through TLS if the server has a certificate.
+func (s *tcpServer) secure(c net.Conn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	if s.tls == nil {
+		s.serve(c, c)
+		return
+	}
+	t := tls.Server(c, s.tls)
+	if t.Handshake() == nil {
+		s.serve(c.(*recordedConn).layer(t), c)
+	}
+}
+
+func (s *tcpServer) serve(c, raw net.Conn) {
 	if s.fixed != nil {
-		_ = s.fixed.play(c, c, false)
+		_ = s.fixed.play(c, raw, false)
 		return
 	}
 	var id [8]byte
@@ -91,7 +104,7 @@ func (s *tcpServer) serve(c net.Conn) {
 	rest := append([]turn(nil), script.turns...)
 	rest[0].data = rest[0].data[8:]
 	script.turns = rest
-	_ = script.play(c, c, false)
+	_ = script.play(c, raw, false)
 }
 
 // play goes through the turns as one of the sides. raw is the socket below

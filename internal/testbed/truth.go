@@ -104,6 +104,13 @@ type Link struct {
 	// Separable is false when no readable byte, id or order tells this exchange
 	// from its rivals, or one of its sides is encrypted.
 	Separable bool `json:"separable"`
+	// The bytes of the exchange on either leg, headers included, absent where
+	// no application had that end (a proxy, curl, nginx) and on raw TCP. Above
+	// TLS they are the plaintext.
+	FromRequest  *Tally `json:"from_request,omitempty"`
+	FromResponse *Tally `json:"from_response,omitempty"`
+	ToRequest    *Tally `json:"to_request,omitempty"`
+	ToResponse   *Tally `json:"to_response,omitempty"`
 }
 
 // Conversation is one client connection with all that served it.
@@ -118,6 +125,12 @@ type Conversation struct {
 	// is the client.
 	Sent     *Tally `json:"sent,omitempty"`
 	Received *Tally `json:"received,omitempty"`
+	// ServerSent and ServerReceived are what the server-side legs next to the
+	// client carried of it: their requests and their responses, one after the
+	// other in the client's order, of several attempts the last. Absent where
+	// Link has no bytes of these.
+	ServerSent     *Tally `json:"server_sent,omitempty"`
+	ServerReceived *Tally `json:"server_received,omitempty"`
 }
 
 // Leg returns the leg of the given id.

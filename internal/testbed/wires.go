@@ -45,6 +45,8 @@ type hop struct {
 	pod        *pod
 	at         time.Time // when the application had answered
 	attempt    int
+	link       int // index + 1 of its link, 0: none
+	down, up   *turnBytes
 }
 
 // dialled lists what a connection that arrived at dst may have dialled: dst
@@ -97,7 +99,8 @@ func (a *assembly) accepted(r *connRecord) {
 			}
 		}
 	}
-	a.add(wireKey{r.remote, r.local}, r.start).server = r
+	w := a.add(wireKey{r.remote, r.local}, r.start)
+	w.server, w.encrypted = r, r.encrypted
 }
 
 // redirected says whether a proxy's log shows that it took connections of the

@@ -33,15 +33,11 @@ func run(ctx context.Context) error {
 	list := flag.Bool("list", false, "list the scenarios")
 	dir := flag.String("o", ".", "directory for the results")
 	seed := flag.Int64("seed", 1, "varies sizes, contents and order")
-	readme := flag.String("readme", "", "write the README.md of a directory of results")
+	readme := flag.String("readme", "", "make a directory of results ready to ship: trim it and write its README.md")
 	big := flag.String("big", "", "record more than 300 MB of pooled inbound HTTP into a directory")
 	flag.Parse()
 	if *readme != "" {
-		text, err := testbed.Readme(*readme)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(*readme, "README.md"), []byte(text), 0o644)
+		return ship(*readme)
 	}
 	if *list {
 		for _, s := range testbed.Scenarios() {
@@ -53,6 +49,17 @@ func run(ctx context.Context) error {
 		return playBig(ctx, *big, *seed)
 	}
 	return play(ctx, *dir, *seed, flag.Args())
+}
+
+func ship(dir string) error {
+	if err := testbed.Trim(dir); err != nil {
+		return err
+	}
+	text, err := testbed.Readme(dir)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(text), 0o644)
 }
 
 func play(ctx context.Context, dir string, seed int64, names []string) error {
