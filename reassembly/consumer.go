@@ -22,23 +22,30 @@ type At struct {
 
 // A Consumer receives the bytes of halves, in stream order within a half and
 // in no order between halves: it must accept a response before its request.
+// The offsets of a half's events follow each other without holes.
 type Consumer interface {
-	// Open announces a half. syn tells whether its SYN was captured.
+	// Open announces a half; at is its first packet. syn tells whether that is
+	// its SYN. (Half.SYN also tells of one captured after other packets.)
 	Open(h HalfID, syn bool, at At)
 	// Bind tells that b answers a (a sent the SYN, or spoke first). It may
 	// come at any time after both were opened, or never.
 	Bind(a, b HalfID)
-	// Bytes delivers the next bytes of a half. p is not owned and valid during
-	// the call only. The consumer returns how many of the bytes after p it
-	// does not want to see: they come through Skip.
+	// Bytes delivers the next bytes of a half: those of one packet, or what is
+	// new of them. p is not empty, not owned and valid during the call only.
+	// The consumer returns how many of the bytes after p it does not want to
+	// see, up to math.MaxInt64: they come through Skip.
 	Bytes(at At, p []byte) (skip int64)
 	// Skip passes over n bytes that were there but not wanted: one call per
 	// segment, so that times stay exact.
 	Skip(at At, n int64)
-	// Gap passes over n bytes that are missing; next is the packet after them.
-	// A gap uses up skipped bytes as present ones do.
+	// Gap passes over n bytes that are missing. at shows the packet that next
+	// names: the one after a GapLost, or the one that a GapSnaplen is the end
+	// of. Both are zero when no packet of the half follows: then at.Nanos is
+	// the time of its last packet. A gap uses up skipped bytes as present ones do.
 	Gap(at At, n int64, why GapKind, next capture.Ref)
-	// Close tells that nothing more comes.
+	// Close tells that nothing more comes; at is the packet that ended the
+	// half. With EndOpen and EndReuse at.Ref is zero and at.Nanos the time of
+	// the half's last packet.
 	Close(h HalfID, how End, at At)
 }
 

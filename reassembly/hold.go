@@ -131,39 +131,56 @@ func (a *Assembler) full(l *live, n int64) bool {
 // anything new.
 func (a *Assembler) thread(l *live, h *Half, x piece) (fresh bool) {
 	var direct piece
-	at := a.before(l, x.off) // last chunk of the run before x
+	at := a.before(l, x.off) // last chunk of the run that reaches into x or ends before it
 	for x.n > 0 {
-		if at != 0 {
-			if d := min(a.held.at(at).end()-x.off, x.n); d > 0 {
-				h.Conflict += a.compare(a.held.at(at).mate, &x, d)
-				x.cut(d)
-				continue
+		if a.shadow(h, at, &x) {
+			continue
+		}
+		next, room := a.room(l, at, &x)
+		y := x.split(room)
+		fresh = fresh || y.n > 0
+		if y.off == l.off && l.slow&unfixed == 0 {
+			direct = y
+			if next != 0 {
+				at = a.held.at(next).mate
 			}
+			continue
 		}
-		room, next := x.n, l.head
-		if at != 0 {
-			next = a.held.at(at).next
-		}
-		if next != 0 {
-			room = a.held.at(next).off - x.off
-		}
-		if y := x.split(room); y.n > 0 {
-			fresh = true
-			if y.off == l.off && l.slow&unfixed == 0 {
-				direct, at = y, 0
-			} else {
-				at = a.link(l, h, at, &y, false)
-			}
-		}
-		if x.n > 0 && at == 0 {
-			at = a.held.at(next).mate
-		}
+		at = a.link(l, h, at, &y, false) // in one run with next now, if x goes on
 	}
 	if direct.n > 0 {
 		a.take(l, h, direct)
 		a.flush(l, h)
 	}
 	return fresh
+}
+
+// shadow cuts off the front of x what the run that ends with chunk at has
+// already, and tells whether that was anything.
+func (a *Assembler) shadow(h *Half, at uint32, x *piece) bool {
+	if at == 0 {
+		return false
+	}
+	d := min(a.held.at(at).end()-x.off, x.n)
+	if d <= 0 {
+		return false
+	}
+	h.Conflict += a.compare(a.held.at(at).mate, x, d)
+	x.cut(d)
+	return true
+}
+
+// room returns the first chunk after chunk at, 0 for none, and how much of x
+// fits before it.
+func (a *Assembler) room(l *live, at uint32, x *piece) (next uint32, n int64) {
+	next = l.head
+	if at != 0 {
+		next = a.held.at(at).next
+	}
+	if next == 0 {
+		return 0, x.n
+	}
+	return next, a.held.at(next).off - x.off
 }
 
 // before returns the last chunk of the last run that starts at or before off,
@@ -189,7 +206,7 @@ func (a *Assembler) link(l *live, h *Half, at uint32, y *piece, fin bool) uint32
 	i := a.held.get()
 	c := a.held.at(i)
 	*c = chunk{off: y.off, nanos: y.nanos, ref: y.ref, n: uint32(y.n), have: uint32(len(y.p)), ack: y.ack, prev: at, mate: i, fin: fin}
-	if l.slow&unfixed != 0 || y.end() > l.off+l.skip {
+	if l.slow&unfixed != 0 || y.end()-l.off > l.skip {
 		c.pages = a.arena.store(y.p)
 	}
 	a.count(l, c, 1)
