@@ -58,6 +58,17 @@ const (
 	GapSnaplen                    // captured packets cut off by the snapshot length
 )
 
+// String returns "lost" or "snaplen".
+func (k GapKind) String() string {
+	switch k {
+	case GapLost:
+		return "lost"
+	case GapSnaplen:
+		return "snaplen"
+	}
+	return "unknown"
+}
+
 // An End says how a half ended.
 type End uint8
 
@@ -66,5 +77,20 @@ const (
 	EndOpen  End = iota // the capture ended first
 	EndFIN              // FIN, all bytes before it delivered
 	EndRST              // a reset by this half's sender
-	EndReuse            // a new SYN took the tuple over
+	EndReuse            // another incarnation took the tuple over
 )
+
+// String returns "open", "fin", "rst" or "reuse".
+func (e End) String() string {
+	switch e {
+	case EndOpen:
+		return "open"
+	case EndFIN:
+		return "fin"
+	case EndRST:
+		return "rst"
+	case EndReuse:
+		return "reuse"
+	}
+	return "unknown"
+}
