@@ -193,7 +193,31 @@ func TestPcapngNames(t *testing.T) {
 	}
 }
 
-// TestPcapngSnapLen checks what a simple packet block leaves out.
+// TestPcapngExactFit has blocks that hold just what they need.
+func TestPcapngExactFit(t *testing.T) {
+	for _, o := range fileOrders {
+		file := bytes.Join([][]byte{
+			ngSection(o), ngInterface(o, 1, 0),
+			ngBlock(o, 3, uint32(4), "1234"), ngPacket(o, 0, 1, 8, "12345678"), ngBlock(o, 3, uint32(0)), ngPacket(o, 0, 1, 0, ""),
+			ngBlock(o, 10, uint32(7), uint32(0)), ngBlock(o, 10, uint32(7), uint32(4), "1234"),
+			ngBlock(o, 4, uint16(1), uint16(4), "\x0a\x00\x00\x01"), ngBlock(o, 4), ngBlock(o, 99),
+			ngInterface(o, 1, 0, uint16(2), uint16(0)),
+		}, nil)
+		got, r := mustRead(t, file)
+		var data []string
+		for _, p := range got {
+			data = append(data, string(p.Data))
+		}
+		if d := cmp.Diff([]string{"1234", "12345678", "", ""}, data); d != "" {
+			t.Errorf("data: %s", d)
+		}
+		if len(r.Secrets()) != 2 || len(r.Secrets()[0].Data) != 0 || string(r.Secrets()[1].Data) != "1234" || len(r.Names()) != 0 || len(r.Interfaces()) != 2 {
+			t.Errorf("secrets = %v, names = %v, interfaces = %v", r.Secrets(), r.Names(), r.Interfaces())
+		}
+	}
+}
+
+// TestPcapngSimplePacketSnapLen checks what a simple packet block leaves out.
 func TestPcapngSimplePacketSnapLen(t *testing.T) {
 	o := binary.LittleEndian
 	file := bytes.Join([][]byte{ngSection(o), ngInterface(o, 1, 5), ngBlock(o, 3, uint32(1000), "abcde")}, nil)
