@@ -1,0 +1,111 @@
+package truthtest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// A spot names an exchange of a result: where it stands on its leg.
+type spot struct {
+	leg      int
+	req, res [2]int64
+}
+
+func spotOf(h *mesh.Hop) spot { return spot{h.Leg, h.Request, h.Response} }
+
+// empty tells whether nothing of an exchange can be read there: the hop is its
+// leg as a whole.
+func (s spot) empty() bool { return s.req == [2]int64{} && s.res == [2]int64{} }
+
+// strange is the number of an exchange that the truth does not have.
+const strange = -2
+
+// A ranking numbers the exchanges of every leg as the truth does.
+type ranking struct {
+	no    map[spot]int
+	byReq map[[2]int64]spot // leg and start of the request
+}
+
+// rank lists all exchanges of r and gives each its number on its leg.
+func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
+	k := &ranking{no: make(map[spot]int), byReq: make(map[[2]int64]spot)}
+	seen := make(map[spot]int64) // and when
+	for _, p := range r.Paths {
+		for i := range p.Exchanges {
+			for j := range p.Exchanges[i].Hops {
+				h := &p.Exchanges[i].Hops[j]
+				if s := spotOf(h); !s.empty() {
+					seen[s] = cmp.Or(h.RequestStart, h.ResponseStart)
+				}
+			}
+		}
+	}
+	byLeg := make(map[int][]spot)
+	for s := range seen {
+		byLeg[s.leg] = append(byLeg[s.leg], s)
+		if s.req != [2]int64{} {
+			k.byReq[[2]int64{int64(s.leg), s.req[0]}] = s
+		}
+	}
+	for leg, ss := range byLeg {
+		slices.SortFunc(ss, func(a, b spot) int {
+			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]), cmp.Compare(a.res[0], b.res[0]))
+		})
+		k.number(ss, extents(t, m.truth[leg]))
+	}
+	return k
+}
+
+// number gives the exchanges of one leg their numbers: by their order; where
+// some are missing, by where the truth says that they stand.
+func (k *ranking) number(ss []spot, where []extent) {
+	for i, s := range ss {
+		k.no[s] = i
+		if len(where) > len(ss) {
+			k.no[s] = strange
+			if n := slices.IndexFunc(where, func(e extent) bool { return e.holds(s) }); n >= 0 {
+				k.no[s] = n
+			}
+		}
+	}
+}
+
+// An extent is where an exchange stands in the two streams of its leg.
+type extent struct{ req, res [2]int64 }
+
+// holds tells whether s lies in e, as far as it was captured.
+func (e extent) holds(s spot) bool {
+	inside := func(r, in [2]int64) bool { return r == [2]int64{} || r[0] >= in[0] && r[0] < in[1] }
+	return inside(s.req, e.req) && inside(s.res, e.res)
+}
+
+// extents adds up the lengths of the exchanges of a leg; nil when they are not
+// all known.
+func extents(t *testbed.Truth, w *testbed.Leg) []extent {
+	if w == nil || w.Encrypted {
+		return nil
+	}
+	sizes := make([]*[2]int64, w.Exchanges)
+	put := func(leg string, i int, req, res *testbed.Tally) {
+		if leg == w.ID && i >= 0 && i < len(sizes) && req != nil && res != nil {
+			sizes[i] = &[2]int64{req.Bytes, res.Bytes}
+		}
+	}
+	for _, l := range t.Links {
+		put(l.From, l.FromExchange, l.FromRequest, l.FromResponse)
+		put(l.To, l.ToExchange, l.ToRequest, l.ToResponse)
+	}
+	var out []extent
+	at := extent{}
+	for _, s := range sizes {
+		if s == nil {
+			return nil
+		}
+		at = extent{[2]int64{at.req[1], at.req[1] + s[0]}, [2]int64{at.res[1], at.res[1] + s[1]}}
+		out = append(out, at)
+	}
+	return out
+}

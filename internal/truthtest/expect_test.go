@@ -1,0 +1,44 @@
+package truthtest
+
+import "testing"
+
+// An expectation is the least that must be found in a scenario.
+type expectation struct {
+	recall float64 // of the links that can be told apart, in percent; those that cannot be are ambiguous or right
+	why    string  // why it is less than 100
+}
+
+// expectations lists the scenarios that do not allow everything.
+var expectations = map[string]expectation{}
+
+func expected(scenario string) expectation {
+	if e, ok := expectations[scenario]; ok {
+		return e
+	}
+	return expectation{recall: 100}
+}
+
+// known lists checks that fail because of a defect that is not mended yet, as
+// "scenario/check", with the defect. A check that passes must not be listed.
+var known = map[string]string{
+	"inbound-mtls-pooled/links": "F1 a leg with one sure link loses its other exchanges",
+	"inbound-permissive/links":  "F1 a leg with one sure link loses its other exchanges",
+	"outbound-vip-mtls/links":   "F1 a leg with one sure link loses its other exchanges",
+	"tcp-server-first/links":    "T1 the truth calls links separable whose connections carry equal bytes",
+}
+
+// settle reports what a check found, taking known defects into account.
+func settle(t *testing.T, scenario, check string, bad []string) {
+	t.Helper()
+	title, ok := known[scenario+"/"+check]
+	switch {
+	case ok && len(bad) == 0:
+		t.Errorf("%s passes: take it out of known (%s)", check, title)
+	case ok:
+		t.Logf("%s: known: %s", check, title)
+	default:
+		for _, s := range bad {
+			t.Errorf("%s: %s", check, s)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package truthtest
+
+import (
+	"fmt"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// An end is one side of a tie: an exchange of a leg of the truth, or with the
+// number whole the leg as such. Legs that never were have the ID "?".
+type end struct {
+	leg string
+	no  int
+}
+
+// whole is the number of an end that is a whole leg, as in testbed.Link.
+const whole = -1
+
+// A tie is what the result says of one exchange, or of one leg, and its
+// counterpart behind a proxy.
+type tie struct {
+	from, to  end
+	attempt   int
+	ambiguous bool
+	rivals    []end
+}
+
+// A judge holds a result against the truth.
+type judge struct {
+	truth *testbed.Truth
+	r     *mesh.Result
+	m     *match
+	k     *ranking
+	ties  []tie
+}
+
+func newJudge(t *testbed.Truth, r *mesh.Result) *judge {
+	j := &judge{truth: t, r: r, m: matchLegs(t, r.Legs)}
+	j.k = rank(t, r, j.m)
+	for _, p := range r.Paths {
+		for i := range p.Exchanges {
+			j.gather(p.Exchanges[i].Hops)
+		}
+	}
+	for i := range r.Joins {
+		if n := &r.Joins[i]; !j.byExchange(n) {
+			j.ties = append(j.ties, j.join(n))
+		}
+	}
+	return j
+}
+
+// gather takes the ties of one exchange: each hop and the one it leads on from.
+func (j *judge) gather(hops []mesh.Hop) {
+	for i := range hops {
+		for k := i - 1; k >= 0; k-- {
+			if hops[k].Leg == hops[i].FromLeg {
+				j.ties = append(j.ties, j.hop(&hops[k], &hops[i]))
+				break
+			}
+		}
+	}
+}
+
+func (j *judge) hop(from, to *mesh.Hop) tie {
+	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, ambiguous: to.Ambiguous}
+	for _, r := range to.Rivals {
+		s, ok := j.k.byReq[[2]int64{int64(r.Leg), r.Request[0]}]
+		if !ok {
+			s = spot{leg: r.Leg}
+		}
+		t.rivals = append(t.rivals, j.end(s))
+	}
+	return t
+}
+
+// byExchange tells whether hops show the join already.
+func (j *judge) byExchange(n *mesh.Join) bool {
+	for _, p := range j.r.Paths {
+		for i := range p.Exchanges {
+			for _, h := range p.Exchanges[i].Hops {
+				if h.FromLeg == n.From && h.Leg == n.To {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (j *judge) join(n *mesh.Join) tie {
+	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, ambiguous: n.Ambiguous}
+	for _, r := range n.Rivals {
+		t.rivals = append(t.rivals, j.end(spot{leg: r}))
+	}
+	return t
+}
+
+func (j *judge) end(s spot) end {
+	e := end{"?", whole}
+	if w := j.m.truth[s.leg]; w != nil {
+		e.leg = w.ID
+	}
+	if !s.empty() {
+		e.no = j.k.no[s]
+	}
+	return e
+}
+
+// A verdict says what became of a link of the truth.
+type verdict int
+
+const (
+	missing verdict = iota
+	ambiguousWithout
+	ambiguousWith
+	right
+)
+
+// covers tells whether an end of the result means an end of the truth: a leg
+// whose exchanges cannot be read stands for all of them.
+func (j *judge) covers(e end, leg string, no int) bool {
+	if e.leg != leg || e.no == no {
+		return e.leg == leg
+	}
+	w, ok := j.truth.Leg(leg)
+	return ok && e.no == whole && (w.Encrypted || w.Refused)
+}
+
+// link judges one link of the truth.
+func (j *judge) link(l *testbed.Link) verdict {
+	best := missing
+	for i := range j.ties {
+		t := &j.ties[i]
+		if !j.covers(t.from, l.From, l.FromExchange) {
+			continue
+		}
+		v := ambiguousWithout
+		switch {
+		case j.covers(t.to, l.To, l.ToExchange) && !t.ambiguous:
+			v = right
+		case !t.ambiguous:
+			v = missing
+		case j.names(t, l):
+			v = ambiguousWith
+		}
+		best = max(best, v)
+	}
+	return best
+}
+
+// names tells whether the link is among what an ambiguous tie leaves open.
+func (j *judge) names(t *tie, l *testbed.Link) bool {
+	for _, e := range append([]end{t.to}, t.rivals...) {
+		if j.covers(e, l.To, l.ToExchange) {
+			return true
+		}
+	}
+	return false
+}
+
+// wrong lists what the result says for sure and is not so.
+func (j *judge) wrong() []string {
+	var out []string
+	for i := range j.ties {
+		t := &j.ties[i]
+		if t.ambiguous {
+			continue
+		}
+		l := j.linkOf(t)
+		switch {
+		case l == nil && j.caused(t):
+		case l == nil:
+			out = append(out, fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from)))
+		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
+			out = append(out, fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt))
+		}
+	}
+	return out
+}
+
+// caused tells whether a tie names what made the mesh's agent open a leg: a
+// probe that it was asked for.
+func (j *judge) caused(t *tie) bool {
+	w, ok := j.truth.Leg(t.to.leg)
+	return ok && w.Role == mesh.RoleControl.String() && w.Cause == t.from.leg
+}
+
+// linkOf returns the link of the truth that a tie stands for.
+func (j *judge) linkOf(t *tie) *testbed.Link {
+	for i := range j.truth.Links {
+		l := &j.truth.Links[i]
+		if j.covers(t.from, l.From, l.FromExchange) && j.covers(t.to, l.To, l.ToExchange) {
+			return l
+		}
+	}
+	return nil
+}
+
+// name describes an end for people.
+func (j *judge) name(e end) string {
+	w, ok := j.truth.Leg(e.leg)
+	if !ok {
+		return fmt.Sprintf("a leg that never was, exchange %d", e.no)
+	}
+	return fmt.Sprintf("%s (%s %s > %s) exchange %d", w.ID, w.Role, w.OrigSrc, w.OrigDst, e.no)
+}
+
+// served lists what really served an end.
+func (j *judge) served(e end) string {
+	s := "nothing"
+	for i := range j.truth.Links {
+		if l := &j.truth.Links[i]; j.covers(e, l.From, l.FromExchange) {
+			s = fmt.Sprintf("%s exchange %d", l.To, l.ToExchange)
+		}
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package truthtest
+
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// A match says which leg of the result is which leg of the truth.
+type match struct {
+	ours  map[string]*mesh.Leg // by testbed.Leg.ID
+	truth map[int]*testbed.Leg // by mesh.Leg.ID
+	extra []*mesh.Leg          // legs of the result that never were
+	lost  []*testbed.Leg       // legs of the truth that the result lacks
+	near  map[string]*mesh.Leg // of lost legs, one that has at least the client's end
+}
+
+// matchLegs pairs legs by the tuple that was dialled; of several incarnations
+// of one tuple, the ones nearest in time.
+func matchLegs(t *testbed.Truth, legs []*mesh.Leg) *match {
+	m := &match{ours: make(map[string]*mesh.Leg), truth: make(map[int]*testbed.Leg), near: make(map[string]*mesh.Leg)}
+	m.pair(t, legs, func(w *testbed.Leg, l *mesh.Leg) bool {
+		return l.Orig.Src.String() == w.OrigSrc && l.Orig.Dst.String() == w.OrigDst
+	}, m.ours)
+	for i := range t.Legs {
+		if w := &t.Legs[i]; m.ours[w.ID] == nil {
+			m.lost = append(m.lost, w)
+		}
+	}
+	m.pair(t, legs, func(w *testbed.Leg, l *mesh.Leg) bool {
+		return m.ours[w.ID] == nil && (l.Orig.Src.String() == w.OrigSrc || l.Orig.Dst.String() == w.OrigSrc)
+	}, m.near)
+	for _, l := range legs {
+		if m.truth[l.ID] == nil {
+			m.extra = append(m.extra, l)
+		}
+	}
+	return m
+}
+
+// pair matches what fits, the pairs that are nearest in time first.
+func (m *match) pair(t *testbed.Truth, legs []*mesh.Leg, fits func(*testbed.Leg, *mesh.Leg) bool, into map[string]*mesh.Leg) {
+	type couple struct {
+		w *testbed.Leg
+		l *mesh.Leg
+	}
+	var all []couple
+	for i := range t.Legs {
+		for _, l := range legs {
+			if m.truth[l.ID] == nil && fits(&t.Legs[i], l) {
+				all = append(all, couple{&t.Legs[i], l})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b couple) int { return int(apart(a.w, a.l) - apart(b.w, b.l)) })
+	for _, c := range all {
+		if into[c.w.ID] == nil && m.truth[c.l.ID] == nil {
+			into[c.w.ID], m.truth[c.l.ID] = c.l, c.w
+		}
+	}
+}
+
+// apart is how far the starts of two legs are apart, in milliseconds.
+func apart(w *testbed.Leg, l *mesh.Leg) int64 {
+	at := nanos(w.Start)
+	if at == 0 {
+		return 0
+	}
+	return max(at-l.Start, l.Start-at) / 1e6
+}

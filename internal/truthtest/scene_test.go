@@ -1,0 +1,102 @@
+package truthtest
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// pcaps is where the shipped captures are.
+const pcaps = "../../testdata/pcaps"
+
+// A scene is a scenario's truth and the captures to read for it.
+type scene struct {
+	dir    string
+	truth  *testbed.Truth
+	inputs []mesh.Input
+}
+
+// scenes loads all scenarios in dir.
+func scenes(t testing.TB, dir string) []*scene {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*-truth.json"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no truth files in %s (%v)", dir, err)
+	}
+	var all []*scene
+	for _, n := range names {
+		all = append(all, load(t, n))
+	}
+	return all
+}
+
+// load reads one truth file.
+func load(t testing.TB, name string) *scene {
+	t.Helper()
+	truth, err := testbed.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{dir: filepath.Dir(name), truth: truth}
+	for _, f := range truth.Files {
+		s.inputs = append(s.inputs, mesh.Input{File: filepath.Join(s.dir, f.Name), Pod: podOf(truth.Args, f.Name)})
+	}
+	return s
+}
+
+// podOf returns the pod to which the arguments of a scenario, such as
+// --pod a=x.pcap,y.pcap, give a file; "" when they give it to none.
+func podOf(args []string, file string) string {
+	for i, a := range args {
+		if a != "--pod" || i+1 == len(args) {
+			continue
+		}
+		name, files, _ := strings.Cut(args[i+1], "=")
+		if slices.Contains(strings.Split(files, ","), file) {
+			return name
+		}
+	}
+	return ""
+}
+
+// each runs f as a subtest for every shipped scenario.
+func each(t *testing.T, f func(*testing.T, *scene)) {
+	for _, s := range scenes(t, pcaps) {
+		t.Run(s.truth.Scenario, func(t *testing.T) { f(t, s) })
+	}
+}
+
+// stitch reads the scene's captures, ready to be read again.
+func (s *scene) stitch(t testing.TB, o mesh.Options) *mesh.Result {
+	t.Helper()
+	return stitch(t, s.inputs, o)
+}
+
+func stitch(t testing.TB, inputs []mesh.Input, o mesh.Options) *mesh.Result {
+	t.Helper()
+	o.Reread = true
+	r, err := mesh.Stitch(inputs, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// nanos reads a time of the truth; 0 when it is not known.
+func nanos(stamp string) int64 {
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return 0
+	}
+	return at.UnixNano()
+}
