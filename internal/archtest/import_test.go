@@ -1,0 +1,169 @@
+package archtest
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// below lists, for each package, which of ours its code may import. A pattern
+// that ends in * covers what begins so. The direction is
+//
+//	cmd/pcapmesh → internal/report → mesh → reassembly → capture
+//
+// and a package that stands here nowhere needs a place first.
+var below = map[string][]string{
+	"capture":              {},
+	"capture/filter":       {},
+	"reassembly":           {"./capture"},
+	"mesh":                 {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls"},
+	"mesh/*":               {"./capture"},
+	"internal/arena":       {},
+	"internal/fingerprint": {},
+	"internal/http1":       {"./internal/fingerprint"},
+	"internal/http2":       {"./internal/fingerprint"},
+	"internal/tls":         {},
+	"internal/report":      {"./capture", "./mesh"},
+	"cmd/pcapmesh":         {"./capture", "./capture/filter", "./reassembly", "./mesh", "./mesh/*", "./internal/report"},
+	"examples/*":           {"./capture", "./capture/filter", "./reassembly", "./mesh", "./mesh/*"},
+	"bench/*":              {},
+
+	// Truth comes from code that knows nothing of ours.
+	"internal/testbed":     {},
+	"internal/testbed/run": {"./internal/testbed"},
+
+	"internal/pcaptest":  {"./capture"},
+	"internal/truthtest": {},
+	"internal/archtest":  {},
+}
+
+// forTests lists the packages that only tests may import, beside commands that
+// lie below them.
+var forTests = []string{"./internal/pcaptest", "./internal/testbed", "./internal/truthtest"}
+
+// across lists the packages whose tests may import all of ours: they look at
+// the whole.
+var across = []string{"internal/truthtest", "internal/archtest"}
+
+func TestImportDirection(t *testing.T) {
+	for _, s := range sources(t) {
+		allowed, ok := allowedIn(s.dir)
+		if !ok {
+			t.Errorf("%s: package %s has no place in the architecture; give it one in the table of this test", s.path(), s.dir)
+			continue
+		}
+		if s.isTest() {
+			if slices.Contains(across, s.dir) {
+				continue
+			}
+			allowed = append(slices.Concat(allowed, forTests), "./"+s.dir)
+		}
+		for _, i := range s.imports {
+			if ours(i) && !matches(allowed, i) {
+				t.Errorf("%s imports %s; it may import %v", s.path(), i, allowed)
+			}
+		}
+	}
+}
+
+// allowedIn looks up a directory, the longest pattern first.
+func allowedIn(dir string) (allowed []string, ok bool) {
+	if allowed, ok = below[dir]; ok {
+		return allowed, true
+	}
+	allowed, ok = below[path.Dir(dir)+"/*"]
+	return allowed, ok
+}
+
+func ours(imported string) bool { return imported == "." || strings.HasPrefix(imported, "./") }
+
+func matches(patterns []string, imported string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		prefix, wild := strings.CutSuffix(p, "*")
+		return p == imported || wild && strings.HasPrefix(imported, prefix)
+	})
+}
+
+// The table itself must be free of cycles: no package may be allowed what is
+// allowed to import it.
+func TestDirectionHasNoCycle(t *testing.T) {
+	var visit func(dir string, above []string)
+	visit = func(dir string, above []string) {
+		if slices.Contains(above, dir) {
+			t.Errorf("%s lies below itself: %v", dir, above)
+			return
+		}
+		allowed, _ := allowedIn(dir)
+		for _, a := range allowed {
+			visit(strings.TrimPrefix(a, "./"), append(slices.Clone(above), dir))
+		}
+	}
+	for dir := range below {
+		visit(dir, nil)
+	}
+}
+
+// gopacketIn lists the files that may import google/gopacket beside tests:
+// those at the border, what builds packets for tests, and the example of the
+// border.
+var gopacketIn = []string{
+	"capture/gopacket.go",
+	"capture/live.go",
+	"capture/write_pcap.go",
+	"internal/pcaptest/*",
+	"examples/packetsource/main.go",
+}
+
+func TestGopacketStaysAtTheBorder(t *testing.T) {
+	var found int
+	for _, s := range sources(t) {
+		if !slices.ContainsFunc(s.imports, gopacket) {
+			continue
+		}
+		found++
+		if !s.isTest() && !matches(gopacketIn, s.path()) {
+			t.Errorf("%s imports gopacket; only %v and tests do", s.path(), gopacketIn)
+		}
+	}
+	if found == 0 {
+		t.Error("nothing imports gopacket: this test looks for the wrong path")
+	}
+}
+
+func gopacket(imported string) bool {
+	return imported == "github.com/google/gopacket" || strings.HasPrefix(imported, "github.com/google/gopacket/")
+}
+
+// Why some packages are used nowhere, not even in tests.
+var never = map[string]string{
+	"github.com/google/gopacket/pcap":        "it needs cgo and libpcap",
+	"github.com/google/gopacket/pfring":      "it needs cgo",
+	"github.com/google/gopacket/reassembly":  "it is wrong at sequence wrap and registers global flags",
+	"github.com/google/gopacket/tcpassembly": "it registers global flags and cannot join half-flows",
+	"github.com/google/gopacket/afpacket":    "it needs cgo",
+	"C":                                      "the command is one static binary",
+	"unsafe":                                 "nothing measured needs it; tests may use it for sizes",
+}
+
+func TestNeverImported(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, i := range s.imports {
+			why, bad := never[i]
+			if bad && !(i == "unsafe" && s.isTest()) {
+				t.Errorf("%s imports %s: %s", s.path(), i, why)
+			}
+		}
+	}
+}
+
+func TestPackageNamesSaySomething(t *testing.T) {
+	empty := []string{"util", "utils", "common", "types", "helper", "helpers", "model", "models", "engine", "manager", "pkg", "misc", "base"}
+	for _, dir := range directories(sources(t)) {
+		for part := range strings.SplitSeq(dir, "/") {
+			if slices.Contains(empty, part) {
+				t.Errorf("%s: %q says nothing of what is in it", dir, part)
+			}
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package archtest
+
+import (
+	"go/ast"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The three bars of package mesh, and what stands beside them. A new file must
+// choose one.
+var (
+	index = []string{"chunk.go", "cut.go", "group.go", "index.go", "message.go", "reread.go", "stitch.go"}
+
+	decide = []string{
+		"bind.go", "conn.go", "evidence.go", "exchange.go", "join.go", "leg.go", "match.go", "path.go", "plan.go",
+		"probe.go", "role.go", "shelf.go", "sighting.go", "stray.go", "unread.go",
+	}
+
+	emit = []string{"follow.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
+
+	beside = []string{"advice.go", "advice_why.go", "doc.go", "profile.go", "profile_meshes.go"}
+)
+
+func TestEveryMeshFileHasABar(t *testing.T) {
+	bars := slices.Concat(index, decide, emit, beside)
+	var found []string
+	for _, s := range sources(t) {
+		if s.dir != "mesh" || s.isTest() {
+			continue
+		}
+		found = append(found, s.name)
+		if !slices.Contains(bars, s.name) {
+			t.Errorf("mesh/%s belongs to no bar: Index, Decide or Emit?", s.name)
+		}
+	}
+	for _, name := range bars {
+		if !slices.Contains(found, name) {
+			t.Errorf("mesh/%s is listed here but is gone", name)
+		}
+	}
+}
+
+// impure says what the files of Decide must not import: the world outside, and
+// what makes two runs differ.
+var impure = []string{
+	"bufio", "context", "crypto/rand", "io", "io/fs", "io/ioutil", "log", "log/slog", "math/rand", "math/rand/v2",
+	"net", "net/http", "os", "os/exec", "path/filepath", "runtime", "sync", "sync/atomic", "syscall",
+	"./internal/pcaptest", "./internal/report",
+}
+
+// touching lists, by package, the names that read a clock or a file. Types and
+// constants of time and capture are fine.
+var touching = map[string][]string{
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Local", "LoadLocation"},
+	"capture": {
+		"Open", "OpenInput", "OpenLive", "NewReader", "NewMerger", "NewDecoder", "NewWriter", "NewPcapWriter", "NewPacketSource",
+		"Input", "InputOptions", "Live", "Merger", "PacketSource", "PcapWriter", "Reader", "Writer",
+	},
+	"reassembly": {"Read", "Assembler", "NewAssembler", "Consumer"},
+}
+
+func TestDecideIsPure(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.dir == "mesh" && slices.Contains(decide, s.name) {
+			for _, fault := range impurities(s) {
+				t.Errorf("%s: %s: the same index must always give the same result", s.path(), fault)
+			}
+		}
+	}
+}
+
+// impurities lists what a file does that a pure function does not.
+func impurities(s *source) []string {
+	var faults []string
+	for _, i := range s.imports {
+		if slices.Contains(impure, i) {
+			faults = append(faults, "imports "+i)
+		}
+	}
+	ast.Inspect(s.syntax, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			faults = append(faults, "starts a goroutine")
+		case *ast.SelectStmt:
+			faults = append(faults, "selects")
+		case *ast.SelectorExpr:
+			pkg, ok := n.X.(*ast.Ident)
+			if ok && slices.Contains(touching[pkg.Name], n.Sel.Name) {
+				faults = append(faults, "uses "+pkg.Name+"."+n.Sel.Name)
+			}
+		}
+		return true
+	})
+	return faults
+}
+
+// The check itself must see what it is for.
+func TestImpuritiesAreSeen(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.dir != "mesh" || !slices.Contains([]string{"stitch.go", "rewrite.go", "reread.go"}, s.name) {
+			continue
+		}
+		if len(impurities(s)) == 0 {
+			t.Errorf("%s reads files, and nothing of it was seen", s.path())
+		}
+	}
+}
+
+// A library reports by what it returns.
+func TestLibrariesDoNotPrint(t *testing.T) {
+	silent := []string{"capture", "capture/filter", "reassembly", "mesh", "internal/arena", "internal/fingerprint", "internal/http1", "internal/http2", "internal/tls", "internal/report"}
+	loud := []string{"Print", "Printf", "Println"}
+	for _, s := range sources(t) {
+		if s.isTest() || !slices.Contains(silent, s.dir) && !strings.HasPrefix(s.dir, "mesh/") {
+			continue
+		}
+		if slices.Contains(s.imports, "log") || slices.Contains(s.imports, "log/slog") || slices.Contains(s.imports, "flag") {
+			t.Errorf("%s imports log or flag", s.path())
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, _ := sel.X.(*ast.Ident)
+			switch {
+			case pkg == nil:
+			case pkg.Name == "fmt" && slices.Contains(loud, sel.Sel.Name),
+				pkg.Name == "os" && slices.Contains([]string{"Stdout", "Stderr", "Exit"}, sel.Sel.Name):
+				t.Errorf("%s uses %s.%s", s.path(), pkg.Name, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
