@@ -24,7 +24,6 @@ const (
 
 // A record is what pass 1 keeps of one half beside reassembly.Half.
 type record struct {
-	live        uint32 // 1 + index of the live state while the half is open; 0 = none
 	first, last uint32 // messages, linked by message.next; 0 = none
 	count       uint32 // of messages
 	proto       protocol
@@ -35,21 +34,26 @@ type record struct {
 	print       fingerprint.Print
 }
 
-// A live is the state needed only while a half is being read.
+// A live is the state needed only while a half is being read. What every
+// packet of a half that is no HTTP needs comes first: it is what the cache of
+// the processor has to hold when many connections are open at once.
 type live struct {
+	record    *record
+	lastNanos int64
+	raw       bool // the sampler runs
+	plain     bool // and nothing else: this is no HTTP
+	cut       bool // heads are cut: messages are told apart by turns
+	hasHead   bool
+	sampler   fingerprint.Sampler
+
 	next    uint32 // free list
-	record  *record
 	half    reassembly.HalfID
 	scanner http1.Scanner
-	sampler fingerprint.Sampler
-	raw     bool    // the sampler runs
 	at      instant // packet at hand
 	segOff  int64   // offset of its first byte
 	segEnd  int64   // offset after its last byte
 	head    instant // packet with the first byte of the message at hand
-	hasHead bool
-	msg     uint32 // the message at hand; 0 = none
-	cut     bool   // heads are cut: messages are told apart by turns
+	msg     uint32  // the message at hand; 0 = none
 	turn    turn
 }
 
@@ -63,7 +67,8 @@ type scan struct {
 	fields   arena.Slab[field]
 	text     arena.Text
 	lives    arena.Slab[live]
-	free     uint32 // 1 + index of a free live; 0 = none
+	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
+	free     uint32   // 1 + index of a free live; 0 = none
 	scratch  http1.Scratch
 	pass     *live // the half being fed
 
@@ -77,6 +82,7 @@ func newScan(t *reassembly.Table) *scan {
 	s := &scan{table: t}
 	s.messages.Add()
 	s.records.Add()
+	s.liveOf = append(s.liveOf, 0)
 	return s
 }
 
@@ -88,6 +94,7 @@ func (s *scan) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
 	for s.records.Len() <= int(h) {
 		_, r := s.records.Add()
 		r.tunnel = -1
+		s.liveOf = append(s.liveOf, 0)
 	}
 	s.records.At(uint32(h)).start = syn
 }
@@ -109,15 +116,30 @@ func (s *scan) partner(h reassembly.HalfID) reassembly.HalfID {
 
 // Bytes implements reassembly.Consumer.
 func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
-	r := s.records.At(uint32(at.Half))
-	r.lastNanos = at.Nanos
-	if r.proto == protoNone {
-		s.begin(r, at, p)
+	l := s.liveState(at.Half)
+	if l == nil {
+		if l = s.begin(at, p); l == nil {
+			return unwanted
+		}
 	}
-	if r.live == 0 {
-		return unwanted
+	l.lastNanos = at.Nanos
+	if l.plain {
+		l.sampler.Write(p)
+		return 0
 	}
-	l := s.lives.At(r.live - 1)
+	return s.feed(l, at, p)
+}
+
+// liveState returns the live state of an open half, nil if it has none.
+func (s *scan) liveState(h reassembly.HalfID) *live {
+	if i := s.liveOf[h]; i != 0 {
+		return s.lives.At(i - 1)
+	}
+	return nil
+}
+
+// feed reads bytes of a half that is HTTP, or may be.
+func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+int64(len(p))
 	if !l.hasHead {
 		l.head, l.hasHead = l.at, true
@@ -132,38 +154,46 @@ func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
 	if !l.raw {
 		return skip
 	}
+	l.plain = l.scanner.Kind() == http1.NotHTTP
 	l.sampler.Write(p)
 	return 0
 }
 
-// begin looks at the first bytes of a half and decides what reads it.
-func (s *scan) begin(r *record, at reassembly.At, p []byte) {
+// begin looks at the first bytes of a half and decides what reads it: nil for
+// nothing, since no more of its bytes are wanted.
+func (s *scan) begin(at reassembly.At, p []byte) *live {
+	r := s.records.At(uint32(at.Half))
+	r.lastNanos = at.Nanos
+	if r.proto != protoNone {
+		return nil
+	}
 	r.data = instantOf(at)
 	r.proto = protoTCP
 	switch {
 	case looksLikeTLS(p, r.start):
 		r.proto = protoTLS
-		return
+		return nil
 	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
 		r.proto = protoH2
-		return
+		return nil
 	}
-	l := s.newLive()
-	r.live = l + 1
-	v := s.lives.At(l)
-	v.record, v.half, v.raw = r, at.Half, true
-	v.scanner.Reset(&s.scratch, r.start)
-	v.sampler.Reset(-1)
+	i := s.newLive()
+	s.liveOf[at.Half] = i + 1
+	l := s.lives.At(i)
+	l.record, l.half, l.raw = r, at.Half, true
+	l.scanner.Reset(&s.scratch, r.start)
+	l.sampler.Reset(-1)
+	return l
 }
 
 // Skip implements reassembly.Consumer.
 func (s *scan) Skip(at reassembly.At, n int64) {
-	r := s.records.At(uint32(at.Half))
-	r.lastNanos = at.Nanos
-	if r.live == 0 {
+	l := s.liveState(at.Half)
+	if l == nil {
+		s.records.At(uint32(at.Half)).lastNanos = at.Nanos
 		return
 	}
-	l := s.lives.At(r.live - 1)
+	l.lastNanos = at.Nanos
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
 	s.pass = l
 	l.turn.turnTo(at, nil)
@@ -172,11 +202,10 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 
 // Gap implements reassembly.Consumer.
 func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
-	r := s.records.At(uint32(at.Half))
-	if r.live == 0 {
+	l := s.liveState(at.Half)
+	if l == nil {
 		return
 	}
-	l := s.lives.At(r.live - 1)
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
 	s.pass = l
 	if why == reassembly.GapSnaplen {
@@ -195,21 +224,21 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 
 // Close implements reassembly.Consumer.
 func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
-	r := s.records.At(uint32(h))
-	if r.live == 0 {
+	l := s.liveState(h)
+	if l == nil {
 		return
 	}
-	l := s.lives.At(r.live - 1)
 	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off
 	s.pass = l
-	if !l.cut {
+	if !l.cut && !l.plain {
 		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
 	}
 	if l.raw {
-		r.print = l.sampler.Sum()
+		l.record.print = l.sampler.Sum()
 	}
-	l.next, s.free = s.free, r.live
-	r.live = 0
+	l.record.lastNanos = l.lastNanos
+	l.next, s.free = s.free, s.liveOf[h]
+	s.liveOf[h] = 0
 }
 
 // newLive returns the index of a cleared live state.

@@ -128,8 +128,7 @@ func (l *Leg) choose(x *index) {
 // describe fills the public fields that follow from the leg's halves.
 func (l *Leg) describe(x *index) {
 	c := l.conn
-	info := x.point(c.halves()[0])
-	l.Pod, l.Interface = info.Pod, info.Name
+	l.Pod, l.Interface = l.where(x)
 	l.Orig, l.Reply = c.origTuple(x), c.replyTuple(x)
 	l.Start, l.End, l.Inferred = c.start, c.end, c.inferred
 	l.Midstream = !c.hasSYN(x)
@@ -148,6 +147,19 @@ func (l *Leg) describe(x *index) {
 	slices.Sort(l.Inputs)
 	l.Inputs = slices.Compact(l.Inputs)
 	l.Protocol = protocolOf(x, c)
+}
+
+// where names the pod of the leg and the interface, of several that of a
+// capture taken on one interface alone, which is known better than what "any"
+// shows.
+func (l *Leg) where(x *index) (pod, name string) {
+	info := x.point(l.conn.halves()[0])
+	for _, o := range l.others {
+		if i := x.point(o.halves()[0]); info.Cooked && !i.Cooked && i.Pod == info.Pod {
+			info = i
+		}
+	}
+	return info.Pod, info.Name
 }
 
 // observe notes where one observation of the leg was made.

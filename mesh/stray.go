@@ -20,6 +20,9 @@ type podEndpoint struct {
 // pod under a tuple that NAT forgot to rewrite (after conntrack -F, or when an
 // entry expired), and ties them to that conn.
 func (b *binder) attachStrays() {
+	if !slices.ContainsFunc(b.conns, func(c *conn) bool { return !c.hasSYN(b.x) }) {
+		return
+	}
 	byClient := make(map[podEndpoint][]*conn)
 	for _, c := range b.conns {
 		e := podEndpoint{c.pod, c.client(b.x)}

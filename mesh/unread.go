@@ -54,14 +54,16 @@ func (g *guesses) add(from, to *Leg) {
 	}
 }
 
-// addGuesses adds an ambiguous link for each leg with guesses and without
-// anything surer.
+// addGuesses adds an ambiguous link for each leg with guesses that nothing
+// surer ties to it.
 func (c *crossing) addGuesses(g *guesses) {
 	for _, from := range g.legs {
-		if slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && !l.ambiguous }) {
+		may := slices.DeleteFunc(g.may[from], func(to *Leg) bool {
+			return slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && l.to == to && !l.ambiguous })
+		})
+		if len(may) == 0 {
 			continue
 		}
-		may := g.may[from]
 		l := &link{from: from, to: may[0], attempt: 1, ambiguous: true, confidence: 1 / float64(len(may)),
 			evidence: []Evidence{c.onlyInTime(from, may[0], nil)}}
 		l.evidence[0].Detail = "open and busy at the time"
