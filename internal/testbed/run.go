@@ -236,8 +236,24 @@ func (b *bed) watch(h *host) error {
 	if b.v6 {
 		family = "ipv6"
 	}
-	if _, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family); err != nil {
+	p, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family)
+	if err != nil {
 		return err
 	}
-	return b.pause(100 * time.Millisecond) // it says nothing when it is ready
+	return b.wait("conntrack events of "+h.name, p, h.subscribed)
+}
+
+// subscribed says whether a program in h listens to netfilter's events:
+// conntrack says nothing when it is ready.
+func (h *host) subscribed() bool {
+	found := false
+	_ = h.in(0, func() error {
+		text, err := os.ReadFile("/proc/thread-self/net/netlink")
+		for line := range strings.Lines(string(text)) {
+			col := strings.Fields(line) // address, protocol, port id, groups
+			found = found || len(col) > 3 && col[1] == "12" && strings.Trim(col[3], "0") != ""
+		}
+		return err
+	})
+	return found
 }
