@@ -5,52 +5,47 @@ import "github.com/pcapmesh/pcapmesh/capture"
 // A Half is what is known of one half after reading: its place in sequence
 // space, its life and its counters. Sequence and acknowledgement numbers are
 // raw, as on the wire. It has no pointers, so that a slab of halves costs the
-// garbage collector nothing; what every packet touches stands in the first
-// cache line.
+// garbage collector nothing. What every packet touches stands in the first
+// cache line or, with payload or timestamps, in the first two.
 type Half struct {
-	Key     capture.Key
-	Next    uint32 // sequence number after the last byte seen (without FIN)
-	LastAck uint32 // highest raw acknowledgement number; valid iff HasAck
-	// LastNanos is the capture time of the last packet.
-	LastNanos int64
+	Key       capture.Key
+	Next      uint32 // sequence number after the last byte seen (without FIN)
+	LastAck   uint32 // highest raw acknowledgement number; valid iff HasAck
+	LastNanos int64  // time of the last packet
 	Packets   uint32 // duplicates not counted
 	slot      uint32 // of the assembler's state; 0 when there is none (any more)
 
-	LastTSVal, LastTSEcr uint32 // last RFC 7323 timestamp sent and echoed; valid iff HasTS
 	Bytes                int64  // distinct stream bytes seen, in pieces cut off by snaplen as far as captured
+	LastTSVal, LastTSEcr uint32 // last RFC 7323 timestamp sent and echoed; valid iff HasTS
+	SYN                  bool   // the SYN (or SYN-ACK) was captured
+	SYNACK               bool   // the half's SYN carried an acknowledgement: it answers
+	HasAck               bool
+	HasTS                bool
+	FIN                  bool
+	RST                  bool
+	End                  End
+	WScale               int8   // of the SYN; -1 when unknown
+	DataLen              uint32 // payload length of Data; 0 when there is none
 	Retrans              uint32 // segments with payload that brought nothing new
 	Dups                 uint32 // second copies of loopback packets
+	Partner              HalfID // the half that answers it or that it answers; 0 = none bound while reading
+	prev                 HalfID // the incarnation of the same key before this one; 0 = none
+	ISN                  uint32 // sequence number of the SYN; valid iff SYN
+	Base                 uint32 // sequence number of stream offset 0
+	FirstAck             uint32 // first raw acknowledgement number; valid iff HasAck. Of a SYN-ACK half it is the peer's ISN+1
 
-	Partner  HalfID // the half that answers it or that it answers; 0 = none bound while reading
-	prev     HalfID // the incarnation of the same key before this one; 0 = none
-	ISN      uint32 // sequence number of the SYN; valid iff SYN
-	Base     uint32 // sequence number of stream offset 0
-	FirstAck uint32 // first raw acknowledgement number; valid iff HasAck. Of a SYN-ACK half it is the peer's ISN+1
-	TSVal    uint32 // first timestamp sent; valid iff HasTS
-	TSEcr    uint32 // first timestamp echoed; valid iff HasTS
-
-	First      capture.Ref // first packet
-	Data       capture.Ref // first packet with payload; zero when there is none
-	DataSeq    uint32      // sequence number, payload length and IP id of Data
-	DataLen    uint32
-	FirstNanos int64
-	EndNanos   int64 // time of the FIN or RST; 0 while open
-
-	Missing  int64  // bytes known to be missing
-	Conflict int64  // overlapping bytes that differed from the ones kept (the first)
-	Before   uint32 // bytes that came late and lie before the base: not delivered
-
-	DataIPID uint16
-	MSS      uint16 // of the SYN; 0 when unknown
-	Window   uint16 // first window seen, unscaled
-	WScale   int8   // of the SYN; -1 when unknown
-	SYN      bool   // the SYN (or SYN-ACK) was captured
-	SYNACK   bool   // the half's SYN carried an acknowledgement: it answers
-	HasAck   bool
-	HasTS    bool
-	FIN      bool
-	RST      bool
-	End      End
+	TSVal, TSEcr uint32      // first timestamp sent and echoed; valid iff HasTS
+	First        capture.Ref // first packet
+	Data         capture.Ref // first packet with payload; zero when there is none
+	DataSeq      uint32      // its sequence number
+	Before       uint32      // bytes that came late and lie before the base: not delivered
+	FirstNanos   int64
+	EndNanos     int64  // time of the FIN or RST; 0 while open
+	Missing      int64  // bytes known to be missing
+	Conflict     int64  // overlapping bytes that differed from the ones kept (the first)
+	DataIPID     uint16 // IP id of Data
+	MSS          uint16 // of the SYN; 0 when unknown
+	Window       uint16 // first window seen, unscaled
 }
 
 // first fills in what the half's first packet tells; seq is the sequence
