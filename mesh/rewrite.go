@@ -35,6 +35,7 @@ type WriteOptions struct {
 	Comments  Comments
 	KeepOther bool   // copy packets that are no TCP
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
+	NoNames   bool   // no name records
 	Version   string // of the program that writes, for the section header; may be empty
 }
 
@@ -86,11 +87,13 @@ func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
 		return e.sum, err
 	}
 	var err error
-	if e.out, err = newSink(w, &e.o); err != nil {
+	if e.out, err = newSink(w, &e.o, r.sectionComments()); err != nil {
 		return e.sum, err
 	}
-	if err := e.out.WriteNames(r.names()); err != nil {
-		return e.sum, err
+	if !e.o.NoNames {
+		if err := e.out.WriteNames(r.names()); err != nil {
+			return e.sum, err
+		}
 	}
 	if err := e.copyPackets(); err != nil {
 		return e.sum, err
@@ -153,14 +156,34 @@ func (e *emitter) aim(i int, c *conversation) {
 	}
 }
 
-// names labels addresses that stand for a proxy.
+// sectionComments returns the comments on the inputs' sections.
+func (r *Result) sectionComments() []string {
+	var cs []string
+	for i := range r.Inputs {
+		cs = append(cs, r.Inputs[i].Comments...)
+	}
+	return cs
+}
+
+// names returns the name records of the inputs, and labels addresses that
+// stand for a proxy.
 func (r *Result) names() []capture.Name {
-	seen := make(map[netip.Addr]bool)
 	var names []capture.Name
+	seen := make(map[capture.Name]bool)
+	add := func(n capture.Name) {
+		if !seen[n] {
+			seen[n] = true
+			names = append(names, n)
+		}
+	}
+	for i := range r.Inputs {
+		for _, n := range r.Inputs[i].Names {
+			add(n)
+		}
+	}
 	for _, l := range r.Legs {
-		if a := l.Orig.Src.Addr(); isBindSource(a) && !seen[a] {
-			seen[a] = true
-			names = append(names, capture.Name{Addr: a.String(), Name: "inbound-proxy"})
+		if a := l.Orig.Src.Addr(); isBindSource(a) {
+			add(capture.Name{Addr: a.String(), Name: "inbound-proxy"})
 		}
 	}
 	return names

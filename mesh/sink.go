@@ -14,9 +14,9 @@ type sink interface {
 	Flush() error
 }
 
-func newSink(w io.Writer, o *WriteOptions) (sink, error) {
+func newSink(w io.Writer, o *WriteOptions, comments []string) (sink, error) {
 	if !o.Classic {
-		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version)}), nil
+		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments}), nil
 	}
 	p, err := capture.NewPcapWriter(w)
 	return &classic{w: p}, err

@@ -40,11 +40,13 @@ type InputInfo struct {
 	Input
 	Packets     int
 	Points      []InputPoint
-	First, Last int64  // nanoseconds since 1970-01-01 UTC; 0 when there is no packet
-	NonTCP      int    // packets that are no TCP
-	Truncated   bool   // the file ends inside a packet
-	Err         error  // why reading stopped early; nil at a clean end
-	Application string // what wrote a pcapng file
+	First, Last int64          // nanoseconds since 1970-01-01 UTC; 0 when there is no packet
+	NonTCP      int            // packets that are no TCP
+	Truncated   bool           // the file ends inside a packet
+	Err         error          // why reading stopped early; nil at a clean end
+	Application string         // what wrote a pcapng file
+	Names       []capture.Name // its name resolution records
+	Comments    []string       // on its sections
 }
 
 // An InputPoint is an interface of an input.
@@ -241,7 +243,7 @@ func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, 
 // take fills in what pass 1 found.
 func (in *InputInfo) take(f *reassembly.InputFacts) {
 	in.Packets, in.NonTCP, in.First, in.Last = f.Packets, f.NonTCP, f.First, f.Last
-	in.Err, in.Application = f.Err, f.Application
+	in.Err, in.Application, in.Names, in.Comments = f.Err, f.Application, f.Names, f.Comments
 	in.Truncated = errors.Is(f.Err, capture.ErrTruncated)
 	for _, i := range f.Interfaces {
 		in.Points = append(in.Points, InputPoint{Name: i.Name, Link: i.Link})

@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -23,6 +21,7 @@ type stitchFlags struct {
 	all       bool
 	force     bool
 	keepOther bool
+	noNames   bool
 }
 
 func newStitch(o *options) *cobra.Command {
@@ -49,6 +48,7 @@ is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
 	fs.BoolVar(&f.all, "all", false, "print all rows")
 	fs.BoolVar(&f.force, "force", false, "replace an existing file that pcapmesh did not write")
 	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are not TCP too")
+	fs.BoolVarP(&f.noNames, "no-names", "n", false, "write no name records")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 }
 
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
-	wo := &mesh.WriteOptions{KeepOther: f.keepOther, Version: strings.Fields(version())[0]}
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.noNames, Version: strings.Fields(version())[0]}
 	if f.view == "legs" {
 		wo.View = mesh.ViewLegs
 	}
@@ -94,56 +94,4 @@ func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, e
 		return r.WriteCapture(cmd.OutOrStdout(), wo)
 	}
 	return r.WriteFile(f.output, f.force, wo)
-}
-
-func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
-	switch f.format {
-	case "json":
-		return report.JSON(w, r)
-	case "jsonl":
-		return report.JSONLines(w, r)
-	}
-	hidden, err := report.Paths(w, r, f.rows())
-	if hidden > 0 {
-		fmt.Fprintf(w, "… %d more: --all\n", hidden)
-	}
-	return err
-}
-
-func (f *stitchFlags) rows() int {
-	if f.all {
-		return 0
-	}
-	return f.limit
-}
-
-// summary says in one line what was written and what to do with it.
-func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
-	name := f.output
-	if name == "-" {
-		name = "the capture"
-	}
-	s := fmt.Sprintf("wrote %s: %s (%d joined, %d as captured), %s of %s.", name,
-		count(sum.Streams, "stream"), sum.Joined, sum.Streams-sum.Joined, count(sum.Packets+sum.Other, "packet"), count(len(r.Inputs), "input"))
-	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
-		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
-	}
-	return s
-}
-
-// fileArgs repeats the inputs as arguments.
-func fileArgs(r *mesh.Result) string {
-	var args []string
-	for _, in := range r.Inputs {
-		args = append(args, in.File)
-	}
-	return strings.Join(args, " ")
-}
-
-// count prints a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
