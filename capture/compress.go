@@ -21,8 +21,10 @@ const (
 	// compressedBuffer keeps the decompressors from reading in small pieces.
 	compressedBuffer = 256 << 10
 
-	// maxZstdWindow is what the zstd command itself accepts without --long.
-	maxZstdWindow = 128 << 20
+	// maxZstdWindow is what RFC 8878 §3.1.1.1.2 asks decoders to support, and
+	// what zstd writes up to level 19 without --long. The decoder reserves the
+	// window at once, whatever the file holds.
+	maxZstdWindow = 8 << 20
 )
 
 // A meteredSource counts what is read from src and remembers how it ended, so
@@ -141,7 +143,7 @@ func (u *unpacker) explain(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w %s data: %w", ErrTruncated, u.name, io.ErrUnexpectedEOF)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("%s window is %w (limit %d bytes)", u.name, ErrTooLarge, maxZstdWindow)
+		return fmt.Errorf("%s window is %w (limit %d bytes): decompress it first with zstd -d --long=31", u.name, ErrTooLarge, maxZstdWindow)
 	}
 	return fmt.Errorf("%w %s data: %w", ErrCorrupt, u.name, err)
 }

@@ -49,7 +49,12 @@ func ExamplePacketSource() {
 	}
 	defer r.Close()
 	src := capture.NewPacketSource(r)
-	for packet := range gopacket.NewPacketSource(src, src).Packets() {
+	packets := gopacket.NewPacketSource(src, src) // Packets would read on in a goroutine after a break
+	for {
+		packet, err := packets.NextPacket()
+		if err != nil {
+			log.Fatal(err)
+		}
 		if packet.TransportLayer() != nil {
 			fmt.Println(packet.LinkLayer().LayerType(), packet.NetworkLayer().LayerType(), packet.TransportLayer().LayerType())
 			break
