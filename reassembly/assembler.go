@@ -12,6 +12,9 @@ const (
 	maxHoldPackets = 4096
 	// maxHoldTotal bounds the memory of all halves together.
 	maxHoldTotal = 16 << 20
+	// swapPackets is how many packets a half holds back when it has no gap but
+	// only packets that changed places.
+	swapPackets = 8
 	// maxRuns bounds the gaps of one half, and so the steps to find the place
 	// of a packet. A connection that works has a few (RFC 2018 reports four).
 	maxRuns = 256
@@ -63,7 +66,7 @@ type Assembler struct {
 	lives slab[live]
 	held  slab[chunk]
 	arena arena
-	pages int // held back, counted as if nothing was skipped
+	pages int // held back by all halves, counted as if nothing was skipped
 
 	again *again // set when reading again
 	spare Half   // counters of a second reading go nowhere

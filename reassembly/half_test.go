@@ -141,6 +141,15 @@ func TestFragmentsHaveTheId(t *testing.T) {
 	}
 }
 
+func TestTableSet(t *testing.T) {
+	var table reassembly.Table
+	r := capture.Ref{Input: 1, Packet: 20_000}
+	table.Set(r, 7|reassembly.DupMark)
+	if got := table.At(r); got.ID() != 7 || !got.Dup() || table.Packets(1) != 20_000 || table.Packets(0) != 0 {
+		t.Errorf("At = %#x, Packets = %d", uint32(got), table.Packets(1))
+	}
+}
+
 func TestHalfSet(t *testing.T) {
 	var s reassembly.HalfSet
 	if !s.Empty() || s.Has(0) || s.Has(1000) {

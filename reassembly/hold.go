@@ -61,7 +61,7 @@ func (a *Assembler) place(l *live, h *Half, x piece, force bool) (forced bool) {
 	}
 	h.saw(l.seq(x.end()))
 	if l.slow&unfixed != 0 || x.off > l.off {
-		forced = force || a.pages+pagesFor(int(x.n)) > a.limits.pages
+		forced = force || a.pages+pagesFor(len(x.p)) > a.allowance(l)
 		if !a.makeRoom(l, h, &x, forced) {
 			return forced
 		}
@@ -119,6 +119,16 @@ func (a *Assembler) makeRoom(l *live, h *Half, x *piece, forced bool) bool {
 		}
 	}
 	return a.trim(l, h, x)
+}
+
+// allowance returns the pages of all halves up to which l may hold back more.
+// A quarter is for halves that hold little, so that those with long gaps do not
+// turn every swapped pair of the others into a gap.
+func (a *Assembler) allowance(l *live) int {
+	if l.chunks < swapPackets {
+		return a.limits.pages
+	}
+	return a.limits.pages - a.limits.pages/4
 }
 
 // full tells whether n more bytes exceed what one half may hold back.
@@ -254,7 +264,7 @@ func (a *Assembler) merge(l *live, i uint32, c *chunk) uint32 {
 func (a *Assembler) count(l *live, c *chunk, sign int) {
 	l.bytes += uint32(sign) * c.n
 	l.chunks += uint16(sign)
-	a.pages += sign * pagesFor(int(c.n))
+	a.pages += sign * pagesFor(int(c.have))
 }
 
 // compareSteps bounds the chunks looked at for a comparison. The bytes of an

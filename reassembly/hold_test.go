@@ -143,14 +143,38 @@ func TestTotalIsShared(t *testing.T) {
 	c.Handshake()
 	d := c.Trace.Conn("10.0.0.9:4000", server)
 	d.Handshake()
-	for i := range 10 {
+	for i := range 8 {
 		c.SendAt(int64(1+i), "x")
 	}
 	d.SendAt(3, "def")
 	d.SendAt(0, "abc")
-	_, rec := assemble(t, c.Segments(), &reassembly.Options{HoldTotal: 10 * 508})
+	_, rec := assemble(t, c.Segments(), &reassembly.Options{HoldTotal: 8 * 508})
 	if got, want := rec.text(3), "...def"; got != want {
 		t.Errorf("stream = %q, want %q", got, want)
+	}
+}
+
+// TestLongGapsLeaveRoom has one half hold back all it may: pairs that change
+// places in another one lose nothing.
+func TestLongGapsLeaveRoom(t *testing.T) {
+	c := pcaptest.Conn(client, server)
+	c.Handshake()
+	d := c.Trace.Conn("10.0.0.9:4000", server)
+	d.Handshake()
+	for i := range 40 {
+		c.SendAt(int64(1+i), "x")
+	}
+	for range 3 {
+		d.Send("abc")
+		d.Send("def")
+		d.Swap()
+	}
+	_, rec := assemble(t, c.Segments(), &reassembly.Options{HoldTotal: 40 * 508})
+	if got, want := rec.text(3), "abcdefabcdefabcdef"; got != want {
+		t.Errorf("stream = %q, want %q", got, want)
+	}
+	if got, want := rec.text(1), "."+strings.Repeat("x", 40); got != want {
+		t.Errorf("stream of the long gap = %q, want %q", got, want)
 	}
 }
 
