@@ -91,6 +91,9 @@ type tracer struct {
 func trace(legs []*Leg, links []*link) []*Path {
 	t := tracer{legs, make(map[*exchange][]*link), make(map[*Leg][]*link), make(map[*Leg]bool), make(map[*Leg]bool), make(map[*exchange]bool)}
 	for _, l := range links {
+		if l.to.Role == RoleControl { // tied, but each is a conversation of its own
+			continue
+		}
 		if l.down != nil {
 			t.byEx[l.down] = append(t.byEx[l.down], l)
 		} else {
