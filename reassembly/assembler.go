@@ -77,7 +77,9 @@ type Assembler struct {
 // delivers to c. A nil o means the default limits.
 func NewAssembler(t *Table, c Consumer, o *Options) *Assembler {
 	t.limits = o.limits()
-	return &Assembler{t: t, out: c, limits: t.limits}
+	a := &Assembler{t: t, out: c, limits: t.limits}
+	a.keys.reserve()
+	return a
 }
 
 // Add takes the next segment in time order and returns its half's id, with
@@ -124,7 +126,6 @@ func (a *Assembler) store(s *capture.Segment, id HalfID) {
 // none or if the segment starts a new incarnation. fresh tells whether its
 // SYN was seen just now or it has just been opened.
 func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
-	a.keys.reserve()
 	hash := s.Key.Hash()
 	e := a.keys.find(a.t, &s.Key, hash)
 	if e.id != 0 {
@@ -140,12 +141,14 @@ func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
 			return e.id, h, true
 		}
 		a.closeLeft(e.id, EndReuse)
-	} else {
-		a.keys.used++
-		e.tag = uint32(hash)
+		e.id = a.open(s, e.id)
+		return e.id, a.t.Half(e.id), true
 	}
-	e.id = a.open(s, e.id)
-	return e.id, a.t.Half(e.id), true
+	id = a.open(s, 0)
+	*e = keySlot{uint32(hash), id}
+	a.keys.used++
+	a.keys.reserve()
+	return id, a.t.Half(id), true
 }
 
 // open makes a half of its first segment.

@@ -50,6 +50,31 @@ func TestSkip(t *testing.T) {
 	}
 }
 
+// TestSkipTheRest wants nothing after the first packet, so nothing is copied.
+func TestSkipTheRest(t *testing.T) {
+	c := pcaptest.Conn(client, server)
+	c.Handshake()
+	c.Send("head")
+	c.Send("lost")
+	c.Lose(1)
+	c.Send("body")
+	c.FIN()
+	rec := newRecorder(t)
+	rec.skip = func(reassembly.At, []byte) int64 { return math.MaxInt64 }
+	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
+	segs := c.Segments()
+	for i := range segs {
+		a.Add(&segs[i])
+	}
+	a.Finish()
+	if got, want := rec.text(1), "head....~~~~"; got != want {
+		t.Errorf("stream = %q, want %q", got, want)
+	}
+	if _, pages := a.Held(); pages != 0 {
+		t.Errorf("%d pages taken, want none", pages)
+	}
+}
+
 func TestSkipAgain(t *testing.T) {
 	c := pcaptest.Conn(client, server)
 	c.Handshake()

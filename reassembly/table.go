@@ -53,8 +53,8 @@ func sameKey(a, b *capture.Key) bool {
 	return a.SrcPort == b.SrcPort && a.DstPort == b.DstPort && a.Point == b.Point && a.Src == b.Src && a.Dst == b.Dst
 }
 
-// reserve makes room for one more key. It moves slots, so it must be called
-// before find.
+// reserve makes room for one more key; it must have been called before find.
+// It moves slots.
 func (x *keyIndex) reserve() {
 	if 4*(x.used+1) <= 3*len(x.slots) {
 		return
@@ -76,8 +76,5 @@ func (x *keyIndex) reserve() {
 
 // lookup returns the newest half of the key, 0 when there is none.
 func (x *keyIndex) lookup(t *Table, k capture.Key) HalfID {
-	if len(x.slots) == 0 {
-		return 0
-	}
 	return x.find(t, &k, k.Hash()).id
 }
