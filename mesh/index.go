@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -32,6 +33,7 @@ type record struct {
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload
 	print       fingerprint.Print
+	hello       uint32 // 1 + index into scan.hellos; 0 = none
 }
 
 // A live is the state needed only while a half is being read. What every
@@ -66,6 +68,7 @@ type scan struct {
 	messages arena.Slab[message] // index 0 is unused
 	fields   arena.Slab[field]
 	text     arena.Text
+	hellos   []tls.Hello
 	lives    arena.Slab[live]
 	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
 	free     uint32   // 1 + index of a free live; 0 = none
@@ -172,6 +175,10 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 	switch {
 	case looksLikeTLS(p, r.start):
 		r.proto = protoTLS
+		if h, ok := tls.ParseHello(p); ok && r.start {
+			s.hellos = append(s.hellos, h)
+			r.hello = uint32(len(s.hellos))
+		}
 		return nil
 	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
 		r.proto = protoH2

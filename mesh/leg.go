@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
 )
 
 // A Role says what a connection does for the mesh.
@@ -48,11 +49,19 @@ type Leg struct {
 	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
 
 	Protocol string // http/1.1, h2, tls, dns or tcp
+	TLS      TLS    // valid iff Protocol is "tls"
 
 	conn      *conn
 	others    []*conn // the same connection seen at other points
 	views     []view  // its role in each pod that shows it
 	exchanges []exchange
+}
+
+// TLS is what the hello messages of a connection say.
+type TLS struct {
+	Version string   // the version chosen, or while only the client was heard the highest offered: "1.2", "1.3"; "" when unknown
+	SNI     string   // server name the client asked for
+	ALPN    []string // protocols the client offered, in its order
 }
 
 // A view is a leg's role as one pod sees it.
@@ -147,6 +156,26 @@ func (l *Leg) describe(x *index) {
 	slices.Sort(l.Inputs)
 	l.Inputs = slices.Compact(l.Inputs)
 	l.Protocol = protocolOf(x, c)
+	l.TLS = tlsOf(x, c)
+}
+
+// tlsOf puts together what both hello messages say.
+func tlsOf(x *index, c *conn) TLS {
+	var t TLS
+	for _, h := range c.halves() {
+		r := x.record(h)
+		if r.hello == 0 {
+			continue
+		}
+		hello := &x.scanOf(h).hellos[r.hello-1]
+		if hello.Client {
+			t.SNI, t.ALPN = hello.SNI, hello.ALPN
+		}
+		if !hello.Client || t.Version == "" {
+			t.Version = tls.VersionName(hello.Version)
+		}
+	}
+	return t
 }
 
 // where names the pod of the leg and the interface, of several that of a

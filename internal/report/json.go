@@ -236,7 +236,7 @@ func newLeg(l *mesh.Leg) legJSON {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
 	if l.Protocol == "tls" {
-		j.TLS = &tlsJSON{}
+		j.TLS = &tlsJSON{l.TLS.Version, l.TLS.SNI, l.TLS.ALPN}
 	}
 	return j
 }
