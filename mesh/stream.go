@@ -1,0 +1,111 @@
+package mesh
+
+import (
+	"fmt"
+
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+)
+
+// joinStreams ties legs that are proxied byte for byte, one to one.
+func (c *crossing) joinStreams() {
+	downs, ups := c.streams(c.down), c.streams(c.up)
+	edges := make([][]int, len(ups))
+	for u, up := range ups {
+		for d, down := range downs {
+			if c.mayCarry(down, up) {
+				edges[u] = append(edges[u], d)
+			}
+		}
+	}
+	a := assign(len(downs), edges)
+	for u, up := range ups {
+		if a.ofUp[u] < 0 {
+			continue
+		}
+		down := downs[a.ofUp[u]]
+		sole := len(a.up[u]) == 1 && len(a.down[a.ofUp[u]]) == 1
+		l := c.streamLink(down, up, sole)
+		if !a.forced[u] {
+			l.ambiguous, l.proven = true, false
+			l.rivals = streamRivals(ups, a.down[a.ofUp[u]], u)
+			l.confidence = 1 / float64(len(l.rivals)+1)
+		}
+		c.add(l)
+	}
+}
+
+// streamRivals lists the other upstream legs that fit.
+func streamRivals(ups []*Leg, fit []int, u int) []rival {
+	var rs []rival
+	for _, v := range fit {
+		if v != u {
+			rs = append(rs, rival{leg: ups[v]})
+		}
+	}
+	return rs
+}
+
+// streams lists the legs that are matched as a whole: all that have no
+// exchanges of their own and are no pool for others.
+func (c *crossing) streams(legs []*Leg) []*Leg {
+	var out []*Leg
+	for _, l := range legs {
+		if len(l.exchanges) == 0 && !c.busy[l] && l.Protocol != "h2" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// mayCarry tells whether the whole leg up may be what the proxy made of down.
+func (c *crossing) mayCarry(down, up *Leg) bool {
+	if !legNests(c.x, down, up) {
+		return false
+	}
+	if !down.readable() || !up.readable() {
+		return down.Protocol != up.Protocol || down.OrigBytes > 0
+	}
+	if down.empty() != up.empty() {
+		return up.empty() && up.refused(c.x)
+	}
+	verdict, _ := compareLegs(c.x, down, up)
+	return verdict != fingerprint.Different
+}
+
+// empty tells whether a leg carried no byte.
+func (l *Leg) empty() bool { return l.OrigBytes+l.ReplyBytes == 0 }
+
+// refused tells whether the server never accepted the connection.
+func (l *Leg) refused(x *index) bool {
+	if l.conn.reply == 0 {
+		return true
+	}
+	h := x.half(l.conn.reply)
+	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream
+}
+
+func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
+	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
+	es := Evidence{Kind: OnlyCandidate, Detail: "no other connection fits in time"}
+	if down.readable() && up.readable() {
+		if v, n := compareLegs(c.x, down, up); v == fingerprint.Equal && n > 0 {
+			es = Evidence{Kind: SameBytes, Detail: streamDetail(down, up)}
+			l.confidence, l.proven = sureElimined, sole
+			if sole {
+				l.confidence = sureProven
+			}
+		}
+	}
+	for _, h := range []halfNo{down.conn.halves()[0], up.conn.halves()[0]} {
+		es.Packets = append(es.Packets, c.x.half(h).First)
+	}
+	l.evidence = []Evidence{es}
+	if e, ok := adjacency(c.x, down, up); ok {
+		l.evidence = append(l.evidence, e)
+	}
+	return l
+}
+
+func streamDetail(d, u *Leg) string {
+	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.OrigBytes, u.ReplyBytes)
+}
