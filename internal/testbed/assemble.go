@@ -20,7 +20,7 @@ func (b *bed) assemble() (*Truth, error) {
 	if err := a.read(); err != nil {
 		return nil, err
 	}
-	a.collect(b.rec.all())
+	a.collect(b.rec.seal())
 	for _, p := range b.pods {
 		if err := a.follow(p); err != nil {
 			return nil, err
@@ -121,7 +121,8 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		dst = dst || h.owns(endpoint.Addr())
 	}
 	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
-	inside := w.client != nil && w.client.host == h && w.key.dst.Addr().IsLoopback()
+	inside := w.key.dst.Addr().IsLoopback() &&
+		(w.client != nil && w.client.host == h || w.server != nil && w.server.host == h)
 	switch {
 	case src && dst, local && dst, inside:
 		return "lo"

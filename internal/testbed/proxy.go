@@ -35,6 +35,7 @@ type sidecar struct {
 	TLSIn             string // certificate file of an inbound mTLS listener
 	Permissive        bool   // with TLSIn: plaintext is served on the same port
 	CA                string
+	App               string // where the application is dialled; "": the original destination from 127.0.0.6
 
 	Name, Pass string // set by inject
 	UID        int
@@ -169,7 +170,7 @@ backend app
   retries 3
   retry-on {{.RetryOn}}
 {{- end}}{{end}}
-  server app 0.0.0.0:0 source {{.Pass}} pool-purge-delay 60s
+  server app {{if .App}}{{.App}}{{else}}0.0.0.0:0 source {{.Pass}}{{end}} pool-purge-delay 60s
 {{- if .Out}}
 frontend outbound
   mode {{.Outbound}}

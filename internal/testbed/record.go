@@ -22,6 +22,7 @@ type recorder struct {
 // connRecord is one socket as the application that owned it saw it.
 type connRecord struct {
 	mu            sync.Mutex
+	sealed        bool // the scenario is over; nothing is added any more
 	host          *host
 	server        bool // the accepting end
 	local, remote netip.AddrPort
@@ -113,20 +114,24 @@ type recordedConn struct {
 
 func (c *recordedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.rec.mu.Lock()
-	c.rec.read.add(p[:n])
-	c.rec.turns.add(c.rec.server, p[:n])
-	c.rec.mu.Unlock()
+	c.rec.note(&c.rec.read, c.rec.server, p[:n])
 	return n, err
 }
 
 func (c *recordedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.rec.mu.Lock()
-	c.rec.wrote.add(p[:n])
-	c.rec.turns.add(!c.rec.server, p[:n])
-	c.rec.mu.Unlock()
+	c.rec.note(&c.rec.wrote, !c.rec.server, p[:n])
 	return n, err
+}
+
+// note adds what was read or written.
+func (r *connRecord) note(s *stream, fromClient bool, p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.sealed {
+		s.add(p)
+		r.turns.add(fromClient, p)
+	}
 }
 
 // CloseWrite sends FIN and leaves the other direction open.
@@ -157,11 +162,30 @@ func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
 func (r *connRecord) exchange(e exchangeRecord) {
 	e.at = time.Now()
 	r.mu.Lock()
-	r.exchanges = append(r.exchanges, e)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	if !r.sealed {
+		r.exchanges = append(r.exchanges, e)
+	}
 }
 
-// all returns the records; nothing may be running any more.
+// seal ends recording and returns the records, which can now be read without
+// locks. Connections that stay open may still be closed, unseen.
+func (r *recorder) seal() []*connRecord {
+	out := r.all()
+	for _, c := range out {
+		c.mu.Lock()
+		c.sealed = true
+		c.mu.Unlock()
+		if c.plain != nil {
+			c.plain.mu.Lock()
+			c.plain.sealed = true
+			c.plain.mu.Unlock()
+		}
+	}
+	return out
+}
+
+// all returns the records so far.
 func (r *recorder) all() []*connRecord {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -43,6 +43,7 @@ func Scenarios() []Scenario {
 		{Name: "alternative-ports", About: "Inbound and outbound pooled HTTP through a sidecar on ports 25001 and 25006 as user 2001.", play: playAltPorts},
 		{Name: "inbound-permissive", About: "Peers with mTLS and plain clients on one port share pooled upstream connections.", play: playPermissive, shows: pooled},
 		{Name: "outbound-own-tls", About: "The application makes TLS itself; the sidecar passes the bytes on as they are, both legs encrypted and equal.", play: playOwnTLS},
+		{Name: "inbound-before-1.10", About: "Pooled inbound HTTP as before Istio 1.10: the sidecar dials the application at 127.0.0.1, from 127.0.0.1.", play: playOldIstio, shows: pooled},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -37,6 +38,19 @@ func playInboundPlain(b *bed) error {
 		return err
 	}
 	return parallel(curl, func() error { return b.visitors(4, 4, half) })
+}
+
+// playOldIstio dials the application as Istio did before 1.10: at 127.0.0.1,
+// from 127.0.0.1.
+func playOldIstio(b *bed) error {
+	srv := b.host("b")
+	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
+		return err
+	}
+	if err := b.sidecarAt(srv, istioDefaults(), sidecar{App: fmt.Sprintf("127.0.0.1:%d", appPort)}); err != nil {
+		return err
+	}
+	return b.visitors(4, 4, half)
 }
 
 // playInboundNginx has nginx as the application, which writes header and body
@@ -117,10 +131,11 @@ func playSameObject(b *bed) error {
 // and a proxy that tries again.
 func playRetry(b *bed) error {
 	srv := b.host("b")
+	var mu sync.Mutex
 	failures := map[string]int{}
 	hook := func(r *http.Request) int {
-		b.rngMu.Lock()
-		defer b.rngMu.Unlock()
+		mu.Lock()
+		defer mu.Unlock()
 		want := len(r.URL.Query().Get("flaky"))
 		if failures[r.RequestURI]++; failures[r.RequestURI] <= want {
 			return http.StatusServiceUnavailable

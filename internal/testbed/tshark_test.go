@@ -111,3 +111,34 @@ func join(v4, v6, port string) string {
 	}
 	return v4 + ":" + port
 }
+
+// With the key log, tshark reads as many requests as the truth has.
+func TestKeys(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("needs tshark")
+	}
+	for _, test := range []struct{ scenario, file string }{
+		{"inbound-mtls-pooled", "inbound-mtls-pooled-eth0.pcap"},
+		{"inbound-permissive", "inbound-permissive-eth0.pcap"},
+		{"outbound-vip-mtls", "outbound-vip-mtls-a-eth0.pcap"},
+	} {
+		truth, err := testbed.Read(filepath.Join(shipped, test.scenario+"-truth.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("tshark", "-n", "-r", filepath.Join(shipped, test.file), "-d", "tcp.port==8080,tls",
+			"-o", "tls.keylog_file:"+filepath.Join(shipped, truth.Keys), "-Y", "tls && http.request", "-T", "fields", "-e", "http.request.method").Output()
+		if err != nil {
+			t.Fatalf("tshark: %v", err)
+		}
+		want := 0
+		for _, l := range truth.Legs {
+			if l.Encrypted {
+				want += l.Exchanges
+			}
+		}
+		if got := len(strings.Fields(string(out))); got != want {
+			t.Errorf("%s: %d requests with keys, want %d", test.file, got, want)
+		}
+	}
+}
