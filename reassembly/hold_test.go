@@ -316,6 +316,46 @@ func TestBeyondWrap(t *testing.T) {
 	}
 }
 
+// TestOldAcknowledgementsAreForgotten gives a gap up because it was
+// acknowledged, and 2.5 GiB later, when that acknowledgement looks like one of
+// the future, has two packets change places.
+func TestOldAcknowledgementsAreForgotten(t *testing.T) {
+	const size = 1 << 20
+	rec := &counter{}
+	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
+	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagSYN | capture.FlagACK, Ack: 1}
+	all := make([]byte, size)
+	send := func(seq uint32, n int) {
+		s.Ref.Packet++
+		s.Seq, s.Bytes, s.Wire = seq, all[:n], uint32(n)
+		a.Add(&s)
+		s.Flags = capture.FlagACK
+		s.Ref.Packet++
+		r.Ref, r.Ack = s.Ref, max(r.Ack, seq+uint32(n))
+		a.Add(&r)
+		r.Flags = capture.FlagACK
+	}
+	send(0, 0)
+	seq := uint32(2) // byte 1 is lost
+	for range 30 {
+		send(seq, 1)
+		seq++
+	}
+	if rec.lost != 1 || rec.bytes != 30 {
+		t.Fatalf("%d bytes, %d lost; want 30, 1", rec.bytes, rec.lost)
+	}
+	for range 2560 {
+		send(seq, size)
+		seq += size
+	}
+	send(seq+1, 1)
+	send(seq, 1)
+	if a.Finish(); rec.lost != 1 {
+		t.Errorf("%d bytes lost, want 1", rec.lost)
+	}
+}
+
 // A counter adds up what it is given.
 type counter struct {
 	sink
