@@ -47,6 +47,8 @@ func (a *Assembler) repeat(s *capture.Segment) HalfID {
 	return mark &^ (forceMark | bindMark)
 }
 
+// rerun repeats what the first reading did with a segment. From a half that is
+// only watched its partner takes what was acknowledged, and that a packet passed.
 func (a *Assembler) rerun(mark HalfID, s *capture.Segment) {
 	id := mark.ID()
 	slot := a.slot(id)

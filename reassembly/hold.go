@@ -36,7 +36,15 @@ func (x *piece) split(d int64) piece {
 
 // A chunk is a piece held back. Chunks of a half form a list in stream order;
 // chunks without a gap between them form a run. The first and the last chunk of
-// a run know each other, so that a search steps over whole runs.
+// a run know each other, so that a search steps over whole runs:
+//
+//	delivered | gap | c1 c2 c3 | gap | c4 c5 FIN |
+//	         off      head  run         run  tail
+//
+// c1 and c3 are mates here, c4 and FIN are, and a lone chunk is its own.
+// A sender's packets nearly always extend the last run or fill the first gap,
+// so a search goes from the tail and a fill from the head. A FIN that has to
+// wait is a chunk without bytes, always the last.
 type chunk struct {
 	off        int64
 	nanos      int64

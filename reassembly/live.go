@@ -5,12 +5,15 @@ import "github.com/pcapmesh/pcapmesh/capture"
 // A live is the state of a half while it is read: one cache line, used again
 // when the half and the one bound to it are closed, so that the states of the
 // connections open at one time stay together in the cache.
+//
+// What decides about delivery stands here and not in the Half, because a later
+// reading, whose counters go nowhere, has to decide the same.
 type live struct {
-	off  int64 // stream offset of the next byte to deliver
-	skip int64 // bytes from off on that the consumer does not want
-	next Seq   // sequence number of off; provisional while unfixed
-	ack  Seq   // highest acknowledgement sent; valid iff hasAck
-	peer uint32
+	off  int64  // stream offset of the next byte to deliver
+	skip int64  // bytes from off on that the consumer does not want
+	next Seq    // sequence number of off; provisional while unfixed
+	ack  Seq    // highest acknowledgement sent; valid iff hasAck
+	peer uint32 // state of the half bound to this one; 0 = none
 	id   HalfID
 
 	head, tail   uint32 // chunks held back, in stream order
