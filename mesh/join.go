@@ -120,7 +120,7 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 }
 
 // gateway tells whether the pod forwards without interception.
-func (f *podFacts) gateway() bool { return !f.meshed && !f.loopback || !f.meshed && len(f.apps) == 0 }
+func (f *podFacts) gateway() bool { return !f.meshed && !f.maybe }
 
 // join finds the links of the crossing, from the surest kind to the weakest.
 func (c *crossing) join() {

@@ -12,6 +12,7 @@ type podFacts struct {
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
+	maybe    bool                // connections on loopback that an older proxy may have made
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
 }
@@ -149,6 +150,7 @@ func (r *roster) assign(legs []*Leg) {
 	for _, l := range legs {
 		for _, c := range l.sightings() {
 			role, tentative := r.role(c)
+			r.pods[c.pod].maybe = r.pods[c.pod].maybe || tentative
 			if l.view(c.pod) == RoleUnknown {
 				l.views = append(l.views, view{c.pod, role, tentative})
 			}
@@ -244,6 +246,14 @@ func (r *roster) redirected(f *podFacts, t capture.Tuple) Role {
 // counterpart, where a counterpart must have been seen, passed by the proxy.
 func (r *roster) settle(legs []*Leg, joined func(*Leg) bool) {
 	for _, l := range legs {
+		for _, v := range l.views {
+			if v.tentative && joined(l) {
+				r.pods[v.pod].apps[l.Orig.Dst.Port()] = true
+				r.pods[v.pod].meshed = true
+			}
+		}
+	}
+	for _, l := range legs {
 		for i := range l.views {
 			if v := &l.views[i]; !joined(l) {
 				v.role = r.settled(legs, l, *v)
@@ -256,7 +266,7 @@ func (r *roster) settle(legs []*Leg, joined func(*Leg) bool) {
 func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 	f := r.pods[v.pod]
 	switch {
-	case v.tentative:
+	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
 		return RoleDirect
 	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
 		return RoleUnknown
