@@ -21,11 +21,18 @@ func expected(scenario string) expectation {
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"inbound-mtls-pooled/links": "F1 a leg with one sure link loses its other exchanges",
-	"inbound-permissive/links":  "F1 a leg with one sure link loses its other exchanges",
-	"outbound-vip-mtls/links":   "F1 a leg with one sure link loses its other exchanges",
-	"tcp-server-first/links":    "T1 the truth calls links separable whose connections carry equal bytes",
+	"inbound-before-1.10/legs":      "F5 nothing is joined where the proxy dials 127.0.0.1",
+	"inbound-before-1.10/links":     "F5 nothing is joined where the proxy dials 127.0.0.1",
+	"inbound-mtls-pooled/links":     "F1 a leg with one sure link loses its other exchanges",
+	"inbound-permissive/links":      "F1 a leg with one sure link loses its other exchanges",
+	"outbound-vip-mtls/links":       "F1 a leg with one sure link loses its other exchanges",
+	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
+	"snaplen-96/notes near server":  "F4 cut packets become holes in rebuilt streams",
+	"tcp-server-first/links":        "T1 the truth calls links separable whose connections carry equal bytes",
 }
+
+// maxShown bounds what is printed of one check.
+const maxShown = 12
 
 // settle reports what a check found, taking known defects into account.
 func settle(t *testing.T, scenario, check string, bad []string) {
@@ -37,7 +44,11 @@ func settle(t *testing.T, scenario, check string, bad []string) {
 	case ok:
 		t.Logf("%s: known: %s", check, title)
 	default:
-		for _, s := range bad {
+		for i, s := range bad {
+			if i == maxShown {
+				t.Errorf("%s: and %d more", check, len(bad)-i)
+				break
+			}
 			t.Errorf("%s: %s", check, s)
 		}
 	}

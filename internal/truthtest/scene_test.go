@@ -1,12 +1,14 @@
 package truthtest
 
 import (
+	"bytes"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -99,4 +101,24 @@ func nanos(stamp string) int64 {
 		return 0
 	}
 	return at.UnixNano()
+}
+
+// packets reads a whole capture.
+func packets(t testing.TB, name string) []*capture.Packet {
+	t.Helper()
+	r, err := capture.Open(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var all []*capture.Packet
+	for p, err := range r.Packets() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := *p
+		c.Data = bytes.Clone(p.Data)
+		all = append(all, &c)
+	}
+	return all
 }
