@@ -44,7 +44,7 @@ var forTests = []string{"./internal/pcaptest", "./internal/testbed", "./internal
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.
-var across = []string{"internal/truthtest", "internal/archtest"}
+var across = []string{"internal/truthtest", "internal/archtest", "bench/gen"}
 
 func TestImportDirection(t *testing.T) {
 	for _, s := range sources(t) {

@@ -1,0 +1,58 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const printed = `{"version": 1, "inputs": [{"file": "a", "packets": 3}],
+ "legs": [{"id": 0, "tls": {"alpn": ["h2"]}}, {"id": 1}],
+ "joins": [],
+ "paths": [{"id": 0, "exchanges": [
+   {"hops": [{"leg": 0}, {"leg": 1, "from_leg": 0, "ambiguous": false}]},
+   {"hops": [{"leg": 0}, {"leg": 1, "from_leg": 0, "ambiguous": true}]},
+   {"hops": [{"leg": 0}]}]}, {"id": 1}]}
+`
+
+func TestCount(t *testing.T) {
+	got, err := count(strings.NewReader(printed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (found{Legs: 2, Exchanges: 3, Joined: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if _, err := count(strings.NewReader(printed[:200])); err == nil {
+		t.Error("no error for output that was cut off")
+	}
+}
+
+func TestMissing(t *testing.T) {
+	w := found{Legs: 2, Exchanges: 3, Joined: 1}
+	if err := w.missing(found{Legs: 2, Exchanges: 4, Joined: 1}); err != nil {
+		t.Errorf("more than wanted: %v", err)
+	}
+	err := w.missing(found{Legs: 2, Exchanges: 2, Joined: 0})
+	if want := "found 2 exchanges, there are 3\nfound 0 joined exchanges, there are 1"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestFromTruth(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "truth.json")
+	text := `{"legs": [{}, {}, {}], "links": [
+	 {"from": "a", "from_exchange": 0, "to": "b", "attempt": 1, "separable": true},
+	 {"from": "a", "from_exchange": 0, "to": "c", "attempt": 2, "separable": true},
+	 {"from": "a", "from_exchange": 1, "to": "c", "attempt": 1, "separable": false}]}`
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := fromTruth(name)
+	if want := (found{Legs: 3, Exchanges: 2, Joined: 2}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
