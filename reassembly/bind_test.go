@@ -287,6 +287,23 @@ var bindTests = []streamTest{
 		want: []string{"abc", "xyz"},
 		ends: make([]reassembly.End, 2),
 	},
+	{
+		name: "SYN captured late binds a half that waits: its peer's packets count at once",
+		build: func(c *pcaptest.Connection) {
+			c.SYN()
+			c.SYNACK()
+			c.Swap()
+			c.SendAt(3, "def")
+			c.Swap()
+			for range 20 {
+				c.AckReply()
+			}
+			c.SendAt(0, "abc")
+		},
+		want:  []string{"", "...def"},
+		ends:  make([]reassembly.End, 2),
+		binds: []string{"2<-1"},
+	},
 }
 
 func TestHalves(t *testing.T) { runStreams(t, bindTests) }
