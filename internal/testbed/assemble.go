@@ -320,7 +320,32 @@ func (a *assembly) links() error {
 		a.truth.Links = append(a.truth.Links, l)
 		h.link = len(a.truth.Links)
 	}
+	a.twins()
 	return nil
+}
+
+// twins takes back that raw streams are separable where another one of the
+// same proxy carried the same bytes: only their order in time differs.
+func (a *assembly) twins() {
+	type content struct{ pod, sent, received string }
+	of := func(l *Link) (content, bool) {
+		leg, ok := a.truth.Leg(l.From)
+		if !ok || l.FromExchange != -1 || leg.Sent == nil || leg.Received == nil {
+			return content{}, false
+		}
+		return content{leg.Pod, leg.Sent.SHA256, leg.Received.SHA256}, true
+	}
+	count := make(map[content]int)
+	for i := range a.truth.Links {
+		if c, ok := of(&a.truth.Links[i]); ok {
+			count[c]++
+		}
+	}
+	for i := range a.truth.Links {
+		if c, ok := of(&a.truth.Links[i]); ok && count[c] > 1 {
+			a.truth.Links[i].Separable = false
+		}
+	}
 }
 
 // dash reads HAProxy's "-" as nothing.
