@@ -26,10 +26,10 @@ func (s *scene) holdBytes(t *testing.T) {
 		settle(t, s.truth.Scenario, "bytes near "+name, bad)
 		t.Logf("bytes near %s: %d conversations held against the truth, %d wrong", name, n, len(bad))
 		file := write(t, r, nil)
-		settle(t, s.truth.Scenario, "read back near "+name, compare(streams, read(t, file).streams()))
+		settle(t, s.truth.Scenario, "read back near "+name, compare(streams, readFile(t, file).streams()))
 		if !near {
 			file := write(t, r, &mesh.WriteOptions{View: mesh.ViewLegs})
-			settle(t, s.truth.Scenario, "legs read back", j.legBytes(read(t, file).streams()))
+			settle(t, s.truth.Scenario, "legs read back", j.legBytes(readFile(t, file).streams()))
 		}
 	}
 }

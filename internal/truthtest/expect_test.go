@@ -25,6 +25,7 @@ var known = map[string]string{
 	"inbound-before-1.10/links":     "F5 nothing is joined where the proxy dials 127.0.0.1",
 	"inbound-mtls-pooled/links":     "F1 a leg with one sure link loses its other exchanges",
 	"inbound-permissive/links":      "F1 a leg with one sure link loses its other exchanges",
+	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
 	"outbound-vip-mtls/links":       "F1 a leg with one sure link loses its other exchanges",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
 	"snaplen-96/notes near server":  "F4 cut packets become holes in rebuilt streams",

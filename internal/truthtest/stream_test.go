@@ -80,15 +80,16 @@ func (f *flow) add(c mesh.Chunk) {
 // A halfRead is one half with its bytes, as reassembly gives them.
 type halfRead struct {
 	*reassembly.Half
-	id     reassembly.HalfID
-	flow   flow
-	pieces []piece
+	id      reassembly.HalfID
+	flow    flow
+	pieces  []piece
+	written []int // by byte of flow.data: how often it stands in some stream
 }
 
 // A piece is the bytes that one packet brought.
 type piece struct {
 	ref  capture.Ref
-	off  int64 // in flow.data
+	off  int   // in flow.data
 	wire int64 // in the stream, gaps counted
 	n    int
 }
@@ -99,18 +100,24 @@ type reading struct {
 	halfs []*halfRead // by id, from 1
 }
 
-// read reads capture files as one group.
-func read(t testing.TB, names ...string) *reading {
+// readFile reads one capture file.
+func readFile(t testing.TB, name string) *reading {
+	t.Helper()
+	return read(t, []mesh.Input{{File: name}})
+}
+
+// read reads the captures of all pods together.
+func read(t testing.TB, from []mesh.Input) *reading {
 	t.Helper()
 	var inputs []*capture.Input
 	points := capture.NewPoints()
-	for i, n := range names {
-		in, err := capture.OpenInput(n, uint32(i), nil)
+	for i, f := range from {
+		in, err := capture.OpenInput(f.File, uint32(i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer in.Close()
-		points.Add(uint32(i), "")
+		points.Add(uint32(i), f.Pod)
 		inputs = append(inputs, in)
 	}
 	g := &reading{table: new(reassembly.Table), halfs: []*halfRead{nil}}
@@ -120,7 +127,7 @@ func read(t testing.TB, names ...string) *reading {
 	}
 	for i := range facts.Inputs {
 		if err := facts.Inputs[i].Err; err != nil {
-			t.Errorf("%s: %v", names[i], err)
+			t.Errorf("%s: %v", from[i].File, err)
 		}
 	}
 	return g
@@ -137,7 +144,7 @@ func (g *reading) Bind(a, b reassembly.HalfID) {}
 // Bytes implements reassembly.Consumer.
 func (g *reading) Bytes(at reassembly.At, p []byte) int64 {
 	h := g.halfs[at.Half]
-	h.pieces = append(h.pieces, piece{at.Ref, int64(len(h.flow.data)), at.Off, len(p)})
+	h.pieces = append(h.pieces, piece{at.Ref, len(h.flow.data), at.Off, len(p)})
 	h.flow.data = append(h.flow.data, p...)
 	return 0
 }
