@@ -21,15 +21,12 @@ func expected(scenario string) expectation {
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"inbound-before-1.10/legs":      "F5 nothing is joined where the proxy dials 127.0.0.1",
-	"inbound-before-1.10/links":     "F5 nothing is joined where the proxy dials 127.0.0.1",
 	"inbound-mtls-pooled/links":     "F1 a leg with one sure link loses its other exchanges",
 	"inbound-permissive/links":      "F1 a leg with one sure link loses its other exchanges",
 	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
 	"outbound-vip-mtls/links":       "F1 a leg with one sure link loses its other exchanges",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
 	"snaplen-96/notes near server":  "F4 cut packets become holes in rebuilt streams",
-	"tcp-server-first/links":        "T1 the truth calls links separable whose connections carry equal bytes",
 }
 
 // maxShown bounds what is printed of one check.
