@@ -12,12 +12,13 @@ import (
 type chunk struct {
 	conv  int32
 	reply bool
-	gap   bool  // the bytes are missing
+	gap   bool  // the bytes are missing: no packet carried them
 	piece int32 // index into the conversation's pieces of that direction
 	off   int64 // in the half
 	at    moment
 	spot  int64 // in the spool
 	n     int64
+	cut   int64 // bytes that the packet carried after these and the snapshot length cut off
 }
 
 // A gatherer is the consumer that collects the pieces of rebuilt streams on a
@@ -95,7 +96,7 @@ func (g *gatherer) Bind(a, b reassembly.HalfID) {}
 
 // Bytes implements reassembly.Consumer.
 func (g *gatherer) Bytes(at reassembly.At, p []byte) int64 {
-	return g.cut(at, int64(len(p)), p, moment{at.Nanos, at.Ref})
+	return g.take(at, int64(len(p)), p, 0)
 }
 
 // Skip implements reassembly.Consumer.
@@ -103,15 +104,15 @@ func (g *gatherer) Skip(at reassembly.At, n int64) {}
 
 // Gap implements reassembly.Consumer.
 func (g *gatherer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
-	g.cut(at, n, nil, moment{at.Nanos, at.Ref})
+	g.take(at, n, nil, why)
 }
 
 // Close implements reassembly.Consumer.
 func (g *gatherer) Close(reassembly.HalfID, reassembly.End, reassembly.At) {}
 
-// cut takes from the n bytes at at.Off what belongs to pieces, and returns how
-// many of the bytes after belong to none.
-func (g *gatherer) cut(at reassembly.At, n int64, p []byte, m moment) int64 {
+// take takes from the n bytes at at.Off what belongs to pieces, and returns
+// how many of the bytes after belong to none. why is 0 when the bytes are there.
+func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapKind) int64 {
 	ps := g.wanted[at.Half]
 	end := at.Off + n
 	for i := g.next[at.Half]; i < len(ps); i++ {
@@ -124,11 +125,14 @@ func (g *gatherer) cut(at reassembly.At, n int64, p []byte, m moment) int64 {
 			return w.from - end
 		}
 		from, to := max(w.from, at.Off), min(w.to, end)
-		c := chunk{conv: w.conv, reply: w.reply, gap: p == nil, piece: w.no, off: from, at: m, n: to - from}
-		if p != nil {
+		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, at: moment{at.Nanos, at.Ref}, n: to - from}
+		switch why {
+		case 0:
 			g.keep(&c, p[from-at.Off:to-at.Off])
+		case reassembly.GapSnaplen:
+			c.n, c.cut = 0, to-from
 		}
-		g.chunks = append(g.chunks, c)
+		g.add(c)
 		if w.to > end {
 			return 0
 		}
@@ -137,6 +141,18 @@ func (g *gatherer) cut(at reassembly.At, n int64, p []byte, m moment) int64 {
 		return unwanted
 	}
 	return 0
+}
+
+// add appends c. What was cut off a packet belongs to the chunk before it.
+func (g *gatherer) add(c chunk) {
+	if k := len(g.chunks) - 1; c.cut > 0 && k >= 0 {
+		last := &g.chunks[k]
+		if last.at == c.at && last.conv == c.conv && last.reply == c.reply && last.piece == c.piece && !last.gap && last.off+last.n+last.cut == c.off {
+			last.cut += c.cut
+			return
+		}
+	}
+	g.chunks = append(g.chunks, c)
 }
 
 func (g *gatherer) keep(c *chunk, p []byte) {

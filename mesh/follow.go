@@ -79,15 +79,31 @@ func (r *Result) yield(c *conversation, yield func(Chunk) error) error {
 		}
 		k := (*from)[0]
 		*from = (*from)[1:]
-		out := Chunk{Reply: k.reply, Nanos: k.at.nanos, Ref: k.at.ref}
-		if k.gap {
-			out.Missing = k.n
-		} else if out.Data, err = sp.read(nil, k.spot, int(k.n)); err != nil {
+		if err := passOn(&k, sp, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passOn tells one chunk, and after it what was cut off its packet.
+func passOn(k *chunk, sp *spool, yield func(Chunk) error) error {
+	out := Chunk{Reply: k.reply, Nanos: k.at.nanos, Ref: k.at.ref}
+	if k.gap {
+		out.Missing = k.n
+		return yield(out)
+	}
+	if k.n > 0 {
+		var err error
+		if out.Data, err = sp.read(nil, k.spot, int(k.n)); err != nil {
 			return err
 		}
 		if err := yield(out); err != nil {
 			return err
 		}
+	}
+	if out.Data, out.Missing = nil, k.cut; k.cut > 0 {
+		return yield(out)
 	}
 	return nil
 }

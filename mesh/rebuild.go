@@ -26,6 +26,7 @@ type made struct {
 	seq, ack uint32
 	spot     int64 // payload in the spool
 	n        int32
+	cut      int32 // bytes after the payload that the snapshot length cut off
 	comment  string
 }
 
@@ -129,17 +130,19 @@ func (b *rebuilder) chunk(d int, c *chunk) {
 		b.now = c.at
 	}
 	if b.end[d] != 0 && c.at.nanos > b.end[d] {
-		b.late[d] += c.n
+		b.late[d] += c.n + c.cut
 		return
 	}
 	if b.lastDir != d {
 		b.acknowledge(b.lastDir)
 		b.lastDir = d
 	}
-	for off := int64(0); off < c.n; off += maxSegment {
-		n := min(c.n-off, maxSegment)
+	for off := int64(0); off < c.n+c.cut; off += maxSegment {
+		n := min(c.n+c.cut-off, maxSegment)
 		if !c.gap {
-			b.add(made{at: b.now, reply: d == 1, flags: capture.FlagPSH | capture.FlagACK, seq: b.next[d], ack: b.next[1-d], spot: c.spot + off, n: int32(n)})
+			seen := max(min(c.n-off, n), 0)
+			b.add(made{at: b.now, reply: d == 1, flags: capture.FlagPSH | capture.FlagACK, seq: b.next[d], ack: b.next[1-d],
+				spot: c.spot + off, n: int32(seen), cut: int32(n - seen)})
 		}
 		b.next[d] += uint32(n)
 		if b.next[d]-b.acked[d] >= ackEvery {
@@ -220,7 +223,7 @@ func (e *emitter) writeOne(m *made) error {
 	if err != nil {
 		return err
 	}
-	e.buf = capture.AppendTCP(e.buf[:0], &h, payload)
+	e.buf = capture.AppendTCP(e.buf[:0], &h, append(payload, make([]byte, m.cut)...))
 	var comments []string
 	if e.o.Comments != CommentNone {
 		if !e.begun[m.conv] {
@@ -232,5 +235,5 @@ func (e *emitter) writeOne(m *made) error {
 		}
 	}
 	e.sum.Packets++
-	return e.out.WritePacket(iface, m.at.nanos, uint32(len(e.buf)), 0, comments, e.buf)
+	return e.out.WritePacket(iface, m.at.nanos, uint32(len(e.buf)), 0, comments, e.buf[:len(e.buf)-int(m.cut)])
 }

@@ -66,7 +66,7 @@ func (f *Follower) turn(reply bool) {
 
 func (f *Follower) missing(n int64) {
 	if n > 0 {
-		fmt.Fprintf(f.out, "[%d bytes missing in capture]\n", n)
+		fmt.Fprintf(f.out, "\n[%d bytes missing in capture]\n", n)
 	}
 }
 
