@@ -107,7 +107,7 @@ func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool)
 	client, _ := j.truth.Leg(c.Legs[0])
 	beyond := c.ServerSent != nil && (client.Encrypted || nearServer)
 	switch {
-	case !client.Encrypted && (!nearServer || len(p.Legs) == 1), j.sealed(c):
+	case !client.Encrypted && (!nearServer || len(p.Legs) == 1), j.hidden(c):
 		return client.Sent, client.Received, client.Complete
 	case c.Exchanges == 0 && len(p.Legs) > 1 && !p.Ambiguous && client.Complete: // carried on byte for byte
 		return c.Sent, c.Received, true
@@ -122,10 +122,10 @@ func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool)
 	return c.ServerSent, c.ServerReceived, whole
 }
 
-// sealed tells whether no leg of a conversation can be read.
-func (j *judge) sealed(c *testbed.Conversation) bool {
+// hidden tells whether no leg of a conversation can be read.
+func (j *judge) hidden(c *testbed.Conversation) bool {
 	for _, id := range c.Legs {
-		if l, _ := j.truth.Leg(id); !l.Encrypted {
+		if !j.sealed(id) {
 			return false
 		}
 	}

@@ -21,10 +21,7 @@ func expected(scenario string) expectation {
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"inbound-mtls-pooled/links":     "F1 a leg with one sure link loses its other exchanges",
-	"inbound-permissive/links":      "F1 a leg with one sure link loses its other exchanges",
 	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
-	"outbound-vip-mtls/links":       "F1 a leg with one sure link loses its other exchanges",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
 	"snaplen-96/notes near server":  "F4 cut packets become holes in rebuilt streams",
 }

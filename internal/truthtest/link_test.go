@@ -118,14 +118,29 @@ const (
 	right
 )
 
+// means tells whether a tie stands for a link of the truth, when it leads to
+// the given end.
+func (j *judge) means(t *tie, to end, l *testbed.Link) bool {
+	if t.from.no == whole && to.no == whole && (j.sealed(l.From) || j.sealed(l.To)) {
+		return t.from.leg == l.From && to.leg == l.To
+	}
+	return j.covers(t.from, l.From, l.FromExchange) && j.covers(to, l.To, l.ToExchange)
+}
+
 // covers tells whether an end of the result means an end of the truth: a leg
 // whose exchanges cannot be read stands for all of them.
 func (j *judge) covers(e end, leg string, no int) bool {
 	if e.leg != leg || e.no == no {
 		return e.leg == leg
 	}
-	w, ok := j.truth.Leg(leg)
-	return ok && e.no == whole && (w.Encrypted || w.Refused)
+	w, _ := j.truth.Leg(leg)
+	return e.no == whole && (w.Encrypted || w.Refused)
+}
+
+// sealed tells whether a leg of the truth cannot be read.
+func (j *judge) sealed(id string) bool {
+	w, ok := j.truth.Leg(id)
+	return ok && w.Encrypted
 }
 
 // link judges one link of the truth.
@@ -133,27 +148,24 @@ func (j *judge) link(l *testbed.Link) verdict {
 	best := missing
 	for i := range j.ties {
 		t := &j.ties[i]
-		if !j.covers(t.from, l.From, l.FromExchange) {
-			continue
-		}
-		v := ambiguousWithout
 		switch {
-		case j.covers(t.to, l.To, l.ToExchange) && !t.ambiguous:
-			v = right
-		case !t.ambiguous:
-			v = missing
+		case j.means(t, t.to, l) && !t.ambiguous:
+			best = right
 		case j.names(t, l):
-			v = ambiguousWith
+			best = max(best, ambiguousWith)
+		case j.covers(t.from, l.From, l.FromExchange) && t.ambiguous:
+			best = max(best, ambiguousWithout)
 		}
-		best = max(best, v)
 	}
 	return best
 }
 
-// names tells whether the link is among what an ambiguous tie leaves open.
+// names tells whether the link is among what a tie leaves open. Of a leg that
+// cannot be read, it is enough to name the leg on the other side.
 func (j *judge) names(t *tie, l *testbed.Link) bool {
+	hidden := j.sealed(l.From) || j.sealed(l.To)
 	for _, e := range append([]end{t.to}, t.rivals...) {
-		if j.covers(e, l.To, l.ToExchange) {
+		if t.ambiguous && j.means(t, e, l) || hidden && t.from.leg == l.From && e.leg == l.To {
 			return true
 		}
 	}
@@ -191,7 +203,7 @@ func (j *judge) caused(t *tie) bool {
 func (j *judge) linkOf(t *tie) *testbed.Link {
 	for i := range j.truth.Links {
 		l := &j.truth.Links[i]
-		if j.covers(t.from, l.From, l.FromExchange) && j.covers(t.to, l.To, l.ToExchange) {
+		if j.means(t, t.to, l) {
 			return l
 		}
 	}
