@@ -23,7 +23,6 @@ func expected(scenario string) expectation {
 var known = map[string]string{
 	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
-	"snaplen-96/notes near server":  "F4 cut packets become holes in rebuilt streams",
 }
 
 // maxShown bounds what is printed of one check.
