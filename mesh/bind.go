@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -34,6 +35,7 @@ func bind(x *index) []*conn {
 type binder struct {
 	x       *index
 	partner []halfNo // by halfNo
+	memory  arena.Slab[conn]
 	conns   []*conn
 	began   map[place]int64 // time of the first segment of each place; made when needed
 }
@@ -166,7 +168,9 @@ func acknowledges(q, p *reassembly.Half) bool {
 func (b *binder) collect() {
 	for h := halfNo(1); int(h) <= b.x.len(); h++ {
 		if p := b.partner[h]; p == 0 || p > h {
-			b.conns = append(b.conns, newConn(b.x, h, p))
+			_, c := b.memory.Add()
+			c.fill(b.x, h, p)
+			b.conns = append(b.conns, c)
 		}
 	}
 	slices.SortStableFunc(b.conns, func(p, q *conn) int {

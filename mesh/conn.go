@@ -29,21 +29,27 @@ type stray struct {
 	reply bool // it runs in the direction of the conn's reply
 }
 
-// halves returns the captured halves of c.
-func (c *conn) halves() []halfNo {
-	var hs []halfNo
-	if c.orig != 0 {
-		hs = append(hs, c.orig)
+// halves iterates over the captured halves of c.
+func (c *conn) halves(yield func(halfNo) bool) {
+	if c.orig != 0 && !yield(c.orig) {
+		return
 	}
 	if c.reply != 0 {
-		hs = append(hs, c.reply)
+		yield(c.reply)
 	}
-	return hs
 }
 
-// newConn makes a conn of one or two halves, not oriented yet.
-func newConn(x *index, a, b halfNo) *conn {
-	c := &conn{orig: a, reply: b, place: x.place(a)}
+// lead returns the originator's half, or the other if that was not captured.
+func (c *conn) lead() halfNo {
+	if c.orig != 0 {
+		return c.orig
+	}
+	return c.reply
+}
+
+// fill makes c the conn of one or two halves, not oriented yet.
+func (c *conn) fill(x *index, a, b halfNo) {
+	*c = conn{orig: a, reply: b, place: x.place(a)}
 	info := x.point(a)
 	c.pod, c.loopback = info.Pod, info.Loopback
 	h := x.half(a)
@@ -55,7 +61,6 @@ func newConn(x *index, a, b halfNo) *conn {
 		}
 		c.end = max(c.end, g.LastNanos)
 	}
-	return c
 }
 
 // before orders packets of one moment: by input, then by number.
@@ -88,7 +93,7 @@ func (c *conn) server(x *index) netip.AddrPort { return c.origTuple(x).Dst }
 
 // hasSYN tells whether a SYN of either side was captured.
 func (c *conn) hasSYN(x *index) bool {
-	for _, h := range c.halves() {
+	for h := range c.halves {
 		if x.half(h).SYN {
 			return true
 		}
@@ -98,7 +103,7 @@ func (c *conn) hasSYN(x *index) bool {
 
 // bytes returns the distinct bytes seen on both halves.
 func (c *conn) bytes(x *index) (n int64) {
-	for _, h := range c.halves() {
+	for h := range c.halves {
 		n += x.half(h).Bytes
 	}
 	return n
@@ -106,7 +111,7 @@ func (c *conn) bytes(x *index) (n int64) {
 
 // missing returns the bytes missing on both halves.
 func (c *conn) missing(x *index) (n int64) {
-	for _, h := range c.halves() {
+	for h := range c.halves {
 		n += x.half(h).Missing
 	}
 	return n

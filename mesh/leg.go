@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 // A Role says what a connection does for the mesh.
@@ -89,7 +91,8 @@ func (l *Leg) view(pod string) Role {
 
 // makeLegs turns conns into legs; a connection seen at two points is one.
 func makeLegs(x *index, conns []*conn) []*Leg {
-	var legs []*Leg
+	var memory arena.Slab[Leg]
+	legs := make([]*Leg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
 	for _, c := range conns {
@@ -99,7 +102,8 @@ func makeLegs(x *index, conns []*conn) []*Leg {
 				continue
 			}
 		}
-		l := &Leg{conn: c}
+		_, l := memory.Add()
+		l.conn = c
 		legs = append(legs, l)
 		if several {
 			seen.add(l)
@@ -123,7 +127,7 @@ func severalPlaces(conns []*conn) bool {
 // equals the first.
 func (l *Leg) choose(x *index) {
 	best := -1
-	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(len(c.halves())) }
+	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(min(c.orig, 1)+min(c.reply, 1)) }
 	for i, o := range l.others {
 		if score(o) > score(l.conn) && (best < 0 || score(o) > score(l.others[best])) {
 			best = i
@@ -150,11 +154,11 @@ func (l *Leg) describe(x *index) {
 		h := x.half(c.reply)
 		l.ReplyPackets, l.ReplyBytes, l.ReplyMissing = int(h.Packets), h.Bytes, h.Missing
 	}
-	for _, o := range append([]*conn{c}, l.others...) {
+	l.Captured = make([]capture.Tuple, 0, 2)
+	for o := range l.sightings {
 		l.observe(x, o)
 	}
 	slices.Sort(l.Inputs)
-	l.Inputs = slices.Compact(l.Inputs)
 	l.Protocol = protocolOf(x, c)
 	l.TLS = tlsOf(x, c)
 }
@@ -162,7 +166,7 @@ func (l *Leg) describe(x *index) {
 // tlsOf puts together what both hello messages say.
 func tlsOf(x *index, c *conn) TLS {
 	var t TLS
-	for _, h := range c.halves() {
+	for h := range c.halves {
 		r := x.record(h)
 		if r.hello == 0 {
 			continue
@@ -182,9 +186,9 @@ func tlsOf(x *index, c *conn) TLS {
 // capture taken on one interface alone, which is known better than what "any"
 // shows.
 func (l *Leg) where(x *index) (pod, name string) {
-	info := x.point(l.conn.halves()[0])
+	info := x.point(l.conn.lead())
 	for _, o := range l.others {
-		if i := x.point(o.halves()[0]); info.Cooked && !i.Cooked && i.Pod == info.Pod {
+		if i := x.point(o.lead()); info.Cooked && !i.Cooked && i.Pod == info.Pod {
 			info = i
 		}
 	}
@@ -193,16 +197,21 @@ func (l *Leg) where(x *index) (pod, name string) {
 
 // observe notes where one observation of the leg was made.
 func (l *Leg) observe(x *index, o *conn) {
-	hs := o.halves()
-	for _, s := range o.strays {
-		hs = append(hs, s.half)
+	for h := range o.halves {
+		l.show(x.half(h))
 	}
-	for _, h := range hs {
-		half := x.half(h)
-		l.Inputs = append(l.Inputs, int(half.First.Input))
-		if t := half.Key.Tuple(); !slices.Contains(l.Captured, t) {
-			l.Captured = append(l.Captured, t)
-		}
+	for _, s := range o.strays {
+		l.show(x.half(s.half))
+	}
+}
+
+// show notes one half of an observation.
+func (l *Leg) show(h *reassembly.Half) {
+	if in := int(h.First.Input); !slices.Contains(l.Inputs, in) {
+		l.Inputs = append(l.Inputs, in)
+	}
+	if t := h.Key.Tuple(); !slices.Contains(l.Captured, t) {
+		l.Captured = append(l.Captured, t)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 )
 
 // A Direction says which way a path runs, seen from the pod.
@@ -79,17 +81,18 @@ type HopRival struct {
 
 // tracer builds paths from legs and links.
 type tracer struct {
+	memory arena.Slab[Path]
 	legs   []*Leg
 	byEx   map[*exchange][]*link // links that lead on from an exchange
 	byLeg  map[*Leg][]*link      // links that lead on from a leg as a whole
-	served map[*Leg]bool         // legs that are the server side of some link
 	whole  map[*Leg]bool         // legs claimed as a whole
 	claims map[*exchange]bool    // exchanges claimed by a client
 }
 
 // trace builds the paths, in the order of their client legs.
 func trace(legs []*Leg, links []*link) []*Path {
-	t := tracer{legs, make(map[*exchange][]*link), make(map[*Leg][]*link), make(map[*Leg]bool), make(map[*Leg]bool), make(map[*exchange]bool)}
+	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*Leg][]*link),
+		whole: make(map[*Leg]bool), claims: make(map[*exchange]bool)}
 	for _, l := range links {
 		if l.to.Role == RoleControl { // tied, but each is a conversation of its own
 			continue
@@ -102,7 +105,6 @@ func trace(legs []*Leg, links []*link) []*Path {
 		if l.ambiguous {
 			continue
 		}
-		t.served[l.to] = true
 		if l.up != nil {
 			t.claims[l.up] = true
 		} else {
@@ -112,7 +114,7 @@ func trace(legs []*Leg, links []*link) []*Path {
 	for _, ls := range t.byEx {
 		slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.attempt, b.attempt) })
 	}
-	var paths []*Path
+	paths := make([]*Path, 0, len(legs))
 	for _, l := range legs {
 		if p := t.path(l); p != nil {
 			paths = append(paths, p)
@@ -127,7 +129,8 @@ func (t *tracer) path(l *Leg) *Path {
 	if t.whole[l] {
 		return nil
 	}
-	p := &Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
+	_, p := t.memory.Add()
+	*p = Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
 	own := t.unclaimed(l)
 	if len(own) < len(l.exchanges) {
 		if len(own) == 0 {

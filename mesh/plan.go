@@ -211,7 +211,7 @@ func (pl *planner) comments(p *Path) []string {
 	var cs []string
 	for _, id := range p.Legs {
 		l := pl.legs[id]
-		h := pl.x.half(l.conn.halves()[0])
+		h := pl.x.half(l.conn.lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		cs = append(cs, s+p.tie(id))

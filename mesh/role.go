@@ -29,7 +29,7 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	r := &roster{x, p, make(map[string]*podFacts)}
 	votes := make(map[string]*census)
 	for _, l := range legs {
-		for _, c := range l.sightings() {
+		for c := range l.sightings {
 			f := r.facts(c.pod)
 			f.watch(c)
 			r.structure(f, c)
@@ -49,7 +49,7 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 		}
 	}
 	for _, l := range legs {
-		for _, c := range l.sightings() {
+		for c := range l.sightings {
 			if t := c.origTuple(x); !c.loopback && r.pods[c.pod].addrs[t.Dst.Addr()] {
 				r.pods[c.pod].inbound[t.Dst.Port()] = true
 			}
@@ -73,8 +73,17 @@ func (f *podFacts) watch(c *conn) {
 // so that its counterpart there would have been seen.
 func (f *podFacts) watched(l *Leg) bool { return f.loopback && f.from <= l.End && l.Start <= f.to }
 
-// sightings returns all observations of l, the used one first.
-func (l *Leg) sightings() []*conn { return append([]*conn{l.conn}, l.others...) }
+// sightings iterates over all observations of l, the used one first.
+func (l *Leg) sightings(yield func(*conn) bool) {
+	if !yield(l.conn) {
+		return
+	}
+	for _, c := range l.others {
+		if !yield(c) {
+			return
+		}
+	}
+}
 
 func (r *roster) facts(pod string) *podFacts {
 	f := r.pods[pod]
@@ -148,7 +157,7 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 // structure and ports tell; what joins tell is added by settle.
 func (r *roster) assign(legs []*Leg) {
 	for _, l := range legs {
-		for _, c := range l.sightings() {
+		for c := range l.sightings {
 			role, tentative := r.role(c)
 			r.pods[c.pod].maybe = r.pods[c.pod].maybe || tentative
 			if l.view(c.pod) == RoleUnknown {

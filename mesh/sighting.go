@@ -60,7 +60,7 @@ func (s *sightings) find(c *conn) *Leg {
 // elsewhere tells whether c is at a point that does not show l yet. A
 // connection between loopback addresses never leaves its pod.
 func (s *sightings) elsewhere(l *Leg, c *conn) bool {
-	for _, o := range append([]*conn{l.conn}, l.others...) {
+	for o := range l.sightings {
 		if o.place == c.place {
 			return false
 		}

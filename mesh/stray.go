@@ -57,7 +57,7 @@ func (b *binder) adopt(t, c *conn) bool {
 		return false
 	}
 	var found []stray
-	for _, h := range c.halves() {
+	for h := range c.halves {
 		reply, ok := b.carriesOn(t, h)
 		if !ok {
 			return false

@@ -96,7 +96,7 @@ func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
 			}
 		}
 	}
-	for _, h := range []halfNo{down.conn.halves()[0], up.conn.halves()[0]} {
+	for _, h := range []halfNo{down.conn.lead(), up.conn.lead()} {
 		es.Packets = append(es.Packets, c.x.half(h).First)
 	}
 	l.evidence = []Evidence{es}

@@ -184,11 +184,11 @@ func (c *crossing) nextAttempt(d *exchange) int {
 
 func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
 	ev := Evidence{Kind: OnlyCandidate, Detail: "no other connection was open and busy at the time"}
-	ev.Packets = append(ev.Packets, c.x.half(d.conn.halves()[0]).First)
+	ev.Packets = append(ev.Packets, c.x.half(d.conn.lead()).First)
 	if e != nil {
 		ev.Packets = append(ev.Packets, e.ref())
 	} else {
-		ev.Packets = append(ev.Packets, c.x.half(u.conn.halves()[0]).First)
+		ev.Packets = append(ev.Packets, c.x.half(u.conn.lead()).First)
 	}
 	return ev
 }
