@@ -1,0 +1,59 @@
+// Command exchanges lists the requests in the captures of one pod, and where
+// each spent its time: how long every hop took from the first byte of the
+// request to the last of the response.
+//
+//	go run ./examples/exchanges testdata/pcaps/outbound-plain-vip-eth0.pcap testdata/pcaps/outbound-plain-vip-lo.pcap
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+func main() {
+	if err := run(os.Stdout, os.Args[1:]...); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(w io.Writer, files ...string) error {
+	var inputs []mesh.Input
+	for _, f := range files {
+		inputs = append(inputs, mesh.Input{File: f})
+	}
+	r, err := mesh.Stitch(inputs, nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, p := range r.Paths {
+		for _, e := range p.Exchanges {
+			fmt.Fprintf(w, "%v > %v  %s %s %d\n", p.Client, p.Server, e.Method, e.Target, e.Status)
+			for _, h := range e.Hops {
+				fmt.Fprintf(w, "    %-12v %9v%s\n", r.Legs[h.Leg].Role, took(&h), doubt(&h))
+			}
+		}
+	}
+	return nil
+}
+
+// took is how long a hop took where it was captured, 0 if that is not known.
+func took(h *mesh.Hop) time.Duration {
+	if h.RequestStart == 0 || h.ResponseEnd == 0 {
+		return 0
+	}
+	return time.Duration(h.ResponseEnd - h.RequestStart).Round(time.Microsecond)
+}
+
+// doubt says that another exchange fits as well.
+func doubt(h *mesh.Hop) string {
+	if h.Ambiguous {
+		return fmt.Sprintf("  one of %d that fit", 1+len(h.Rivals))
+	}
+	return ""
+}
