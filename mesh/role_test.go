@@ -1,0 +1,102 @@
+package mesh_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// meshed makes a trace show that a proxy is at work in the pod: an exchange
+// from a client to the application, and one from the application outward.
+func meshed(tr *pcaptest.Trace) {
+	talk(on(tr, "eth0", "192.0.2.99:41000", app).ISN(1_000_001, 2_000_001), "/in")
+	talk(on(tr, "lo", "127.0.0.6:41001", app).ISN(3_000_001, 4_000_001), "/in")
+	talk(torn(tr, 41002, "10.96.0.99:80").ISN(5_000_001, 6_000_001), "/out")
+	talk(on(tr, "eth0", pod+":41004", "10.244.9.9:8080").ISN(7_000_001, 8_000_001), "/out")
+}
+
+// talk adds an exchange on a connection of its own.
+func talk(c *pcaptest.Connection, target string) {
+	c.Handshake()
+	c.Send(request("GET", target))
+	c.Reply(response(200, target))
+	c.Close()
+}
+
+// What a connection's shape says of its role, beside a proxy at work.
+func TestRoles(t *testing.T) {
+	for _, tt := range []struct {
+		name             string
+		iface, orig, dst string
+		listener         string // of a redirect; "" = none
+		tls              bool
+		want             mesh.Role
+	}{
+		{"a client to a port that the proxy serves", "eth0", "192.0.2.1:40000", app, "", true, mesh.RoleClientProxy},
+		{"a client to a port that it does not", "eth0", "192.0.2.1:40000", pod + ":9999", "", false, mesh.RoleDirect},
+		{"a client to the agent", "eth0", "192.0.2.1:40000", pod + ":15020", "", false, mesh.RoleControl},
+		{"from 127.0.0.6", "lo", "127.0.0.6:40001", app, "", false, mesh.RoleProxyApp},
+		{"an application's call", "lo", pod + ":40000", vip, "127.0.0.1:15001", false, mesh.RoleAppProxy},
+		{"an application's call, other proxy", "lo", pod + ":40000", vip, "127.0.0.1:4140", false, mesh.RoleAppProxy},
+		{"the proxy to its own inbound side", "lo", pod + ":40000", app, "127.0.0.1:15006", false, mesh.RoleProxyProxy},
+		{"a name looked up over TCP", "lo", pod + ":40000", "10.96.0.10:53", "127.0.0.1:15053", false, mesh.RoleControl},
+		{"the application to itself", "lo", pod + ":40000", pod + ":9999", "", false, mesh.RoleDirect},
+		{"within loopback", "lo", "127.0.0.1:40000", "127.0.0.1:9999", "", false, mesh.RoleDirect},
+		{"the proxy's own admin port", "lo", "127.0.0.1:40000", "127.0.0.1:15000", "", false, mesh.RoleControl},
+		{"a call past the proxy", "eth0", pod + ":40000", "203.0.113.9:443", "", false, mesh.RoleDirect},
+		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, mesh.RoleUnknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var tr pcaptest.Trace
+			meshed(&tr)
+			c := on(&tr, tt.iface, tt.orig, tt.dst)
+			if tt.listener != "" {
+				c.Redirect(tt.listener)
+			}
+			c.Handshake()
+			if tt.tls {
+				c.Send("\x16\x03\x01\x00\x05hello")
+			} else {
+				c.Send("hello")
+			}
+			talk(on(&tr, "lo", "127.0.0.6:41007", app).ISN(9_000_001, 9_500_001), "/last") // lo was watched to the end
+			r := stitchTrace(t, &tr)
+			for _, l := range r.Legs {
+				if l.Orig.Src == netip.MustParseAddrPort(tt.orig) && l.Orig.Dst == netip.MustParseAddrPort(tt.dst) {
+					if l.Role != tt.want {
+						t.Errorf("role %s, expected %s", l.Role, tt.want)
+					}
+					return
+				}
+			}
+			t.Errorf("no such leg: %q", legList(r))
+		})
+	}
+}
+
+// A proxy before Istio 1.10 dials the application from 127.0.0.1.
+func TestRolesOldProxy(t *testing.T) {
+	var tr pcaptest.Trace
+	client := on(&tr, "eth0", "192.0.2.1:40000", app).ISN(1000, 2000)
+	up := on(&tr, "lo", "127.0.0.1:40001", "127.0.0.1:8080").ISN(3000, 4000)
+	own := on(&tr, "lo", "127.0.0.1:40003", "127.0.0.1:9999").ISN(5000, 6000)
+	client.Handshake()
+	up.Handshake()
+	talk(own, "/own")
+	client.Send(request("GET", "/"))
+	up.Send(request("GET", "/"))
+	up.Reply(response(200, "x"))
+	client.Reply(response(200, "x"))
+	var roles []mesh.Role
+	for _, l := range stitchTrace(t, &tr).Legs {
+		roles = append(roles, l.Role)
+	}
+	want := []mesh.Role{mesh.RoleClientProxy, mesh.RoleProxyApp, mesh.RoleDirect}
+	for i, w := range want {
+		if roles[i] != w {
+			t.Errorf("leg %d: role %s, expected %s", i, roles[i], w)
+		}
+	}
+}
