@@ -16,6 +16,10 @@ import (
 // this in both directions once in 60,000 pairs, and then timestamps decide.
 const ackSlack = 8 << 20
 
+// lifeSlack is how long after the last packet of one half the first packet of
+// its answer may come, in nanoseconds: no peer waits longer to acknowledge.
+const lifeSlack = 5e9
+
 // tsSlack is how far an echoed timestamp may lie outside the captured ones, in
 // the sender's ticks (milliseconds on Linux).
 const tsSlack = 60_000
@@ -42,12 +46,18 @@ type binder struct {
 
 func (b *binder) pair(p, q halfNo) { b.partner[p], b.partner[q] = q, p }
 
-// takeBound takes over what was bound while reading.
+// takeBound takes over what was bound while reading, but for pairs bound in
+// the middle whose numbers do not fit exactly: with all halves known there may
+// be a better answer.
 func (b *binder) takeBound() {
 	for g, group := range b.x.groups {
 		for id := 1; id <= group.table.Len(); id++ {
-			if p := group.table.Half(reassembly.HalfID(id)).Partner; p != 0 {
-				b.partner[b.x.number(g, reassembly.HalfID(id))] = b.x.number(g, p)
+			h := group.table.Half(reassembly.HalfID(id))
+			if h.Partner == 0 {
+				continue
+			}
+			if p := group.table.Half(h.Partner); h.SYN || p.SYN || exactly(h, p) {
+				b.partner[b.x.number(g, reassembly.HalfID(id))] = b.x.number(g, h.Partner)
 			}
 		}
 	}
@@ -73,25 +83,43 @@ func (b *binder) bindByNumbers() {
 		}
 	}
 	edges := b.edges(asks)
-	for _, samePort := range []bool{true, false} {
-		fits := func(e edge) bool {
-			p, q := b.x.half(e.p).Key, b.x.half(e.q).Key
-			return b.partner[e.p] == 0 && b.partner[e.q] == 0 &&
-				(!samePort || p.SrcPort == q.DstPort || p.DstPort == q.SrcPort)
-		}
-		count := make(map[halfNo]int)
-		for _, e := range edges {
-			if fits(e) {
-				count[e.p]++
-				count[e.q]++
-			}
-		}
-		for _, e := range edges {
-			if count[e.p] == 1 && count[e.q] == 1 && fits(e) {
-				b.pair(e.p, e.q)
-			}
+	for _, exact := range []bool{true, false} {
+		for _, samePort := range []bool{true, false} {
+			b.takeOnly(edges, exact, samePort)
 		}
 	}
+}
+
+// takeOnly pairs the halves of edges that have no other edge of the same
+// standing.
+func (b *binder) takeOnly(edges []edge, exact, samePort bool) {
+	fits := func(e edge) bool {
+		p, q := b.x.half(e.p), b.x.half(e.q)
+		return b.partner[e.p] == 0 && b.partner[e.q] == 0 && (!exact || exactly(p, q)) &&
+			(!samePort || p.Key.SrcPort == q.Key.DstPort || p.Key.DstPort == q.Key.SrcPort)
+	}
+	count := make(map[halfNo]int)
+	for _, e := range edges {
+		if fits(e) {
+			count[e.p]++
+			count[e.q]++
+		}
+	}
+	for _, e := range edges {
+		if count[e.p] == 1 && count[e.q] == 1 && fits(e) {
+			b.pair(e.p, e.q)
+		}
+	}
+}
+
+// exactly tells whether each half acknowledges from first to last what the
+// other one was seen to send.
+func exactly(p, q *reassembly.Half) bool {
+	covers := func(a, b *reassembly.Half) bool {
+		lo, hi := seqRange(a)
+		return !b.HasAck || inRange(b.FirstAck, lo, hi, 0) && inRange(b.LastAck, lo, hi, 0)
+	}
+	return covers(p, q) && covers(q, p)
 }
 
 // An edge is two halves that may answer each other; p < q.
@@ -133,7 +161,7 @@ func (b *binder) register(asks map[reach][]halfNo, h halfNo) {
 
 // answers tells whether q may be the other direction of p, by numbers alone.
 func answers(p, q *reassembly.Half) bool {
-	if p.FirstNanos > q.LastNanos+int64(tsSlack)*1e6 || q.FirstNanos > p.LastNanos+int64(tsSlack)*1e6 {
+	if p.FirstNanos > q.LastNanos+lifeSlack || q.FirstNanos > p.LastNanos+lifeSlack {
 		return false
 	}
 	if p.SYN && !p.SYNACK && (q.SYNACK || q.RST && q.Packets == 1) {

@@ -63,6 +63,7 @@ type Assembler struct {
 	asks   numberIndex // SYN halves without an answer
 	tells  numberIndex // SYN-ACK halves without a question
 
+	last  HalfID // the half of the last segment; 0 = none
 	lives slab[live]
 	held  slab[chunk]
 	arena arena
@@ -126,11 +127,43 @@ func (a *Assembler) store(s *capture.Segment, id HalfID) {
 // none or if the segment starts a new incarnation. fresh tells whether its
 // SYN was seen just now or it has just been opened.
 func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
+	if id, h = a.recent(s); h != nil {
+		return id, h, false
+	}
+	id, h, fresh = a.search(s)
+	a.last = id
+	return id, h, fresh
+}
+
+// recent finds the half of a segment that carries on where the last one stood,
+// in the same direction or the other: packets come in bursts, and this saves
+// the way through a table that is too large for the cache.
+func (a *Assembler) recent(s *capture.Segment) (HalfID, *Half) {
+	if a.last == 0 || s.Flags&(capture.FlagSYN|capture.FlagRST) != 0 {
+		return 0, nil
+	}
+	id := a.last
+	h := a.t.halves.at(uint32(id))
+	if s.Key.SrcPort != h.Key.SrcPort {
+		if id = h.Partner; id == 0 {
+			return 0, nil
+		}
+		h = a.t.halves.at(uint32(id))
+	}
+	if !sameKey(&h.Key, &s.Key) || h.ending || !Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+		return 0, nil
+	}
+	a.last = id
+	return id, h
+}
+
+// search finds the half of a segment by its key.
+func (a *Assembler) search(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
 	hash := s.Key.Hash()
 	e := a.keys.find(a.t, &s.Key, hash)
 	if e.id != 0 {
 		h = a.t.halves.at(uint32(e.id))
-		if s.Flags&capture.FlagSYN == 0 && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+		if s.Flags&capture.FlagSYN == 0 && !h.ending && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
 			return e.id, h, false
 		}
 		switch a.whose(h, s) {

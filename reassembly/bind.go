@@ -16,6 +16,10 @@ const (
 	// again after 4 s is 64 MB on; a closed half gets late packets only.
 	reuseOpen   = 64 << 20
 	reuseClosed = 1 << 20
+	// reuseEnded is how far behind a FIN a packet belongs to the next
+	// incarnation: Linux adds 65,537 to the last sequence number of TIME-WAIT
+	// (tcp_timewait_state_process in net/ipv4/tcp_minisocks.c).
+	reuseEnded = 1<<16 - 1
 	// lateWindow is how far behind the first payload seen a SYN may be that
 	// was captured after it.
 	lateWindow = 1 << 20
@@ -38,7 +42,7 @@ func (a *Assembler) whose(h *Half, s *capture.Segment) verdict {
 	switch {
 	case s.Flags&capture.FlagSYN != 0:
 		return a.whoseSYN(h, s)
-	case s.Flags&capture.FlagRST != 0 || !isOther(h, s):
+	case s.Flags&capture.FlagRST != 0 || !a.isOther(h, s):
 		return sameHalf
 	}
 	return newHalf
@@ -72,7 +76,10 @@ func (a *Assembler) whoseSYN(h *Half, s *capture.Segment) verdict {
 }
 
 // isOther tells whether the numbers of a segment without SYN cannot continue h.
-func isOther(h *Half, s *capture.Segment) bool {
+func (a *Assembler) isOther(h *Half, s *capture.Segment) bool {
+	if a.isAfterEnd(h, s) {
+		return true
+	}
 	limit := int64(reuseOpen)
 	if h.End != EndOpen {
 		limit = reuseClosed
@@ -87,6 +94,23 @@ func isOther(h *Half, s *capture.Segment) bool {
 		return false
 	}
 	return h.End != EndOpen || !continuesTS(h, s)
+}
+
+// isAfterEnd tells whether s sends or acknowledges bytes far behind a FIN. There
+// are none in one connection; but a tuple that is used again during TIME-WAIT
+// takes an initial sequence number only a little above the last one.
+func (a *Assembler) isAfterEnd(h *Half, s *capture.Segment) bool {
+	if !h.ending {
+		return false
+	}
+	if h.FIN && Seq(s.Seq).Sub(Seq(h.finSeq)) >= reuseEnded {
+		return true
+	}
+	if h.Partner == 0 || s.Flags&capture.FlagACK == 0 {
+		return false
+	}
+	p := a.t.Half(h.Partner)
+	return p.FIN && Seq(s.Ack).Sub(Seq(p.finSeq)) >= reuseEnded
 }
 
 // continuesTS tells whether the timestamps of s can be the next ones of h.
@@ -168,6 +192,8 @@ func follows(p, q *Half) bool {
 func (a *Assembler) bind(x, y HalfID) (linked bool) {
 	p, q := a.t.Half(x), a.t.Half(y)
 	p.Partner, q.Partner = y, x
+	p.ending = p.ending || q.FIN
+	q.ending = q.ending || p.FIN
 	a.out.Bind(inOrder(a.t, x, y))
 	if p.slot == 0 || q.slot == 0 {
 		return false

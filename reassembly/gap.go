@@ -251,12 +251,23 @@ func (a *Assembler) fin(l *live, h *Half, s *capture.Segment) {
 		return
 	}
 	h.FIN = true
+	h.finSeq = h.Base + uint32(x.off)
 	h.EndNanos = s.Nanos
+	a.noteEnding(h)
 	if l.slow&unfixed == 0 && x.off == l.off {
 		a.close(l, h, EndFIN, At{l.id, l.off, s.Ack, s.Nanos, s.Ref})
 		return
 	}
 	a.link(l, h, l.tail, &x, true)
+}
+
+// noteEnding lets the packets of h and of its partner be looked at closely from
+// now on: they may be those of a new connection.
+func (a *Assembler) noteEnding(h *Half) {
+	h.ending = true
+	if h.Partner != 0 && a.again == nil {
+		a.t.Half(h.Partner).ending = true
+	}
 }
 
 // reset ends a half if the reset is in its window (RFC 5961 §3).

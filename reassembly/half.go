@@ -46,6 +46,8 @@ type Half struct {
 	DataIPID     uint16 // IP id of Data
 	MSS          uint16 // of the SYN; 0 when unknown
 	Window       uint16 // first window seen, unscaled
+	ending       bool   // this half or its partner has sent a FIN
+	finSeq       uint32 // sequence number of the FIN; valid iff FIN
 }
 
 // first fills in what the half's first packet tells; seq is the sequence
