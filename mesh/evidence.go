@@ -70,7 +70,8 @@ type resemblance struct {
 	sameID, otherID bool                // both have a request id, equal or not
 	final           bool                // the responses may be one and the same
 	cut             bool                // heads are cut: only the beginnings of start lines were compared
-	otherLine       bool                // and those of the requests differ
+	sameLine        bool                // the request lines are whole and equal
+	otherLine       bool                // what there is of the request lines differs
 	seen            uint8               // what was compared: 1 requests, 2 responses
 	request         fingerprint.Verdict // bodies
 	response        fingerprint.Verdict
@@ -93,11 +94,12 @@ func compare(d, u *exchange) resemblance {
 }
 
 func (r *resemblance) compareRequests(d, u *exchange) {
+	r.otherLine = !sameLine(d.scan, d.req, u.scan, u.req)
 	if d.req.is(msgCut) || u.req.is(msgCut) {
 		r.cut = true
-		r.otherLine = !sameLine(d.scan, d.req, u.scan, u.req)
 		return
 	}
+	r.sameLine = !r.otherLine
 	r.seen |= 1
 	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
 		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))

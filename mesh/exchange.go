@@ -153,7 +153,7 @@ func (p *pairing) request(resp *message) *message {
 	for p.next+1 < len(p.reqs) && p.answeredBefore(p.reqs[p.next], p.reqs[p.next+1], resp) {
 		p.next++
 	}
-	if p.next == len(p.reqs) || p.unasked(p.reqs[p.next], resp) {
+	if p.next == len(p.reqs) || p.unasked(p.reqs[p.next], resp) || p.unsure(p.reqs[p.next], resp) {
 		return nil
 	}
 	p.next++
@@ -167,6 +167,15 @@ func (p *pairing) unasked(req, resp *message) bool {
 	}
 	h := p.x.half(p.c.orig)
 	return offsetOf(resp.from.ack, h.Base, req.start) <= req.start
+}
+
+// unsure tells whether resp, before which others may have been missed, may
+// answer a later request than req: its sender had more than req by then.
+func (p *pairing) unsure(req, resp *message) bool {
+	if !resp.is(msgResync) || p.c.orig == 0 {
+		return false
+	}
+	return offsetOf(resp.from.ack, p.x.half(p.c.orig).Base, req.end) > req.end
 }
 
 // answeredBefore tells whether the response to req was over when next was

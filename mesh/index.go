@@ -32,6 +32,7 @@ type record struct {
 	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload
+	lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	print       fingerprint.Print
 	hello       uint32 // 1 + index into scan.hellos; 0 = none
 }
@@ -209,6 +210,9 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 
 // Gap implements reassembly.Consumer.
 func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
+	if why == reassembly.GapLost {
+		s.records.At(uint32(at.Half)).lost += n
+	}
 	l := s.liveState(at.Half)
 	if l == nil {
 		return

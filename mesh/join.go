@@ -48,6 +48,7 @@ type crossing struct {
 	x        *index
 	down, up []*Leg
 	links    []*link
+	trust    *trust
 	taken    map[*exchange]bool // exchanges of either side that have a link
 	busy     map[*Leg]bool      // whole legs that have one
 }
@@ -128,6 +129,7 @@ func (c *crossing) join() {
 		return
 	}
 	c.taken, c.busy = make(map[*exchange]bool), make(map[*Leg]bool)
+	c.trust = newTrust(c)
 	c.joinProbes()
 	c.joinRetries()
 	c.joinExchanges()
@@ -181,7 +183,7 @@ func (c *crossing) joinRetries() {
 	down := newShelf(exchangesOf(c.down))
 	groups := make(map[*exchange][]*exchange)
 	for _, u := range exchangesOf(c.up) {
-		if ds := down.sameID(u); len(ds) == 1 {
+		if ds := down.sameID(u); len(ds) == 1 && ds[0].line() == u.line() {
 			groups[ds[0]] = append(groups[ds[0]], u)
 		}
 	}
@@ -208,122 +210,7 @@ func sequential(us []*exchange) bool {
 	return true
 }
 
-// A candidate is a downstream exchange that an upstream one may belong to.
-type candidate struct {
-	d    int // index into the shelf
-	like resemblance
-}
-
-// joinExchanges ties the exchanges that are left, by ids, contents and order.
-func (c *crossing) joinExchanges() {
-	down := newShelf(c.open(exchangesOf(c.down)))
-	ups := c.open(exchangesOf(c.up))
-	cands := make([][]candidate, len(ups))
-	for i, u := range ups {
-		cands[i] = down.candidates(u)
-	}
-	dropRenamed(cands)
-	pruneDowns(cands, len(down.all))
-	for i := range cands {
-		cands[i] = fittest(cands[i])
-	}
-	pruneUps(cands, len(down.all))
-	edges, attempts := splitAttempts(down, ups, cands)
-	a := assign(len(down.all), edges)
-	for u := range ups {
-		if a.forced[u] {
-			c.addForced(down, ups, cands, a, u)
-		}
-	}
-	for d := range down.all {
-		c.addAmbiguous(down, ups, a, d)
-	}
-	for u, ds := range attempts {
-		c.addAttempt(down, ups[u], ds)
-	}
-}
-
 // open filters out exchanges that have a link.
 func (c *crossing) open(es []*exchange) []*exchange {
 	return slices.DeleteFunc(es, func(e *exchange) bool { return c.taken[e] })
-}
-
-// splitAttempts parts the candidates by whether the upstream response can be
-// the one the client got, or only that of a failed attempt.
-func splitAttempts(down *shelf, ups []*exchange, cands [][]candidate) (edges, attempts [][]int) {
-	edges, attempts = make([][]int, len(ups)), make([][]int, len(ups))
-	for u, cs := range cands {
-		for _, k := range cs {
-			if final(down.all[k.d], ups[u]) {
-				edges[u] = append(edges[u], k.d)
-			} else {
-				attempts[u] = append(attempts[u], k.d)
-			}
-		}
-	}
-	return edges, attempts
-}
-
-func (c *crossing) addForced(down *shelf, ups []*exchange, cands [][]candidate, a *assignment, u int) {
-	d := a.ofUp[u]
-	i := slices.IndexFunc(cands[u], func(k candidate) bool { return k.d == d })
-	like := &cands[u][i].like
-	sole := len(a.up[u]) == 1 && len(a.down[d]) == 1
-	l := &link{from: down.all[d].leg, to: ups[u].leg, down: down.all[d], up: ups[u], attempt: 1,
-		confidence: sureElimined, proven: sole && !like.cut, evidence: explain(down.all[d], ups[u], like, sole)}
-	if l.proven {
-		l.confidence = sureProven
-	}
-	c.add(l)
-}
-
-// addAmbiguous names for a downstream exchange all upstream ones that may be
-// its own: the first as best guess, the others as rivals.
-func (c *crossing) addAmbiguous(down *shelf, ups []*exchange, a *assignment, d int) {
-	if u := a.ofDown[d]; len(a.down[d]) == 0 || u >= 0 && a.forced[u] {
-		return
-	}
-	var may []*exchange
-	best := a.ofDown[d]
-	for _, u := range a.down[d] {
-		if a.forced[u] {
-			continue
-		}
-		if best < 0 {
-			best = u
-		}
-		if u != best {
-			may = append(may, ups[u])
-		}
-	}
-	if best < 0 {
-		return
-	}
-	e, u := down.all[d], ups[best]
-	l := &link{from: e.leg, to: u.leg, down: e, up: u, attempt: 1, ambiguous: true, confidence: 1 / float64(len(may)+1)}
-	for _, m := range may {
-		l.rivals = append(l.rivals, rival{m.leg, m})
-	}
-	like := compare(e, u)
-	l.evidence = explain(e, u, &like, true)
-	c.add(l)
-}
-
-// addAttempt ties a failed upstream exchange to the one exchange that was
-// answered otherwise later.
-func (c *crossing) addAttempt(down *shelf, u *exchange, ds []int) {
-	if len(ds) != 1 || c.taken[u] {
-		return
-	}
-	d := down.all[ds[0]]
-	for _, l := range c.links {
-		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-causality {
-			like := compare(d, u)
-			n := l.attempt
-			l.attempt++
-			c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: n, confidence: sureElimined,
-				evidence: explain(d, u, &like, true)})
-			return
-		}
-	}
 }

@@ -14,7 +14,7 @@ var (
 
 	decide = []string{
 		"bind.go", "conn.go", "evidence.go", "exchange.go", "join.go", "leg.go", "match.go", "path.go", "plan.go",
-		"probe.go", "role.go", "shelf.go", "sighting.go", "stray.go", "stream.go", "unread.go",
+		"probe.go", "role.go", "shelf.go", "sighting.go", "solve.go", "stray.go", "stream.go", "trust.go", "unread.go",
 	}
 
 	emit = []string{"follow.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}

@@ -1,0 +1,168 @@
+package mesh
+
+import "slices"
+
+// A candidate is a downstream exchange that an upstream one may belong to.
+type candidate struct {
+	d    int // index into the shelf
+	like resemblance
+}
+
+// A solver matches the exchanges on both sides of a crossing.
+type solver struct {
+	c        *crossing
+	down     *shelf
+	ups      []*exchange
+	cands    [][]candidate // by up
+	a        *assignment
+	accepted []bool // by up: its matched edge is taken as true
+}
+
+// joinExchanges ties the exchanges that have no link yet, by ids, contents and
+// times.
+func (c *crossing) joinExchanges() {
+	s := &solver{c: c, down: newShelf(c.open(exchangesOf(c.down))), ups: c.open(exchangesOf(c.up))}
+	s.cands = make([][]candidate, len(s.ups))
+	for i, u := range s.ups {
+		s.cands[i] = s.down.candidates(u)
+	}
+	s.prune()
+	edges, attempts := s.split()
+	s.a = assign(len(s.down.all), edges)
+	s.accept()
+	for d := range s.down.all {
+		s.addAmbiguous(d)
+	}
+	for u, ds := range attempts {
+		s.addAttempt(s.ups[u], ds)
+	}
+}
+
+// prune drops candidates that others are better than.
+func (s *solver) prune() {
+	dropRenamed(s.cands)
+	for u := range s.cands {
+		s.cands[u] = slices.DeleteFunc(s.cands[u], func(k candidate) bool {
+			return k.like.otherLine && !s.c.trust.complete(s.ups[u])
+		})
+	}
+	pruneDowns(s.cands, len(s.down.all))
+	for i := range s.cands {
+		s.cands[i] = fittest(s.cands[i])
+	}
+	pruneUps(s.cands, len(s.down.all))
+}
+
+// split parts the candidates by whether the upstream response can be the one
+// the client got, or only that of a failed attempt.
+func (s *solver) split() (edges, attempts [][]int) {
+	edges, attempts = make([][]int, len(s.ups)), make([][]int, len(s.ups))
+	for u, cs := range s.cands {
+		for _, k := range cs {
+			if final(s.down.all[k.d], s.ups[u]) {
+				edges[u] = append(edges[u], k.d)
+			} else if k.like.sameLine {
+				attempts[u] = append(attempts[u], k.d)
+			}
+		}
+	}
+	return edges, attempts
+}
+
+// accept takes the edges that the matching forces, if what forces them can be
+// trusted.
+func (s *solver) accept() {
+	s.accepted = make([]bool, len(s.ups))
+	for u := range s.ups {
+		if !s.a.forced[u] {
+			continue
+		}
+		d := s.a.ofUp[u]
+		like := s.like(d, u)
+		if s.c.trust.believes(s.down.all[d], s.ups[u], like) {
+			s.accepted[u] = true
+			s.add(d, u, like)
+		}
+	}
+}
+
+func (s *solver) like(d, u int) *resemblance {
+	i := slices.IndexFunc(s.cands[u], func(k candidate) bool { return k.d == d })
+	return &s.cands[u][i].like
+}
+
+// add adds a link without rivals.
+func (s *solver) add(d, u int, like *resemblance) {
+	e, f := s.down.all[d], s.ups[u]
+	sole := len(s.a.up[u]) == 1 && len(s.a.down[d]) == 1
+	l := &link{from: e.leg, to: f.leg, down: e, up: f, attempt: 1,
+		confidence: sureElimined, proven: sole && !like.cut, evidence: explain(e, f, like, sole)}
+	if l.proven {
+		l.confidence = sureProven
+	}
+	s.c.add(l)
+}
+
+// addAmbiguous names for a downstream exchange all upstream ones that may be
+// its own: the first as best guess, the others as rivals. Where there are no
+// others, the rivals are the downstream exchanges that want the same one.
+func (s *solver) addAmbiguous(d int) {
+	if u := s.a.ofDown[d]; u >= 0 && s.accepted[u] {
+		return
+	}
+	open := slices.DeleteFunc(slices.Clone(s.a.down[d]), func(u int) bool { return s.accepted[u] })
+	if len(open) == 0 {
+		return
+	}
+	best := s.a.ofDown[d]
+	if best < 0 {
+		best = open[0]
+	}
+	e, u := s.down.all[d], s.ups[best]
+	l := &link{from: e.leg, to: u.leg, down: e, up: u, attempt: 1, ambiguous: true}
+	for _, v := range open {
+		if v != best {
+			l.rivals = append(l.rivals, rival{s.ups[v].leg, s.ups[v]})
+		}
+	}
+	if len(l.rivals) == 0 {
+		l.rivals = s.competitors(d, best)
+	}
+	if len(l.rivals) == 0 {
+		return // alone, and not to be trusted
+	}
+	l.confidence = 1 / float64(len(l.rivals)+1)
+	like := compare(e, u)
+	l.evidence = explain(e, u, &like, true)
+	s.c.add(l)
+}
+
+// competitors lists the other downstream exchanges that u may belong to.
+func (s *solver) competitors(d, u int) []rival {
+	var rs []rival
+	for _, o := range s.a.up[u] {
+		if o != d {
+			rs = append(rs, rival{s.down.all[o].leg, s.down.all[o]})
+		}
+	}
+	return rs
+}
+
+// addAttempt ties a failed upstream exchange to the one exchange that was
+// answered otherwise later.
+func (s *solver) addAttempt(u *exchange, ds []int) {
+	if len(ds) != 1 || s.c.taken[u] {
+		return
+	}
+	d := s.down.all[ds[0]]
+	for _, l := range s.c.links {
+		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-causality {
+			like := compare(d, u)
+			n := l.attempt
+			l.attempt++
+			s.c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: n, confidence: sureElimined,
+				evidence: explain(d, u, &like, true)})
+			return
+		}
+	}
+}
