@@ -27,6 +27,7 @@ type Points struct {
 type pointName struct {
 	pod, name string
 	cooked    bool
+	alone     uint32 // 1 + number of the only input that has the point; 0 = any may share it
 }
 
 // NewPoints returns an empty registry.
@@ -48,9 +49,9 @@ func (t *Points) Info(p Point) PointInfo { return t.infos[p] }
 
 // register returns the point of the given description, new or known. A name
 // found in a file beats the same name guessed; any mark of loopback stays. It
-// reports false when there are too many points.
-func (t *Points) register(info PointInfo) (Point, bool) {
-	name := pointName{info.Pod, info.Name, info.Cooked}
+// reports false when there are too many points. alone is as in pointName.
+func (t *Points) register(info PointInfo, alone uint32) (Point, bool) {
+	name := pointName{info.Pod, info.Name, info.Cooked, alone}
 	if p, ok := t.ids[name]; ok {
 		known := &t.infos[p]
 		known.Loopback = known.Loopback || info.Loopback
@@ -138,7 +139,13 @@ func (d *Decoder) resolve(p *Packet, src *source, pl *place, loop bool, index ui
 	}
 	info := describe(p.Link, src.name, loop, index)
 	info.Pod = d.points.pods[p.Ref.Input]
-	point, ok := d.points.register(info)
+	alone := uint32(0)
+	if src.name == "" && isRaw(p.Link) {
+		// Nothing tells whether two nameless files of raw IP are of one
+		// interface; as often as not they are eth0's and lo's.
+		alone = p.Ref.Input + 1
+	}
+	point, ok := d.points.register(info, alone)
 	if !ok {
 		return nil
 	}

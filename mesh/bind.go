@@ -84,18 +84,21 @@ func (b *binder) bindByNumbers() {
 	}
 	edges := b.edges(asks)
 	for _, exact := range []bool{true, false} {
-		for _, samePort := range []bool{true, false} {
-			b.takeOnly(edges, exact, samePort)
+		for _, solid := range []bool{true, false} {
+			b.takeOnly(edges, exact, solid, true)
+			b.takeOnly(edges, exact, solid, false)
 		}
 	}
 }
 
 // takeOnly pairs the halves of edges that have no other edge of the same
-// standing.
-func (b *binder) takeOnly(edges []edge, exact, samePort bool) {
+// standing: numbers that fit exactly before others, halves with content before
+// what may be stray packets, equal ports before others.
+func (b *binder) takeOnly(edges []edge, exact, solid, samePort bool) {
 	fits := func(e edge) bool {
 		p, q := b.x.half(e.p), b.x.half(e.q)
 		return b.partner[e.p] == 0 && b.partner[e.q] == 0 && (!exact || exactly(p, q)) &&
+			(!solid || (p.SYN || p.Bytes > 0) && (q.SYN || q.Bytes > 0)) &&
 			(!samePort || p.Key.SrcPort == q.Key.DstPort || p.Key.DstPort == q.Key.SrcPort)
 	}
 	count := make(map[halfNo]int)

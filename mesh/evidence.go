@@ -242,29 +242,38 @@ func legNests(x *index, d, u *Leg) bool {
 	return (!d.readable() || !u.readable() || dr.data.nanos >= ur.data.nanos-causality) && dr.lastNanos >= ur.lastNanos-causality
 }
 
+// A legMatch is the result of comparing the raw streams of two legs.
+type legMatch struct {
+	verdict fingerprint.Verdict // of both directions together
+	bytes   int64               // length of the directions of which something was seen to be equal
+}
+
 // compareLegs compares the raw streams of two legs in both directions.
-func compareLegs(x *index, d, u *Leg) (verdict fingerprint.Verdict, bytes int64) {
-	verdict = fingerprint.Equal
+func compareLegs(x *index, d, u *Leg) legMatch {
+	m := legMatch{verdict: fingerprint.Equal}
 	for _, h := range [2][2]halfNo{{d.conn.orig, u.conn.orig}, {d.conn.reply, u.conn.reply}} {
-		p, q := x.record(h[0]), x.record(h[1])
-		switch {
-		case h[0] == 0 || h[1] == 0:
-			verdict = min(verdict, fingerprint.Unknown)
-			continue
-		case p.proto == protoNone || q.proto == protoNone:
-			if x.half(h[0]).Bytes+x.half(h[0]).Missing != x.half(h[1]).Bytes+x.half(h[1]).Missing {
-				return fingerprint.Different, 0
-			}
-			continue
+		m.add(x, h[0], h[1])
+	}
+	return m
+}
+
+// add compares one direction.
+func (m *legMatch) add(x *index, h, g halfNo) {
+	p, q := x.record(h), x.record(g)
+	v := fingerprint.Unknown
+	switch {
+	case h == 0 || g == 0:
+	case p.proto == protoNone || q.proto == protoNone:
+		v = fingerprint.Equal
+		if a, b := x.half(h), x.half(g); a.Bytes+a.Missing != b.Bytes+b.Missing {
+			v = fingerprint.Different
 		}
-		switch p.print.Match(q.print) {
-		case fingerprint.Different:
-			return fingerprint.Different, 0
-		case fingerprint.Unknown:
-			verdict = fingerprint.Unknown
-		default:
-			bytes += p.print.Len
+	default:
+		if v = p.print.Match(q.print); v != fingerprint.Different && p.print.Len == q.print.Len && p.print.Known&q.print.Known != 0 {
+			m.bytes += max(p.print.Len, 0)
 		}
 	}
-	return verdict, bytes
+	if m.verdict != fingerprint.Different && v != fingerprint.Equal {
+		m.verdict = v
+	}
 }

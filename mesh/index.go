@@ -362,6 +362,9 @@ func (s *scan) End(e *http1.Message) {
 	m := s.messages.At(l.msg)
 	l.msg = 0
 	m.end, m.to, m.body = e.End, l.at, e.Body
+	if m.to.nanos < m.from.nanos { // the first packet was sent again, after the last
+		m.to = m.from
+	}
 	if e.Complete {
 		m.flags |= msgComplete
 	}

@@ -25,13 +25,33 @@ func (c *crossing) joinStreams() {
 		down := downs[a.ofUp[u]]
 		sole := len(a.up[u]) == 1 && len(a.down[a.ofUp[u]]) == 1
 		l := c.streamLink(down, up, sole)
-		if !a.forced[u] {
+		if !a.forced[u] || !c.streamCertain(down, up) {
 			l.ambiguous, l.proven = true, false
 			l.rivals = streamRivals(ups, a.down[a.ofUp[u]], u)
+			for _, d := range a.up[u] {
+				if len(l.rivals) == 0 && d != a.ofUp[u] {
+					l.rivals = append(l.rivals, rival{leg: downs[d]})
+				}
+			}
 			l.confidence = 1 / float64(len(l.rivals)+1)
 		}
-		c.add(l)
+		if !l.ambiguous || len(l.rivals) > 0 {
+			c.add(l)
+		}
 	}
+}
+
+// streamCertain tells whether it proves that two legs belong together when
+// nothing else fits: because their contents do, or all others were captured.
+func (c *crossing) streamCertain(down, up *Leg) bool {
+	if c.trust.whole(up.Start, up.End) {
+		return true
+	}
+	if !down.readable() || !up.readable() {
+		return false
+	}
+	match := compareLegs(c.x, down, up)
+	return match.verdict != fingerprint.Different && match.bytes >= minMark
 }
 
 // streamRivals lists the other upstream legs that fit.
@@ -68,8 +88,7 @@ func (c *crossing) mayCarry(down, up *Leg) bool {
 	if down.empty() != up.empty() {
 		return up.empty() && up.refused(c.x)
 	}
-	verdict, _ := compareLegs(c.x, down, up)
-	return verdict != fingerprint.Different
+	return compareLegs(c.x, down, up).verdict != fingerprint.Different
 }
 
 // empty tells whether a leg carried no byte.
@@ -88,7 +107,7 @@ func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
 	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
 	es := Evidence{Kind: OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.readable() && up.readable() {
-		if v, n := compareLegs(c.x, down, up); v == fingerprint.Equal && n > 0 {
+		if m := compareLegs(c.x, down, up); m.verdict == fingerprint.Equal && m.bytes > 0 {
 			es = Evidence{Kind: SameBytes, Detail: streamDetail(down, up)}
 			l.confidence, l.proven = sureElimined, sole
 			if sole {

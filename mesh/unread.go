@@ -3,6 +3,8 @@ package mesh
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
 )
 
 // joinUnread ties exchanges on one side of the proxy to legs on the other side
@@ -25,7 +27,7 @@ func (c *crossing) joinToUnreadDown() {
 				may = append(may, d)
 			}
 		}
-		if len(may) == 1 && !c.mayBeReadable(u) {
+		if len(may) == 1 && c.trust.complete(u) && !u.leg.Midstream {
 			c.add(&link{from: may[0], to: u.leg, up: u, attempt: 1, confidence: sureOnlyInTime,
 				evidence: []Evidence{c.onlyInTime(may[0], u.leg, u)}})
 			continue
@@ -74,11 +76,11 @@ func (c *crossing) addGuesses(g *guesses) {
 	}
 }
 
-// unreadable lists the legs whose exchanges stay hidden.
+// unreadable lists the legs whose exchanges stay hidden behind encryption.
 func unreadable(legs []*Leg) []*Leg {
 	var out []*Leg
 	for _, l := range legs {
-		if len(l.exchanges) == 0 && !l.empty() {
+		if len(l.exchanges) == 0 && !l.empty() && !l.readable() {
 			out = append(out, l)
 		}
 	}
@@ -91,17 +93,6 @@ func (c *crossing) busyAround(d *Leg, u *exchange) bool {
 	orig, reply := c.x.record(d.conn.orig), c.x.record(d.conn.reply)
 	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
 		(u.resp == nil || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
-}
-
-// mayBeReadable tells whether some readable client leg was open around u, so
-// that u may belong to an exchange of it that was not captured whole.
-func (c *crossing) mayBeReadable(u *exchange) bool {
-	for _, d := range c.down {
-		if len(d.exchanges) > 0 && d.Start <= u.start() && d.End >= u.start() && d.OrigMissing+d.ReplyMissing > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can
@@ -129,7 +120,7 @@ func (c *crossing) joinToUnreadUp() {
 		}
 	}
 	for _, u := range hidden {
-		if choice[u] || c.busy[u] {
+		if choice[u] || c.busy[u] || u.Midstream || !c.trust.whole(u.Start, u.End) {
 			continue
 		}
 		for _, d := range clients[u] {
@@ -153,7 +144,7 @@ func (c *crossing) busyWithin(u *Leg, d *exchange) bool {
 func (c *crossing) joinRefused() {
 	ds := exchangesOf(c.down)
 	for _, u := range c.up {
-		if !u.empty() || c.busy[u] || !u.refused(c.x) {
+		if !u.empty() || c.busy[u] || !u.refused(c.x) || !c.trust.whole(u.Start, u.End) {
 			continue
 		}
 		var only *exchange
@@ -202,5 +193,6 @@ func adjacency(x *index, d, u *Leg) (Evidence, bool) {
 	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
 		return Evidence{}, false
 	}
-	return Evidence{Kind: PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst)}, true
+	return Evidence{PortAdjacency, fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
+		[]capture.Ref{x.half(d.conn.lead()).First, x.half(u.conn.lead()).First}}, true
 }
