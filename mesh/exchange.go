@@ -121,7 +121,8 @@ type pairing struct {
 	c                 *conn
 	reqs, resps       []*message
 	reqScan, respScan *scan
-	next              int // of reqs: the first that no response was found for yet
+	next              int  // of reqs: the first that no response was found for yet
+	adrift            bool // responses were missed: the order alone pairs no longer
 }
 
 func (p *pairing) run(l *Leg) []exchange {
@@ -147,17 +148,41 @@ func (p *pairing) run(l *Leg) []exchange {
 	return out
 }
 
-// request returns the request that resp answers, nil when it was not captured,
-// and passes over those whose responses were not. Responses come in order.
+// request returns the request that resp answers, nil when it was not captured
+// or is not certain, and passes over those whose responses were not. Responses
+// come in order.
 func (p *pairing) request(resp *message) *message {
 	for p.next+1 < len(p.reqs) && p.answeredBefore(p.reqs[p.next], p.reqs[p.next+1], resp) {
 		p.next++
 	}
-	if p.next == len(p.reqs) || p.unasked(p.reqs[p.next], resp) || p.unsure(p.reqs[p.next], resp) {
+	if p.next == len(p.reqs) || p.unasked(p.reqs[p.next], resp) {
+		return nil
+	}
+	p.adrift = p.adrift || p.unsure(p.reqs[p.next], resp)
+	if p.adrift && !p.anchor(resp) {
 		return nil
 	}
 	p.next++
 	return p.reqs[p.next-1]
+}
+
+// anchor looks for the request that was sent when its sender had everything
+// before resp: that one it answers.
+func (p *pairing) anchor(resp *message) bool {
+	if p.c.reply == 0 {
+		return false
+	}
+	base := p.x.half(p.c.reply).Base
+	for i := p.next; i < len(p.reqs); i++ {
+		switch off := offsetOf(p.reqs[i].from.ack, base, resp.start); {
+		case off == resp.start:
+			p.next, p.adrift = i, false
+			return true
+		case off > resp.start:
+			return false
+		}
+	}
+	return false
 }
 
 // unasked tells whether the sender of resp had nothing of req yet.

@@ -280,6 +280,9 @@ func (s *scan) Head(h *http1.Head) http1.BodyRule {
 	l.msg = i
 	l.raw = false // known by its messages: no fingerprint of the whole is needed
 	s.link(l.record, i)
+	if h.Resync {
+		m.flags |= msgResync
+	}
 	l.record.proto = protoResponses
 	if h.Request {
 		l.record.proto = protoRequests

@@ -98,7 +98,7 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 		port := l.Orig.Dst.Port()
 		switch l.view(pod) {
 		case RoleClientProxy:
-			if f.gateway() {
+			if f.gateway(port) {
 				out.down = append(out.down, l)
 			} else {
 				in(port).down = append(in(port).down, l)
@@ -120,8 +120,9 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 	return order
 }
 
-// gateway tells whether the pod forwards without interception.
-func (f *podFacts) gateway() bool { return !f.meshed && !f.maybe }
+// gateway tells whether what comes in to a port may be forwarded by the pod
+// without interception.
+func (f *podFacts) gateway(port uint16) bool { return !f.meshed && !f.maybe[port] }
 
 // join finds the links of the crossing, from the surest kind to the weakest.
 func (c *crossing) join() {

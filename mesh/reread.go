@@ -75,10 +75,22 @@ func misread(x *index, c *conn) bool {
 		if req == nil || !resp.is(msgHasBody) {
 			continue
 		}
-		rule := ruleOf(p.reqScan.text.Bytes(req.method))
-		if resp.is(msgNoBody) != (rule == http1.BodyNone) || resp.is(msgConnect) != (rule == http1.BodyConnect) {
+		if wrongly(resp, ruleOf(p.reqScan.text.Bytes(req.method))) {
 			return true
 		}
 	}
 	return false
+}
+
+// wrongly tells whether resp, whose head announces a body, was read otherwise
+// than the rule asks for.
+func wrongly(resp *message, rule http1.BodyRule) bool {
+	bare := resp.end == resp.headEnd && resp.is(msgComplete) // taken to have no body
+	switch {
+	case resp.is(msgConnect) != (rule == http1.BodyConnect):
+		return resp.status < 300
+	case rule == http1.BodyNone:
+		return !bare
+	}
+	return bare && resp.status != 204 && resp.status != 304
 }

@@ -12,7 +12,7 @@ type podFacts struct {
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
-	maybe    bool                // connections on loopback that an older proxy may have made
+	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
 }
@@ -88,7 +88,7 @@ func (l *Leg) sightings(yield func(*conn) bool) {
 func (r *roster) facts(pod string) *podFacts {
 	f := r.pods[pod]
 	if f == nil {
-		f = &podFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool)}
+		f = &podFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool), maybe: make(map[uint16]bool)}
 		r.pods[pod] = f
 	}
 	return f
@@ -159,7 +159,9 @@ func (r *roster) assign(legs []*Leg) {
 	for _, l := range legs {
 		for c := range l.sightings {
 			role, tentative := r.role(c)
-			r.pods[c.pod].maybe = r.pods[c.pod].maybe || tentative
+			if tentative {
+				r.pods[c.pod].maybe[c.server(r.x).Port()] = true
+			}
 			if l.view(c.pod) == RoleUnknown {
 				l.views = append(l.views, view{c.pod, role, tentative})
 			}
