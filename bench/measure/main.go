@@ -15,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -88,15 +89,18 @@ func run(o *options) error {
 
 // single runs the command once and throws away what it prints and writes.
 func (o *options) single() (usage, error) {
-	o.clear()
-	defer o.clear()
-	return once(o.command, nil)
+	if err := o.clear(); err != nil {
+		return usage{}, err
+	}
+	u, err := once(o.command, nil)
+	return u, errors.Join(err, o.clear())
 }
 
 // findings runs the command once more and counts what it prints.
 func (o *options) findings() (found, error) {
-	o.clear()
-	defer o.clear()
+	if err := o.clear(); err != nil {
+		return found{}, err
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return found{}, err
@@ -111,13 +115,18 @@ func (o *options) findings() (found, error) {
 	if err != nil {
 		r.Close() // ends the command
 	}
-	return f, errors.Join(err, <-done)
+	return f, errors.Join(err, <-done, o.clear())
 }
 
-func (o *options) clear() {
-	if o.fresh != "" {
-		os.Remove(o.fresh) // that it is not there is fine
+// clear removes what the command has written.
+func (o *options) clear() error {
+	if o.fresh == "" {
+		return nil
 	}
+	if err := os.Remove(o.fresh); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func median(v []float64) float64 {
