@@ -74,3 +74,11 @@ func (c count) short(e expectation) []string {
 	}
 	return append([]string{fmt.Sprintf("%v, at least %.1f %% of %d right expected", c, e.recall, n)}, c.lost...)
 }
+
+// lacking says which links are neither found nor named as a rival.
+func (c count) lacking() []string {
+	if c.separable[missing]+c.separable[ambiguousWithout]+c.other[missing]+c.other[ambiguousWithout] == 0 {
+		return nil
+	}
+	return append([]string{c.String()}, c.lost...)
+}
