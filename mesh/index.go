@@ -53,6 +53,7 @@ type live struct {
 	half    reassembly.HalfID
 	scanner http1.Scanner
 	at      instant // packet at hand
+	last    instant // packet before it
 	segOff  int64   // offset of its first byte
 	segEnd  int64   // offset after its last byte
 	head    instant // packet with the first byte of the message at hand
@@ -144,7 +145,7 @@ func (s *scan) liveState(h reassembly.HalfID) *live {
 
 // feed reads bytes of a half that is HTTP, or may be.
 func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
-	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+int64(len(p))
+	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+int64(len(p))
 	if !l.hasHead {
 		l.head, l.hasHead = l.at, true
 	}
@@ -202,7 +203,7 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 		return
 	}
 	l.lastNanos = at.Nanos
-	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
+	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
 	s.pass = l
 	l.turn.turnTo(at, nil)
 	l.scanner.Skip(at.Off, n, s)
@@ -217,7 +218,7 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 	if l == nil {
 		return
 	}
-	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off+n
+	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
 	s.pass = l
 	if why == reassembly.GapSnaplen {
 		s.cutHead(l)
@@ -239,7 +240,7 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	if l == nil {
 		return
 	}
-	l.at, l.segOff, l.segEnd = instantOf(at), at.Off, at.Off
+	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off
 	s.pass = l
 	if !l.cut && !l.plain {
 		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
@@ -365,6 +366,9 @@ func (s *scan) End(e *http1.Message) {
 	m := s.messages.At(l.msg)
 	l.msg = 0
 	m.end, m.to, m.body = e.End, l.at, e.Body
+	if e.End <= l.segOff && l.last.nanos != 0 { // found out by what comes after it
+		m.to = l.last
+	}
 	if m.to.nanos < m.from.nanos { // the first packet was sent again, after the last
 		m.to = m.from
 	}
