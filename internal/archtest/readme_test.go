@@ -22,6 +22,7 @@ var console = regexp.MustCompile("(?s)```console\n(.*?)```")
 func TestReadmeShowsRealRuns(t *testing.T) {
 	readme := readFile(t, "README.md")
 	dir := playground(t)
+	build(t, filepath.Join(dir, "pcapmesh"), "./cmd/pcapmesh")
 	got := console.ReplaceAllStringFunc(readme, func(block string) string {
 		shown := console.FindStringSubmatch(block)[1]
 		return "```console\n" + rerun(t, dir, shown) + "```"
@@ -81,11 +82,11 @@ func shell(t *testing.T, dir, command string) []byte {
 	return out
 }
 
-// playground returns a directory with the command and the shipped captures.
+// playground returns a directory that has the shipped captures where the root
+// of the module has them.
 func playground(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	build(t, filepath.Join(dir, "pcapmesh"), "./cmd/pcapmesh")
 	pcaps, err := filepath.Abs(filepath.Join(root, "testdata"))
 	if err != nil {
 		t.Fatal(err)
