@@ -23,13 +23,13 @@ func (s *scene) holdBytes(t *testing.T) {
 		j := newJudge(s.truth, r)
 		streams := follow(t, r)
 		n, bad := j.conversations(streams, near)
-		settle(t, s.truth.Scenario, "bytes near "+name, bad)
+		s.settle(t, "bytes near "+name, bad)
 		t.Logf("bytes near %s: %d conversations held against the truth, %d wrong", name, n, len(bad))
 		file := write(t, r, nil)
-		settle(t, s.truth.Scenario, "read back near "+name, compare(streams, readFile(t, file).streams()))
+		s.settle(t, "read back near "+name, compare(streams, readFile(t, file).streams()))
 		if !near {
 			file := write(t, r, &mesh.WriteOptions{View: mesh.ViewLegs})
-			settle(t, s.truth.Scenario, "legs read back", j.legBytes(readFile(t, file).streams()))
+			s.settle(t, "legs read back", j.legBytes(readFile(t, file).streams()))
 		}
 	}
 }

@@ -176,7 +176,7 @@ func TestNoCapture(t *testing.T) {
 		{"the same file under another name", link(t, good), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			settle(t, "inbound-plain-pooled", tt.name, besides(s.inputs, tt.file, tt.is, want))
+			s.settle(t, tt.name, besides(s.inputs, tt.file, tt.is, want))
 			if tt.file == good || strings.HasSuffix(tt.file, "linked.pcap") {
 				return
 			}

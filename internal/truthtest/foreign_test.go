@@ -34,9 +34,9 @@ func (s *scene) holdForeign(t *testing.T) {
 		if s.ordered(t) {
 			bad = append(bad, backward(rows)...)
 		}
-		settle(t, s.truth.Scenario, "tshark near "+name, bad)
-		settle(t, s.truth.Scenario, "notes near "+name, s.newNotes(t, r, rows))
-		settle(t, s.truth.Scenario, "tcpflow near "+name, compareCarved(want, tcpflow(t, file)))
+		s.settle(t, "tshark near "+name, bad)
+		s.settle(t, "notes near "+name, s.newNotes(t, r, rows))
+		s.settle(t, "tcpflow near "+name, compareCarved(want, tcpflow(t, file)))
 		if out := run(t, "capinfos", "-M", file); strings.Contains(string(out), "rror") {
 			t.Errorf("capinfos: %s", out)
 		}

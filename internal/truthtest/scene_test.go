@@ -21,6 +21,7 @@ type scene struct {
 	dir    string
 	truth  *testbed.Truth
 	inputs []mesh.Input
+	live   bool // played just now, with a seed of its own
 }
 
 // scenes loads all scenarios in dir.

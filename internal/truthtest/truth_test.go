@@ -16,16 +16,16 @@ func TestTruth(t *testing.T) {
 func (s *scene) hold(t *testing.T) {
 	j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
 	torn, bad := j.halfFlows()
-	settle(t, s.truth.Scenario, "half-flows", bad)
+	s.settle(t, "half-flows", bad)
 	t.Logf("half-flows: %d of %d joined", torn-len(bad), torn)
 	bad = j.legs()
-	settle(t, s.truth.Scenario, "legs", bad)
+	s.settle(t, "legs", bad)
 	t.Logf("legs: %d, things wrong: %d", len(s.truth.Legs), len(bad))
 	bad = j.wrong()
-	settle(t, s.truth.Scenario, "wrong", bad)
+	s.settle(t, "wrong", bad)
 	c := j.count()
 	t.Logf("links: %v, WRONG: %d", c, len(bad))
-	settle(t, s.truth.Scenario, "links", c.short(expected(s.truth.Scenario)))
+	s.settle(t, "links", c.short(expected(s.truth.Scenario)))
 }
 
 // A count says what became of the links of a scenario.

@@ -58,7 +58,7 @@ func TestVariants(t *testing.T) {
 			t.Run(v.name, func(t *testing.T) {
 				inputs := writeTapes(t, v.make(t, s, s.tapes(t)))
 				got := canonical(stitch(t, inputs, mesh.Options{}), v.back, v.alien)
-				settle(t, s.truth.Scenario, v.name, changes(want, got))
+				s.settle(t, v.name, changes(want, got))
 			})
 		}
 	})
@@ -150,42 +150,46 @@ func noSYN(p *capture.Packet) bool {
 	return !ok || v.flags()&capture.FlagSYN == 0
 }
 
-// With less to go by, less may be found, but nothing wrong.
-func TestLess(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		edits []func(*capture.Packet) bool
-	}{
+// A lack is what may be missing in captures.
+type lack struct {
+	name  string
+	edits []func(*capture.Packet) bool
+}
+
+func lacks() []lack {
+	return []lack{
 		{"no request ids", []func(*capture.Packet) bool{anonymous}},
 		{"no SYNs", []func(*capture.Packet) bool{noSYN}},
 		{"neither", []func(*capture.Packet) bool{anonymous, noSYN}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			each(t, func(t *testing.T, s *scene) {
-				all := s.tapes(t)
-				for _, f := range tt.edits {
-					edit(all, f)
-				}
-				r := stitch(t, writeTapes(t, all), mesh.Options{})
-				s.holdLess(t, tt.name, r)
-			})
+	}
+}
+
+// With less to go by, less may be found, but nothing wrong.
+func TestLess(t *testing.T) {
+	for _, l := range lacks() {
+		t.Run(l.name, func(t *testing.T) {
+			each(t, func(t *testing.T, s *scene) { s.holdLess(t, l) })
 		})
 	}
 }
 
 // holdLess checks that half-flows are joined, nothing is wrong, and what cannot
 // be told is called ambiguous, with the true one among the rivals.
-func (s *scene) holdLess(t *testing.T, name string, r *mesh.Result) {
-	j := newJudge(s.truth, r)
+func (s *scene) holdLess(t *testing.T, l lack) {
+	all := s.tapes(t)
+	for _, f := range l.edits {
+		edit(all, f)
+	}
+	name, j := l.name, newJudge(s.truth, stitch(t, writeTapes(t, all), mesh.Options{}))
 	torn, bad := j.halfFlows()
-	settle(t, s.truth.Scenario, name+": half-flows", bad)
+	s.settle(t, name+": half-flows", bad)
 	t.Logf("half-flows: %d of %d joined", torn-len(bad), torn)
 	bad = j.wrong()
-	settle(t, s.truth.Scenario, name+": wrong", bad)
+	s.settle(t, name+": wrong", bad)
 	c := j.count()
 	t.Logf("links: %v, WRONG: %d", c, len(bad))
 	if silent[s.truth.Scenario+"/"+name] == "" {
-		settle(t, s.truth.Scenario, name+": links", c.lacking())
+		s.settle(t, name+": links", c.lacking())
 	}
 }
 

@@ -1,0 +1,59 @@
+//go:build testbed
+
+package truthtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// Every scenario, played anew with other sizes, contents and order, and with
+// the ports and the timing of this machine, comes out as it really was.
+func TestLive(t *testing.T) {
+	if err := testbed.Missing(); err != nil {
+		t.Skip(err)
+	}
+	for _, tool := range []string{"tshark", "tcpflow", "capinfos"} {
+		need(t, tool)
+	}
+	for _, seed := range []int64{11, 12} {
+		for _, sc := range testbed.Scenarios() {
+			t.Run(fmt.Sprintf("%s seed %d", sc.Name, seed), func(t *testing.T) { playAndHold(t, sc.Name, seed) })
+		}
+	}
+}
+
+func playAndHold(t *testing.T, scenario string, seed int64) {
+	dir := t.TempDir()
+	if _, err := testbed.Run(t.Context(), scenario, dir, seed); err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, filepath.Join(dir, scenario+"-truth.json"))
+	s.live = true
+	for name, check := range map[string]func(*testing.T){
+		"truth": s.hold, "bytes": s.holdBytes, "once": s.holdOnce, "foreign": s.holdForeign, "legs": s.holdLegsView, "less": s.holdAllLess,
+	} {
+		t.Run(name, check)
+	}
+}
+
+func (s *scene) holdAllLess(t *testing.T) {
+	for _, l := range lacks() {
+		s.holdLess(t, l)
+	}
+}
+
+// holdLegsView checks that Wireshark and tcpflow find every leg's bytes in the
+// view of legs.
+func (s *scene) holdLegsView(t *testing.T) {
+	r := s.stitch(t, mesh.Options{})
+	file := write(t, r, &mesh.WriteOptions{View: mesh.ViewLegs})
+	want := readFile(t, file).streams()
+	rows, got := dissect(t, file, len(want))
+	s.settle(t, "tshark legs", append(streamCount(rows, len(r.Legs)), compareWhole(want, got)...))
+	s.settle(t, "tcpflow legs", compareCarved(want, tcpflow(t, file)))
+}
