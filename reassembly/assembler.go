@@ -252,7 +252,7 @@ func (a *Assembler) runSlowly(l *live, h *Half, s *capture.Segment, force bool) 
 		if s.Wire != 0 {
 			h.Retrans++
 		}
-		h.RST = h.RST || s.Flags&capture.FlagRST != 0 && Seq(s.Seq).near(l.next, resetWindow)
+		h.RST = h.RST || s.Flags&capture.FlagRST != 0 && a.acceptable(l, s)
 	case s.Flags&capture.FlagRST != 0:
 		a.reset(l, h, s)
 	case a.stray(l, h, s):

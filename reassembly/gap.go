@@ -20,10 +20,12 @@ const (
 	// tailWindow bounds a gap at the end of a half, which only the peer's
 	// acknowledgement shows.
 	tailWindow = 1 << 24
-	// resetWindow is how far from the next sequence number a reset is believed.
-	// Most carry that number itself (RFC 5961 §3.2), but packets between may
-	// not have been captured.
-	resetWindow = 1 << 20
+	// resetAhead is how far ahead of the next sequence number a reset is
+	// believed. Most carry that number itself (RFC 5961 §3.2), but packets
+	// between may not have been captured. resetBehind is how far behind, while
+	// it is not known what the peer has acknowledged.
+	resetAhead  = 64 << 10
+	resetBehind = 1 << 20
 )
 
 // settle decides, after a packet of either side, whether what l waits for has
@@ -270,9 +272,10 @@ func (a *Assembler) noteEnding(h *Half) {
 	}
 }
 
-// reset ends a half if the reset is in its window (RFC 5961 §3).
+// reset ends a half if the reset is in its window (RFC 5961 §3): not before what
+// the receiver has acknowledged, and little ahead.
 func (a *Assembler) reset(l *live, h *Half, s *capture.Segment) {
-	if !Seq(s.Seq).near(l.next, resetWindow) {
+	if !a.acceptable(l, s) {
 		return
 	}
 	a.drain(l, h)
@@ -285,6 +288,16 @@ func (a *Assembler) reset(l *live, h *Half, s *capture.Segment) {
 	at.Off = l.off
 	h.EndNanos = s.Nanos
 	a.close(l, h, EndRST, at)
+}
+
+// acceptable tells whether a reset with the sequence number of s ends l.
+func (a *Assembler) acceptable(l *live, s *capture.Segment) bool {
+	behind := int64(resetBehind)
+	if l.peer != 0 && a.lives.at(l.peer).known&hasAck != 0 {
+		behind = max(l.next.Sub(a.lives.at(l.peer).ack), 0)
+	}
+	d := Seq(s.Seq).Sub(l.next)
+	return -behind <= d && d <= resetAhead
 }
 
 // drain hands over all that is held back, with the gaps before it.
