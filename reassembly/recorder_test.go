@@ -25,7 +25,6 @@ type record struct {
 	off    int64
 	opened bool
 	closed bool
-	ref    capture.Ref // of the Bytes event that can be continued
 }
 
 func newRecorder(t testing.TB) *recorder {
