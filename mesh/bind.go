@@ -67,10 +67,15 @@ func (b *binder) takeBound() {
 type reach struct {
 	place place
 	addr  capture.Addr
+	port  uint16 // of the client; 0 for any
 	piece uint32 // sequence number >> reachShift
 }
 
-const reachShift = 24
+const (
+	reachShift = 24
+	// maxReach is how many halves with another port may be tried for one.
+	maxReach = 256
+)
 
 // bindByNumbers pairs what is left by sequence numbers, acknowledgements and
 // timestamps: these REDIRECT leaves alone, and the client's address too, but
@@ -136,16 +141,29 @@ func (b *binder) edges(asks map[reach][]halfNo) []edge {
 		if b.partner[y] != 0 || !half.HasAck {
 			continue
 		}
-		for _, a := range asks[reach{b.x.place(y), half.Key.Dst, half.FirstAck >> reachShift}] {
-			if a != y && answers(b.x.half(a), half) {
-				edges = append(edges, edge{min(a, y), max(a, y)})
-			}
-		}
+		r := reach{b.x.place(y), half.Key.Dst, half.Key.DstPort, half.FirstAck >> reachShift}
+		edges = b.tryAll(edges, asks[r], y)
+		r.port = 0
+		edges = b.tryAll(edges, asks[r], y)
 	}
 	slices.SortFunc(edges, func(e, f edge) int {
 		return cmp.Or(cmp.Compare(e.p, f.p), cmp.Compare(e.q, f.q))
 	})
 	return slices.Compact(edges)
+}
+
+// tryAll adds an edge for each of the halves that y may answer. Of very many
+// none would be certain.
+func (b *binder) tryAll(edges []edge, asks []halfNo, y halfNo) []edge {
+	if len(asks) > maxReach {
+		return edges
+	}
+	for _, a := range asks {
+		if a != y && answers(b.x.half(a), b.x.half(y)) {
+			edges = append(edges, edge{min(a, y), max(a, y)})
+		}
+	}
+	return edges
 }
 
 // register enters h under every piece of sequence space that an answer to it
@@ -157,8 +175,10 @@ func (b *binder) register(asks map[reach][]halfNo, h halfNo) {
 	pieces := min((hi+ackSlack-lo)>>reachShift+1, 1<<(32-reachShift)-1)
 	for i := range pieces + 1 {
 		piece := (lo>>reachShift + i) & (1<<(32-reachShift) - 1)
-		r := reach{b.x.place(h), half.Key.Src, piece}
-		asks[r] = append(asks[r], h)
+		for _, port := range [2]uint16{half.Key.SrcPort, 0} {
+			r := reach{b.x.place(h), half.Key.Src, port, piece}
+			asks[r] = append(asks[r], h)
+		}
 	}
 }
 

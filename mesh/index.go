@@ -59,6 +59,8 @@ type live struct {
 	head    instant // packet with the first byte of the message at hand
 	msg     uint32  // the message at hand; 0 = none
 	turn    turn
+
+	answered uint32 // the partner's request that the last response answered; 0 = none yet
 }
 
 // A scan is the consumer that reads exchanges, fingerprints and protocol facts
@@ -330,17 +332,19 @@ func (s *scan) bodyRule(l *live, resp *message) http1.BodyRule {
 	if p == 0 {
 		return http1.BodyGuess
 	}
-	r, k := s.records.At(uint32(p)), l.record.count-1
-	if r.count <= k || !r.start || r.proto != protoRequests {
+	r := s.records.At(uint32(p))
+	if !r.start || r.proto != protoRequests {
 		return http1.BodyGuess
 	}
-	i := r.last
-	if r.count != k+1 { // pipelined: walk from the first
-		for i = r.first; k > 0; k-- {
-			i = s.messages.At(i).next
-		}
+	next := r.first
+	if l.answered != 0 {
+		next = s.messages.At(l.answered).next
 	}
-	return ruleOf(s.text.Bytes(s.messages.At(i).method))
+	if next == 0 {
+		return http1.BodyGuess
+	}
+	l.answered = next
+	return ruleOf(s.text.Bytes(s.messages.At(next).method))
 }
 
 // ruleOf returns the rule for the response to a request with the given method

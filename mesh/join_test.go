@@ -125,8 +125,8 @@ func TestJoinEvidence(t *testing.T) {
 		{"contents of requests", [2]call{post(0, 1, "one"), post(1, 0, "two")}, []string{"1", "0"}, mesh.SameBytes, true},
 		{"contents of responses", [2]call{answer(plain(0, 1, "/"), "one"), answer(plain(1, 0, "/"), "two")}, []string{"1", "0"}, mesh.SameBytes, true},
 		{"one id settles the other call", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/")}, []string{"1", "0"}, mesh.RequestID, true},
-		{"nothing", [2]call{plain(0, 1, "/"), plain(1, 0, "/")}, []string{"0?1", "1?1"}, mesh.SameBytes, false},
-		{"one id for both", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("a"))}, []string{"0?1", "1?1"}, mesh.RequestID, false},
+		{"nothing", [2]call{plain(0, 1, "/"), plain(1, 0, "/")}, []string{"1?1", "0?1"}, mesh.SameBytes, false},
+		{"one id for both", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("a"))}, []string{"1?1", "0?1"}, mesh.RequestID, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCrossing(2)

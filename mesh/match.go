@@ -43,6 +43,12 @@ func fill(n int) []int {
 // algorithm, with an explicit stack since chains can be long). seen marks the
 // downs tried in this round.
 func (a *assignment) augment(u, round int, seen []int) bool {
+	for _, d := range a.up[u] {
+		if a.ofDown[d] < 0 {
+			a.ofDown[d], a.ofUp[u] = u, d
+			return true
+		}
+	}
 	type frame struct{ u, next int }
 	stack := []frame{{u, 0}}
 	var via []int // downs along the stack

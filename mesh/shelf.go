@@ -7,21 +7,34 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
+// maxRivals is how many exchanges may look like the right one before none of
+// them is looked at any closer: then no order of arrival tells them apart.
+const maxRivals = 128
+
 // A shelf keeps downstream exchanges by what they are looked up by: request
-// id, or request line, and then time. Nothing is compared with everything.
+// id, or request line and bodies, and then time. Nothing is compared with
+// everything.
 type shelf struct {
 	all    []*exchange // in the order of their start
-	byID   map[string][]int
-	byLine map[uint64]*lane
+	byID   map[string]*lane
+	byLine map[uint64]*row
 	lost   lane // those whose requests were not captured, or not whole
 	any    lane // all
+}
+
+// A row holds the exchanges with one request line.
+type row struct {
+	any     lane
+	partial lane             // of them those whose bodies are not known whole
+	byBody  map[uint64]*lane // the others
 }
 
 // A lane holds exchanges in the order of their start; until[i] is the latest
 // end among the first i+1.
 type lane struct {
-	list  []int
-	until []int64
+	list    []int
+	until   []int64
+	crowded bool // more than maxRivals looked alike at some time
 }
 
 func (l *lane) add(i int, until int64) {
@@ -32,7 +45,7 @@ func (l *lane) add(i int, until int64) {
 }
 
 func newShelf(es []*exchange) *shelf {
-	s := &shelf{all: es, byID: make(map[string][]int), byLine: make(map[uint64]*lane)}
+	s := &shelf{all: es, byID: make(map[string]*lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
 		s.any.add(i, e.lasts())
 		if e.req == nil || e.req.is(msgCut) {
@@ -40,16 +53,43 @@ func newShelf(es []*exchange) *shelf {
 			continue
 		}
 		if e.req.id.Len() > 0 {
-			id := e.scan.text.String(e.req.id)
-			s.byID[id] = append(s.byID[id], i)
+			laneOf(s.byID, e.scan.text.String(e.req.id)).add(i, e.lasts())
 		}
-		k := e.line()
-		if s.byLine[k] == nil {
-			s.byLine[k] = new(lane)
-		}
-		s.byLine[k].add(i, e.lasts())
+		s.row(e.line()).add(i, e)
 	}
 	return s
+}
+
+func laneOf[K comparable](m map[K]*lane, k K) *lane {
+	if m[k] == nil {
+		m[k] = new(lane)
+	}
+	return m[k]
+}
+
+func (s *shelf) row(line uint64) *row {
+	if s.byLine[line] == nil {
+		s.byLine[line] = &row{byBody: make(map[uint64]*lane)}
+	}
+	return s.byLine[line]
+}
+
+func (r *row) add(i int, e *exchange) {
+	r.any.add(i, e.lasts())
+	if k, ok := bodies(e); ok {
+		laneOf(r.byBody, k).add(i, e.lasts())
+	} else {
+		r.partial.add(i, e.lasts())
+	}
+}
+
+// bodies hashes status and bodies of an exchange; ok tells whether they are
+// known whole.
+func bodies(e *exchange) (k uint64, ok bool) {
+	if e.resp == nil || !e.req.body.Complete() || !e.resp.body.Complete() {
+		return 0, false
+	}
+	return hashPrint(e.req.body) ^ hashPrint(e.resp.body)*31 ^ uint64(e.resp.status), true
 }
 
 // lasts returns the latest time at which e may have been going on: for ever,
@@ -71,11 +111,13 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 	if u.req == nil || u.req.id.Len() == 0 {
 		return nil
 	}
+	l := s.byID[u.scan.text.String(u.req.id)]
+	if l == nil {
+		return nil
+	}
 	var ds []*exchange
-	for _, i := range s.byID[u.scan.text.String(u.req.id)] {
-		if nests(s.all[i], u) {
-			ds = append(ds, s.all[i])
-		}
+	for _, k := range s.during(l, u) {
+		ds = append(ds, s.all[k.d])
 	}
 	return ds
 }
@@ -87,40 +129,57 @@ func (s *shelf) candidates(u *exchange) []candidate {
 	if u.req == nil || u.req.is(msgCut) {
 		return s.during(&s.any, u)
 	}
-	var cs []candidate
 	if u.req.id.Len() > 0 {
-		for _, i := range s.byID[u.scan.text.String(u.req.id)] {
-			cs = s.consider(cs, i, u)
+		if l := s.byID[u.scan.text.String(u.req.id)]; l != nil {
+			if cs := s.during(l, u); len(cs) > 0 {
+				return cs
+			}
 		}
 	}
-	if len(cs) > 0 {
-		return cs
+	return append(s.sameLine(u), s.during(&s.lost, u)...)
+}
+
+// sameLine lists the exchanges with u's request line that enclose u and do not
+// contradict it.
+func (s *shelf) sameLine(u *exchange) []candidate {
+	r := s.byLine[u.line()]
+	if r == nil {
+		return nil
 	}
-	if l := s.byLine[u.line()]; l != nil {
+	k, ok := bodies(u)
+	if !ok {
+		return s.during(&r.any, u)
+	}
+	var cs []candidate
+	if l := r.byBody[k]; l != nil {
 		cs = s.during(l, u)
 	}
-	return append(cs, s.during(&s.lost, u)...)
+	cs = append(cs, s.during(&r.partial, u)...)
+	if len(cs) == 0 { // its response may be that of a failed attempt
+		cs = s.during(&r.any, u)
+	}
+	return cs
 }
 
-// consider appends exchange i to cs if u may belong to it.
-func (s *shelf) consider(cs []candidate, i int, u *exchange) []candidate {
-	d := s.all[i]
-	if !nests(d, u) {
-		return cs
-	}
-	like := compare(d, u)
-	if !like.sameID && like.contradicted() {
-		return cs
-	}
-	return append(cs, candidate{i, like})
-}
-
-// during lists the exchanges of a lane that enclose u and do not contradict it.
+// during lists the exchanges of a lane that enclose u and do not contradict it,
+// the latest of them if there are too many.
 func (s *shelf) during(l *lane, u *exchange) []candidate {
 	var cs []candidate
 	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.begun()+causality })
 	for k := past - 1; k >= 0 && l.until[k] >= u.start()-causality; k-- {
-		cs = s.consider(cs, l.list[k], u)
+		d := s.all[l.list[k]]
+		if !nests(d, u) {
+			continue
+		}
+		like := compare(d, u)
+		if !like.sameID && like.contradicted() {
+			continue
+		}
+		if len(cs) == maxRivals {
+			l.crowded = true
+			break
+		}
+		cs = append(cs, candidate{l.list[k], l, like})
 	}
 	slices.Reverse(cs)
 	return cs
@@ -207,7 +266,3 @@ func pruneUps(cands [][]candidate, downs int) {
 		cands[u] = out
 	}
 }
-
-// maxRivals bounds the comparisons of one exchange's candidates with each
-// other: so many at once look alike anyway.
-const maxRivals = 512

@@ -5,6 +5,7 @@ import "slices"
 // A candidate is a downstream exchange that an upstream one may belong to.
 type candidate struct {
 	d    int // index into the shelf
+	lane *lane
 	like resemblance
 }
 
@@ -15,7 +16,8 @@ type solver struct {
 	ups      []*exchange
 	cands    [][]candidate // by up
 	a        *assignment
-	accepted []bool // by up: its matched edge is taken as true
+	accepted []bool  // by up: its matched edge is taken as true
+	crowd    [][]int // by down: ups of crowded lanes that it may be of, which are not matched
 }
 
 // joinExchanges ties the exchanges that have no link yet, by ids, contents and
@@ -57,8 +59,15 @@ func (s *solver) prune() {
 // the client got, or only that of a failed attempt.
 func (s *solver) split() (edges, attempts [][]int) {
 	edges, attempts = make([][]int, len(s.ups)), make([][]int, len(s.ups))
+	s.crowd = make([][]int, len(s.down.all))
 	for u, cs := range s.cands {
 		for _, k := range cs {
+			if k.lane.crowded {
+				if len(s.crowd[k.d]) <= maxRivals {
+					s.crowd[k.d] = append(s.crowd[k.d], u)
+				}
+				continue
+			}
 			if final(s.down.all[k.d], s.ups[u]) {
 				edges[u] = append(edges[u], k.d)
 			} else if k.like.sameLine {
@@ -79,7 +88,7 @@ func (s *solver) accept() {
 		}
 		d := s.a.ofUp[u]
 		like := s.like(d, u)
-		if s.c.trust.believes(s.down.all[d], s.ups[u], like) {
+		if len(s.crowd[d]) == 0 && s.c.trust.believes(s.down.all[d], s.ups[u], like) {
 			s.accepted[u] = true
 			s.add(d, u, like)
 		}
@@ -110,10 +119,11 @@ func (s *solver) addAmbiguous(d int) {
 	if u := s.a.ofDown[d]; u >= 0 && s.accepted[u] {
 		return
 	}
-	open := slices.DeleteFunc(slices.Clone(s.a.down[d]), func(u int) bool { return s.accepted[u] })
+	open := slices.DeleteFunc(slices.Concat(s.a.down[d], s.crowd[d]), func(u int) bool { return s.accepted[u] })
 	if len(open) == 0 {
 		return
 	}
+	open = open[:min(len(open), maxRivals+1)]
 	best := s.a.ofDown[d]
 	if best < 0 {
 		best = open[0]

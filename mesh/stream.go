@@ -11,11 +11,7 @@ func (c *crossing) joinStreams() {
 	downs, ups := c.streams(c.down), c.streams(c.up)
 	edges := make([][]int, len(ups))
 	for u, up := range ups {
-		for d, down := range downs {
-			if c.mayCarry(down, up) {
-				edges[u] = append(edges[u], d)
-			}
-		}
+		edges[u] = c.carriers(downs, up)
 	}
 	a := assign(len(downs), edges)
 	for u, up := range ups {
@@ -39,6 +35,22 @@ func (c *crossing) joinStreams() {
 			c.add(l)
 		}
 	}
+}
+
+// carriers lists the downstream legs that up may carry on, none if they are too
+// many to tell apart.
+func (c *crossing) carriers(downs []*Leg, up *Leg) []int {
+	var ds []int
+	for d, down := range downs {
+		if !c.mayCarry(down, up) {
+			continue
+		}
+		if len(ds) == maxRivals {
+			return nil
+		}
+		ds = append(ds, d)
+	}
+	return ds
 }
 
 // streamCertain tells whether it proves that two legs belong together when

@@ -125,6 +125,9 @@ func bodyMark(m *message) uint64 {
 	if m.body.Len < minMark || m.body.Known&fingerprint.KnownFirst == 0 || !m.body.Complete() {
 		return 0
 	}
-	b := m.body
-	return (uint64(b.Len)*0x9e3779b97f4a7c15 + b.First ^ b.Middle*3 ^ b.Last*5) | 1
+	return hashPrint(m.body) | 1
+}
+
+func hashPrint(p fingerprint.Print) uint64 {
+	return uint64(p.Len)*0x9e3779b97f4a7c15 + p.First ^ p.Middle*3 ^ p.Last*5
 }

@@ -23,7 +23,7 @@ func (c *crossing) joinToUnreadDown() {
 	for _, u := range c.open(exchangesOf(c.up)) {
 		var may []*Leg
 		for _, d := range hidden {
-			if c.busyAround(d, u) {
+			if len(may) <= maxRivals && c.busyAround(d, u) {
 				may = append(may, d)
 			}
 		}
@@ -39,32 +39,42 @@ func (c *crossing) joinToUnreadDown() {
 	c.addGuesses(guesses)
 }
 
-// guesses collects for each leg the upstream legs it may have used.
+// guesses collects for each leg the upstream legs it may have used, the first
+// maxRivals and one.
 type guesses struct {
 	legs []*Leg // in the order of their first guess
 	may  map[*Leg][]*Leg
+	seen map[[2]*Leg]bool
 }
 
-func newGuesses() *guesses { return &guesses{may: make(map[*Leg][]*Leg)} }
+func newGuesses() *guesses {
+	return &guesses{may: make(map[*Leg][]*Leg), seen: make(map[[2]*Leg]bool)}
+}
 
 func (g *guesses) add(from, to *Leg) {
+	if len(g.may[from]) > maxRivals || g.seen[[2]*Leg{from, to}] {
+		return
+	}
 	if g.may[from] == nil {
 		g.legs = append(g.legs, from)
 	}
-	if !slices.Contains(g.may[from], to) {
-		g.may[from] = append(g.may[from], to)
-	}
+	g.seen[[2]*Leg{from, to}] = true
+	g.may[from] = append(g.may[from], to)
 }
 
 // addGuesses adds an ambiguous link for each leg with guesses that nothing
 // surer ties to it.
 func (c *crossing) addGuesses(g *guesses) {
+	sure := make(map[[2]*Leg]bool)
+	for _, l := range c.links {
+		if !l.ambiguous {
+			sure[[2]*Leg{l.from, l.to}] = true
+		}
+	}
 	for _, from := range g.legs {
-		may := slices.DeleteFunc(g.may[from], func(to *Leg) bool {
-			return slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && l.to == to && !l.ambiguous })
-		})
-		if len(may) == 0 {
-			continue
+		may := slices.DeleteFunc(g.may[from], func(to *Leg) bool { return sure[[2]*Leg{from, to}] })
+		if len(may) < 2 {
+			continue // alone, and not to be trusted
 		}
 		l := &link{from: from, to: may[0], attempt: 1, ambiguous: true, confidence: 1 / float64(len(may)),
 			evidence: []Evidence{c.onlyInTime(from, may[0], nil)}}
@@ -107,14 +117,14 @@ func (c *crossing) joinToUnreadUp() {
 	for _, d := range c.open(exchangesOf(c.down)) {
 		var may []*Leg
 		for _, u := range hidden {
-			if c.busyWithin(u, d) {
+			if len(may) <= maxRivals && c.busyWithin(u, d) {
 				may = append(may, u)
 			}
 		}
 		for _, u := range may {
 			guesses.add(d.leg, u)
 			choice[u] = choice[u] || len(may) > 1
-			if !slices.Contains(clients[u], d.leg) {
+			if len(clients[u]) <= maxRivals && !slices.Contains(clients[u], d.leg) {
 				clients[u] = append(clients[u], d.leg)
 			}
 		}
