@@ -44,7 +44,7 @@ func (s *sightings) add(l *Leg) {
 func (s *sightings) find(c *conn) *Leg {
 	if k, ok := s.isns(c); ok {
 		for _, l := range s.bySYN[k] {
-			if s.elsewhere(l, c) {
+			if s.elsewhere(l, c) && s.akin(l.conn, c) {
 				return l
 			}
 		}
@@ -68,6 +68,21 @@ func (s *sightings) elsewhere(l *Leg, c *conn) bool {
 	t := c.origTuple(s.x)
 	inside := t.Src.Addr().IsLoopback() || t.Dst.Addr().IsLoopback()
 	return !inside || l.conn.pod == c.pod
+}
+
+// akin tells whether two conns with equal initial sequence numbers have more in
+// common than those: their time, and an end that NAT left alone or the first
+// timestamp, which no NAT touches.
+func (s *sightings) akin(c, d *conn) bool {
+	if c.start > d.end || d.start > c.end {
+		return false
+	}
+	a, b := c.origTuple(s.x), d.origTuple(s.x)
+	if a.Src == b.Src || a.Dst == b.Dst {
+		return true
+	}
+	p, q := s.x.half(c.orig), s.x.half(d.orig)
+	return p.HasTS && q.HasTS && p.TSVal == q.TSVal
 }
 
 // covers tells whether the halves of c and d overlap in time and in sequence
