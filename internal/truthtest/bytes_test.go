@@ -2,6 +2,7 @@ package truthtest
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -180,4 +181,31 @@ func legBytes(l *mesh.Leg, w *testbed.Leg, streams []*stream, used map[*stream]b
 		}
 	}
 	return last
+}
+
+// The view of legs drops no TCP packet, not even those that lost their NAT;
+// only a second sighting of a connection is left out.
+func TestLegsView(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		for i := range s.truth.Legs {
+			if len(s.truth.Legs[i].Points) > 1 {
+				t.Skip("some connection was captured twice")
+			}
+		}
+		if s.truth.Scenario == "eth0-and-any" {
+			t.Skip("every packet of eth0 was captured twice")
+		}
+		r := s.stitch(t, mesh.Options{})
+		want := 0
+		for _, in := range r.Inputs {
+			want += in.Packets - in.NonTCP
+		}
+		sum, err := r.WriteCapture(io.Discard, &mesh.WriteOptions{View: mesh.ViewLegs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum.Packets != want || sum.Streams != len(r.Legs) {
+			t.Errorf("%d packets and %d streams, of %d TCP packets and %d legs", sum.Packets, sum.Streams, want, len(r.Legs))
+		}
+	})
 }
