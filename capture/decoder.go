@@ -22,7 +22,7 @@ type DecodeStats struct {
 	Packets            int         // all packets given to Decode
 	NonTCP             int         // packets of other protocols, intact as far as looked at
 	Malformed          int         // packets with headers that are cut or contradict themselves
-	Duplicates         int         // second copies of loopback packets
+	Duplicates         int         // second copies of loopback packets, and packets that two inputs have
 	FragmentsPending   int         // datagrams that wait for more fragments
 	FragmentsEvicted   int         // datagrams given up: too old, too many, or overlapping
 	UnsupportedPackets []LinkCount // by link type that cannot be decoded, in order of appearance; owned
@@ -37,6 +37,7 @@ type Decoder struct {
 	interfaces func(input uint32) []Interface
 	sources    [][]source // by input, then interface
 	rings      []*copies  // by point; nil when not a loopback point
+	repeats    []*repeats // by point; nil when there is only one input
 	fragments  fragments
 	stats      DecodeStats
 	linkAt     map[LinkType]int // index into stats.UnsupportedPackets
@@ -98,7 +99,8 @@ func (d *Decoder) arrive(p *Packet, s *Segment, ip []byte) bool {
 		d.points.infos[pl.point].Loopback = true
 		pl.copies, pl.watch = d.copiesAt(pl.point), false
 	}
-	if pl.copies != nil && pl.copies.second(p, ip, s.IPID) {
+	if r := d.repeatsAt(pl.point); r != nil && r.repeated(p, ip) ||
+		pl.copies != nil && pl.copies.second(p, ip, s.IPID) {
 		s.Dup = true
 		d.stats.Duplicates++
 	}

@@ -81,6 +81,52 @@ func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
 	return false
 }
 
+// repeats remembers the last packets of a point, to find those that another
+// input has too: a copy of a file, or captures that overlap.
+type repeats struct {
+	seen [repeatsKept]repeatSeen
+	next int
+}
+
+// repeatsKept is how many packets of one moment, as far as the timestamps of a
+// capture tell moments apart, may come between a packet and its repetition.
+const repeatsKept = 16
+
+type repeatSeen struct {
+	hash  uint64
+	nanos int64
+	input uint32
+}
+
+// repeated tells whether another input has shown the packet at this time.
+func (r *repeats) repeated(p *Packet, ip []byte) bool {
+	hash := hashHeaders(ip, p.WireLen)
+	for i := range r.seen {
+		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Nanos && e.input != p.Ref.Input {
+			*e = repeatSeen{}
+			return true
+		}
+	}
+	r.seen[r.next] = repeatSeen{hash, p.Nanos, p.Ref.Input}
+	r.next = (r.next + 1) % repeatsKept
+	return false
+}
+
+// repeatsAt returns what to look for repetitions in, nil when there is only one
+// input that was named to the Points.
+func (d *Decoder) repeatsAt(p Point) *repeats {
+	if len(d.points.pods) < 2 {
+		return nil
+	}
+	for len(d.repeats) <= int(p) {
+		d.repeats = append(d.repeats, nil)
+	}
+	if d.repeats[p] == nil {
+		d.repeats[p] = new(repeats)
+	}
+	return d.repeats[p]
+}
+
 // Directions, as in bits 0 and 1 of pcapng's epb_flags.
 const (
 	inbound  = 1

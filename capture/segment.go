@@ -26,7 +26,7 @@ type Segment struct {
 	MSS          uint16 // maximum segment size option of a SYN; 0 when absent
 	WScale       int8   // window scale option of a SYN; -1 when absent
 	HasTS        bool   // the segment has the timestamps option
-	Dup          bool   // second copy of a loopback packet, as sniffers other than libpcap record it
+	Dup          bool   // second copy: of a loopback packet, as sniffers other than libpcap record it, or of one that another input has
 
 	L3, L4, Data uint32 // offsets of the IP header, TCP header and payload in Packet.Data
 	Wire         uint32 // payload bytes on the wire, ≥ len(Bytes)

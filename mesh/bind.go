@@ -56,7 +56,7 @@ func (b *binder) takeBound() {
 			if h.Partner == 0 {
 				continue
 			}
-			if p := group.table.Half(h.Partner); h.SYN || p.SYN || exactly(h, p) {
+			if p := group.table.Half(h.Partner); h.SYN && p.SYN || exactly(h, p) {
 				b.partner[b.x.number(g, reassembly.HalfID(id))] = b.x.number(g, h.Partner)
 			}
 		}

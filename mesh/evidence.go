@@ -239,7 +239,8 @@ func legNests(x *index, d, u *Leg) bool {
 		return true
 	}
 	// The first bytes of an encrypted answer are the proxy's own handshake.
-	return (!d.readable() || !u.readable() || dr.data.nanos >= ur.data.nanos-causality) && dr.lastNanos >= ur.lastNanos-causality
+	return (!d.readable() || !u.readable() || dr.data.nanos >= ur.data.nanos-causality) &&
+		(dr.open || dr.lastNanos >= ur.lastNanos-causality)
 }
 
 // A legMatch is the result of comparing the raw streams of two legs.
@@ -267,13 +268,48 @@ func (m *legMatch) add(x *index, h, g halfNo) {
 		v = fingerprint.Equal
 		if a, b := x.half(h), x.half(g); a.Bytes+a.Missing != b.Bytes+b.Missing {
 			v = fingerprint.Different
+			if p.proto == protoNone && a.EndNanos == 0 || q.proto == protoNone && b.EndNanos == 0 {
+				v = fingerprint.Unknown // the capture may have ended too early
+			}
 		}
 	default:
-		if v = p.print.Match(q.print); v != fingerprint.Different && p.print.Len == q.print.Len && p.print.Known&q.print.Known != 0 {
+		if short := shorter(p, q); short != nil {
+			v = fingerprint.Unknown
+			if n := beginAlike(p, q); n > 0 {
+				m.bytes += n
+			} else if n < 0 {
+				v = fingerprint.Different
+			}
+		} else if v = p.print.Match(q.print); v != fingerprint.Different && p.print.Len == q.print.Len && p.print.Known&q.print.Known != 0 {
 			m.bytes += max(p.print.Len, 0)
 		}
 	}
 	if m.verdict != fingerprint.Different && v != fingerprint.Equal {
 		m.verdict = v
 	}
+}
+
+// shorter returns the record of the two streams that is behind because the
+// capture ended; nil if none is.
+func shorter(p, q *record) *record {
+	switch {
+	case p.open && p.print.Len < q.print.Len:
+		return p
+	case q.open && q.print.Len < p.print.Len:
+		return q
+	}
+	return nil
+}
+
+// beginAlike compares the beginnings of two streams: the length of the shorter
+// one if they are equal, -1 if they are not, 0 if that is not known.
+func beginAlike(p, q *record) int64 {
+	n := min(p.print.Len, q.print.Len)
+	if n < fingerprint.Window || p.print.Known&q.print.Known&fingerprint.KnownFirst == 0 {
+		return 0
+	}
+	if p.print.First != q.print.First {
+		return -1
+	}
+	return n
 }

@@ -29,6 +29,7 @@ type record struct {
 	count       uint32 // of messages
 	proto       protocol
 	start       bool    // offset 0 is the connection's first byte
+	open        bool    // the capture ended before the half did
 	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload
@@ -183,16 +184,24 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 			s.hellos = append(s.hellos, h)
 			r.hello = uint32(len(s.hellos))
 		}
-		return nil
+		return s.sampleOnly(at.Half, r)
 	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
 		r.proto = protoH2
 		return nil
 	}
-	i := s.newLive()
-	s.liveOf[at.Half] = i + 1
-	l := s.lives.At(i)
-	l.record, l.half, l.raw = r, at.Half, true
+	l := s.sampleOnly(at.Half, r)
+	l.plain = false
 	l.scanner.Reset(&s.scratch, r.start)
+	return l
+}
+
+// sampleOnly makes a live state that takes nothing but the fingerprint of the
+// stream: bytes that cannot be read can still be the same on two legs.
+func (s *scan) sampleOnly(h reassembly.HalfID, r *record) *live {
+	i := s.newLive()
+	s.liveOf[h] = i + 1
+	l := s.lives.At(i)
+	l.record, l.half, l.raw, l.plain = r, h, true, true
 	l.sampler.Reset(-1)
 	return l
 }
@@ -250,7 +259,7 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	if l.raw {
 		l.record.print = l.sampler.Sum()
 	}
-	l.record.lastNanos = l.lastNanos
+	l.record.lastNanos, l.record.open = l.lastNanos, how == reassembly.EndOpen
 	l.next, s.free = s.free, s.liveOf[h]
 	s.liveOf[h] = 0
 }

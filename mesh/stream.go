@@ -45,6 +45,9 @@ func (c *crossing) carriers(downs []*Leg, up *Leg) []int {
 		if !c.mayCarry(down, up) {
 			continue
 		}
+		if down.Protocol == "tls" && up.Protocol == "tls" && c.sameStream(down, up) {
+			return []int{d} // one TLS connection end to end: its random bytes are its own
+		}
 		if len(ds) == maxRivals {
 			return nil
 		}
@@ -59,9 +62,12 @@ func (c *crossing) streamCertain(down, up *Leg) bool {
 	if c.trust.whole(up.Start, up.End) {
 		return true
 	}
-	if !down.readable() || !up.readable() {
-		return false
-	}
+	return down.Protocol == up.Protocol && c.sameStream(down, up)
+}
+
+// sameStream tells whether what was seen of two legs' streams is the same, and
+// enough to say something.
+func (c *crossing) sameStream(down, up *Leg) bool {
 	match := compareLegs(c.x, down, up)
 	return match.verdict != fingerprint.Different && match.bytes >= minMark
 }
@@ -118,7 +124,7 @@ func (l *Leg) refused(x *index) bool {
 func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
 	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
 	es := Evidence{Kind: OnlyCandidate, Detail: "no other connection fits in time"}
-	if down.readable() && up.readable() {
+	if down.Protocol == up.Protocol {
 		if m := compareLegs(c.x, down, up); m.verdict == fingerprint.Equal && m.bytes > 0 {
 			es = Evidence{Kind: SameBytes, Detail: streamDetail(down, up)}
 			l.confidence, l.proven = sureElimined, sole

@@ -102,7 +102,7 @@ func unreadable(legs []*Leg) []*Leg {
 func (c *crossing) busyAround(d *Leg, u *exchange) bool {
 	orig, reply := c.x.record(d.conn.orig), c.x.record(d.conn.reply)
 	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
-		(u.resp == nil || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
+		(u.resp == nil || reply.open || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
 }
 
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can

@@ -8,8 +8,12 @@ import (
 
 // Where the windows lie. The values are part of what a Print means: prints
 // taken with others must not be compared.
+// Window is the number of bytes that are hashed together: a content that is
+// shorter is one window.
+const Window = 64
+
 const (
-	window     = 64       // bytes of a window
+	window     = Window
 	stride     = 16 << 10 // bytes from the start of a window to that of the next
 	maxWindows = 64       // windows at fixed offsets, the first included: they reach to 1 MiB
 )
