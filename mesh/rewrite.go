@@ -225,6 +225,9 @@ func (r *Result) openAll() (readers, byNumber []*capture.Reader, err error) {
 	byNumber = make([]*capture.Reader, len(r.inputs))
 	for _, g := range r.groups {
 		for _, in := range g {
+			if i := &r.Inputs[in.Number()]; i.Err != nil && i.Packets == 0 {
+				continue // as in the first reading
+			}
 			f, err := in.Reader()
 			if err != nil {
 				return readers, byNumber, err

@@ -138,7 +138,8 @@ func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, header.Close()
+	header.Close() // nothing of it is wanted
+	return f, nil
 }
 
 // ErrRepeated is the error of an input that is an earlier one again.
@@ -216,17 +217,28 @@ func (r *Result) index() error {
 		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g]) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil && !slices.ContainsFunc(facts, func(f *reassembly.Facts) bool { return f != nil }) {
 		return err
 	}
 	for g := range names {
 		r.x.add(groups[g])
+		if facts[g] == nil {
+			r.unread(g, errs[g])
+			continue
+		}
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
 		}
 	}
 	r.findPoints()
 	return nil
+}
+
+// unread notes that no input of a group could be read.
+func (r *Result) unread(g int, err error) {
+	for _, in := range r.groups[g] {
+		r.Inputs[in.Number()].Err = err
+	}
 }
 
 // readGroup runs pass 1 over the inputs of one pod.

@@ -33,22 +33,35 @@ type Facts struct {
 // the order of time; the inputs' numbers must differ and stay small, for they
 // index tables. points gets the capture points.
 //
-// An input that cannot be read to its end is a fact, not an error; the error is
-// for inputs that cannot be read at all, and comes before anything is read.
+// An input that cannot be read to its end, or not at all, is a fact, not an
+// error; the error is that of all inputs if none can be read.
 func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
-	readers, err := open(inputs)
-	defer shut(readers)
-	if err != nil {
-		return nil, err
+	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
+	readers := make([]*capture.Reader, len(inputs))
+	var open []*capture.Reader
+	var errs []error
+	for i, in := range inputs {
+		r, err := in.Reader()
+		if err != nil {
+			f.Inputs[i].Err = err
+			errs = append(errs, err)
+			continue
+		}
+		readers[i], open = r, append(open, r)
+	}
+	defer shut(open)
+	if len(open) == 0 {
+		return nil, errors.Join(errs...)
 	}
 	d := decoder(inputs, readers, points)
 	a := NewAssembler(t, c, o)
-	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
-	f.read(readers, places(inputs), d, a)
+	f.read(open, places(inputs), d, a)
 	a.Finish()
 	f.Decode = d.Stats()
 	for i, r := range readers {
-		f.Inputs[i].finish(r)
+		if r != nil {
+			f.Inputs[i].finish(r)
+		}
 	}
 	return f, nil
 }
