@@ -53,7 +53,7 @@ func (c *conn) fill(x *index, a, b halfNo) {
 	info := x.point(a)
 	c.pod, c.loopback = info.Pod, info.Loopback
 	h := x.half(a)
-	c.start, c.end, c.first = h.FirstNanos, h.LastNanos, h.First
+	c.start, c.end, c.first = h.FirstNanos, max(h.LastNanos, h.FirstNanos), h.First
 	if b != 0 {
 		g := x.half(b)
 		if g.FirstNanos < c.start || g.FirstNanos == c.start && before(g.First, c.first) {

@@ -17,9 +17,11 @@ type Chunk struct {
 	Missing int64       // bytes that are missing at this place; Data is empty then
 }
 
-// ErrNoPath is returned when a path or an exchange of that number does not
-// exist.
-var ErrNoPath = errors.New("no such stream")
+// Errors for numbers that name nothing; test for them with errors.Is.
+var (
+	ErrNoPath     = errors.New("no such stream")
+	ErrNoExchange = errors.New("no such exchange")
+)
 
 // Follow reads the inputs again and calls yield with the bytes of a path: what
 // following its stream in the stitched capture shows. no selects one
@@ -32,7 +34,7 @@ func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
 	c := p.conv
 	if no >= 0 {
 		if no >= len(p.Exchanges) {
-			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoPath, len(p.Exchanges))
+			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
 		}
 		e := r.planner.hop(&p.Exchanges[no])
 		if e == nil {

@@ -20,12 +20,16 @@ var (
 // its name only when it is complete. A file that exists is replaced only if
 // pcapmesh wrote it, or with force; never if it is an input.
 func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
-	if err := r.mayReplace(name, force); err != nil {
+	special, err := r.mayReplace(name, force)
+	if err != nil {
 		return Summary{}, err
+	}
+	if special {
+		return r.writeInto(name, o)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return Summary{}, err
+		return Summary{}, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	sum, err := r.WriteCapture(f, o)
 	if err == nil {
@@ -41,30 +45,50 @@ func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, e
 	return sum, nil
 }
 
-// mayReplace refuses to replace what is not ours to replace.
-func (r *Result) mayReplace(name string, force bool) error {
+// cause strips what the os package says of a temporary name.
+func cause(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// writeInto writes to a device or a named pipe.
+func (r *Result) writeInto(name string, o *WriteOptions) (Summary, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return Summary{}, err
+	}
+	sum, err := r.WriteCapture(f, o)
+	return sum, errors.Join(err, f.Close())
+}
+
+// mayReplace refuses to replace what is not ours to replace. special tells that
+// the file is a device or a pipe, which is written to and not replaced.
+func (r *Result) mayReplace(name string, force bool) (special bool, err error) {
 	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, in := range r.inputs {
 		if in == nil {
 			continue
 		}
 		if i := in.FileInfo(); i != nil && os.SameFile(i, info) {
-			return fmt.Errorf("%s: %w", name, ErrOutputIsInput)
+			return false, fmt.Errorf("%s: %w", name, ErrOutputIsInput)
 		}
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: not a regular file", name)
+	if info.IsDir() {
+		return false, fmt.Errorf("%s: is a directory", name)
 	}
-	if force || writtenByUs(name) {
-		return nil
+	if !info.Mode().IsRegular() || force || writtenByUs(name) {
+		return !info.Mode().IsRegular(), nil
 	}
-	return fmt.Errorf("%s: %w", name, ErrOutputExists)
+	return false, fmt.Errorf("%s: %w", name, ErrOutputExists)
 }
 
 // writtenByUs tells whether the named file is a capture that pcapmesh wrote.

@@ -46,7 +46,7 @@ func (f *followFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	defer r.Close()
 	p := report.NewFollower(cmd.OutOrStdout(), f.as)
 	err = r.Follow(f.stream, f.exchange, p.Chunk)
-	if errors.Is(err, mesh.ErrNoPath) {
+	if errors.Is(err, mesh.ErrNoPath) || errors.Is(err, mesh.ErrNoExchange) {
 		return usagef("pcapmesh stitch lists the streams", "%w", err)
 	}
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 // A Follower prints the bytes of a stream.
 type Follower struct {
 	out   *bufio.Writer
+	enc   *encoder
 	as    string
 	begun bool
 	reply bool
@@ -19,7 +20,7 @@ type Follower struct {
 
 // NewFollower returns a Follower in one of the styles ascii, hex, raw or json.
 func NewFollower(w io.Writer, as string) *Follower {
-	return &Follower{out: bufio.NewWriterSize(w, 64<<10), as: as}
+	return &Follower{out: bufio.NewWriterSize(w, 64<<10), enc: newEncoder(), as: as}
 }
 
 // chunkJSON is a line of follow --as json, version 1.
@@ -37,7 +38,7 @@ func (f *Follower) Chunk(c mesh.Chunk) error {
 	case "raw":
 		f.out.Write(c.Data)
 	case "json":
-		f.out.Write(compact(chunkJSON{c.Reply, stamp(c.Nanos), packetJSON{c.Ref.Input, c.Ref.Packet}, c.Data, c.Missing}))
+		f.out.Write(f.enc.compact(chunkJSON{c.Reply, stamp(c.Nanos), packetJSON{c.Ref.Input, c.Ref.Packet}, c.Data, c.Missing}))
 		f.out.WriteByte('\n')
 	case "hex":
 		f.turn(c.Reply)

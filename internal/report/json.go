@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"time"
@@ -148,42 +149,47 @@ func JSON(w io.Writer, r *mesh.Result) error {
 // list writes a member with an array, one element a line.
 func list(out *bufio.Writer, name string, n int, element func(int) any) {
 	out.WriteString(",\n\"" + name + "\":[")
+	enc := newEncoder()
 	for i := range n {
 		if i > 0 {
 			out.WriteByte(',')
 		}
 		out.WriteByte('\n')
-		out.Write(compact(element(i)))
+		out.Write(enc.compact(element(i)))
 	}
 	out.WriteByte(']')
 }
 
-// compact encodes v without line breaks and without HTML escapes. The structs
-// of this file always encode.
-func compact(v any) []byte {
-	var buf lineBuffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return []byte("null")
-	}
-	return buf[:len(buf)-1]
+// An encoder encodes values without line breaks and without HTML escapes.
+type encoder struct {
+	buf bytes.Buffer
+	enc *json.Encoder
 }
 
-type lineBuffer []byte
+func newEncoder() *encoder {
+	e := new(encoder)
+	e.enc = json.NewEncoder(&e.buf)
+	e.enc.SetEscapeHTML(false)
+	return e
+}
 
-func (b *lineBuffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
+// compact returns the encoding of v, valid until the next call. The structs of
+// this file always encode.
+func (e *encoder) compact(v any) []byte {
+	e.buf.Reset()
+	if err := e.enc.Encode(v); err != nil {
+		return []byte("null")
+	}
+	return bytes.TrimSuffix(e.buf.Bytes(), []byte("\n"))
 }
 
 // JSONLines writes a result as one JSON object a line: first the inputs, then
 // legs, joins and paths, each with a member "kind".
 func JSONLines(w io.Writer, r *mesh.Result) error {
-	out := bufio.NewWriterSize(w, 64<<10)
+	out, enc := bufio.NewWriterSize(w, 64<<10), newEncoder()
 	line := func(kind string, v any) {
 		out.WriteString(`{"version":1,"kind":"` + kind + `",`)
-		out.Write(compact(v)[1:])
+		out.Write(enc.compact(v)[1:])
 		out.WriteByte('\n')
 	}
 	for i := range r.Inputs {
@@ -206,7 +212,14 @@ func stamp(nanos int64) string {
 	if nanos == 0 {
 		return ""
 	}
-	return time.Unix(0, nanos).UTC().Format("2006-01-02T15:04:05.000000000Z")
+	t := time.Unix(0, nanos).UTC()
+	var buf [32]byte
+	b := t.AppendFormat(buf[:0], "2006-01-02T15:04:05")
+	b = append(b, '.')
+	for d, n := 100_000_000, t.Nanosecond(); d > 0; d /= 10 {
+		b = append(b, '0'+byte(n/d%10))
+	}
+	return string(append(b, 'Z'))
 }
 
 func newInput(in *mesh.InputInfo) inputJSON {
@@ -263,10 +276,10 @@ func newJoin(j *mesh.Join) joinJSON {
 
 func newPath(p *mesh.Path) pathJSON {
 	j := pathJSON{ID: p.ID, Direction: p.Direction.String(), Client: p.Client.String(), Server: p.Server.String(),
-		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: []exchangeJSON{}}
+		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges))}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, nil}
+		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops))}
 		for h := range x.Hops {
 			e.Hops = append(e.Hops, newHop(&x.Hops[h]))
 		}
