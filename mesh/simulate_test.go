@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -24,7 +25,6 @@ type world struct {
 	opened int
 	done   int
 	asked  map[int64]int // exchange by the time of its packets, on either side
-	from   map[int64]bool
 	opts   worldOptions
 }
 
@@ -149,7 +149,7 @@ func (w *world) forward(req, target string, k, more int, answer func(string)) {
 func (w *world) damage() {
 	w.tr.DropFirst(int(w.opts.late * float64(w.tr.Len())))
 	w.tr.Filter(func(p *pcaptest.Packet) bool {
-		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&2 == 0)
+		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&capture.FlagSYN == 0)
 	})
 }
 
@@ -162,18 +162,10 @@ func (s *score) String() string {
 
 // judge holds a result against what happened in the world.
 func (w *world) judge(t *testing.T, r *mesh.Result) *score {
+	t.Helper()
 	s := new(score)
 	at := make(map[[2]int64]int) // exchange by leg and start of the request
-	each := func(f func(p *mesh.Path, e *mesh.Exchange, i int)) {
-		for _, p := range r.Paths {
-			for k := range p.Exchanges {
-				for i := range p.Exchanges[k].Hops {
-					f(p, &p.Exchanges[k], i)
-				}
-			}
-		}
-	}
-	each(func(_ *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(_ *mesh.Path, e *mesh.Exchange, i int) {
 		h := &e.Hops[i]
 		if h.RequestStart != 0 {
 			at[[2]int64{int64(h.Leg), h.Request[0]}] = w.of(h)
@@ -183,27 +175,45 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 			t.Errorf("leg %d: the request of exchange %d with the response of %d", h.Leg, a, w.asked[h.ResponseStart])
 		}
 	})
-	each(func(p *mesh.Path, e *mesh.Exchange, i int) {
-		h := &e.Hops[i]
-		switch k := w.of(&e.Hops[0]); {
-		case i == 0:
-		case !h.Ambiguous && w.of(h) == k:
-			s.right++
-		case !h.Ambiguous:
-			s.wrong++
-			t.Errorf("%s %s of %s (exchange %d) is tied to exchange %d: %+v", e.Method, e.Target, p.Client, k, w.of(h), h.Evidence)
-		default:
-			s.ambiguous++
-			named := w.of(h) == k
-			for _, v := range h.Rivals {
-				named = named || at[[2]int64{int64(v.Leg), v.Request[0]}] == k
-			}
-			if !named {
-				s.blind++
-			}
+	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+		if i > 0 {
+			w.hop(t, s, p, e, i, at)
 		}
 	})
 	return s
+}
+
+// hop judges one tie.
+func (w *world) hop(t *testing.T, s *score, p *mesh.Path, e *mesh.Exchange, i int, at map[[2]int64]int) {
+	t.Helper()
+	h, k := &e.Hops[i], w.of(&e.Hops[0])
+	named := w.of(h) == k
+	switch {
+	case !h.Ambiguous && named:
+		s.right++
+		return
+	case !h.Ambiguous:
+		s.wrong++
+		t.Errorf("%s %s of %s (exchange %d) is tied to exchange %d: %+v", e.Method, e.Target, p.Client, k, w.of(h), h.Evidence)
+		return
+	}
+	s.ambiguous++
+	for _, v := range h.Rivals {
+		named = named || at[[2]int64{int64(v.Leg), v.Request[0]}] == k
+	}
+	if !named {
+		s.blind++
+	}
+}
+
+func eachHop(r *mesh.Result, f func(p *mesh.Path, e *mesh.Exchange, i int)) {
+	for _, p := range r.Paths {
+		for k := range p.Exchanges {
+			for i := range p.Exchanges[k].Hops {
+				f(p, &p.Exchanges[k], i)
+			}
+		}
+	}
 }
 
 // of tells which exchange a hop really is.
@@ -234,6 +244,7 @@ func TestSimulated(t *testing.T) {
 		{"late", worldOptions{clients: 6, calls: 6, targets: 3, ids: "both", late: 0.4}, 0},
 		{"late, no ids", worldOptions{clients: 6, calls: 6, targets: 3, late: 0.4}, 0},
 		{"no SYN, no ids", worldOptions{clients: 6, calls: 6, targets: 3, noSYN: true}, 0},
+		{"a crowd", worldOptions{clients: 25, calls: 5, targets: 2, retries: 0.1}, 0},
 		{"all at once", worldOptions{clients: 6, calls: 6, targets: 3, retries: 0.1, loss: 0.03, late: 0.3, noSYN: true}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
