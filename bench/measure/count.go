@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // A found is what a run printed, or what it should have.
@@ -85,18 +86,26 @@ func (f *found) add(p *path) {
 
 // wanted reads what must be found.
 func (o *options) wanted() (found, error) {
-	var w found
 	if o.truth != "" {
 		return fromTruth(o.truth)
 	}
+	w := found{Legs: o.legs}
 	if o.want == "" {
 		return w, nil
 	}
-	text, err := os.ReadFile(o.want)
-	if err != nil {
-		return w, err
+	for name := range strings.SplitSeq(o.want, ",") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return w, err
+		}
+		var f found
+		if err := json.Unmarshal(text, &f); err != nil {
+			return w, fmt.Errorf("%s: %w", name, err)
+		}
+		w.Legs += f.Legs
+		w.Exchanges += f.Exchanges
 	}
-	return w, json.Unmarshal(text, &w)
+	return w, nil
 }
 
 // fromTruth counts what the testbed says happened.

@@ -56,3 +56,26 @@ func TestFromTruth(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
+
+func TestWanted(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	for _, name := range []string{a, b} {
+		if err := os.WriteFile(name, []byte(`{"packets": 9, "legs": 2, "exchanges": 3}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		o    options
+		want found
+	}{
+		{options{}, found{}},
+		{options{legs: 5}, found{Legs: 5}},
+		{options{want: a}, found{Legs: 2, Exchanges: 3}},
+		{options{want: a + "," + b}, found{Legs: 4, Exchanges: 6}},
+	} {
+		if got, err := c.o.wanted(); err != nil || got != c.want {
+			t.Errorf("%+v: got %+v, %v, want %+v", c.o, got, err, c.want)
+		}
+	}
+}

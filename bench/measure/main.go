@@ -7,7 +7,7 @@
 //	measure [flags] NAME FILE[,FILE...] COMMAND [ARG...]
 //
 // COMMAND prints the JSON of flows or stitch. It fails if COMMAND finds less
-// than -want or -truth says is there. Missing a target is shown, not an error:
+// than -want, -legs or -truth say is there. Missing a target is shown, not an error:
 // time depends on the machine.
 package main
 
@@ -27,7 +27,8 @@ func main() {
 	flag.Float64Var(&o.ratio, "ratio", 0, "target: times of cat")
 	flag.Float64Var(&o.rss, "rss", 0, "target: MiB")
 	flag.StringVar(&o.fresh, "fresh", "", "file that the command writes: removed before and after every run")
-	flag.StringVar(&o.want, "want", "", "what the capture holds, as gen leaves it")
+	flag.StringVar(&o.want, "want", "", "what each capture holds, as gen leaves it: FILE[,FILE...]")
+	flag.IntVar(&o.legs, "legs", 0, "connections to find, where there is no -want")
 	flag.StringVar(&o.truth, "truth", "", "truth of the testbed, in place of -want")
 	header := flag.Bool("header", false, "print the heading of the table and end")
 	flag.Parse()
@@ -48,7 +49,7 @@ func main() {
 
 type options struct {
 	name, fresh, want, truth string
-	runs                     int
+	runs, legs               int
 	ratio, rss               float64
 	files, command           []string
 }
