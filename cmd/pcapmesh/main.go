@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ func main() {
 	// A reader that went away (| head) shows as EPIPE on the next write, so that
 	// commands can remove what they have not finished.
 	signal.Ignore(syscall.SIGPIPE)
+	// Most of the memory is slabs without pointers that stay to the end: waiting
+	// until the heap has doubled would cost more memory than it saves time.
+	debug.SetGCPercent(50)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -124,7 +124,7 @@ type hopJSON struct {
 	Proven        *bool          `json:"proven,omitempty"`
 	Ambiguous     *bool          `json:"ambiguous,omitempty"`
 	Evidence      []evidenceJSON `json:"evidence,omitempty"`
-	Rivals        []rivalJSON    `json:"rivals,omitempty"`
+	Rivals        *[]rivalJSON   `json:"rivals,omitempty"`
 	Attempt       int            `json:"attempt,omitempty"`
 }
 
@@ -297,8 +297,10 @@ func newHop(h *mesh.Hop) hopJSON {
 	}
 	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &h.Confidence, &h.Proven, &h.Ambiguous
 	j.Evidence, j.Attempt = newEvidence(h.Evidence), h.Attempt
+	rivals := make([]rivalJSON, 0, len(h.Rivals))
 	for _, r := range h.Rivals {
-		j.Rivals = append(j.Rivals, rivalJSON{r.Leg, r.Request})
+		rivals = append(rivals, rivalJSON{r.Leg, r.Request})
 	}
+	j.Rivals = &rivals
 	return j
 }
