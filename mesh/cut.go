@@ -97,7 +97,10 @@ func (s *scan) cutMessage(l *live) {
 // endCut moves the end of the message at hand to off.
 func (s *scan) endCut(l *live, off int64) {
 	m := s.messages.At(l.msg)
-	m.end, m.to = off, l.at
+	m.end = off
+	if l.at.nanos >= m.to.nanos { // else sent again
+		m.to = l.at
+	}
 }
 
 // feedCut reads a packet of a half that is read by turns.

@@ -103,6 +103,30 @@ func newPairing(x *index, c *conn) *pairing {
 	return p
 }
 
+// looseBytes tells whether bytes of c were seen that belong to no message: those
+// of messages whose heads were lost.
+func looseBytes(x *index, c *conn) bool {
+	for h := range c.halves {
+		r, half := x.record(h), x.half(h)
+		if r.lost == 0 && r.start || r.proto != protoRequests && r.proto != protoResponses || r.tunnel >= 0 {
+			continue
+		}
+		covered := int64(0)
+		for _, m := range listMessages(x.scanOf(h), r, r.proto) {
+			from := m.before
+			if m.is(msgResync) {
+				from = m.start
+			}
+			covered += m.end - from
+		}
+		if covered+r.lost < half.Bytes+half.Missing {
+			return true
+		}
+	}
+	return false
+}
+
+// listMessages lists the messages of a half, none if it carries others.
 func listMessages(s *scan, r *record, want protocol) []*message {
 	if r.proto != want {
 		return nil

@@ -133,10 +133,10 @@ func (t *tracer) path(l *Leg) *Path {
 	*p = Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
 	own := t.unclaimed(l)
 	if len(own) < len(l.exchanges) {
-		if len(own) == 0 {
+		if len(own) == 0 && !l.loose {
 			return nil
 		}
-		p.own = own
+		p.own = append([]*exchange{}, own...)
 	}
 	for _, e := range own {
 		t.exchange(p, e)

@@ -64,7 +64,7 @@ func (pl *planner) plan(paths []*Path) {
 func (pl *planner) conversation(p *Path) *conversation {
 	switch {
 	case p.own != nil:
-		return pl.rebuild(p, p.client, p.own)
+		return pl.rest(p)
 	case p.client.readable() && !pl.nearServer:
 		return pl.rewrite(p, p.client)
 	case len(p.Exchanges) == 0:
@@ -174,6 +174,56 @@ func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversatio
 		c.first = firstOf(chosen)
 	}
 	return c
+}
+
+// rest plans to write of the path's leg what no other path carries: all but the
+// messages of the exchanges that others claim.
+func (pl *planner) rest(p *Path) *conversation {
+	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
+	own := make(map[*exchange]bool)
+	for _, e := range p.own {
+		own[e] = true
+	}
+	var claimed [2][]*piece
+	l := p.client
+	for i := range l.exchanges {
+		e := &l.exchanges[i]
+		if own[e] {
+			continue
+		}
+		if e.req != nil {
+			claimed[0] = append(claimed[0], pl.piece(l.conn.orig, e.req))
+		}
+		if e.resp != nil {
+			claimed[1] = append(claimed[1], pl.piece(l.conn.reply, e.resp))
+		}
+	}
+	for d, h := range [2]halfNo{l.conn.orig, l.conn.reply} {
+		if h != 0 {
+			c.pieces[d] = complement(h, claimed[d])
+		}
+	}
+	if l.Midstream && len(p.own) > 0 {
+		c.first = firstOf(p.own)
+	}
+	return c
+}
+
+// complement returns the pieces of half h between the given ones, which are in
+// stream order.
+func complement(h halfNo, claimed []*piece) []*piece {
+	var out []*piece
+	from := int64(math.MinInt64)
+	for _, p := range claimed {
+		if p.from > from {
+			out = append(out, &piece{h, from, p.from})
+		}
+		from = max(from, p.to)
+	}
+	if from < math.MaxInt64 {
+		out = append(out, &piece{h, from, math.MaxInt64})
+	}
+	return out
 }
 
 func firstOf(chosen []*exchange) moment {

@@ -138,10 +138,7 @@ func (s *solver) addAmbiguous(d int) {
 	if len(l.rivals) == 0 {
 		l.rivals = s.competitors(d, best)
 	}
-	if len(l.rivals) == 0 {
-		return // alone, and not to be trusted
-	}
-	l.confidence = 1 / float64(len(l.rivals)+1)
+	l.confidence = 1 / float64(max(len(l.rivals), 1)+1) // alone, its rival may not have been captured
 	like := compare(e, u)
 	l.evidence = explain(e, u, &like, true)
 	s.c.add(l)

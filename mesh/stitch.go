@@ -165,6 +165,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	roster.assign(r.Legs)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)
+		l.loose = looseBytes(r.x, l.conn)
 	}
 	links := joinLegs(r.x, r.Legs, roster)
 	joined := make(map[*Leg]bool)

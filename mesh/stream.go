@@ -29,11 +29,9 @@ func (c *crossing) joinStreams() {
 					l.rivals = append(l.rivals, rival{leg: downs[d]})
 				}
 			}
-			l.confidence = 1 / float64(len(l.rivals)+1)
+			l.confidence = 1 / float64(max(len(l.rivals), 1)+1)
 		}
-		if !l.ambiguous || len(l.rivals) > 0 {
-			c.add(l)
-		}
+		c.add(l)
 	}
 }
 
