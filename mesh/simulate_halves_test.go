@@ -125,11 +125,11 @@ func TestSimulatedHalves(t *testing.T) {
 		{"no SYN, near numbers", tear{conns: 30, ports: 30, servers: 9, once: true, noSYN: true, near: true}, false},
 		{"loss", tear{conns: 30, ports: 30, servers: 9, once: true, loss: 0.1}, false},
 		{"late", tear{conns: 30, ports: 3, servers: 4, late: 0.5, noTimestamps: true}, false},
-		{"all at once", tear{conns: 30, ports: 30, servers: 9, once: true, late: 0.3, loss: 0.1, noSYN: true, noTimestamps: true, near: true}, false},
+		{"all at once", tear{conns: 30, ports: 30, servers: 9, once: true, late: 0.3, loss: 0.1, noSYN: true, noTimestamps: true}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			whole, halves := 0, 0
-			for seed := range uint64(20) {
+			for seed := range uint64(12) {
 				tr, n := tornPod(seed, tt.o)
 				r := stitchTrace(t, tr)
 				for _, s := range crossedPaths(t, r) {
