@@ -21,6 +21,7 @@ func (s *scene) hold(t *testing.T) {
 	bad = j.legs()
 	s.settle(t, "legs", bad)
 	t.Logf("legs: %d, things wrong: %d", len(s.truth.Legs), len(bad))
+	s.settle(t, "paths", j.paths())
 	bad = j.wrong()
 	s.settle(t, "wrong", bad)
 	c := j.count()

@@ -1,0 +1,112 @@
+package truthtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// paths checks that every conversation is one path, with its direction, its
+// ends, its legs and its exchanges, and that no path was made up.
+func (j *judge) paths() (bad []string) {
+	claimed := make(map[int]bool)
+	ambiguous := false
+	for i := range j.truth.Conversations {
+		c := &j.truth.Conversations[i]
+		p := j.path(c)
+		if p == nil {
+			bad = append(bad, fmt.Sprintf("%s > %s: no path", c.Client, c.Server))
+			continue
+		}
+		claimed[p.ID] = true
+		ambiguous = ambiguous || p.Ambiguous || j.hiddenClient(c)
+		bad = append(bad, j.conversation(c, p)...)
+	}
+	for _, p := range j.r.Paths {
+		if !claimed[p.ID] && !ambiguous { // what is ambiguous stands for itself
+			bad = append(bad, fmt.Sprintf("path %d %s > %s: no such conversation", p.ID, p.Client, p.Server))
+		}
+	}
+	return bad
+}
+
+func (j *judge) hiddenClient(c *testbed.Conversation) bool { return j.sealed(c.Legs[0]) }
+
+func (j *judge) conversation(c *testbed.Conversation, p *mesh.Path) (bad []string) {
+	differ := func(what string, got, want any) {
+		if got != want {
+			bad = append(bad, fmt.Sprintf("path %d %s > %s: %s %v, really %v", p.ID, c.Client, c.Server, what, got, want))
+		}
+	}
+	differ("client", p.Client.String(), c.Client)
+	differ("server", p.Server.String(), c.Server)
+	differ("direction", p.Direction.String(), c.Direction)
+	if p.Ambiguous || j.hiddenClient(c) || slices.ContainsFunc(c.Legs, j.sealed) {
+		return bad
+	}
+	differ("exchanges", len(p.Exchanges), c.Exchanges)
+	var got []string
+	for _, id := range p.Legs {
+		if w := j.m.truth[id]; w != nil {
+			got = append(got, w.ID)
+		} else {
+			got = append(got, "?")
+		}
+	}
+	want := slices.Clone(c.Legs)
+	slices.Sort(got)
+	slices.Sort(want)
+	differ("legs", fmt.Sprint(got), fmt.Sprint(want))
+	return bad
+}
+
+// Following one exchange gives its request and its response, and no more.
+func TestExchangeBytes(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
+		n, bad := j.exchangeBytes(t)
+		s.settle(t, "bytes of exchanges", bad)
+		t.Logf("%d exchanges held against the truth", n)
+	})
+}
+
+func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
+	for _, p := range j.r.Paths {
+		w := j.m.truth[p.Legs[0]]
+		for k := range p.Exchanges {
+			first := spotOf(&p.Exchanges[k].Hops[0])
+			l := j.linkFrom(w, j.k.no[first])
+			if w == nil || first.empty() || !w.Complete || l == nil || l.FromRequest == nil || l.FromResponse == nil {
+				continue
+			}
+			n++
+			var s stream
+			if err := j.r.Follow(p.ID, k, func(c mesh.Chunk) error {
+				s.flows[side(c.Reply)].add(c)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for d, want := range [2]*testbed.Tally{l.FromRequest, l.FromResponse} {
+				if x := s.flows[d].differs(*want, true); x != "" {
+					bad = append(bad, fmt.Sprintf("stream %d, exchange %d, %s: %s", p.ID, k, [2]string{"request", "response"}[d], x))
+				}
+			}
+		}
+	}
+	return n, bad
+}
+
+// linkFrom returns the link of an exchange of a client-side leg that can be
+// read; nil when there is none.
+func (j *judge) linkFrom(w *testbed.Leg, no int) *testbed.Link {
+	for i := range j.truth.Links {
+		if l := &j.truth.Links[i]; w != nil && !w.Encrypted && l.From == w.ID && l.FromExchange == no {
+			return l
+		}
+	}
+	return nil
+}
