@@ -7,9 +7,13 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// maxRivals is how many exchanges may look like the right one before none of
-// them is looked at any closer: then no order of arrival tells them apart.
-const maxRivals = 128
+const (
+	// maxRivals is how many exchanges may look like the right one before they
+	// are no longer compared with each other, only put in order.
+	maxRivals = 160
+	// maxPairs is how many candidates of one exchange are compared pair by pair.
+	maxPairs = 64
+)
 
 // A shelf keeps downstream exchanges by what they are looked up by: request
 // id, or request line and bodies, and then time. Nothing is compared with
@@ -194,9 +198,15 @@ func fittest(cs []candidate) []candidate {
 	if slices.ContainsFunc(cs, func(k candidate) bool { return !k.like.contradicted() }) {
 		cs = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.contradicted() })
 	}
+	betters := cs
+	if len(cs) > maxPairs {
+		betters = []candidate{slices.MinFunc(cs, func(a, b candidate) int {
+			return len(a.like.differ) + len(a.like.differBack) - len(b.like.differ) - len(b.like.differBack)
+		})}
+	}
 	var out []candidate
 	for i := range cs {
-		if !slices.ContainsFunc(cs, func(o candidate) bool { return o.like.better(&cs[i].like) }) {
+		if !slices.ContainsFunc(betters, func(o candidate) bool { return o.like.better(&cs[i].like) }) {
 			out = append(out, cs[i])
 		}
 	}
@@ -244,7 +254,7 @@ func pruneUps(cands [][]candidate, downs int) {
 	}
 	drop := make(map[seat]bool)
 	for _, ss := range seats {
-		if len(ss) > maxRivals {
+		if len(ss) > maxPairs {
 			continue
 		}
 		for _, a := range ss {

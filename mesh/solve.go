@@ -16,8 +16,10 @@ type solver struct {
 	ups      []*exchange
 	cands    [][]candidate // by up
 	a        *assignment
-	accepted []bool  // by up: its matched edge is taken as true
-	crowd    [][]int // by down: ups of crowded lanes that it may be of, which are not matched
+	accepted []bool          // by up: its matched edge is taken as true
+	crowded  []*lane         // in the order of their first up
+	crowds   map[*lane][]int // ups of each crowded lane, which are not matched
+	crowd    [][]int         // by down: ups of a crowded lane that it may have, the likeliest first
 }
 
 // joinExchanges ties the exchanges that have no link yet, by ids, contents and
@@ -31,6 +33,7 @@ func (c *crossing) joinExchanges() {
 	s.prune()
 	edges, attempts := s.split()
 	s.a = assign(len(s.down.all), edges)
+	s.lineUp()
 	s.accept()
 	for d := range s.down.all {
 		s.addAmbiguous(d)
@@ -59,13 +62,11 @@ func (s *solver) prune() {
 // the client got, or only that of a failed attempt.
 func (s *solver) split() (edges, attempts [][]int) {
 	edges, attempts = make([][]int, len(s.ups)), make([][]int, len(s.ups))
-	s.crowd = make([][]int, len(s.down.all))
+	s.crowds = make(map[*lane][]int)
 	for u, cs := range s.cands {
 		for _, k := range cs {
 			if k.lane.crowded {
-				if len(s.crowd[k.d]) <= maxRivals {
-					s.crowd[k.d] = append(s.crowd[k.d], u)
-				}
+				s.crowdIn(k.lane, u)
 				continue
 			}
 			if final(s.down.all[k.d], s.ups[u]) {
@@ -76,6 +77,49 @@ func (s *solver) split() (edges, attempts [][]int) {
 		}
 	}
 	return edges, attempts
+}
+
+// crowdRivals is how many of a crowd are named on either side of the one whose
+// turn it was.
+const crowdRivals = 64
+
+// crowdIn counts u among the ups of a crowded lane.
+func (s *solver) crowdIn(l *lane, u int) {
+	us := s.crowds[l]
+	if len(us) == 0 {
+		s.crowded = append(s.crowded, l)
+	}
+	if len(us) == 0 || us[len(us)-1] != u {
+		s.crowds[l] = append(us, u)
+	}
+}
+
+// lineUp gives the downstream exchanges of crowds, where too many look alike,
+// the upstream ones of about their rank: a proxy nearly keeps the order.
+func (s *solver) lineUp() {
+	s.crowd = make([][]int, len(s.down.all))
+	for _, l := range s.crowded {
+		for rank, d := range l.list {
+			s.crowd[d] = append(s.crowd[d], s.near(d, s.crowds[l], rank)...)
+		}
+	}
+}
+
+// near lists the ups of about the given rank that d may have caused, the
+// nearest first.
+func (s *solver) near(d int, ups []int, rank int) []int {
+	var out []int
+	try := func(i int) {
+		if i >= 0 && i < len(ups) && nests(s.down.all[d], s.ups[ups[i]]) {
+			out = append(out, ups[i])
+		}
+	}
+	try(rank)
+	for i := 1; i <= crowdRivals; i++ {
+		try(rank - i)
+		try(rank + i)
+	}
+	return out
 }
 
 // accept takes the edges that the matching forces, if what forces them can be
