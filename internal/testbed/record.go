@@ -114,22 +114,34 @@ type recordedConn struct {
 
 func (c *recordedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.rec.note(&c.rec.read, c.rec.server, p[:n])
+	c.rec.count(&c.rec.read, p[:n])
+	c.rec.turn(c.rec.server, p[:n])
 	return n, err
 }
 
 func (c *recordedConn) Write(p []byte) (int, error) {
+	// The turn is noted first: once the bytes are out, the peer may answer, and
+	// net/http read of that, before this goroutine goes on.
+	c.rec.turn(!c.rec.server, p)
 	n, err := c.Conn.Write(p)
-	c.rec.note(&c.rec.wrote, !c.rec.server, p[:n])
+	c.rec.count(&c.rec.wrote, p[:n])
 	return n, err
 }
 
-// note adds what was read or written.
-func (r *connRecord) note(s *stream, fromClient bool, p []byte) {
+// count adds what was read or written to a stream.
+func (r *connRecord) count(s *stream, p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
 		s.add(p)
+	}
+}
+
+// turn adds what was read or written to the turns of both sides.
+func (r *connRecord) turn(fromClient bool, p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.sealed {
 		r.turns.add(fromClient, p)
 	}
 }
