@@ -27,8 +27,6 @@ func expected(scenario string) expectation {
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"retry-503/no SYNs: links":      "F10 without SYN some links are missing, not even ambiguous",
-	"retry-503/neither: links":      "F10 without SYN some links are missing, not even ambiguous",
 	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
 }

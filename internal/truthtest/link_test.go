@@ -157,7 +157,21 @@ func (j *judge) link(l *testbed.Link) verdict {
 			best = max(best, ambiguousWithout)
 		}
 	}
+	if last := j.lastAttempt(l); best < ambiguousWith && last != l && j.link(last) == ambiguousWith {
+		return ambiguousWith // what failed before goes with what is in doubt
+	}
 	return best
+}
+
+// lastAttempt returns the link of the attempt that answered the exchange of l.
+func (j *judge) lastAttempt(l *testbed.Link) *testbed.Link {
+	last := l
+	for i := range j.truth.Links {
+		if k := &j.truth.Links[i]; k.From == l.From && k.FromExchange == l.FromExchange && k.Attempt > last.Attempt {
+			last = k
+		}
+	}
+	return last
 }
 
 // names tells whether the link is among what a tie leaves open. Of a leg that
