@@ -16,7 +16,7 @@ type sink interface {
 
 func newSink(w io.Writer, o *WriteOptions, comments []string) (sink, error) {
 	if !o.Classic {
-		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments}), nil
+		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments, Background: true}), nil
 	}
 	p, err := capture.NewPcapWriter(w)
 	return &classic{w: p}, err
