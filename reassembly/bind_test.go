@@ -86,7 +86,7 @@ var bindTests = []streamTest{
 				c.SendAt(1_200_000_000, "far").Ack += 1_100_000_000
 			}
 		},
-		want:  []string{"old" + strings.Repeat(".", 1000) + "far", "x"},
+		want:  []string{"old" + strings.Repeat(".", gapText) + "far", "x"},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
 		binds: []string{"1<-2"},
 	},

@@ -122,6 +122,7 @@ func FuzzAssembler(f *testing.F) {
 	f.Add([]byte("\xff\x00\x00" + "\x10\x00\x10\x05\x10\x03\x10\x00\x10\x07"))
 	f.Add([]byte("\xff\x00\x04" + strings.Repeat("\x20\x03\x20\x00\x01\x07", 30)))
 	f.Add([]byte("\xfe\x01\x05" + strings.Repeat("\x3f\x05\x05\x06\x09\x0b\x07\x10\x04\x40", 20)))
+	f.Add([]byte("\xff\x00\x05\x3f\x00" + strings.Repeat("\x3f\x03", 30)))
 	f.Add([]byte("\xff\xff\x02" + strings.Repeat("\x1f\x0a\x05\x10\x00\x10\x09\x10\x08", 10)))
 	f.Fuzz(func(t *testing.T, b []byte) { checkTape(t, b[:min(len(b), 600)]) })
 }

@@ -80,13 +80,17 @@ func (r *recorder) Skip(at reassembly.At, n int64) {
 	h.bytes.WriteString(strings.Repeat("~", int(n)))
 }
 
+// gapText is how much of a gap a recorder writes down at the most; no stream of
+// a tape is longer.
+const gapText = message
+
 func (r *recorder) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	h := r.at(at, n)
 	if n == 0 {
 		r.t.Fatalf("half %d: empty Gap", at.Half)
 	}
 	fmt.Fprintf(&h.log, "gap %d+%d %d next %d @%d\n", at.Off, n, why, next.Packet, at.Nanos)
-	h.bytes.WriteString(strings.Repeat(map[reassembly.GapKind]string{reassembly.GapLost: ".", reassembly.GapSnaplen: "#"}[why], int(min(n, 1000))))
+	h.bytes.WriteString(strings.Repeat(map[reassembly.GapKind]string{reassembly.GapLost: ".", reassembly.GapSnaplen: "#"}[why], int(min(n, gapText))))
 }
 
 func (r *recorder) Close(id reassembly.HalfID, how reassembly.End, at reassembly.At) {
