@@ -103,9 +103,11 @@ func (s *scan) endCut(l *live, off int64) {
 	}
 }
 
-// feedCut reads a packet of a half that is read by turns.
+// feedCut reads a packet of a half that is read by turns. A turn that begins
+// otherwise than a message goes on with the one before: a body that was waited
+// for, or a tunnel.
 func (s *scan) feedCut(l *live, fresh bool) {
-	if fresh {
+	if fresh && cutKind(l.turn.startLine()) == l.record.proto {
 		s.cutMessage(l)
 	}
 	s.endCut(l, l.segEnd)

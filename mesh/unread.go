@@ -72,10 +72,12 @@ func (c *crossing) addGuesses(g *guesses) {
 		}
 	}
 	for _, from := range g.legs {
-		may := slices.DeleteFunc(g.may[from], func(to *Leg) bool { return sure[[2]*Leg{from, to}] })
-		if len(may) == 0 {
+		may := g.may[from]
+		first := slices.IndexFunc(may, func(to *Leg) bool { return !sure[[2]*Leg{from, to}] })
+		if first < 0 {
 			continue
 		}
+		may[0], may[first] = may[first], may[0]
 		l := &link{from: from, to: may[0], attempt: 1, ambiguous: true, confidence: 1 / float64(max(len(may), 2)),
 			evidence: []Evidence{c.onlyInTime(from, may[0], nil)}}
 		l.evidence[0].Detail = "open and busy at the time"
