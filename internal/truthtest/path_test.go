@@ -26,11 +26,18 @@ func (j *judge) paths() (bad []string) {
 		bad = append(bad, j.conversation(c, p)...)
 	}
 	for _, p := range j.r.Paths {
-		if !claimed[p.ID] && !ambiguous { // what is ambiguous stands for itself
+		if !claimed[p.ID] && !ambiguous && !j.rest(p) { // what is ambiguous stands for itself
 			bad = append(bad, fmt.Sprintf("path %d %s > %s: no such conversation", p.ID, p.Client, p.Server))
 		}
 	}
 	return bad
+}
+
+// rest tells whether a path is what is left of a shared leg of which some bytes
+// were not captured, so that no exchange can be told to have them.
+func (j *judge) rest(p *mesh.Path) bool {
+	w := j.m.truth[p.Legs[0]]
+	return w != nil && len(p.Legs) == 1 && len(p.Exchanges) == 0 && !w.Complete
 }
 
 func (j *judge) hiddenClient(c *testbed.Conversation) bool { return j.sealed(c.Legs[0]) }
