@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"container/heap"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -252,7 +253,11 @@ func TestSimulated(t *testing.T) {
 			n := 0
 			for seed := range uint64(25) {
 				w := play(seed, tt.o)
-				s := w.judge(t, stitchTrace(t, &w.tr))
+				r := stitchTrace(t, &w.tr)
+				s := w.judge(t, r)
+				if _, err := r.WriteCapture(io.Discard, nil); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
 				if s.wrong+s.unpaired > 0 || s.blind > 0 && tt.o.loss == 0 && tt.o.late == 0 {
 					t.Errorf("seed %d: %v", seed, s)
 				}
