@@ -12,11 +12,12 @@ import (
 type chunk struct {
 	conv  int32
 	reply bool
-	gap   bool  // the bytes are missing: no packet carried them
-	piece int32 // index into the conversation's pieces of that direction
-	off   int64 // in the half
-	at    moment
-	spot  int64 // in the spool
+	gap   bool   // the bytes are missing: no packet carried them
+	piece int32  // index into the conversation's pieces of that direction
+	off   int64  // in the half
+	from  moment // of the packet that carried them
+	at    moment // the same, raised so that time does not run back in the stream
+	spot  int64  // in the spool
 	n     int64
 	cut   int64 // bytes that the packet carried after these and the snapshot length cut off
 }
@@ -125,7 +126,8 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 			return w.from - end
 		}
 		from, to := max(w.from, at.Off), min(w.to, end)
-		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, at: moment{at.Nanos, at.Ref}, n: to - from}
+		m := moment{at.Nanos, at.Ref}
+		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, from: m, at: m, n: to - from}
 		switch why {
 		case 0:
 			g.keep(&c, p[from-at.Off:to-at.Off])

@@ -90,7 +90,7 @@ func (r *Result) yield(c *conversation, yield func(Chunk) error) error {
 
 // passOn tells one chunk, and after it what was cut off its packet.
 func passOn(k *chunk, sp *spool, yield func(Chunk) error) error {
-	out := Chunk{Reply: k.reply, Nanos: k.at.nanos, Ref: k.at.ref}
+	out := Chunk{Reply: k.reply, Nanos: k.from.nanos, Ref: k.from.ref}
 	if k.gap {
 		out.Missing = k.n
 		return yield(out)

@@ -96,12 +96,15 @@ func (a *Assembler) isOther(h *Half, s *capture.Segment) bool {
 	return h.End != EndOpen || !continuesTS(h, s)
 }
 
-// isAfterEnd tells whether s sends or acknowledges bytes far behind a FIN. There
-// are none in one connection; but a tuple that is used again during TIME-WAIT
-// takes an initial sequence number only a little above the last one.
+// isAfterEnd tells whether s cannot belong to h because one side has ended its
+// stream. No byte follows a FIN, and nothing is acknowledged behind one; but a
+// tuple that is used again during TIME-WAIT takes an initial sequence number
+// only a little above the last one.
 func (a *Assembler) isAfterEnd(h *Half, s *capture.Segment) bool {
-	if !h.ending {
-		return false
+	if s.Wire > 0 && h.End != EndOpen {
+		if h.End == EndFIN && Seq(s.Seq).Sub(Seq(h.finSeq)) > 0 || !Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+			return true
+		}
 	}
 	if h.FIN && Seq(s.Seq).Sub(Seq(h.finSeq)) >= reuseEnded {
 		return true

@@ -21,13 +21,16 @@ func expected(scenario string) expectation {
 	if e, ok := expectations[scenario]; ok {
 		return e
 	}
+	if scenario == "capture-gaps" {
+		// A head that was not captured can no longer tell what it told.
+		return expectation{recall: 90}
+	}
 	return expectation{recall: 100}
 }
 
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"loss/once near client":         "F6 chunks behind a retransmission name the wrong packet",
 	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
 }
 
