@@ -123,7 +123,7 @@ func TestSimulatedHalves(t *testing.T) {
 		{"near numbers", tear{conns: 30, ports: 3, servers: 4, near: true}, true},
 		{"no SYN", tear{conns: 30, ports: 30, servers: 9, once: true, noSYN: true}, false},
 		{"no SYN, near numbers", tear{conns: 30, ports: 30, servers: 9, once: true, noSYN: true, near: true}, false},
-		{"loss", tear{conns: 30, ports: 30, servers: 9, once: true, loss: 0.1}, false},
+		{"loss", tear{conns: 30, ports: 9, servers: 4, loss: 0.1}, false},
 		{"late", tear{conns: 30, ports: 3, servers: 4, late: 0.5, noTimestamps: true}, false},
 		{"all at once", tear{conns: 30, ports: 30, servers: 9, once: true, late: 0.3, loss: 0.1, noSYN: true, noTimestamps: true}, false},
 	} {
