@@ -103,8 +103,8 @@ func newPairing(x *index, c *conn) *pairing {
 	return p
 }
 
-// looseBytes tells whether bytes of c were seen that belong to no message: those
-// of messages whose heads were lost.
+// looseBytes tells whether bytes of c were seen that belong to no message, as
+// far as that is certain: those of messages whose heads were lost.
 func looseBytes(x *index, c *conn) bool {
 	for h := range c.halves {
 		r, half := x.record(h), x.half(h)
@@ -119,7 +119,7 @@ func looseBytes(x *index, c *conn) bool {
 			}
 			covered += m.end - from
 		}
-		if covered+r.lost < half.Bytes+half.Missing {
+		if covered < half.Bytes {
 			return true
 		}
 	}

@@ -44,6 +44,9 @@ func (s *spool) add(p []byte) (int64, error) {
 
 // read appends the n bytes at offset at, added together, to dst.
 func (s *spool) read(dst []byte, at int64, n int) ([]byte, error) {
+	if n == 0 {
+		return dst, nil
+	}
 	if at < int64(len(s.head)) {
 		return append(dst, s.head[at:at+int64(n)]...), nil
 	}
