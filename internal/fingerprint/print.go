@@ -2,7 +2,7 @@ package fingerprint
 
 import "math/bits"
 
-// Unknown length of a content or a Print.
+// UnknownLen is the length of a content or a Print that is not known.
 const UnknownLen = -1
 
 // A Print is the identity of a content as far as it was seen. It is comparable

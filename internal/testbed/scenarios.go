@@ -1,3 +1,5 @@
+//go:build linux
+
 package testbed
 
 // Scenarios lists all scenarios, in the order in which they are played.

@@ -112,7 +112,7 @@ func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool)
 		return client.Sent, client.Received, client.Complete
 	case c.Exchanges == 0 && len(p.Legs) > 1 && !p.Ambiguous && client.Complete: // carried on byte for byte
 		return c.Sent, c.Received, true
-	case !beyond || p.Ambiguous || j.far(c, p):
+	case !beyond || p.Ambiguous || j.far(c, p) || len(p.Legs) < len(c.Legs):
 		return nil, nil, false
 	}
 	whole = true

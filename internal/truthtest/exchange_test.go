@@ -54,7 +54,11 @@ func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
 		slices.SortFunc(ss, func(a, b spot) int {
 			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]), cmp.Compare(a.res[0], b.res[0]))
 		})
-		k.number(ss, extents(t, m.truth[leg]))
+		where := extents(t, m.truth[leg])
+		if w := m.truth[leg]; w != nil && m.ours[w.ID] != nil && m.ours[w.ID].Midstream && !w.Midstream {
+			where = fromFirst(where, ss)
+		}
+		k.number(ss, where)
 	}
 	return k
 }
@@ -108,4 +112,39 @@ func extents(t *testbed.Truth, w *testbed.Leg) []extent {
 		out = append(out, at)
 	}
 	return out
+}
+
+// fromFirst lets the extents of a leg whose SYN is missing begin where its
+// first captured bytes do: at that exchange which puts the most others on
+// their places.
+func fromFirst(where []extent, ss []spot) []extent {
+	best, most := where, -1
+	for i := range where {
+		for k := range where {
+			var moved []extent
+			for _, e := range where {
+				q, r := where[i].req[0], where[k].res[0]
+				moved = append(moved, extent{[2]int64{e.req[0] - q, e.req[1] - q}, [2]int64{e.res[0] - r, e.res[1] - r}})
+			}
+			if n := exact(moved, ss); n > most {
+				best, most = moved, n
+			}
+		}
+	}
+	return best
+}
+
+// exact counts the messages that begin where some extent does.
+func exact(where []extent, ss []spot) (n int) {
+	for _, s := range ss {
+		for _, e := range where {
+			if s.req != [2]int64{} && s.req[0] == e.req[0] {
+				n++
+			}
+			if s.res != [2]int64{} && s.res[0] == e.res[0] {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -42,6 +42,12 @@ func (j *judge) rest(p *mesh.Path) bool {
 
 func (j *judge) hiddenClient(c *testbed.Conversation) bool { return j.sealed(c.Legs[0]) }
 
+// holed tells whether packets of a leg are missing in the captures.
+func (j *judge) holed(id string) bool {
+	w, ok := j.truth.Leg(id)
+	return ok && !w.Complete
+}
+
 func (j *judge) conversation(c *testbed.Conversation, p *mesh.Path) (bad []string) {
 	differ := func(what string, got, want any) {
 		if got != want {
@@ -53,6 +59,9 @@ func (j *judge) conversation(c *testbed.Conversation, p *mesh.Path) (bad []strin
 	differ("direction", p.Direction.String(), c.Direction)
 	if p.Ambiguous || j.hiddenClient(c) || slices.ContainsFunc(c.Legs, j.sealed) {
 		return bad
+	}
+	if slices.ContainsFunc(c.Legs, j.holed) {
+		return bad // an exchange of which nothing was captured is not found
 	}
 	differ("exchanges", len(p.Exchanges), c.Exchanges)
 	var got []string

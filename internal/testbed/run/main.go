@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command run plays scenarios of the testbed:
 //
 //	go run ./internal/testbed/run [-list] [-o DIR] [-seed N] [SCENARIO...]
