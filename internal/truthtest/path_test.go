@@ -34,10 +34,11 @@ func (j *judge) paths() (bad []string) {
 }
 
 // rest tells whether a path is what is left of a shared leg of which some bytes
-// were not captured, so that no exchange can be told to have them.
+// were not captured, so that they, or an exchange, cannot be told whose they
+// are.
 func (j *judge) rest(p *mesh.Path) bool {
 	w := j.m.truth[p.Legs[0]]
-	return w != nil && len(p.Legs) == 1 && len(p.Exchanges) == 0 && !w.Complete
+	return w != nil && len(p.Legs) == 1 && !w.Complete
 }
 
 func (j *judge) hiddenClient(c *testbed.Conversation) bool { return j.sealed(c.Legs[0]) }
