@@ -145,6 +145,9 @@ func (in *Input) label() string {
 	return in.name
 }
 
+// Number returns what Ref.Input is in the packets of the Input.
+func (in *Input) Number() uint32 { return in.options.Input }
+
 // Name returns the name the Input was opened with.
 func (in *Input) Name() string { return in.name }
 
