@@ -30,9 +30,7 @@ var silent = map[string]string{
 
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
-var known = map[string]string{
-	"same-object/bytes near server": "T2 the truth gives a byte of one exchange to the one before",
-}
+var known = map[string]string{}
 
 // maxShown bounds what is printed of one check.
 const maxShown = 12
