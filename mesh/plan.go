@@ -192,10 +192,10 @@ func (pl *planner) rest(p *Path) *conversation {
 			continue
 		}
 		if e.req != nil {
-			claimed[0] = append(claimed[0], pl.claim(l.conn.orig, e.req))
+			claimed[0] = append(claimed[0], pl.piece(l.conn.orig, e.req))
 		}
 		if e.resp != nil {
-			claimed[1] = append(claimed[1], pl.claim(l.conn.reply, e.resp))
+			claimed[1] = append(claimed[1], pl.piece(l.conn.reply, e.resp))
 		}
 	}
 	for d, h := range [2]halfNo{l.conn.orig, l.conn.reply} {
@@ -207,16 +207,6 @@ func (pl *planner) rest(p *Path) *conversation {
 		c.first = firstOf(p.own)
 	}
 	return c
-}
-
-// claim is piece for a message that another path carries: what comes after a
-// message that broke off is not part of it.
-func (pl *planner) claim(h halfNo, m *message) *piece {
-	p := pl.piece(h, m)
-	if pl.x.record(h).tunnel < 0 {
-		p.to = m.end
-	}
-	return p
 }
 
 // complement returns the pieces of half h between the given ones, which are in
@@ -260,7 +250,7 @@ func (pl *planner) piece(h halfNo, m *message) *piece {
 	if m.is(msgResync) {
 		p.from = m.start
 	}
-	if m.next == 0 && (r.tunnel >= 0 || !m.is(msgComplete)) {
+	if m.next == 0 && r.tunnel >= 0 {
 		p.to = math.MaxInt64
 	}
 	return p
