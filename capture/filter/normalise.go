@@ -173,6 +173,9 @@ func (r *rewriter) replace(i, n int, fix fix) {
 	if first.start > 0 && joinsWord(to[0]) && joinsWord(r.expr[first.start-1]) {
 		to = " " + to // net::1:2:3:4:5:6:7/96 is fine, net0:1:2:3:4:5::/96 is not
 	}
+	if next := r.expr[last.end:]; next != "" && joinsWord(to[len(to)-1]) && (joinsWord(next[0]) || next[0] == ':' || next[0] == '.') {
+		to += " " // what is shorter than before must not take in what follows
+	}
 	r.out.WriteString(r.expr[r.done:first.start])
 	r.out.WriteString(to)
 	r.done = last.end
