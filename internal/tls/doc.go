@@ -1,4 +1,6 @@
-// Package tls reads what TLS says in the clear: the hello messages that open a
-// connection (RFC 8446 §4.1, RFC 5246 §7.4.1). It takes the first bytes of a
-// half, as many of them as there are, and returns facts. It decrypts nothing.
+// Package tls reads TLS 1.0 to 1.3 (RFC 8446, RFC 5246) from one half of a
+// connection. A [Scanner] is pushed the bytes of the half and finds its
+// records, also after a gap. A [Handshake] takes the fragments of those that
+// carry handshake messages in the clear and tells what they say: versions,
+// names, resumption, certificates as far as TLS 1.2 shows them.
 package tls

@@ -2,12 +2,23 @@ package tls
 
 import "encoding/binary"
 
-// A Hello is what a ClientHello or ServerHello says.
+// A Hello is what a ClientHello or ServerHello says. Fields that the message
+// does not show are zero.
 type Hello struct {
-	Client  bool
+	Client bool
+	Whole  bool // no byte of the message is missing
+
+	Retry                bool // ServerHello: a HelloRetryRequest (RFC 8446 §4.1.3); the client says hello again
+	PSK                  bool // pre_shared_key (RFC 8446 §4.2.11): ClientHello: offered; ServerHello: chosen, so a session is resumed
+	EarlyData            bool // ClientHello: 0-RTT data follow (RFC 8446 §4.2.10)
+	EncryptThenMAC       bool // encrypt_then_mac (RFC 7366); ServerHello: in force
+	ExtendedMasterSecret bool // extended_master_secret (RFC 7627); ServerHello: in force
+
 	Version uint16   // ClientHello: the highest version offered; ServerHello: the one chosen; 0x0304 is TLS 1.3
+	Suite   uint16   // ServerHello: the cipher suite chosen
+	Random  [32]byte // the same in both hellos of a client that was sent a HelloRetryRequest
 	SNI     string   // server_name (RFC 6066 §3), "" when absent
-	ALPN    []string // application_layer_protocol_negotiation (RFC 7301), in the order of preference
+	ALPN    []string // application_layer_protocol_negotiation (RFC 7301), in the order of preference, at most 16; ServerHello: the one chosen, which TLS 1.3 encrypts
 }
 
 // VersionName returns "1.0" to "1.3", "" for other numbers.
@@ -18,71 +29,91 @@ func VersionName(v uint16) string {
 	return string([]byte{'1', '.', '0' + byte(v-0x0301)})
 }
 
+// Extensions (IANA, TLS ExtensionType Values).
 const (
-	recordHandshake  = 22
-	typeClientHello  = 1
-	typeServerHello  = 2
-	extServerName    = 0
-	extALPN          = 16
-	extVersions      = 43
-	recordHeaderLen  = 5
-	messageHeaderLen = 4
+	extServerName           = 0
+	extALPN                 = 16
+	extEncryptThenMAC       = 22
+	extExtendedMasterSecret = 23
+	extPreSharedKey         = 41
+	extEarlyData            = 42
+	extVersions             = 43
 )
+
+// maxALPN bounds the names kept of one hello: clients offer two to four.
+const maxALPN = 16
+
+// retryRandom is SHA-256("HelloRetryRequest"), which stands for the random of
+// a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
+const retryRandom = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" +
+	"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
 
 // ParseHello reads a hello message from the first bytes of a half. Bytes may be
 // missing at the end: what stands before them is read. ok is false when the
 // bytes begin no hello.
 func ParseHello(b []byte) (h Hello, ok bool) {
-	r := reader{b: b}
-	head := r.next(recordHeaderLen + messageHeaderLen)
-	if head == nil || head[0] != recordHandshake || head[1] != 3 {
+	if len(b) < HeaderLen+messageHeaderLen || b[0] != TypeHandshake || b[1] != 3 {
 		return h, false
 	}
-	switch head[recordHeaderLen] {
-	case typeClientHello:
-		h.Client = true
-	case typeServerHello:
-	default:
+	kind, n := messageHeader(b[HeaderLen:])
+	body := b[HeaderLen+messageHeaderLen:]
+	if !isHello(kind) {
 		return h, false
 	}
-	h.Version = r.uint16()
-	r.next(32) // random
-	r.next(r.uint8())
+	return parseHello(kind, body[:min(n, len(body))], n), true
+}
+
+// parseHello reads the body of a hello of which the header says that it has n
+// bytes.
+func parseHello(kind uint8, body []byte, n int) (h Hello) {
+	h.Client, h.Whole = kind == messageClientHello, len(body) == n
+	r := reader{b: body}
+	h.Version = uint16(r.uint16())
+	copy(h.Random[:], r.next(len(h.Random)))
+	h.Retry = !h.Client && string(h.Random[:]) == retryRandom
+	r.next(r.uint8()) // session id
 	if h.Client {
-		r.next(int(r.uint16())) // cipher suites
-		r.next(r.uint8())       // compression methods
+		r.next(r.uint16()) // cipher suites
+		r.next(r.uint8())  // compression methods
 	} else {
-		r.next(2 + 1)
+		h.Suite = uint16(r.uint16())
+		r.next(1) // compression method
 	}
 	r.uint16() // length of all extensions
 	for len(r.b) >= 4 {
-		kind, body := r.uint16(), reader{}
-		body.b = r.some(int(r.uint16()))
-		h.extension(kind, body)
+		kind := r.uint16()
+		h.extension(kind, reader{b: r.some(r.uint16())})
 	}
-	return h, true
+	return h
 }
 
-func (h *Hello) extension(kind uint16, r reader) {
+func (h *Hello) extension(kind int, r reader) {
 	switch kind {
 	case extServerName:
 		r.next(2 + 1) // length of the list, type of the first entry: host_name
-		h.SNI = string(r.next(int(r.uint16())))
+		h.SNI = string(r.next(r.uint16()))
 	case extALPN:
+		h.ALPN = h.ALPN[:0]
 		r.uint16()
-		for len(r.b) > 0 {
-			name := r.next(r.uint8())
-			if name == nil {
-				return
+		for len(r.b) > 0 && len(h.ALPN) < maxALPN {
+			if name := r.next(r.uint8()); name != nil {
+				h.ALPN = append(h.ALPN, string(name))
 			}
-			h.ALPN = append(h.ALPN, string(name))
 		}
+	case extEncryptThenMAC:
+		h.EncryptThenMAC = true
+	case extExtendedMasterSecret:
+		h.ExtendedMasterSecret = true
+	case extPreSharedKey:
+		h.PSK = true
+	case extEarlyData:
+		h.EarlyData = h.Client
 	case extVersions:
 		if h.Client {
 			r.uint8()
 		}
 		for len(r.b) >= 2 {
-			if v := r.uint16(); VersionName(v) != "" {
+			if v := uint16(r.uint16()); VersionName(v) != "" {
 				h.Version = max(h.Version, v)
 			}
 		}
@@ -113,9 +144,9 @@ func (r *reader) uint8() int {
 	return 0
 }
 
-func (r *reader) uint16() uint16 {
+func (r *reader) uint16() int {
 	if p := r.next(2); p != nil {
-		return binary.BigEndian.Uint16(p)
+		return int(binary.BigEndian.Uint16(p))
 	}
 	return 0
 }
