@@ -36,6 +36,7 @@ type record struct {
 	lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	print       fingerprint.Print
 	hello       uint32 // 1 + index into scan.hellos; 0 = none
+	turns       uint32 // index into scan.turns; 0 = none kept
 }
 
 // A live is the state needed only while a half is being read. What every
@@ -49,6 +50,7 @@ type live struct {
 	cut       bool // heads are cut: messages are told apart by turns
 	hasHead   bool
 	sampler   fingerprint.Sampler
+	turns     *turns // nil when they are not kept
 
 	next    uint32 // free list
 	half    reassembly.HalfID
@@ -69,11 +71,15 @@ type live struct {
 // may run again over chosen ones once more is known about them.
 type scan struct {
 	table    *reassembly.Table
+	points   *capture.Points     // nil: no half is known to be on loopback
 	records  arena.Slab[record]  // by HalfID
 	messages arena.Slab[message] // index 0 is unused
 	fields   arena.Slab[field]
 	text     arena.Text
 	hellos   []tls.Hello
+	turns    arena.Slab[turns] // index 0 is unused
+	bursts   arena.Slab[burst] // index 0 is unused
+	sealed   bool              // some half was TLS
 	lives    arena.Slab[live]
 	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
 	free     uint32   // 1 + index of a free live; 0 = none
@@ -86,9 +92,11 @@ type scan struct {
 	partners []reassembly.HalfID // by HalfID, as bound while reading
 }
 
-func newScan(t *reassembly.Table) *scan {
-	s := &scan{table: t}
+func newScan(t *reassembly.Table, points *capture.Points) *scan {
+	s := &scan{table: t, points: points}
 	s.messages.Add()
+	s.turns.Add()
+	s.bursts.Add()
 	s.records.Add()
 	s.liveOf = append(s.liveOf, 0)
 	return s
@@ -131,6 +139,9 @@ func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
 		}
 	}
 	l.lastNanos = at.Nanos
+	if l.turns != nil {
+		s.hear(l, at, p)
+	}
 	if l.plain {
 		l.sampler.Write(p)
 		return 0
@@ -203,6 +214,7 @@ func (s *scan) sampleOnly(h reassembly.HalfID, r *record) *live {
 	l := s.lives.At(i)
 	l.record, l.half, l.raw, l.plain = r, h, true, true
 	l.sampler.Reset(-1)
+	s.watch(l, h)
 	return l
 }
 
@@ -243,6 +255,9 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 	if l.raw {
 		l.sampler.Gap(n)
 	}
+	if l.turns != nil {
+		s.missHeard(l, at, n, why)
+	}
 }
 
 // Close implements reassembly.Consumer.
@@ -258,6 +273,9 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	}
 	if l.raw {
 		l.record.print = l.sampler.Sum()
+	}
+	if l.turns != nil && l.turns.seal != nil {
+		l.turns.seal.scanner.Close(at.Off, s)
 	}
 	l.record.lastNanos, l.record.open = l.lastNanos, how == reassembly.EndOpen
 	l.next, s.free = s.free, s.liveOf[h]
@@ -290,7 +308,7 @@ func (s *scan) Head(h *http1.Head) http1.BodyRule {
 		m.from = l.at
 	}
 	l.msg = i
-	l.raw = false // known by its messages: no fingerprint of the whole is needed
+	l.raw, l.turns = false, nil // known by its messages: no fingerprint of the whole is needed
 	s.link(l.record, i)
 	if h.Resync {
 		m.flags |= msgResync

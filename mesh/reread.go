@@ -35,7 +35,7 @@ func (r *Result) reread(conns []*conn) error {
 // secondScan returns a scan that asks the requests, all of them known by now,
 // what a response answers.
 func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
-	s := newScan(r.x.groups[g].table)
+	s := newScan(r.x.groups[g].table, r.x.groups[g].points)
 	asking := make(map[reassembly.HalfID]*pairing)
 	s.asked = func(h reassembly.HalfID, resp *message) http1.BodyRule {
 		p := asking[h]

@@ -248,7 +248,7 @@ func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, 
 	for _, in := range inputs {
 		g.points.Add(in.Number(), pod)
 	}
-	g.scan = newScan(g.table)
+	g.scan = newScan(g.table, g.points)
 	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, nil)
 	return g, facts, err
 }

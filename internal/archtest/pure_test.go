@@ -10,7 +10,7 @@ import (
 // The three bars of package mesh, and what stands beside them. A new file must
 // choose one.
 var (
-	index = []string{"chunk.go", "cut.go", "group.go", "index.go", "message.go", "reread.go", "stitch.go"}
+	index = []string{"chunk.go", "cut.go", "group.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
 
 	decide = []string{
 		"bind.go", "conn.go", "evidence.go", "exchange.go", "join.go", "leg.go", "match.go", "path.go", "plan.go",
