@@ -50,7 +50,7 @@ type truthNotes struct {
 	oddTurns   bool                              // turns are not exchanges
 	sameObject bool                              // nothing separates the exchanges
 	vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
-	keys       bytes.Buffer                      // TLS key log
+	keys       keyLog                            // of TLS
 }
 
 func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {

@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"context"
+	"crypto/tls"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
@@ -26,9 +27,18 @@ type connKey struct{}
 
 // serveHTTP starts an application in h and returns when it listens.
 func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int) error {
+	return b.serveSecure(h, at, nil, hook)
+}
+
+// serveSecure is serveHTTP over TLS if cfg is given.
+func (b *bed) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
 	l, err := h.listenTCP(b.ctx, at)
 	if err != nil {
 		return err
+	}
+	var in net.Listener = &recordedListener{l, h, &b.rec}
+	if cfg != nil {
+		in = &secureListener{in, cfg}
 	}
 	app := &httpApp{bed: b, at: at, hook: hook}
 	srv := &http.Server{Handler: app, ReadTimeout: time.Minute, DisableGeneralOptionsHandler: true,
@@ -36,7 +46,7 @@ func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int
 			return context.WithValue(ctx, connKey{}, c)
 		}}
 	b.later(func() { _ = srv.Close() })
-	go func() { _ = srv.Serve(&recordedListener{l, h, &b.rec}) }()
+	go func() { _ = srv.Serve(in) }()
 	return nil
 }
 
@@ -76,6 +86,9 @@ func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size in
 		copy(body, "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nGET / HTTP/1.1\r\n\r\n")
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if name := r.URL.Query().Get("instance"); name != "" {
+		w.Header().Set("X-App-Instance", name)
+	}
 	if !chunked {
 		w.Header().Set("Content-Length", strconv.Itoa(size))
 	}

@@ -5,6 +5,7 @@ package testbed
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -36,8 +37,13 @@ type sidecar struct {
 	Routes            []route
 	TLSIn             string // certificate file of an inbound mTLS listener
 	Permissive        bool   // with TLSIn: plaintext is served on the same port
+	ALPN              string // what TLSIn offers; "": Istio's for HTTP/1.1
+	MaxTLS            string // highest version of TLS anywhere, such as "TLSv1.2"
 	CA                string
 	App               string // where the application is dialled; "": the original destination from 127.0.0.6
+	AppH2             bool   // the application is spoken to in HTTP/2
+	Strip             bool   // takes x-app-instance from responses
+	Burn              string // Lua file that spends time on each request and response, or ""
 
 	Name, Pass string // set by inject
 	UID        int
@@ -110,9 +116,17 @@ const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%
 var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
   nbthread 1
   maxconn 4000
-  log stdout format raw local0
+  log stdout len 4096 format raw local0
   tune.ssl.keylog on
   ssl-server-verify none
+{{- if .MaxTLS}}
+  ssl-default-bind-options ssl-max-ver {{.MaxTLS}}
+  ssl-default-server-options ssl-max-ver {{.MaxTLS}}
+{{- end}}
+{{- if .Burn}}
+  tune.lua.forced-yield 100000000
+  lua-load {{.Burn}}
+{{- end}}
 defaults
   log global
   timeout connect 5s
@@ -136,6 +150,13 @@ defaults
   http-response set-var(txn.spent) date(0,ms),sub(txn.start)
   http-response set-header x-envoy-upstream-service-time %[var(txn.spent)]
   http-response set-header server istio-envoy
+{{- if .Strip}}
+  http-response del-header x-app-instance
+{{- end}}
+{{- if .Burn}}
+  http-request lua.burn
+  http-response lua.burn
+{{- end}}
 {{- end}}
 {{- range .Fronts}}
 frontend {{.Name}}
@@ -172,7 +193,7 @@ backend app
   retries 3
   retry-on {{.RetryOn}}
 {{- end}}{{end}}
-  server app {{if .App}}{{.App}}{{else}}0.0.0.0:0 source {{.Pass}}{{end}} pool-purge-delay 60s
+  server app {{if .App}}{{.App}}{{else}}0.0.0.0:0 source {{.Pass}}{{end}} pool-purge-delay 60s{{if .AppH2}} proto h2{{end}}
 {{- if .Out}}
 frontend outbound
   mode {{.Outbound}}
@@ -221,7 +242,7 @@ func (s sidecar) Front() front { return front{sidecar: s} }
 // Fronts are the inbound front ends: one, or in permissive mode one for TLS
 // and one for plaintext behind a listener that looks at the first bytes.
 func (s sidecar) Fronts() []front {
-	secure := " ssl crt " + s.TLSIn + " ca-file " + s.CA + " verify required alpn istio-peer-exchange,istio,http/1.1"
+	secure := " ssl crt " + s.TLSIn + " ca-file " + s.CA + " verify required alpn " + cmp.Or(s.ALPN, "istio-peer-exchange,istio,http/1.1")
 	switch {
 	case s.TLSIn == "":
 		return []front{{s, "inbound", s.AddrIn, false}}

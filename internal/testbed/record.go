@@ -31,6 +31,7 @@ type connRecord struct {
 	start         time.Time
 	wrote, read   stream
 	plain         *connRecord // of the application above TLS, else nil
+	socket        *connRecord // of the connection below TLS, else nil
 	encrypted     bool
 	control       bool        // a probe of the mesh's own
 	refused       bool        // by RST, nothing was sent
@@ -169,11 +170,15 @@ func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *re
 // layer records the plaintext above a TLS connection.
 func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
 	c.rec.encrypted = true
-	c.rec.plain = &connRecord{}
+	c.rec.plain = &connRecord{socket: c.rec}
 	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
 }
 
+// exchange adds an exchange that is over to the record of the connection.
 func (r *connRecord) exchange(e exchangeRecord) {
+	if r.socket != nil {
+		r = r.socket
+	}
 	e.at = time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,6 +46,12 @@ func Scenarios() []Scenario {
 		{Name: "inbound-permissive", About: "Peers with mTLS and plain clients on one port share pooled upstream connections.", play: playPermissive, shows: pooled},
 		{Name: "outbound-own-tls", About: "The application makes TLS itself; the sidecar passes the bytes on as they are, both legs encrypted and equal.", play: playOwnTLS},
 		{Name: "inbound-before-1.10", About: "Pooled inbound HTTP as before Istio 1.10: the sidecar dials the application at 127.0.0.1, from 127.0.0.1.", play: playOldIstio, shows: pooled},
+		{Name: "mtls-tcp", About: "Sixty raw TCP connections over mTLS at once with many turns, carried on in plaintext 1:1.", play: mtlsTCP(60, sidecar{}, recordPlain)},
+		{Name: "mtls-http", About: "Forty clients of three identities, curl among them, over mTLS; the sidecar serves them over a pool.", play: mtlsHTTP(40, 10, sidecar{}, recordPlain), shows: pooled},
+		{Name: "mtls-outbound", About: "Fifty application connections to two services; the sidecar pools them over mTLS to the pods.", play: outboundMTLS(50, 6, recordPlain), shows: pooled},
+		{Name: "mtls-burst", About: "A hundred connections over mTLS ask at once for answers of equal sizes.", play: burstHTTP(100, recordPlain)},
+		{Name: "mtls-burst-tcp", About: "A hundred raw connections over mTLS, dialled at once, of equal sizes.", play: burstTCP(100, recordPlain)},
+		{Name: "mtls-saturated", About: "1,536 short identical requests of 32 clients over mTLS through a proxy that is the bottleneck.", play: saturated(32, 48, 40000, recordPlain), shows: pooled},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }

@@ -28,6 +28,7 @@ const (
 type turn struct {
 	fromClient bool
 	data       []byte
+	back       []byte        // what the other side sends at the same time
 	pause      time.Duration // before it
 }
 
@@ -44,6 +45,8 @@ type tcpServer struct {
 	scripts map[[8]byte]tcpScript
 	fixed   *tcpScript // for all connections, if set
 	tls     *tls.Config
+	// greeting is sent before the client has said which script it follows.
+	greeting []byte
 }
 
 // serveTCP starts a raw TCP application in h. With fixed nil, scripts are
@@ -93,6 +96,9 @@ func (s *tcpServer) serve(c, raw net.Conn) {
 		_ = s.fixed.play(c, raw, false)
 		return
 	}
+	if _, err := c.Write(s.greeting); err != nil {
+		return
+	}
 	var id [8]byte
 	if _, err := io.ReadFull(c, id[:]); err != nil {
 		return
@@ -127,6 +133,9 @@ func (t tcpScript) play(conn, raw net.Conn, client bool) error {
 }
 
 func (s turn) take(conn net.Conn, mine bool) error {
+	if s.back != nil {
+		return s.both(conn, mine)
+	}
 	if mine {
 		time.Sleep(s.pause)
 		_, err := conn.Write(s.data)
@@ -134,6 +143,28 @@ func (s turn) take(conn net.Conn, mine bool) error {
 	}
 	_, err := io.ReadFull(conn, make([]byte, len(s.data)))
 	return err
+}
+
+// both sends one stream in pieces while it reads the other.
+func (s turn) both(conn net.Conn, mine bool) error {
+	out, in := s.data, s.back
+	if !mine {
+		out, in = in, out
+	}
+	return parallel(func() error {
+		_, err := io.ReadFull(conn, make([]byte, len(in)))
+		return err
+	}, func() error {
+		for rest := out; len(rest) > 0; {
+			n := min(len(rest), 100+int(rest[0])*3)
+			if _, err := conn.Write(rest[:n]); err != nil {
+				return err
+			}
+			rest = rest[n:]
+			time.Sleep(time.Duration(n) * 4 * time.Microsecond)
+		}
+		return nil
+	})
 }
 
 func (t tcpScript) halfClose(conn, raw net.Conn, client bool) error {
@@ -175,6 +206,8 @@ type tcpClient struct {
 	to     netip.AddrPort
 	script tcpScript
 	tls    *tls.Config
+	// greeting is what the server says first, before the script.
+	greeting []byte
 }
 
 func (b *bed) talk(c tcpClient) error {
@@ -187,6 +220,9 @@ func (b *bed) talk(c tcpClient) error {
 	defer bounded(b, raw)()
 	rc := b.rec.record(c.from, raw, false, start)
 	conn, err := rc.secure(b, c.tls)
+	if err == nil {
+		_, err = io.ReadFull(conn, make([]byte, len(c.greeting)))
+	}
 	if err == nil {
 		err = c.script.play(conn, rc, true)
 	}

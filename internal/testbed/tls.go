@@ -3,6 +3,7 @@
 package testbed
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -100,30 +101,78 @@ func (a *authority) client(b *bed, name string) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.load(b, file)
+}
+
+// load is client with a certificate that was issued before.
+func (a *authority) load(b *bed, file string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(file, file)
 	if err != nil {
 		return nil, err
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: a.pool, ServerName: serverName,
-		NextProtos: []string{"istio"}, KeyLogWriter: &lockedWriter{w: &b.notes.keys}}, nil
+		NextProtos: []string{"istio"}, KeyLogWriter: &b.notes.keys}, nil
 }
 
-// lockedWriter serialises the writes of several connections.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// server is the TLS side of an application that wants certificates of its
+// clients. Its keys go to the scenario's key log.
+func (a *authority) server(b *bed, name string) (*tls.Config, error) {
+	c, err := a.client(b, name)
+	if err != nil {
+		return nil, err
+	}
+	c.RootCAs, c.ServerName = nil, ""
+	c.ClientCAs, c.ClientAuth = a.pool, tls.RequireAndVerifyClientCert
+	return c, nil
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+// secureListener puts TLS over recorded connections.
+type secureListener struct {
+	net.Listener
+	cfg *tls.Config
+}
+
+func (l *secureListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return c.(*recordedConn).layer(tls.Server(c, l.cfg)), nil
+}
+
+// keyLog collects the secrets that several TLS ends log at once.
+type keyLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *keyLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.text.Write(p)
+}
+
+// load adds the log that another program wrote.
+func (l *keyLog) load(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	_, err = l.Write(text)
+	return err
+}
+
+// lines are the log's lines, with an empty one at the end.
+func (l *keyLog) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Split(l.text.String(), "\n")
 }
 
 // writeKeys writes the key log of the scenario, if it has TLS, and returns the
 // file's name.
 func (b *bed) writeKeys() (string, error) {
-	lines := strings.Split(b.notes.keys.String(), "\n")
+	lines := b.notes.keys.lines()
 	for _, p := range b.pods {
 		for _, l := range p.lines {
 			words := strings.Fields(strings.ToLower(l.Keys))

@@ -135,7 +135,7 @@ func (a *assembly) downstream(p *pod, l logLine) *wire {
 		return w.server == nil && (w.down == nil || w.down == p) && w.client.room(w.asked, l)
 	}
 	w := a.find(src, a.dialled(l.frontend()), fits, l)
-	w.down = p
+	w.down, w.encrypted = p, w.encrypted || l.Keys != ""
 	if src != l.client() {
 		w.seen = l.client()
 	}

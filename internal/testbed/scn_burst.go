@@ -1,0 +1,101 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// burstHTTP is n clients over mTLS that have made their connections and send
+// requests of one size at once, to be answered in one size.
+func burstHTTP(n int, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		who, _, err := b.securePod(sidecar{}, record)
+		if err != nil {
+			return err
+		}
+		size, delay := b.between(200, 400), b.between(2, 5)
+		m := b.meeting()
+		return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+			return b.crowd(n, func(i int) httpClient {
+				k := b.sameCall(i, 0, size, delay)
+				k.before = m.wait
+				return httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls, calls: []call{k}}
+			})
+		})
+	}
+}
+
+// sameCall is a request whose size and whose answer's size are those of all
+// others, and that is told apart only by who can read it.
+func (b *bed) sameCall(client, i, size, delay int) call {
+	return call{method: "GET", target: fmt.Sprintf("/logo/%03d/%03d?size=%d&delay=%d", client, i, size, delay),
+		header: [][2]string{{"x-request-id", b.uuid()}, {"user-agent", "browser"}}}
+}
+
+// burstTCP is n raw connections over mTLS, dialled at once, of equal sizes.
+func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		srv := b.host("b")
+		ca, cert, err := b.workload("b")
+		if err != nil {
+			return err
+		}
+		cfg, err := ca.client(b, "peer")
+		if err != nil {
+			return err
+		}
+		app, err := b.serveTCP(srv, srv.at(rawPort), nil)
+		if err != nil {
+			return err
+		}
+		if _, err := b.inject(srv, istioDefaults(), sidecar{Inbound: "tcp", Outbound: "tcp", TLSIn: cert, CA: ca.file}); err != nil {
+			return err
+		}
+		if err := record(b, srv); err != nil {
+			return err
+		}
+		ask, answer := b.between(100, 200), b.between(300, 400)
+		return b.talkers(n, func(int) tcpClient {
+			s := tcpScript{turns: []turn{{fromClient: true, data: b.random(ask)}, {data: b.random(answer)}}}
+			app.expect(s)
+			return tcpClient{script: s, tls: cfg}
+		})
+	}
+}
+
+// burn is time that the proxy spends on each message, without letting go of
+// its only thread.
+const burn = `core.register_action("burn", { "http-req", "http-res" }, function(txn)
+  local x = 0
+  for i = 1, %d do x = x ~ (i * 2654435761) end
+end)
+`
+
+// saturated is clients over mTLS that ask short identical requests as fast as
+// the proxy lets them, which is slower than everything else.
+func saturated(clients, calls, work int, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		lua := filepath.Join(b.tmp, "burn.lua")
+		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
+			return err
+		}
+		who, _, err := b.securePod(sidecar{Burn: lua}, record)
+		if err != nil {
+			return err
+		}
+		m := b.meeting()
+		return parallel(func() error { return m.hold(clients, func() error { return nil }) }, func() error {
+			return b.crowd(clients, func(i int) httpClient {
+				c := httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls}
+				for k := range calls {
+					c.calls = append(c.calls, b.sameCall(i, k, 60, 1))
+				}
+				c.calls[0].before = m.wait
+				return c
+			})
+		})
+	}
+}

@@ -1,0 +1,231 @@
+//go:build linux
+
+package testbed
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// caller is one identity that calls a pod over mTLS, at an address of its
+// own, as a workload in the mesh has.
+type caller struct {
+	at   netip.AddrPort // source to bind, port 0
+	file string         // certificate and key
+	tls  *tls.Config
+}
+
+// callerNames differ in length, and so does what the proxy makes of them.
+var callerNames = [...]string{"web", "checkout-frontend", "nightly-report-batch-worker"}
+
+// identities makes the callers on the client's host.
+func (b *bed) identities(ca *authority) ([]caller, error) {
+	h := b.host("client")
+	var out []caller
+	ip := h.ip
+	for i, name := range callerNames {
+		if i > 0 {
+			ip = ip.Next()
+			if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
+				return nil, err
+			}
+		}
+		file, err := ca.issue(name)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := ca.load(b, file)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, caller{at: netip.AddrPortFrom(ip, 0), file: file, tls: cfg})
+	}
+	return out, nil
+}
+
+// securePod makes pod b with an mTLS sidecar, and its callers.
+func (b *bed) securePod(s sidecar, record func(*bed, *host) error) ([]caller, *authority, error) {
+	srv := b.host("b")
+	ca, cert, err := b.workload("b")
+	if err != nil {
+		return nil, nil, err
+	}
+	who, err := b.identities(ca)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.inboundApp(); err != nil {
+		return nil, nil, err
+	}
+	s.TLSIn, s.CA, s.Strip = cert, ca.file, true
+	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+		return nil, nil, err
+	}
+	return who, ca, record(b, srv)
+}
+
+// peerScript is the requests of a sidecar that calls for its application: all
+// with a request id. Sizes of bodies are like those of an API.
+func (b *bed) peerScript(who string, n int) []call {
+	calls := b.script(who, n, true)
+	for i := range calls {
+		calls[i].target += "&instance=svc-b-7d4f9c-x2kq"
+	}
+	return calls
+}
+
+// mtlsHTTP is n clients of three identities, each fifth of them curl, that
+// share pooled connections to the application.
+func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		who, _, err := b.securePod(s, record)
+		if err != nil {
+			return err
+		}
+		var fs []func() error
+		for i := range n {
+			id := who[i%len(who)]
+			if i%5 == 4 {
+				fs = append(fs, func() error { return b.curl(id, b.host("b").at(appPort), fmt.Sprint("c", i), calls) })
+				continue
+			}
+			c := httpClient{from: b.host("client"), local: id.at, to: b.host("b").at(appPort), name: "svc-b", tls: id.tls,
+				calls: b.peerScript(fmt.Sprint("c", i), b.between(calls, calls+2))}
+			fs = append(fs, func() error { return b.play(c) })
+		}
+		return parallel(fs...)
+	}
+}
+
+// curl makes requests over one connection of its own, without request ids.
+func (b *bed) curl(id caller, to netip.AddrPort, who string, n int) error {
+	keys := b.tmp + "/" + who + "-keys.txt"
+	args := []string{"env", "SSLKEYLOGFILE=" + keys, "curl"}
+	for i := range n {
+		if i > 0 {
+			args = append(args, "--next")
+		}
+		args = append(args, "-sS", "-k", "--http1.1", "--cert", id.file, "--interface", id.at.Addr().String(),
+			"--connect-to", "::"+to.String(), "-o", "/dev/null")
+		if b.between(0, 2) == 0 {
+			args = append(args, "-d", string(bodyFor(who, b.between(10, 2000))))
+		}
+		args = append(args, fmt.Sprintf("https://%s/%s/curl/%d?size=%d&delay=%d", serverName, who, i, b.between(20, 3000), b.between(1, 15)))
+	}
+	if _, err := b.inside(b.host("client"), args...); err != nil {
+		return err
+	}
+	return b.notes.keys.load(keys)
+}
+
+// playOutboundMTLS has an application with n connections to two services; the
+// proxy calls their pods over pooled mTLS connections.
+func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		a := b.host("a")
+		ca, cert, err := b.workload("a")
+		if err != nil {
+			return err
+		}
+		s := sidecar{CA: ca.file}
+		for i, h := range []*host{b.host("b"), b.host("ext")} {
+			cfg, err := ca.server(b, h.name)
+			if err != nil {
+				return err
+			}
+			if err := b.serveSecure(h, h.at(appPort), cfg, nil); err != nil {
+				return err
+			}
+			v := vip(byte(i+1), svcPort)
+			if err := b.service(v, h.at(appPort)); err != nil {
+				return err
+			}
+			s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort), TLS: cert})
+		}
+		if _, err := b.inject(a, istioDefaults(), s); err != nil {
+			return err
+		}
+		if err := record(b, a); err != nil {
+			return err
+		}
+		return b.crowd(n, func(i int) httpClient {
+			return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc",
+				calls: b.script(fmt.Sprint("a", i), b.between(calls, calls+2), half(i))}
+		})
+	}
+}
+
+// mtlsTCP is n raw connections over mTLS, of different manners: turns of
+// random sizes, servers that greet, streams both ways at once, and some whose
+// sizes are all equal.
+func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		srv := b.host("b")
+		ca, cert, err := b.workload("b")
+		if err != nil {
+			return err
+		}
+		who, err := b.identities(ca)
+		if err != nil {
+			return err
+		}
+		app, err := b.serveTCP(srv, srv.at(rawPort), nil)
+		if err != nil {
+			return err
+		}
+		greeter, err := b.serveTCP(srv, srv.at(rawPort+1), nil)
+		if err != nil {
+			return err
+		}
+		greeter.greeting = b.random(77)
+		s.Inbound, s.Outbound, s.TLSIn, s.CA = "tcp", "tcp", cert, ca.file
+		if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+			return err
+		}
+		if err := record(b, srv); err != nil {
+			return err
+		}
+		var fs []func() error
+		for i := range n {
+			c := tcpClient{from: b.host("client"), local: who[i%len(who)].at, to: srv.at(rawPort), tls: who[i%len(who)].tls}
+			c.script = b.manner(i)
+			at := app
+			if i%6 == 1 {
+				at, c.to, c.greeting = greeter, srv.at(rawPort+1), greeter.greeting
+			}
+			at.expect(c.script)
+			fs = append(fs, func() error {
+				if err := b.pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
+					return err
+				}
+				return b.talk(c)
+			})
+		}
+		return parallel(fs...)
+	}
+}
+
+// manner is the script of the i-th raw connection.
+func (b *bed) manner(i int) tcpScript {
+	switch i % 6 {
+	case 2: // the server streams, many writes to one request
+		s := b.turns(1, 200, clientCloses)
+		for range b.between(8, 20) {
+			s.turns = append(s.turns, turn{data: b.random(b.between(1, 900)), pause: time.Duration(b.between(0, 5)) * time.Millisecond})
+		}
+		return s
+	case 3: // both stream at once
+		s := b.turns(2, 200, clientCloses)
+		s.turns = append(s.turns, turn{fromClient: true, data: b.random(b.between(2000, 6000)), back: b.random(b.between(2000, 6000))})
+		return s
+	case 4: // sizes alike
+		s := tcpScript{}
+		for k := range 2 * b.between(6, 10) {
+			s.turns = append(s.turns, turn{fromClient: k%2 == 0, data: b.random([]int{64, 256}[k%2]), pause: time.Duration(b.between(0, 6)) * time.Millisecond})
+		}
+		return s
+	}
+	return b.turns(b.between(10, 24), 700, clientCloses)
+}
