@@ -7,7 +7,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -35,7 +34,6 @@ type record struct {
 	lastNanos   int64   // last packet with payload
 	lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	print       fingerprint.Print
-	hello       uint32 // 1 + index into scan.hellos; 0 = none
 	turns       uint32 // index into scan.turns; 0 = none kept
 }
 
@@ -76,7 +74,6 @@ type scan struct {
 	messages arena.Slab[message] // index 0 is unused
 	fields   arena.Slab[field]
 	text     arena.Text
-	hellos   []tls.Hello
 	turns    arena.Slab[turns] // index 0 is unused
 	bursts   arena.Slab[burst] // index 0 is unused
 	sealed   bool              // some half was TLS
@@ -191,11 +188,11 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 	switch {
 	case looksLikeTLS(p, r.start):
 		r.proto = protoTLS
-		if h, ok := tls.ParseHello(p); ok && r.start {
-			s.hellos = append(s.hellos, h)
-			r.hello = uint32(len(s.hellos))
+		l := s.sampleOnly(at.Half, r)
+		if r.start {
+			l.turns.seal.reading.shake.Peek(p)
 		}
-		return s.sampleOnly(at.Half, r)
+		return l
 	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
 		r.proto = protoH2
 		return nil
@@ -275,7 +272,7 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 		l.record.print = l.sampler.Sum()
 	}
 	if l.turns != nil && l.turns.seal != nil {
-		l.turns.seal.scanner.Close(at.Off, s)
+		l.turns.seal.close(at.Off, s)
 	}
 	l.record.lastNanos, l.record.open = l.lastNanos, how == reassembly.EndOpen
 	l.next, s.free = s.free, s.liveOf[h]

@@ -168,11 +168,11 @@ func (l *Leg) describe(x *index) {
 func tlsOf(x *index, c *conn) TLS {
 	var t TLS
 	for h := range c.halves {
-		r := x.record(h)
-		if r.hello == 0 {
+		s := x.seal(h)
+		if s == nil || !s.facts.Known {
 			continue
 		}
-		hello := &x.scanOf(h).hellos[r.hello-1]
+		hello := &s.facts.Hello
 		if hello.Client {
 			t.SNI, t.ALPN = hello.SNI, hello.ALPN
 		}

@@ -45,16 +45,44 @@ type turns struct {
 	fresh       bool   // more was heard: what comes next begins a burst
 	ack         uint32 // the most that was heard of the other side
 	heard       bool   // ack is valid
-	gap         int64  // bytes missing before what comes next
 	seal        *seal  // nil unless TLS
 }
 
 // A seal is what pass 1 keeps of a TLS half beside its bursts.
 type seal struct {
-	scanner tls.Scanner // while the half is being read
-	marks   []mark      // the first records of application type
-	last    mark        // the last record
+	reading *reading  // nil when the half has been read
+	facts   tls.Facts // what the handshake says
+	marks   []mark    // the first records of application type
+	last    mark      // the last record
 	lastTyp uint8
+}
+
+// A reading is the state needed only while a TLS half is being read.
+type reading struct {
+	scanner tls.Scanner
+	shake   tls.Handshake
+}
+
+func newSeal(start bool) *seal {
+	s := &seal{reading: new(reading)}
+	s.reading.scanner.Reset(start)
+	return s
+}
+
+// close ends the reading at offset off.
+func (s *seal) close(off int64, h tls.Handler) {
+	s.reading.scanner.Close(off, h)
+	s.facts = s.reading.shake.Facts()
+	s.reading = nil
+}
+
+// seal returns what pass 1 kept of TLS on half h; nil if that is not TLS.
+func (x *index) seal(h halfNo) *seal {
+	r := x.record(h)
+	if r.turns == 0 {
+		return nil
+	}
+	return x.scanOf(h).turns.At(r.turns).seal
 }
 
 // watch begins to keep the turns of a half. TLS always has them; plain bytes
@@ -69,8 +97,7 @@ func (s *scan) watch(l *live, h reassembly.HalfID) {
 	l.record.turns, l.turns = i, t
 	if encrypted {
 		s.sealed = true
-		t.seal = new(seal)
-		t.seal.scanner.Reset(l.record.start)
+		t.seal = newSeal(l.record.start)
 	}
 }
 
@@ -89,7 +116,7 @@ func (s *scan) hear(l *live, at reassembly.At, p []byte) {
 		s.burst(t, at.Off, instantOf(at))
 	} else {
 		l.at, s.pass = instantOf(at), l
-		t.seal.scanner.Feed(at.Off, p, s)
+		t.seal.reading.scanner.Feed(at.Off, p, s)
 	}
 	if t.last != 0 {
 		b := s.bursts.At(t.last)
@@ -100,13 +127,12 @@ func (s *scan) hear(l *live, at reassembly.At, p []byte) {
 // missHeard notes n bytes that are missing. What the snapshot length cut off
 // belongs to the packet before it.
 func (s *scan) missHeard(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
-	t := l.turns
-	if why == reassembly.GapLost {
-		t.gap += n
-	}
-	if t.seal != nil {
+	switch t := l.turns; {
+	case t.seal != nil:
 		l.at, s.pass = instantOf(at), l
-		t.seal.scanner.Gap(at.Off, n, s)
+		t.seal.reading.scanner.Gap(at.Off, n, s)
+	case why == reassembly.GapLost && t.last != 0:
+		s.bursts.At(t.last).hole += n
 	}
 }
 
@@ -124,7 +150,6 @@ func (s *scan) burst(t *turns, off int64, at instant) *burst {
 	}
 	t.last, t.fresh = i, false
 	t.count++
-	b.hole, t.gap = t.gap, 0
 	return b
 }
 
@@ -137,7 +162,10 @@ func (s *scan) Header(r tls.Record) (want bool) {
 	t.seal.last, t.seal.lastTyp = m, r.Type
 	if r.Type != tls.TypeApplicationData {
 		b.other += tls.HeaderLen + int64(r.Len)
-		return r.Type == tls.TypeHandshake
+		if r.Type == tls.TypeChangeCipherSpec {
+			t.seal.reading.shake.ChangeCipherSpec()
+		}
+		return r.Type == tls.TypeHandshake && !t.seal.reading.shake.Done()
 	}
 	b.records++
 	b.sealed += int64(r.Len)
@@ -148,11 +176,20 @@ func (s *scan) Header(r tls.Record) (want bool) {
 }
 
 // Fragment implements tls.Handler.
-func (s *scan) Fragment(r tls.Record, p []byte) {}
+func (s *scan) Fragment(r tls.Record, p []byte) {
+	shake := &s.pass.turns.seal.reading.shake
+	if p == nil {
+		shake.Miss()
+		return
+	}
+	shake.Feed(p)
+}
 
 // Lost implements tls.Handler.
 func (s *scan) Lost(off, n int64) {
-	if t := s.pass.turns; t.last != 0 {
+	t := s.pass.turns
+	t.seal.reading.shake.Miss()
+	if t.last != 0 {
 		s.bursts.At(t.last).hole += n
 	}
 }
