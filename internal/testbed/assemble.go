@@ -22,7 +22,9 @@ func (b *bed) assemble() (*Truth, error) {
 	if err := a.read(); err != nil {
 		return nil, err
 	}
-	a.collect(b.rec.seal())
+	if err := a.collect(b.rec.seal()); err != nil {
+		return nil, err
+	}
 	for _, p := range b.pods {
 		if err := a.follow(p); err != nil {
 			return nil, err

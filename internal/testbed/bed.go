@@ -47,6 +47,8 @@ type bed struct {
 // not show.
 type truthNotes struct {
 	incomplete bool                              // the capture misses bytes on every leg
+	missing    int                               // one packet of so many is taken out of the captures; 0: none
+	brief      bool                              // exchanges are many and alike: the truth leaves their bytes out
 	oddTurns   bool                              // turns are not exchanges
 	sameObject bool                              // nothing separates the exchanges
 	vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services

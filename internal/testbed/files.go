@@ -120,25 +120,66 @@ func blocks(data []byte, f func(record)) error {
 	return nil
 }
 
-// Trim removes from dir what is too large to ship: logs and events above 8
-// KiB, which the truth has in a better form.
+// Trim makes dir small enough to ship: it removes large logs and tables, which
+// the truth has in a better form, and gzips large truths.
 func Trim(dir string) error {
-	for _, pattern := range []string{"*-conntrack-events.txt", "*-haproxy.log"} {
+	truths, err := filepath.Glob(filepath.Join(dir, "*-truth.json"))
+	if err != nil {
+		return err
+	}
+	for _, n := range truths {
+		info, err := os.Stat(n)
+		if err != nil {
+			return err
+		}
+		if info.Size() > 64<<10 {
+			if err := pack(n); err != nil {
+				return err
+			}
+		}
+	}
+	for pattern, most := range map[string]int64{"*-conntrack-events.txt": 8 << 10, "*-haproxy.log": 8 << 10, "*-conntrack.txt": 16 << 10} {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
 		}
 		for _, n := range names {
-			info, err := os.Stat(n)
-			if err != nil {
+			if err := removeAbove(n, most); err != nil {
 				return err
-			}
-			if info.Size() > 8<<10 {
-				if err := os.Remove(n); err != nil {
-					return err
-				}
 			}
 		}
 	}
 	return nil
+}
+
+// removeAbove removes a file of more than so many bytes.
+func removeAbove(name string, most int64) error {
+	info, err := os.Stat(name)
+	if err != nil || info.Size() <= most {
+		return err
+	}
+	return os.Remove(name)
+}
+
+// pack gzips a file in place of the original.
+func pack(name string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var z bytes.Buffer
+	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(name+".gz", z.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.Remove(name)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,11 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.upgrade(w, r)
 		return
 	}
+	if serve := special(r.URL.Path); serve != nil {
+		serve(w, r)
+		over(r, http.StatusOK)
+		return
+	}
 	_, _ = io.Copy(io.Discard, r.Body)
 	q := r.URL.Query()
 	number := func(key string, or int) int {
@@ -72,6 +78,22 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	time.Sleep(time.Duration(number("delay", 0)) * time.Millisecond)
 	a.answer(w, r, status, number("size", 100), q.Get("chunked") != "")
+	over(r, status)
+}
+
+// special is what answers otherwise than from the query.
+func special(path string) http.HandlerFunc {
+	switch {
+	case strings.HasPrefix(path, "/echo/"):
+		return echo
+	case strings.HasPrefix(path, "/demo.Echo/"):
+		return grpcApp
+	}
+	return nil
+}
+
+// over records an exchange with its connection.
+func over(r *http.Request, status int) {
 	c, _ := r.Context().Value(connKey{}).(*recordedConn)
 	if c == nil {
 		return

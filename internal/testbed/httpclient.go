@@ -22,6 +22,7 @@ type call struct {
 	header         [][2]string
 	body           []byte
 	chunked        bool
+	stream         *streaming    // the body, sent while the response arrives
 	split          bool          // header and body in separate writes
 	think          time.Duration // before it
 	status         int           // expected; 0: 200
@@ -115,6 +116,14 @@ func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k ca
 	if err := c.send(w, k); err != nil {
 		return err
 	}
+	if k.stream != nil {
+		return parallel(func() error { return k.stream.chunked(w) }, func() error { return k.answer(r, rec) })
+	}
+	return k.answer(r, rec)
+}
+
+// answer reads the response.
+func (k call) answer(r *bufio.Reader, rec *connRecord) error {
 	resp, err := http.ReadResponse(r, &http.Request{Method: k.method})
 	if err != nil {
 		return err
@@ -147,6 +156,8 @@ func (c httpClient) send(w io.Writer, k call) error {
 	}
 	body := k.body
 	switch {
+	case k.stream != nil:
+		m.WriteString("transfer-encoding: chunked\r\n")
 	case k.chunked:
 		m.WriteString("transfer-encoding: chunked\r\n")
 		body = chunks(k.body)

@@ -97,6 +97,17 @@ func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
 func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
 func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, atoi(l.SP)) }
 
+// path is the target without the scheme and authority that the proxy puts
+// before those of HTTP/2.
+func (l logLine) path() string {
+	if _, rest, ok := strings.Cut(l.Target, "://"); ok {
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			return rest[i:]
+		}
+	}
+	return l.Target
+}
+
 func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
 
 // atoi reads a number of the log, where "-" stands for none and a leading plus
@@ -259,7 +270,10 @@ func (s sidecar) Inner(name string) string { return "abns@" + name }
 // Format is the log format of a front end.
 func (f front) Format() logFormat {
 	l := logFormat{Kind: f.Inbound, Dir: "in", Common: commonFields}
-	if f.TLS {
+	switch {
+	case f.TLS && f.MaxTLS == "TLSv1.2":
+		l.Keys = masterKey
+	case f.TLS:
 		l.Keys = frontKeys
 	}
 	return l
@@ -377,6 +391,7 @@ func (p *pod) readLog() error {
 		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
 			return fmt.Errorf("log of proxy %s: %w: %s", p.name, err, in.Text())
 		}
+		l.Target = l.path()
 		p.lines = append(p.lines, l)
 	}
 	return in.Err()

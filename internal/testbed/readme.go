@@ -26,9 +26,9 @@ key log. Licence: that of the repository.
 | scenario | shows | captures (packets, sha256) | truth |
 |---|---|---|---|
 `)
-	for _, s := range Scenarios() {
-		name := s.Name + "-truth.json"
-		t, err := Read(filepath.Join(dir, name))
+	for _, s := range Shipped() {
+		name := TruthFile(dir, s.Name)
+		t, err := Read(name)
 		if err != nil {
 			return "", err
 		}
@@ -41,7 +41,7 @@ key log. Licence: that of the repository.
 			shows += " Needs `" + strings.Join(t.Args, " ") + "`."
 		}
 		fmt.Fprintf(&w, "| %s | %s %d legs, %d links, %d conversations. | %s | %s |\n", t.Scenario, shows,
-			len(t.Legs), len(t.Links), len(t.Conversations), strings.Join(files, "<br>"), name)
+			len(t.Legs), len(t.Links), len(t.Conversations), strings.Join(files, "<br>"), filepath.Base(name))
 	}
 	return w.String(), nil
 }

@@ -36,6 +36,7 @@ type connRecord struct {
 	control       bool        // a probe of the mesh's own
 	refused       bool        // by RST, nothing was sent
 	cause         *connRecord // the accepted connection on whose behalf it was dialled
+	multiplexed   bool        // HTTP/2: several exchanges at once
 	exchanges     []exchangeRecord
 	turns         turnLog
 }

@@ -18,6 +18,7 @@ type Scenario struct {
 	About string // one sentence
 
 	v6   bool
+	live bool // its captures are not shipped: they are another scenario's with less in them, or large
 	play func(*bed) error
 	// shows says whether the run shows what it is for, where that is left to
 	// timing; nil: always.
@@ -135,8 +136,10 @@ func (b *bed) finish(played error) (*Truth, error) {
 	if err := b.stopSniffers(); err != nil {
 		return nil, err
 	}
-	if err := b.packRotated(); err != nil {
-		return nil, err
+	for _, step := range []func() error{b.thinned, b.pack} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	t, err := b.assemble()
 	if err != nil {

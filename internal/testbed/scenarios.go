@@ -2,6 +2,14 @@
 
 package testbed
 
+import "slices"
+
+// Shipped lists the scenarios whose captures belong into testdata/pcaps, in
+// the order in which they are played.
+func Shipped() []Scenario {
+	return slices.DeleteFunc(Scenarios(), func(s Scenario) bool { return s.live })
+}
+
 // Scenarios lists all scenarios, in the order in which they are played.
 func Scenarios() []Scenario {
 	return []Scenario{
@@ -50,8 +58,23 @@ func Scenarios() []Scenario {
 		{Name: "mtls-http", About: "Forty clients of three identities, curl among them, over mTLS; the sidecar serves them over a pool.", play: mtlsHTTP(40, 10, sidecar{}, recordPlain), shows: pooled},
 		{Name: "mtls-outbound", About: "Fifty application connections to two services; the sidecar pools them over mTLS to the pods.", play: outboundMTLS(50, 6, recordPlain), shows: pooled},
 		{Name: "mtls-burst", About: "A hundred connections over mTLS ask at once for answers of equal sizes.", play: burstHTTP(100, recordPlain)},
-		{Name: "mtls-burst-tcp", About: "A hundred raw connections over mTLS, dialled at once, of equal sizes.", play: burstTCP(100, recordPlain)},
+		{Name: "mtls-burst-tcp", live: true, About: "A hundred raw connections over mTLS, dialled at once, of equal sizes.", play: burstTCP(100, recordPlain)},
 		{Name: "mtls-saturated", About: "1,536 short identical requests of 32 clients over mTLS through a proxy that is the bottleneck.", play: saturated(32, 48, 40000, recordPlain), shows: pooled},
+		{Name: "mtls-tcp-lossy", About: "Raw TCP over mTLS on a network that loses three packets in a hundred.", play: mtlsTCP(30, sidecar{}, recordLossy)},
+		{Name: "mtls-http-lossy", About: "Pooled HTTP over mTLS on a network that loses three packets in a hundred.", play: mtlsHTTP(30, 7, sidecar{}, recordLossy), shows: pooled},
+		{Name: "mtls-outbound-lossy", About: "Outbound mTLS on a network that loses three packets in a hundred.", play: outboundMTLS(30, 6, recordLossy), shows: pooled},
+		{Name: "mtls-tcp-missing", live: true, About: "Raw TCP over mTLS, one packet in a hundred missing from the captures.", play: mtlsTCP(40, sidecar{}, recordMissing)},
+		{Name: "mtls-http-missing", live: true, About: "Pooled HTTP over mTLS, one packet in a hundred missing from the captures.", play: mtlsHTTP(40, 6, sidecar{}, recordMissing), shows: pooled},
+		{Name: "mtls-outbound-missing", live: true, About: "Outbound mTLS, one packet in a hundred missing from the captures.", play: outboundMTLS(40, 5, recordMissing), shows: pooled},
+		{Name: "mtls-http-snaplen", live: true, About: "Pooled HTTP over mTLS captured with a snap length of 96 bytes.", play: mtlsHTTP(30, 6, sidecar{}, recordCut), shows: pooled},
+		{Name: "mtls-http-tls12", About: "Pooled HTTP over mTLS with TLS 1.2, half of the connections resumed.", play: mtlsHTTP(16, 8, sidecar{MaxTLS: "TLSv1.2"}, recordPlain), shows: pooled},
+		{Name: "mtls-tcp-tls12", About: "Raw TCP over mTLS with TLS 1.2 and resumption.", play: mtlsTCP(24, sidecar{MaxTLS: "TLSv1.2"}, recordPlain)},
+		{Name: "mtls-go-proxy", About: "Pooled HTTP over mTLS through a sidecar written in Go, which packs records in another way.", play: playGoProxy, shows: pooled},
+		{Name: "mtls-h2-in", About: "Eight HTTP/2 clients with several streams at once over mTLS; HTTP/1.1 to the application.", play: playH2In, shows: pooled},
+		{Name: "mtls-h2-both", About: "HTTP/2 over mTLS to the sidecar and HTTP/2 in plaintext to the application.", play: playH2Both},
+		{Name: "h2c", About: "HTTP/2 in plaintext on both sides of the sidecar.", play: playH2C},
+		{Name: "mtls-grpc", About: "gRPC over mTLS: unary calls, streams of either side and of both, failures.", play: playGRPC},
+		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }

@@ -20,7 +20,7 @@ func burstHTTP(n int, record func(*bed, *host) error) func(*bed) error {
 		m := b.meeting()
 		return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
 			return b.crowd(n, func(i int) httpClient {
-				k := b.sameCall(i, 0, size, delay)
+				k := sameCall(i, 0, size, delay)
 				k.before = m.wait
 				return httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls, calls: []call{k}}
 			})
@@ -30,9 +30,9 @@ func burstHTTP(n int, record func(*bed, *host) error) func(*bed) error {
 
 // sameCall is a request whose size and whose answer's size are those of all
 // others, and that is told apart only by who can read it.
-func (b *bed) sameCall(client, i, size, delay int) call {
+func sameCall(client, i, size, delay int) call {
 	return call{method: "GET", target: fmt.Sprintf("/logo/%03d/%03d?size=%d&delay=%d", client, i, size, delay),
-		header: [][2]string{{"x-request-id", b.uuid()}, {"user-agent", "browser"}}}
+		header: [][2]string{{"user-agent", "browser"}}}
 }
 
 // burstTCP is n raw connections over mTLS, dialled at once, of equal sizes.
@@ -78,6 +78,7 @@ end)
 // the proxy lets them, which is slower than everything else.
 func saturated(clients, calls, work int, record func(*bed, *host) error) func(*bed) error {
 	return func(b *bed) error {
+		b.notes.brief = true
 		lua := filepath.Join(b.tmp, "burn.lua")
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err
@@ -91,7 +92,7 @@ func saturated(clients, calls, work int, record func(*bed, *host) error) func(*b
 			return b.crowd(clients, func(i int) httpClient {
 				c := httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls}
 				for k := range calls {
-					c.calls = append(c.calls, b.sameCall(i, k, 60, 1))
+					c.calls = append(c.calls, sameCall(i, k, 60, 1))
 				}
 				c.calls[0].before = m.wait
 				return c

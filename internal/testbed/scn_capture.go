@@ -4,10 +4,8 @@ package testbed
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 )
 
@@ -72,7 +70,64 @@ func recordFiltered(b *bed, h *host, extra ...string) error {
 }
 
 // recordPlain captures eth0 and lo without watching conntrack.
-func recordPlain(b *bed, h *host) error { return recordFiltered(b, h) }
+func recordPlain(b *bed, h *host) error {
+	err := recordFiltered(b, h)
+	for _, s := range b.sniffers {
+		s.packed = true
+	}
+	return err
+}
+
+// recordLossy is recordPlain on a network that loses three packets in a
+// hundred.
+func recordLossy(b *bed, h *host) error {
+	b.notes.brief = true
+	if err := b.lossy("0.03"); err != nil {
+		return err
+	}
+	return recordPlain(b, h)
+}
+
+// recordMissing is recordPlain of which one packet in a hundred is missing.
+func recordMissing(b *bed, h *host) error {
+	b.notes.incomplete, b.notes.missing, b.notes.brief = true, 100, true
+	return recordPlain(b, h)
+}
+
+// recordCut is recordPlain with a snap length of 96 bytes.
+func recordCut(b *bed, h *host) error {
+	err := recordSnaplen(b, h)
+	for _, s := range b.sniffers {
+		s.packed = true
+	}
+	return err
+}
+
+// lossy makes the node lose packets on their way, in segments no larger than
+// the MTU.
+func (b *bed) lossy(probability string) error {
+	for _, h := range b.hosts {
+		if _, err := b.inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
+			return err
+		}
+	}
+	_, err := b.inside(b.node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
+		"--probability", probability, "-j", "DROP")
+	return err
+}
+
+// thinned removes packets from all captures where the scenario wants it.
+func (b *bed) thinned() error {
+	if b.notes.missing == 0 {
+		return nil
+	}
+	for _, s := range b.sniffers {
+		if err := thin(filepath.Join(b.dir, s.file), b.notes.missing, b.rng); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // recordWays has one file for each direction of eth0. On lo that makes no
 // sense: libpcap records only what lo receives.
@@ -125,32 +180,16 @@ func (b *bed) inboundApp() error {
 	return b.serveHTTP(srv, srv.at(appPort), nil)
 }
 
-// pack gzips a file in place of the original.
-func pack(name string) error {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	var z bytes.Buffer
-	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	if err := os.WriteFile(name+".gz", z.Bytes(), 0o644); err != nil {
-		return err
-	}
-	return os.Remove(name)
-}
-
-// packRotated gzips the files of rotating captures, when those have ended.
-func (b *bed) packRotated() error {
+// pack gzips the files of rotating and of large captures, when those have
+// ended.
+func (b *bed) pack() error {
 	for _, s := range b.sniffers {
+		if s.packed && !s.rotated {
+			if err := pack(filepath.Join(b.dir, s.file)); err != nil {
+				return err
+			}
+			s.file += ".gz"
+		}
 		if !s.rotated {
 			continue
 		}
@@ -174,13 +213,7 @@ func playLoss(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	for _, h := range []*host{srv, b.host("client")} {
-		if _, err := b.inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
-			return err
-		}
-	}
-	if _, err := b.inside(b.node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
-		"--probability", "0.04", "-j", "DROP"); err != nil {
+	if err := b.lossy("0.04"); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {

@@ -45,15 +45,18 @@ func (b *bed) sniffPod(h *host) error {
 
 // script writes a client's requests: different targets, sizes and kinds, some
 // with a request id of the client's own.
-func (b *bed) script(who string, n int, ids bool) []call {
+func (b *bed) script(who string, n int, ids bool) []call { return b.scriptOf(who, n, ids, 3000) }
+
+// scriptOf is script with bodies of at most so many bytes.
+func (b *bed) scriptOf(who string, n int, ids bool, most int) []call {
 	var calls []call
 	for i := range n {
-		size := b.between(20, 3000)
+		size := b.between(20, most)
 		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, b.between(1, 9)),
 			think: time.Duration(b.between(0, 12)) * time.Millisecond, split: b.between(0, 1) == 1}
 		switch b.between(0, 5) {
 		case 0, 1:
-			k.method, k.body = "POST", bodyFor(k.target+"!", b.between(10, 2500))
+			k.method, k.body = "POST", bodyFor(k.target+"!", b.between(10, most*5/6))
 			k.chunked = b.between(0, 3) == 0
 		case 2:
 			k.target += "&chunked=1"

@@ -6,6 +6,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -16,6 +19,10 @@ type caller struct {
 	file string         // certificate and key
 	tls  *tls.Config
 }
+
+// mostBody keeps captures of hundreds of exchanges small: what is encrypted
+// does not pack.
+const mostBody = 400
 
 // callerNames differ in length, and so does what the proxy makes of them.
 var callerNames = [...]string{"web", "checkout-frontend", "nightly-report-batch-worker"}
@@ -69,7 +76,7 @@ func (b *bed) securePod(s sidecar, record func(*bed, *host) error) ([]caller, *a
 // peerScript is the requests of a sidecar that calls for its application: all
 // with a request id. Sizes of bodies are like those of an API.
 func (b *bed) peerScript(who string, n int) []call {
-	calls := b.script(who, n, true)
+	calls := b.scriptOf(who, n, true, mostBody)
 	for i := range calls {
 		calls[i].target += "&instance=svc-b-7d4f9c-x2kq"
 	}
@@ -84,43 +91,70 @@ func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *host) error) func(*bed
 		if err != nil {
 			return err
 		}
-		var fs []func() error
-		for i := range n {
-			id := who[i%len(who)]
-			if i%5 == 4 {
-				fs = append(fs, func() error { return b.curl(id, b.host("b").at(appPort), fmt.Sprint("c", i), calls) })
-				continue
-			}
-			c := httpClient{from: b.host("client"), local: id.at, to: b.host("b").at(appPort), name: "svc-b", tls: id.tls,
-				calls: b.peerScript(fmt.Sprint("c", i), b.between(calls, calls+2))}
-			fs = append(fs, func() error { return b.play(c) })
+		if s.MaxTLS != "" {
+			who = overTLS12(who)
 		}
-		return parallel(fs...)
+		return b.mix(n, calls, who, s.MaxTLS != "")
 	}
+}
+
+// mix is n clients of the identities, each fifth of them curl.
+func (b *bed) mix(n, calls int, who []caller, again bool) error {
+	to := b.host("b").at(appPort)
+	var fs []func() error
+	for i := range n {
+		id, name := who[i%len(who)], fmt.Sprint("c", i)
+		if i%5 == 4 {
+			fs = append(fs, func() error { return b.curl(id, to, name, calls) })
+			continue
+		}
+		c := httpClient{from: b.host("client"), local: id.at, to: to, name: "svc-b", tls: id.tls,
+			calls: b.peerScript(name, b.between(calls, calls+2))}
+		fs = append(fs, func() error { return b.resuming(c, again) })
+	}
+	return parallel(fs...)
+}
+
+// resuming plays a client, of TLS 1.2 with half of its requests over a second
+// connection that resumes the session of the first.
+func (b *bed) resuming(c httpClient, again bool) error {
+	if !again {
+		return b.play(c)
+	}
+	all := c.calls
+	c.calls = all[:len(all)/2]
+	if err := b.play(c); err != nil {
+		return err
+	}
+	c.calls = all[len(all)/2:]
+	return b.play(c)
 }
 
 // curl makes requests over one connection of its own, without request ids.
 func (b *bed) curl(id caller, to netip.AddrPort, who string, n int) error {
-	keys := b.tmp + "/" + who + "-keys.txt"
-	args := []string{"env", "SSLKEYLOGFILE=" + keys, "curl"}
+	var conf strings.Builder
 	for i := range n {
 		if i > 0 {
-			args = append(args, "--next")
+			conf.WriteString("next\n")
 		}
-		args = append(args, "-sS", "-k", "--http1.1", "--cert", id.file, "--interface", id.at.Addr().String(),
-			"--connect-to", "::"+to.String(), "-o", "/dev/null")
+		fmt.Fprintf(&conf, "cert = %q\ninterface = %q\nconnect-to = \"::%v\"\noutput = /dev/null\ninsecure\nhttp1.1\nsilent\nshow-error\n",
+			id.file, id.at.Addr(), to)
 		if b.between(0, 2) == 0 {
-			args = append(args, "-d", string(bodyFor(who, b.between(10, 2000))))
+			fmt.Fprintf(&conf, "data = %q\n", bodyFor(who, b.between(10, mostBody)))
 		}
-		args = append(args, fmt.Sprintf("https://%s/%s/curl/%d?size=%d&delay=%d", serverName, who, i, b.between(20, 3000), b.between(1, 15)))
+		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", serverName, who, i, b.between(20, mostBody), b.between(1, 15))
 	}
-	if _, err := b.inside(b.host("client"), args...); err != nil {
+	name, keys := filepath.Join(b.tmp, who+".curl"), filepath.Join(b.tmp, who+"-keys.txt")
+	if err := os.WriteFile(name, []byte(conf.String()), 0o644); err != nil {
+		return err
+	}
+	if _, err := b.inside(b.host("client"), "env", "SSLKEYLOGFILE="+keys, "curl", "-K", name); err != nil {
 		return err
 	}
 	return b.notes.keys.load(keys)
 }
 
-// playOutboundMTLS has an application with n connections to two services; the
+// outboundMTLS has an application with n connections to two services; the
 // proxy calls their pods over pooled mTLS connections.
 func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error {
 	return func(b *bed) error {
@@ -152,7 +186,7 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 		}
 		return b.crowd(n, func(i int) httpClient {
 			return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc",
-				calls: b.script(fmt.Sprint("a", i), b.between(calls, calls+2), half(i))}
+				calls: b.scriptOf(fmt.Sprint("a", i), b.between(calls, calls+2), half(i), mostBody)}
 		})
 	}
 }
@@ -170,6 +204,9 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error 
 		who, err := b.identities(ca)
 		if err != nil {
 			return err
+		}
+		if s.MaxTLS != "" {
+			who = overTLS12(who)
 		}
 		app, err := b.serveTCP(srv, srv.at(rawPort), nil)
 		if err != nil {
@@ -213,12 +250,12 @@ func (b *bed) manner(i int) tcpScript {
 	case 2: // the server streams, many writes to one request
 		s := b.turns(1, 200, clientCloses)
 		for range b.between(8, 20) {
-			s.turns = append(s.turns, turn{data: b.random(b.between(1, 900)), pause: time.Duration(b.between(0, 5)) * time.Millisecond})
+			s.turns = append(s.turns, turn{data: b.random(b.between(1, 300)), pause: time.Duration(b.between(0, 5)) * time.Millisecond})
 		}
 		return s
 	case 3: // both stream at once
 		s := b.turns(2, 200, clientCloses)
-		s.turns = append(s.turns, turn{fromClient: true, data: b.random(b.between(2000, 6000)), back: b.random(b.between(2000, 6000))})
+		s.turns = append(s.turns, turn{fromClient: true, data: b.random(b.between(1500, 3000)), back: b.random(b.between(1500, 3000))})
 		return s
 	case 4: // sizes alike
 		s := tcpScript{}
@@ -227,5 +264,17 @@ func (b *bed) manner(i int) tcpScript {
 		}
 		return s
 	}
-	return b.turns(b.between(10, 24), 700, clientCloses)
+	return b.turns(b.between(10, 24), 300, clientCloses)
+}
+
+// overTLS12 limits what the callers speak and lets them resume sessions.
+func overTLS12(who []caller) []caller {
+	var out []caller
+	for _, c := range who {
+		c.tls = c.tls.Clone()
+		c.tls.MaxVersion = tls.VersionTLS12
+		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+		out = append(out, c)
+	}
+	return out
 }

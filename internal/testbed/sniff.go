@@ -20,6 +20,7 @@ type sniffer struct {
 	proc    *process
 	started time.Time
 	rotated bool
+	packed  bool // gzipped when it has ended
 }
 
 // sniff starts tcpdump at an interface of pod h, writing the file

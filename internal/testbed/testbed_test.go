@@ -14,9 +14,9 @@ const shipped = "../../testdata/pcaps"
 
 // Every shipped truth agrees with itself and with its captures.
 func TestShipped(t *testing.T) {
-	for _, s := range testbed.Scenarios() {
+	for _, s := range testbed.Shipped() {
 		t.Run(s.Name, func(t *testing.T) {
-			truth, err := testbed.Read(filepath.Join(shipped, s.Name+"-truth.json"))
+			truth, err := testbed.Read(testbed.TruthFile(shipped, s.Name))
 			if err != nil {
 				t.Fatal(err)
 			}

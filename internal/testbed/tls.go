@@ -27,6 +27,10 @@ import (
 // HAProxy 2.6 does not know them for connections to servers.
 const frontKeys = `,"keys":"%[ssl_fc_client_random,hex] %[ssl_fc_client_handshake_traffic_secret] %[ssl_fc_server_handshake_traffic_secret] %[ssl_fc_client_traffic_secret_0] %[ssl_fc_server_traffic_secret_0]"`
 
+// masterKey is the same for TLS 1.2, where Go logs no key of a session that
+// was resumed.
+const masterKey = `,"keys":"%[ssl_fc_client_random,hex] %[ssl_fc_session_key,hex]"`
+
 // keyLabels are the names of the secrets of frontKeys in the NSS key log.
 var keyLabels = [...]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
 	"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"}
@@ -176,6 +180,9 @@ func (b *bed) writeKeys() (string, error) {
 	for _, p := range b.pods {
 		for _, l := range p.lines {
 			words := strings.Fields(strings.ToLower(l.Keys))
+			if len(words) == 2 {
+				lines = append(lines, "CLIENT_RANDOM "+words[0]+" "+words[1])
+			}
 			if len(words) != 1+len(keyLabels) {
 				continue
 			}

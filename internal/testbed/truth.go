@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -143,11 +144,24 @@ func (t *Truth) Leg(id string) (*Leg, bool) {
 	return nil, false
 }
 
-// Read loads a truth file.
+// TruthFile names the truth file of a scenario in dir, gzipped where that is what is
+// there.
+func TruthFile(dir, scenario string) string {
+	name := filepath.Join(dir, scenario+"-truth.json")
+	if _, err := os.Stat(name + ".gz"); err == nil {
+		return name + ".gz"
+	}
+	return name
+}
+
+// Read loads a truth file, which may be gzipped.
 func Read(name string) (*Truth, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
+	}
+	if b, err = unpacked(b); err != nil {
+		return nil, fmt.Errorf("truth %s: %w", name, err)
 	}
 	t := new(Truth)
 	if err := json.Unmarshal(b, t); err != nil {

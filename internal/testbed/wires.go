@@ -15,10 +15,11 @@ type wire struct {
 	key       wireKey
 	client    *connRecord
 	server    *connRecord
-	up, down  *pod // the proxy that dialled it, the proxy that accepted it
-	asked     int  // exchanges that the accepting proxy logged on it
-	served    int  // exchanges that the dialling proxy logged on it
-	taken     map[int]bool
+	up, down  *pod           // the proxy that dialled it, the proxy that accepted it
+	asked     int            // exchanges that the accepting proxy logged on it
+	served    int            // exchanges that the dialling proxy logged on it
+	taken     map[int]bool   // of the server's exchanges, those a line tells of
+	told      map[int]bool   // of the client's, on HTTP/2
 	seen      netip.AddrPort // the source as the accepting proxy saw it, if NAT changed it
 	start     time.Time
 	leg       int // index + 1 of its leg, 0: not captured
@@ -73,7 +74,14 @@ func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
 
 // collect makes the wires of all recorded sockets: client ends first, then
 // server ends, which pair with client ends of the same key in order of time.
-func (a *assembly) collect(recs []*connRecord) {
+func (a *assembly) collect(recs []*connRecord) error {
+	for _, r := range recs {
+		if r.multiplexed {
+			if err := r.inOrder(); err != nil {
+				return err
+			}
+		}
+	}
 	slices.SortStableFunc(recs, func(x, y *connRecord) int { return x.start.Compare(y.start) })
 	for _, r := range recs {
 		if !r.server {
@@ -86,6 +94,7 @@ func (a *assembly) collect(recs []*connRecord) {
 			a.accepted(r)
 		}
 	}
+	return nil
 }
 
 func (a *assembly) accepted(r *connRecord) {
@@ -119,7 +128,7 @@ func (a *assembly) redirected(key wireKey) bool {
 }
 
 func (a *assembly) add(key wireKey, start time.Time) *wire {
-	w := &wire{key: key, start: start, taken: map[int]bool{}}
+	w := &wire{key: key, start: start, taken: map[int]bool{}, told: map[int]bool{}}
 	a.byKey[key] = append(a.byKey[key], w)
 	a.wires = append(a.wires, w)
 	return w
@@ -202,11 +211,26 @@ func (w *wire) serves(l logLine) int {
 	return -1
 }
 
+// asks returns which exchange of the client's record a log line tells of. On
+// HTTP/1 lines come in the order of the requests.
+func (w *wire) asks(l logLine) int {
+	if w.client == nil || !w.client.multiplexed {
+		return w.asked
+	}
+	for i, e := range w.client.exchanges {
+		if !w.told[i] && e.method == l.Method && e.target == l.Target && e.requestID == dash(l.ID) {
+			w.told[i] = true
+			return i
+		}
+	}
+	return len(w.client.exchanges)
+}
+
 // follow turns the log lines of a proxy into hops.
 func (a *assembly) follow(p *pod) error {
 	for _, l := range p.lines {
 		d := a.downstream(p, l)
-		h := &hop{from: d, fromX: d.asked, toX: -1, line: l, pod: p}
+		h := &hop{from: d, fromX: d.asks(l), toX: -1, line: l, pod: p}
 		d.asked++
 		if err := d.agrees(h.fromX, l); err != nil {
 			return fmt.Errorf("log of proxy %s: %w: %w", p.name, errAgain, err)
@@ -243,11 +267,15 @@ func (w *wire) agrees(x int, l logLine) error {
 }
 
 // failed adds the attempts that a proxy made before the one it logged: what
-// an application served and no line tells of, found by its request id.
+// an application served and no line tells of, found by its request id. A
+// connection that a proxy dialled and never used has none.
 func (a *assembly) failed() error {
 	for _, w := range a.wires {
 		if w.server == nil || w.client != nil || w.up == nil && !w.fromProxy(a.bed) {
 			continue
+		}
+		if w.up == nil { // until an exchange says otherwise
+			w.up = a.podOf(w.server.host)
 		}
 		for i, e := range w.server.exchanges {
 			if w.taken[i] {
@@ -262,6 +290,16 @@ func (a *assembly) failed() error {
 			w.up, w.taken[i] = h.pod, true
 			w.served++
 			a.hops = append(a.hops, &again)
+		}
+	}
+	return nil
+}
+
+// podOf is the pod of a host, nil if it has no sidecar.
+func (a *assembly) podOf(h *host) *pod {
+	for _, p := range a.bed.pods {
+		if p.host == h {
+			return p
 		}
 	}
 	return nil

@@ -1,0 +1,203 @@
+//go:build linux
+
+package testbed
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/http/httputil"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// goProxy is another sidecar than HAProxy: inbound mTLS ended by crypto/tls,
+// requests passed on by net/http over pooled connections from 127.0.0.6.
+type goProxy struct {
+	pod *pod
+	to  http.Handler
+	mu  sync.Mutex
+	out *os.File
+}
+
+// arrival is a connection of a client and where it was dialled. It hides from
+// net/http that it is TLS, which would end connections with Istio's ALPN.
+type arrival struct {
+	net.Conn
+	tls *tls.Conn
+	dst netip.AddrPort
+	at  time.Time
+}
+
+type arrivalKey struct{}
+
+// injectGo makes h a pod whose sidecar is a goProxy.
+func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
+	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
+	b.pods = append(b.pods, p)
+	if err := b.redirect(h, rules); err != nil {
+		return err
+	}
+	out, err := os.Create(p.log)
+	if err != nil {
+		return err
+	}
+	g := &goProxy{pod: p, out: out}
+	g.to = g.handler(b.ctx)
+	l, err := h.listenTCP(b.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: g, ReadTimeout: time.Minute, ErrorLog: log.New(out, "", 0), // lines that are no JSON
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, arrivalKey{}, c)
+		}}
+	b.later(func() { _ = srv.Close(); _ = out.Close() })
+	go func() { _ = srv.Serve(&arrivals{l, cfg}) }()
+	return nil
+}
+
+// arrivals ends TLS and notes where connections were dialled before REDIRECT.
+type arrivals struct {
+	net.Listener
+	cfg *tls.Config
+}
+
+func (l *arrivals) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	dst, err := originalDst4(c.(*net.TCPConn))
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	over := tls.Server(c, l.cfg)
+	return &arrival{over, over, dst, time.Now()}, nil
+}
+
+// originalDst4 asks for the destination before REDIRECT
+// (linux/netfilter_ipv4.h: SO_ORIGINAL_DST is 80). The answer is a
+// sockaddr_in, which is read as the bytes of another option's structure.
+func originalDst4(c *net.TCPConn) (netip.AddrPort, error) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	var dst netip.AddrPort
+	var inner error
+	err = rc.Control(func(fd uintptr) {
+		m, err := unix.GetsockoptIPv6Mreq(int(fd), unix.SOL_IP, 80)
+		if err != nil {
+			inner = err
+			return
+		}
+		a := m.Multiaddr // family, port, address
+		dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[4:8])), binary.BigEndian.Uint16(a[2:]))
+	})
+	return dst, errors.Join(err, inner)
+}
+
+// handler passes requests on. As the mesh's proxies do, it adds headers to
+// either message and takes some away.
+func (g *goProxy) handler(ctx context.Context) http.Handler {
+	dial := func(_ context.Context, _, addr string) (net.Conn, error) {
+		to, err := netip.ParseAddrPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		return g.pod.dialTCP(ctx, g.pod.rules.uid, netip.MustParseAddrPort("127.0.0.6:0"), to)
+	}
+	return &httputil.ReverseProxy{
+		Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true},
+		ErrorLog:  log.New(g.out, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			a := r.In.Context().Value(arrivalKey{}).(*arrival)
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", a.dst.String(), r.In.Host
+			cert := a.tls.ConnectionState().PeerCertificates[0]
+			r.Out.Header.Set("X-Forwarded-Client-Cert", fmt.Sprintf("By=spiffe://cluster.local/ns/default/sa/%s;URI=%s", g.pod.name, cert.URIs[0]))
+			r.Out.Header.Set("X-Forwarded-Proto", "https")
+		},
+		ModifyResponse: func(r *http.Response) error {
+			r.Header.Set("Server", "istio-envoy")
+			r.Header.Del("X-App-Instance")
+			return nil
+		},
+	}
+}
+
+// ServeHTTP serves one request and logs it as HAProxy does.
+func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := r.Context().Value(arrivalKey{}).(*arrival)
+	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(), Keys: "-"}
+	l.CI, l.CP = split(unmapped(a.RemoteAddr()))
+	l.FI, l.FP = split(a.dst)
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		bp, sp := 0, 0
+		l.BI, bp = split(unmapped(c.Conn.LocalAddr()))
+		l.SI, sp = split(unmapped(c.Conn.RemoteAddr()))
+		l.BP, l.SP = fmt.Sprint(bp), fmt.Sprint(sp)
+	}}
+	seen := &statusWriter{ResponseWriter: w}
+	g.to.ServeHTTP(seen, r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	l.Status = seen.status
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_ = json.NewEncoder(g.out).Encode(l)
+}
+
+func split(a netip.AddrPort) (string, int) { return a.Addr().String(), int(a.Port()) }
+
+// statusWriter keeps the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets the proxy flush.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func playGoProxy(b *bed) error {
+	srv := b.host("b")
+	ca, err := b.authority()
+	if err != nil {
+		return err
+	}
+	who, err := b.identities(ca)
+	if err != nil {
+		return err
+	}
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	cfg, err := ca.server(b, "b")
+	if err != nil {
+		return err
+	}
+	cfg.NextProtos = []string{"istio", "http/1.1"}
+	if err := b.injectGo(srv, istioDefaults(), cfg); err != nil {
+		return err
+	}
+	if err := recordPlain(b, srv); err != nil {
+		return err
+	}
+	return b.mix(16, 8, who, false)
+}

@@ -1,0 +1,204 @@
+//go:build linux
+
+package testbed
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// h2Client is one HTTP/2 connection on which several scripts run at once.
+type h2Client struct {
+	from  *host
+	local netip.AddrPort // bound source, or zero
+	to    netip.AddrPort
+	name  string      // authority
+	tls   *tls.Config // nil: prior knowledge in plaintext
+	lanes [][]call
+}
+
+func (b *bed) playH2(c h2Client) error {
+	start := time.Now()
+	raw, err := c.from.dialTCP(b.ctx, 0, c.local, c.to)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	defer raw.Close()
+	defer bounded(b, raw)()
+	rc := b.rec.record(c.from, raw, false, start)
+	rc.rec.multiplexed = true
+	conn, err := rc.secure(b, c.tls)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	over := &endingConn{Conn: conn, end: make(chan struct{})}
+	h2, err := (&http2.Transport{AllowHTTP: true, DisableCompression: true}).NewClientConn(over)
+	if err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	var fs []func() error
+	for _, lane := range c.lanes {
+		fs = append(fs, func() error { return b.lane(c, h2, rc.rec, lane) })
+	}
+	if err := parallel(fs...); err != nil {
+		return fmt.Errorf("client of %v: %w", c.to, err)
+	}
+	_ = conn.(*recordedConn).CloseWrite()
+	select {
+	case <-over.end:
+		return nil
+	case <-b.ctx.Done():
+		return context.Cause(b.ctx)
+	}
+}
+
+// endingConn tells when nothing more can be read.
+type endingConn struct {
+	net.Conn
+	end  chan struct{}
+	over bool
+}
+
+func (c *endingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !c.over {
+		c.over = true
+		close(c.end)
+	}
+	return n, err
+}
+
+// lane makes one call after the other.
+func (b *bed) lane(c h2Client, h2 *http2.ClientConn, rec *connRecord, calls []call) error {
+	for _, k := range calls {
+		if err := k.ready(b); err != nil {
+			return err
+		}
+		if err := c.exchange(b, h2, rec, k); err != nil {
+			return fmt.Errorf("request %s %s: %w", k.method, k.target, err)
+		}
+	}
+	return nil
+}
+
+func (c h2Client) exchange(b *bed, h2 *http2.ClientConn, rec *connRecord, k call) error {
+	var body io.Reader
+	switch {
+	case k.stream != nil:
+		body = k.stream.reader()
+	case len(k.body) > 0:
+		body = bytes.NewReader(k.body)
+	}
+	scheme := "http://"
+	if c.tls != nil {
+		scheme = "https://"
+	}
+	r, err := http.NewRequestWithContext(b.ctx, k.method, scheme+c.name+k.target, body)
+	if err != nil {
+		return err
+	}
+	e := exchangeRecord{method: k.method, target: k.target}
+	for _, h := range k.header {
+		r.Header.Set(h[0], h[1])
+		if h[0] == "x-request-id" {
+			e.requestID = h[1]
+		}
+	}
+	resp, err := h2.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if e.status = resp.StatusCode; e.status != cmp.Or(k.status, 200) {
+		return fmt.Errorf("status %d", e.status)
+	}
+	rec.exchange(e)
+	return nil
+}
+
+// serveH2 starts an HTTP/2 application in h that is spoken to without
+// upgrade.
+func (b *bed) serveH2(h *host, at netip.AddrPort, app http.Handler) error {
+	l, err := h.listenTCP(b.ctx, at)
+	if err != nil {
+		return err
+	}
+	b.later(func() { _ = l.Close() })
+	in := &recordedListener{l, h, &b.rec}
+	go func() {
+		for {
+			c, err := in.Accept()
+			if err != nil {
+				return
+			}
+			c.(*recordedConn).rec.multiplexed = true
+			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: app,
+				Context: context.WithValue(b.ctx, connKey{}, c)})
+		}
+	}()
+	return nil
+}
+
+// inOrder puts the exchanges of an HTTP/2 connection into the order of their
+// requests' HEADERS, as this end wrote or read them (RFC 9113 §8.1). What the
+// end saw of an exchange is found by method, path and request id.
+func (r *connRecord) inOrder() error {
+	log := &r.turns
+	if r.plain != nil {
+		log = &r.plain.turns
+	}
+	var asked bytes.Buffer
+	for _, t := range log.turns {
+		asked.Write(t.request)
+	}
+	asked.Next(len(http2.ClientPreface))
+	f := http2.NewFramer(io.Discard, &asked)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	var ordered []exchangeRecord
+	for {
+		frame, err := f.ReadFrame()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("frames from %v: %w", r.local, err)
+		}
+		h, ok := frame.(*http2.MetaHeadersFrame)
+		if !ok || h.PseudoValue("method") == "" {
+			continue
+		}
+		id := ""
+		for _, h := range h.RegularFields() {
+			if h.Name == "x-request-id" {
+				id = h.Value
+			}
+		}
+		i := slices.IndexFunc(r.exchanges, func(e exchangeRecord) bool {
+			return e.method == h.PseudoValue("method") && e.target == h.PseudoValue("path") && e.requestID == id
+		})
+		if i < 0 {
+			return fmt.Errorf("%s %s is not on record", h.PseudoValue("method"), h.PseudoValue("path"))
+		}
+		ordered = append(ordered, r.exchanges[i])
+	}
+	if len(ordered) != len(r.exchanges) {
+		return fmt.Errorf("%d requests, %d exchanges on record", len(ordered), len(r.exchanges))
+	}
+	r.exchanges = ordered
+	return nil
+}

@@ -1,0 +1,122 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"time"
+)
+
+// callers2 are n HTTP/2 clients of the pod, each with some scripts at once.
+func (b *bed) callers2(n, lanes int, who []caller, script func(who string) []call) error {
+	var fs []func() error
+	for i := range n {
+		c := h2Client{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b"}
+		if who != nil {
+			id := who[i%len(who)]
+			c.local, c.tls = id.at, id.tls
+		}
+		for k := range lanes {
+			c.lanes = append(c.lanes, script(fmt.Sprintf("c%d.%d", i, k)))
+		}
+		fs = append(fs, func() error { return b.playH2(c) })
+	}
+	return parallel(fs...)
+}
+
+// overH2 makes the callers speak HTTP/2.
+func overH2(who []caller) []caller {
+	var out []caller
+	for _, c := range who {
+		c.tls = c.tls.Clone()
+		c.tls.NextProtos = []string{"h2"}
+		out = append(out, c)
+	}
+	return out
+}
+
+// plainScript has no chunked requests, which HTTP/2 does not have.
+func (b *bed) plainScript(n int) func(who string) []call {
+	return func(who string) []call {
+		calls := b.peerScript(who, n)
+		for i := range calls {
+			calls[i].chunked, calls[i].split = false, false
+		}
+		return calls
+	}
+}
+
+func playH2In(b *bed) error {
+	who, _, err := b.securePod(sidecar{ALPN: "h2,http/1.1"}, recordPlain)
+	if err != nil {
+		return err
+	}
+	return b.callers2(8, 3, overH2(who), b.plainScript(6))
+}
+
+// h2Pod makes pod b with an application that speaks HTTP/2.
+func (b *bed) h2Pod(s sidecar) ([]caller, error) {
+	srv := b.host("b")
+	ca, cert, err := b.workload("b")
+	if err != nil {
+		return nil, err
+	}
+	who, err := b.identities(ca)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.serveH2(srv, srv.at(appPort), &httpApp{bed: b}); err != nil {
+		return nil, err
+	}
+	s.AppH2 = true
+	if s.ALPN != "" {
+		s.TLSIn, s.CA = cert, ca.file
+	}
+	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+		return nil, err
+	}
+	return overH2(who), recordPlain(b, srv)
+}
+
+func playH2Both(b *bed) error {
+	who, err := b.h2Pod(sidecar{ALPN: "h2"})
+	if err != nil {
+		return err
+	}
+	return b.callers2(8, 3, who, b.plainScript(6))
+}
+
+func playH2C(b *bed) error {
+	if _, err := b.h2Pod(sidecar{}); err != nil {
+		return err
+	}
+	return b.callers2(6, 3, nil, b.plainScript(5))
+}
+
+func playGRPC(b *bed) error {
+	who, err := b.h2Pod(sidecar{ALPN: "h2"})
+	if err != nil {
+		return err
+	}
+	return b.callers2(6, 3, who, func(string) []call { return b.grpcScript(5) })
+}
+
+// playStreaming has an application that echoes a request while it arrives.
+func playStreaming(b *bed) error {
+	b.notes.oddTurns = true
+	who, _, err := b.securePod(sidecar{}, recordPlain)
+	if err != nil {
+		return err
+	}
+	var fs []func() error
+	for i := range 12 {
+		id := who[i%len(who)]
+		c := httpClient{from: b.host("client"), local: id.at, to: b.host("b").at(appPort), name: "svc-b", tls: id.tls}
+		for k := range b.between(3, 5) {
+			c.calls = append(c.calls, call{method: "POST", target: fmt.Sprintf("/echo/%d/%d", i, k), stream: b.stream(b.between(5, 12), 300),
+				header: [][2]string{{"x-request-id", b.uuid()}}, think: time.Duration(b.between(0, 8)) * time.Millisecond})
+		}
+		fs = append(fs, func() error { return b.play(c) })
+	}
+	return parallel(fs...)
+}
