@@ -1,5 +1,7 @@
 package tls
 
+import "bytes"
+
 // Handshake messages (RFC 8446 §4, RFC 5246 §7.4).
 const (
 	messageClientHello        = 1
@@ -90,6 +92,9 @@ func (h *Handshake) Feed(p []byte) {
 
 // Miss tells that bytes of handshake records, or records, are missing here.
 func (h *Handshake) Miss() {
+	if h.done {
+		return
+	}
 	h.pending, h.skip, h.lost, h.facts.Missing = h.pending[:0], 0, true, true
 }
 
@@ -112,18 +117,17 @@ func (h *Handshake) greets(p []byte) bool {
 	if len(h.pending) > 0 || h.skip > 0 { // what began as a hello goes on
 		return true
 	}
-	if len(p) < messageHeaderLen {
-		return false
-	}
-	kind, n := messageHeader(p)
-	hello := parseHello(kind, p[messageHeaderLen:], n)
+	f := &h.facts
 	switch {
-	case !isHello(kind) || !h.facts.Known:
-		return isHello(kind) && tiles(p)
-	case kind == messageClientHello:
-		return h.facts.Hello.Client && hello.Random == h.facts.Hello.Random
+	case len(p) == 0:
+		return true
+	case !f.Known:
+		return isHello(p[0]) && tiles(p)
+	case f.Hello.Client:
+		const at = messageHeaderLen + 2 // of the random
+		return p[0] == messageClientHello && (len(p) <= at || bytes.HasPrefix(f.Hello.Random[:], p[at:min(len(p), at+len(f.Hello.Random))]))
 	}
-	return h.facts.Hello.Retry
+	return p[0] == messageServerHello && f.Hello.Retry
 }
 
 // take reads one message, or as much of it as there is, and returns the rest.
@@ -155,6 +159,7 @@ func (h *Handshake) collect(p []byte) []byte {
 	kind, n := messageHeader(h.pending)
 	if n > maxMessage {
 		h.begin(kind)
+		h.facts.Presented = h.facts.Presented || kind == messageCertificate // with so many bytes it is not empty
 		h.pending, h.skip = h.pending[:0], n
 		return p
 	}
@@ -184,10 +189,8 @@ func (h *Handshake) message(kind uint8, body []byte) {
 	case messageClientHello, messageServerHello:
 		h.hello(parseHello(kind, body, len(body)))
 	case messageCertificate:
-		leaf, ok := firstCertificate(body)
-		f.Presented = f.Presented || ok
-		if f.Identities == nil {
-			f.Identities = spiffeIDs(leaf)
+		if leaf, ok := firstCertificate(body); ok && !f.Presented {
+			f.Presented, f.Identities = true, spiffeIDs(leaf)
 		}
 	}
 }
