@@ -132,7 +132,7 @@ func Trim(dir string) error {
 		if err != nil {
 			return err
 		}
-		if info.Size() > 64<<10 {
+		if info.Size() > 192<<10 {
 			if err := pack(n); err != nil {
 				return err
 			}

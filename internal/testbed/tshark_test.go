@@ -23,8 +23,8 @@ func TestTshark(t *testing.T) {
 	var truths []*testbed.Truth
 	all := filepath.Join(t.TempDir(), "all.pcapng")
 	args := []string{"-a", "-w", all}
-	for _, s := range testbed.Scenarios() {
-		truth, err := testbed.Read(filepath.Join(shipped, s.Name+"-truth.json"))
+	for _, s := range testbed.Shipped() {
+		truth, err := testbed.Read(testbed.TruthFile(shipped, s.Name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ package truthtest
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
@@ -35,7 +34,7 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	if _, err := testbed.Run(t.Context(), scenario, dir, seed); err != nil {
 		t.Fatal(err)
 	}
-	s := load(t, filepath.Join(dir, scenario+"-truth.json"))
+	s := load(t, testbed.TruthFile(dir, scenario))
 	s.live = true
 	for name, check := range map[string]func(*testing.T){
 		"truth": s.hold, "bytes": s.holdBytes, "once": s.holdOnce, "foreign": s.holdForeign, "legs": s.holdLegsView, "less": s.holdAllLess,

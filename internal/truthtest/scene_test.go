@@ -27,7 +27,7 @@ type scene struct {
 // scenes loads all scenarios in dir.
 func scenes(t testing.TB, dir string) []*scene {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*-truth.json"))
+	names, err := filepath.Glob(filepath.Join(dir, "*-truth.json*"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no truth files in %s (%v)", dir, err)
 	}
