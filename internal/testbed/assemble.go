@@ -317,6 +317,7 @@ func (a *assembly) links() error {
 			if l.FromExchange < 0 || l.ToExchange < 0 {
 				continue // over when the capture began
 			}
+			a.hidden(h, &l)
 			if err := a.bytes(h, &l); err != nil {
 				return err
 			}
@@ -326,6 +327,37 @@ func (a *assembly) links() error {
 	}
 	a.twins()
 	return nil
+}
+
+// hidden says where and when an exchange was on legs that cannot be read.
+func (a *assembly) hidden(h *hop, l *Link) {
+	if h.from.encrypted {
+		l.FromBy = stamp(a.by(h.from, h.fromX))
+		if r := h.from.client; r != nil {
+			l.FromBelow = r.exchanges[h.fromX].below
+		}
+	}
+	if h.to.encrypted {
+		l.ToBy = stamp(a.by(h.to, h.toX))
+	}
+}
+
+// by is a time between the requests x and x+1 of a wire.
+func (a *assembly) by(w *wire, x int) time.Time {
+	switch {
+	case w.client != nil && w.client.multiplexed, w.server != nil && w.server.multiplexed:
+		return time.Time{}
+	case w.client != nil:
+		return w.client.exchanges[x].at
+	case w.server != nil:
+		return w.server.exchanges[x].begun
+	}
+	for _, h := range a.hops {
+		if h.from == w && h.fromX == x {
+			return h.line.asked()
+		}
+	}
+	return time.Time{}
 }
 
 // twins takes back that raw streams are separable where another one of the

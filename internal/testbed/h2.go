@@ -166,11 +166,13 @@ func (r *connRecord) inOrder() error {
 	for _, t := range log.turns {
 		asked.Write(t.request)
 	}
+	all := int64(asked.Len())
 	asked.Next(len(http2.ClientPreface))
 	f := http2.NewFramer(io.Discard, &asked)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	var ordered []exchangeRecord
 	for {
+		at := all - int64(asked.Len())
 		frame, err := f.ReadFrame()
 		if err == io.EOF {
 			break
@@ -194,11 +196,27 @@ func (r *connRecord) inOrder() error {
 		if i < 0 {
 			return fmt.Errorf("%s %s is not on record", h.PseudoValue("method"), h.PseudoValue("path"))
 		}
-		ordered = append(ordered, r.exchanges[i])
+		e := r.exchanges[i]
+		e.below = r.belowOf(at)
+		ordered = append(ordered, e)
 	}
 	if len(ordered) != len(r.exchanges) {
 		return fmt.Errorf("%d requests, %d exchanges on record", len(ordered), len(r.exchanges))
 	}
 	r.exchanges = ordered
+	return nil
+}
+
+// belowOf returns where on the socket the write began that has an offset above
+// TLS; nil if unknown.
+func (r *connRecord) belowOf(above int64) *int64 {
+	if r.plain == nil || r.server {
+		return nil
+	}
+	for _, m := range slices.Backward(r.plain.marks) {
+		if m.above <= above {
+			return &m.below
+		}
+	}
 	return nil
 }

@@ -58,10 +58,12 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if serve := special(r.URL.Path); serve != nil {
+		begun := time.Now()
 		serve(w, r)
-		over(r, http.StatusOK)
+		over(r, http.StatusOK, begun)
 		return
 	}
+	begun := time.Now()
 	_, _ = io.Copy(io.Discard, r.Body)
 	q := r.URL.Query()
 	number := func(key string, or int) int {
@@ -78,7 +80,7 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	time.Sleep(time.Duration(number("delay", 0)) * time.Millisecond)
 	a.answer(w, r, status, number("size", 100), q.Get("chunked") != "")
-	over(r, status)
+	over(r, status, begun)
 }
 
 // special is what answers otherwise than from the query.
@@ -93,12 +95,12 @@ func special(path string) http.HandlerFunc {
 }
 
 // over records an exchange with its connection.
-func over(r *http.Request, status int) {
+func over(r *http.Request, status int, begun time.Time) {
 	c, _ := r.Context().Value(connKey{}).(*recordedConn)
 	if c == nil {
 		return
 	}
-	c.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status,
+	c.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status, begun: begun,
 		requestID: r.Header.Get("x-request-id")})
 }
 

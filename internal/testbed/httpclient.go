@@ -27,6 +27,7 @@ type call struct {
 	think          time.Duration // before it
 	status         int           // expected; 0: 200
 	before         func() error  // done first, if set
+	below          *int64        // as in exchangeRecord
 }
 
 // httpClient is one connection with a script of calls.
@@ -113,6 +114,7 @@ func (c *recordedConn) secure(b *bed, cfg *tls.Config) (net.Conn, error) {
 }
 
 func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k call) error {
+	k.below = rec.sentBelow()
 	if err := c.send(w, k); err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (k call) answer(r *bufio.Reader, rec *connRecord) error {
 	if want := cmp.Or(k.status, 200); resp.StatusCode != want {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	e := exchangeRecord{method: k.method, target: k.target, status: resp.StatusCode}
+	e := exchangeRecord{method: k.method, target: k.target, status: resp.StatusCode, below: k.below}
 	for _, h := range k.header {
 		if h[0] == "x-request-id" {
 			e.requestID = h[1]

@@ -39,6 +39,22 @@ type connRecord struct {
 	multiplexed   bool        // HTTP/2: several exchanges at once
 	exchanges     []exchangeRecord
 	turns         turnLog
+	marks         []mark // of what is written above TLS
+}
+
+// mark says where a write above TLS began, there and on the socket below.
+type mark struct{ above, below int64 }
+
+func (r *connRecord) mark() {
+	if r.socket == nil || !r.socket.multiplexed {
+		return
+	}
+	below := r.socket.sentBelow()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if below != nil && !r.sealed {
+		r.marks = append(r.marks, mark{r.wrote.bytes, *below})
+	}
 }
 
 // exchangeRecord is one HTTP exchange at one end.
@@ -46,7 +62,9 @@ type exchangeRecord struct {
 	method, target string
 	status         int
 	requestID      string    // as sent (client) or seen (server); "" if none
+	begun          time.Time // when its handler was called (server)
 	at             time.Time // when it was over at this end
+	below          *int64    // what TLS had written to the socket before its request (client), or nil
 }
 
 // stream is one direction of a socket.
@@ -124,6 +142,7 @@ func (c *recordedConn) Read(p []byte) (int, error) {
 }
 
 func (c *recordedConn) Write(p []byte) (int, error) {
+	c.rec.mark()
 	// The turn is noted first: once the bytes are out, the peer may answer, and
 	// net/http read of that, before this goroutine goes on.
 	c.rec.turn(!c.rec.server, p)
@@ -173,6 +192,17 @@ func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
 	c.rec.encrypted = true
 	c.rec.plain = &connRecord{socket: c.rec}
 	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
+}
+
+// sentBelow is how much TLS has written so far, nil where there is no TLS.
+func (r *connRecord) sentBelow() *int64 {
+	if !r.encrypted {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.wrote.bytes
+	return &n
 }
 
 // exchange adds an exchange that is over to the record of the connection.

@@ -105,6 +105,14 @@ type Link struct {
 	// Separable is false when no readable byte, id or order tells this exchange
 	// from its rivals, or one of its sides is encrypted.
 	Separable bool `json:"separable"`
+	// FromBelow is where the request begins on an encrypted client-side leg, as
+	// an offset into what its client sent, or earlier if the client wrote other
+	// requests at once (HTTP/2). Absent where no application had that end.
+	FromBelow *int64 `json:"from_below,omitempty"`
+	// FromBy and ToBy are times, on an encrypted leg of HTTP/1, after the request
+	// began and before the next one on that leg did.
+	FromBy string `json:"from_by,omitempty"`
+	ToBy   string `json:"to_by,omitempty"`
 	// The bytes of the exchange on either leg, headers included, absent where
 	// no application had that end (a proxy, curl, nginx) and on raw TCP. Above
 	// TLS they are the plaintext.
