@@ -62,7 +62,7 @@ func nests(d, u *exchange) bool {
 // final tells whether u's response may be the one that d was answered with,
 // rather than a failed attempt.
 func final(d, u *exchange) bool {
-	return d.resp == nil || u.resp == nil || d.resp.status == u.resp.status
+	return d.resp == nil || u.resp == nil || d.resp.status == u.resp.status || d.hidden != nil || u.hidden != nil
 }
 
 // A resemblance is how much two exchanges have in common.

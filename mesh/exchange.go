@@ -10,7 +10,8 @@ type exchange struct {
 	req, resp *message // nil when not captured
 	scan      *scan    // of the request's half
 	respScan  *scan
-	floor     int64 // when the exchange before it on the leg was over
+	floor     int64   // when the exchange before it on the leg was over
+	hidden    *hidden // nil unless it cannot be read
 }
 
 // start returns when the exchange began, at the earliest.

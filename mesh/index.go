@@ -75,7 +75,7 @@ type scan struct {
 	fields   arena.Slab[field]
 	text     arena.Text
 	turns    arena.Slab[turns] // index 0 is unused
-	bursts   arena.Slab[burst] // index 0 is unused
+	units    arena.Slab[unit]  // index 0 is unused
 	sealed   bool              // some half was TLS
 	lives    arena.Slab[live]
 	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
@@ -93,7 +93,7 @@ func newScan(t *reassembly.Table, points *capture.Points) *scan {
 	s := &scan{table: t, points: points}
 	s.messages.Add()
 	s.turns.Add()
-	s.bursts.Add()
+	s.units.Add()
 	s.records.Add()
 	s.liveOf = append(s.liveOf, 0)
 	return s

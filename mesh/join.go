@@ -135,6 +135,7 @@ func (c *crossing) join() {
 	c.joinRetries()
 	c.joinExchanges()
 	c.joinStreams()
+	c.joinTurns()
 	c.joinUnread()
 	c.joinRefused()
 	slices.SortStableFunc(c.links, func(a, b *link) int {
@@ -166,12 +167,15 @@ func (c *crossing) add(l *link) {
 	}
 }
 
-// exchangesOf lists the exchanges of legs in the order of their start.
+// exchangesOf lists the exchanges of legs that can be read, in the order of
+// their start.
 func exchangesOf(legs []*Leg) []*exchange {
 	var es []*exchange
 	for _, l := range legs {
 		for i := range l.exchanges {
-			es = append(es, &l.exchanges[i])
+			if e := &l.exchanges[i]; e.hidden == nil {
+				es = append(es, e)
+			}
 		}
 	}
 	slices.SortStableFunc(es, func(a, b *exchange) int { return cmp.Compare(a.start(), b.start()) })

@@ -57,7 +57,8 @@ type Leg struct {
 	others    []*conn // the same connection seen at other points
 	views     []view  // its role in each pod that shows it
 	exchanges []exchange
-	loose     bool // bytes were seen that belong to no exchange
+	hidden    []exchange // its exchanges as told by turns, when they cannot be read
+	loose     bool       // bytes were seen that belong to no exchange
 }
 
 // TLS is what the hello messages of a connection say.

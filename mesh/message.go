@@ -49,6 +49,7 @@ const (
 	msgCut                    // read by turns: the head is cut
 	msgWholeLine              // of a cut request: the target is whole
 	msgProbe                  // sent by kubelet or by the agent in its name
+	msgHidden                 // of an exchange that cannot be read: told by turns, without content
 )
 
 func (m *message) is(f messageFlags) bool { return m.flags&f != 0 }

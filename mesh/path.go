@@ -136,7 +136,9 @@ func (t *tracer) path(l *Leg) *Path {
 		if len(own) == 0 && !l.loose {
 			return nil
 		}
-		p.own = append([]*exchange{}, own...)
+		if l.readable() { // else the others cannot be left out of it
+			p.own = append([]*exchange{}, own...)
+		}
 	}
 	for _, e := range own {
 		t.exchange(p, e)
@@ -216,8 +218,8 @@ func (p *Path) addLeg(id int) {
 
 func (p *Path) addExchange(x Exchange) {
 	for _, h := range x.Hops {
-		if x.Method == "" && h.ex != nil && !h.Ambiguous { // lost on the client's leg
-			x.Method, x.Target = h.ex.method(), h.ex.target()
+		if x.Method == "" && h.ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
+			x.learn(h.ex)
 		}
 		p.addLeg(h.Leg)
 		x.Proven = x.Proven && (h.link == nil || h.Proven)
@@ -226,6 +228,17 @@ func (p *Path) addExchange(x Exchange) {
 	x.Proven = x.Proven && len(x.Hops) > 1
 	p.Ambiguous = p.Ambiguous || x.Ambiguous
 	p.Exchanges = append(p.Exchanges, x)
+}
+
+// learn takes from a later hop what the client's leg does not show.
+func (x *Exchange) learn(e *exchange) {
+	x.Method, x.Target = e.method(), e.target()
+	if x.RequestID == "" {
+		x.RequestID = e.id()
+	}
+	if x.Status == 0 {
+		x.Status = e.status()
+	}
 }
 
 // firstHop returns the hop of a path's client leg.

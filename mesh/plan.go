@@ -123,7 +123,7 @@ func (pl *planner) hop(x *Exchange) *exchange {
 	for i := range x.Hops {
 		h := &x.Hops[i]
 		failed := i+1 < len(x.Hops) && x.Hops[i+1].FromLeg == h.FromLeg
-		if h.ex == nil || h.Ambiguous || failed {
+		if h.ex == nil || h.ex.hidden != nil || h.Ambiguous || failed {
 			continue
 		}
 		if found == nil || pl.nearServer {

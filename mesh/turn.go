@@ -6,55 +6,50 @@ import (
 )
 
 // What cannot be read still has turns: who sent how much before it heard from
-// the other side again. Pass 1 keeps them as bursts of halves that are TLS, and
-// of halves of plain bytes that a proxy may carry on as TLS. Everything else,
-// what of a TLS half is handshake and what a turn is, follows in Decide.
+// the other side again. Pass 1 keeps the records of halves that are TLS, and
+// the bursts of halves of plain bytes that a proxy may carry on as TLS.
+// Everything else, what of a TLS half is handshake and what a turn is, follows
+// in Decide.
 
-// A burst is what a side sends without hearing from the other in between.
-type burst struct {
-	next    uint32  // next burst of the half; 0 = last
-	records uint32  // TLS: records of application type that begin in it
-	off     int64   // stream offset of its first byte; TLS: of its first record
-	from    instant // packet with that byte
-	until   int64   // time of its last byte, nanoseconds
-	sealed  int64   // TLS: bytes of the fragments of those records
-	other   int64   // TLS: bytes of records of other types, with headers
-	hole    int64   // bytes in which anything may have begun unseen
+// A unit is a piece of a stream whose length is told in the clear: a TLS
+// record, or the plain bytes that a side sends without hearing from the other
+// in between.
+type unit struct {
+	next  uint32  // next unit of the half; 0 = last
+	len   int32   // TLS: of the fragment; of a hole: bytes in which anything may have begun unseen
+	off   int64   // stream offset of its first byte; TLS: of the header
+	at    instant // packet with that byte
+	until int64   // time of its last byte, nanoseconds
+	kind  unitKind
 }
+
+// A unitKind says what a unit is. TLS records have the number of their content
+// type.
+type unitKind uint8
 
 const (
-	// maxBursts bounds what is kept of one half; the last burst then takes
-	// all that follows. Legs that talk so much are told apart long before.
-	maxBursts = 1 << 14
-	// maxMarks is how many of the first records of application type are kept
-	// one by one: more than a handshake and its tickets have.
-	maxMarks = 16
+	unitHole  unitKind = 0
+	unitPlain unitKind = 1
+	unitData           = unitKind(tls.TypeApplicationData)
 )
 
-// A mark is one TLS record: where it stands and when it went by.
-type mark struct {
-	off int64
-	len int32 // of the fragment
-	at  instant
-}
+// maxUnits bounds what is kept of one half. Legs that talk so much are told
+// apart long before.
+const maxUnits = 1 << 17
 
 // turns is what pass 1 keeps of the turns of one half.
 type turns struct {
-	first, last uint32 // bursts, linked by burst.next; 0 = none
+	first, last uint32 // units, linked by unit.next; 0 = none
 	count       uint32
-	fresh       bool   // more was heard: what comes next begins a burst
-	ack         uint32 // the most that was heard of the other side
-	heard       bool   // ack is valid
+	ack         uint32 // of plain bytes: the most that was heard of the other side
+	cut         bool   // more units came than are kept
 	seal        *seal  // nil unless TLS
 }
 
-// A seal is what pass 1 keeps of a TLS half beside its bursts.
+// A seal is what pass 1 keeps of a TLS half beside its records.
 type seal struct {
 	reading *reading  // nil when the half has been read
 	facts   tls.Facts // what the handshake says
-	marks   []mark    // the first records of application type
-	last    mark      // the last record
-	lastTyp uint8
 }
 
 // A reading is the state needed only while a TLS half is being read.
@@ -109,70 +104,75 @@ func (s *scan) loopback(h reassembly.HalfID) bool {
 // hear notes bytes of a half whose turns are kept.
 func (s *scan) hear(l *live, at reassembly.At, p []byte) {
 	t := l.turns
-	if !t.heard || int32(at.Ack-t.ack) > 0 {
-		t.ack, t.heard, t.fresh = at.Ack, true, true
-	}
-	if t.seal == nil {
-		s.burst(t, at.Off, instantOf(at))
-	} else {
+	if t.seal != nil {
+		s.stretch(t, at)
 		l.at, s.pass = instantOf(at), l
 		t.seal.reading.scanner.Feed(at.Off, p, s)
+		return
 	}
-	if t.last != 0 {
-		b := s.bursts.At(t.last)
-		b.until = max(b.until, at.Nanos)
+	if t.last == 0 || int32(at.Ack-t.ack) > 0 || s.units.At(t.last).kind == unitHole {
+		t.ack = at.Ack
+		s.unit(t, unit{off: at.Off, at: instantOf(at), until: at.Nanos, kind: unitPlain})
+		return
+	}
+	u := s.units.At(t.last)
+	u.until = max(u.until, at.Nanos)
+}
+
+// stretch notes that a packet goes on with the record at hand.
+func (s *scan) stretch(t *turns, at reassembly.At) {
+	if t.last == 0 {
+		return
+	}
+	if u := s.units.At(t.last); u.off+tls.HeaderLen+int64(u.len) > at.Off {
+		u.until = max(u.until, at.Nanos)
 	}
 }
 
 // missHeard notes n bytes that are missing. What the snapshot length cut off
 // belongs to the packet before it.
 func (s *scan) missHeard(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
+	l.at, s.pass = instantOf(at), l
 	switch t := l.turns; {
 	case t.seal != nil:
-		l.at, s.pass = instantOf(at), l
 		t.seal.reading.scanner.Gap(at.Off, n, s)
-	case why == reassembly.GapLost && t.last != 0:
-		s.bursts.At(t.last).hole += n
+	case why == reassembly.GapLost:
+		s.hole(t, at.Off, n)
 	}
 }
 
-// burst returns the burst that what begins at off belongs to.
-func (s *scan) burst(t *turns, off int64, at instant) *burst {
-	if t.last != 0 && (!t.fresh || t.count == maxBursts) {
-		return s.bursts.At(t.last)
+// unit appends a unit to those of a half.
+func (s *scan) unit(t *turns, u unit) {
+	if t.count == maxUnits {
+		t.cut = true
+		return
 	}
-	i, b := s.bursts.Add()
-	b.off, b.from, b.until = off, at, at.nanos
+	i, v := s.units.Add()
+	*v = u
 	if t.last == 0 {
 		t.first = i
 	} else {
-		s.bursts.At(t.last).next = i
+		s.units.At(t.last).next = i
 	}
-	t.last, t.fresh = i, false
+	t.last = i
 	t.count++
-	return b
+}
+
+// hole notes bytes in which anything may have begun.
+func (s *scan) hole(t *turns, off, n int64) {
+	at := s.pass.at
+	s.unit(t, unit{off: off, len: int32(min(n, 1<<30)), at: at, until: at.nanos, kind: unitHole})
 }
 
 // Header implements tls.Handler.
 func (s *scan) Header(r tls.Record) (want bool) {
-	l := s.pass
-	t := l.turns
-	b := s.burst(t, r.Off, l.at)
-	m := mark{r.Off, int32(r.Len), l.at}
-	t.seal.last, t.seal.lastTyp = m, r.Type
-	if r.Type != tls.TypeApplicationData {
-		b.other += tls.HeaderLen + int64(r.Len)
-		if r.Type == tls.TypeChangeCipherSpec {
-			t.seal.reading.shake.ChangeCipherSpec()
-		}
-		return r.Type == tls.TypeHandshake && !t.seal.reading.shake.Done()
+	at, t := s.pass.at, s.pass.turns
+	s.unit(t, unit{off: r.Off, len: int32(r.Len), at: at, until: at.nanos, kind: unitKind(r.Type)})
+	shake := &t.seal.reading.shake
+	if r.Type == tls.TypeChangeCipherSpec {
+		shake.ChangeCipherSpec()
 	}
-	b.records++
-	b.sealed += int64(r.Len)
-	if len(t.seal.marks) < maxMarks {
-		t.seal.marks = append(t.seal.marks, m)
-	}
-	return false
+	return r.Type == tls.TypeHandshake && !shake.Done()
 }
 
 // Fragment implements tls.Handler.
@@ -189,18 +189,22 @@ func (s *scan) Fragment(r tls.Record, p []byte) {
 func (s *scan) Lost(off, n int64) {
 	t := s.pass.turns
 	t.seal.reading.shake.Miss()
-	if t.last != 0 {
-		s.bursts.At(t.last).hole += n
-	}
+	s.hole(t, off, n)
 }
 
-// listBursts lists the bursts of a half.
-func (s *scan) listBursts(t *turns) []*burst {
-	var bs []*burst
-	for i := t.first; i != 0; {
-		b := s.bursts.At(i)
-		bs = append(bs, b)
-		i = b.next
+// unitsOf lists the units of half h; none if they were not kept.
+func (x *index) unitsOf(h halfNo) []*unit {
+	r := x.record(h)
+	if r.turns == 0 {
+		return nil
 	}
-	return bs
+	s := x.scanOf(h)
+	t := s.turns.At(r.turns)
+	us := make([]*unit, 0, t.count)
+	for i := t.first; i != 0; {
+		u := s.units.At(i)
+		us = append(us, u)
+		i = u.next
+	}
+	return us
 }

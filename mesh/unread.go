@@ -92,7 +92,7 @@ func (c *crossing) addGuesses(g *guesses) {
 func unreadable(legs []*Leg) []*Leg {
 	var out []*Leg
 	for _, l := range legs {
-		if len(l.exchanges) == 0 && !l.empty() && !l.readable() {
+		if (len(l.exchanges) == 0 || l.exchanges[0].hidden != nil) && !l.empty() && !l.readable() {
 			out = append(out, l)
 		}
 	}

@@ -13,8 +13,9 @@ var (
 	index = []string{"chunk.go", "cut.go", "group.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
 
 	decide = []string{
-		"bind.go", "conn.go", "evidence.go", "exchange.go", "join.go", "leg.go", "match.go", "path.go", "plan.go",
-		"probe.go", "role.go", "shelf.go", "sighting.go", "solve.go", "stray.go", "stream.go", "trust.go", "unread.go",
+		"algebra.go", "bind.go", "conn.go", "evidence.go", "exchange.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "path.go", "plan.go",
+		"probe.go", "rank.go", "role.go", "sealed.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
+		"tie.go", "trust.go", "unread.go",
 	}
 
 	emit = []string{"follow.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}

@@ -1,0 +1,325 @@
+package mesh
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Turn algebra ties exchanges of which at least one side cannot be read: by
+// the lengths of their messages, by causality, and by how long the proxy takes.
+// What the proxy does to lengths, and its delays, are learned from the capture
+// itself: estimate over what may belong together, weigh, and again.
+
+// An item is an exchange as turn algebra sees it: lengths and times.
+type item struct {
+	ex             *exchange
+	peer           int32 // who the encrypted leg belongs to
+	fresh          bool  // the first one on its connection
+	req, resp      sizes
+	reqAt, reqTo   int64 // nanoseconds; noTime when not captured
+	respAt, respTo int64
+	respAts        []int64 // of each of the lengths resp; nil: respAt of all
+}
+
+const noTime = math.MinInt64
+
+// newItem measures an exchange.
+func newItem(e *exchange) item {
+	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.no == 0 && !e.leg.Midstream}
+	if m := e.req; m != nil {
+		it.reqAt, it.req = m.from.nanos, m.length()
+		if m.is(msgComplete) {
+			it.reqTo = m.to.nanos
+		}
+	}
+	if m := e.resp; m != nil {
+		it.respAt, it.resp = m.from.nanos, m.length()
+		if m.is(msgComplete) {
+			it.respTo = m.to.nanos
+		}
+	}
+	if h := e.hidden; h != nil {
+		it.req, it.resp, it.respAts = h.req, h.resp, h.respAt
+	}
+	return it
+}
+
+// length returns the length of a message on its leg, with the interim
+// responses before it.
+func (m *message) length() sizes {
+	switch {
+	case !m.is(msgComplete) || m.is(msgCut):
+		return nil
+	case m.is(msgResync):
+		return sizes{m.end - m.start}
+	}
+	return sizes{m.end - m.before}
+}
+
+// algebra is turn algebra at one crossing.
+type algebra struct {
+	down, up []item
+	web      web
+	shifts   [2]shifts    // of requests, of responses
+	delays   [2][2]delays // of requests, by whether the upstream connection is new; of responses
+	alone    float64
+}
+
+// learning is how often what was learned is used to learn again.
+const learning = 6
+
+// aloneWeight is how likely it is beforehand that an exchange has no
+// counterpart in the capture.
+const aloneWeight = 0.02
+
+// newAlgebra compares the exchanges of both sides of a crossing.
+func newAlgebra(down, up []*exchange) *algebra {
+	a := &algebra{alone: aloneWeight}
+	peers := make(map[string]int32)
+	for _, e := range down {
+		a.down = append(a.down, newItem(e))
+	}
+	for _, e := range up {
+		a.up = append(a.up, newItem(e))
+	}
+	for i := range a.down {
+		a.down[i].peer = peerOf(peers, a.down[i].ex)
+	}
+	for i := range a.up {
+		a.up[i].peer = peerOf(peers, a.up[i].ex)
+	}
+	a.web = web{downs: len(down), ups: len(up)}
+	a.candidates()
+	return a
+}
+
+// peerOf numbers who an encrypted leg belongs to: the client that dials, or
+// the server that was dialled and by what name.
+func peerOf(peers map[string]int32, e *exchange) int32 {
+	if e.hidden == nil {
+		return 0
+	}
+	l := e.leg
+	name := l.Orig.Src.Addr().String()
+	if l.Role == RoleProxyServer {
+		name = l.Orig.Dst.String() + " " + l.TLS.SNI
+	}
+	n, ok := peers[name]
+	if !ok {
+		n = int32(len(peers)) + 1
+		peers[name] = n
+	}
+	return n
+}
+
+// candidates lists all pairs that nest in time: both sides are walked through
+// in the order of time, and only what is going on at the same time meets.
+func (a *algebra) candidates() {
+	order := make([]int32, len(a.down))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(a.down[i].begin(), a.down[j].begin()) })
+	ups := make([]int32, len(a.up))
+	for i := range ups {
+		ups[i] = int32(i)
+	}
+	slices.SortStableFunc(ups, func(i, j int32) int { return cmp.Compare(a.up[i].begin(), a.up[j].begin()) })
+	var active []int32
+	next := 0
+	for _, u := range ups {
+		up := &a.up[u]
+		for next < len(order) && a.down[order[next]].begin() <= up.ex.begun()+causality {
+			active = append(active, order[next])
+			next++
+		}
+		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-causality })
+		for _, d := range active {
+			a.try(d, u)
+		}
+	}
+}
+
+// begin returns when an exchange began, at the earliest.
+func (it *item) begin() int64 { return it.ex.start() }
+
+// over returns when an exchange was over, at the latest.
+func (it *item) over() int64 {
+	if it.respTo == noTime {
+		return math.MaxInt64
+	}
+	return it.respTo
+}
+
+// try adds a strand between d and u if u may be what the proxy made of d.
+func (a *algebra) try(d, u int32) {
+	down, up := &a.down[d], &a.up[u]
+	if down.ex.hidden == nil && up.ex.hidden == nil {
+		return
+	}
+	if after(down.reqAt, up.reqAt) || after(down.reqTo, up.reqTo) || after(up.lastRespAt(), down.lastRespAt()) && down.lastRespAt() != noTime ||
+		after(up.respTo, down.respTo) || up.ex.begun() < down.begin()-causality {
+		return
+	}
+	a.web.strands = append(a.web.strands, strand{d: d, u: u})
+}
+
+// after tells whether cause comes after its effect, if both times are known.
+func after(cause, effect int64) bool {
+	return cause != noTime && effect != noTime && effect < cause-causality
+}
+
+// lastRespAt returns the latest time at which the response may have begun.
+func (it *item) lastRespAt() int64 {
+	if len(it.respAts) > 0 {
+		return slices.Max(it.respAts)
+	}
+	return it.respAt
+}
+
+// solve learns and weighs, and leaves the probabilities in the web.
+func (a *algebra) solve() {
+	a.begin()
+	for range learning {
+		a.learn()
+		a.weigh()
+		a.web.marginals(a.alone)
+	}
+}
+
+// begin gives all candidates of an upstream exchange the same probability.
+func (a *algebra) begin() {
+	n := make([]float64, len(a.up))
+	for i := range a.web.strands {
+		n[a.web.strands[i].u]++
+	}
+	a.weigh()
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		s.p = 1 / n[s.u]
+	}
+}
+
+// learn estimates what the proxy does from the strands as they are weighed.
+func (a *algebra) learn() {
+	a.shifts, a.delays = [2]shifts{}, [2][2]delays{}
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		if s.p < 1e-6 {
+			continue
+		}
+		peer := a.peer(s)
+		for k, x := range s.shift {
+			if x != unknownShift {
+				a.shifts[k].add(peer, x, s.p)
+			}
+			if s.delay[k] != noTime {
+				a.delays[k][a.class(k, s)].add(s.delay[k], s.p)
+			}
+		}
+	}
+}
+
+func (a *algebra) peer(s *strand) int32 {
+	return a.down[s.d].peer<<16 | a.up[s.u].peer
+}
+
+// class tells apart what takes its time: a request that waits for a new
+// upstream connection.
+func (a *algebra) class(k int, s *strand) int {
+	if k == 0 && a.up[s.u].fresh {
+		return 1
+	}
+	return 0
+}
+
+// weigh gives each strand its weight by what was learned.
+func (a *algebra) weigh() {
+	for i := range a.web.strands {
+		a.weighOne(&a.web.strands[i])
+	}
+}
+
+// weighOne weighs a strand: of lengths that are in doubt by the likeliest one.
+func (a *algebra) weighOne(s *strand) {
+	down, up := &a.down[s.d], &a.up[s.u]
+	peer := a.peer(s)
+	s.shift = [2]int64{unknownShift, unknownShift}
+	s.delay = [2]int64{between(down.reqAt, up.reqAt), noTime}
+	req := a.shifts[0].best(peer, down.req, up.req, func(i, j int, x int64) {
+		s.shift[0] = x
+	}, nil)
+	s.weight = req * a.fresh(s)
+	resp := a.shifts[1].best(peer, down.resp, up.resp, func(i, j int, x int64) {
+		s.shift[1] = x
+		s.delay[1] = between(up.response(j), down.response(i))
+	}, func(i, j int) float64 { return a.took(between(up.response(j), down.response(i))) })
+	if s.shift[1] == unknownShift {
+		s.delay[1] = between(up.respAt, down.respAt)
+		resp *= a.took(s.delay[1])
+	}
+	s.weight *= resp
+}
+
+// fresh returns how likely the delay of the request is, as a multiple of what
+// it is for strangers.
+func (a *algebra) fresh(s *strand) float64 {
+	if s.delay[0] == noTime {
+		return 1
+	}
+	return a.delays[0][a.class(0, s)].likely(s.delay[0]) * strangers
+}
+
+func (a *algebra) took(delay int64) float64 {
+	if delay == noTime {
+		return 1
+	}
+	if delay < -causality {
+		return 0
+	}
+	return a.delays[1][0].likely(delay) * strangers
+}
+
+// strangers is over what time exchanges that have nothing to do with each
+// other lie, in nanoseconds.
+const strangers = 1e8
+
+// response returns when the response began if it has length i of those possible.
+func (it *item) response(i int) int64 {
+	if i < len(it.respAts) {
+		return it.respAts[i]
+	}
+	return it.respAt
+}
+
+// between returns the time from cause to effect; noTime if that is not known.
+func between(cause, effect int64) int64 {
+	if cause == noTime || effect == noTime {
+		return noTime
+	}
+	return effect - cause
+}
+
+// best returns how likely the likeliest difference of two lengths is, as a
+// multiple of what it is for strangers, and tells which it is. more, which may
+// be nil, weighs each pair of lengths further.
+func (s *shifts) best(peer int32, down, up sizes, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
+	best := -1.0
+	for i, d := range down {
+		for j, u := range up {
+			p := s.likely(peer, d-u) * 2 * shiftScale
+			if more != nil {
+				p *= more(i, j)
+			}
+			if p > best {
+				best = p
+				tell(i, j, d-u)
+			}
+		}
+	}
+	if best < 0 {
+		return 1
+	}
+	return best
+}

@@ -1,0 +1,210 @@
+package mesh
+
+import "github.com/pcapmesh/pcapmesh/internal/tls"
+
+// Exchanges on a leg that cannot be read are told apart by turns: a request
+// begins with what its sender sends after it has heard more of the other side.
+// Their lengths follow from record headers. They have no content, so turn
+// algebra is all that can tie them.
+
+// A veil is a leg seen from outside.
+type veil struct {
+	orig, reply *sealed // nil when not captured
+}
+
+// newVeil returns what is known of leg l from outside; its directions are nil
+// if no turns of them were kept.
+func newVeil(x *index, l *Leg) *veil {
+	over, slack := overhead(x, l.conn)
+	v := &veil{newSealed(x, l.conn.orig, over, slack), newSealed(x, l.conn.reply, over, slack)}
+	if v.orig != nil && v.reply != nil && !v.orig.plain && !v.reply.plain {
+		v.shake(x, l.conn)
+	}
+	return v
+}
+
+// overhead returns by how much the fragments of c are longer than their
+// plaintext.
+func overhead(x *index, c *conn) (over, slack int64) {
+	s := x.seal(c.reply)
+	if s == nil || !s.facts.Known {
+		return over13, 0
+	}
+	return tls.Overhead(s.facts.Hello.Version, s.facts.Hello.Suite)
+}
+
+// shake finds where the handshake of TLS ends on both sides. Before TLS 1.3 all
+// records of application type are data.
+//
+// In TLS 1.3 the server's flight is what it sends before it has anything
+// encrypted of the client, and the client's flight ends with Finished, which
+// OpenSSL and Go put in a record of its own, whose length is known; BoringSSL
+// packs the whole flight into one record. Tickets follow the client's flight.
+func (v *veil) shake(x *index, c *conn) {
+	s := x.seal(c.reply)
+	if !x.seal(c.orig).facts.Known || !s.facts.Known || v.orig.over != over13 {
+		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
+		return
+	}
+	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(s.facts.Hello.Suite))
+	flight := v.orig.after(0)
+	k := 0
+	for k < len(v.reply.data) && v.orig.heard(v.reply.data[k].at.ack, flight) <= flight {
+		k++
+	}
+	v.reply.starts = v.reply.afterTickets(k, v.orig)
+}
+
+const (
+	// maxFlight is how many records a client's flight may have before
+	// Finished: certificates, their signature, and what extensions add.
+	maxFlight = 4
+	// maxTickets is how many records of tickets a server may send; OpenSSL
+	// sends two.
+	maxTickets = 4
+	// minTicket is the plaintext length of the shortest session ticket that
+	// servers make: a message header, lifetime, nonce and an opaque of at least
+	// a secret and a name (RFC 8446 §4.6.1).
+	minTicket = 64
+	emptyCert = 8 // a Certificate message without certificates
+)
+
+// afterFlight lists where the client's data may begin.
+func (s *sealed) afterFlight(finished int64) []int64 {
+	for k := range min(len(s.data), maxFlight+1) {
+		if s.size(s.data[k]) != finished {
+			continue
+		}
+		switch {
+		case k == 0, k == 1 && s.size(s.data[0]) == emptyCert:
+			return []int64{s.after(k + 1)}
+		case k == 1:
+			return []int64{s.after(1), s.after(2)}
+		}
+		return []int64{s.after(k + 1), s.after(1)}
+	}
+	return []int64{s.after(1)}
+}
+
+// afterTickets lists where the server's data may begin after its flight of k
+// records. What it sends before it has anything but the flight of the client
+// are tickets, unless it is the server that speaks first.
+func (s *sealed) afterTickets(k int, orig *sealed) []int64 {
+	sure := k
+	for sure < len(s.data) && sure < k+maxTickets && s.size(s.data[sure]) >= minTicket &&
+		orig.heard(s.data[sure].at.ack, orig.starts[0]) <= orig.starts[0] {
+		sure++
+	}
+	starts := []int64{s.after(sure)}
+	for i := sure; i < len(s.data) && i < k+maxTickets && s.size(s.data[i]) >= minTicket; i++ {
+		starts = append(starts, s.after(i+1))
+	}
+	for i := sure - 1; i >= k; i-- {
+		starts = append(starts, s.after(i))
+	}
+	return starts
+}
+
+// A hidden is what is known of the lengths of an exchange that cannot be read.
+type hidden struct {
+	req, resp sizes
+	// respAt is when a response of each of the lengths resp began, in
+	// nanoseconds; empty where there is no doubt.
+	respAt []int64
+}
+
+// A boundary is where an exchange begins, in both directions.
+type boundary struct{ orig, reply int64 }
+
+// boundaries finds where exchanges begin: at each unit of the client that was
+// sent when more of the server had been heard than at the one before.
+func (v *veil) boundaries() []boundary {
+	floor := v.reply.starts[0]
+	now := boundary{v.orig.starts[0], floor}
+	bs := []boundary{now}
+	for _, u := range v.orig.units[v.orig.first(now.orig):] {
+		if u.off >= v.orig.end {
+			break
+		}
+		if u.kind != unitData && u.kind != unitPlain || u.off == now.orig {
+			continue
+		}
+		if heard := min(v.reply.heard(u.at.ack, now.reply), v.reply.end); heard > max(now.reply, floor) {
+			now = boundary{u.off, heard}
+			bs = append(bs, now)
+		}
+	}
+	return bs
+}
+
+// exchanges lists the exchanges of leg l.
+func (v *veil) exchanges(x *index, l *Leg) []exchange {
+	if v.orig == nil || v.reply == nil || v.orig.starts[0] >= v.orig.end {
+		return nil
+	}
+	bs := v.boundaries()
+	es := make([]exchange, len(bs))
+	for i, b := range bs {
+		next := boundary{v.orig.end, v.reply.end}
+		if i+1 < len(bs) {
+			next = bs[i+1]
+		}
+		e := &es[i]
+		*e = exchange{leg: l, no: i, scan: x.scanOf(l.conn.orig), respScan: x.scanOf(l.conn.reply), floor: l.Start}
+		if i > 0 {
+			e.floor = es[i-1].end()
+		}
+		e.req, e.resp = v.orig.message(b.orig, next.orig), v.reply.message(b.reply, next.reply)
+		if e.req != nil {
+			e.req.flags |= msgRequest
+		}
+		e.hidden = &hidden{req: v.orig.between(b.orig, next.orig), resp: v.reply.between(b.reply, next.reply)}
+		if e.req == nil && e.resp == nil {
+			return es[:i]
+		}
+	}
+	v.alternatives(es, bs)
+	return es
+}
+
+// alternatives adds to the lengths of the first exchange those that it has if
+// the handshake ended elsewhere.
+func (v *veil) alternatives(es []exchange, bs []boundary) {
+	next := boundary{v.orig.end, v.reply.end}
+	if len(bs) > 1 {
+		next = bs[1]
+	}
+	h := es[0].hidden
+	for _, from := range v.orig.starts[1:] {
+		if from < next.orig {
+			h.req = append(h.req, v.orig.between(from, next.orig)...)
+		}
+	}
+	if len(v.reply.starts) == 1 || es[0].resp == nil {
+		return
+	}
+	h.resp = nil
+	for _, from := range v.reply.starts {
+		u := v.reply.at(from)
+		if u == nil || from >= next.reply {
+			continue
+		}
+		for _, n := range v.reply.between(from, next.reply) {
+			h.resp, h.respAt = append(h.resp, n), append(h.respAt, u.at.nanos)
+		}
+	}
+}
+
+// message returns what is known of the message in [from, to); nil if its first
+// byte was not seen.
+func (s *sealed) message(from, to int64) *message {
+	first := s.at(from)
+	if first == nil || from >= to {
+		return nil
+	}
+	last := s.last(from, to)
+	m := &message{before: from, start: from, headEnd: from, end: to, from: first.at, to: last.at, serviceMillis: -1,
+		flags: msgComplete | msgHidden}
+	m.to.nanos = last.until
+	return m
+}

@@ -1,0 +1,251 @@
+package mesh
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// A strand says that upstream item u may belong to downstream item d, and how
+// likely that is.
+type strand struct {
+	d, u   int32
+	weight float64  // by itself, as a multiple of that of both staying alone
+	p      float64  // probability with all others taken into account
+	shift  [2]int64 // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	delay  [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
+}
+
+// A web is all strands between the two sides of a crossing.
+type web struct {
+	downs, ups int
+	strands    []strand
+}
+
+// marginals fills in the probabilities of all strands: how much of the weight
+// of all pairings of both sides, in which nothing is used twice, lies on those
+// with that strand. alone is the weight of an item without a partner.
+//
+// Exact numbers are permanents. They are computed for parts that are small once
+// strands without a chance are left out; for others matrix scaling (R. Sinkhorn,
+// 1964) is as sure as can be afforded: it errs towards doubt.
+func (w *web) marginals(alone float64) {
+	w.scale(alone)
+	for _, part := range w.parts() {
+		part.exact(w, alone)
+	}
+}
+
+const (
+	rounds  = 100
+	settled = 1e-4 // change of factors at which they are taken to stay
+	// noChance is the scaled probability below which a strand is not looked at
+	// closer: its true one is about the square.
+	noChance = 1e-4
+)
+
+// scale finds factors for both sides that make the probabilities of each item
+// add up to one.
+func (w *web) scale(alone float64) {
+	down, up, sum := make([]float64, w.downs), make([]float64, w.ups), make([]float64, w.downs)
+	for d := range down {
+		down[d] = 1
+	}
+	for range rounds {
+		for u := range up {
+			up[u] = alone
+		}
+		for i := range w.strands {
+			s := &w.strands[i]
+			up[s.u] += s.weight * down[s.d]
+		}
+		for d := range sum {
+			sum[d] = alone
+		}
+		for i := range w.strands {
+			s := &w.strands[i]
+			sum[s.d] += s.weight / up[s.u]
+		}
+		change := 0.0
+		for d := range down {
+			change = max(change, math.Abs(down[d]*sum[d]-1))
+			down[d] = 1 / sum[d]
+		}
+		if change < settled {
+			break
+		}
+	}
+	for i := range w.strands {
+		s := &w.strands[i]
+		s.p = s.weight * down[s.d] / up[s.u]
+	}
+}
+
+// A part is strands that compete with each other and with no others.
+type part struct {
+	strands    []int32
+	downs, ups []int32 // items, sorted
+}
+
+// parts lists the parts into which the web falls when strands without a chance
+// are cut.
+func (w *web) parts() []part {
+	root := make([]int32, w.downs+w.ups) // union-find; ups follow downs
+	for i := range root {
+		root[i] = int32(i)
+	}
+	find := func(i int32) int32 {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for i := range w.strands {
+		if s := &w.strands[i]; s.p >= noChance {
+			root[find(s.d)] = find(int32(w.downs) + s.u)
+		}
+	}
+	at := make(map[int32]int)
+	var parts []part
+	for i := range w.strands {
+		s := &w.strands[i]
+		if s.p < noChance {
+			continue
+		}
+		r := find(s.d)
+		k, ok := at[r]
+		if !ok {
+			k = len(parts)
+			at[r] = k
+			parts = append(parts, part{})
+		}
+		parts[k].add(s, int32(i))
+	}
+	return parts
+}
+
+func (p *part) add(s *strand, i int32) {
+	p.strands = append(p.strands, i)
+	if k, ok := slices.BinarySearch(p.downs, s.d); !ok {
+		p.downs = slices.Insert(p.downs, k, s.d)
+	}
+	if k, ok := slices.BinarySearch(p.ups, s.u); !ok {
+		p.ups = slices.Insert(p.ups, k, s.u)
+	}
+}
+
+// maxExact is how many items of one side are paired in all ways: the work grows
+// with two to their number.
+const maxExact = 12
+
+// exact computes the probabilities of a part, if it is small: a sum over all
+// pairings by which items of the smaller side are used, forwards and backwards
+// through the items of the larger one.
+func (p *part) exact(w *web, alone float64) {
+	if len(p.strands) == 1 {
+		s := &w.strands[p.strands[0]]
+		s.p = s.weight / (s.weight + alone*alone)
+		return
+	}
+	few, many := p.downs, p.ups
+	swapped := len(p.downs) > len(p.ups)
+	if swapped {
+		few, many = many, few
+	}
+	if len(few) > maxExact {
+		return
+	}
+	rows := make([][]cell, len(many))
+	for _, i := range p.strands {
+		s := &w.strands[i]
+		a, b := s.d, s.u
+		if swapped {
+			a, b = b, a
+		}
+		col, _ := slices.BinarySearch(few, a)
+		row, _ := slices.BinarySearch(many, b)
+		rows[row] = append(rows[row], cell{i, uint(col), s.weight})
+	}
+	sumPairings(w, rows, len(few), alone)
+}
+
+// A cell is a strand in the matrix of a part.
+type cell struct {
+	strand int32
+	col    uint
+	weight float64
+}
+
+// sumPairings sums the weights of all pairings of rows with n columns.
+func sumPairings(w *web, rows [][]cell, n int, alone float64) {
+	states := 1 << n
+	forward := make([][]float64, len(rows)+1)
+	forward[0] = make([]float64, states)
+	forward[0][0] = 1
+	for r, row := range rows {
+		next := make([]float64, states)
+		biggest := 0.0
+		for used, v := range forward[r] {
+			if v == 0 {
+				continue
+			}
+			next[used] += v * alone
+			for _, c := range row {
+				if used>>c.col&1 == 0 {
+					next[used|1<<c.col] += v * c.weight
+				}
+			}
+		}
+		for _, v := range next {
+			biggest = max(biggest, v)
+		}
+		rescale(next, biggest)
+		forward[r+1] = next
+	}
+	back := make([]float64, states) // weight of what the rows to come make of a state
+	for used := range back {
+		back[used] = math.Pow(alone, float64(n-bits.OnesCount(uint(used))))
+	}
+	for r := len(rows) - 1; r >= 0; r-- {
+		back = sumRow(w, rows[r], forward[r], back, alone)
+	}
+}
+
+// sumRow fills in the probabilities of one row and returns the weights of the
+// states before it.
+func sumRow(w *web, row []cell, forward, back []float64, alone float64) []float64 {
+	before := make([]float64, len(back))
+	total, biggest := 0.0, 0.0
+	with := make([]float64, len(row))
+	for used := range before {
+		before[used] = alone * back[used]
+		for k, c := range row {
+			if used>>c.col&1 == 0 {
+				v := c.weight * back[used|1<<c.col]
+				before[used] += v
+				with[k] += forward[used] * v
+			}
+		}
+		total += forward[used] * before[used]
+		biggest = max(biggest, before[used])
+	}
+	for k, c := range row {
+		if total > 0 {
+			w.strands[c.strand].p = with[k] / total
+		}
+	}
+	rescale(before, biggest)
+	return before
+}
+
+// rescale divides by the biggest value, so that nothing overflows: only
+// proportions matter.
+func rescale(v []float64, biggest float64) {
+	if biggest == 0 {
+		return
+	}
+	for i := range v {
+		v[i] /= biggest
+	}
+}

@@ -1,0 +1,113 @@
+package mesh
+
+import (
+	"math"
+	"math/bits"
+)
+
+// What a proxy does to lengths and how long it takes are learned from the
+// capture at hand. The only numbers here say how much is believed before
+// anything is learned; what is learned outweighs them.
+
+// unknownShift stands for a difference of lengths that cannot be told.
+const unknownShift = math.MinInt64
+
+// shifts learns by how many bytes the proxy makes messages of one direction
+// shorter: few values, since they are headers that it adds or takes, and others
+// for other peers.
+type shifts struct {
+	all  tally
+	peer map[int32]*tally
+}
+
+type tally struct {
+	n     map[int64]float64
+	total float64
+}
+
+func (t *tally) add(x int64, p float64) {
+	if t.n == nil {
+		t.n = make(map[int64]float64)
+	}
+	t.n[x] += p
+	t.total += p
+}
+
+func (s *shifts) add(peer int32, x int64, p float64) {
+	if s.peer == nil {
+		s.peer = make(map[int32]*tally)
+	}
+	t := s.peer[peer]
+	if t == nil {
+		t = new(tally)
+		s.peer[peer] = t
+	}
+	t.add(x, p)
+	s.all.add(x, p)
+}
+
+// shiftScale is the scale in bytes of differences before anything is known of
+// them: that of a few header fields.
+const shiftScale = 256
+
+// likely returns the probability of difference x with the given peer. What
+// was not seen of the peer is taken from all, and what was not seen at all from
+// a wide distribution.
+func (s *shifts) likely(peer int32, x int64) float64 {
+	if x == unknownShift {
+		return 1.0 / (2 * shiftScale)
+	}
+	p := math.Exp(-math.Abs(float64(x))/shiftScale) / (2 * shiftScale)
+	p = (s.all.n[x] + p) / (s.all.total + 1)
+	if t := s.peer[peer]; t != nil {
+		p = (t.n[x] + p) / (t.total + 1)
+	}
+	return max(p, math.SmallestNonzeroFloat32)
+}
+
+// delays learns how long the proxy takes, as a density over time: a histogram
+// whose bins grow with the delay.
+type delays struct {
+	n     [delayBins]float64
+	total float64
+}
+
+const (
+	binsPerOctave = 4
+	delayBins     = 32 * binsPerOctave // up to an hour
+	delayUnit     = uint64(causality)  // nanoseconds: shorter delays cannot be told apart
+	longestDelay  = 1e10               // nanoseconds: where what is believed beforehand ends
+)
+
+// bin returns the bin of a delay in nanoseconds, and the bin's limits.
+func bin(nanos int64) int {
+	v := uint64(max(nanos, 0)) + delayUnit
+	octave := bits.Len64(v/delayUnit) - 1
+	in := float64(v)/(float64(delayUnit)*float64(uint64(1)<<octave)) - 1 // 0 to 1 within the octave
+	return min(octave*binsPerOctave+int(in*binsPerOctave), delayBins-1)
+}
+
+// width returns the width of bin i in nanoseconds.
+func width(i int) float64 {
+	return float64(delayUnit) * float64(uint64(1)<<(i/binsPerOctave)) / binsPerOctave
+}
+
+func (d *delays) add(nanos int64, p float64) {
+	if nanos < -causality {
+		return
+	}
+	i := bin(nanos)
+	d.n[i] += p / 2
+	d.n[max(i-1, 0)] += p / 4
+	d.n[min(i+1, delayBins-1)] += p / 4
+	d.total += p
+}
+
+// likely returns the density of a delay, per nanosecond. Before anything is
+// learned short delays are likelier than long ones, of any scale.
+func (d *delays) likely(nanos int64) float64 {
+	t := float64(max(nanos, 0))
+	prior := 1 / ((t + 1e5) * math.Log(longestDelay/1e5))
+	i := bin(nanos)
+	return (d.n[i]/width(i) + prior) / (d.total + 1)
+}

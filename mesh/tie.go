@@ -1,0 +1,196 @@
+package mesh
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// believed is the probability from which turn algebra's word is taken.
+const believed = 0.99
+
+// ordersAgree is how sure a pairing is that both orders under load give: of
+// over 1,300 such on saturated proxies with known truth none was wrong.
+const ordersAgree = 0.99
+
+// imaginable is the probability from which a candidate is named as a rival.
+const imaginable = 1e-3
+
+// proof is how unlikely a chance match must be for turn algebra to prove.
+const proof = 1e-6
+
+// joinTurns ties exchanges of encrypted legs by turn algebra.
+func (c *crossing) joinTurns() {
+	down := append(c.open(exchangesOf(c.down)), c.unveil(c.down)...)
+	up := append(c.open(exchangesOf(c.up)), c.unveil(c.up)...)
+	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
+		return
+	}
+	a := newAlgebra(down, up)
+	if len(a.web.strands) == 0 {
+		return
+	}
+	a.solve()
+	t := &tier{a: a, link: c.exchangeLink}
+	for _, l := range t.links() {
+		c.add(l)
+	}
+	c.reveal(down, up)
+}
+
+func isHidden(e *exchange) bool { return e.hidden != nil }
+
+// unveil lists the exchanges of the legs that cannot be read and carry no
+// other leg's stream.
+func (c *crossing) unveil(legs []*Leg) []*exchange {
+	var es []*exchange
+	for _, l := range unreadable(legs) {
+		if c.busy[l] || l.Protocol != "tls" {
+			continue
+		}
+		if l.hidden == nil {
+			l.hidden = newVeil(c.x, l).exchanges(c.x, l)
+		}
+		for i := range l.hidden {
+			es = append(es, &l.hidden[i])
+		}
+	}
+	return es
+}
+
+// reveal makes the hidden exchanges of legs that were tied by them exchanges
+// like others.
+func (c *crossing) reveal(down, up []*exchange) {
+	tied := make(map[*Leg]bool)
+	for _, l := range c.links {
+		if l.down != nil && l.up != nil {
+			tied[l.from], tied[l.to] = true, true
+		}
+	}
+	for _, e := range slices.Concat(down, up) {
+		if e.hidden != nil && tied[e.leg] {
+			e.leg.exchanges = e.leg.hidden
+		}
+	}
+}
+
+// exchangeLink returns the link that a strand between exchanges stands for.
+func (c *crossing) exchangeLink(d, u *item) *link {
+	return &link{from: d.ex.leg, to: u.ex.leg, down: d.ex, up: u.ex, attempt: 1}
+}
+
+// A tier turns probabilities into links.
+type tier struct {
+	a    *algebra
+	link func(d, u *item) *link
+	sure []int32        // by downstream item: its strand; -1 = none
+	used []bool         // by upstream item: some strand of it is sure
+	fit  [][]int32      // by downstream item: its strands with a chance, the likeliest first
+	only map[int32]bool // strands that the order under load decided
+}
+
+// links decides what is taken as true and what stays in doubt.
+func (t *tier) links() []*link {
+	t.sure, t.used, t.fit = make([]int32, len(t.a.down)), make([]bool, len(t.a.up)), make([][]int32, len(t.a.down))
+	t.only = make(map[int32]bool)
+	for d := range t.sure {
+		t.sure[d] = -1
+	}
+	t.believe()
+	t.lineUp()
+	for i := range t.a.web.strands {
+		if s := &t.a.web.strands[i]; s.p >= imaginable && !t.used[s.u] {
+			t.fit[s.d] = append(t.fit[s.d], int32(i))
+		}
+	}
+	var out []*link
+	for d := range t.sure {
+		if i := t.sure[d]; i >= 0 {
+			out = append(out, t.certain(i))
+		} else if l := t.doubtful(int32(d)); l != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// believe takes the strands that are probable enough.
+func (t *tier) believe() {
+	for i := range t.a.web.strands {
+		if s := &t.a.web.strands[i]; s.p >= believed {
+			t.sure[s.d], t.used[s.u] = int32(i), true
+		}
+	}
+}
+
+// lineUp takes of the others those that both orders agree on.
+func (t *tier) lineUp() {
+	of := t.a.ordered()
+	for i := range t.a.web.strands {
+		s := &t.a.web.strands[i]
+		if of[s.u] == s.d && s.p > 0 && t.sure[s.d] < 0 && !t.used[s.u] {
+			t.sure[s.d], t.used[s.u], t.only[int32(i)] = int32(i), true, true
+		}
+	}
+}
+
+// certain returns the link of a strand that is taken as true.
+func (t *tier) certain(i int32) *link {
+	s := &t.a.web.strands[i]
+	l := t.link(&t.a.down[s.d], &t.a.up[s.u])
+	l.confidence = min(s.p, sureProven)
+	l.evidence = []Evidence{t.a.explain(s)}
+	if t.only[i] {
+		l.confidence = ordersAgree
+		l.evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
+	}
+	l.proven = s.p > 1-proof
+	return l
+}
+
+// doubtful returns the link of a downstream item with several candidates: the
+// likeliest as best guess, the others as rivals; nil if there is none.
+func (t *tier) doubtful(d int32) *link {
+	fit := t.fit[d]
+	if len(fit) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.strands[j].p, t.a.web.strands[i].p) })
+	fit = fit[:min(len(fit), maxRivals+1)]
+	s := &t.a.web.strands[fit[0]]
+	l := t.link(&t.a.down[s.d], &t.a.up[s.u])
+	l.ambiguous = true
+	l.confidence = min(s.p, believed)
+	l.evidence = []Evidence{t.a.explain(s)}
+	for _, i := range fit[1:] {
+		r := t.link(&t.a.down[d], &t.a.up[t.a.web.strands[i].u])
+		l.rivals = append(l.rivals, rival{r.to, r.up})
+	}
+	return l
+}
+
+// explain says what turn algebra saw of a strand.
+func (a *algebra) explain(s *strand) Evidence {
+	d, u := &a.down[s.d], &a.up[s.u]
+	detail := fmt.Sprintf("request %s, response %s", a.compared(0, s, d.req), a.compared(1, s, d.resp))
+	return Evidence{TurnAlgebra, detail, []capture.Ref{d.ex.ref(), u.ex.ref()}}
+}
+
+// compared says what is known of the lengths and the delay of one message.
+func (a *algebra) compared(k int, s *strand, down sizes) string {
+	out := "of unknown length"
+	if x := s.shift[k]; x != unknownShift {
+		n := int(math.Round(a.shifts[k].all.n[x]))
+		out = fmt.Sprintf("%d bytes, %+d behind the proxy", down[0], -x)
+		if n > 1 {
+			out += fmt.Sprintf(" like %d others", n-1)
+		}
+	}
+	if s.delay[k] != noTime {
+		out += fmt.Sprintf(", %.3f ms", float64(s.delay[k])/1e6)
+	}
+	return out
+}
