@@ -348,9 +348,9 @@ func (b *binder) byShape(c *conn) direction {
 func (b *binder) byBytes(c *conn) direction {
 	for i, h := range [2]halfNo{c.orig, c.reply} {
 		switch b.x.record(h).proto {
-		case protoRequests, protoH2:
+		case protoRequests, protoH2Requests:
 			return [2]direction{asIs, reversed}[i]
-		case protoResponses:
+		case protoResponses, protoH2Responses:
 			return [2]direction{reversed, asIs}[i]
 		}
 	}

@@ -114,7 +114,7 @@ func (s *scan) feedCut(l *live, fresh bool) {
 }
 
 // sameLine tells whether the request lines of two messages, of which one or
-// both are cut, can be the same.
+// both may be cut or unknown, can be the same.
 func sameLine(s *scan, m *message, t *scan, n *message) bool {
 	if m.method.Len() > 0 && n.method.Len() > 0 && !bytes.Equal(s.text.Bytes(m.method), t.text.Bytes(n.method)) {
 		return false
@@ -128,4 +128,4 @@ func sameLine(s *scan, m *message, t *scan, n *message) bool {
 }
 
 // wholeTarget tells whether the request target was captured whole.
-func (m *message) wholeTarget() bool { return !m.is(msgCut) || m.is(msgWholeLine) }
+func (m *message) wholeTarget() bool { return m.hasLine() || m.is(msgWholeLine) }

@@ -62,7 +62,12 @@ func nests(d, u *exchange) bool {
 // final tells whether u's response may be the one that d was answered with,
 // rather than a failed attempt.
 func final(d, u *exchange) bool {
-	return d.resp == nil || u.resp == nil || d.resp.status == u.resp.status || d.hidden != nil || u.hidden != nil
+	return !d.knowsStatus() || !u.knowsStatus() || d.resp.status == u.resp.status
+}
+
+// knowsStatus tells whether the status that e was answered with is known.
+func (e *exchange) knowsStatus() bool {
+	return e.resp != nil && e.hidden == nil && (e.resp.status != 0 || !e.resp.is(msgPartial))
 }
 
 // A resemblance is how much two exchanges have in common.
@@ -72,7 +77,7 @@ type resemblance struct {
 	cut             bool                // heads are cut: only the beginnings of start lines were compared
 	sameLine        bool                // the request lines are whole and equal
 	otherLine       bool                // what there is of the request lines differs
-	seen            uint8               // what was compared: 1 requests, 2 responses
+	seen            uint8               // what was compared
 	request         fingerprint.Verdict // bodies
 	response        fingerprint.Verdict
 	content         bool     // some body is not empty and equal
@@ -80,6 +85,14 @@ type resemblance struct {
 	differBack      []uint32 // of response fields
 	common          int      // fields that are the same
 }
+
+// What a resemblance compared. Of a part of a head the fields do not count.
+const (
+	seenRequest = 1 << iota
+	seenResponse
+	seenPartRequest
+	seenPartResponse
+)
 
 // compare measures how much d and u have in common.
 func compare(d, u *exchange) resemblance {
@@ -99,18 +112,22 @@ func (r *resemblance) compareRequests(d, u *exchange) {
 		r.cut = true
 		return
 	}
-	r.sameLine = !r.otherLine
-	r.seen |= 1
+	r.sameLine = !r.otherLine && d.req.hasLine() && u.req.hasLine()
 	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
 		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))
-		r.otherID = !r.sameID
+		r.otherID = !r.sameID && !d.req.is(msgLooseID) && !u.req.is(msgLooseID)
 	}
 	r.request = d.req.body.Match(u.req.body)
+	r.content = r.request == fingerprint.Equal && d.req.body.Len > 0
+	if d.req.is(msgPartial) || u.req.is(msgPartial) {
+		r.seen |= seenPartRequest
+		return
+	}
+	r.seen |= seenRequest
 	r.differ, r.common = diffFields(d.scan, d.req, u.scan, u.req)
 	if d.req.trace != 0 && d.req.trace != u.req.trace {
 		r.differ = append(r.differ, ^uint32(0))
 	}
-	r.content = r.request == fingerprint.Equal && d.req.body.Len > 0
 }
 
 func (r *resemblance) compareResponses(d, u *exchange) {
@@ -118,9 +135,13 @@ func (r *resemblance) compareResponses(d, u *exchange) {
 		r.cut = true
 		return
 	}
-	r.seen |= 2
 	r.response = d.resp.body.Match(u.resp.body)
 	r.content = r.content || r.response == fingerprint.Equal && d.resp.body.Len > 0
+	if d.resp.is(msgPartial) || u.resp.is(msgPartial) {
+		r.seen |= seenPartResponse
+		return
+	}
+	r.seen |= seenResponse
 	back, common := diffFields(d.respScan, d.resp, u.respScan, u.resp)
 	r.differBack = back
 	r.common += common
@@ -208,7 +229,7 @@ func sameHeadDetail(d *exchange, r *resemblance) string {
 	if r.cut {
 		return fmt.Sprintf("what is left of the request line %q is equal, no other exchange in time has it", d.method()+" "+d.target())
 	}
-	if r.seen&1 == 0 {
+	if r.seen&seenRequest == 0 {
 		return fmt.Sprintf("status %d and %d header fields equal, no other exchange in time has them", d.status(), r.common)
 	}
 	return fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.method()+" "+d.target(), r.common)

@@ -56,10 +56,10 @@ func (e *exchange) status() int {
 
 // id returns the request id that either message carries.
 func (e *exchange) id() string {
-	if e.req != nil && e.req.id.Len() > 0 {
+	if e.req != nil && e.req.id.Len() > 0 && !e.req.is(msgLooseID) {
 		return e.scan.text.String(e.req.id)
 	}
-	if e.resp != nil && e.resp.id.Len() > 0 {
+	if e.resp != nil && e.resp.id.Len() > 0 && !e.resp.is(msgLooseID) {
 		return e.respScan.text.String(e.resp.id)
 	}
 	return ""
@@ -87,6 +87,9 @@ func (e *exchange) target() string {
 // request shows that its sender had more of the other side than when it sent
 // the one before, the response to the one before is over.
 func pairExchanges(x *index, l *Leg) []exchange {
+	if l.multiplexed() {
+		return pairStreams(x, l)
+	}
 	p := newPairing(x, l.conn)
 	return p.run(l)
 }
@@ -109,6 +112,9 @@ func newPairing(x *index, c *conn) *pairing {
 func looseBytes(x *index, c *conn) bool {
 	for h := range c.halves {
 		r, half := x.record(h), x.half(h)
+		if r.unframed {
+			return true
+		}
 		if r.lost == 0 && r.start || r.proto != protoRequests && r.proto != protoResponses || r.tunnel >= 0 {
 			continue
 		}

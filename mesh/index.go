@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/http2"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -14,12 +15,14 @@ import (
 type protocol uint8
 
 const (
-	protoNone      protocol = iota // no byte seen
-	protoTCP                       // bytes that nothing here reads
-	protoRequests                  // HTTP/1 requests
-	protoResponses                 // HTTP/1 responses
-	protoTLS                       // TLS records
-	protoH2                        // HTTP/2, by its connection preface
+	protoNone        protocol = iota // no byte seen
+	protoTCP                         // bytes that nothing here reads
+	protoRequests                    // HTTP/1 requests
+	protoResponses                   // HTTP/1 responses
+	protoTLS                         // TLS records
+	protoH2                          // HTTP/2, either side's
+	protoH2Requests                  // HTTP/2, a client's half
+	protoH2Responses                 // HTTP/2, a server's half
 )
 
 // A record is what pass 1 keeps of one half beside reassembly.Half.
@@ -29,6 +32,8 @@ type record struct {
 	proto       protocol
 	start       bool    // offset 0 is the connection's first byte
 	open        bool    // the capture ended before the half did
+	unknown     bool    // HTTP/2: header fields are unknown
+	unframed    bool    // HTTP/2: frames may have been missed
 	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload
@@ -48,7 +53,8 @@ type live struct {
 	cut       bool // heads are cut: messages are told apart by turns
 	hasHead   bool
 	sampler   fingerprint.Sampler
-	turns     *turns // nil when they are not kept
+	turns     *turns     // nil when they are not kept
+	h2        *h2Reading // nil unless this is HTTP/2
 
 	next    uint32 // free list
 	half    reassembly.HalfID
@@ -69,9 +75,10 @@ type live struct {
 // may run again over chosen ones once more is known about them.
 type scan struct {
 	table    *reassembly.Table
-	points   *capture.Points     // nil: no half is known to be on loopback
-	records  arena.Slab[record]  // by HalfID
-	messages arena.Slab[message] // index 0 is unused
+	points   *capture.Points       // nil: no half is known to be on loopback
+	records  arena.Slab[record]    // by HalfID
+	messages arena.Slab[message]   // index 0 is unused
+	muxed    arena.Slab[h2Message] // index 0 is unused
 	fields   arena.Slab[field]
 	text     arena.Text
 	turns    arena.Slab[turns] // index 0 is unused
@@ -81,17 +88,23 @@ type scan struct {
 	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
 	free     uint32   // 1 + index of a free live; 0 = none
 	scratch  http1.Scratch
+	frames   http2.Scratch
 	pass     *live // the half being fed
 
 	// asked tells what a response answers, on a second reading; nil on the
 	// first.
 	asked    func(h reassembly.HalfID, resp *message) http1.BodyRule
 	partners []reassembly.HalfID // by HalfID, as bound while reading
+
+	// knownH2 tells whether a half is known to be HTTP/2, on a second reading;
+	// nil on the first.
+	knownH2 func(h reassembly.HalfID) bool
 }
 
 func newScan(t *reassembly.Table, points *capture.Points) *scan {
 	s := &scan{table: t, points: points}
 	s.messages.Add()
+	s.muxed.Add()
 	s.turns.Add()
 	s.units.Add()
 	s.records.Add()
@@ -161,6 +174,9 @@ func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
 		l.head, l.hasHead = l.at, true
 	}
 	s.pass = l
+	if l.h2 != nil {
+		return s.feedH2(l, at, p)
+	}
 	fresh := l.turn.turnTo(at, p)
 	if l.cut {
 		s.feedCut(l, fresh)
@@ -193,11 +209,12 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 			l.turns.seal.reading.shake.Peek(p)
 		}
 		return l
-	case hasPrefix(p, "PRI * HTTP/2.0\r\n"):
-		r.proto = protoH2
-		return nil
 	}
 	l := s.sampleOnly(at.Half, r)
+	if proto := s.speaksH2(at.Half, p); proto != protoNone {
+		s.beginH2(l, proto)
+		return l
+	}
 	l.plain = false
 	l.scanner.Reset(&s.scratch, r.start)
 	return l
@@ -225,6 +242,10 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 	l.lastNanos = at.Nanos
 	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
 	s.pass = l
+	if l.h2 != nil {
+		l.h2.scanner.Skip(at.Off, n, (*h2Scan)(s))
+		return
+	}
 	l.turn.turnTo(at, nil)
 	l.scanner.Skip(at.Off, n, s)
 }
@@ -240,6 +261,10 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 	}
 	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
 	s.pass = l
+	if l.h2 != nil {
+		s.gapH2(l, at, n, why)
+		return
+	}
 	if why == reassembly.GapSnaplen {
 		s.cutHead(l)
 	}
@@ -265,7 +290,9 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	}
 	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off
 	s.pass = l
-	if !l.cut && !l.plain {
+	if l.h2 != nil {
+		s.closeH2(l, at.Off)
+	} else if !l.cut && !l.plain {
 		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
 	}
 	if l.raw {

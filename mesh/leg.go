@@ -52,6 +52,9 @@ type Leg struct {
 
 	Protocol string // http/1.1, h2, tls, dns or tcp
 	TLS      TLS    // valid iff Protocol is "tls"
+	// LostHeaders tells that header fields of HTTP/2 are not known, because
+	// they refer to others that were not captured.
+	LostHeaders bool
 
 	conn      *conn
 	others    []*conn // the same connection seen at other points
@@ -79,7 +82,10 @@ type view struct {
 func (l *Leg) Exchanges() int { return len(l.exchanges) }
 
 // readable tells whether the bytes of the leg are plaintext.
-func (l *Leg) readable() bool { return l.Protocol != "tls" && l.Protocol != "h2" }
+func (l *Leg) readable() bool { return l.Protocol != "tls" }
+
+// multiplexed tells whether exchanges on the leg may go on at once.
+func (l *Leg) multiplexed() bool { return l.Protocol == "h2" }
 
 // view returns the role of l in the given pod.
 func (l *Leg) view(pod string) Role {
@@ -163,6 +169,9 @@ func (l *Leg) describe(x *index) {
 	slices.Sort(l.Inputs)
 	l.Protocol = protocolOf(x, c)
 	l.TLS = tlsOf(x, c)
+	for h := range c.halves {
+		l.LostHeaders = l.LostHeaders || x.record(h).unknown
+	}
 }
 
 // tlsOf puts together what both hello messages say.
@@ -224,7 +233,7 @@ func protocolOf(x *index, c *conn) string {
 	switch {
 	case is(protoTLS):
 		return "tls"
-	case is(protoH2):
+	case a.isH2() || b.isH2():
 		return "h2"
 	case is(protoRequests) || is(protoResponses):
 		return "http/1.1"

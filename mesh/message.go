@@ -24,6 +24,7 @@ func instantOf(at reassembly.At) instant { return instant{at.Nanos, at.Ref, at.A
 // where it stands, when it went by, and what tells it from others.
 type message struct {
 	next                uint32 // next message of the same half; 0 = last
+	h2                  uint32 // index into scan.muxed; 0 = none
 	before              int64  // stream offset where the message before ended; interim responses stand between
 	start, headEnd, end int64  // stream offsets of the half
 	from, to            instant
@@ -43,6 +44,9 @@ const (
 	msgRequest   messageFlags = 1 << iota
 	msgComplete               // neither head nor body is missing bytes or cut off
 	msgResync                 // messages before it may have been missed
+	msgPartial                // of HTTP/2: some header fields are unknown
+	msgNoLine                 // of HTTP/2: so is the request line, or what is known of the head at all
+	msgLooseID                // of HTTP/2: the id is the value of a field whose name is unknown
 	msgNoBody                 // a response read as the answer to HEAD
 	msgConnect                // a response read as the answer to CONNECT
 	msgHasBody                // the head announces a body
@@ -53,6 +57,9 @@ const (
 )
 
 func (m *message) is(f messageFlags) bool { return m.flags&f != 0 }
+
+// hasLine tells whether the request line of m is known whole.
+func (m *message) hasLine() bool { return m.flags&(msgCut|msgNoLine) == 0 }
 
 // A fieldRange names the fields of one head in scan.fields.
 type fieldRange struct{ first, n uint32 }

@@ -53,6 +53,14 @@ type Exchange struct {
 	Proven    bool // the weakest hop's
 	Ambiguous bool
 	Hops      []Hop // client side first
+	GRPC      *GRPC // nil if it is no gRPC call, or that is not known
+}
+
+// GRPC is what an exchange says as a gRPC call.
+type GRPC struct {
+	Status   int // grpc-status; -1 when it was not captured
+	Sent     int // messages of the request, as far as they were captured
+	Received int // messages of the response
 }
 
 // A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
@@ -167,7 +175,7 @@ func (t *tracer) exchange(p *Path, e *exchange) {
 }
 
 func newExchange(id int, e *exchange) Exchange {
-	return Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true}
+	return Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true, GRPC: e.grpc()}
 }
 
 // hops appends the hops that lead on from e.

@@ -5,8 +5,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// reread reads those halves again whose responses were read with a wrong idea
-// of their requests: the answer to HEAD announces a body and has none, and the
+// reread reads those halves again that were read with a wrong idea of the other
+// side. A side that speaks HTTP/2 shows that the other does. And responses need
+// their requests: the answer to HEAD announces a body and has none, and the
 // request may come later in the captures or be bound by numbers only at the
 // end.
 func (r *Result) reread(conns []*conn) error {
@@ -17,6 +18,11 @@ func (r *Result) reread(conns []*conn) error {
 			g, id := r.x.locate(c.reply)
 			want[g].Add(id)
 			wrong[c.reply] = c
+		}
+		if h := unframed(r.x, c); h != 0 {
+			g, id := r.x.locate(h)
+			want[g].Add(id)
+			wrong[h] = c
 		}
 	}
 	for g := range want {
@@ -37,6 +43,10 @@ func (r *Result) reread(conns []*conn) error {
 func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
 	s := newScan(r.x.groups[g].table, r.x.groups[g].points)
 	asking := make(map[reassembly.HalfID]*pairing)
+	s.knownH2 = func(h reassembly.HalfID) bool {
+		c := wrong[r.x.number(g, h)]
+		return c != nil && unframed(r.x, c) == r.x.number(g, h)
+	}
 	s.asked = func(h reassembly.HalfID, resp *message) http1.BodyRule {
 		p := asking[h]
 		if p == nil {
@@ -49,6 +59,22 @@ func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
 		return http1.BodyGuess
 	}
 	return s
+}
+
+// unframed returns the half of c that was not read as HTTP/2 though the other
+// one is: a capture may begin in the middle of a frame. 0 = none.
+func unframed(x *index, c *conn) halfNo {
+	if c.orig == 0 || c.reply == 0 {
+		return 0
+	}
+	a, b := x.record(c.orig).proto, x.record(c.reply).proto
+	switch {
+	case a == protoTCP && b.isH2():
+		return c.orig
+	case b == protoTCP && a.isH2():
+		return c.reply
+	}
+	return 0
 }
 
 // adopt makes s the scan of the halves it has read again.

@@ -52,12 +52,12 @@ func newShelf(es []*exchange) *shelf {
 	s := &shelf{all: es, byID: make(map[string]*lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
 		s.any.add(i, e.lasts())
-		if e.req == nil || e.req.is(msgCut) {
+		if e.req != nil && e.req.id.Len() > 0 {
+			laneOf(s.byID, e.scan.text.String(e.req.id)).add(i, e.lasts())
+		}
+		if e.req == nil || !e.req.hasLine() {
 			s.lost.add(i, e.lasts())
 			continue
-		}
-		if e.req.id.Len() > 0 {
-			laneOf(s.byID, e.scan.text.String(e.req.id)).add(i, e.lasts())
 		}
 		s.row(e.line()).add(i, e)
 	}
@@ -90,7 +90,7 @@ func (r *row) add(i int, e *exchange) {
 // bodies hashes status and bodies of an exchange; ok tells whether they are
 // known whole.
 func bodies(e *exchange) (k uint64, ok bool) {
-	if e.resp == nil || !e.req.body.Complete() || !e.resp.body.Complete() {
+	if e.resp == nil || e.resp.status == 0 || !e.req.body.Complete() || !e.resp.body.Complete() {
 		return 0, false
 	}
 	return hashPrint(e.req.body) ^ hashPrint(e.resp.body)*31 ^ uint64(e.resp.status), true
@@ -130,15 +130,15 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
 func (s *shelf) candidates(u *exchange) []candidate {
-	if u.req == nil || u.req.is(msgCut) {
-		return s.during(&s.any, u)
-	}
-	if u.req.id.Len() > 0 {
+	if u.req != nil && u.req.id.Len() > 0 {
 		if l := s.byID[u.scan.text.String(u.req.id)]; l != nil {
 			if cs := s.during(l, u); len(cs) > 0 {
 				return cs
 			}
 		}
+	}
+	if u.req == nil || !u.req.hasLine() {
+		return s.during(&s.any, u)
 	}
 	return append(s.sameLine(u), s.during(&s.lost, u)...)
 }

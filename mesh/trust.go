@@ -38,17 +38,30 @@ func newTrust(c *crossing) *trust {
 }
 
 // hole returns when the leg was not captured whole: all its life if bytes are
-// missing; until its first exchange is over if it began before the capture.
+// missing; until its first exchanges are over if it began before the capture.
 func (l *Leg) hole(x *index) (span, bool) {
 	switch {
 	case x.record(l.conn.orig).lost+x.record(l.conn.reply).lost > 0 || l.conn.orig == 0 || l.conn.reply == 0:
 		return span{l.Start, l.End}, true
 	case l.Midstream && len(l.exchanges) > 0:
-		return span{l.Start, l.exchanges[0].end()}, true
+		return span{l.Start, l.asked()}, true
 	case l.Midstream:
 		return span{l.Start, l.End}, true
 	}
 	return span{}, false
+}
+
+// asked returns the time from which on requests were captured for all that was
+// going on: when the first exchange was over, and of several at once the last
+// whose request is missing.
+func (l *Leg) asked() int64 {
+	end := l.exchanges[0].end()
+	for i := range l.exchanges {
+		if e := &l.exchanges[i]; l.multiplexed() && (e.req == nil || e.req.is(msgNoLine)) {
+			end = max(end, e.end())
+		}
+	}
+	return end
 }
 
 // merge joins spans that touch.
@@ -109,7 +122,7 @@ const minMark = 16
 // marks returns hashes of what may tell an exchange from all others: its
 // request line and its bodies. 0 = not seen, or says nothing.
 func marks(e *exchange) (m [3]uint64) {
-	if e.req != nil && e.req.target.Len() > 1 && !e.req.is(msgCut) {
+	if e.req != nil && e.req.target.Len() > 1 && e.req.hasLine() {
 		m[0] = e.line() | 1
 	}
 	if e.req != nil {

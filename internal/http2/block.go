@@ -150,6 +150,10 @@ func (s *Scanner) headers(h *Headers, b *block, ev Handler) {
 	}
 	st.readStatus(h)
 	if h.Trailers || h.Informational {
+		if told := *h; h.Trailers {
+			s.behead(st, ev)
+			*h = told
+		}
 		ev.Headers(h)
 	} else {
 		st.flags |= hasHead

@@ -10,6 +10,7 @@ func (s *Scanner) beginData(ev Handler) {
 	if s.kind == Requests {
 		s.body.flags |= isRequest
 	}
+	s.behead(s.body, ev)
 	s.data = s.left
 	s.state = inData
 	if s.frame.has(http2.FlagDataPadded) {

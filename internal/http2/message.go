@@ -8,9 +8,10 @@ import "github.com/pcapmesh/pcapmesh/internal/fingerprint"
 // shares its Scratch. What it is given is valid during the call only.
 type Handler interface {
 	// Headers is called when a header block is complete: the head of a
-	// message, an informational head before it, or the trailers after it. What
-	// it returns for a head is the Tag of all that is told of the message
-	// afterwards.
+	// message, an informational head before it, or the trailers after it. It is
+	// also called when a message turns out to have lost its head. What it
+	// returns for a head, seen or not, is the Tag of all that is told of the
+	// message afterwards.
 	Headers(h *Headers) (tag uint32)
 	// Data is called for payload of DATA frames, in any pieces.
 	Data(d *Data)
@@ -30,14 +31,16 @@ type Headers struct {
 	Request       bool // has request pseudo-header fields, or stands in a client's half
 	Trailers      bool // ends a message
 	Informational bool // a 1xx response: the final one is still to come (RFC 9110 §15.2)
+	Headless      bool // no header block: a message begins whose head was not seen
 	Promise       bool // the request of a PUSH_PROMISE, to which no End will come
 	EndStream     bool // no body and no trailers follow
 	Resync        bool // the framing was lost before: other messages may have been missed
 
 	// Fields are those known, in the order sent; pseudo-header fields come
-	// first and begin with a colon.
+	// first and begin with a colon. Of some only the value is known: their
+	// names are empty.
 	Fields []Field
-	// Unknown tells that fields are missing: they refer to a header table that
+	// Unknown tells that fields, or names, are missing: they refer to a header table that
 	// was lost, the block was not captured whole, or it is no header block.
 	Unknown bool
 }
@@ -60,7 +63,7 @@ func (h *Headers) Field(name string) (value string, ok bool) {
 // Data is a piece of the payload of a DATA frame, without padding.
 type Data struct {
 	Stream  uint32
-	Tag     uint32 // of the message; 0 if its head was not seen
+	Tag     uint32 // of the message
 	Off     int64  // stream offset
 	Len     int64  // bytes
 	Bytes   []byte // the payload; nil when it was passed over
@@ -70,7 +73,7 @@ type Data struct {
 // A Message is a request or response that ended.
 type Message struct {
 	Stream uint32
-	Tag    uint32 // what Headers returned for its head; 0 if that was not seen
+	Tag    uint32 // what Headers returned for its head
 
 	Start   int64 // stream offset of the first frame of its head; of its first frame if the head was not seen
 	HeadEnd int64 // stream offset after its head
@@ -79,7 +82,8 @@ type Message struct {
 
 	Request  bool
 	Headless bool // its head was not seen
-	// Complete: the end was seen, and no frame can be missing. Holes inside the
+	Ended    bool // END_STREAM was seen
+	// Complete: Ended, and no frame can be missing. Holes inside the
 	// payload of a DATA frame only count in MissingBytes.
 	Complete bool
 	Reset    bool   // ended by RST_STREAM, with Code

@@ -73,6 +73,10 @@ func (s *Scanner) Kind() Kind { return s.kind }
 // Lossy reports whether fields of some header block were unknown.
 func (s *Scanner) Lossy() bool { return s.lossy }
 
+// Lost reports whether the framing was lost, so that messages may have been
+// missed.
+func (s *Scanner) Lost() bool { return s.epoch > 0 }
+
 // Began returns the stream offset of the frame being read, or of the first one
 // of the header block being read; -1 if there is none. Called after each piece
 // it tells which one a message began in.

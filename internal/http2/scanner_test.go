@@ -43,7 +43,7 @@ func checkWhole(t *testing.T, h *half, r *record) {
 func (r *record) fieldsOf(id uint32) (head, trailers []ours.Field) {
 	for _, b := range r.blocks {
 		switch {
-		case b.Stream != id || b.Informational || b.Promise:
+		case b.Stream != id || b.Informational || b.Promise || b.Headless:
 		case b.Trailers:
 			trailers = b.Fields
 		default:
@@ -154,7 +154,9 @@ func checkTrue(t *testing.T, h *half, r *record) {
 
 // within tells whether all of a are in b.
 func within(a, b []ours.Field) bool {
-	return !slices.ContainsFunc(a, func(f ours.Field) bool { return !slices.Contains(b, f) })
+	return !slices.ContainsFunc(a, func(f ours.Field) bool {
+		return !slices.ContainsFunc(b, func(g ours.Field) bool { return f == g || f.Name == "" && f.Value == g.Value })
+	})
 }
 
 var request = []ours.Field{{Name: ":method", Value: "POST"}, {Name: ":path", Value: "/a.B/C"}, {Name: "content-type", Value: "application/grpc"}}
@@ -293,10 +295,10 @@ func TestLostTable(t *testing.T) {
 	h.headers(3, true, 999, f(":method", "GET"), f(":path", "/b"), f("x-old", "1"), f("x-lost", "2"))
 	after := h.out.Len()
 	h.headers(5, true, 999, f(":method", "GET"), f(":path", "/b"), f("x-lost", "2"), f("x-new", "3"))
-	h.headers(7, true, 999, f(":method", "GET"), f(":path", "/c"), f("x-new", "3"), f("x-old", "1"))
+	h.headers(7, true, 999, f(":method", "GET"), f(":path", "/c"), f("x-new", "3"), f("x-old", "1"), f("x-lost", "4"))
 	text := h.out.String()
 	r, s := run(true, false, op{text: text[:lost+12]}, op{gap: 1}, op{text: text[lost+13 : after]}, op{text: text[after:]})
-	for i, want := range []string{"{true []}", "{true [{:method GET} {x-new 3}]}", "{true [{:method GET} {:path /c} {x-new 3}]}"} {
+	for i, want := range []string{"{true []}", "{true [{:method GET} {x-new 3}]}", "{true [{:method GET} {:path /c} {x-new 3} { 4}]}"} {
 		b := r.blocks[i+1]
 		if got := fmt.Sprintf("{%t %v}", b.Unknown, b.Fields); got != want {
 			t.Errorf("block %d = %s, want %s", i+1, got, want)
@@ -304,6 +306,33 @@ func TestLostTable(t *testing.T) {
 	}
 	if len(r.messages) != 4 || !r.messages[1].Complete || !s.Lossy() {
 		t.Errorf("messages: %+v, lossy %t", r.messages, s.Lossy())
+	}
+}
+
+func TestLooks(t *testing.T) {
+	settings := "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
+	ack := "\x00\x00\x00\x04\x01\x00\x00\x00\x00"
+	tests := []struct {
+		text  string
+		start bool
+		want  ours.Kind
+	}{
+		{http2.ClientPreface + settings, true, ours.Requests},
+		{"PRI * HT", true, ours.Requests},
+		{"PRI * HTTP/2.0\r\n", false, ours.Requests},
+		{settings, true, ours.Responses},
+		{settings + ack, false, ours.Unknown},
+		{ack, false, ours.Unknown},
+		{ack, true, ours.NotHTTP2},
+		{"P", true, ours.NotHTTP2},
+		{"PUT / HTTP/1.1\r\n", true, ours.NotHTTP2},
+		{"\x00\x00\x08\x00\x00\x00\x00\x00\x01half", false, ours.NotHTTP2},
+		{"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", false, ours.NotHTTP2},
+	}
+	for _, tt := range tests {
+		if got := ours.Looks([]byte(tt.text), tt.start); got != tt.want {
+			t.Errorf("Looks(%q, %t) = %v, want %v", tt.text, tt.start, got, tt.want)
+		}
 	}
 }
 
@@ -352,7 +381,7 @@ func FuzzPieces(f *testing.F) {
 		ops := pieces(rnd, string(data), []int{1, 9, 100, 1460}[seed%4])
 		r, _ := run(start, seed%2 == 0, ops...)
 		checkSound(t, r, int64(len(data)))
-		if start && !s.LostFraming() && !slices.Equal(r.log, whole.log) {
+		if start && !s.Lost() && !slices.Equal(r.log, whole.log) {
 			t.Errorf("in pieces %q\nin one %q", r.log, whole.log)
 		}
 		for i := range ops {
@@ -382,7 +411,7 @@ func checkSound(t *testing.T, r *record, n int64) {
 		t.Errorf("messages take %d bytes of %d", wire, n)
 	}
 	for _, b := range r.blocks {
-		if b.Off < 0 || b.EndOff <= b.Off || b.EndOff > n+frameMost {
+		if b.Off < 0 || b.EndOff < b.Off || b.EndOff == b.Off != b.Headless || b.EndOff > n+frameMost {
 			t.Errorf("block does not fit: %+v of %d", b, n)
 		}
 	}

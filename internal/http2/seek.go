@@ -15,6 +15,26 @@ const (
 	maxSeekers = 8
 )
 
+// Looks tells whether the first bytes seen of a half are HTTP/2, and whose:
+// Unknown if that does not show, NotHTTP2 if they are not. start tells that they
+// are the first bytes of the connection.
+func Looks(p []byte, start bool) Kind {
+	if n := min(len(p), len(Preface)); n >= len("PRI ") && string(p[:n]) == Preface[:n] {
+		return Requests
+	}
+	if len(p) < frameHeaderLen {
+		return NotHTTP2
+	}
+	if f := parseFrame(0, p); start && f.opens() {
+		return Responses
+	}
+	s := Scanner{longest: defaultLongest, highest: unseenSpread}
+	if !start && s.chain(p, 0) > 1 {
+		return Unknown
+	}
+	return NotHTTP2
+}
+
 // seek looks for frame headers in a piece, and moves on to the first of a chain.
 //
 // The beginning of a piece, which should be that of a TCP segment, is often

@@ -39,7 +39,8 @@ const (
 	isRequest
 	unsure // of how long the body is
 	wasReset
-	torn // frames of it were missed, or may have been
+	torn     // frames of it were missed, or may have been
+	beheaded // it begins without a head, and that was told
 )
 
 func (f streamFlags) has(g streamFlags) bool { return f&g != 0 }
@@ -102,6 +103,17 @@ func (s *Scanner) open(id uint32, off int64, ev Handler) *stream {
 	return st
 }
 
+// behead tells of a stream that begins without a head.
+func (s *Scanner) behead(st *stream, ev Handler) {
+	if st.flags&(hasHead|beheaded) != 0 {
+		return
+	}
+	st.flags |= beheaded
+	h := &s.mem.headers
+	*h = Headers{Off: st.start, EndOff: st.start, Stream: st.id, Request: s.kind == Requests, Headless: true, Resync: true, Unknown: true}
+	st.tag = ev.Headers(h)
+}
+
 // count adds a whole frame to its stream.
 func (st *stream) count(f *frame) {
 	st.wire += frameHeaderLen + f.length
@@ -122,7 +134,7 @@ func (s *Scanner) endStream(st *stream, seen bool, ev Handler) {
 	*m = Message{
 		Stream: st.id, Tag: st.tag,
 		Start: st.start, HeadEnd: st.headEnd, End: st.last, Wire: st.wire,
-		Request: st.flags.has(isRequest), Headless: !st.flags.has(hasHead),
+		Request: st.flags.has(isRequest), Headless: !st.flags.has(hasHead), Ended: seen,
 		Complete: seen && !st.flags.has(torn), Reset: st.flags.has(wasReset), Code: st.code,
 		BodyLen: st.body.Len(), MissingBytes: st.missing, Body: st.body.Sum(),
 		GRPC: st.sumGRPC(),

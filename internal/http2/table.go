@@ -98,8 +98,14 @@ func (t *table) try(block []byte) error {
 
 // add takes a field of the block at hand.
 func (t *table) add(f hpack.HeaderField) {
-	if f.Name == "" || t.size+min(f.Size(), maxList) > maxList {
+	if f.Name == "" {
 		t.unknown = true
+	}
+	if t.size+min(f.Size(), maxList) > maxList {
+		t.unknown = true
+		return
+	}
+	if f.Name == "" && f.Value == "" {
 		return
 	}
 	t.size += f.Size()

@@ -60,6 +60,7 @@ type legJSON struct {
 	ReplyMissing int64       `json:"reply_missing"`
 	TLS          *tlsJSON    `json:"tls,omitempty"`
 	Protocol     string      `json:"protocol"`
+	LostHeaders  bool        `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
 }
 
 type tlsJSON struct {
@@ -109,6 +110,8 @@ type exchangeJSON struct {
 	Proven    bool      `json:"proven"`
 	Ambiguous bool      `json:"ambiguous"`
 	Hops      []hopJSON `json:"hops"`
+	GRPC      *int      `json:"grpc_status,omitempty"`   // -1: not captured
+	Messages  *[2]int   `json:"grpc_messages,omitempty"` // of the request, of the response
 }
 
 type hopJSON struct {
@@ -241,7 +244,7 @@ func newLeg(l *mesh.Leg) legJSON {
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
-		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol}
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders}
 	if l.Inferred {
 		j.Orientation = "inferred"
 	}
@@ -279,7 +282,10 @@ func newPath(p *mesh.Path) pathJSON {
 		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges))}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops))}
+		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops)), nil, nil}
+		if g := x.GRPC; g != nil {
+			e.GRPC, e.Messages = &g.Status, &[2]int{g.Sent, g.Received}
+		}
 		for h := range x.Hops {
 			e.Hops = append(e.Hops, newHop(&x.Hops[h]))
 		}

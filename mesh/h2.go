@@ -1,0 +1,271 @@
+package mesh
+
+import (
+	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
+
+// isH2 tells whether a half is HTTP/2, whichever side's.
+func (p protocol) isH2() bool { return p >= protoH2 }
+
+// An h2Message is what pass 1 keeps of a message of HTTP/2 beside message.
+type h2Message struct {
+	stream   uint32
+	grpc     int32 // messages of a gRPC call; -1 = it is none
+	status   int32 // grpc-status; -1 = none
+	wire     int64 // bytes of its frames; those of other streams stand between
+	over     bool  // its end was seen
+	headless bool
+}
+
+// An h2Reading is the state needed only while a half of HTTP/2 is being read.
+type h2Reading struct {
+	scanner http2.Scanner
+	began   int64 // offset of the frame, or first frame of a header block, at hand after the last packet
+	at      instant
+	cookie  []byte // the crumbs of the head at hand
+	name    []byte // memory for names and values
+	value   []byte
+}
+
+// speaksH2 tells whether a half that begins with p is HTTP/2, and whose.
+func (s *scan) speaksH2(h reassembly.HalfID, p []byte) protocol {
+	switch http2.Looks(p, s.records.At(uint32(h)).start) {
+	case http2.Requests:
+		return protoH2Requests
+	case http2.Responses:
+		return protoH2Responses
+	case http2.Unknown:
+		return protoH2
+	}
+	other := s.partner(h)
+	if other != 0 && s.records.At(uint32(other)).proto.isH2() || s.knownH2 != nil && s.knownH2(h) {
+		return protoH2
+	}
+	return protoNone
+}
+
+// beginH2 makes l read HTTP/2. A client's preface begins a connection, even if
+// its SYN was not captured.
+func (s *scan) beginH2(l *live, p protocol) {
+	l.record.proto = p
+	l.plain = false
+	l.h2 = &h2Reading{began: -1}
+	l.h2.scanner.Reset(&s.frames, l.record.start || p == protoH2Requests)
+}
+
+// feedH2 reads bytes of a half that is HTTP/2.
+func (s *scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
+	q := l.h2
+	skip := q.scanner.Feed(at.Off, p, (*h2Scan)(s))
+	if b := q.scanner.Began(); b != q.began {
+		q.began, q.at = b, l.at
+	}
+	s.sideH2(l)
+	if l.raw {
+		l.sampler.Write(p)
+		return 0
+	}
+	return skip
+}
+
+// sideH2 notes whose half it is, once that is known.
+func (s *scan) sideH2(l *live) {
+	switch l.h2.scanner.Kind() {
+	case http2.Requests:
+		l.record.proto = protoH2Requests
+	case http2.Responses:
+		l.record.proto = protoH2Responses
+	case http2.NotHTTP2:
+		l.record.proto, l.plain, l.h2 = protoTCP, true, nil
+	}
+}
+
+// gapH2 passes over n missing bytes of a half that is HTTP/2.
+func (s *scan) gapH2(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
+	l.h2.scanner.Gap(at.Off, n, (*h2Scan)(s))
+	if l.raw {
+		l.sampler.Gap(n)
+	}
+	if l.turns != nil {
+		s.missHeard(l, at, n, why)
+	}
+}
+
+// closeH2 ends the reading of a half at offset off.
+func (s *scan) closeH2(l *live, off int64) {
+	l.h2.scanner.Close(off, (*h2Scan)(s))
+	l.record.unknown = l.h2.scanner.Lossy()
+	l.record.unframed = l.h2.scanner.Lost()
+	l.h2 = nil
+}
+
+// An h2Scan is a scan as what an HTTP/2 scanner tells.
+type h2Scan scan
+
+// Headers implements http2.Handler.
+func (q *h2Scan) Headers(h *http2.Headers) uint32 {
+	s := (*scan)(q)
+	l := s.pass
+	if h.Promise || h.Informational || h.Trailers {
+		return 0
+	}
+	i, m := s.messages.Add()
+	m.start, m.headEnd, m.before, m.serviceMillis = h.Off, h.EndOff, h.Off, -1
+	m.from, m.to = l.at, l.at
+	if h.Off < l.segOff && h.Off == l.h2.began {
+		m.from = l.h2.at
+	}
+	if h.Resync {
+		m.flags |= msgResync
+	}
+	s.readHeaders(m, h)
+	s.linkH2(l, i)
+	return i
+}
+
+// linkH2 appends message i to the list of its half, which is known by its
+// messages from then on.
+func (s *scan) linkH2(l *live, i uint32) {
+	k, more := s.muxed.Add()
+	more.grpc, more.status = -1, -1
+	s.messages.At(i).h2 = k
+	l.raw, l.turns = false, nil
+	if r := l.record; r.last == 0 {
+		r.first = i
+	} else {
+		s.messages.At(r.last).next = i
+	}
+	l.record.last = i
+	l.record.count++
+}
+
+// readHeaders fills m from a head. Fields are kept as those of HTTP/1 are, with
+// :authority in the place of Host, so that both can be compared.
+func (s *scan) readHeaders(m *message, h *http2.Headers) {
+	q := s.pass.h2
+	m.fields.first = uint32(s.fields.Len())
+	q.cookie = q.cookie[:0]
+	if h.Request {
+		m.flags |= msgRequest
+	}
+	if !h.EndStream {
+		m.flags |= msgHasBody
+	}
+	for _, f := range h.Fields {
+		q.name, q.value = append(q.name[:0], f.Name...), append(q.value[:0], f.Value...)
+		switch {
+		case f.Name == "":
+			s.guessID(m, q.value)
+		case f.Name[0] == ':':
+			s.readPseudo(m, q.name, q.value)
+		case f.Name == "cookie":
+			q.crumb()
+		case f.Name == "x-request-id":
+			m.flags &^= msgLooseID
+			s.readField(m, q.name, q.value)
+		default:
+			s.readField(m, q.name, q.value)
+		}
+	}
+	if len(q.cookie) > 0 {
+		s.readField(m, []byte("cookie"), q.cookie)
+	}
+	if m.method.Len() > 0 && m.target.Len() == 0 && string(s.text.Bytes(m.method)) == "CONNECT" {
+		m.target = m.host // RFC 9113 §8.5
+	}
+	if h.Unknown {
+		m.flags |= msgPartial
+		if h.Headless || h.Request && (m.method.Len() == 0 || m.target.Len() == 0) {
+			m.flags |= msgNoLine
+		}
+	}
+	s.sortFields(m.fields)
+}
+
+// guessID takes the value of a field without a name for the request id if it
+// looks like one. When it is equal to that of another exchange, the name does
+// not matter; when it is not, that says nothing.
+func (s *scan) guessID(m *message, value []byte) {
+	if m.id.Len() > 0 || len(value) != 36 {
+		return
+	}
+	for i, c := range value {
+		dash := i == 8 || i == 13 || i == 18 || i == 23 // RFC 9562 §4
+		if hex := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'; dash != (c == '-') || !dash && !hex {
+			return
+		}
+	}
+	m.id = s.text.Keep(value)
+	m.flags |= msgLooseID
+}
+
+// crumb adds a part of a cookie: what crosses to HTTP/1 is one field (RFC 9113
+// §8.2.3).
+func (q *h2Reading) crumb() {
+	if len(q.cookie) > 0 {
+		q.cookie = append(q.cookie, "; "...)
+	}
+	q.cookie = append(q.cookie, q.value...)
+}
+
+// readPseudo reads a pseudo-header field (RFC 9113 §8.3).
+func (s *scan) readPseudo(m *message, name, value []byte) {
+	switch string(name) {
+	case ":method":
+		m.method = s.text.Keep(value)
+	case ":path":
+		m.target = s.text.Keep(value)
+	case ":authority":
+		s.readField(m, []byte("host"), value)
+	case ":status":
+		m.status = uint16(max(atoi(value), 0))
+	}
+}
+
+// Data implements http2.Handler.
+func (q *h2Scan) Data(d *http2.Data) {
+	s := (*scan)(q)
+	if !d.Missing {
+		s.messages.At(d.Tag).reach(s.pass.at)
+	}
+}
+
+// reach moves the end of m to the packet at.
+func (m *message) reach(at instant) {
+	if at.nanos >= m.from.nanos { // else sent again
+		m.to = at
+	}
+}
+
+// End implements http2.Handler.
+func (q *h2Scan) End(e *http2.Message) {
+	s := (*scan)(q)
+	l := s.pass
+	m := s.messages.At(e.Tag)
+	more := s.muxed.At(m.h2)
+	m.end, m.body = e.End, e.Body
+	more.stream, more.wire, more.over, more.headless = e.Stream, e.Wire, e.Ended, e.Headless
+	more.status = int32(e.GRPC.Status)
+	if e.GRPC.Found {
+		more.grpc = int32(min(e.GRPC.Messages, 1<<31-1))
+	}
+	if e.Ended || e.Reset {
+		m.reach(l.at)
+	}
+	if e.Complete {
+		m.flags |= msgComplete
+	}
+}
+
+// GoAway implements http2.Handler.
+func (q *h2Scan) GoAway(last, code uint32) {}
+
+// h2Of returns what message m of the scan is as one of HTTP/2; nil if it is
+// none.
+func (s *scan) h2Of(m *message) *h2Message {
+	if m == nil || m.h2 == 0 {
+		return nil
+	}
+	return s.muxed.At(m.h2)
+}

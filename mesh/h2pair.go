@@ -1,0 +1,65 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+)
+
+// pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
+// those of one stream are an exchange, and several go on at once.
+func pairStreams(x *index, l *Leg) []exchange {
+	var es []exchange
+	at := make(map[uint32]int)
+	each := func(h halfNo, take func(s *scan, m *message)) {
+		if h == 0 {
+			return
+		}
+		s := x.scanOf(h)
+		for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
+			take(s, m)
+		}
+	}
+	each(l.conn.orig, func(s *scan, m *message) {
+		id := s.h2Of(m).stream
+		if _, ok := at[id]; ok || !m.is(msgRequest) {
+			return
+		}
+		at[id] = len(es)
+		es = append(es, exchange{leg: l, req: m, scan: s, floor: l.Start})
+	})
+	each(l.conn.reply, func(s *scan, m *message) {
+		i, ok := at[s.h2Of(m).stream]
+		if m.is(msgRequest) || ok && es[i].resp != nil {
+			return
+		}
+		if !ok {
+			i = len(es)
+			at[s.h2Of(m).stream] = i
+			es = append(es, exchange{leg: l, floor: l.Start})
+		}
+		es[i].resp, es[i].respScan = m, s
+	})
+	slices.SortStableFunc(es, func(a, b exchange) int { return cmp.Compare(a.begun(), b.begun()) })
+	for i := range es {
+		es[i].no = i
+	}
+	return es
+}
+
+// grpc returns what the exchange says as a gRPC call, nil if it is none.
+func (e *exchange) grpc() *GRPC {
+	g, found := &GRPC{Status: -1}, false
+	if q := e.scan.h2Of(e.req); q != nil && q.grpc >= 0 {
+		g.Sent, found = int(q.grpc), true
+	}
+	if q := e.respScan.h2Of(e.resp); q != nil {
+		g.Status = int(q.status)
+		if q.grpc >= 0 {
+			g.Received, found = int(q.grpc), true
+		}
+	}
+	if !found {
+		return nil
+	}
+	return g
+}
