@@ -5,7 +5,6 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -64,13 +63,6 @@ type Leg struct {
 	loose     bool       // bytes were seen that belong to no exchange
 }
 
-// TLS is what the hello messages of a connection say.
-type TLS struct {
-	Version string   // the version chosen, or while only the client was heard the highest offered: "1.2", "1.3"; "" when unknown
-	SNI     string   // server name the client asked for
-	ALPN    []string // protocols the client offered, in its order
-}
-
 // A view is a leg's role as one pod sees it.
 type view struct {
 	pod       string
@@ -122,6 +114,7 @@ func makeLegs(x *index, conns []*conn) []*Leg {
 		l.choose(x)
 		l.describe(x)
 	}
+	judgeResumed(legs)
 	return legs
 }
 
@@ -172,25 +165,6 @@ func (l *Leg) describe(x *index) {
 	for h := range c.halves {
 		l.LostHeaders = l.LostHeaders || x.record(h).unknown
 	}
-}
-
-// tlsOf puts together what both hello messages say.
-func tlsOf(x *index, c *conn) TLS {
-	var t TLS
-	for h := range c.halves {
-		s := x.seal(h)
-		if s == nil || !s.facts.Known {
-			continue
-		}
-		hello := &s.facts.Hello
-		if hello.Client {
-			t.SNI, t.ALPN = hello.SNI, hello.ALPN
-		}
-		if !hello.Client || t.Version == "" {
-			t.Version = tls.VersionName(hello.Version)
-		}
-	}
-	return t
 }
 
 // where names the pod of the leg and the interface, of several that of a

@@ -71,7 +71,7 @@ func legText(l *mesh.Leg, first bool) string {
 		s = l.Pod + "/" + s
 	}
 	if l.Protocol == "tls" || l.Protocol == "h2" {
-		s += " " + l.Protocol
+		s += " " + protocol(l)
 	}
 	switch {
 	case l.Role == mesh.RoleControl || l.Role == mesh.RoleDirect:
@@ -84,6 +84,15 @@ func legText(l *mesh.Leg, first bool) string {
 		return s + " from " + port(l.Orig.Src)
 	}
 	return s
+}
+
+// protocol names what the connection speaks; mtls is TLS on which the client
+// proves who it is.
+func protocol(l *mesh.Leg) string {
+	if l.Protocol == "tls" && l.TLS.Mutual {
+		return "mtls"
+	}
+	return l.Protocol
 }
 
 func port(a netip.AddrPort) string { return ":" + strconv.Itoa(int(a.Port())) }
@@ -188,7 +197,7 @@ func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, wide bool) []string {
 	}
 	row := []string{
 		strconv.Itoa(l.ID), l.Role.String(), where, l.Orig.Src.String(), l.Orig.Dst.String(), l.Reply.Src.String(),
-		l.Protocol, strconv.Itoa(exchanges), size(l.OrigBytes), size(l.ReplyBytes),
+		protocol(l), strconv.Itoa(exchanges), size(l.OrigBytes), size(l.ReplyBytes),
 		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedTo(r, l),
 	}
 	if wide {

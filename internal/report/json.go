@@ -64,9 +64,14 @@ type legJSON struct {
 }
 
 type tlsJSON struct {
-	Version string   `json:"version,omitempty"`
-	SNI     string   `json:"sni,omitempty"`
-	ALPN    []string `json:"alpn,omitempty"`
+	Version    string   `json:"version,omitempty"`
+	SNI        string   `json:"sni,omitempty"`
+	ALPN       []string `json:"alpn,omitempty"`
+	Mutual     *bool    `json:"mutual,omitempty"` // absent when nothing tells
+	Why        string   `json:"why,omitempty"`
+	Identities []string `json:"identities,omitempty"`
+	Resumed    bool     `json:"resumed,omitempty"`
+	EarlyData  bool     `json:"early_data,omitempty"`
 }
 
 type packetJSON struct {
@@ -252,9 +257,17 @@ func newLeg(l *mesh.Leg) legJSON {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
 	if l.Protocol == "tls" {
-		j.TLS = &tlsJSON{l.TLS.Version, l.TLS.SNI, l.TLS.ALPN}
+		j.TLS = newTLS(&l.TLS)
 	}
 	return j
+}
+
+func newTLS(t *mesh.TLS) *tlsJSON {
+	j := tlsJSON{Version: t.Version, SNI: t.SNI, ALPN: t.ALPN, Why: t.Reason, Identities: t.Identities, Resumed: t.Resumed, EarlyData: t.EarlyData}
+	if t.Reason != "" {
+		j.Mutual = &t.Mutual
+	}
+	return &j
 }
 
 func newEvidence(es []mesh.Evidence) []evidenceJSON {
