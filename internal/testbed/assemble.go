@@ -353,8 +353,8 @@ func (a *assembly) by(w *wire, x int) time.Time {
 		return w.server.exchanges[x].begun
 	}
 	for _, h := range a.hops {
-		if h.from == w && h.fromX == x {
-			return h.line.asked()
+		if h.from == w && h.fromX == x && h.to != nil && h.to.server != nil {
+			return h.to.server.exchanges[h.toX].begun
 		}
 	}
 	return time.Time{}

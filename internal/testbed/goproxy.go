@@ -142,8 +142,7 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 // ServeHTTP serves one request and logs it as HAProxy does.
 func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.Context().Value(arrivalKey{}).(*arrival)
-	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(),
-		Asked: fmt.Sprint(time.Now().UnixMicro() + 1), Keys: "-"}
+	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(), Keys: "-"}
 	l.CI, l.CP = split(unmapped(a.RemoteAddr()))
 	l.FI, l.FP = split(a.dst)
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {

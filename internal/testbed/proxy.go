@@ -80,8 +80,7 @@ type logLine struct {
 	State   string `json:"state"`
 	Up      int64  `json:"up"`
 	Down    int64  `json:"down"`
-	T       int64  `json:"t"`     // accepted, milliseconds since 1970
-	Asked   string `json:"asked"` // when the request's header was read, microseconds since 1970
+	T       int64  `json:"t"` // accepted, milliseconds since 1970
 	Keys    string `json:"keys"`
 }
 
@@ -110,15 +109,6 @@ func (l logLine) path() string {
 }
 
 func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
-
-// asked is when the proxy had read the header of the request; zero if unknown.
-func (l logLine) asked() time.Time {
-	n, err := strconv.ParseInt(l.Asked, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(n)
-}
 
 // atoi reads a number of the log, where "-" stands for none and a leading plus
 // for a server that was changed in between.
@@ -156,11 +146,10 @@ defaults
   timeout server 60s
   unique-id-format %[uuid()]
 {{- define "format"}}
-  log-format '{"kind":"{{.Kind}}","dir":"{{.Dir}}",{{.Common}}{{if eq .Kind "http"}},"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","status":%ST,"asked":"%[var(txn.asked)]"{{end}}{{.Keys}}}'
+  log-format '{"kind":"{{.Kind}}","dir":"{{.Dir}}",{{.Common}}{{if eq .Kind "http"}},"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","status":%ST{{end}}{{.Keys}}}'
 {{- end}}
 {{- define "request"}}
   http-request set-var(txn.start) date(0,ms)
-  http-request set-var(txn.asked) date(0,us)
 {{- if not .NoIDs}}
   http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }
 {{- end}}

@@ -90,7 +90,7 @@ func recordLossy(b *bed, h *host) error {
 
 // recordMissing is recordPlain of which one packet in a hundred is missing.
 func recordMissing(b *bed, h *host) error {
-	b.notes.incomplete, b.notes.missing, b.notes.brief = true, 100, true
+	b.notes.incomplete, b.notes.missing = true, 100
 	return recordPlain(b, h)
 }
 

@@ -108,7 +108,7 @@ func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool)
 	client, _ := j.truth.Leg(c.Legs[0])
 	beyond := c.ServerSent != nil && (client.Encrypted || nearServer)
 	switch {
-	case !client.Encrypted && (!nearServer || len(p.Legs) == 1), j.hidden(c):
+	case !client.Encrypted && (!nearServer || len(p.Legs) == 1 || j.allSealed(c.Legs[1:])), j.hidden(c):
 		return client.Sent, client.Received, client.Complete
 	case c.Exchanges == 0 && len(p.Legs) > 1 && !p.Ambiguous && client.Complete: // carried on byte for byte
 		return c.Sent, c.Received, true
@@ -124,8 +124,10 @@ func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool)
 }
 
 // hidden tells whether no leg of a conversation can be read.
-func (j *judge) hidden(c *testbed.Conversation) bool {
-	for _, id := range c.Legs {
+func (j *judge) hidden(c *testbed.Conversation) bool { return j.allSealed(c.Legs) }
+
+func (j *judge) allSealed(legs []string) bool {
+	for _, id := range legs {
 		if !j.sealed(id) {
 			return false
 		}

@@ -58,9 +58,57 @@ func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
 		if w := m.truth[leg]; w != nil && m.ours[w.ID] != nil && m.ours[w.ID].Midstream && !w.Midstream {
 			where = fromFirst(where, ss)
 		}
+		if clock := clockOf(t, m.truth[leg]); clock != nil {
+			k.byClock(ss, clock, seen)
+			continue
+		}
+		if below := belowOf(t, m.truth[leg]); below != nil {
+			k.byOffset(ss, below)
+			continue
+		}
 		k.number(ss, where)
 	}
 	return k
+}
+
+// clockOf returns, for each exchange of a leg that cannot be read, a time after
+// its request and before the next; nil when they are not all known.
+func clockOf(t *testbed.Truth, w *testbed.Leg) []int64 {
+	if w == nil || !w.Encrypted || w.Exchanges == 0 {
+		return nil
+	}
+	clock := make([]int64, w.Exchanges)
+	for _, l := range t.Links {
+		if l.From == w.ID {
+			clock[l.FromExchange] = nanos(l.FromBy)
+		}
+		if l.To == w.ID {
+			clock[l.ToExchange] = nanos(l.ToBy)
+		}
+	}
+	if slices.Contains(clock, 0) {
+		return nil
+	}
+	return clock
+}
+
+// byClock numbers the exchanges of a leg by when they were; what begins when
+// nothing did, or is the second of its time, is strange. Before the first there
+// may be what was taken for one, a handshake without its beginning.
+func (k *ranking) byClock(ss []spot, clock []int64, seen map[spot]int64) {
+	taken := make(map[int]spot)
+	for _, s := range ss {
+		k.no[s] = strange
+		n, _ := slices.BinarySearch(clock, seen[s])
+		old, twice := taken[n]
+		switch {
+		case n == len(clock), twice && n > 0:
+			continue
+		case twice:
+			k.no[old] = strange
+		}
+		k.no[s], taken[n] = n, s
+	}
 }
 
 // number gives the exchanges of one leg their numbers: by their order; where
@@ -147,4 +195,46 @@ func exact(where []extent, ss []spot) (n int) {
 		}
 	}
 	return n
+}
+
+// belowOf returns, for each exchange of a leg that cannot be read, where its
+// request begins or earlier; nil when that is not known of all.
+func belowOf(t *testbed.Truth, w *testbed.Leg) []int64 {
+	if w == nil || !w.Encrypted || w.Exchanges == 0 {
+		return nil
+	}
+	below := make([]int64, w.Exchanges)
+	n := 0
+	for _, l := range t.Links {
+		if l.From == w.ID && l.FromBelow != nil {
+			below[l.FromExchange] = *l.FromBelow
+			n++
+		}
+	}
+	if n < w.Exchanges {
+		return nil
+	}
+	return below
+}
+
+// byOffset numbers the exchanges of a leg by where their requests are. Those
+// that were written at once are numbered in the order in which they are found.
+func (k *ranking) byOffset(ss []spot, below []int64) {
+	taken := make([]bool, len(below))
+	for _, s := range ss {
+		k.no[s] = strange
+		n, exact := slices.BinarySearch(below, s.req[0])
+		if !exact {
+			n--
+		}
+		for n > 0 && below[n-1] == below[n] {
+			n--
+		}
+		for n >= 0 && n+1 < len(below) && taken[n] && below[n+1] == below[n] {
+			n++
+		}
+		if n >= 0 && !taken[n] {
+			k.no[s], taken[n] = n, true
+		}
+	}
 }

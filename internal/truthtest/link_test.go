@@ -20,10 +20,11 @@ const whole = -1
 // A tie is what the result says of one exchange, or of one leg, and its
 // counterpart behind a proxy.
 type tie struct {
-	from, to  end
-	attempt   int
-	ambiguous bool
-	rivals    []end
+	from, to   end
+	attempt    int
+	confidence float64
+	ambiguous  bool
+	rivals     []end
 }
 
 // A judge holds a result against the truth.
@@ -64,7 +65,7 @@ func (j *judge) gather(hops []mesh.Hop) {
 }
 
 func (j *judge) hop(from, to *mesh.Hop) tie {
-	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, ambiguous: to.Ambiguous}
+	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
 	for _, r := range to.Rivals {
 		s, ok := j.k.byReq[[2]int64{int64(r.Leg), r.Request[0]}]
 		if !ok {
@@ -90,7 +91,7 @@ func (j *judge) byExchange(n *mesh.Join) bool {
 }
 
 func (j *judge) join(n *mesh.Join) tie {
-	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, ambiguous: n.Ambiguous}
+	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, confidence: n.Confidence, ambiguous: n.Ambiguous}
 	for _, r := range n.Rivals {
 		t.rivals = append(t.rivals, j.end(spot{leg: r}))
 	}
@@ -175,11 +176,13 @@ func (j *judge) lastAttempt(l *testbed.Link) *testbed.Link {
 }
 
 // names tells whether the link is among what a tie leaves open. Of a leg that
-// cannot be read, it is enough to name the leg on the other side.
+// cannot be read and whose exchanges are not told apart, it is enough to name
+// the leg on the other side.
 func (j *judge) names(t *tie, l *testbed.Link) bool {
 	hidden := j.sealed(l.From) || j.sealed(l.To)
 	for _, e := range append([]end{t.to}, t.rivals...) {
-		if t.ambiguous && j.means(t, e, l) || hidden && t.from.leg == l.From && e.leg == l.To {
+		legs := t.from.leg == l.From && e.leg == l.To && (t.from.no == whole || e.no == whole)
+		if t.ambiguous && j.means(t, e, l) || hidden && legs {
 			return true
 		}
 	}
