@@ -73,6 +73,11 @@ func (r *Result) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 		}
 		all = append(all, c.chunks...)
 	}
+	calls, err := r.gatherCalls(convs, sp)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, calls...)
 	slices.SortStableFunc(all, func(a, b chunk) int {
 		return cmp.Or(cmp.Compare(a.conv, b.conv), compareBool(a.reply, b.reply), cmp.Compare(a.piece, b.piece), cmp.Compare(a.off, b.off))
 	})

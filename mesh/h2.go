@@ -10,12 +10,9 @@ func (p protocol) isH2() bool { return p >= protoH2 }
 
 // An h2Message is what pass 1 keeps of a message of HTTP/2 beside message.
 type h2Message struct {
-	stream   uint32
-	grpc     int32 // messages of a gRPC call; -1 = it is none
-	status   int32 // grpc-status; -1 = none
-	wire     int64 // bytes of its frames; those of other streams stand between
-	over     bool  // its end was seen
-	headless bool
+	stream uint32
+	grpc   int32 // messages of a gRPC call; -1 = it is none
+	status int32 // grpc-status; -1 = none
 }
 
 // An h2Reading is the state needed only while a half of HTTP/2 is being read.
@@ -115,9 +112,6 @@ func (q *h2Scan) Headers(h *http2.Headers) uint32 {
 	m.from, m.to = l.at, l.at
 	if h.Off < l.segOff && h.Off == l.h2.began {
 		m.from = l.h2.at
-	}
-	if h.Resync {
-		m.flags |= msgResync
 	}
 	s.readHeaders(m, h)
 	s.linkH2(l, i)
@@ -244,8 +238,8 @@ func (q *h2Scan) End(e *http2.Message) {
 	l := s.pass
 	m := s.messages.At(e.Tag)
 	more := s.muxed.At(m.h2)
-	m.end, m.body = e.End, e.Body
-	more.stream, more.wire, more.over, more.headless = e.Stream, e.Wire, e.Ended, e.Headless
+	m.end, m.body, m.before = e.End, e.Body, e.End-e.Wire
+	more.stream = e.Stream
 	more.status = int32(e.GRPC.Status)
 	if e.GRPC.Found {
 		more.grpc = int32(min(e.GRPC.Messages, 1<<31-1))

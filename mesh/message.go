@@ -25,7 +25,7 @@ func instantOf(at reassembly.At) instant { return instant{at.Nanos, at.Ref, at.A
 type message struct {
 	next                uint32 // next message of the same half; 0 = last
 	h2                  uint32 // index into scan.muxed; 0 = none
-	before              int64  // stream offset where the message before ended; interim responses stand between
+	before              int64  // stream offset where the message before ended; interim responses stand between. Of HTTP/2: end less what its own frames take
 	start, headEnd, end int64  // stream offsets of the half
 	from, to            instant
 

@@ -240,7 +240,7 @@ func (p *Path) addExchange(x Exchange) {
 
 // learn takes from a later hop what the client's leg does not show.
 func (x *Exchange) learn(e *exchange) {
-	x.Method, x.Target = e.method(), e.target()
+	x.Method, x.Target, x.GRPC = e.method(), e.target(), e.grpc()
 	if x.RequestID == "" {
 		x.RequestID = e.id()
 	}

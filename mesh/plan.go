@@ -17,6 +17,7 @@ type conversation struct {
 	client, server netip.AddrPort
 	frame          *Leg        // its packets, or in a rebuilt stream its handshake and close
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
+	calls          []*exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
 	rebuilt        bool
 	first          moment   // of the first packet written
 	path           *Path    // whose legs are named in comments
@@ -77,7 +78,7 @@ func (pl *planner) conversation(p *Path) *conversation {
 	} else if len(chosen) > 0 {
 		c = pl.rebuild(p, p.client, chosen)
 	}
-	c.omitted = omitted
+	c.omitted = append(c.omitted, omitted...)
 	return c
 }
 
@@ -162,6 +163,9 @@ func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *Leg {
 // and close of the leg frame.
 func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: frame, rebuilt: true, first: pl.firstPacket(frame)}
+	if slices.ContainsFunc(chosen, onHTTP2) {
+		chosen = c.onlyHTTP2(chosen)
+	}
 	for _, e := range chosen {
 		if e.req != nil {
 			c.pieces[0] = append(c.pieces[0], pl.piece(e.leg.conn.orig, e.req))
@@ -171,15 +175,37 @@ func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversatio
 		}
 	}
 	if frame.Midstream {
-		c.first = firstOf(chosen)
+		c.first = firstOf(append(chosen, c.calls...))
 	}
 	return c
+}
+
+func onHTTP2(e *exchange) bool { return e.leg.multiplexed() }
+
+// onlyHTTP2 makes c one that speaks HTTP/2: it carries those of the chosen
+// exchanges that were, and none is left for pieces.
+func (c *conversation) onlyHTTP2(chosen []*exchange) []*exchange {
+	for _, e := range chosen {
+		if onHTTP2(e) {
+			c.calls = append(c.calls, e)
+		} else {
+			c.omitted = append(c.omitted, fmt.Sprintf("%s %s: HTTP/1.1, while others are HTTP/2", e.method(), e.target()))
+		}
+	}
+	return nil
 }
 
 // rest plans to write of the path's leg what no other path carries: all but the
 // messages of the exchanges that others claim.
 func (pl *planner) rest(p *Path) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
+	if p.client.multiplexed() {
+		c.calls = p.own
+		if p.client.Midstream && len(p.own) > 0 {
+			c.first = firstOf(p.own)
+		}
+		return c
+	}
 	own := make(map[*exchange]bool)
 	for _, e := range p.own {
 		own[e] = true
@@ -265,6 +291,9 @@ func (pl *planner) comments(p *Path) []string {
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		cs = append(cs, s+p.tie(id))
+	}
+	if len(p.conv.calls) > 0 {
+		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
 	for _, o := range p.conv.omitted {
 		cs = append(cs, "pcapmesh: left out: "+o)

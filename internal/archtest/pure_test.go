@@ -10,7 +10,7 @@ import (
 // The three bars of package mesh, and what stands beside them. A new file must
 // choose one.
 var (
-	index = []string{"chunk.go", "cut.go", "group.go", "h2.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
+	index = []string{"chunk.go", "cut.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
 
 	decide = []string{
 		"algebra.go", "bind.go", "conn.go", "evidence.go", "exchange.go", "h2pair.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "path.go", "plan.go",
@@ -18,7 +18,7 @@ var (
 		"tie.go", "tlsfacts.go", "trust.go", "unread.go",
 	}
 
-	emit = []string{"follow.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
+	emit = []string{"follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
 
 	beside = []string{"advice.go", "advice_why.go", "doc.go", "profile.go", "profile_meshes.go"}
 )
