@@ -106,3 +106,126 @@ func TestTsharkDecodesHTTP2(t *testing.T) {
 		t.Errorf("tshark complains: %v\n%s", err, text)
 	}
 }
+
+// The calls of an HTTP/2 client that go on as HTTP/1.1 over shared connections
+// are written in the order in which they were made.
+func TestHTTP2AsHTTP1(t *testing.T) {
+	tr := new(pcaptest.Trace)
+	c := mux(on(tr, "eth0", "192.0.2.1:40000", app))
+	d := on(tr, "eth0", "192.0.2.2:40000", app).ISN(3, 4)
+	d.Handshake()
+	up := []*pcaptest.Connection{on(tr, "lo", "127.0.0.6:50000", app).ISN(70000, 80000), on(tr, "lo", "127.0.0.6:50002", app).ISN(5, 6)}
+	up[0].Handshake()
+	up[1].Handshake()
+	c.ask(1, "GET", "/1", "")
+	c.ask(3, "GET", "/2", "")
+	up[1].Send(request("GET", "/2"))
+	up[0].Send(request("GET", "/1"))
+	up[1].Reply(response(202, ""))
+	c.answer(3, 202, "")
+	up[0].Reply(response(201, ""))
+	c.answer(1, 201, "")
+	d.Send(request("GET", "/3"))
+	up[0].Send(request("GET", "/3"))
+	up[0].Reply(response(200, ""))
+	d.Reply(response(200, ""))
+	c.Close()
+	d.Close()
+	name := pcaptest.WriteFile(t, "trace.pcapng", tr.PCAPNG())
+	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Paths[0].Mode != mesh.H2To11 || r.Paths[1].Mode != "" {
+		t.Errorf("modes %q and %q", r.Paths[0].Mode, r.Paths[1].Mode)
+	}
+	var sent, received strings.Builder
+	err = r.Follow(0, -1, func(k mesh.Chunk) error {
+		if k.Reply {
+			received.Write(k.Data)
+		} else {
+			sent.Write(k.Data)
+		}
+		return nil
+	})
+	if want := request("GET", "/1") + request("GET", "/2"); err != nil || sent.String() != want {
+		t.Errorf("sent %q, want %q; %v", sent.String(), want, err)
+	}
+	if want := response(201, "") + response(202, ""); received.String() != want {
+		t.Errorf("received %q, want %q", received.String(), want)
+	}
+}
+
+// Of a shared connection that is somebody's path itself the rest is written
+// without what others claim.
+func TestRestOfHTTP2(t *testing.T) {
+	tr := pooled()
+	tr.Wait(10e6)
+	up := mux(on(tr, "lo", "127.0.0.6:50004", app).ISN(7, 8))
+	up.ask(1, "GET", "/nobody", "")
+	up.answer(1, 404, "no")
+	a := on(tr, "eth0", "192.0.2.3:40000", app).ISN(9, 10)
+	a.Handshake()
+	a.Send(request("GET", "/somebody"))
+	up.ask(3, "GET", "/somebody", "")
+	up.answer(3, 200, "yes")
+	a.Reply(response(200, "yes"))
+	a.Close()
+	up.Close()
+	out := emitted(t, tr, nil)
+	r, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got []string
+	for _, p := range r.Paths {
+		for _, e := range p.Exchanges {
+			if l := r.Legs[e.Hops[0].Leg]; l.Protocol == "h2" {
+				got = append(got, fmt.Sprintf("%s %s %s %d", l.Orig.Src, e.Method, e.Target, e.Status))
+			}
+		}
+	}
+	if want := []string{"127.0.0.6:50004 GET /nobody 404"}; !slices.Equal(got, want) {
+		t.Errorf("HTTP/2 written: %q, want %q", got, want)
+	}
+}
+
+// What is missing of a body is missing in what is written, and nothing else.
+func TestHoleInHTTP2(t *testing.T) {
+	tr := new(pcaptest.Trace)
+	a, b := on(tr, "eth0", "192.0.2.1:40000", app), on(tr, "eth0", "192.0.2.2:40000", app).ISN(1, 2)
+	a.Handshake()
+	b.Handshake()
+	up := mux(on(tr, "lo", "127.0.0.6:50000", app).ISN(70000, 80000))
+	a.Send(request("GET", "/a", "x-request-id: a"))
+	b.Send(request("GET", "/b", "x-request-id: b"))
+	up.ask(1, "GET", "/a", "", "x-request-id", "a")
+	up.ask(3, "GET", "/b", "", "x-request-id", "b")
+	frames := up.server.Headers(1, false, ":status", "200") + up.part(1, true, strings.Repeat("x", 3000))
+	up.Reply(frames[:1000])
+	up.Reply(frames[1000:2000])
+	up.Lose(1)
+	up.Reply(frames[2000:])
+	up.Ack()
+	up.answer(3, 201, "whole")
+	up.Ack()
+	a.Reply(response(200, strings.Repeat("x", 3000)))
+	b.Reply(response(201, "whole"))
+	a.Close()
+	b.Close()
+	up.Close()
+	out := emitted(t, tr, &mesh.Options{NearServer: true})
+	r, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for i, want := range []string{"GET /a 200, 1000 missing", "GET /b 201, 0 missing"} {
+		e := r.Paths[i].Exchanges[0]
+		if got := fmt.Sprintf("%s %s %d, %d missing", e.Method, e.Target, e.Status, r.Legs[i].ReplyMissing); got != want {
+			t.Errorf("path %d: %s, want %s", i, got, want)
+		}
+	}
+}

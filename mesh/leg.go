@@ -79,6 +79,12 @@ func (l *Leg) readable() bool { return l.Protocol != "tls" }
 // multiplexed tells whether exchanges on the leg may go on at once.
 func (l *Leg) multiplexed() bool { return l.Protocol == "h2" }
 
+// speaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
+// client's first choice tells.
+func (l *Leg) speaksHTTP2() bool {
+	return l.multiplexed() || len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
+}
+
 // view returns the role of l in the given pod.
 func (l *Leg) view(pod string) Role {
 	for _, v := range l.views {

@@ -36,12 +36,21 @@ type Path struct {
 	Complete       bool  // joined to its end, and no byte of it is missing
 	Ambiguous      bool  // some join has rivals
 	Exchanges      []Exchange
+	Mode           Mode // how its stream is written, if not as the client spoke
 
 	client *Leg
 	own    []*exchange // nil: all of the client leg; else those that no other path claims
 	links  []*link     // in the order of Exchanges
 	conv   *conversation
 }
+
+// A Mode says what became of a path's exchanges in its stream.
+type Mode string
+
+// H2To11: the client spoke HTTP/2, of which only HTTP/1.1 behind the proxy can
+// be read or was asked for. The stream has its exchanges one after the other, in
+// the order of requests.
+const H2To11 Mode = "h2→1.1"
 
 // An Exchange is one request and its response, leg by leg.
 type Exchange struct {

@@ -78,6 +78,9 @@ func (pl *planner) conversation(p *Path) *conversation {
 	} else if len(chosen) > 0 {
 		c = pl.rebuild(p, p.client, chosen)
 	}
+	if c.frame == p.client && c.rebuilt && c.calls == nil && p.client.speaksHTTP2() {
+		p.Mode = H2To11
+	}
 	c.omitted = append(c.omitted, omitted...)
 	return c
 }
@@ -294,6 +297,9 @@ func (pl *planner) comments(p *Path) []string {
 	}
 	if len(p.conv.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
+	}
+	if p.Mode == H2To11 {
+		cs = append(cs, "pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, in the order of requests")
 	}
 	for _, o := range p.conv.omitted {
 		cs = append(cs, "pcapmesh: left out: "+o)

@@ -47,7 +47,7 @@ func pathRow(r *mesh.Result, p *mesh.Path) []string {
 	l := r.Legs[p.Legs[0]]
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
-		strconv.Itoa(len(p.Exchanges)), size(l.OrigBytes), size(l.ReplyBytes),
+		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)), size(l.OrigBytes), size(l.ReplyBytes),
 		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedBy(r, p),
 	}
 }

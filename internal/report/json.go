@@ -104,6 +104,7 @@ type pathJSON struct {
 	Complete  bool           `json:"complete"`
 	Ambiguous bool           `json:"ambiguous"`
 	Exchanges []exchangeJSON `json:"exchanges"`
+	Mode      string         `json:"mode,omitempty"` // "h2→1.1": the stream has a client's HTTP/2 as HTTP/1.1
 }
 
 type exchangeJSON struct {
@@ -292,7 +293,7 @@ func newJoin(j *mesh.Join) joinJSON {
 
 func newPath(p *mesh.Path) pathJSON {
 	j := pathJSON{ID: p.ID, Direction: p.Direction.String(), Client: p.Client.String(), Server: p.Server.String(),
-		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges))}
+		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges)), Mode: string(p.Mode)}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
 		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops)), nil, nil}
