@@ -2,10 +2,14 @@ package truthtest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -40,8 +44,10 @@ func bars() map[string]bar {
 // count too.
 const elsewhereEnv = "PCAPMESH_TRUTH"
 
-// eachHidden runs f as a subtest for every scenario that has a bar.
-func eachHidden(t *testing.T, f func(*testing.T, *scene, bar)) {
+// eachHidden runs f as a subtest for every scenario that has a bar, and prints
+// what it returns in one table.
+func eachHidden(t *testing.T, f func(*testing.T, *scene, bar) string) {
+	var table strings.Builder
 	all := bars()
 	for _, dir := range truthDirs(t) {
 		for _, s := range scenes(t, dir) {
@@ -53,9 +59,10 @@ func eachHidden(t *testing.T, f func(*testing.T, *scene, bar)) {
 			if dir != pcaps {
 				name, s.live = filepath.Base(dir)+"/"+name, true
 			}
-			t.Run(name, func(t *testing.T) { f(t, s, b) })
+			t.Run(name, func(t *testing.T) { fmt.Fprintf(&table, "%-28s %s\n", name, f(t, s, b)) })
 		}
 	}
+	t.Log("\n" + table.String())
 }
 
 // truthDirs lists the directories with captures and truths.
@@ -80,9 +87,54 @@ func truthDirs(t testing.TB) []string {
 // Legs that cannot be read are tied to those that can, by exchange, without
 // keys and logs.
 func TestHidden(t *testing.T) {
-	eachHidden(t, func(t *testing.T, s *scene, b bar) {
-		newJudge(s.truth, s.stitch(t, mesh.Options{})).holdBar(t, b)
+	eachHidden(t, func(t *testing.T, s *scene, b bar) string {
+		return newJudge(s.truth, s.stitch(t, mesh.Options{})).holdBar(t, b)
 	})
+}
+
+// The same where one packet in a hundred is missing from the captures.
+func TestHiddenMissing(t *testing.T) {
+	if !enforced {
+		t.Skip("not yet")
+	}
+	for _, name := range []string{"mtls-tcp", "mtls-http", "mtls-outbound"} {
+		s := load(t, testbed.TruthFile(pcaps, name))
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(name, " seed ", seed), func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(seed, 0x706d))
+				s.holdSpoilt(t, bars()[name+"-missing"], func(*capture.Packet) bool { return rng.IntN(100) > 0 })
+			})
+		}
+	}
+}
+
+// The same where packets are cut after 96 bytes.
+func TestHiddenCut(t *testing.T) {
+	if !enforced {
+		t.Skip("not yet")
+	}
+	load(t, testbed.TruthFile(pcaps, "mtls-http")).holdSpoilt(t, bars()["mtls-http-snaplen"], func(p *capture.Packet) bool {
+		p.Data = p.Data[:min(len(p.Data), 96)]
+		return true
+	})
+}
+
+// holdSpoilt checks what is found in the captures when packets are changed or
+// taken out.
+func (s *scene) holdSpoilt(t *testing.T, b bar, spoil func(*capture.Packet) bool) {
+	all := s.tapes(t)
+	edit(all, spoil)
+	t.Log(newJudge(s.holed(), stitch(t, writeTapes(t, all), mesh.Options{})).holdBar(t, b))
+}
+
+// holed is the truth of captures that miss bytes on every leg.
+func (s *scene) holed() *testbed.Truth {
+	c := *s.truth
+	c.Legs = slices.Clone(c.Legs)
+	for i := range c.Legs {
+		c.Legs[i].Complete = false
+	}
+	return &c
 }
 
 // A score counts what became of the links over encrypted legs.
@@ -108,10 +160,9 @@ func percent(n, of int) float64 {
 	return 100 * float64(n) / float64(of)
 }
 
-// holdBar checks the links over encrypted legs.
-func (j *judge) holdBar(t *testing.T, b bar) {
+// holdBar checks the links over encrypted legs and returns the score.
+func (j *judge) holdBar(t *testing.T, b bar) string {
 	c := j.score()
-	t.Log(c)
 	var bad []string
 	if percent(c.links[right], c.all) < b.recall {
 		bad = append(bad, append([]string{fmt.Sprintf("%.2f %% right, at least %.1f expected", percent(c.links[right], c.all), b.recall)}, c.lost...)...)
@@ -126,9 +177,10 @@ func (j *judge) holdBar(t *testing.T, b bar) {
 		for _, b := range bad[:min(len(bad), maxShown)] {
 			t.Log("not yet: ", b)
 		}
-		return
+		return c.String()
 	}
 	complain(t, "hidden", bad)
+	return c.String()
 }
 
 // enforced says whether the bars hold by now.

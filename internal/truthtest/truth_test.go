@@ -23,7 +23,7 @@ func (s *scene) hold(t *testing.T) {
 	t.Logf("legs: %d, things wrong: %d", len(s.truth.Legs), len(bad))
 	s.settle(t, "paths", j.paths())
 	bad = j.wrong()
-	s.settle(t, "wrong", bad)
+	s.settle(t, "wrong", s.expected().within(bad, j))
 	c := j.count()
 	t.Logf("links: %v, WRONG: %d", c, len(bad))
 	s.settle(t, "links", c.short(s.expected()))
@@ -70,15 +70,17 @@ func (c count) short(e expectation) []string {
 	for _, k := range c.separable {
 		n += k
 	}
-	if float64(c.separable[right])*100 >= e.recall*float64(n) && c.separable[ambiguousWithout] == 0 && (e.gaps || c.other[missing] == 0) && c.other[ambiguousWithout] == 0 {
+	others := e.bar != nil || (e.gaps || c.other[missing] == 0) && c.other[ambiguousWithout] == 0
+	if float64(c.separable[right])*100 >= e.recall*float64(n) && c.separable[ambiguousWithout] == 0 && others {
 		return nil
 	}
 	return append([]string{fmt.Sprintf("%v, at least %.1f %% of %d right expected", c, e.recall, n)}, c.lost...)
 }
 
 // lacking says which links are neither found nor named as a rival.
-func (c count) lacking() []string {
-	if c.separable[missing]+c.separable[ambiguousWithout]+c.other[missing]+c.other[ambiguousWithout] == 0 {
+func (c count) lacking(e expectation) []string {
+	others := c.other[missing] + c.other[ambiguousWithout]
+	if c.separable[missing]+c.separable[ambiguousWithout] == 0 && (others == 0 || e.bar != nil) {
 		return nil
 	}
 	return append([]string{c.String()}, c.lost...)

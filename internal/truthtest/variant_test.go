@@ -185,11 +185,11 @@ func (s *scene) holdLess(t *testing.T, l lack) {
 	s.settle(t, name+": half-flows", bad)
 	t.Logf("half-flows: %d of %d joined", torn-len(bad), torn)
 	bad = j.wrong()
-	s.settle(t, name+": wrong", bad)
+	s.settle(t, name+": wrong", s.expected().within(bad, j))
 	c := j.count()
 	t.Logf("links: %v, WRONG: %d", c, len(bad))
 	if silent[s.truth.Scenario+"/"+name] == "" && !s.expected().gaps {
-		s.settle(t, name+": links", c.lacking())
+		s.settle(t, name+": links", c.lacking(s.expected()))
 	}
 }
 
