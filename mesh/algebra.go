@@ -62,8 +62,8 @@ type algebra struct {
 	down, up []item
 	web      web
 	shifts   [2]shifts    // of requests, of responses
-	delays   [2][2]delays // of requests, by whether the upstream connection is new; of responses
-	alone    float64
+	delays   [2][2]delays // of requests and of responses, by whether the upstream connection was new
+	free     bool         // hidden exchanges may stay alone
 }
 
 // learning is how often what was learned is used to learn again.
@@ -75,7 +75,7 @@ const aloneWeight = 0.02
 
 // newAlgebra compares the exchanges of both sides of a crossing.
 func newAlgebra(down, up []*exchange) *algebra {
-	a := &algebra{alone: aloneWeight}
+	a := new(algebra)
 	peers := make(map[string]int32)
 	for _, e := range down {
 		a.down = append(a.down, newItem(e))
@@ -89,7 +89,6 @@ func newAlgebra(down, up []*exchange) *algebra {
 	for i := range a.up {
 		a.up[i].peer = peerOf(peers, a.up[i].ex)
 	}
-	a.web = web{downs: len(down), ups: len(up)}
 	a.candidates()
 	return a
 }
@@ -180,12 +179,25 @@ func (it *item) lastRespAt() int64 {
 
 // solve learns and weighs, and leaves the probabilities in the web.
 func (a *algebra) solve() {
+	a.web.down, a.web.up = a.alone(a.down), a.alone(a.up)
 	a.begin()
 	for range learning {
 		a.learn()
 		a.weigh()
-		a.web.marginals(a.alone)
+		a.web.marginals()
 	}
+}
+
+// alone returns the weights of items without a counterpart.
+func (a *algebra) alone(items []item) []float64 {
+	out := make([]float64, len(items))
+	for i := range items {
+		out[i] = aloneWeight
+		if a.free && items[i].ex.hidden != nil {
+			out[i] = 1
+		}
+	}
+	return out
 }
 
 // begin gives all candidates of an upstream exchange the same probability.
@@ -215,7 +227,7 @@ func (a *algebra) learn() {
 				a.shifts[k].add(peer, x, s.p)
 			}
 			if s.delay[k] != noTime {
-				a.delays[k][a.class(k, s)].add(s.delay[k], s.p)
+				a.delays[k][a.class(s)].add(s.delay[k], s.p)
 			}
 		}
 	}
@@ -225,10 +237,10 @@ func (a *algebra) peer(s *strand) int32 {
 	return a.down[s.d].peer<<16 | a.up[s.u].peer
 }
 
-// class tells apart what takes its time: a request that waits for a new
-// upstream connection.
-func (a *algebra) class(k int, s *strand) int {
-	if k == 0 && a.up[s.u].fresh {
+// class tells apart what takes its time: what had to wait for a new upstream
+// connection.
+func (a *algebra) class(s *strand) int {
+	if a.up[s.u].fresh {
 		return 1
 	}
 	return 0
@@ -242,43 +254,35 @@ func (a *algebra) weigh() {
 }
 
 // weighOne weighs a strand: of lengths that are in doubt by the likeliest one.
+// What it said itself when last was learned does not count.
 func (a *algebra) weighOne(s *strand) {
 	down, up := &a.down[s.d], &a.up[s.u]
-	peer := a.peer(s)
+	peer, said := a.peer(s), *s
+	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
-	s.delay = [2]int64{between(down.reqAt, up.reqAt), noTime}
-	req := a.shifts[0].best(peer, down.req, up.req, func(i, j int, x int64) {
-		s.shift[0] = x
-	}, nil)
-	s.weight = req * a.fresh(s)
-	resp := a.shifts[1].best(peer, down.resp, up.resp, func(i, j int, x int64) {
-		s.shift[1] = x
-		s.delay[1] = between(up.response(j), down.response(i))
-	}, func(i, j int) float64 { return a.took(between(up.response(j), down.response(i))) })
-	if s.shift[1] == unknownShift {
-		s.delay[1] = between(up.respAt, down.respAt)
-		resp *= a.took(s.delay[1])
+	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
+	s.weight = a.took(0, &said, s.delay[0])
+	s.weight *= a.shifts[0].best(peer, down.req, up.req, req, func(i, j int, x int64) { s.shift[0] = x }, nil)
+	late := func(i, j int) float64 { return a.took(1, &said, between(up.response(j), down.response(i))) }
+	if len(down.resp) == 0 || len(up.resp) == 0 {
+		s.weight *= late(0, 0)
+		return
 	}
-	s.weight *= resp
+	s.weight *= a.shifts[1].best(peer, down.resp, up.resp, resp, func(i, j int, x int64) {
+		s.shift[1], s.delay[1] = x, between(up.response(j), down.response(i))
+	}, late)
 }
 
-// fresh returns how likely the delay of the request is, as a multiple of what
-// it is for strangers.
-func (a *algebra) fresh(s *strand) float64 {
-	if s.delay[0] == noTime {
+// took returns how likely a delay is for strand s, as a multiple of what it is
+// for strangers.
+func (a *algebra) took(k int, s *strand, delay int64) float64 {
+	switch {
+	case delay == noTime:
 		return 1
-	}
-	return a.delays[0][a.class(0, s)].likely(s.delay[0]) * strangers
-}
-
-func (a *algebra) took(delay int64) float64 {
-	if delay == noTime {
-		return 1
-	}
-	if delay < -causality {
+	case delay < -causality:
 		return 0
 	}
-	return a.delays[1][0].likely(delay) * strangers
+	return a.delays[k][a.class(s)].likely(delay, witness{s.delay[k], s.p}) * strangers
 }
 
 // strangers is over what time exchanges that have nothing to do with each
@@ -304,11 +308,11 @@ func between(cause, effect int64) int64 {
 // best returns how likely the likeliest difference of two lengths is, as a
 // multiple of what it is for strangers, and tells which it is. more, which may
 // be nil, weighs each pair of lengths further.
-func (s *shifts) best(peer int32, down, up sizes, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
+func (s *shifts) best(peer int32, down, up sizes, own witness, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
 	best := -1.0
 	for i, d := range down {
 		for j, u := range up {
-			p := s.likely(peer, d-u) * 2 * shiftScale
+			p := s.likely(peer, d-u, own) * 2 * shiftScale
 			if more != nil {
 				p *= more(i, j)
 			}

@@ -9,18 +9,27 @@ import "github.com/pcapmesh/pcapmesh/internal/tls"
 
 // A veil is a leg seen from outside.
 type veil struct {
+	leg         *Leg
 	orig, reply *sealed // nil when not captured
+	flight      int     // records of the server's flight
+	sure        int     // records after it that are tickets for sure; -1 = the handshake was not seen, or TLS before 1.3
 }
 
 // newVeil returns what is known of leg l from outside; its directions are nil
 // if no turns of them were kept.
 func newVeil(x *index, l *Leg) *veil {
 	over, slack := overhead(x, l.conn)
-	v := &veil{newSealed(x, l.conn.orig, over, slack), newSealed(x, l.conn.reply, over, slack)}
-	if v.orig != nil && v.reply != nil && !v.orig.plain && !v.reply.plain {
+	v := &veil{leg: l, orig: newSealed(x, l.conn.orig, over, slack), reply: newSealed(x, l.conn.reply, over, slack), sure: -1}
+	if v.sealed() {
 		v.shake(x, l.conn)
 	}
 	return v
+}
+
+// sealed tells whether both directions were captured and are TLS: what one of
+// them shows is not enough to tell exchanges apart.
+func (v *veil) sealed() bool {
+	return v.orig != nil && v.reply != nil && !v.orig.plain && !v.reply.plain
 }
 
 // overhead returns by how much the fragments of c are longer than their
@@ -47,12 +56,14 @@ func (v *veil) shake(x *index, c *conn) {
 		return
 	}
 	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(s.facts.Hello.Suite))
-	flight := v.orig.after(0)
-	k := 0
-	for k < len(v.reply.data) && v.orig.heard(v.reply.data[k].at.ack, flight) <= flight {
-		k++
+	first := v.orig.after(0)
+	for v.flight < len(v.reply.data) && v.orig.heard(v.reply.data[v.flight].at.ack, first) <= first {
+		v.flight++
 	}
-	v.reply.starts = v.reply.afterTickets(k, v.orig)
+	for v.sure = 0; v.ticket(v.sure) && v.orig.heard(v.reply.data[v.flight+v.sure].at.ack, first) <= v.orig.starts[0]; {
+		v.sure++
+	}
+	v.begin(v.sure)
 }
 
 const (
@@ -84,25 +95,6 @@ func (s *sealed) afterFlight(finished int64) []int64 {
 		return []int64{s.after(k + 1), s.after(1)}
 	}
 	return []int64{s.after(1)}
-}
-
-// afterTickets lists where the server's data may begin after its flight of k
-// records. What it sends before it has anything but the flight of the client
-// are tickets, unless it is the server that speaks first.
-func (s *sealed) afterTickets(k int, orig *sealed) []int64 {
-	sure := k
-	for sure < len(s.data) && sure < k+maxTickets && s.size(s.data[sure]) >= minTicket &&
-		orig.heard(s.data[sure].at.ack, orig.starts[0]) <= orig.starts[0] {
-		sure++
-	}
-	starts := []int64{s.after(sure)}
-	for i := sure; i < len(s.data) && i < k+maxTickets && s.size(s.data[i]) >= minTicket; i++ {
-		starts = append(starts, s.after(i+1))
-	}
-	for i := sure - 1; i >= k; i-- {
-		starts = append(starts, s.after(i))
-	}
-	return starts
 }
 
 // A hidden is what is known of the lengths of an exchange that cannot be read.
@@ -137,9 +129,10 @@ func (v *veil) boundaries() []boundary {
 	return bs
 }
 
-// exchanges lists the exchanges of leg l.
-func (v *veil) exchanges(x *index, l *Leg) []exchange {
-	if v.orig == nil || v.reply == nil || v.orig.starts[0] >= v.orig.end {
+// exchanges lists the exchanges of the leg.
+func (v *veil) exchanges(x *index) []exchange {
+	l := v.leg
+	if !v.sealed() || v.orig.starts[0] >= v.orig.end {
 		return nil
 	}
 	bs := v.boundaries()

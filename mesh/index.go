@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/internal/http2"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -133,6 +134,12 @@ func (s *scan) Bind(a, b reassembly.HalfID) {
 	s.partners[a], s.partners[b] = b, a
 }
 
+// partnerIs tells whether the half that answers h, as far as known, speaks p.
+func (s *scan) partnerIs(h reassembly.HalfID, p protocol) bool {
+	o := s.partner(h)
+	return o != 0 && s.records.At(uint32(o)).proto == p
+}
+
 func (s *scan) partner(h reassembly.HalfID) reassembly.HalfID {
 	if int(h) >= len(s.partners) {
 		return 0
@@ -202,7 +209,7 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 	r.data = instantOf(at)
 	r.proto = protoTCP
 	switch {
-	case looksLikeTLS(p, r.start):
+	case looksLikeTLS(p, r.start) || !r.start && s.partnerIs(at.Half, protoTLS):
 		r.proto = protoTLS
 		l := s.sampleOnly(at.Half, r)
 		if r.start {
@@ -438,16 +445,16 @@ func (s *scan) End(e *http1.Message) {
 // Tunnel implements http1.Handler.
 func (s *scan) Tunnel(off int64) { s.pass.record.tunnel = off }
 
-// looksLikeTLS tells whether p begins with a TLS record header (RFC 8446
-// §5.1). At the start of a connection it must be a handshake record; in the
-// middle any record of plausible length will do.
+// looksLikeTLS tells whether p begins a stream of TLS records (RFC 8446 §5.1).
+// At the start of a connection it must begin with a handshake record; in the
+// middle of one some record must begin in it.
 func looksLikeTLS(p []byte, start bool) bool {
-	if len(p) < 5 || p[1] != 3 || p[2] > 4 {
+	if !start {
+		return tls.Midstream(p)
+	}
+	if len(p) < 5 || p[0] != tls.TypeHandshake || p[1] != 3 || p[2] > 4 {
 		return false
 	}
 	n := int(p[3])<<8 | int(p[4])
-	if start {
-		return p[0] == 22 && n > 0 && n <= 1<<14+256
-	}
-	return p[0] >= 20 && p[0] <= 23 && n > 0 && n <= 1<<14+256
+	return n > 0 && n <= 1<<14+256
 }

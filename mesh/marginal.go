@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -18,21 +17,21 @@ type strand struct {
 
 // A web is all strands between the two sides of a crossing.
 type web struct {
-	downs, ups int
-	strands    []strand
+	down, up []float64 // weights of items without a partner
+	strands  []strand
 }
 
 // marginals fills in the probabilities of all strands: how much of the weight
 // of all pairings of both sides, in which nothing is used twice, lies on those
-// with that strand. alone is the weight of an item without a partner.
+// with that strand.
 //
 // Exact numbers are permanents. They are computed for parts that are small once
 // strands without a chance are left out; for others matrix scaling (R. Sinkhorn,
 // 1964) is as sure as can be afforded: it errs towards doubt.
-func (w *web) marginals(alone float64) {
-	w.scale(alone)
+func (w *web) marginals() {
+	w.scale()
 	for _, part := range w.parts() {
-		part.exact(w, alone)
+		part.exact(w)
 	}
 }
 
@@ -46,22 +45,18 @@ const (
 
 // scale finds factors for both sides that make the probabilities of each item
 // add up to one.
-func (w *web) scale(alone float64) {
-	down, up, sum := make([]float64, w.downs), make([]float64, w.ups), make([]float64, w.downs)
+func (w *web) scale() {
+	down, up, sum := make([]float64, len(w.down)), make([]float64, len(w.up)), make([]float64, len(w.down))
 	for d := range down {
 		down[d] = 1
 	}
 	for range rounds {
-		for u := range up {
-			up[u] = alone
-		}
+		copy(up, w.up)
 		for i := range w.strands {
 			s := &w.strands[i]
 			up[s.u] += s.weight * down[s.d]
 		}
-		for d := range sum {
-			sum[d] = alone
-		}
+		copy(sum, w.down)
 		for i := range w.strands {
 			s := &w.strands[i]
 			sum[s.d] += s.weight / up[s.u]
@@ -90,7 +85,7 @@ type part struct {
 // parts lists the parts into which the web falls when strands without a chance
 // are cut.
 func (w *web) parts() []part {
-	root := make([]int32, w.downs+w.ups) // union-find; ups follow downs
+	root := make([]int32, len(w.down)+len(w.up)) // union-find; ups follow downs
 	for i := range root {
 		root[i] = int32(i)
 	}
@@ -103,7 +98,7 @@ func (w *web) parts() []part {
 	}
 	for i := range w.strands {
 		if s := &w.strands[i]; s.p >= noChance {
-			root[find(s.d)] = find(int32(w.downs) + s.u)
+			root[find(s.d)] = find(int32(len(w.down)) + s.u)
 		}
 	}
 	at := make(map[int32]int)
@@ -142,21 +137,28 @@ const maxExact = 12
 // exact computes the probabilities of a part, if it is small: a sum over all
 // pairings by which items of the smaller side are used, forwards and backwards
 // through the items of the larger one.
-func (p *part) exact(w *web, alone float64) {
+func (p *part) exact(w *web) {
 	if len(p.strands) == 1 {
 		s := &w.strands[p.strands[0]]
-		s.p = s.weight / (s.weight + alone*alone)
+		s.p = s.weight / (s.weight + w.down[s.d]*w.up[s.u])
 		return
 	}
-	few, many := p.downs, p.ups
+	few, many, aloneFew, aloneMany := p.downs, p.ups, w.down, w.up
 	swapped := len(p.downs) > len(p.ups)
 	if swapped {
-		few, many = many, few
+		few, many, aloneFew, aloneMany = many, few, aloneMany, aloneFew
 	}
 	if len(few) > maxExact {
 		return
 	}
-	rows := make([][]cell, len(many))
+	rows := make([]matrixRow, len(many))
+	for i, m := range many {
+		rows[i].alone = aloneMany[m]
+	}
+	cols := make([]float64, len(few))
+	for i, f := range few {
+		cols[i] = aloneFew[f]
+	}
 	for _, i := range p.strands {
 		s := &w.strands[i]
 		a, b := s.d, s.u
@@ -165,9 +167,9 @@ func (p *part) exact(w *web, alone float64) {
 		}
 		col, _ := slices.BinarySearch(few, a)
 		row, _ := slices.BinarySearch(many, b)
-		rows[row] = append(rows[row], cell{i, uint(col), s.weight})
+		rows[row].cells = append(rows[row].cells, cell{i, uint(col), s.weight})
 	}
-	sumPairings(w, rows, len(few), alone)
+	sumPairings(w, rows, cols)
 }
 
 // A cell is a strand in the matrix of a part.
@@ -177,9 +179,17 @@ type cell struct {
 	weight float64
 }
 
-// sumPairings sums the weights of all pairings of rows with n columns.
-func sumPairings(w *web, rows [][]cell, n int, alone float64) {
-	states := 1 << n
+// A matrixRow is an item of the larger side: its cells, and the weight of having no
+// partner.
+type matrixRow struct {
+	cells []cell
+	alone float64
+}
+
+// sumPairings sums the weights of all pairings of rows with columns, of which
+// alone gives the weights of having no partner.
+func sumPairings(w *web, rows []matrixRow, alone []float64) {
+	states := 1 << len(alone)
 	forward := make([][]float64, len(rows)+1)
 	forward[0] = make([]float64, states)
 	forward[0][0] = 1
@@ -190,8 +200,8 @@ func sumPairings(w *web, rows [][]cell, n int, alone float64) {
 			if v == 0 {
 				continue
 			}
-			next[used] += v * alone
-			for _, c := range row {
+			next[used] += v * row.alone
+			for _, c := range row.cells {
 				if used>>c.col&1 == 0 {
 					next[used|1<<c.col] += v * c.weight
 				}
@@ -205,22 +215,27 @@ func sumPairings(w *web, rows [][]cell, n int, alone float64) {
 	}
 	back := make([]float64, states) // weight of what the rows to come make of a state
 	for used := range back {
-		back[used] = math.Pow(alone, float64(n-bits.OnesCount(uint(used))))
+		back[used] = 1
+		for col, v := range alone {
+			if used>>col&1 == 0 {
+				back[used] *= v
+			}
+		}
 	}
 	for r := len(rows) - 1; r >= 0; r-- {
-		back = sumRow(w, rows[r], forward[r], back, alone)
+		back = sumRow(w, &rows[r], forward[r], back)
 	}
 }
 
 // sumRow fills in the probabilities of one row and returns the weights of the
 // states before it.
-func sumRow(w *web, row []cell, forward, back []float64, alone float64) []float64 {
+func sumRow(w *web, row *matrixRow, forward, back []float64) []float64 {
 	before := make([]float64, len(back))
 	total, biggest := 0.0, 0.0
-	with := make([]float64, len(row))
+	with := make([]float64, len(row.cells))
 	for used := range before {
-		before[used] = alone * back[used]
-		for k, c := range row {
+		before[used] = row.alone * back[used]
+		for k, c := range row.cells {
 			if used>>c.col&1 == 0 {
 				v := c.weight * back[used|1<<c.col]
 				before[used] += v
@@ -230,7 +245,7 @@ func sumRow(w *web, row []cell, forward, back []float64, alone float64) []float6
 		total += forward[used] * before[used]
 		biggest = max(biggest, before[used])
 	}
-	for k, c := range row {
+	for k, c := range row.cells {
 		if total > 0 {
 			w.strands[c.strand].p = with[k] / total
 		}

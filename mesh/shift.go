@@ -52,17 +52,30 @@ const shiftScale = 256
 
 // likely returns the probability of difference x with the given peer. What
 // was not seen of the peer is taken from all, and what was not seen at all from
-// a wide distribution.
-func (s *shifts) likely(peer int32, x int64) float64 {
-	if x == unknownShift {
-		return 1.0 / (2 * shiftScale)
-	}
+// a wide distribution. own is how much of what was seen is the word of the
+// strand that asks: nobody is his own witness.
+func (s *shifts) likely(peer int32, x int64, own witness) float64 {
 	p := math.Exp(-math.Abs(float64(x))/shiftScale) / (2 * shiftScale)
-	p = (s.all.n[x] + p) / (s.all.total + 1)
+	mine := own.of(x)
+	p = (max(s.all.n[x]-mine, 0) + p) / (max(s.all.total-own.p, 0) + 1)
 	if t := s.peer[peer]; t != nil {
-		p = (t.n[x] + p) / (t.total + 1)
+		p = (max(t.n[x]-mine, 0) + p) / (max(t.total-own.p, 0) + 1)
 	}
 	return max(p, math.SmallestNonzeroFloat32)
+}
+
+// A witness is what one strand said when last was learned.
+type witness struct {
+	x int64
+	p float64
+}
+
+// of returns how much the witness said x.
+func (w witness) of(x int64) float64 {
+	if w.x == x {
+		return w.p
+	}
+	return 0
 }
 
 // delays learns how long the proxy takes, as a density over time: a histogram
@@ -97,17 +110,27 @@ func (d *delays) add(nanos int64, p float64) {
 		return
 	}
 	i := bin(nanos)
-	d.n[i] += p / 2
-	d.n[max(i-1, 0)] += p / 4
-	d.n[min(i+1, delayBins-1)] += p / 4
+	for k := max(i-2, 0); k <= min(i+2, delayBins-1); k++ {
+		d.n[k] += p * spread[k-i+2]
+	}
 	d.total += p
 }
 
+// spread is how much a delay says of the bins around its own.
+var spread = [5]float64{.1, .2, .4, .2, .1}
+
 // likely returns the density of a delay, per nanosecond. Before anything is
-// learned short delays are likelier than long ones, of any scale.
-func (d *delays) likely(nanos int64) float64 {
+// learned short delays are likelier than long ones, of any scale. own is what
+// the strand that asks said itself.
+func (d *delays) likely(nanos int64, own witness) float64 {
 	t := float64(max(nanos, 0))
 	prior := 1 / ((t + 1e5) * math.Log(longestDelay/1e5))
 	i := bin(nanos)
-	return (d.n[i]/width(i) + prior) / (d.total + 1)
+	n := d.n[i]
+	if own.x >= -causality {
+		if k := bin(own.x) - i; k >= -2 && k <= 2 {
+			n = max(n-own.p*spread[2+k], 0)
+		}
+	}
+	return (n/width(i) + prior) / (max(d.total-own.p, 0) + 1)
 }

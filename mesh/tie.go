@@ -24,36 +24,58 @@ const proof = 1e-6
 
 // joinTurns ties exchanges of encrypted legs by turn algebra.
 func (c *crossing) joinTurns() {
-	down := append(c.open(exchangesOf(c.down)), c.unveil(c.down)...)
-	up := append(c.open(exchangesOf(c.up)), c.unveil(c.up)...)
-	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
+	a := c.compareTurns()
+	if a == nil {
 		return
 	}
-	a := newAlgebra(down, up)
-	if len(a.web.strands) == 0 {
-		return
+	for range learning {
+		if !a.segment(c.sealed(c.down), c.sealed(c.up)) {
+			break
+		}
+		a = c.compareTurns()
 	}
-	a.solve()
 	t := &tier{a: a, link: c.exchangeLink}
 	for _, l := range t.links() {
 		c.add(l)
 	}
-	c.reveal(down, up)
+	c.reveal()
+}
+
+// compareTurns weighs which exchanges of both sides belong together; nil if
+// there is nothing to compare.
+func (c *crossing) compareTurns() *algebra {
+	down := append(c.open(exchangesOf(c.down)), c.unveil(c.down)...)
+	up := append(c.open(exchangesOf(c.up)), c.unveil(c.up)...)
+	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
+		return nil
+	}
+	a := newAlgebra(down, up)
+	a.solve()
+	return a
 }
 
 func isHidden(e *exchange) bool { return e.hidden != nil }
 
-// unveil lists the exchanges of the legs that cannot be read and carry no
-// other leg's stream.
+// sealed lists the TLS legs whose exchanges are hidden.
+func (c *crossing) sealed(legs []*Leg) []*Leg {
+	return slices.DeleteFunc(unreadable(legs), func(l *Leg) bool { return c.busy[l] || l.Protocol != "tls" })
+}
+
+// unveil lists the exchanges of those legs.
 func (c *crossing) unveil(legs []*Leg) []*exchange {
-	var es []*exchange
-	for _, l := range unreadable(legs) {
-		if c.busy[l] || l.Protocol != "tls" {
-			continue
-		}
+	sealed := c.sealed(legs)
+	var veils []*veil
+	for _, l := range sealed {
 		if l.hidden == nil {
-			l.hidden = newVeil(c.x, l).exchanges(c.x, l)
+			veils = append(veils, newVeil(c.x, l))
 		}
+	}
+	settleTickets(veils)
+	for _, v := range veils {
+		v.leg.hidden = v.exchanges(c.x)
+	}
+	var es []*exchange
+	for _, l := range sealed {
 		for i := range l.hidden {
 			es = append(es, &l.hidden[i])
 		}
@@ -63,16 +85,12 @@ func (c *crossing) unveil(legs []*Leg) []*exchange {
 
 // reveal makes the hidden exchanges of legs that were tied by them exchanges
 // like others.
-func (c *crossing) reveal(down, up []*exchange) {
-	tied := make(map[*Leg]bool)
+func (c *crossing) reveal() {
 	for _, l := range c.links {
-		if l.down != nil && l.up != nil {
-			tied[l.from], tied[l.to] = true, true
-		}
-	}
-	for _, e := range slices.Concat(down, up) {
-		if e.hidden != nil && tied[e.leg] {
-			e.leg.exchanges = e.leg.hidden
+		for _, e := range [2]*exchange{l.down, l.up} {
+			if e != nil && e.hidden != nil {
+				e.leg.exchanges = e.leg.hidden
+			}
 		}
 	}
 }

@@ -14,7 +14,7 @@ var (
 
 	decide = []string{
 		"algebra.go", "bind.go", "conn.go", "evidence.go", "exchange.go", "h2pair.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "path.go", "plan.go",
-		"probe.go", "rank.go", "role.go", "sealed.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
+		"probe.go", "rank.go", "role.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
 		"tie.go", "tlsfacts.go", "trust.go", "unread.go",
 	}
 

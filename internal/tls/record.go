@@ -238,6 +238,23 @@ func follows(p []byte, n int) bool {
 	return ok
 }
 
+// Midstream tells whether p, bytes from the middle of a half, holds TLS
+// records: whether p begins with a header, or one stands in it whose record is
+// followed by another header or ends where p ends.
+func Midstream(p []byte) bool {
+	for i := 0; i+HeaderLen <= len(p); i++ {
+		r, ok := parseHeader(p[i:])
+		if !ok || r.Version != 0x0303 && i > 0 {
+			continue
+		}
+		end := i + HeaderLen + r.Len
+		if i == 0 && end >= len(p) || end == len(p) || end < len(p) && follows(p[end-r.Len:], r.Len) && end+HeaderLen <= len(p) {
+			return true
+		}
+	}
+	return false
+}
+
 // parseHeader reads a record header; ok is false when it is none. A fragment
 // is never empty once it is encrypted, and TLS has no empty handshake records.
 func parseHeader(b []byte) (r Record, ok bool) {

@@ -1,0 +1,205 @@
+package mesh
+
+import "slices"
+
+// A turn is not always an exchange. Where a server begins to answer before the
+// request is over, one exchange is several turns. Turns alone do not show that,
+// but an exchange on the other side of the proxy does, with which no single
+// turn goes together: it tells when the exchange began and ended, and how long
+// it is.
+
+// A turnRun is a run of turns of one leg that may be one exchange: indices
+// [from, to) into Leg.hidden.
+type turnRun struct {
+	leg      *Leg
+	from, to int
+	p        float64
+}
+
+// A segmenter looks for runs of turns that are exchanges.
+type segmenter struct {
+	runs     map[*exchange]turnRun
+	seen     map[turnRun]bool
+	down, up []*exchange // all turns and all runs that times suggest
+}
+
+// segment makes one exchange of turns that belong together, as far as exchanges
+// on the other side show it for which a finds no counterpart. It tells whether
+// there were such. Runs and single turns are weighed against each other; that
+// most of them stay alone says nothing.
+func (a *algebra) segment(down, up []*Leg) bool {
+	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool)}
+	for i := range a.down {
+		g.down = append(g.down, a.down[i].ex)
+	}
+	for i := range a.up {
+		g.up = append(g.up, a.up[i].ex)
+	}
+	a.unexplained(a.up, func(s *strand) int32 { return s.u }, func(it *item) { g.suggest(&g.down, it, down, enclosing) })
+	a.unexplained(a.down, func(s *strand) int32 { return s.d }, func(it *item) { g.suggest(&g.up, it, up, enclosed) })
+	if len(g.runs) == 0 {
+		return false
+	}
+	b := newAlgebra(g.down, g.up)
+	b.free = true
+	b.solve()
+	return g.merge(b)
+}
+
+// unexplained calls yield for each readable item of one side that has no
+// probable strand.
+func (a *algebra) unexplained(items []item, of func(*strand) int32, yield func(*item)) {
+	explained := make([]bool, len(items))
+	for i := range a.web.strands {
+		if s := &a.web.strands[i]; s.p >= believed && s.weight > 1 {
+			explained[of(s)] = true
+		}
+	}
+	for i := range items {
+		if it := &items[i]; !explained[i] && it.ex.hidden == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
+			yield(it)
+		}
+	}
+}
+
+// suggest adds the runs of turns whose times go together with it.
+func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*Leg, bounds func(*item, []exchange) (int, int, bool)) {
+	for _, l := range legs {
+		from, to, ok := bounds(it, l.hidden)
+		run := turnRun{leg: l, from: from, to: to}
+		if !ok || to == from+1 || g.seen[run] {
+			continue
+		}
+		g.seen[run] = true
+		e := joinedTurns(l.hidden[from:to])
+		*side = append(*side, &e)
+		g.runs[&e] = run
+	}
+}
+
+// merge makes exchanges of the runs that b believes in.
+func (g *segmenter) merge(b *algebra) bool {
+	found := make(map[*Leg][]turnRun)
+	var legs []*Leg
+	for i := range b.web.strands {
+		s := &b.web.strands[i]
+		for _, e := range [2]*exchange{b.down[s.d].ex, b.up[s.u].ex} {
+			run, ok := g.runs[e]
+			if !ok || s.p < .5 {
+				continue
+			}
+			if found[run.leg] == nil {
+				legs = append(legs, run.leg)
+			}
+			run.p = s.p
+			found[run.leg] = append(found[run.leg], run)
+		}
+	}
+	for _, l := range legs {
+		l.hidden = mergeTurns(l.hidden, disjoint(found[l]))
+	}
+	return len(legs) > 0
+}
+
+// enclosing returns the run of turns in whose time it lies.
+func enclosing(it *item, turns []exchange) (from, to int, ok bool) {
+	if it.respTo == noTime {
+		return 0, 0, false
+	}
+	from, _ = slices.BinarySearchFunc(turns, it.reqAt+causality, func(e exchange, at int64) int { return order(e.start() <= at) })
+	to, _ = slices.BinarySearchFunc(turns, it.respTo-causality, func(e exchange, at int64) int { return order(e.end() < at) })
+	from, to = from-1, to+1
+	return from, to, from >= 0 && to <= len(turns) && from < to
+}
+
+// enclosed returns the run of turns that lie in its time.
+func enclosed(it *item, turns []exchange) (from, to int, ok bool) {
+	if it.respTo == noTime {
+		return 0, 0, false
+	}
+	from, _ = slices.BinarySearchFunc(turns, it.reqAt-causality, func(e exchange, at int64) int { return order(e.start() < at) })
+	to, _ = slices.BinarySearchFunc(turns, it.respTo+causality, func(e exchange, at int64) int { return order(e.end() <= at) })
+	return from, to, from < to
+}
+
+// order makes a condition that holds up to some element the result of a
+// comparison.
+func order(before bool) int {
+	if before {
+		return -1
+	}
+	return 1
+}
+
+// joinedTurns returns the exchange that consists of the given turns.
+func joinedTurns(turns []exchange) exchange {
+	e := turns[0]
+	h := *e.hidden
+	e.hidden = &h
+	e.req, e.resp = extend(e.req, nil), extend(e.resp, nil)
+	for i := range turns[1:] {
+		t := &turns[i+1]
+		h.req, h.resp = h.req.plus(t.hidden.req), h.resp.plus(t.hidden.resp)
+		e.req, e.resp = extend(e.req, t.req), extend(e.resp, t.resp)
+	}
+	return e
+}
+
+// plus adds a length to each of s.
+func (s sizes) plus(o sizes) sizes {
+	if len(o) != 1 {
+		return nil
+	}
+	out := slices.Clone(s)
+	for i := range out {
+		out[i] += o[0]
+	}
+	return out
+}
+
+// extend returns a message that goes on to the end of n.
+func extend(m, n *message) *message {
+	if m == nil && n == nil {
+		return nil
+	}
+	if m == nil {
+		m = n
+	}
+	c := *m
+	if n != nil {
+		c.end, c.to = max(c.end, n.end), n.to
+	}
+	return &c
+}
+
+// disjoint leaves of runs that overlap the most probable ones.
+func disjoint(runs []turnRun) []turnRun {
+	slices.SortStableFunc(runs, func(a, b turnRun) int { return order(a.p > b.p || a.p == b.p && a.from < b.from) })
+	var out []turnRun
+	for _, r := range runs {
+		if !slices.ContainsFunc(out, func(o turnRun) bool { return o.from < r.to && r.from < o.to }) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b turnRun) int { return a.from - b.from })
+	return out
+}
+
+// mergeTurns makes one exchange of each run.
+func mergeTurns(turns []exchange, runs []turnRun) []exchange {
+	var out []exchange
+	at := 0
+	for _, r := range runs {
+		out = append(out, turns[at:r.from]...)
+		out = append(out, joinedTurns(turns[r.from:r.to]))
+		at = r.to
+	}
+	out = append(out, turns[at:]...)
+	for i := range out {
+		out[i].no = i
+		if i > 0 {
+			out[i].floor = out[i-1].end()
+		}
+	}
+	return out
+}
