@@ -73,7 +73,8 @@ type GRPC struct {
 }
 
 // A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
-// the leg's wire stream; empty where nothing flowed or nothing can be read.
+// the leg's wire stream; empty where nothing flowed or nothing can be read. In
+// those of HTTP/2 frames of other exchanges may stand too.
 // Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
 type Hop struct {
 	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop

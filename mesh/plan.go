@@ -293,6 +293,9 @@ func (pl *planner) comments(p *Path) []string {
 		h := pl.x.half(l.conn.lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
+		if l.LostHeaders {
+			s += ", header fields that refer to a lost table unknown"
+		}
 		cs = append(cs, s+p.tie(id))
 	}
 	if len(p.conv.calls) > 0 {

@@ -92,6 +92,9 @@ func protocol(l *mesh.Leg) string {
 	if l.Protocol == "tls" && l.TLS.Mutual {
 		return "mtls"
 	}
+	if l.LostHeaders {
+		return l.Protocol + ", headers lost"
+	}
 	return l.Protocol
 }
 
