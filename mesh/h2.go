@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"math"
+
 	"github.com/pcapmesh/pcapmesh/internal/http2"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -20,6 +22,7 @@ type h2Reading struct {
 	scanner http2.Scanner
 	began   int64 // offset of the frame, or first frame of a header block, at hand after the last packet
 	at      instant
+	adrift  bool   // frame headers are being looked for
 	cookie  []byte // the crumbs of the head at hand
 	name    []byte // memory for names and values
 	value   []byte
@@ -59,6 +62,7 @@ func (s *scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
 		q.began, q.at = b, l.at
 	}
 	s.sideH2(l)
+	l.drift()
 	if l.raw {
 		l.sampler.Write(p)
 		return 0
@@ -81,6 +85,7 @@ func (s *scan) sideH2(l *live) {
 // gapH2 passes over n missing bytes of a half that is HTTP/2.
 func (s *scan) gapH2(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
 	l.h2.scanner.Gap(at.Off, n, (*h2Scan)(s))
+	l.drift()
 	if l.raw {
 		l.sampler.Gap(n)
 	}
@@ -89,11 +94,33 @@ func (s *scan) gapH2(l *live, at reassembly.At, n int64, why reassembly.GapKind)
 	}
 }
 
+// drift notes when frames may have been missed.
+func (l *live) drift() {
+	if l.h2 == nil {
+		return
+	}
+	r := l.record
+	adrift := l.h2.scanner.Seeking()
+	if adrift && r.adrift.from == 0 {
+		r.adrift.from = min(l.last.nanos, l.at.nanos)
+		if l.last.nanos == 0 {
+			r.adrift.from = l.at.nanos
+		}
+	}
+	if adrift || l.h2.adrift {
+		r.adrift.to = max(r.adrift.to, l.at.nanos)
+	}
+	l.h2.adrift = adrift
+}
+
 // closeH2 ends the reading of a half at offset off.
 func (s *scan) closeH2(l *live, off int64) {
 	l.h2.scanner.Close(off, (*h2Scan)(s))
 	l.record.unknown = l.h2.scanner.Lossy()
 	l.record.unframed = l.h2.scanner.Lost()
+	if l.h2.adrift {
+		l.record.adrift.to = math.MaxInt64
+	}
 	l.h2 = nil
 }
 

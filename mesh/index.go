@@ -7,8 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -35,6 +35,7 @@ type record struct {
 	open        bool    // the capture ended before the half did
 	unknown     bool    // HTTP/2: header fields are unknown
 	unframed    bool    // HTTP/2: frames may have been missed
+	adrift      span    // HTTP/2: when frames may have been missed; 0 = never
 	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload

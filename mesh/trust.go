@@ -41,27 +41,45 @@ func newTrust(c *crossing) *trust {
 // missing; until its first exchanges are over if it began before the capture.
 func (l *Leg) hole(x *index) (span, bool) {
 	switch {
+	case l.multiplexed():
+		return l.holeH2(x)
 	case x.record(l.conn.orig).lost+x.record(l.conn.reply).lost > 0 || l.conn.orig == 0 || l.conn.reply == 0:
 		return span{l.Start, l.End}, true
 	case l.Midstream && len(l.exchanges) > 0:
-		return span{l.Start, l.asked()}, true
+		return span{l.Start, l.exchanges[0].end()}, true
 	case l.Midstream:
 		return span{l.Start, l.End}, true
 	}
 	return span{}, false
 }
 
-// asked returns the time from which on requests were captured for all that was
-// going on: when the first exchange was over, and of several at once the last
-// whose request is missing.
-func (l *Leg) asked() int64 {
-	end := l.exchanges[0].end()
+// holeH2 is hole for HTTP/2, where a message that was captured shows that there
+// was an exchange, and which. One that shows nothing of itself was asked while
+// frames of the client may have been missed, and answered while frames of the
+// server may have been; or it began before the capture.
+func (l *Leg) holeH2(x *index) (span, bool) {
+	if l.conn.orig == 0 || l.conn.reply == 0 {
+		return span{l.Start, l.End}, true
+	}
+	asked, answered := x.record(l.conn.orig).adrift, x.record(l.conn.reply).adrift
+	hole := span{asked.from, answered.to}
+	found := asked.from != 0 && answered.from != 0 && hole.from <= hole.to
+	if !l.Midstream {
+		return hole, found
+	}
+	until := l.Start
 	for i := range l.exchanges {
-		if e := &l.exchanges[i]; l.multiplexed() && (e.req == nil || e.req.is(msgNoLine)) {
-			end = max(end, e.end())
+		if e := &l.exchanges[i]; i == 0 || e.req == nil || e.req.is(msgNoLine) {
+			until = max(until, e.end())
 		}
 	}
-	return end
+	if len(l.exchanges) == 0 {
+		until = l.End
+	}
+	if found {
+		until = max(until, hole.to)
+	}
+	return span{l.Start, until}, true
 }
 
 // merge joins spans that touch.

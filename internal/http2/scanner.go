@@ -77,6 +77,9 @@ func (s *Scanner) Lossy() bool { return s.lossy }
 // missed.
 func (s *Scanner) Lost() bool { return s.epoch > 0 }
 
+// Seeking reports whether frame headers are being looked for.
+func (s *Scanner) Seeking() bool { return s.state == seeking }
+
 // Began returns the stream offset of the frame being read, or of the first one
 // of the header block being read; -1 if there is none. Called after each piece
 // it tells which one a message began in.
