@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -59,11 +58,12 @@ func (m *message) length() sizes {
 
 // algebra is turn algebra at one crossing.
 type algebra struct {
-	down, up []item
-	web      web
-	shifts   [2]shifts    // of requests, of responses
-	delays   [2][2]delays // of requests and of responses, by whether the upstream connection was new
-	free     bool         // hidden exchanges may stay alone
+	down, up           []item
+	downOrder, upOrder []int32 // by beginning
+	web                web
+	shifts             [2]shifts    // of requests, of responses
+	delays             [2][2]delays // of requests and of responses, by whether the upstream connection was new
+	free               bool         // hidden exchanges may stay alone
 }
 
 // learning is how often what was learned is used to learn again.
@@ -112,34 +112,6 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 	return n
 }
 
-// candidates lists all pairs that nest in time: both sides are walked through
-// in the order of time, and only what is going on at the same time meets.
-func (a *algebra) candidates() {
-	order := make([]int32, len(a.down))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(a.down[i].begin(), a.down[j].begin()) })
-	ups := make([]int32, len(a.up))
-	for i := range ups {
-		ups[i] = int32(i)
-	}
-	slices.SortStableFunc(ups, func(i, j int32) int { return cmp.Compare(a.up[i].begin(), a.up[j].begin()) })
-	var active []int32
-	next := 0
-	for _, u := range ups {
-		up := &a.up[u]
-		for next < len(order) && a.down[order[next]].begin() <= up.ex.begun()+causality {
-			active = append(active, order[next])
-			next++
-		}
-		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-causality })
-		for _, d := range active {
-			a.try(d, u)
-		}
-	}
-}
-
 // begin returns when an exchange began, at the earliest.
 func (it *item) begin() int64 { return it.ex.start() }
 
@@ -161,7 +133,7 @@ func (a *algebra) try(d, u int32) {
 		after(up.respTo, down.respTo) || up.ex.begun() < down.begin()-causality {
 		return
 	}
-	a.web.strands = append(a.web.strands, strand{d: d, u: u})
+	a.web.strands = append(a.web.strands, strand{d: d, u: u, base: 1})
 }
 
 // after tells whether cause comes after its effect, if both times are known.
@@ -200,17 +172,10 @@ func (a *algebra) alone(items []item) []float64 {
 	return out
 }
 
-// begin gives all candidates of an upstream exchange the same probability.
+// begin weighs by what is believed before anything is learned.
 func (a *algebra) begin() {
-	n := make([]float64, len(a.up))
-	for i := range a.web.strands {
-		n[a.web.strands[i].u]++
-	}
 	a.weigh()
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		s.p = 1 / n[s.u]
-	}
+	a.web.scale()
 }
 
 // learn estimates what the proxy does from the strands as they are weighed.
@@ -261,7 +226,7 @@ func (a *algebra) weighOne(s *strand) {
 	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
-	s.weight = a.took(0, &said, s.delay[0])
+	s.weight = s.base * a.took(0, &said, s.delay[0])
 	s.weight *= a.shifts[0].best(peer, down.req, up.req, req, func(i, j int, x int64) { s.shift[0] = x }, nil)
 	late := func(i, j int) float64 { return a.took(1, &said, between(up.response(j), down.response(i))) }
 	if len(down.resp) == 0 || len(up.resp) == 0 {

@@ -134,6 +134,7 @@ func (c *crossing) join() {
 	c.joinProbes()
 	c.joinRetries()
 	c.joinExchanges()
+	c.joinCurves()
 	c.joinStreams()
 	c.joinTurns()
 	c.joinUnread()

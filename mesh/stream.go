@@ -98,8 +98,8 @@ func (c *crossing) mayCarry(down, up *Leg) bool {
 	if !legNests(c.x, down, up) {
 		return false
 	}
-	if !down.readable() || !up.readable() {
-		return down.Protocol != up.Protocol || down.OrigBytes > 0
+	if !down.readable() || !up.readable() { // else joinCurves compares them
+		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.empty() != up.empty() {
 		return up.empty() && up.refused(c.x)
@@ -108,7 +108,24 @@ func (c *crossing) mayCarry(down, up *Leg) bool {
 }
 
 // empty tells whether a leg carried no byte.
-func (l *Leg) empty() bool { return l.OrigBytes+l.ReplyBytes == 0 }
+func (l *Leg) empty() bool { return l.sent()+l.received() == 0 }
+
+// sent returns how many bytes of the originator were seen, decrypted if the leg
+// is.
+func (l *Leg) sent() int64 {
+	if p := l.plain[0]; p != nil {
+		return p.len
+	}
+	return l.OrigBytes
+}
+
+// received returns the same of the other side.
+func (l *Leg) received() int64 {
+	if p := l.plain[1]; p != nil {
+		return p.len
+	}
+	return l.ReplyBytes
+}
 
 // refused tells whether the server never accepted the connection.
 func (l *Leg) refused(x *index) bool {
@@ -142,5 +159,5 @@ func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
 }
 
 func streamDetail(d, u *Leg) string {
-	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.OrigBytes, u.ReplyBytes)
+	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.sent(), u.received())
 }

@@ -10,10 +10,10 @@ import (
 // The three bars of package mesh, and what stands beside them. A new file must
 // choose one.
 var (
-	index = []string{"chunk.go", "cut.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
+	index = []string{"chunk.go", "cut.go", "decrypt.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
 
 	decide = []string{
-		"algebra.go", "bind.go", "conn.go", "evidence.go", "exchange.go", "h2pair.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "path.go", "plan.go",
+		"algebra.go", "bind.go", "candidate.go", "conn.go", "curve.go", "evidence.go", "exchange.go", "h2pair.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "path.go", "plaintext.go", "plan.go",
 		"probe.go", "rank.go", "role.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
 		"tie.go", "tlsfacts.go", "trust.go", "unread.go",
 	}

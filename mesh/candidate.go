@@ -1,0 +1,154 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// Which exchanges may belong together is asked by time, and where too many go
+// on at once, by length: what the proxy does to lengths is then learned from
+// some of them first.
+
+const (
+	// manyPairs is how many pairs are compared one by one.
+	manyPairs = 1 << 21
+	// samplePairs is about how many pairs what the proxy does is learned from
+	// if there are more.
+	samplePairs = 1 << 18
+	// maxLookAlikes is how many exchanges of one length are compared with one.
+	maxLookAlikes = 512
+	// commonShare is the share of pairs from which a difference of lengths is
+	// looked for.
+	commonShare = 1e-3
+)
+
+// candidates lists the pairs that may belong together.
+func (a *algebra) candidates() {
+	a.byBegin()
+	if n := a.sweep(1, func(d, u int32) {}); n <= manyPairs {
+		a.sweep(1, a.try)
+	} else {
+		a.lookUp(a.sample(int(n/samplePairs) + 1))
+	}
+}
+
+// byBegin puts the items of both sides in the order of their beginning.
+func (a *algebra) byBegin() {
+	a.downOrder, a.upOrder = orderOf(a.down), orderOf(a.up)
+}
+
+func orderOf(items []item) []int32 {
+	order := make([]int32, len(items))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(items[i].begin(), items[j].begin()) })
+	return order
+}
+
+// sweep calls yield for every upstream item, of which it takes every nth, and
+// each downstream item that was going on when it began: both sides are walked
+// through in the order of time. It returns the number of calls.
+func (a *algebra) sweep(nth int, yield func(d, u int32)) int64 {
+	var active []int32
+	next, n := 0, int64(0)
+	for k, u := range a.upOrder {
+		up := &a.up[u]
+		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.begun()+causality {
+			active = append(active, a.downOrder[next])
+			next++
+		}
+		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-causality })
+		if k%nth != 0 {
+			continue
+		}
+		n += int64(len(active))
+		for _, d := range active {
+			yield(d, u)
+		}
+	}
+	return n
+}
+
+// sample learns from every nth upstream item which differences of lengths are
+// common, of requests and responses together.
+func (a *algebra) sample(nth int) [][2]int64 {
+	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, free: a.free}
+	some.sweep(nth, some.try)
+	some.solve()
+	sum := make(map[[2]int64]float64)
+	total := 0.0
+	for i := range some.web.strands {
+		if s := &some.web.strands[i]; s.shift[0] != unknownShift && s.shift[1] != unknownShift {
+			sum[s.shift] += s.p
+			total += s.p
+		}
+	}
+	var common [][2]int64
+	for x, p := range sum {
+		if p >= commonShare*total {
+			common = append(common, x)
+		}
+	}
+	slices.SortFunc(common, func(x, y [2]int64) int {
+		return cmp.Or(cmp.Compare(sum[y], sum[x]), cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]))
+	})
+	return common
+}
+
+// A catalogue finds downstream items by their lengths, in the order of their
+// beginning.
+type catalogue struct {
+	byLength map[[2]int64][]int32
+	vague    []int32 // those of unknown length
+}
+
+func (a *algebra) catalogue() *catalogue {
+	c := &catalogue{byLength: make(map[[2]int64][]int32)}
+	for _, d := range a.downOrder {
+		it := &a.down[d]
+		if len(it.req) == 0 || len(it.resp) == 0 {
+			c.vague = append(c.vague, d)
+			continue
+		}
+		for _, p := range it.req {
+			for _, q := range it.resp {
+				k := [2]int64{p, q}
+				c.byLength[k] = append(c.byLength[k], d)
+			}
+		}
+	}
+	return c
+}
+
+// lookUp compares each upstream item with the downstream ones whose lengths
+// differ from its own by one of the given differences.
+func (a *algebra) lookUp(common [][2]int64) {
+	c := a.catalogue()
+	seen := make([]int32, len(a.down))
+	for _, u := range a.upOrder {
+		it := &a.up[u]
+		near := func(list []int32, most int) {
+			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.begun()+causality })
+			for i := last - 1; i >= 0 && i >= last-most; i-- {
+				if d := list[i]; seen[d] != u+1 && a.down[d].over() >= it.begin()-causality {
+					seen[d] = u + 1
+					a.try(d, u)
+				}
+			}
+		}
+		near(c.vague, maxPairs)
+		if len(it.req) == 0 || len(it.resp) == 0 {
+			near(a.downOrder, maxLookAlikes)
+			continue
+		}
+		for _, x := range common {
+			for _, p := range it.req {
+				for _, q := range it.resp {
+					near(c.byLength[[2]int64{p + x[0], q + x[1]}], maxLookAlikes)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package mesh
+
+import "math"
+
+// A connection that is proxied byte for byte carries the same on both legs: as
+// much in each direction, and in a dialogue, the same turns. The whole leg is
+// one item to turn algebra, and turns that both legs have count for it.
+
+// joinCurves ties whole legs of which one is encrypted and the other is plain
+// bytes.
+func (c *crossing) joinCurves() {
+	down, up := c.curves(c.down), c.curves(c.up)
+	if len(down) == 0 || len(up) == 0 {
+		return
+	}
+	a := newAlgebra(wholes(down), wholes(up))
+	a.weighTurns(down, up)
+	a.solve()
+	t := &tier{a: a, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}
+	for _, l := range t.links() {
+		c.add(l)
+	}
+}
+
+// A curve is a leg as what went over it in both directions, and in which turns.
+type curve struct {
+	whole exchange
+	turns map[[2]int64]int // how often a turn of these two lengths occurs
+}
+
+// curves measures the legs of one side that are TLS or plain bytes.
+func (c *crossing) curves(legs []*Leg) []curve {
+	var out []curve
+	var veils []*veil
+	for _, l := range legs {
+		if c.busy[l] || l.empty() || len(l.exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.conn.orig == 0 || l.conn.reply == 0 {
+			continue
+		}
+		veils = append(veils, newVeil(c.x, l))
+	}
+	settleTickets(veils)
+	for _, v := range veils {
+		out = append(out, v.curve(c.x))
+	}
+	return out
+}
+
+func wholes(cs []curve) []*exchange {
+	es := make([]*exchange, len(cs))
+	for i := range cs {
+		es[i] = &cs[i].whole
+	}
+	return es
+}
+
+// curve measures the leg.
+func (v *veil) curve(x *index) curve {
+	l := v.leg
+	k := curve{whole: exchange{leg: l, scan: x.scanOf(l.conn.orig), respScan: x.scanOf(l.conn.reply), floor: l.Start}}
+	e := &k.whole
+	e.req, e.resp = v.orig.all(x, l.conn.orig), v.reply.all(x, l.conn.reply)
+	if l.Protocol == "tls" {
+		e.hidden = new(hidden)
+		e.hidden.req, _ = v.orig.totals(e.req)
+		e.hidden.resp, e.hidden.respAt = v.reply.totals(e.resp)
+	}
+	if v.orig != nil && v.reply != nil && len(v.orig.starts) > 0 && len(v.reply.starts) > 0 {
+		k.turns = v.turns()
+	}
+	return k
+}
+
+// all returns what went in one direction as one message; nil if nothing did.
+func (s *sealed) all(x *index, h halfNo) *message {
+	r, half := x.record(h), x.half(h)
+	if r.proto == protoNone || s != nil && !s.plain && (len(s.starts) == 0 || s.starts[0] >= s.end) {
+		return nil
+	}
+	m := &message{end: half.Bytes + half.Missing, from: r.data, to: r.data, serviceMillis: -1}
+	m.to.nanos = r.lastNanos
+	if s != nil && !s.plain {
+		m.start, m.before, m.end = s.starts[0], s.starts[0], s.end
+		if u := s.at(m.start); u != nil {
+			m.from = u.at
+		}
+		if u := s.last(m.start, m.end); u != nil {
+			m.to.nanos = u.until
+		}
+	}
+	if r.start && !r.open {
+		m.flags = msgComplete
+	}
+	return m
+}
+
+// totals lists the plaintext lengths that a direction may have, and when it
+// began if it has that length; none if it was not seen from beginning to end.
+func (s *sealed) totals(m *message) (n sizes, at []int64) {
+	if s == nil || s.plain || m != nil && !m.is(msgComplete) {
+		return nil, nil
+	}
+	if m == nil {
+		return sizes{0}, nil
+	}
+	for _, from := range s.starts {
+		began := m.from.nanos
+		if u := s.at(from); u != nil {
+			began = u.at.nanos
+		}
+		for _, k := range s.between(from, s.end) {
+			n, at = append(n, k), append(at, began)
+		}
+	}
+	return n, at
+}
+
+// turns counts the turns of a leg by their lengths, as far as these are known.
+func (v *veil) turns() map[[2]int64]int {
+	n := make(map[[2]int64]int)
+	bs := v.boundaries()
+	for i, b := range bs {
+		next := boundary{v.orig.end, v.reply.end}
+		if i+1 < len(bs) {
+			next = bs[i+1]
+		}
+		req, resp := v.orig.between(b.orig, next.orig), v.reply.between(b.reply, next.reply)
+		if len(req) == 1 && len(resp) == 1 {
+			n[[2]int64{req[0], resp[0]}]++
+		}
+	}
+	return n
+}
+
+// weighTurns weighs for each pair of legs the turns that both have, by how rare
+// they are. Where lengths of whole directions are not known, turns that only
+// one has count against it.
+func (a *algebra) weighTurns(down, up []curve) {
+	rare := make(map[[2]int64]int)
+	for i := range up {
+		for k := range up[i].turns {
+			rare[k]++
+		}
+	}
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		s.base = common(down[s.d].turns, up[s.u].turns, rare, len(up))
+		if d, u := &a.down[s.d], &a.up[s.u]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
+			s.base = max(s.base, 1)
+		}
+	}
+}
+
+// maxTurnWeight bounds what turns say: e to its power.
+const maxTurnWeight = 30
+
+// common returns how much likelier two legs belong together for the turns that
+// they have in common.
+func common(d, u map[[2]int64]int, rare map[[2]int64]int, n int) float64 {
+	if len(d) > len(u) {
+		return common(u, d, rare, n)
+	}
+	weight := 0.0
+	for k, times := range d {
+		if both := min(times, u[k]); both > 0 {
+			weight += math.Log(float64(n+1) / float64(rare[k]+1))
+			continue
+		}
+		weight--
+	}
+	return math.Exp(min(max(weight, -maxTurnWeight), maxTurnWeight))
+}
