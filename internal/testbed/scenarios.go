@@ -71,9 +71,9 @@ func Scenarios() []Scenario {
 		{Name: "mtls-tcp-tls12", About: "Raw TCP over mTLS with TLS 1.2 and resumption.", play: mtlsTCP(24, sidecar{MaxTLS: "TLSv1.2"}, recordPlain)},
 		{Name: "mtls-go-proxy", About: "Pooled HTTP over mTLS through a sidecar written in Go, which packs records in another way.", play: playGoProxy, shows: pooled},
 		{Name: "mtls-h2-in", About: "Eight HTTP/2 clients with several streams at once over mTLS; HTTP/1.1 to the application.", play: playH2In, shows: pooled},
-		{Name: "mtls-h2-both", live: true, About: "HTTP/2 over mTLS to the sidecar and HTTP/2 in plaintext to the application.", play: playH2Both},
-		{Name: "h2c", live: true, About: "HTTP/2 in plaintext on both sides of the sidecar.", play: playH2C},
-		{Name: "mtls-grpc", live: true, About: "gRPC over mTLS: unary calls, streams of either side and of both, failures.", play: playGRPC},
+		{Name: "mtls-h2-both", About: "HTTP/2 over mTLS to the sidecar and HTTP/2 in plaintext to the application.", play: playH2Both},
+		{Name: "h2c", About: "HTTP/2 in plaintext on both sides of the sidecar.", play: playH2C},
+		{Name: "mtls-grpc", About: "gRPC over mTLS: unary calls, streams of either side and of both, failures.", play: playGRPC},
 		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}

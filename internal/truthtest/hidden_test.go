@@ -3,8 +3,6 @@ package truthtest
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,49 +37,19 @@ func bars() map[string]bar {
 	}
 }
 
-// elsewhereEnv names directories with more captures and truths, separated as
-// in PATH: those of the testbed, played with other seeds. Directories in them
-// count too.
-const elsewhereEnv = "PCAPMESH_TRUTH"
-
 // eachHidden runs f as a subtest for every scenario that has a bar, and prints
 // what it returns in one table.
 func eachHidden(t *testing.T, f func(*testing.T, *scene, bar) string) {
 	var table strings.Builder
 	all := bars()
-	for _, dir := range truthDirs(t) {
-		for _, s := range scenes(t, dir) {
-			b, ok := all[s.truth.Scenario]
-			if !ok {
-				continue
-			}
-			name := s.truth.Scenario
-			if dir != pcaps {
-				name, s.live = filepath.Base(dir)+"/"+name, true
-			}
-			t.Run(name, func(t *testing.T) { fmt.Fprintf(&table, "%-28s %s\n", name, f(t, s, b)) })
+	each(t, func(t *testing.T, s *scene) {
+		b, ok := all[s.truth.Scenario]
+		if !ok {
+			t.Skip("no leg is encrypted")
 		}
-	}
+		fmt.Fprintf(&table, "%-28s %s\n", strings.TrimPrefix(t.Name(), "TestHidden/"), f(t, s, b))
+	})
 	t.Log("\n" + table.String())
-}
-
-// truthDirs lists the directories with captures and truths.
-func truthDirs(t testing.TB) []string {
-	dirs := []string{pcaps}
-	for _, d := range filepath.SplitList(os.Getenv(elsewhereEnv)) {
-		for _, pattern := range []string{d, filepath.Join(d, "*")} {
-			subs, err := filepath.Glob(pattern)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, s := range subs {
-				if found, _ := filepath.Glob(filepath.Join(s, "*-truth.json*")); len(found) > 0 {
-					dirs = append(dirs, s)
-				}
-			}
-		}
-	}
-	return dirs
 }
 
 // Legs that cannot be read are tied to those that can, by exchange, without
@@ -261,14 +229,12 @@ type bucket struct {
 // Confidence says how many joins are right.
 func TestConfidence(t *testing.T) {
 	buckets := []bucket{{least: 0.99}, {least: 0.9}, {least: 0.6}, {least: 0.3}, {least: 0}}
-	for _, dir := range truthDirs(t) {
-		for _, s := range scenes(t, dir) {
-			j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
-			for i := range j.ties {
-				j.enter(buckets, &j.ties[i])
-			}
+	each(t, func(t *testing.T, s *scene) {
+		j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
+		for i := range j.ties {
+			j.enter(buckets, &j.ties[i])
 		}
-	}
+	})
 	n, right := 0, 0
 	for _, b := range buckets[:2] {
 		n, right = n+b.n, right+b.right

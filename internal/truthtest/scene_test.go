@@ -2,6 +2,7 @@ package truthtest
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,11 +68,41 @@ func podOf(args []string, file string) string {
 	return ""
 }
 
-// each runs f as a subtest for every shipped scenario.
+// elsewhereEnv names directories with more captures and truths, separated as
+// in PATH: those of the testbed, played with other seeds. Directories in them
+// count too.
+const elsewhereEnv = "PCAPMESH_TRUTH"
+
+// each runs f as a subtest for every scenario, the shipped ones first.
 func each(t *testing.T, f func(*testing.T, *scene)) {
-	for _, s := range scenes(t, pcaps) {
-		t.Run(s.truth.Scenario, func(t *testing.T) { f(t, s) })
+	for _, dir := range truthDirs(t) {
+		for _, s := range scenes(t, dir) {
+			name := s.truth.Scenario
+			if dir != pcaps {
+				name, s.live = filepath.Base(dir)+"/"+name, true
+			}
+			t.Run(name, func(t *testing.T) { f(t, s) })
+		}
 	}
+}
+
+// truthDirs lists the directories with captures and truths.
+func truthDirs(t testing.TB) []string {
+	dirs := []string{pcaps}
+	for _, d := range filepath.SplitList(os.Getenv(elsewhereEnv)) {
+		for _, pattern := range []string{d, filepath.Join(d, "*")} {
+			subs, err := filepath.Glob(pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range subs {
+				if found, _ := filepath.Glob(filepath.Join(s, "*-truth.json*")); len(found) > 0 {
+					dirs = append(dirs, s)
+				}
+			}
+		}
+	}
+	return dirs
 }
 
 // stitch reads the scene's captures, ready to be read again.
