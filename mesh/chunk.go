@@ -65,7 +65,7 @@ func (r *Result) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.from, b.from) })
 		}
-		if err := reassembly.Read(r.groups[g], group.table, &want, c); err != nil {
+		if err := reassembly.Read(r.groups[g], group.table, &want, r.x.decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {

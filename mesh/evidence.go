@@ -287,7 +287,7 @@ func (m *legMatch) add(x *index, h, g halfNo) {
 	case h == 0 || g == 0:
 	case p.proto == protoNone || q.proto == protoNone:
 		v = fingerprint.Equal
-		if a, b := x.half(h), x.half(g); a.Bytes+a.Missing != b.Bytes+b.Missing {
+		if a, b := x.half(h), x.half(g); x.length(h) != x.length(g) {
 			v = fingerprint.Different
 			if p.proto == protoNone && a.EndNanos == 0 || q.proto == protoNone && b.EndNanos == 0 {
 				v = fingerprint.Unknown // the capture may have ended too early

@@ -111,7 +111,7 @@ func newPairing(x *index, c *conn) *pairing {
 // far as that is certain: those of messages whose heads were lost.
 func looseBytes(x *index, c *conn) bool {
 	for h := range c.halves {
-		r, half := x.record(h), x.half(h)
+		r := x.record(h)
 		if r.unframed {
 			return true
 		}
@@ -126,7 +126,7 @@ func looseBytes(x *index, c *conn) bool {
 			}
 			covered += m.end - from
 		}
-		if covered < half.Bytes {
+		if covered < x.seen(h) {
 			return true
 		}
 	}
@@ -203,9 +203,8 @@ func (p *pairing) anchor(resp *message) bool {
 	if p.c.reply == 0 {
 		return false
 	}
-	base := p.x.half(p.c.reply).Base
 	for i := p.next; i < len(p.reqs); i++ {
-		switch off := offsetOf(p.reqs[i].from.ack, base, resp.start); {
+		switch off := p.x.heard(p.c.reply, p.reqs[i].from.ack, resp.start); {
 		case off == resp.start:
 			p.next, p.adrift = i, false
 			return true
@@ -221,8 +220,7 @@ func (p *pairing) unasked(req, resp *message) bool {
 	if p.c.orig == 0 {
 		return true
 	}
-	h := p.x.half(p.c.orig)
-	return offsetOf(resp.from.ack, h.Base, req.start) <= req.start
+	return p.x.heard(p.c.orig, resp.from.ack, req.start) <= req.start
 }
 
 // unsure tells whether resp, before which others may have been missed, may
@@ -231,7 +229,7 @@ func (p *pairing) unsure(req, resp *message) bool {
 	if !resp.is(msgResync) || p.c.orig == 0 {
 		return false
 	}
-	return offsetOf(resp.from.ack, p.x.half(p.c.orig).Base, req.end) > req.end
+	return p.x.heard(p.c.orig, resp.from.ack, req.end) > req.end
 }
 
 // answeredBefore tells whether the response to req was over when next was
@@ -240,9 +238,8 @@ func (p *pairing) answeredBefore(req, next, resp *message) bool {
 	if p.c.reply == 0 {
 		return false
 	}
-	base := p.x.half(p.c.reply).Base
-	a := offsetOf(req.from.ack, base, resp.start)
-	b := offsetOf(next.from.ack, base, resp.start)
+	a := p.x.heard(p.c.reply, req.from.ack, resp.start)
+	b := p.x.heard(p.c.reply, next.from.ack, resp.start)
 	return b > a && b <= resp.start
 }
 

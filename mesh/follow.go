@@ -3,7 +3,6 @@ package mesh
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 )
@@ -46,19 +45,6 @@ func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
 		c = whole(c)
 	}
 	return r.yield(c, yield)
-}
-
-// whole returns the conversation of a rewritten leg as pieces: all bytes of
-// its halves.
-func whole(c *conversation) *conversation {
-	w := *c
-	w.rebuilt = true
-	for d, h := range [2]halfNo{c.frame.conn.orig, c.frame.conn.reply} {
-		if h != 0 {
-			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
-		}
-	}
-	return &w
 }
 
 // yield gathers the pieces of c and passes them on in the order of time.

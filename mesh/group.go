@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -23,6 +24,9 @@ type index struct {
 	base   []uint32 // halves in the groups before group i
 	pods   []Pod
 	again  map[halfNo]*scan // halves that were read again, and what reads them now
+	keys   *tls.KeyLog
+	plain  map[halfNo]*plaintext // halves that are decrypted
+	notes  map[halfNo][]string   // what went wrong with a half
 }
 
 // add appends a group.

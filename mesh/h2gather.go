@@ -73,7 +73,7 @@ func (r *Result) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) 
 		if want.Empty() {
 			continue
 		}
-		if err := reassembly.Read(r.groups[g], group.table, &want, c); err != nil {
+		if err := reassembly.Read(r.groups[g], group.table, &want, r.x.decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {

@@ -50,11 +50,18 @@ type Leg struct {
 	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
 
 	Protocol string // http/1.1, h2, tls, dns or tcp
-	TLS      TLS    // valid iff Protocol is "tls"
+	TLS      TLS    // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
+	// Decrypted tells that the connection is TLS and was read with secrets from
+	// a key log.
+	Decrypted bool
+	// Notes say what is wrong with the connection, such as records that do not
+	// authenticate.
+	Notes []string
 	// LostHeaders tells that header fields of HTTP/2 are not known, because
 	// they refer to others that were not captured.
 	LostHeaders bool
 
+	plain     [2]*plaintext // of the conn's halves, if it is decrypted
 	conn      *conn
 	others    []*conn // the same connection seen at other points
 	views     []view  // its role in each pod that shows it
@@ -82,7 +89,7 @@ func (l *Leg) multiplexed() bool { return l.Protocol == "h2" }
 // speaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
 func (l *Leg) speaksHTTP2() bool {
-	return l.multiplexed() || len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
+	return l.multiplexed() || !l.readable() && len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
 }
 
 // view returns the role of l in the given pod.
@@ -167,9 +174,12 @@ func (l *Leg) describe(x *index) {
 	}
 	slices.Sort(l.Inputs)
 	l.Protocol = protocolOf(x, c)
-	l.TLS = tlsOf(x, c)
+	l.TLS = tlsOf(x.onWire(), c)
+	l.plain = [2]*plaintext{x.plain[c.orig], x.plain[c.reply]}
+	l.Decrypted = l.plain[0] != nil || l.plain[1] != nil
 	for h := range c.halves {
 		l.LostHeaders = l.LostHeaders || x.record(h).unknown
+		l.Notes = append(l.Notes, x.notes[h]...)
 	}
 }
 

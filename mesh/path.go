@@ -79,6 +79,8 @@ type GRPC struct {
 type Hop struct {
 	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
 	Request, Response          [2]int64
+	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
+	PlainResponse              [2]int64
 	RequestStart, RequestEnd   int64
 	ResponseStart, ResponseEnd int64
 	Confidence                 float64
@@ -272,7 +274,7 @@ func hopOf(l *link) Hop {
 	for _, r := range l.rivals {
 		hr := HopRival{Leg: r.leg.ID}
 		if r.ex != nil {
-			hr.Request = rangeOf(r.ex.req)
+			hr.Request = r.leg.wire(0, rangeOf(r.ex.req))
 		}
 		h.Rivals = append(h.Rivals, hr)
 	}
@@ -283,19 +285,35 @@ func hopOf(l *link) Hop {
 	return h
 }
 
+// Decrypted tells whether the exchange was read from a decrypted leg, so that
+// the plaintext ranges are valid.
+func (h *Hop) Decrypted() bool { return h.ex != nil && h.ex.leg.Decrypted }
+
 // measure fills ranges and times from e.
 func (h *Hop) measure(e *exchange) {
 	if e == nil {
 		return
 	}
+	if e.leg.Decrypted {
+		h.PlainRequest, h.PlainResponse = rangeOf(e.req), rangeOf(e.resp)
+	}
 	if e.req != nil {
-		h.Request = rangeOf(e.req)
+		h.Request = e.leg.wire(0, rangeOf(e.req))
 		h.RequestStart, h.RequestEnd = e.req.from.nanos, e.req.to.nanos
 	}
 	if e.resp != nil {
-		h.Response = rangeOf(e.resp)
+		h.Response = e.leg.wire(1, rangeOf(e.resp))
 		h.ResponseStart, h.ResponseEnd = e.resp.from.nanos, e.resp.to.nanos
 	}
+}
+
+// wire returns the range of the leg's wire stream in the given direction that
+// carries a range of what was read: of a decrypted leg, whole records.
+func (l *Leg) wire(dir int, r [2]int64) [2]int64 {
+	if p := l.plain[dir]; p != nil && r[1] > r[0] {
+		return p.carriers(r)
+	}
+	return r
 }
 
 func rangeOf(m *message) [2]int64 {

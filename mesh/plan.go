@@ -86,8 +86,46 @@ func (pl *planner) conversation(p *Path) *conversation {
 }
 
 // rewrite plans to write the packets of leg l under the path's ends.
+// There are none of a decrypted leg: its stream is made anew.
 func (pl *planner) rewrite(p *Path, l *Leg) *conversation {
-	return &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
+	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
+	if l.Decrypted {
+		c = whole(c)
+		if l.Midstream || l.conn.orig == 0 || l.conn.reply == 0 {
+			c.first = pl.firstByte(l)
+		}
+	}
+	return c
+}
+
+// whole returns the conversation of a rewritten leg as pieces: all bytes of
+// its halves.
+func whole(c *conversation) *conversation {
+	w := *c
+	w.rebuilt = true
+	for d, h := range [2]halfNo{c.frame.conn.orig, c.frame.conn.reply} {
+		if h != 0 {
+			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
+		}
+	}
+	return &w
+}
+
+// firstByte returns the moment of the first byte of l that was captured, that
+// of its first packet if there is none.
+func (pl *planner) firstByte(l *Leg) moment {
+	first := moment{nanos: math.MaxInt64}
+	for h := range l.conn.halves {
+		if r := pl.x.record(h); r.proto != protoNone {
+			if at := (moment{r.data.nanos, r.data.ref}); at.compare(first) < 0 {
+				first = at
+			}
+		}
+	}
+	if first.nanos == math.MaxInt64 {
+		return pl.firstPacket(l)
+	}
+	return first
 }
 
 // firstPacket returns the moment of the first packet of l.

@@ -30,7 +30,7 @@ func (r *Result) reread(conns []*conn) error {
 			continue
 		}
 		s := r.secondScan(g, wrong)
-		if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want[g], s); err != nil {
+		if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want[g], r.x.decrypted(g, s)); err != nil {
 			return err
 		}
 		r.x.adopt(g, s, &want[g])

@@ -31,7 +31,7 @@ func newSealed(x *index, h halfNo, over, slack int64) *sealed {
 		return nil
 	}
 	half, r := x.half(h), x.record(h)
-	s := &sealed{units: us, base: half.Base, end: half.Bytes + half.Missing, over: over, slack: slack, plain: x.seal(h) == nil}
+	s := &sealed{units: us, base: half.Base, end: x.length(h), over: over, slack: slack, plain: x.seal(h) == nil}
 	s.whole = r.start && !r.open && r.lost == 0
 	if s.plain {
 		s.starts = []int64{us[0].off}

@@ -30,6 +30,7 @@ type Pod struct {
 type Options struct {
 	Pods       []Pod
 	Profile    *Profile                     // nil = Istio's sidecar
+	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
 	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
 	Progress   func(input int, bytes int64) // told the file bytes read so far; may be nil, may be called from several goroutines
@@ -79,7 +80,11 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	r := &Result{x: &index{pods: o.Pods}}
+	keys, err := openKeys(o.KeyLogs)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{x: &index{pods: o.Pods, keys: keys}}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -91,7 +96,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 		profile = Istio()
 	}
 	conns := bind(r.x)
-	if err := r.reread(conns); err != nil && o.Reread {
+	if err := errors.Join(r.decrypt(conns), r.reread(conns)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.decide(conns, profile, o.NearServer)
@@ -229,6 +234,7 @@ func (r *Result) index() error {
 		}
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
+			r.x.addSecrets(facts[g].Inputs[k].Secrets)
 		}
 	}
 	r.findPoints()

@@ -15,11 +15,13 @@ type inputFlags struct {
 	pods       []string
 	podIPs     []string
 	interfaces []string
+	keyLogs    []string
 }
 
 func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.pods, "pod", nil, "`NAME=FILE,FILE`: these captures are of one pod (default: all are)")
 	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
+	cmd.Flags().StringArrayVar(&f.keyLogs, "keylog", nil, "`FILE` with TLS secrets (SSLKEYLOGFILE) to decrypt with; pcapng captures may hold their own")
 	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
 }
 
@@ -33,6 +35,8 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if opts.Pods, err = f.knownPods(); err != nil {
 		return nil, nil, err
 	}
+	opts.KeyLogs = f.keyLogs
+	opts.Reread = opts.Reread || len(f.keyLogs) > 0
 	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
 	opts.Progress = bar.update
 	r, err = mesh.Stitch(inputs, &opts)

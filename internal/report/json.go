@@ -61,6 +61,7 @@ type legJSON struct {
 	TLS          *tlsJSON    `json:"tls,omitempty"`
 	Protocol     string      `json:"protocol"`
 	LostHeaders  bool        `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
+	Notes        []string    `json:"notes,omitempty"`        // what is wrong with the connection
 }
 
 type tlsJSON struct {
@@ -72,6 +73,7 @@ type tlsJSON struct {
 	Identities []string `json:"identities,omitempty"`
 	Resumed    bool     `json:"resumed,omitempty"`
 	EarlyData  bool     `json:"early_data,omitempty"`
+	Decrypted  bool     `json:"decrypted,omitempty"` // protocol is what is inside
 }
 
 type packetJSON struct {
@@ -125,6 +127,8 @@ type hopJSON struct {
 	FromLeg       *int           `json:"from_leg,omitempty"`
 	Request       [2]int64       `json:"request"`
 	Response      [2]int64       `json:"response"`
+	PlainRequest  *[2]int64      `json:"plain_request,omitempty"` // of a decrypted leg: in its plaintext
+	PlainResponse *[2]int64      `json:"plain_response,omitempty"`
 	RequestStart  string         `json:"request_start,omitempty"`
 	RequestEnd    string         `json:"request_end,omitempty"`
 	ResponseStart string         `json:"response_start,omitempty"`
@@ -250,15 +254,16 @@ func newLeg(l *mesh.Leg) legJSON {
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
-		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders}
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders, Notes: l.Notes}
 	if l.Inferred {
 		j.Orientation = "inferred"
 	}
 	for _, t := range l.Captured {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
-	if l.Protocol == "tls" {
+	if l.Protocol == "tls" || l.Decrypted {
 		j.TLS = newTLS(&l.TLS)
+		j.TLS.Decrypted = l.Decrypted
 	}
 	return j
 }
@@ -312,6 +317,9 @@ func newHop(h *mesh.Hop) hopJSON {
 	j := hopJSON{Leg: h.Leg, Request: h.Request, Response: h.Response,
 		RequestStart: stamp(h.RequestStart), RequestEnd: stamp(h.RequestEnd),
 		ResponseStart: stamp(h.ResponseStart), ResponseEnd: stamp(h.ResponseEnd)}
+	if h.Decrypted() {
+		j.PlainRequest, j.PlainResponse = &h.PlainRequest, &h.PlainResponse
+	}
 	if h.FromLeg < 0 {
 		return j
 	}

@@ -47,6 +47,26 @@ func SessionOf(client, server Facts) (s *Session, ok bool) {
 	}, true
 }
 
+// PlainLen returns how many bytes of plaintext a record holds at the most whose
+// fragment has n bytes. It is exact but for padding, which only CBC suites need.
+func (s *Session) PlainLen(n int) int {
+	suite, _ := suiteOf(s.Suite)
+	switch {
+	case suite.tls13:
+		n -= 1 + tagLen
+	case suite.cipher == aesGCM:
+		n -= explicitNonceLen + tagLen
+	case suite.cipher == chacha20Poly1305:
+		n -= tagLen
+	default:
+		n -= suite.macLen() + 1 // of padding: its length
+		if s.Version > versionTLS10 {
+			n -= blockLen
+		}
+	}
+	return max(n, 0)
+}
+
 const (
 	// maxSearch is how many numbers a record is tried with after a loss. As
 	// many records of one byte fill a loss of 88 KiB.
@@ -69,6 +89,8 @@ type Decrypter struct {
 	suite     suite
 	epochs    []epoch // the key in use and those after it
 	low, high uint64  // bounds of the next record's number under the key in use
+	skipped   uint64  // numbers passed over before the last record opened
+	sealed    bool    // the last record that opened was encrypted
 	cipher    bool    // TLS 1.2: what comes is encrypted
 	missed    bool    // TLS 1.2: ChangeCipherSpec may have been lost
 	ahead     bool    // TLS 1.3: records may come first that no epoch opens
@@ -168,6 +190,13 @@ func (d *Decrypter) Miss(n int) {
 	d.missed = true
 }
 
+// Sealed tells whether the last record that opened was encrypted.
+func (d *Decrypter) Sealed() bool { return d.sealed }
+
+// Skipped returns how many records were missing or failed right before the
+// last one that opened, those under an earlier key left out.
+func (d *Decrypter) Skipped() uint64 { return d.skipped }
+
 // widen makes up to n more records possible before the next one.
 func (d *Decrypter) widen(n int) {
 	d.high = min(d.high+uint64(max(n, 0)), d.low+maxSearch)
@@ -183,7 +212,7 @@ func (d *Decrypter) Open(dst []byte, r Record, fragment []byte) (typ uint8, plai
 		return 0, nil, d.dead
 	}
 	dst = slices.Grow(dst, len(fragment))
-	if d.clear(r) {
+	if d.sealed = !d.clear(r); !d.sealed {
 		plain = append(dst, fragment...)
 		return r.Type, plain[len(dst):], nil
 	}
@@ -200,6 +229,7 @@ func (d *Decrypter) Open(dst []byte, r Record, fragment []byte) (typ uint8, plai
 		d.ahead = false
 		return typ, plain[len(dst):], nil
 	case !d.suite.tls13 && !d.cipher: // sent before ChangeCipherSpec
+		d.sealed = false
 		plain = append(dst, fragment...)
 		return r.Type, plain[len(dst):], nil
 	case d.ahead:
@@ -257,6 +287,10 @@ func (d *Decrypter) search(dst []byte, r Record, fragment []byte) (typ uint8, pl
 
 // opened notes which key a record was opened with, and its number.
 func (d *Decrypter) opened(epoch int, seq uint64) {
+	d.skipped = seq - d.low
+	if epoch > 0 {
+		d.skipped = seq
+	}
 	d.epochs = slices.Delete(d.epochs, 0, epoch)
 	d.low, d.high = seq+1, seq+1
 }

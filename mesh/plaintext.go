@@ -1,0 +1,116 @@
+package mesh
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/tls"
+)
+
+// A plaintext is what is known of a half that is decrypted: everything that
+// was found in it counts plaintext bytes, and this leads back to the wire.
+type plaintext struct {
+	session *tls.Session
+	client  bool
+	spans   []recordSpan // in stream order
+	len     int64        // plaintext bytes, those missing included
+	opened  int          // encrypted records that were opened
+	failed  int          // records that do not authenticate
+	early   int          // records of early data for which there is no secret
+	err     error        // why nothing more can be opened
+}
+
+// A recordSpan is the bytes that one record holds, or a run of records that could
+// not be opened.
+type recordSpan struct {
+	off  int64 // plaintext offset of its first byte
+	wire int64 // stream offset of the record's header
+	n    int64 // bytes on the wire, header included
+}
+
+// arrived returns how many plaintext bytes are in records that end at or
+// before the given stream offset: what a receiver of the bytes before it has.
+func (p *plaintext) arrived(wire int64) int64 {
+	i, _ := slices.BinarySearchFunc(p.spans, wire, func(s recordSpan, wire int64) int { return cmp.Compare(s.wire+s.n, wire+1) })
+	if i == len(p.spans) {
+		return p.len
+	}
+	return p.spans[i].off
+}
+
+// carriers returns the range [from, to) of stream offsets of the whole records
+// that carry the given plaintext range.
+func (p *plaintext) carriers(r [2]int64) [2]int64 {
+	if len(p.spans) == 0 {
+		return [2]int64{}
+	}
+	first := p.spanOf(r[0])
+	last := max(first, p.spanOf(max(r[0], r[1]-1)))
+	return [2]int64{p.spans[first].wire, p.spans[last].wire + p.spans[last].n}
+}
+
+// spanOf returns the span with the byte at plaintext offset off, the last one
+// for offsets behind the end.
+func (p *plaintext) spanOf(off int64) int {
+	i, _ := slices.BinarySearchFunc(p.spans, off, func(s recordSpan, off int64) int { return cmp.Compare(s.off, off+1) })
+	return max(i-1, 0)
+}
+
+// notes says what is wrong with the decryption.
+func (p *plaintext) notes() []string {
+	side := "server"
+	if p.client {
+		side = "client"
+	}
+	var notes []string
+	if p.failed > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d records that the %s sent do not authenticate", p.failed, p.failed+p.opened, side))
+	}
+	if p.early > 0 {
+		notes = append(notes, fmt.Sprintf("%d records of early data: %v", p.early, tls.ErrNoSecret))
+	}
+	if p.err != nil {
+		notes = append(notes, fmt.Sprintf("the %s's records cannot be decrypted to the end: %v", side, p.err))
+	}
+	return notes
+}
+
+// heard returns how many bytes of half h, as its scan counts them, the sender
+// of an acknowledgement had received; of the numbers that are the same modulo
+// 2³² the one nearest to near.
+func (x *index) heard(h halfNo, ack uint32, near int64) int64 {
+	base := x.half(h).Base
+	p := x.plain[h]
+	if p == nil {
+		return offsetOf(ack, base, near)
+	}
+	return p.arrived(offsetOf(ack, base, p.carriers([2]int64{near, near})[0]))
+}
+
+// seen returns how many bytes of half h were captured, as its scan counts them.
+func (x *index) seen(h halfNo) int64 {
+	if p := x.plain[h]; p != nil {
+		return p.len - x.record(h).lost
+	}
+	return x.half(h).Bytes
+}
+
+// length returns how many bytes half h has, as its scan counts them.
+func (x *index) length(h halfNo) int64 {
+	if p := x.plain[h]; p != nil {
+		return p.len
+	}
+	half := x.half(h)
+	return half.Bytes + half.Missing
+}
+
+// onWire returns x as it was before anything was read again: TLS is TLS.
+func (x *index) onWire() *index {
+	if len(x.plain) == 0 {
+		return x
+	}
+	w := *x
+	w.again, w.plain = nil, nil
+	return &w
+}
