@@ -23,7 +23,9 @@ var update = flag.Bool("update", false, "write "+goldens+" anew")
 
 // crowded tells whether a scenario is too large for a golden file that anyone
 // would read. Other tests count what is found in it.
-func (s *scene) crowded() bool { return strings.HasPrefix(s.truth.Scenario, "mtls-") || s.truth.Scenario == "h2c" }
+func (s *scene) crowded() bool {
+	return strings.HasPrefix(s.truth.Scenario, "mtls-") || s.truth.Scenario == "h2c"
+}
 
 // What is printed of each scenario is what was printed before.
 func TestGolden(t *testing.T) {

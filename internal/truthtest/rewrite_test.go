@@ -204,6 +204,27 @@ func mirrorPort(p uint16) uint16 {
 	return p
 }
 
+// permuted mixes the ports that clients use, so that neither their order nor
+// the distance of two says anything, and mirrors addresses. Permutations of
+// which one takes the shift away first and multiplies with the inverse are each
+// other's inverse.
+func permuted(factor, shift int64) func(netip.AddrPort) netip.AddrPort {
+	const first, n = 32768, 28232 // net.ipv4.ip_local_port_range
+	return func(a netip.AddrPort) netip.AddrPort {
+		p := int64(a.Port())
+		if p >= first && p < first+n {
+			p -= first
+			if shift < 0 {
+				p = (p + shift + n) % n * factor % n
+			} else {
+				p = (p*factor + shift) % n
+			}
+			p += first
+		}
+		return netip.AddrPortFrom(mirrorAddr(a.Addr()), uint16(p))
+	}
+}
+
 // elsewhere gives the proxy's listeners other ports, as under a mesh that no
 // profile describes. It is its own inverse.
 func elsewhere(a netip.AddrPort) netip.AddrPort {
@@ -212,4 +233,15 @@ func elsewhere(a netip.AddrPort) netip.AddrPort {
 		return netip.AddrPortFrom(a.Addr(), to)
 	}
 	return a
+}
+
+// permuted has an inverse.
+func TestPermuted(t *testing.T) {
+	to, back := permuted(7919, 4711), permuted(1287, -4711)
+	for p := range 1 << 16 {
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), uint16(p))
+		if got := back(to(a)); got != a {
+			t.Fatalf("%v becomes %v and then %v", a, to(a), got)
+		}
+	}
 }

@@ -34,6 +34,11 @@ func variants() []variant {
 		{name: "written again", make: func(_ testing.TB, _ *scene, all []*tape) []*tape { return all }},
 		{name: "renamed", make: renamed(mirror), back: mirror},
 		{name: "unknown ports", make: renamed(elsewhere), back: elsewhere},
+		{name: "permuted", make: func(t testing.TB, _ *scene, all []*tape) []*tape {
+			rename(t, all, permuted(7919, 4711))
+			slices.Reverse(all)
+			return all
+		}, back: permuted(1287, -4711)},
 		{name: "clocks shifted", make: shifted},
 		{name: "inputs swapped", make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
 			slices.Reverse(all)
