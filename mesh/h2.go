@@ -174,20 +174,7 @@ func (s *scan) readHeaders(m *message, h *http2.Headers) {
 		m.flags |= msgHasBody
 	}
 	for _, f := range h.Fields {
-		q.name, q.value = append(q.name[:0], f.Name...), append(q.value[:0], f.Value...)
-		switch {
-		case f.Name == "":
-			s.guessID(m, q.value)
-		case f.Name[0] == ':':
-			s.readPseudo(m, q.name, q.value)
-		case f.Name == "cookie":
-			q.crumb()
-		case f.Name == "x-request-id":
-			m.flags &^= msgLooseID
-			s.readField(m, q.name, q.value)
-		default:
-			s.readField(m, q.name, q.value)
-		}
+		s.readHeader(m, f)
 	}
 	if len(q.cookie) > 0 {
 		s.readField(m, []byte("cookie"), q.cookie)
@@ -202,6 +189,25 @@ func (s *scan) readHeaders(m *message, h *http2.Headers) {
 		}
 	}
 	s.sortFields(m.fields)
+}
+
+// readHeader takes from one field what ties messages together.
+func (s *scan) readHeader(m *message, f http2.Field) {
+	q := s.pass.h2
+	q.name, q.value = append(q.name[:0], f.Name...), append(q.value[:0], f.Value...)
+	switch {
+	case f.Name == "":
+		s.guessID(m, q.value)
+	case f.Name[0] == ':':
+		s.readPseudo(m, q.name, q.value)
+	case f.Name == "cookie":
+		q.crumb()
+	case f.Name == "x-request-id":
+		m.flags &^= msgLooseID
+		s.readField(m, q.name, q.value)
+	default:
+		s.readField(m, q.name, q.value)
+	}
 }
 
 // guessID takes the value of a field without a name for the request id if it

@@ -8,42 +8,42 @@ import (
 // pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
 // those of one stream are an exchange, and several go on at once.
 func pairStreams(x *index, l *Leg) []exchange {
-	var es []exchange
-	at := make(map[uint32]int)
-	each := func(h halfNo, take func(s *scan, m *message)) {
-		if h == 0 {
-			return
-		}
-		s := x.scanOf(h)
-		for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
-			take(s, m)
-		}
-	}
-	each(l.conn.orig, func(s *scan, m *message) {
+	es, at := askedOn(x, l)
+	h := l.conn.reply
+	s := x.scanOf(h)
+	for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
 		id := s.h2Of(m).stream
-		if _, ok := at[id]; ok || !m.is(msgRequest) {
-			return
-		}
-		at[id] = len(es)
-		es = append(es, exchange{leg: l, req: m, scan: s, floor: l.Start})
-	})
-	each(l.conn.reply, func(s *scan, m *message) {
-		i, ok := at[s.h2Of(m).stream]
+		i, ok := at[id]
 		if m.is(msgRequest) || ok && es[i].resp != nil {
-			return
+			continue
 		}
 		if !ok {
 			i = len(es)
-			at[s.h2Of(m).stream] = i
+			at[id] = i
 			es = append(es, exchange{leg: l, floor: l.Start})
 		}
 		es[i].resp, es[i].respScan = m, s
-	})
+	}
 	slices.SortStableFunc(es, func(a, b exchange) int { return cmp.Compare(a.begun(), b.begun()) })
 	for i := range es {
 		es[i].no = i
 	}
 	return es
+}
+
+// askedOn lists the requests of a leg, and where each stream's is in the list.
+func askedOn(x *index, l *Leg) (es []exchange, at map[uint32]int) {
+	at = make(map[uint32]int)
+	h := l.conn.orig
+	s := x.scanOf(h)
+	for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
+		id := s.h2Of(m).stream
+		if _, ok := at[id]; !ok && m.is(msgRequest) {
+			at[id] = len(es)
+			es = append(es, exchange{leg: l, req: m, scan: s, floor: l.Start})
+		}
+	}
+	return es, at
 }
 
 // grpc returns what the exchange says as a gRPC call, nil if it is none.

@@ -149,20 +149,27 @@ func (s *Scanner) headers(h *Headers, b *block, ev Handler) {
 		st.flags |= isRequest
 	}
 	st.readStatus(h)
-	if h.Trailers || h.Informational {
-		if told := *h; h.Trailers {
-			s.behead(st, ev)
-			*h = told
-		}
+	s.tell(st, h, ev)
+	if h.EndStream {
+		s.endStream(st, true, ev)
+	}
+}
+
+// tell tells of the header block h of stream st.
+func (s *Scanner) tell(st *stream, h *Headers, ev Handler) {
+	switch {
+	case h.Trailers:
+		told := *h
+		s.behead(st, ev)
+		*h = told
 		ev.Headers(h)
-	} else {
+	case h.Informational:
+		ev.Headers(h)
+	default:
 		st.flags |= hasHead
 		st.start, st.headEnd = h.Off, h.EndOff
 		st.readContentType(h)
 		st.tag = ev.Headers(h)
-	}
-	if h.EndStream {
-		s.endStream(st, true, ev)
 	}
 }
 

@@ -25,6 +25,7 @@ type Scanner struct {
 	state      state
 	kind       Kind
 	everything bool // bodies are wanted whole
+	spoiled    bool // the frame being passed over was wanted
 	lossy      bool // fields of some header block are unknown
 	first      bool // no frame was seen yet, and the next one is the connection's first
 	resync     bool // the framing was lost, and no header block was seen since
@@ -200,7 +201,7 @@ func (s *Scanner) pass(n int64, missing bool, ev Handler) {
 			continue
 		case inFrame, inPadding, passing:
 			k = min(n, s.left)
-			s.spoil(ev)
+			s.spoil()
 			s.left -= k
 		case inPreface, inHeader:
 			s.lose()
@@ -212,12 +213,11 @@ func (s *Scanner) pass(n int64, missing bool, ev Handler) {
 }
 
 // spoil makes the payload at hand one of which bytes are missing.
-func (s *Scanner) spoil(ev Handler) {
+func (s *Scanner) spoil() {
 	switch s.state {
 	case inFrame:
 		s.mem.put(s.buf)
-		s.buf = nil
-		s.readFrame(nil, ev)
+		s.buf, s.spoiled = nil, true
 	case inPadding:
 		s.body.flags |= unsure
 	}
@@ -235,7 +235,7 @@ func (s *Scanner) lose() {
 func (s *Scanner) forget() {
 	s.epoch++
 	s.table.lose()
-	s.state, s.first, s.resync, s.have = seeking, false, true, 0
+	s.state, s.first, s.spoiled, s.resync, s.have = seeking, false, false, true, 0
 }
 
 // cutFrame counts what came of a DATA frame that is not whole.
@@ -311,7 +311,7 @@ func (s *Scanner) begin(ev Handler) {
 		s.state = inFrame
 	case f.wanted():
 		s.state = inFrame
-		s.spoil(ev)
+		s.spoil()
 	default:
 		s.state = passing
 	}
@@ -351,6 +351,10 @@ func (s *Scanner) frameDone(ev Handler) {
 		return
 	}
 	s.state = inHeader
+	if s.spoiled {
+		s.spoiled = false
+		s.readFrame(nil, ev)
+	}
 	if st := s.body; st != nil {
 		s.body = nil
 		st.count(&s.frame)
