@@ -1,0 +1,91 @@
+package truthtest
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// mostDecrypted bounds how many connections of a scene are held against tshark.
+const mostDecrypted = 12
+
+// What we decrypt is what tshark decrypts, byte for byte, wherever it can: it
+// does not know half-flows.
+func TestDecryptedAsTshark(t *testing.T) {
+	need(t, "tshark")
+	each(t, func(t *testing.T, s *scene) {
+		if s.truth.Keys == "" {
+			t.Skip("nobody speaks TLS")
+		}
+		keys := filepath.Join(s.dir, s.truth.Keys)
+		r := s.stitch(t, mesh.Options{KeyLogs: []string{keys}})
+		streams := follow(t, r)
+		n := 0
+		for i, in := range s.inputs {
+			var paths []*mesh.Path
+			for _, p := range r.Paths {
+				l := r.Legs[p.Legs[0]]
+				if l.Decrypted && slices.Contains(l.Inputs, i) && len(l.Captured) == 2 && l.Captured[0] == l.Captured[1].Reverse() {
+					paths = append(paths, p)
+				}
+			}
+			paths = paths[:min(len(paths), mostDecrypted)]
+			if len(paths) == 0 {
+				continue
+			}
+			theirs := tsharkDecrypts(t, in.File, keys, paths)
+			for _, p := range paths {
+				n++
+				for d, name := range [2]string{"sent", "received"} {
+					a, b := streams[p.ID].flows[d].data, theirs[p.Client.String()].flows[d].data
+					if !slices.Equal(a, b) {
+						t.Errorf("stream %d, %s: %d bytes, tshark has %d, equal up to %d", p.ID, name, len(a), len(b), common(a, b))
+					}
+				}
+			}
+		}
+		t.Logf("%d connections held against tshark", n)
+	})
+}
+
+// tsharkDecrypts has tshark decrypt the client legs of paths. It returns them
+// by client.
+func tsharkDecrypts(t *testing.T, file, keys string, paths []*mesh.Path) map[string]*stream {
+	args := []string{"-n", "-r", file, "-o", "tls.keylog_file:" + keys, "-o", "tcp.reassemble_out_of_order:TRUE"}
+	byClient := make(map[string]*stream)
+	for _, p := range paths {
+		if byClient[p.Client.String()] == nil {
+			args = append(args, "-d", fmt.Sprintf("tcp.port==%d,tls", p.Server.Port()))
+			byClient[p.Client.String()] = &stream{client: p.Client.String()}
+		}
+	}
+	byNumber := make(map[string]*stream)
+	first := append(slices.Clone(args), "-Y", "tls", "-T", "fields", "-e", "tcp.stream", "-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.srcport")
+	for line := range strings.Lines(string(run(t, "tshark", first...))) {
+		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if s := byClient[net.JoinHostPort(f[1]+f[2], f[3])]; s != nil && byNumber[f[0]] == nil {
+			byNumber[f[0]] = s
+			args = append(args, "-z", "follow,tls,raw,"+f[0])
+		}
+	}
+	var s *stream
+	turned := false // tshark takes for the client who sent the first data
+	for line := range strings.Lines(string(run(t, "tshark", append(args, "-q")...))) {
+		line = strings.TrimRight(line, "\n")
+		if n, ok := strings.CutPrefix(line, "Filter: tcp.stream eq "); ok {
+			s = byNumber[n]
+		} else if node, ok := strings.CutPrefix(line, "Node 0: "); ok {
+			turned = endpoint(node) != s.client
+		} else if b, err := hex.DecodeString(strings.TrimPrefix(line, "\t")); err == nil && len(b) > 0 {
+			f := &s.flows[side(line[0] == '\t' != turned)]
+			f.data = append(f.data, b...)
+		}
+	}
+	return byClient
+}
