@@ -106,9 +106,12 @@ func (j *judge) path(c *testbed.Conversation) *mesh.Path {
 // it where that is encrypted or the server's side is asked for.
 func (j *judge) expected(c *testbed.Conversation, p *mesh.Path, nearServer bool) (sent, received *testbed.Tally, whole bool) {
 	client, _ := j.truth.Leg(c.Legs[0])
-	beyond := c.ServerSent != nil && (client.Encrypted || nearServer)
+	sealed := j.sealed(client.ID)
+	beyond := c.ServerSent != nil && (sealed || nearServer)
 	switch {
-	case !client.Encrypted && (!nearServer || len(p.Legs) == 1 || j.allSealed(c.Legs[1:])), j.hidden(c):
+	case client.Encrypted && !sealed && !nearServer: // decrypted
+		return c.Sent, c.Received, client.Complete
+	case !sealed && (!nearServer || len(p.Legs) == 1 || j.allSealed(c.Legs[1:])), j.hidden(c):
 		return client.Sent, client.Received, client.Complete
 	case c.Exchanges == 0 && len(p.Legs) > 1 && !p.Ambiguous && client.Complete: // carried on byte for byte
 		return c.Sent, c.Received, true

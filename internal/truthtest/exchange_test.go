@@ -54,15 +54,20 @@ func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
 		slices.SortFunc(ss, func(a, b spot) int {
 			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]), cmp.Compare(a.res[0], b.res[0]))
 		})
-		where := extents(t, m.truth[leg])
-		if w := m.truth[leg]; w != nil && m.ours[w.ID] != nil && m.ours[w.ID].Midstream && !w.Midstream {
-			where = fromFirst(where, ss)
-		}
-		if clock := clockOf(t, m.truth[leg]); clock != nil {
-			k.byClock(ss, clock, seen)
+		w := m.truth[leg]
+		if w == nil {
+			k.number(ss, nil)
 			continue
 		}
-		if below := belowOf(t, m.truth[leg]); below != nil {
+		where := extents(t, w, m.sealed(w))
+		if m.ours[w.ID] != nil && m.ours[w.ID].Midstream && !w.Midstream {
+			where = fromFirst(where, ss)
+		}
+		if c := clockOf(t, w); c != nil {
+			k.byClock(ss, c, seen)
+			continue
+		}
+		if below := belowOf(t, w); below != nil && m.sealed(w) {
 			k.byOffset(ss, below)
 			continue
 		}
@@ -71,38 +76,55 @@ func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
 	return k
 }
 
-// clockOf returns, for each exchange of a leg that cannot be read, a time after
-// its request and before the next; nil when they are not all known.
-func clockOf(t *testbed.Truth, w *testbed.Leg) []int64 {
-	if w == nil || !w.Encrypted || w.Exchanges == 0 {
+// A clock has, for each exchange of a leg that cannot be read, a time after its
+// request and before the next: when it was over, or when its handler began.
+type clock struct {
+	at    []int64
+	begun bool // before its response
+}
+
+// clockOf returns the clock of a leg; nil when not all times are known.
+func clockOf(t *testbed.Truth, w *testbed.Leg) *clock {
+	if !w.Encrypted || w.Exchanges == 0 {
 		return nil
 	}
-	clock := make([]int64, w.Exchanges)
+	c := &clock{at: make([]int64, w.Exchanges)}
 	for _, l := range t.Links {
 		if l.From == w.ID {
-			clock[l.FromExchange] = nanos(l.FromBy)
+			c.at[l.FromExchange] = nanos(l.FromBy)
+			c.begun = l.FromBelow == nil
 		}
-		if l.To == w.ID {
-			clock[l.ToExchange] = nanos(l.ToBy)
+		if l.To == w.ID && c.at[l.ToExchange] == 0 {
+			c.at[l.ToExchange] = nanos(l.ToBy)
+			c.begun = true
 		}
 	}
-	if slices.Contains(clock, 0) {
+	if slices.Contains(c.at, 0) {
 		return nil
 	}
-	return clock
+	return c
+}
+
+// number returns which exchange a spot is that was seen at a time.
+func (c *clock) number(s spot, at int64) int {
+	n, _ := slices.BinarySearch(c.at, at)
+	if s.req == [2]int64{} && c.begun {
+		n--
+	}
+	return n
 }
 
 // byClock numbers the exchanges of a leg by when they were; what begins when
 // nothing did, or is the second of its time, is strange. Before the first there
 // may be what was taken for one, a handshake without its beginning.
-func (k *ranking) byClock(ss []spot, clock []int64, seen map[spot]int64) {
+func (k *ranking) byClock(ss []spot, c *clock, seen map[spot]int64) {
 	taken := make(map[int]spot)
 	for _, s := range ss {
 		k.no[s] = strange
-		n, _ := slices.BinarySearch(clock, seen[s])
+		n := c.number(s, seen[s])
 		old, twice := taken[n]
 		switch {
-		case n == len(clock), twice && n > 0:
+		case n < 0, n == len(c.at), twice && n > 0:
 			continue
 		case twice:
 			k.no[old] = strange
@@ -136,8 +158,8 @@ func (e extent) holds(s spot) bool {
 
 // extents adds up the lengths of the exchanges of a leg; nil when they are not
 // all known.
-func extents(t *testbed.Truth, w *testbed.Leg) []extent {
-	if w == nil || w.Encrypted {
+func extents(t *testbed.Truth, w *testbed.Leg, sealed bool) []extent {
+	if sealed {
 		return nil
 	}
 	sizes := make([]*[2]int64, w.Exchanges)
@@ -200,7 +222,7 @@ func exact(where []extent, ss []spot) (n int) {
 // belowOf returns, for each exchange of a leg that cannot be read, where its
 // request begins or earlier; nil when that is not known of all.
 func belowOf(t *testbed.Truth, w *testbed.Leg) []int64 {
-	if w == nil || !w.Encrypted || w.Exchanges == 0 {
+	if !w.Encrypted || w.Exchanges == 0 {
 		return nil
 	}
 	below := make([]int64, w.Exchanges)

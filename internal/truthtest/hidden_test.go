@@ -3,6 +3,7 @@ package truthtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,7 +93,13 @@ func TestHiddenCut(t *testing.T) {
 func (s *scene) holdSpoilt(t *testing.T, b bar, spoil func(*capture.Packet) bool) {
 	all := s.tapes(t)
 	edit(all, spoil)
-	t.Log(newJudge(s.holed(), stitch(t, writeTapes(t, all), mesh.Options{})).holdBar(t, b))
+	inputs, truth := writeTapes(t, all), s.holed()
+	t.Log(newJudge(truth, stitch(t, inputs, mesh.Options{})).holdBar(t, b))
+	j := newJudge(truth, stitch(t, inputs, mesh.Options{KeyLogs: []string{filepath.Join(s.dir, s.truth.Keys)}}))
+	c := j.count()
+	t.Logf("with keys: %v", c)
+	complain(t, "with keys: wrong", j.wrong())
+	complain(t, "with keys", c.below(b.recall))
 }
 
 // holed is the truth of captures that miss bytes on every leg.

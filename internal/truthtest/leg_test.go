@@ -109,7 +109,7 @@ func (j *judge) leg(w *testbed.Leg, l *mesh.Leg) (bad []string) {
 		differ("interface", l.Interface, w.Interface)
 	}
 	differ("midstream", l.Midstream, w.Midstream)
-	differ("encrypted", l.Protocol == "tls", w.Encrypted)
+	differ("encrypted", l.Protocol == "tls" || l.Decrypted, w.Encrypted)
 	if !w.HalfFlow || w.RequestSrc == "" {
 		differ("answered by", l.Reply.Src.String(), w.ReplySrc)
 	}

@@ -135,13 +135,13 @@ func (j *judge) covers(e end, leg string, no int) bool {
 		return e.leg == leg
 	}
 	w, _ := j.truth.Leg(leg)
-	return e.no == whole && (w.Encrypted || w.Refused)
+	return e.no == whole && (j.sealed(leg) || w.Refused)
 }
 
 // sealed tells whether a leg of the truth cannot be read.
 func (j *judge) sealed(id string) bool {
 	w, ok := j.truth.Leg(id)
-	return ok && w.Encrypted
+	return ok && j.m.sealed(w)
 }
 
 // link judges one link of the truth.

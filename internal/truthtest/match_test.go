@@ -16,6 +16,12 @@ type match struct {
 	near  map[string]*mesh.Leg // of lost legs, one that has at least the client's end
 }
 
+// sealed tells whether a leg of the truth cannot be read.
+func (m *match) sealed(w *testbed.Leg) bool {
+	l := m.ours[w.ID]
+	return w.Encrypted && (l == nil || !l.Decrypted)
+}
+
 // matchLegs pairs legs by the tuple that was dialled; of several incarnations
 // of one tuple, the ones nearest in time.
 func matchLegs(t *testbed.Truth, legs []*mesh.Leg) *match {

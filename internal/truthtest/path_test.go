@@ -121,7 +121,7 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 // read; nil when there is none.
 func (j *judge) linkFrom(w *testbed.Leg, no int) *testbed.Link {
 	for i := range j.truth.Links {
-		if l := &j.truth.Links[i]; w != nil && !w.Encrypted && l.From == w.ID && l.FromExchange == no {
+		if l := &j.truth.Links[i]; w != nil && !j.sealed(w.ID) && l.From == w.ID && l.FromExchange == no {
 			return l
 		}
 	}
