@@ -33,13 +33,14 @@ func readKeys(k *tls.KeyLog, name string) error {
 		return fmt.Errorf("key log %s: %w", name, cause(err))
 	}
 	defer f.Close()
-	before := k.Len()
-	if err := k.Read(f); err != nil {
+	var one tls.KeyLog
+	if err := one.Read(f); err != nil {
 		return fmt.Errorf("key log %s: %w", name, cause(err))
 	}
-	if info, err := f.Stat(); k.Len() == before && err == nil && info.Size() > 0 {
+	if info, err := f.Stat(); one.Len() == 0 && err == nil && info.Size() > 0 {
 		return fmt.Errorf("key log %s: %w", name, ErrNoKeys)
 	}
+	k.Merge(&one)
 	return nil
 }
 
@@ -52,8 +53,8 @@ func (x *index) addSecrets(secrets []capture.Secret) {
 	}
 }
 
-// ErrNoKeys is the error of a key log in which no line is a secret, or none
-// that is new.
+// ErrNoKeys is the error of a key log that is not empty and in which no line is
+// a secret.
 var ErrNoKeys = errors.New("holds no TLS secret")
 
 // decrypt reads the TLS halves for which there are keys once more, and makes

@@ -36,6 +36,7 @@ type WriteOptions struct {
 	KeepOther bool   // copy packets that are no TCP
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
+	EmbedKeys bool   // write the TLS secrets, from key logs and inputs, of connections that stay encrypted
 	Version   string // of the program that writes, for the section header; may be empty
 }
 
@@ -92,6 +93,11 @@ func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
 	}
 	if !e.o.NoNames {
 		if err := e.out.WriteNames(r.names()); err != nil {
+			return e.sum, err
+		}
+	}
+	if e.o.EmbedKeys {
+		if err := e.writeKeys(); err != nil {
 			return e.sum, err
 		}
 	}

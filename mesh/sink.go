@@ -10,6 +10,7 @@ import (
 type sink interface {
 	AddInterface(capture.Interface) (int, error)
 	WriteNames([]capture.Name) error
+	WriteSecret(capture.Secret) error
 	WritePacket(iface int, nanos int64, wireLen, flags uint32, comments []string, data ...[]byte) error
 	Flush() error
 }
@@ -22,8 +23,8 @@ func newSink(w io.Writer, o *WriteOptions, comments []string) (sink, error) {
 	return &classic{w: p}, err
 }
 
-// classic writes a classic pcap file, which has no place for interfaces, names
-// and comments.
+// classic writes a classic pcap file, which has no place for interfaces, names,
+// secrets and comments.
 type classic struct {
 	w   *capture.PcapWriter
 	buf []byte // reused
@@ -31,6 +32,7 @@ type classic struct {
 
 func (*classic) AddInterface(capture.Interface) (int, error) { return 0, nil }
 func (*classic) WriteNames([]capture.Name) error             { return nil }
+func (*classic) WriteSecret(capture.Secret) error            { return nil }
 func (c *classic) Flush() error                              { return c.w.Flush() }
 
 func (c *classic) WritePacket(_ int, nanos int64, wireLen, _ uint32, _ []string, data ...[]byte) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type stitchFlags struct {
 	force     bool
 	keepOther bool
 	noNames   bool
+	embedKeys bool
 }
 
 func newStitch(o *options) *cobra.Command {
@@ -49,10 +51,14 @@ is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
 	fs.BoolVar(&f.force, "force", false, "replace an existing file that pcapmesh did not write")
 	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are not TCP too")
 	fs.BoolVarP(&f.noNames, "no-names", "n", false, "write no name records")
+	fs.BoolVar(&f.embedKeys, "embed-keys", false, "write the TLS secrets of connections that stay encrypted (--view legs) into the capture")
 	return cmd
 }
 
 func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
+	if f.embedKeys && f.classic() {
+		return usagef("-w "+strings.TrimSuffix(f.output, filepath.Ext(f.output))+".pcapng", "--embed-keys: classic pcap has no place for secrets")
+	}
 	r, partial, err := f.in.stitch(cmd, o, args, mesh.Options{Reread: true, NearServer: f.bytes == "server"})
 	if err != nil {
 		return err
@@ -78,8 +84,13 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	return partial
 }
 
+// classic tells whether the output is to be a classic pcap file.
+func (f *stitchFlags) classic() bool {
+	return strings.HasSuffix(f.output, ".pcap") || strings.HasSuffix(f.output, ".cap")
+}
+
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
-	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.noNames, Version: strings.Fields(version())[0]}
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.noNames, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
 	if f.view == "legs" {
 		wo.View = mesh.ViewLegs
 	}
@@ -89,7 +100,7 @@ func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, e
 	case "none":
 		wo.Comments = mesh.CommentNone
 	}
-	wo.Classic = strings.HasSuffix(f.output, ".pcap") || strings.HasSuffix(f.output, ".cap")
+	wo.Classic = f.classic()
 	if f.output == "-" {
 		return r.WriteCapture(cmd.OutOrStdout(), wo)
 	}

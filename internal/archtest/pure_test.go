@@ -18,7 +18,7 @@ var (
 		"tie.go", "tlsfacts.go", "trust.go", "unread.go",
 	}
 
-	emit = []string{"follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
+	emit = []string{"embed.go", "follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
 
 	beside = []string{"advice.go", "advice_why.go", "doc.go", "profile.go", "profile_meshes.go"}
 )

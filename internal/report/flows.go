@@ -70,7 +70,7 @@ func legText(l *mesh.Leg, first bool) string {
 	if l.Pod != "" {
 		s = l.Pod + "/" + s
 	}
-	if l.Protocol == "tls" || l.Protocol == "h2" {
+	if l.Protocol == "tls" || l.Protocol == "h2" || l.Decrypted {
 		s += " " + protocol(l)
 	}
 	switch {
@@ -87,15 +87,21 @@ func legText(l *mesh.Leg, first bool) string {
 }
 
 // protocol names what the connection speaks; mtls is TLS on which the client
-// proves who it is.
+// proves who it is, and mtls+h2 HTTP/2 that was decrypted.
 func protocol(l *mesh.Leg) string {
-	if l.Protocol == "tls" && l.TLS.Mutual {
-		return "mtls"
+	s := l.Protocol
+	switch {
+	case l.Protocol == "tls" && l.TLS.Mutual:
+		s = "mtls"
+	case l.Decrypted && l.TLS.Mutual:
+		s = "mtls+" + s
+	case l.Decrypted:
+		s = "tls+" + s
 	}
 	if l.LostHeaders {
-		return l.Protocol + ", headers lost"
+		s += ", headers lost"
 	}
-	return l.Protocol
+	return s
 }
 
 func port(a netip.AddrPort) string { return ":" + strconv.Itoa(int(a.Port())) }

@@ -118,13 +118,27 @@ func (k *KeyLog) add(line []byte) {
 		return
 	}
 	s.n = n
-	if k.find(label, random) != nil {
+	k.keep(random, keyEntry{label, s})
+}
+
+// keep adds an entry unless there is one for the same purpose.
+func (k *KeyLog) keep(random [32]byte, e keyEntry) {
+	if k.find(e.label, random) != nil {
 		return
 	}
 	if k.entries == nil {
 		k.entries = make(map[[32]byte][]keyEntry)
 	}
-	k.entries[random] = append(k.entries[random], keyEntry{label, s})
+	k.entries[random] = append(k.entries[random], e)
+}
+
+// Merge adds what k does not have of the secrets of o.
+func (k *KeyLog) Merge(o *KeyLog) {
+	for random, entries := range o.entries {
+		for _, e := range entries {
+			k.keep(random, e)
+		}
+	}
 }
 
 // knownLabel returns the label that b is, "" for one of no use here.

@@ -43,6 +43,12 @@ func TestKeyLog(t *testing.T) {
 			if got := string(k.AppendLines(nil, id)); got != tc.want {
 				t.Errorf("lines %q, want %q", got, tc.want)
 			}
+			var merged mytls.KeyLog
+			merged.Merge(k)
+			merged.Merge(k)
+			if got := string(merged.AppendLines(nil, id)); got != tc.want {
+				t.Errorf("merged lines %q, want %q", got, tc.want)
+			}
 			if k.Has(id) != (tc.want != "") || k.Len() != min(len(tc.want), 1) {
 				t.Errorf("Has = %v, Len = %d", k.Has(id), k.Len())
 			}
