@@ -16,6 +16,7 @@ type item struct {
 	peer           int32 // who the encrypted leg belongs to
 	fresh          bool  // the first one on its connection
 	req, resp      sizes
+	head           int64 // of a request that HTTP/2 may carry: length of its target there
 	reqAt, reqTo   int64 // nanoseconds; noTime when not captured
 	respAt, respTo int64
 	respAts        []int64 // of each of the lengths resp; nil: respAt of all
@@ -64,6 +65,7 @@ type algebra struct {
 	shifts             [2]shifts    // of requests, of responses
 	delays             [2][2]delays // of requests and of responses, by whether the upstream connection was new
 	free               bool         // hidden exchanges may stay alone
+	multiplexed        bool         // one side is streams of HTTP/2
 }
 
 // learning is how often what was learned is used to learn again.
@@ -76,6 +78,13 @@ const aloneWeight = 0.02
 // newAlgebra compares the exchanges of both sides of a crossing.
 func newAlgebra(down, up []*exchange) *algebra {
 	a := new(algebra)
+	a.fill(down, up)
+	a.candidates()
+	return a
+}
+
+// fill measures the exchanges of both sides.
+func (a *algebra) fill(down, up []*exchange) {
 	peers := make(map[string]int32)
 	for _, e := range down {
 		a.down = append(a.down, newItem(e))
@@ -89,8 +98,6 @@ func newAlgebra(down, up []*exchange) *algebra {
 	for i := range a.up {
 		a.up[i].peer = peerOf(peers, a.up[i].ex)
 	}
-	a.candidates()
-	return a
 }
 
 // peerOf numbers who an encrypted leg belongs to: the client that dials, or
@@ -155,6 +162,9 @@ func (a *algebra) solve() {
 	a.begin()
 	for range learning {
 		a.learn()
+		if a.multiplexed {
+			a.disorder()
+		}
 		a.weigh()
 		a.web.marginals()
 	}
@@ -186,10 +196,13 @@ func (a *algebra) learn() {
 		if s.p < 1e-6 {
 			continue
 		}
-		peer := a.peer(s)
+		peers := [2]int32{a.peer(s), a.peer(s)}
+		if s.req.to > 0 {
+			peers[0] = a.kindOf(s)
+		}
 		for k, x := range s.shift {
 			if x != unknownShift {
-				a.shifts[k].add(peer, x, s.p)
+				a.shifts[k].add(peers[k], x, s.p)
 			}
 			if s.delay[k] != noTime {
 				a.delays[k][a.class(s)].add(s.delay[k], s.p)
@@ -227,6 +240,14 @@ func (a *algebra) weighOne(s *strand) {
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
 	s.weight = s.base * a.took(0, &said, s.delay[0])
+	if h := down.ex.hidden; h != nil && h.of != nil {
+		a.weighStream(s, h.of, h.first, up, said)
+		return
+	}
+	if h := up.ex.hidden; h != nil && h.of != nil {
+		a.weighStream(s, h.of, h.first, down, said)
+		return
+	}
 	s.weight *= a.shifts[0].best(peer, down.req, up.req, req, func(i, j int, x int64) { s.shift[0] = x }, nil)
 	late := func(i, j int) float64 { return a.took(1, &said, between(up.response(j), down.response(i))) }
 	if len(down.resp) == 0 || len(up.resp) == 0 {

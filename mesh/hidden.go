@@ -103,6 +103,9 @@ type hidden struct {
 	// respAt is when a response of each of the lengths resp began, in
 	// nanoseconds; empty where there is no doubt.
 	respAt []int64
+	of     *multiplex // the HTTP/2 leg that it may be a stream of; nil for turns
+	first  int        // then, index of its first record
+	nth    int        // and how many requests were before it on the leg; fewHeads stands for more
 }
 
 // A boundary is where an exchange begins, in both directions.

@@ -136,6 +136,7 @@ func (c *crossing) join() {
 	c.joinExchanges()
 	c.joinCurves()
 	c.joinStreams()
+	c.joinMultiplexed()
 	c.joinTurns()
 	c.joinUnread()
 	c.joinRefused()

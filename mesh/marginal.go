@@ -9,10 +9,12 @@ import (
 // likely that is.
 type strand struct {
 	d, u   int32
-	base   float64  // what is known beforehand: a factor of the weight
-	weight float64  // by itself, as a multiple of that of both staying alone
-	p      float64  // probability with all others taken into account
-	shift  [2]int64 // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	base   float64   // what is known beforehand: a factor of the weight
+	weight float64   // by itself, as a multiple of that of both staying alone
+	p      float64   // probability with all others taken into account
+	shift  [2]int64  // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	req    recordRun // of a multiplexed leg: the records that fit
+	resp   recordRun
 	delay  [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
 }
 
@@ -31,8 +33,23 @@ type web struct {
 // 1964) is as sure as can be afforded: it errs towards doubt.
 func (w *web) marginals() {
 	w.scale()
-	for _, part := range w.parts() {
-		part.exact(w)
+	all := make([]int32, len(w.strands))
+	for i := range all {
+		all[i] = int32(i)
+	}
+	w.compute(all, noChance)
+}
+
+// compute computes the probabilities of strands exactly, part by part. A part
+// that is too large falls apart where strands with a small chance are left out.
+func (w *web) compute(strands []int32, least float64) {
+	for _, p := range w.parts(strands, least) {
+		switch {
+		case p.small():
+			p.exact(w)
+		case least < littleChance:
+			w.compute(p.strands, least*4)
+		}
 	}
 }
 
@@ -42,6 +59,8 @@ const (
 	// noChance is the scaled probability below which a strand is not looked at
 	// closer: its true one is about the square.
 	noChance = 1e-4
+	// littleChance is that from which none is left out, even in a large part.
+	littleChance = 2e-2
 )
 
 // scale finds factors for both sides that make the probabilities of each item
@@ -83,30 +102,35 @@ type part struct {
 	downs, ups []int32 // items, sorted
 }
 
-// parts lists the parts into which the web falls when strands without a chance
-// are cut.
-func (w *web) parts() []part {
-	root := make([]int32, len(w.down)+len(w.up)) // union-find; ups follow downs
-	for i := range root {
-		root[i] = int32(i)
-	}
+// parts lists the parts into which strands fall when those with less than a
+// given chance are cut.
+func (w *web) parts(strands []int32, least float64) []part {
+	root := make(map[int32]int32) // union-find; ups follow downs
 	find := func(i int32) int32 {
-		for root[i] != i {
-			root[i] = root[root[i]]
-			i = root[i]
+		for {
+			r, ok := root[i]
+			if !ok || r == i {
+				return i
+			}
+			if rr, ok := root[r]; ok {
+				root[i] = rr
+			}
+			i = r
 		}
-		return i
 	}
-	for i := range w.strands {
-		if s := &w.strands[i]; s.p >= noChance {
-			root[find(s.d)] = find(int32(len(w.down)) + s.u)
+	ups := int32(len(w.down))
+	for _, i := range strands {
+		if s := &w.strands[i]; s.p >= least {
+			if a, b := find(s.d), find(ups+s.u); a != b {
+				root[a] = b
+			}
 		}
 	}
 	at := make(map[int32]int)
 	var parts []part
-	for i := range w.strands {
+	for _, i := range strands {
 		s := &w.strands[i]
-		if s.p < noChance {
+		if s.p < least {
 			continue
 		}
 		r := find(s.d)
@@ -116,26 +140,26 @@ func (w *web) parts() []part {
 			at[r] = k
 			parts = append(parts, part{})
 		}
-		parts[k].add(s, int32(i))
+		p := &parts[k]
+		p.strands, p.downs, p.ups = append(p.strands, i), append(p.downs, s.d), append(p.ups, s.u)
+	}
+	for k := range parts {
+		p := &parts[k]
+		slices.Sort(p.downs)
+		slices.Sort(p.ups)
+		p.downs, p.ups = slices.Compact(p.downs), slices.Compact(p.ups)
 	}
 	return parts
-}
-
-func (p *part) add(s *strand, i int32) {
-	p.strands = append(p.strands, i)
-	if k, ok := slices.BinarySearch(p.downs, s.d); !ok {
-		p.downs = slices.Insert(p.downs, k, s.d)
-	}
-	if k, ok := slices.BinarySearch(p.ups, s.u); !ok {
-		p.ups = slices.Insert(p.ups, k, s.u)
-	}
 }
 
 // maxExact is how many items of one side are paired in all ways: the work grows
 // with two to their number.
 const maxExact = 12
 
-// exact computes the probabilities of a part, if it is small: a sum over all
+// small tells whether all pairings of the part can be summed up.
+func (p *part) small() bool { return min(len(p.downs), len(p.ups)) <= maxExact }
+
+// exact computes the probabilities of a small part: a sum over all
 // pairings by which items of the smaller side are used, forwards and backwards
 // through the items of the larger one.
 func (p *part) exact(w *web) {
@@ -148,9 +172,6 @@ func (p *part) exact(w *web) {
 	swapped := len(p.downs) > len(p.ups)
 	if swapped {
 		few, many, aloneFew, aloneMany = many, few, aloneMany, aloneFew
-	}
-	if len(few) > maxExact {
-		return
 	}
 	rows := make([]matrixRow, len(many))
 	for i, m := range many {

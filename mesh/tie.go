@@ -102,12 +102,13 @@ func (c *crossing) exchangeLink(d, u *item) *link {
 
 // A tier turns probabilities into links.
 type tier struct {
-	a    *algebra
-	link func(d, u *item) *link
-	sure []int32        // by downstream item: its strand; -1 = none
-	used []bool         // by upstream item: some strand of it is sure
-	fit  [][]int32      // by downstream item: its strands with a chance, the likeliest first
-	only map[int32]bool // strands that the order under load decided
+	a         *algebra
+	link      func(d, u *item) *link
+	sure      []int32        // by downstream item: its strand; -1 = none
+	used      []bool         // by upstream item: some strand of it is sure
+	fit       [][]int32      // by downstream item: its strands with a chance, the likeliest first
+	only      map[int32]bool // strands that the order under load decided
+	unordered bool           // order says nothing
 }
 
 // links decides what is taken as true and what stays in doubt.
@@ -118,7 +119,9 @@ func (t *tier) links() []*link {
 		t.sure[d] = -1
 	}
 	t.believe()
-	t.lineUp()
+	if !t.unordered {
+		t.lineUp()
+	}
 	for i := range t.a.web.strands {
 		if s := &t.a.web.strands[i]; s.p >= imaginable && !t.used[s.u] {
 			t.fit[s.d] = append(t.fit[s.d], int32(i))
@@ -202,7 +205,10 @@ func (a *algebra) compared(k int, s *strand, down sizes) string {
 	out := "of unknown length"
 	if x := s.shift[k]; x != unknownShift {
 		n := int(math.Round(a.shifts[k].all.n[x]))
-		out = fmt.Sprintf("%d bytes, %+d behind the proxy", down[0], -x)
+		out = fmt.Sprintf("%+d bytes behind the proxy", -x)
+		if len(down) > 0 {
+			out = fmt.Sprintf("%d bytes, %+d behind the proxy", down[0], -x)
+		}
 		if n > 1 {
 			out += fmt.Sprintf(" like %d others", n-1)
 		}

@@ -1,0 +1,513 @@
+package mesh
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/tls"
+)
+
+// HTTP/2 under TLS has no turns: requests and responses of many streams go over
+// one connection at once. But each begins with a frame of its own, which
+// implementations send at once, and so in a record of its own. So every record
+// that may hold the head of a request stands for an exchange, and for each
+// exchange on the other side of the proxy its response is looked for among the
+// records that went by when it must have.
+
+// A multiplex is a leg that is HTTP/2 as far as can be seen from outside.
+type multiplex struct {
+	leg         *Leg
+	orig, reply []*unit // records of data
+	over        int64
+	up          bool // it is the server side of the proxy
+}
+
+// speaksH2 tells whether TLS leg hides HTTP/2: the client offered it, and a
+// record holds nothing but the acknowledgement of settings, which both sides
+// send first of all (RFC 9113 §6.5.3).
+func (v *veil) speaksH2() bool {
+	if !v.sealed() || !slices.ContainsFunc(v.leg.TLS.ALPN, func(p string) bool { return p == "h2" || p == "istio-h2" }) {
+		return false
+	}
+	for _, s := range [2]*sealed{v.orig, v.reply} {
+		n := 0
+		for _, u := range s.data {
+			if u.off < s.starts[0] || n == maxPreface {
+				continue
+			}
+			n++
+			if s.size(u) == frameHead {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const (
+	// maxPreface is among how many of the first records settings are
+	// acknowledged.
+	maxPreface   = 8
+	frameHead    = 9  // RFC 9113 §4.1
+	windowUpdate = 13 // RFC 9113 §6.9
+	ping         = 17 // RFC 9113 §6.7
+	minHeaders   = 11 // a frame with two indexed fields
+	// maxGreeting is the length of the connection preface with settings and an
+	// update of the window (RFC 9113 §3.4).
+	maxGreeting = 24 + frameHead + 8*6 + windowUpdate
+	// maxHeads is how many records of one leg are taken for the beginning of
+	// one exchange.
+	maxHeads = 12
+	// fewHeads is after how many requests the table of HPACK has what all have
+	// in common.
+	fewHeads = 3
+)
+
+// control tells whether a record of n bytes may be frames that belong to no
+// stream alone.
+func control(n int64) bool {
+	for _, a := range [...]int64{0, frameHead, windowUpdate, ping} {
+		for _, b := range [...]int64{frameHead, windowUpdate, ping} {
+			if n == a+b {
+				return true
+			}
+		}
+	}
+	return n < minHeaders
+}
+
+// multiplexed lists the legs of one side that are HTTP/2 under TLS.
+func (c *crossing) multiplexed(legs []*Leg, up bool) []*multiplex {
+	var out []*multiplex
+	var veils []*veil
+	for _, l := range c.sealed(legs) {
+		if slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
+			veils = append(veils, newVeil(c.x, l))
+		}
+	}
+	settleTickets(veils)
+	for _, v := range veils {
+		if v.speaksH2() {
+			out = append(out, &multiplex{leg: v.leg, orig: v.orig.from(), reply: v.reply.from(), over: v.orig.over, up: up})
+		}
+	}
+	return out
+}
+
+// from lists the records of data.
+func (s *sealed) from() []*unit {
+	i := sort.Search(len(s.data), func(i int) bool { return s.data[i].off >= s.starts[0] })
+	return s.data[i:]
+}
+
+// heads lists the exchanges that may begin on the leg, one for each record that
+// may hold the head of a request.
+func (m *multiplex) heads(x *index) []*exchange {
+	var es []*exchange
+	for i, u := range m.orig {
+		if n := int64(u.len) - m.over; control(n) || i == 0 && n < maxGreeting {
+			continue
+		}
+		e := &exchange{leg: m.leg, scan: x.scanOf(m.leg.conn.orig), respScan: x.scanOf(m.leg.conn.reply), floor: m.leg.Start}
+		e.req = hiddenMessage(m.orig[i : i+1])
+		e.req.flags |= msgRequest
+		e.hidden = &hidden{of: m, first: i, nth: min(len(es), fewHeads)}
+		es = append(es, e)
+	}
+	return es
+}
+
+// hiddenMessage returns what is known of a message in the given records.
+func hiddenMessage(us []*unit) *message {
+	first, last := us[0], us[len(us)-1]
+	end := last.off + tls.HeaderLen + int64(last.len)
+	m := &message{before: first.off, start: first.off, headEnd: first.off, end: end, from: first.at, to: last.at,
+		serviceMillis: -1, flags: msgComplete | msgHidden}
+	m.to.nanos = last.until
+	return m
+}
+
+// joinMultiplexed ties exchanges to legs that are HTTP/2 under TLS.
+func (c *crossing) joinMultiplexed() {
+	for _, up := range [2]bool{false, true} {
+		hiding, reading := c.down, c.up
+		if up {
+			hiding, reading = reading, hiding
+		}
+		ms := c.multiplexed(hiding, up)
+		es := c.open(exchangesOf(reading))
+		if len(ms) == 0 || len(es) == 0 {
+			continue
+		}
+		c.joinStreamsOf(ms, es, up)
+	}
+}
+
+// joinStreamsOf ties readable exchanges of one side to multiplexed legs of the
+// other.
+func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
+	var heads []*exchange
+	for _, m := range ms {
+		heads = append(heads, m.heads(c.x)...)
+		c.busy[m.leg] = true // no turns, whatever becomes of it
+	}
+	a := &algebra{free: true, multiplexed: true}
+	if up {
+		a.fill(es, heads)
+	} else {
+		a.fill(heads, es)
+	}
+	a.bodies()
+	a.solve()
+	t := &tier{a: a, link: c.exchangeLink, unordered: true}
+	links := t.links()
+	for _, l := range links {
+		a.complete(l)
+		c.add(l)
+	}
+	for _, m := range ms {
+		m.reveal(links)
+	}
+}
+
+// bodies makes the lengths of readable exchanges those of their bodies, which
+// they have in common with whatever frames carry them. Of the head of a request
+// the target is what differs from one to the next; its length under HPACK is
+// known (RFC 7541 §5.2), if it has not been sent before.
+func (a *algebra) bodies() {
+	for _, items := range [2][]item{a.down, a.up} {
+		for i := range items {
+			it := &items[i]
+			if it.ex.hidden == nil {
+				it.req, it.resp = bodyOf(it.ex.req), bodyOf(it.ex.resp)
+				it.head = targetLen(it.ex)
+			}
+		}
+	}
+	a.nearHeads()
+}
+
+// targetLen returns the length of the request target in a HEADERS frame.
+func targetLen(e *exchange) int64 {
+	t := e.target()
+	return int64(min(hpack.HuffmanEncodeLength(t), uint64(len(t))))
+}
+
+func bodyOf(m *message) sizes {
+	if m == nil || m.body.Len == fingerprint.UnknownLen || !m.is(msgComplete) {
+		return nil
+	}
+	return sizes{m.body.Len}
+}
+
+// nearHeads lists the pairs of which one may cause the other: of each leg the
+// records that were nearest in time.
+func (a *algebra) nearHeads() {
+	if len(a.down) > 0 && a.down[0].ex.hidden != nil {
+		byLeg(a.down, func(heads []int32) {
+			for u := range a.up {
+				k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
+				for _, d := range heads[max(k-maxHeads, 0):k] {
+					a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1})
+				}
+			}
+		})
+		return
+	}
+	byLeg(a.up, func(heads []int32) {
+		for d := range a.down {
+			k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
+			for _, u := range heads[k:min(k+maxHeads, len(heads))] {
+				a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1})
+			}
+		}
+	})
+}
+
+// byLeg calls yield with the items of each leg, which stand together.
+func byLeg(items []item, yield func([]int32)) {
+	var run []int32
+	for i := range items {
+		if i > 0 && items[i].ex.leg != items[i-1].ex.leg {
+			yield(run)
+			run = nil
+		}
+		run = append(run, int32(i))
+	}
+	if len(run) > 0 {
+		yield(run)
+	}
+}
+
+// A span of records: indices [from, to).
+type recordRun struct{ from, to int }
+
+// weighStream weighs strand s, one side of which is multiplexed: the request by
+// the records from its head on, the response by the records that fit best.
+func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, said strand) {
+	peer := a.peer(s)
+	sign := int64(1)
+	if m.up {
+		sign = -1
+	}
+	if len(plain.req) == 1 {
+		run, n := m.request(head, plain.req[0])
+		s.req = run
+		s.shift[0] = sign * (n - plain.head)
+		s.weight *= a.shifts[0].likely(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p}) * 2 * shiftScale
+	}
+	if plain.respAt == noTime {
+		return
+	}
+	best := -1.0
+	for _, j := range m.answers(plain.respAt) {
+		run, shift := recordRun{j, j + 1}, int64(unknownShift)
+		delay := sign * (m.reply[j].at.nanos - plain.respAt)
+		p := a.took(1, &said, delay)
+		if len(plain.resp) == 1 {
+			var n int64
+			run, n = m.cover(m.reply, j, plain.resp[0])
+			shift = sign * (n - plain.resp[0])
+			p *= a.shifts[1].likely(peer, shift, witness{said.shift[1], said.p}) * 2 * shiftScale
+		}
+		if p > best {
+			best = p
+			s.resp, s.shift[1], s.delay[1] = run, shift, delay
+		}
+	}
+	s.weight *= max(best, 0)
+}
+
+// request returns the records that carry a request whose head is in record i
+// and whose body has n bytes, and how many bytes they take beside the body. The
+// body is in the same record, or in one that follows, maybe after those of
+// other streams.
+func (m *multiplex) request(i int, n int64) (recordRun, int64) {
+	head := int64(m.orig[i].len) - m.over
+	if n == 0 {
+		return recordRun{i, i + 1}, head
+	}
+	if head == n+frameHead { // the body itself
+		return recordRun{i, i + 1}, -n
+	}
+	for k := i + 1; k < min(i+maxHeads, len(m.orig)); k++ {
+		if int64(m.orig[k].len)-m.over == n+frameHead {
+			return recordRun{i, k + 1}, head
+		}
+	}
+	if head > n+frameHead+minHeaders {
+		return recordRun{i, i + 1}, head - n - frameHead
+	}
+	run, sum := m.cover(m.orig, i, n)
+	return run, sum - n
+}
+
+// kindOf returns a number for the kind of request that strand s stands for: the
+// lengths of heads depend on the method, and on how much HPACK has learned.
+func (a *algebra) kindOf(s *strand) int32 {
+	plain, sealed := a.down[s.d].ex, a.up[s.u].ex
+	if plain.hidden != nil {
+		plain, sealed = sealed, plain
+	}
+	method := plain.method()
+	kind := int32(sealed.hidden.nth)
+	for _, c := range []byte(method) {
+		kind = kind*31 + int32(c)
+	}
+	return kind
+}
+
+// disorder weighs the strands of multiplexed legs by the order of requests: a
+// proxy handles the frames of a connection in turn, so what crosses other
+// strands of its leg that are probable is less likely itself. How much less is
+// learned from those that are nearly certain.
+func (a *algebra) disorder() {
+	byHead := make(map[*exchange][]int32) // strands of each head
+	for i := range a.web.strands {
+		e, _ := a.sealedEnd(&a.web.strands[i])
+		byHead[e] = append(byHead[e], int32(i))
+	}
+	heads := make([]*exchange, 0, len(byHead))
+	for _, items := range [2][]item{a.down, a.up} {
+		for i := range items {
+			if len(byHead[items[i].ex]) > 0 {
+				heads = append(heads, items[i].ex)
+			}
+		}
+	}
+	near := func(k int, yield func(s, t *strand, crosses bool)) {
+		for _, i := range byHead[heads[k]] {
+			s := &a.web.strands[i]
+			_, at := a.sealedEnd(s)
+			for j := k + 1; j <= k+fewHeads && j < len(heads) && heads[j].leg == heads[k].leg; j++ {
+				for _, i := range byHead[heads[j]] {
+					t := &a.web.strands[i]
+					if _, then := a.sealedEnd(t); then != at {
+						yield(s, t, then < at)
+					}
+				}
+			}
+		}
+	}
+	kept, crossed := 1.0, 1.0
+	for k := range heads {
+		near(k, func(s, t *strand, crosses bool) {
+			switch {
+			case s.p*t.p < believed*believed:
+			case crosses:
+				crossed++
+			default:
+				kept++
+			}
+		})
+	}
+	crossings := make(map[*strand]float64)
+	for k := range heads {
+		near(k, func(s, t *strand, crosses bool) {
+			if crosses {
+				crossings[s] += t.p
+				crossings[t] += s.p
+			}
+		})
+	}
+	taken := a.takenByBodies()
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		e, _ := a.sealedEnd(s)
+		s.base = math.Pow(crossed/kept, crossings[s])
+		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
+			s.base *= max(1-p, muchDoubt)
+		}
+	}
+}
+
+// A spot is a record of a leg.
+type spot struct {
+	leg    *Leg
+	record int
+}
+
+// muchDoubt is what is left of a strand whose head is the body of another
+// request for sure.
+const muchDoubt = 1e-6
+
+// takenByBodies returns for records that hold the body of a request how likely
+// that is.
+func (a *algebra) takenByBodies() map[spot]float64 {
+	taken := make(map[spot]float64)
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		if e, _ := a.sealedEnd(s); s.req.to > s.req.from+1 {
+			taken[spot{e.leg, s.req.to - 1}] += s.p
+		}
+	}
+	return taken
+}
+
+// sealedEnd returns the hidden exchange of a strand, and when the request of
+// the other one began.
+func (a *algebra) sealedEnd(s *strand) (e *exchange, other int64) {
+	d, u := &a.down[s.d], &a.up[s.u]
+	if d.ex.hidden != nil {
+		return d.ex, u.reqAt
+	}
+	return u.ex, d.reqAt
+}
+
+// cover returns the fewest records from i on that hold more than n bytes, and
+// how many they hold.
+func (m *multiplex) cover(us []*unit, i int, n int64) (recordRun, int64) {
+	sum := int64(0)
+	for k := i; k < len(us); k++ {
+		sum += int64(us[k].len) - m.over
+		if sum > n+frameHead {
+			return recordRun{i, k + 1}, sum
+		}
+	}
+	return recordRun{i, len(us)}, sum
+}
+
+// answers lists the records that may begin the response which the other leg
+// shows at the given time.
+func (m *multiplex) answers(at int64) []int {
+	var out []int
+	if m.up {
+		k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].at.nanos > at+causality })
+		for i := k - 1; i >= 0 && len(out) < maxHeads; i-- {
+			if !control(int64(m.reply[i].len) - m.over) {
+				out = append(out, i)
+			}
+		}
+		return out
+	}
+	k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].at.nanos >= at-causality })
+	for i := k; i < len(m.reply) && len(out) < maxHeads; i++ {
+		if !control(int64(m.reply[i].len) - m.over) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// complete gives the hidden exchange of a link the records that were found to
+// carry it.
+func (a *algebra) complete(l *link) {
+	e := l.down
+	if e.hidden == nil {
+		e = l.up
+	}
+	m := e.hidden.of
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		if a.down[s.d].ex != l.down || a.up[s.u].ex != l.up {
+			continue
+		}
+		if s.req.to > s.req.from {
+			e.req = hiddenMessage(m.orig[s.req.from:s.req.to])
+			e.req.flags |= msgRequest
+		}
+		if s.resp.to > s.resp.from {
+			e.resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])
+		}
+		return
+	}
+}
+
+// reveal makes the exchanges that were tied the exchanges of the leg.
+func (m *multiplex) reveal(links []*link) {
+	mine := make(map[*exchange]bool)
+	var es []*exchange
+	each := func(yield func(**exchange)) {
+		for _, l := range links {
+			yield(&l.down)
+			yield(&l.up)
+			for i := range l.rivals {
+				yield(&l.rivals[i].ex)
+			}
+		}
+	}
+	each(func(e **exchange) {
+		if *e != nil && (*e).leg == m.leg && !mine[*e] {
+			mine[*e] = true
+			es = append(es, *e)
+		}
+	})
+	slices.SortFunc(es, func(a, b *exchange) int { return a.hidden.first - b.hidden.first })
+	place := make(map[*exchange]int)
+	m.leg.hidden = make([]exchange, len(es))
+	for i, e := range es {
+		e.no = i
+		m.leg.hidden[i], place[e] = *e, i
+	}
+	each(func(e **exchange) {
+		if *e != nil && (*e).leg == m.leg {
+			*e = &m.leg.hidden[place[*e]]
+		}
+	})
+	m.leg.exchanges = m.leg.hidden
+}
