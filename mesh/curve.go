@@ -16,7 +16,7 @@ func (c *crossing) joinCurves() {
 	a := newAlgebra(wholes(down), wholes(up))
 	a.weighTurns(down, up)
 	a.solve()
-	t := &tier{a: a, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}
+	t := &tier{a: a, least: believed, ordered: true, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}
 	for _, l := range t.links() {
 		c.add(l)
 	}

@@ -164,7 +164,7 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	}
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: c.exchangeLink, unordered: true}
+	t := &tier{a: a, link: c.exchangeLink, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)

@@ -12,6 +12,10 @@ import (
 // believed is the probability from which turn algebra's word is taken.
 const believed = 0.99
 
+// believedStream is the same for streams of HTTP/2, of which less is known: how
+// they are put into records is up to implementations.
+const believedStream = 0.995
+
 // ordersAgree is how sure a pairing is that both orders under load give: of
 // over 1,300 such on saturated proxies with known truth none was wrong.
 const ordersAgree = 0.99
@@ -34,7 +38,7 @@ func (c *crossing) joinTurns() {
 		}
 		a = c.compareTurns()
 	}
-	t := &tier{a: a, link: c.exchangeLink}
+	t := &tier{a: a, link: c.exchangeLink, least: believed, ordered: true}
 	for _, l := range t.links() {
 		c.add(l)
 	}
@@ -102,13 +106,14 @@ func (c *crossing) exchangeLink(d, u *item) *link {
 
 // A tier turns probabilities into links.
 type tier struct {
-	a         *algebra
-	link      func(d, u *item) *link
-	sure      []int32        // by downstream item: its strand; -1 = none
-	used      []bool         // by upstream item: some strand of it is sure
-	fit       [][]int32      // by downstream item: its strands with a chance, the likeliest first
-	only      map[int32]bool // strands that the order under load decided
-	unordered bool           // order says nothing
+	a       *algebra
+	least   float64 // the probability from which a strand is taken as true
+	ordered bool    // under load, order tells too
+	link    func(d, u *item) *link
+	sure    []int32        // by downstream item: its strand; -1 = none
+	used    []bool         // by upstream item: some strand of it is sure
+	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
+	only    map[int32]bool // strands that the order under load decided
 }
 
 // links decides what is taken as true and what stays in doubt.
@@ -119,7 +124,7 @@ func (t *tier) links() []*link {
 		t.sure[d] = -1
 	}
 	t.believe()
-	if !t.unordered {
+	if t.ordered {
 		t.lineUp()
 	}
 	for i := range t.a.web.strands {
@@ -141,7 +146,7 @@ func (t *tier) links() []*link {
 // believe takes the strands that are probable enough.
 func (t *tier) believe() {
 	for i := range t.a.web.strands {
-		if s := &t.a.web.strands[i]; s.p >= believed {
+		if s := &t.a.web.strands[i]; s.p >= t.least {
 			t.sure[s.d], t.used[s.u] = int32(i), true
 		}
 	}
