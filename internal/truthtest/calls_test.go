@@ -27,24 +27,26 @@ func multiplexed(r *mesh.Result, p *mesh.Path) bool {
 // connections of their own, in valid HTTP/2; every exchange stands in one
 // stream, once, with its own response.
 func TestCalls(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
-		for _, near := range []bool{false, true} {
-			r := s.stitch(t, mesh.Options{NearServer: near})
-			if !slices.ContainsFunc(r.Paths, func(p *mesh.Path) bool { return multiplexed(r, p) }) {
-				t.Skip("no HTTP/2 that can be read")
-			}
-			var calls []call
-			var bad []string
-			for i, f := range follow(t, r) {
-				got, err := f.calls()
-				if err != nil {
-					bad = append(bad, fmt.Sprintf("stream %d: %v", i, err))
-				}
-				calls = append(calls, got...)
-			}
-			s.settle(t, fmt.Sprint("calls, near server ", near), append(bad, s.miscounted(calls)...))
+	each(t, func(t *testing.T, s *scene) { s.holdCalls(t) })
+}
+
+func (s *scene) holdCalls(t *testing.T) {
+	for _, near := range []bool{false, true} {
+		r := s.stitch(t, mesh.Options{NearServer: near})
+		if !slices.ContainsFunc(r.Paths, func(p *mesh.Path) bool { return multiplexed(r, p) }) {
+			t.Skip("no HTTP/2 that can be read")
 		}
-	})
+		var calls []call
+		var bad []string
+		for i, f := range follow(t, r) {
+			got, err := f.calls()
+			if err != nil {
+				bad = append(bad, fmt.Sprintf("stream %d: %v", i, err))
+			}
+			calls = append(calls, got...)
+		}
+		s.settle(t, fmt.Sprint("calls, near server ", near), append(bad, s.miscounted(calls)...))
+	}
 }
 
 // miscounted lists exchanges of the truth that do not stand once among the

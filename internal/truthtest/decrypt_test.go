@@ -1,14 +1,18 @@
 package truthtest
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -88,4 +92,69 @@ func tsharkDecrypts(t *testing.T, file, keys string, paths []*mesh.Path) map[str
 		}
 	}
 	return byClient
+}
+
+// With packets missing, what is decrypted stands where it stands in the whole
+// stream, and not much more is lost than the records in the missing packets.
+func TestDecryptMissing(t *testing.T) {
+	for _, name := range []string{"mtls-tcp", "mtls-tcp-tls12", "mtls-http", "mtls-http-tls12", "mtls-h2-in", "mtls-streaming"} {
+		s := load(t, testbed.TruthFile(pcaps, name))
+		whole := make(map[string]*stream)
+		for _, w := range follow(t, s.decrypted(t, s.inputs)) {
+			whole[w.client] = w
+		}
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(name, " seed ", seed), func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(seed, 0x6b65))
+				all := s.tapes(t)
+				edit(all, func(*capture.Packet) bool { return rng.IntN(100) > 0 })
+				holdPlaces(t, s.decrypted(t, writeTapes(t, all)), whole)
+			})
+		}
+	}
+}
+
+func (s *scene) decrypted(t *testing.T, inputs []mesh.Input) *mesh.Result {
+	return stitch(t, inputs, mesh.Options{KeyLogs: []string{filepath.Join(s.dir, s.truth.Keys)}})
+}
+
+// holdPlaces holds what was read of decrypted client legs against the whole
+// streams.
+func holdPlaces(t *testing.T, r *mesh.Result, whole map[string]*stream) {
+	var there, all int64
+	tickets := 0
+	for i, p := range r.Paths {
+		w := whole[p.Client.String()]
+		if !r.Legs[p.Legs[0]].Decrypted || w == nil {
+			continue
+		}
+		var at [2]int64
+		for d := range at {
+			all += int64(len(w.flows[d].data))
+		}
+		err := r.Follow(i, -1, func(c mesh.Chunk) error {
+			d := side(c.Reply)
+			data := w.flows[d].data
+			from := at[d]
+			at[d] += int64(len(c.Data)) + c.Missing
+			there += int64(len(c.Data))
+			if len(c.Data) == 0 || at[d] <= int64(len(data)) && bytes.Equal(data[from:at[d]], c.Data) {
+				return nil
+			}
+			if bytes.HasPrefix(data, c.Data) { // what was lost were session tickets
+				at[d] = int64(len(c.Data))
+				tickets++
+				return nil
+			}
+			t.Errorf("stream %d at %d: %d bytes that stand elsewhere: %.40q", i, from, len(c.Data), c.Data)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of %d bytes; %d streams may lack something in front", there, all, tickets)
+	if there*100 < all*98 {
+		t.Errorf("%d of %d bytes; one packet in a hundred was missing", there, all)
+	}
 }
