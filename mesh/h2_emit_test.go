@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -152,8 +155,59 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	if want := request("GET", "/1") + request("GET", "/2"); err != nil || sent.String() != want {
 		t.Errorf("sent %q, want %q; %v", sent.String(), want, err)
 	}
+	if p := pathOf(r, "192.0.2.1"); p.Mode != mesh.H2To11 {
+		t.Errorf("mode %q", p.Mode)
+	}
 	if want := response(201, "") + response(202, ""); received.String() != want {
 		t.Errorf("received %q, want %q", received.String(), want)
+	}
+}
+
+// pathOf returns the path of the client with the given address.
+func pathOf(r *mesh.Result, client string) *mesh.Path {
+	i := slices.IndexFunc(r.Paths, func(p *mesh.Path) bool { return p.Client.Addr().String() == client })
+	return r.Paths[i]
+}
+
+// One exchange of HTTP/2 can be followed: it alone is the connection then.
+func TestFollowCall(t *testing.T) {
+	name := pcaptest.WriteFile(t, "trace.pcapng", pooled().PCAPNG())
+	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := pathOf(r, "192.0.2.2")
+	var sent bytes.Buffer
+	if err := r.Follow(p.ID, 1, func(k mesh.Chunk) error {
+		if !k.Reply {
+			sent.Write(k.Data)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	preface, frames, _ := strings.Cut(sent.String(), http2.ClientPreface)
+	f := http2.NewFramer(nil, strings.NewReader(frames))
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	var got []string
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			break
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			for _, h := range frame.Fields {
+				got = append(got, h.Name+"="+h.Value)
+			}
+		case *http2.DataFrame:
+			got = append(got, string(frame.Data()))
+		}
+	}
+	want := ":method=POST :scheme=http :path=/b :authority=app x-request-id=b-1 user-agent=test body"
+	if preface != "" || strings.Join(got, " ") != want {
+		t.Errorf("sent %q, want %q", got, want)
 	}
 }
 

@@ -62,24 +62,12 @@ type callHalf struct {
 // the chunks of their conversations.
 func (r *Result) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
-	for g, group := range r.x.groups {
-		c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
-		var want reassembly.HalfSet
-		for i, conv := range convs {
-			for k, e := range conv.calls {
-				c.want(r.x, g, &want, e, int32(i), int32(k))
-			}
-		}
-		if want.Empty() {
-			continue
-		}
-		if err := reassembly.Read(r.groups[g], group.table, &want, r.x.decrypted(g, c)); err != nil {
+	for g := range r.x.groups {
+		parts, err := r.readCalls(g, convs, sp)
+		if err != nil {
 			return nil, err
 		}
-		if c.err != nil {
-			return nil, c.err
-		}
-		all = append(all, c.parts...)
+		all = append(all, parts...)
 	}
 	slices.SortStableFunc(all, func(a, b callPart) int { return cmp.Or(cmp.Compare(a.conv, b.conv), a.at.compare(b.at)) })
 	var chunks []chunk
@@ -97,6 +85,24 @@ func (r *Result) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) 
 		all = all[n:]
 	}
 	return chunks, nil
+}
+
+// readCalls reads what group g has of them.
+func (r *Result) readCalls(g int, convs []*conversation, sp *spool) ([]callPart, error) {
+	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
+	var want reassembly.HalfSet
+	for i, conv := range convs {
+		for k, e := range conv.calls {
+			c.want(r.x, g, &want, e, int32(i), int32(k))
+		}
+	}
+	if want.Empty() {
+		return nil, nil
+	}
+	if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want, r.x.decrypted(g, c)); err != nil {
+		return nil, err
+	}
+	return c.parts, c.err
 }
 
 // want adds the messages of an exchange in group g to those that are wanted.

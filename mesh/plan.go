@@ -64,6 +64,8 @@ func (pl *planner) plan(paths []*Path) {
 
 func (pl *planner) conversation(p *Path) *conversation {
 	switch {
+	case p.own != nil && p.client.multiplexed():
+		return pl.rebuild(p, p.client, p.own)
 	case p.own != nil:
 		return pl.rest(p)
 	case p.client.readable() && !pl.nearServer:
@@ -78,9 +80,7 @@ func (pl *planner) conversation(p *Path) *conversation {
 	} else if len(chosen) > 0 {
 		c = pl.rebuild(p, p.client, chosen)
 	}
-	if c.frame == p.client && c.rebuilt && c.calls == nil && p.client.speaksHTTP2() {
-		p.Mode = H2To11
-	}
+	p.Mode = modeOf(p.client, chosen)
 	c.omitted = append(c.omitted, omitted...)
 	return c
 }
@@ -215,38 +215,16 @@ func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversatio
 			c.pieces[1] = append(c.pieces[1], pl.piece(e.leg.conn.reply, e.resp))
 		}
 	}
-	if frame.Midstream {
-		c.first = firstOf(append(chosen, c.calls...))
+	if all := append(chosen, c.calls...); frame.Midstream && len(all) > 0 {
+		c.first = firstOf(all)
 	}
 	return c
-}
-
-func onHTTP2(e *exchange) bool { return e.leg.multiplexed() }
-
-// onlyHTTP2 makes c one that speaks HTTP/2: it carries those of the chosen
-// exchanges that were, and none is left for pieces.
-func (c *conversation) onlyHTTP2(chosen []*exchange) []*exchange {
-	for _, e := range chosen {
-		if onHTTP2(e) {
-			c.calls = append(c.calls, e)
-		} else {
-			c.omitted = append(c.omitted, fmt.Sprintf("%s %s: HTTP/1.1, while others are HTTP/2", e.method(), e.target()))
-		}
-	}
-	return nil
 }
 
 // rest plans to write of the path's leg what no other path carries: all but the
 // messages of the exchanges that others claim.
 func (pl *planner) rest(p *Path) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
-	if p.client.multiplexed() {
-		c.calls = p.own
-		if p.client.Midstream && len(p.own) > 0 {
-			c.first = firstOf(p.own)
-		}
-		return c
-	}
 	own := make(map[*exchange]bool)
 	for _, e := range p.own {
 		own[e] = true

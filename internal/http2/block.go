@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,9 +22,10 @@ type block struct {
 	stream    uint32 // that it speaks of: another one only in a promise
 	endStream bool
 	promise   bool
-	open      bool // begun, and not told of yet
-	headless  bool // its first frame was not seen
-	lost      bool // parts of it are missing
+	open      bool    // begun, and not told of yet
+	headless  bool    // its first frame was not seen
+	lost      bool    // parts of it are missing
+	known     []Field // what is known of one that is lost
 }
 
 // readFrame reads a wanted frame whose bytes are all there; b is nil if it was
@@ -58,12 +60,23 @@ func (s *Scanner) readBlock(parsed http2.Frame, ev Handler) {
 	}
 	b.end, b.wire = f.end(), b.wire+frameHeaderLen+f.length
 	text, ok := fragment(parsed)
+	if first := b.wire == frameHeaderLen+f.length; !ok && first && f.kind == http2.FrameHeaders {
+		s.readStart()
+	}
 	b.lost = b.lost || !ok || b.headless
 	if f.has(http2.FlagHeadersEndHeaders) { // the same bit in all of them
 		s.endBlock(text, ev)
 		return
 	}
 	s.holdBlock(text)
+}
+
+// readStart takes from a HEADERS frame that was not captured whole the fields
+// with which it begins.
+func (s *Scanner) readStart() {
+	if skip := frameHeaderLen + int(s.frame.overhead()); len(s.buf) > skip {
+		s.block.known = slices.Clone(s.table.begin(s.buf[skip:]))
+	}
 }
 
 // fragment returns the part of a header block that a frame carries.
@@ -120,6 +133,7 @@ func (s *Scanner) endBlock(text []byte, ev Handler) {
 	h := &s.mem.headers
 	*h = Headers{Off: b.off, EndOff: b.end, Stream: b.stream, EndStream: b.endStream, Promise: b.promise, Resync: s.resync, Unknown: true}
 	if b.lost {
+		h.Fields = b.known
 		s.table.lose()
 	} else {
 		h.Fields, h.Unknown = s.table.decode(text)

@@ -216,8 +216,7 @@ func (s *Scanner) pass(n int64, missing bool, ev Handler) {
 func (s *Scanner) spoil() {
 	switch s.state {
 	case inFrame:
-		s.mem.put(s.buf)
-		s.buf, s.spoiled = nil, true
+		s.spoiled = true // what came of it stays in s.buf
 	case inPadding:
 		s.body.flags |= unsure
 	}
@@ -354,6 +353,8 @@ func (s *Scanner) frameDone(ev Handler) {
 	if s.spoiled {
 		s.spoiled = false
 		s.readFrame(nil, ev)
+		s.mem.put(s.buf)
+		s.buf = nil
 	}
 	if st := s.body; st != nil {
 		s.body = nil

@@ -309,6 +309,29 @@ func TestLostTable(t *testing.T) {
 	}
 }
 
+// Of a block that is cut off, as by a snapshot length, the first fields are
+// known.
+func TestCutBlock(t *testing.T) {
+	fields := append(slices.Clone(request), ours.Field{Name: "x-request-id", Value: "some-id"}, ours.Field{Name: "last", Value: "one"})
+	for seed := range uint64(9) { // with padding, priority, both or none
+		h := newHalf(seed, true)
+		from := h.out.Len()
+		h.headers(1, true, 999, fields...)
+		text, most := h.out.String(), 0
+		for cut := from + 9; cut < len(text); cut++ {
+			r, _ := run(true, false, op{text: text[:cut]}, op{gap: int64(len(text) - cut)})
+			got := r.blocks[0]
+			if !got.Unknown || len(got.Fields) < most || !slices.Equal(got.Fields, fields[:len(got.Fields)]) {
+				t.Fatalf("cut at %d of %d: %+v", cut, len(text), got)
+			}
+			most = len(got.Fields)
+		}
+		if most < len(fields)-1 {
+			t.Errorf("seed %d: at most %d fields of %d", seed, most, len(fields))
+		}
+	}
+}
+
 func TestLooks(t *testing.T) {
 	settings := "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
 	ack := "\x00\x00\x00\x04\x01\x00\x00\x00\x00"

@@ -75,6 +75,14 @@ func (t *table) decode(block []byte) (fields []Field, unknown bool) {
 	return t.mem.fields, t.unknown
 }
 
+// begin reads the whole fields at the beginning of a header block of which the
+// rest is missing, so that the table must be lost after it. The fields are
+// valid until the next call.
+func (t *table) begin(text []byte) []Field {
+	_ = t.try(text) // the error tells where it was cut off
+	return t.mem.fields
+}
+
 // beyond tells whether err says that a field refers to an entry behind the last.
 func beyond(err error) bool {
 	var d hpack.DecodingError
