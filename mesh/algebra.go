@@ -140,7 +140,7 @@ func (a *algebra) try(d, u int32) {
 		after(up.respTo, down.respTo) || up.ex.begun() < down.begin()-causality {
 		return
 	}
-	a.web.strands = append(a.web.strands, strand{d: d, u: u, base: 1})
+	a.web.strands = append(a.web.strands, strand{d: d, u: u, base: 1, order: 1})
 }
 
 // after tells whether cause comes after its effect, if both times are known.
@@ -239,7 +239,7 @@ func (a *algebra) weighOne(s *strand) {
 	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
-	s.weight = s.base * a.took(0, &said, s.delay[0])
+	s.weight = s.base * s.order * a.took(0, &said, s.delay[0])
 	if h := down.ex.hidden; h != nil && h.of != nil {
 		a.weighStream(s, h.of, h.first, up, said)
 		return

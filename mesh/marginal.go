@@ -10,6 +10,7 @@ import (
 type strand struct {
 	d, u   int32
 	base   float64   // what is known beforehand: a factor of the weight
+	order  float64   // how likely it is for whether it crosses others: another factor
 	weight float64   // by itself, as a multiple of that of both staying alone
 	p      float64   // probability with all others taken into account
 	shift  [2]int64  // bytes that the proxy took off the request and the response; unknownShift when that cannot be told

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -162,6 +161,7 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	} else {
 		a.fill(heads, es)
 	}
+	a.byBegin()
 	a.bodies()
 	a.solve()
 	t := &tier{a: a, link: c.exchangeLink, least: believedStream}
@@ -213,7 +213,7 @@ func (a *algebra) nearHeads() {
 			for u := range a.up {
 				k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
 				for _, d := range heads[max(k-maxHeads, 0):k] {
-					a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1})
+					a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
 				}
 			}
 		})
@@ -223,7 +223,7 @@ func (a *algebra) nearHeads() {
 		for d := range a.down {
 			k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
 			for _, u := range heads[k:min(k+maxHeads, len(heads))] {
-				a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1})
+				a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
 			}
 		}
 	})
@@ -322,74 +322,22 @@ func (a *algebra) kindOf(s *strand) int32 {
 	return kind
 }
 
-// disorder weighs the strands of multiplexed legs by the order of requests: a
-// proxy handles the frames of a connection in turn, so what crosses other
-// strands of its leg that are probable is less likely itself. How much less is
-// learned from those that are nearly certain.
-func (a *algebra) disorder() {
-	byHead := make(map[*exchange][]int32) // strands of each head
-	for i := range a.web.strands {
-		e, _ := a.sealedEnd(&a.web.strands[i])
-		byHead[e] = append(byHead[e], int32(i))
-	}
-	heads := make([]*exchange, 0, len(byHead))
-	for _, items := range [2][]item{a.down, a.up} {
-		for i := range items {
-			if len(byHead[items[i].ex]) > 0 {
-				heads = append(heads, items[i].ex)
-			}
-		}
-	}
-	near := func(k int, yield func(s, t *strand, crosses bool)) {
-		for _, i := range byHead[heads[k]] {
-			s := &a.web.strands[i]
-			_, at := a.sealedEnd(s)
-			for j := k + 1; j <= k+fewHeads && j < len(heads) && heads[j].leg == heads[k].leg; j++ {
-				for _, i := range byHead[heads[j]] {
-					t := &a.web.strands[i]
-					if _, then := a.sealedEnd(t); then != at {
-						yield(s, t, then < at)
-					}
-				}
-			}
-		}
-	}
-	kept, crossed := 1.0, 1.0
-	for k := range heads {
-		near(k, func(s, t *strand, crosses bool) {
-			switch {
-			case s.p*t.p < believed*believed:
-			case crosses:
-				crossed++
-			default:
-				kept++
-			}
-		})
-	}
-	crossings := make(map[*strand]float64)
-	for k := range heads {
-		near(k, func(s, t *strand, crosses bool) {
-			if crosses {
-				crossings[s] += t.p
-				crossings[t] += s.p
-			}
-		})
-	}
-	taken := a.takenByBodies()
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		e, _ := a.sealedEnd(s)
-		s.base = math.Pow(crossed/kept, crossings[s])
-		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
-			s.base *= max(1-p, muchDoubt)
-		}
-	}
-}
-
 // A spot is a record of a leg.
 type spot struct {
 	leg    *Leg
 	record int
+}
+
+// doubtBodies makes strands unlikely whose head is the body of another request.
+func (a *algebra) doubtBodies() {
+	taken := a.takenByBodies()
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		e := a.sealedEnd(s)
+		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
+			s.order *= max(1-p, muchDoubt)
+		}
+	}
 }
 
 // muchDoubt is what is left of a strand whose head is the body of another
@@ -402,21 +350,19 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 	taken := make(map[spot]float64)
 	for i := range a.web.strands {
 		s := &a.web.strands[i]
-		if e, _ := a.sealedEnd(s); s.req.to > s.req.from+1 {
-			taken[spot{e.leg, s.req.to - 1}] += s.p
+		if s.req.to > s.req.from+1 {
+			taken[spot{a.sealedEnd(s).leg, s.req.to - 1}] += s.p
 		}
 	}
 	return taken
 }
 
-// sealedEnd returns the hidden exchange of a strand, and when the request of
-// the other one began.
-func (a *algebra) sealedEnd(s *strand) (e *exchange, other int64) {
-	d, u := &a.down[s.d], &a.up[s.u]
-	if d.ex.hidden != nil {
-		return d.ex, u.reqAt
+// sealedEnd returns the hidden exchange of a strand.
+func (a *algebra) sealedEnd(s *strand) *exchange {
+	if e := a.down[s.d].ex; e.hidden != nil {
+		return e
 	}
-	return u.ex, d.reqAt
+	return a.up[s.u].ex
 }
 
 // cover returns the fewest records from i on that hold more than n bytes, and

@@ -1,0 +1,87 @@
+package mesh
+
+import "math"
+
+// A proxy handles the requests of one HTTP/2 connection in turn, though their
+// streams go on at once. So pairs that cross others of the same connection, in
+// the order of requests, are less likely. How much less is learned from pairs
+// that are certain.
+
+// An orderliness counts pairs of neighbouring strands that keep an order and
+// that cross.
+type orderliness struct{ kept, crossed float64 }
+
+// ratio returns how likely a crossing is, as a multiple of the contrary.
+func (o orderliness) ratio() float64 { return min(o.crossed/o.kept, 1) }
+
+// besides is how many exchanges that began after one are its neighbours.
+const besides = 3
+
+// disorder weighs the strands of streams by whether they cross others of their
+// leg that are probable.
+func (a *algebra) disorder() {
+	learned := orderliness{1, 1}
+	a.neighbours(func(s, t *strand) {
+		switch {
+		case s.p*t.p < believed*believed || a.crosses(s, t) == 0:
+		case a.crosses(s, t) > 0:
+			learned.crossed++
+		default:
+			learned.kept++
+		}
+	})
+	for i := range a.web.strands {
+		a.web.strands[i].order = 1
+	}
+	r := learned.ratio()
+	a.neighbours(func(s, t *strand) {
+		if a.crosses(s, t) > 0 {
+			s.order *= math.Pow(r, t.p)
+			t.order *= math.Pow(r, s.p)
+		}
+	})
+	a.doubtBodies()
+}
+
+// neighbours calls yield for all pairs of strands of heads that stand near each
+// other on one leg.
+func (a *algebra) neighbours(yield func(s, t *strand)) {
+	byHead := make(map[*exchange][]int32)
+	for i := range a.web.strands {
+		e := a.sealedEnd(&a.web.strands[i])
+		byHead[e] = append(byHead[e], int32(i))
+	}
+	var heads []*exchange
+	for _, items := range [2][]item{a.down, a.up} {
+		for i := range items {
+			if len(byHead[items[i].ex]) > 0 && items[i].ex.hidden != nil {
+				heads = append(heads, items[i].ex)
+			}
+		}
+	}
+	for k, e := range heads {
+		for _, f := range heads[k+1 : min(k+1+besides, len(heads))] {
+			if f.leg != e.leg {
+				break
+			}
+			for _, i := range byHead[e] {
+				for _, j := range byHead[f] {
+					yield(&a.web.strands[i], &a.web.strands[j])
+				}
+			}
+		}
+	}
+}
+
+// crosses returns 1 if two strands cross in the order of requests, -1 if they
+// do not, 0 if that cannot be told.
+func (a *algebra) crosses(s, t *strand) int {
+	d, e, u, v := a.down[s.d].reqAt, a.down[t.d].reqAt, a.up[s.u].reqAt, a.up[t.u].reqAt
+	switch {
+	case d == noTime || e == noTime || u == noTime || v == noTime || d == e || u == v:
+		return 0
+	case (d < e) != (u < v):
+		return 1
+	}
+	return -1
+}
