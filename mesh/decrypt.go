@@ -143,8 +143,11 @@ func (x *index) keepOpened(conns []*conn, scans []*scan) {
 			g, id := x.locate(h)
 			if futile {
 				delete(x.plain, h)
-			} else {
-				opened[g].Add(id)
+				continue
+			}
+			opened[g].Add(id)
+			if x.plain[h].vague {
+				scans[g].records.At(uint32(id)).print.Cut()
 			}
 		}
 	}
@@ -200,7 +203,9 @@ type unsealing struct {
 	skip      int64         // plaintext bytes that are not wanted
 	from      int64         // stream offset of the first record that is missing
 	to        int64         // and after the last
-	missing   int64         // plaintext bytes that may be missing before the next record
+	missing   int64         // plaintext bytes that may be missing before the next record, as far as headers tell
+	records   int64         // in how many records
+	lost      int64         // bytes on the wire besides, whose headers are missing too
 	certain   bool          // they are: no need to ask how many records were passed over
 }
 
@@ -269,7 +274,7 @@ func (l *unsealer) Close(h reassembly.HalfID, how reassembly.End, at reassembly.
 	l.pass, u.at = u, at
 	u.scanner.Close(at.Off, l)
 	l.deliver(u, u.peer.end())
-	u.certain = true
+	u.end()
 	l.gap(u)
 	at.Off = u.off
 	u.len = u.off
@@ -296,7 +301,6 @@ func (l *unsealer) Fragment(r tls.Record, p []byte) {
 	l.buf = plain[:0]
 	if u.decrypter.Sealed() {
 		u.opened++
-		u.certain = u.certain || u.decrypter.Skipped() > 0
 	}
 	l.gap(u)
 	if typ != tls.TypeApplicationData {
@@ -328,8 +332,12 @@ func (l *unsealer) refuse(u *unsealing, r tls.Record, err error) {
 func (l *unsealer) Lost(off, n int64) {
 	u := l.pass
 	u.decrypter.Miss(int(min(n, 1<<30))/minRecord + 1)
-	u.note(off, off+n, n)
+	u.note(off, off+n)
+	u.lost += n
 }
+
+// tls13 is the number of TLS 1.3 (RFC 8446 §4.1.2).
+const tls13 = 0x0304
 
 // minRecord is the length in bytes of the shortest encrypted record.
 const minRecord = tls.HeaderLen + 17
@@ -337,27 +345,55 @@ const minRecord = tls.HeaderLen + 17
 // miss notes a record whose content is missing.
 func (l *unsealer) miss(u *unsealing, r tls.Record) {
 	if r.Type == tls.TypeApplicationData {
-		u.note(r.Off, r.End(), int64(u.session.PlainLen(r.Len)))
+		u.note(r.Off, r.End())
+		u.missing += int64(u.session.PlainLen(r.Len))
+		u.records++
 	}
 }
 
-// note notes n plaintext bytes that may be missing, in [from, to) on the wire.
-// In TLS 1.3 they may have been handshake messages: the number of the next
-// record tells.
-func (u *unsealing) note(from, to, n int64) {
-	if u.missing == 0 {
+// note notes that plaintext may be missing, in [from, to) on the wire. In TLS 1.3
+// it may have been handshake messages: the number of the next record tells.
+func (u *unsealing) note(from, to int64) {
+	if u.missing+u.lost == 0 {
 		u.from = from
 	}
 	u.to = to
-	u.missing += n
+}
+
+// end settles what is missing at the end, where no record follows that tells: in
+// TLS 1.3 a single short one was an alert.
+func (u *unsealing) end() {
+	if u.session.Version == tls13 && u.lost == 0 && u.records == 1 && u.missing == alertLen {
+		u.missing, u.records = 0, 0
+	}
+	u.certain = true
+	u.vague = u.vague || u.missing+u.lost > 0
+}
+
+// absent returns how many plaintext bytes are missing. The number of the next
+// record tells how many records were lost with their headers, and so how much of
+// what was on the wire was not plaintext.
+func (u *unsealing) absent() int64 {
+	if u.certain {
+		return u.missing + u.lost
+	}
+	skipped := int64(u.decrypter.Skipped())
+	if skipped == 0 {
+		return 0
+	}
+	if u.off == 0 && u.session.Version == tls13 || u.lost > 0 && !u.session.Exact() { // TLS 1.3: may have been session tickets
+		u.vague = true
+	}
+	const any = 1 << 10 // bytes
+	over := int64(tls.HeaderLen + any - u.session.PlainLen(any))
+	return u.missing + max(0, u.lost-max(0, skipped-u.records)*over)
 }
 
 // gap passes on as a gap what is missing, if it is.
 func (l *unsealer) gap(u *unsealing) {
-	n := u.missing
-	lost := n > 0 && u.certain
-	u.missing, u.certain = 0, false
-	if !lost {
+	n := u.absent()
+	u.missing, u.records, u.lost, u.certain = 0, 0, 0, false
+	if n == 0 {
 		return
 	}
 	l.deliver(u, u.peer.end())

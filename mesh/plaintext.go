@@ -15,6 +15,7 @@ type plaintext struct {
 	client  bool
 	spans   []recordSpan // in stream order
 	len     int64        // plaintext bytes, those missing included
+	vague   bool         // how many bytes are missing is not certain
 	opened  int          // encrypted records that were opened
 	failed  int          // records that do not authenticate
 	early   int          // records of early data for which there is no secret

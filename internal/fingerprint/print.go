@@ -69,6 +69,10 @@ func (p Print) Match(q Print) Verdict {
 	return Unknown
 }
 
+// Cut leaves of p what holds if the length of the content is not known, nor how
+// many bytes are missing in it: its first window.
+func (p *Print) Cut() { *p = p.beheaded(max(p.Len, 0)).normal() }
+
 // fold adds the hash of the next window to the folded hash of those before it.
 // The multiplier is odd, so that no bit is lost, and the rotation makes the
 // order count.

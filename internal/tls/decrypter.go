@@ -67,6 +67,12 @@ func (s *Session) PlainLen(n int) int {
 	return max(n, 0)
 }
 
+// Exact tells whether PlainLen is exact.
+func (s *Session) Exact() bool {
+	suite, _ := suiteOf(s.Suite)
+	return suite.cipher != aesCBC
+}
+
 const (
 	// maxSearch is how many numbers a record is tried with after a loss. As
 	// many records of one byte fill a loss of 88 KiB.

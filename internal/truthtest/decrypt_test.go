@@ -108,7 +108,11 @@ func TestDecryptMissing(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 0x6b65))
 				all := s.tapes(t)
 				edit(all, func(*capture.Packet) bool { return rng.IntN(100) > 0 })
-				holdPlaces(t, s.decrypted(t, writeTapes(t, all)), whole)
+				r := s.decrypted(t, writeTapes(t, all))
+				holdPlaces(t, r, whole)
+				j := newJudge(s.truth, r)
+				complain(t, "wrong", j.wrong())
+				t.Logf("links: %v", j.count())
 			})
 		}
 	}
