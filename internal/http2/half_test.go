@@ -135,9 +135,8 @@ func prose(rnd *rand.Rand, n int) string {
 func randomHalf(seed uint64, client bool, streams, most int) *half {
 	h := newHalf(seed, client)
 	type job struct {
-		id    uint32
-		left  int // bytes of the body
-		state int
+		id   uint32
+		left int // bytes of the body
 	}
 	var open []*job
 	for next := 0; next < streams || len(open) > 0; {

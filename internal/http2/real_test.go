@@ -2,6 +2,7 @@ package http2_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"golang.org/x/net/http2"
 
 	ours "github.com/pcapmesh/pcapmesh/internal/http2"
 )
@@ -47,20 +46,43 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-trailer", fmt.Sprint(len(body)))
 }
 
+// single is a listener of one connection.
+type single chan net.Conn
+
+func (l single) Accept() (net.Conn, error) {
+	if c, ok := <-l; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l single) Close() error   { return nil }
+func (l single) Addr() net.Addr { return &net.TCPAddr{} }
+
+// connect returns a real client's connection to a real server, without TLS.
+func connect(t *testing.T, client, server net.Conn) *http.ClientConn {
+	h2 := new(http.Protocols)
+	h2.SetUnencryptedHTTP2(true)
+	accept := make(single, 1)
+	accept <- server
+	close(accept)
+	srv := &http.Server{Handler: http.HandlerFunc(echo), Protocols: h2}
+	go srv.Serve(accept)
+	t.Cleanup(func() { srv.Close() })
+	tr := &http.Transport{Protocols: h2, DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+	conn, err := tr.NewClientConn(t.Context(), "http", "echo:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // converse has a real client make calls over one connection, many at once, and
 // returns what both sides sent and the bodies by request id.
 func converse(t *testing.T, calls int) (sent, received string, bodies map[string]string) {
 	a, b := net.Pipe()
 	client, server := &tap{Conn: a}, &tap{Conn: b}
-	done := make(chan struct{})
-	go func() {
-		new(http2.Server).ServeConn(server, &http2.ServeConnOpts{Handler: http.HandlerFunc(echo)})
-		close(done)
-	}()
-	conn, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := connect(t, client, server)
 	bodies = make(map[string]string)
 	var wg sync.WaitGroup
 	for i := range calls {
@@ -84,7 +106,6 @@ func converse(t *testing.T, calls int) (sent, received string, bodies map[string
 	}
 	wg.Wait()
 	conn.Close()
-	<-done
 	return client.sent(), server.sent(), bodies
 }
 

@@ -392,7 +392,7 @@ func TestOpenStreamsAreBounded(t *testing.T) {
 
 func FuzzPieces(f *testing.F) {
 	for seed := range uint64(4) {
-		f.Add([]byte(randomHalf(seed, seed%2 == 0, 5, 3000).out.String()), seed, true)
+		f.Add(randomHalf(seed, seed%2 == 0, 5, 3000).out.Bytes(), seed, true)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64, start bool) {
 		if len(data) > 1<<16 {
