@@ -285,10 +285,20 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 		return v.role
 	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()]:
 		return RoleDirect
-	case v.role == RoleProxyServer && (l.readable() && l.OrigBytes+l.ReplyBytes > 0 || !servesApp(legs, l, v.pod)):
+	case v.role == RoleProxyServer && (l.tells() || !servesApp(legs, l, v.pod)):
 		return RoleDirect
 	}
 	return v.role
+}
+
+// tells tells whether something can be read on l that would be seen on the other
+// side of a proxy too: of HTTP/2 an exchange, since the rest is a connection's
+// own.
+func (l *Leg) tells() bool {
+	if l.multiplexed() {
+		return len(l.exchanges) > 0
+	}
+	return l.readable() && l.OrigBytes+l.ReplyBytes > 0
 }
 
 // servesApp tells whether some connection of the pod's application was open
