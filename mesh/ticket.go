@@ -62,12 +62,15 @@ func settleTickets(veils []*veil) {
 }
 
 // typicalTickets returns the lengths of the tickets that most legs of a school
-// have: those that came before any data of the client, or without such, lengths
-// that recur at the beginning.
+// have: those that came before any data of the client, or where that is seen on
+// few legs, lengths that recur at the beginning.
 func typicalTickets(vs []*veil) []int64 {
 	known := slices.DeleteFunc(slices.Clone(vs), func(v *veil) bool { return v.sure == 0 })
-	if len(known) == 0 {
+	if len(vs) >= minSchool && 2*len(known) < len(vs) {
 		return recurring(vs)
+	}
+	if len(known) == 0 {
+		return nil
 	}
 	slices.SortFunc(known, func(a, b *veil) int { return a.sure - b.sure })
 	var out []int64
@@ -78,8 +81,8 @@ func typicalTickets(vs []*veil) []int64 {
 }
 
 // recurring returns the lengths that the first records after the flight have
-// on nearly all legs, if there are enough of them to tell. One record is left
-// for an answer.
+// on nearly all legs, and that do not recur later. One record is left for an
+// answer.
 func recurring(vs []*veil) []int64 {
 	var out []int64
 	for i := range maxTickets {
@@ -100,12 +103,26 @@ func recurring(vs []*veil) []int64 {
 				near++
 			}
 		}
-		if 10*near < 9*len(lengths) {
+		if 10*near < 9*len(lengths) || usual(vs, median) {
 			break
 		}
 		out = append(out, median)
 	}
 	return out
+}
+
+// usual tells whether records of about a length are also what legs carry later.
+func usual(vs []*veil, length int64) bool {
+	near, all := 0, 0
+	for _, v := range vs {
+		for _, u := range v.reply.data[min(v.flight+maxTickets, len(v.reply.data)):] {
+			all++
+			if alike(v.reply.size(u), length) {
+				near++
+			}
+		}
+	}
+	return 2*near > all
 }
 
 // minSchool is how many connections are enough to see what recurs.
