@@ -32,3 +32,73 @@ func (l *Linker) Link() (all, sure int) {
 	}
 	return len(links), sure
 }
+
+// A Strand says that an upstream item may belong to a downstream one.
+type Strand struct {
+	Down, Up int
+	Weight   float64
+}
+
+// Marginals returns the probabilities of strands between items, of which down
+// and up give the weights of having no partner.
+func Marginals(down, up []float64, strands []Strand) []float64 {
+	w := &web{down: down, up: up}
+	for _, s := range strands {
+		w.strands = append(w.strands, strand{d: int32(s.Down), u: int32(s.Up), weight: s.Weight})
+	}
+	w.marginals()
+	p := make([]float64, len(strands))
+	for i := range p {
+		p[i] = w.strands[i].p
+	}
+	return p
+}
+
+// DelayBin returns the bin of a delay, and its width in nanoseconds.
+func DelayBin(nanos int64) (int, float64) { return bin(nanos), width(bin(nanos)) }
+
+// Delays and Shifts learn what a proxy does.
+type (
+	Delays struct{ d delays }
+	Shifts struct{ s shifts }
+)
+
+// Causality is by how much times may deceive, in nanoseconds.
+const Causality = causality
+
+// Add learns a delay with a probability.
+func (d *Delays) Add(nanos int64, p float64) { d.d.add(nanos, p) }
+
+// Likely returns the density of a delay, as someone sees it who said himself
+// that own has probability p.
+func (d *Delays) Likely(nanos, own int64, p float64) float64 {
+	return d.d.likely(nanos, witness{own, p})
+}
+
+// Add learns a difference of lengths with a probability.
+func (s *Shifts) Add(peer int32, x int64, p float64) { s.s.add(peer, x, p) }
+
+// Likely returns the probability of a difference, as someone sees it who said
+// himself that own has probability p.
+func (s *Shifts) Likely(peer int32, x, own int64, p float64) float64 {
+	return s.s.likely(peer, x, witness{own, p})
+}
+
+// NoTime stands for a time that is not known.
+const NoTime = noTime
+
+// An Occasion is when a request and its response were seen.
+type Occasion struct{ Req, Resp int64 }
+
+// Ordered returns for each upstream item the downstream item that the orders of
+// requests and responses give it, or -1.
+func Ordered(down, up []Occasion) []int32 {
+	a := new(algebra)
+	for _, o := range down {
+		a.down = append(a.down, item{reqAt: o.Req, respAt: o.Resp})
+	}
+	for _, o := range up {
+		a.up = append(a.up, item{reqAt: o.Req, respAt: o.Resp})
+	}
+	return a.ordered()
+}
