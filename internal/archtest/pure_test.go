@@ -10,7 +10,7 @@ import (
 // The three bars of package mesh, and what stands beside them. A new file must
 // choose one.
 var (
-	index = []string{"chunk.go", "cut.go", "decrypt.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "reread.go", "stitch.go", "turn.go"}
+	index = []string{"chunk.go", "cut.go", "decrypt.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "metadata.go", "reread.go", "stitch.go", "turn.go", "unseal.go"}
 
 	decide = []string{
 		"algebra.go", "bind.go", "candidate.go", "conn.go", "curve.go", "evidence.go", "exchange.go", "h2pair.go", "h2plan.go", "hidden.go", "join.go", "leg.go", "marginal.go", "match.go", "multiplex.go", "order.go", "path.go", "plaintext.go", "plan.go",

@@ -47,32 +47,6 @@ func SessionOf(client, server Facts) (s *Session, ok bool) {
 	}, true
 }
 
-// PlainLen returns how many bytes of plaintext a record holds at the most whose
-// fragment has n bytes. It is exact but for padding, which only CBC suites need.
-func (s *Session) PlainLen(n int) int {
-	suite, _ := suiteOf(s.Suite)
-	switch {
-	case suite.tls13:
-		n -= 1 + tagLen
-	case suite.cipher == aesGCM:
-		n -= explicitNonceLen + tagLen
-	case suite.cipher == chacha20Poly1305:
-		n -= tagLen
-	default:
-		n -= suite.macLen() + 1 // of padding: its length
-		if s.Version > versionTLS10 {
-			n -= blockLen
-		}
-	}
-	return max(n, 0)
-}
-
-// Exact tells whether PlainLen is exact.
-func (s *Session) Exact() bool {
-	suite, _ := suiteOf(s.Suite)
-	return suite.cipher != aesCBC
-}
-
 const (
 	// maxSearch is how many numbers a record is tried with after a loss. As
 	// many records of one byte fill a loss of 88 KiB.

@@ -2,5 +2,6 @@
 // connection. A [Scanner] is pushed the bytes of the half and finds its
 // records, also after a gap. A [Handshake] takes the fragments of those that
 // carry handshake messages in the clear and tells what they say: versions,
-// names, resumption, certificates as far as TLS 1.2 shows them.
+// names, resumption, certificates as far as TLS 1.2 shows them. With the secrets
+// of a [KeyLog] a [Decrypter] opens the records.
 package tls

@@ -19,24 +19,10 @@ func Overhead(version, suite uint16) (least, slack int64) {
 	case suite >= 0xc09c && suite <= 0xc0af: // CCM
 		return 8 + 16, 0
 	}
-	if mac := cbcMAC(suite); mac > 0 {
-		return 16 + mac + 1, 15 // explicit vector, authentication, padding of 1 to 16 bytes
+	if s, _ := suiteOf(suite); s.macLen() > 0 {
+		return 16 + int64(s.macLen()) + 1, 15 // explicit vector, authentication, padding of 1 to 16 bytes
 	}
 	return 8 + 16, 0 // GCM
-}
-
-// cbcMAC returns the length of the authentication code of the suites of AES in
-// CBC mode that are still met, 0 for other suites.
-func cbcMAC(suite uint16) int64 {
-	switch suite {
-	case 0x002f, 0x0035, 0x0033, 0x0039, 0xc009, 0xc00a, 0xc013, 0xc014:
-		return 20
-	case 0x003c, 0x003d, 0x0067, 0x006b, 0xc023, 0xc027:
-		return 32
-	case 0xc024, 0xc028:
-		return 48
-	}
-	return 0
 }
 
 // FinishedLen returns the plaintext length in bytes of the Finished message of
