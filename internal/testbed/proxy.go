@@ -3,10 +3,8 @@
 package testbed
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
-	"time"
 )
 
 // pod is a host with Istio's rules and a sidecar.
@@ -44,6 +41,7 @@ type sidecar struct {
 	AppH2             bool   // the application is spoken to in HTTP/2
 	Strip             bool   // takes x-app-instance from responses
 	Burn              string // Lua file that spends time on each request and response, or ""
+	Fair              bool   // with Burn: takes things up nearly in the order in which they come, as an event loop does that handles each to its end
 
 	Name, Pass string // set by inject
 	UID        int
@@ -57,67 +55,6 @@ type sidecar struct {
 type route struct {
 	VIP, Endpoint netip.AddrPort
 	TLS           string // certificate file for mTLS, or ""
-}
-
-// logLine is one line of the proxy's log: an HTTP exchange or a TCP
-// connection.
-type logLine struct {
-	Kind    string `json:"kind"` // http, tcp
-	Dir     string `json:"dir"`  // in, out
-	CI      string `json:"ci"`
-	CP      int    `json:"cp"`
-	FI      string `json:"fi"` // original destination
-	FP      int    `json:"fp"`
-	BI      string `json:"bi"`
-	BP      string `json:"bp"`
-	SI      string `json:"si"`
-	SP      string `json:"sp"`
-	ID      string `json:"rid"`
-	Method  string `json:"method"`
-	Target  string `json:"target"`
-	Status  int    `json:"status"`
-	Retries string `json:"retries"`
-	State   string `json:"state"`
-	Up      int64  `json:"up"`
-	Down    int64  `json:"down"`
-	T       int64  `json:"t"` // accepted, milliseconds since 1970
-	Keys    string `json:"keys"`
-}
-
-func endpoint(ip string, port int) netip.AddrPort {
-	a, err := netip.ParseAddr(ip)
-	if err != nil || port == 0 {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(port))
-}
-
-func (l logLine) client() netip.AddrPort   { return endpoint(l.CI, l.CP) }
-func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
-func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
-func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, atoi(l.SP)) }
-
-// path is the target without the scheme and authority that the proxy puts
-// before those of HTTP/2.
-func (l logLine) path() string {
-	if _, rest, ok := strings.Cut(l.Target, "://"); ok {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			return rest[i:]
-		}
-	}
-	return l.Target
-}
-
-func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
-
-// atoi reads a number of the log, where "-" stands for none and a leading plus
-// for a server that was changed in between.
-func atoi(s string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(s, "+"))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms`
@@ -136,6 +73,10 @@ var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
 {{- end}}
 {{- if .Burn}}
   tune.lua.forced-yield 100000000
+{{- if .Fair}}
+  tune.sched.low-latency on
+  tune.runqueue-depth 16
+{{- end}}
   lua-load {{.Burn}}
 {{- end}}
 defaults
@@ -166,7 +107,7 @@ defaults
 {{- end}}
 {{- if .Burn}}
   http-request lua.burn
-  http-response lua.burn
+  http-response lua.burnt
 {{- end}}
 {{- end}}
 {{- range .Fronts}}
@@ -372,27 +313,4 @@ func (h *host) listens(port int) bool {
 		return nil
 	})
 	return found
-}
-
-// readLog loads the log of the proxy. Lines that are not JSON are its
-// warnings.
-func (p *pod) readLog() error {
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		return err
-	}
-	in := bufio.NewScanner(bytes.NewReader(text))
-	in.Buffer(nil, 1<<20)
-	for in.Scan() {
-		if !bytes.HasPrefix(in.Bytes(), []byte("{")) {
-			continue
-		}
-		var l logLine
-		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
-			return fmt.Errorf("log of proxy %s: %w: %s", p.name, err, in.Text())
-		}
-		l.Target = l.path()
-		p.lines = append(p.lines, l)
-	}
-	return in.Err()
 }

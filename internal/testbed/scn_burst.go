@@ -66,24 +66,26 @@ func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
 	}
 }
 
-// burn is time that the proxy spends on each message, without letting go of
-// its only thread.
-const burn = `core.register_action("burn", { "http-req", "http-res" }, function(txn)
+// burn is time that the proxy spends on a request, for routing and policy, and
+// an eighth of it on its response, without letting go of its only thread.
+const burn = `local function spend(n)
   local x = 0
-  for i = 1, %d do x = x ~ (i * 2654435761) end
-end)
+  for i = 1, n do x = x ~ (i * 2654435761) end
+end
+core.register_action("burn", { "http-req" }, function(txn) spend(%[1]d) end)
+core.register_action("burnt", { "http-res" }, function(txn) spend(%[1]d // 8) end)
 `
 
 // saturated is clients over mTLS that ask short identical requests as fast as
 // the proxy lets them, which is slower than everything else.
-func saturated(clients, calls, work int, record func(*bed, *host) error) func(*bed) error {
+func saturated(clients, calls, work int, fair bool, record func(*bed, *host) error) func(*bed) error {
 	return func(b *bed) error {
 		b.notes.brief = true
 		lua := filepath.Join(b.tmp, "burn.lua")
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err
 		}
-		who, _, err := b.securePod(sidecar{Burn: lua}, record)
+		who, _, err := b.securePod(sidecar{Burn: lua, Fair: fair}, record)
 		if err != nil {
 			return err
 		}
