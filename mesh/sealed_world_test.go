@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -57,7 +58,6 @@ type sealedOptions struct {
 	swapped     float64       // share of messages whose last two packets are out of order
 	ramp, think time.Duration // time in which clients come, and mean time between exchanges
 	serve       time.Duration // mean time of the application
-	shuffle     uint64        // other numbers, other addresses and ports of clients
 }
 
 // An upstream is a connection of the proxy to the application.
@@ -82,9 +82,8 @@ func playSealed(seed uint64, o sealedOptions) *sealedWorld {
 	o.tls.Certificate, o.tls.ClientCertificate = pcaptest.Certificate("spiffe://server"), pcaptest.Certificate("spiffe://client")
 	w := &sealedWorld{rand: rand.New(rand.NewPCG(seed, 11)), opts: o, idle: make([][]*upstream, o.workers), dialled: make([]int, o.workers),
 		clients: make(map[netip.AddrPort]int), ups: make(map[netip.AddrPort]int), pairs: make(map[int]int)}
-	names := w.names()
 	for i := range o.conns {
-		w.at(time.Duration(w.rand.Int64N(int64(o.ramp))), func() { w.connect(i, names[i]) })
+		w.at(time.Duration(w.rand.Int64N(int64(o.ramp))), func() { w.connect(i) })
 	}
 	for w.events.Len() > 0 {
 		e := heap.Pop(&w.events).(event)
@@ -96,15 +95,35 @@ func playSealed(seed uint64, o sealedOptions) *sealedWorld {
 	return w
 }
 
-// names returns the addresses of clients: one host for each identity.
-func (w *sealedWorld) names() []string {
-	r := rand.New(rand.NewPCG(w.opts.shuffle, 12))
+// name returns the address of a client connection: one host for each identity.
+func (w *sealedWorld) name(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i%w.opts.identities)}), uint16(20000+2*i))
+}
+
+// rename gives clients other addresses and ports, in no order.
+func (w *sealedWorld) rename(seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 12))
 	hosts, ports := r.Perm(200), r.Perm(30000)
-	out := make([]string, w.opts.conns)
-	for i := range out {
-		out[i] = fmt.Sprintf("192.0.2.%d:%d", hosts[i%w.opts.identities]+1, ports[i]+20000)
+	other := make(map[capture.Addr]map[uint16]netip.AddrPort)
+	clients := make(map[netip.AddrPort]int)
+	for name, i := range w.clients {
+		a := capture.AddrFrom(name.Addr())
+		if other[a] == nil {
+			other[a] = make(map[uint16]netip.AddrPort)
+		}
+		n := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + hosts[i%w.opts.identities])}), uint16(20000+ports[i]))
+		other[a][name.Port()], clients[n] = n, i
 	}
-	return out
+	w.clients = clients
+	w.tr.Filter(func(p *pcaptest.Packet) bool {
+		if n, ok := other[p.Key.Src][p.Key.SrcPort]; ok {
+			p.Key.Src, p.Key.SrcPort = capture.AddrFrom(n.Addr()), n.Port()
+		}
+		if n, ok := other[p.Key.Dst][p.Key.DstPort]; ok {
+			p.Key.Dst, p.Key.DstPort = capture.AddrFrom(n.Addr()), n.Port()
+		}
+		return true
+	})
 }
 
 // at schedules something after a time.
@@ -125,9 +144,9 @@ func (w *sealedWorld) open(iface, src, dst string) *pcaptest.Connection {
 }
 
 // connect opens a client's connection.
-func (w *sealedWorld) connect(i int, src string) {
-	w.clients[netip.MustParseAddrPort(src)] = i
-	c := w.open("eth0", src, app)
+func (w *sealedWorld) connect(i int) {
+	w.clients[w.name(i)] = i
+	c := w.open("eth0", w.name(i).String(), app)
 	c.Handshake()
 	conf := w.opts.tls
 	if w.opts.lateTickets || w.opts.sameFlight && conf.Packing != pcaptest.PackBoringSSL {

@@ -1,0 +1,191 @@
+package mesh_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// A packing is what a client and a proxy make of TLS.
+type packing struct {
+	name string
+	tls  pcaptest.TLSConfig
+}
+
+// packings lists the handshakes that meshes show.
+func packings() []packing {
+	return []packing{
+		{"OpenSSL, mutual", pcaptest.TLSConfig{Mutual: true}},
+		{"BoringSSL, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, ALPN: []string{"istio-http/1.1"}, SNI: "outbound_.8080_._.app"}},
+		{"Go, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Mutual: true}},
+		{"1.2", pcaptest.TLSConfig{Version: 0x0303}},
+		{"OpenSSL", pcaptest.TLSConfig{}},
+		{"OpenSSL, SHA-384", pcaptest.TLSConfig{Suite: 0x1302}},
+		{"OpenSSL, no certificate", pcaptest.TLSConfig{Asked: true}},
+		{"OpenSSL, resumed", pcaptest.TLSConfig{Resumed: true}},
+		{"OpenSSL, resumed, no tickets", pcaptest.TLSConfig{Resumed: true, Tickets: []int{}}},
+		{"OpenSSL, HelloRetryRequest", pcaptest.TLSConfig{Retry: true}},
+		{"BoringSSL", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL}},
+		{"BoringSSL, resumed", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Resumed: true}},
+		{"BoringSSL, no tickets", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Tickets: []int{}}},
+		{"BoringSSL, HelloRetryRequest", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Retry: true}},
+		{"Go", pcaptest.TLSConfig{Packing: pcaptest.PackGo}},
+		{"Go, resumed", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Resumed: true}},
+		{"1.2, BoringSSL, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Version: 0x0303, Mutual: true}},
+		{"1.2, ChaCha20", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Version: 0x0303, Suite: 0xcca8}},
+		{"1.2, resumed", pcaptest.TLSConfig{Version: 0x0303, Resumed: true}},
+	}
+}
+
+// usual is how many of the packings are tried in every kind of traffic.
+const usual = 4
+
+// with returns options changed by f.
+func (o sealedOptions) with(f func(*sealedOptions)) sealedOptions {
+	f(&o)
+	return o
+}
+
+// overPool is HTTP over a pool of upstream connections.
+func overPool() sealedOptions { return sealedOptions{conns: 30, calls: 8, identities: 3} }
+
+// oneToOne is bytes forwarded over an upstream connection of their own.
+func oneToOne() sealedOptions { return sealedOptions{conns: 60, calls: 6, identities: 3, tcp: true} }
+
+// Whatever packs its records, every exchange, and byte for byte every
+// connection, is tied to its true counterpart.
+func TestSealed(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		o     sealedOptions
+		all   bool    // all packings
+		least float64 // share that is tied rightly
+		wrong float64 // share of what is said for sure, at the most
+	}{
+		{"pooled", overPool(), true, 1, 0},
+		{"pooled, request with Finished", overPool().with(func(o *sealedOptions) { o.sameFlight = true }), true, 1, 0},
+		{"pooled, late tickets", overPool().with(func(o *sealedOptions) { o.lateTickets = true }), false, 1, 0},
+		{"pooled, request with Finished, late tickets", overPool().with(func(o *sealedOptions) { o.sameFlight, o.lateTickets = true, true }), false, 1, 0},
+		{"pooled, two workers", overPool().with(func(o *sealedOptions) { o.workers = 2 }), false, 1, 0},
+		{"pooled, slow application", overPool().with(func(o *sealedOptions) { o.think, o.serve = 300*time.Microsecond, 3*time.Millisecond }), false, 0.99, 0},
+		{"pooled, sent twice", overPool().with(func(o *sealedOptions) { o.again = 0.05 }), false, 1, 0},
+		{"pooled, out of order", overPool().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 1, 0},
+		{"pooled, packets missing", overPool().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.92, 0.005},
+		{"one exchange each", overPool().with(func(o *sealedOptions) { o.conns, o.calls, o.ramp = 100, 1, 20*time.Millisecond }), false, 1, 0},
+		{"one exchange each, with Finished", overPool().with(func(o *sealedOptions) { o.conns, o.calls, o.ramp, o.sameFlight = 100, 1, 20*time.Millisecond, true }), false, 0.99, 0},
+		{"one client", overPool().with(func(o *sealedOptions) { o.conns, o.calls = 1, 12 }), true, 1, 0},
+		{"one exchange", overPool().with(func(o *sealedOptions) { o.conns, o.calls = 1, 1 }), true, 1, 0},
+		{"forwarded", oneToOne(), true, 0.995, 0},
+		{"forwarded, server first", oneToOne().with(func(o *sealedOptions) { o.serverFirst = true }), true, 0.995, 0},
+		{"forwarded, all at once", oneToOne().with(func(o *sealedOptions) { o.ramp = time.Microsecond }), false, 0.995, 0},
+		{"forwarded, one turn", oneToOne().with(func(o *sealedOptions) { o.calls = 1 }), false, 1, 0},
+		{"forwarded, one connection", oneToOne().with(func(o *sealedOptions) { o.conns = 1 }), true, 1, 0},
+		{"forwarded, sent twice", oneToOne().with(func(o *sealedOptions) { o.again = 0.05 }), false, 0.995, 0},
+		{"forwarded, out of order", oneToOne().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 0.995, 0},
+		{"forwarded, packets missing", oneToOne().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.9, 0.005},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var sum sealedScore
+			for i, p := range packings() {
+				if i >= usual && !tt.all || p.tls.Version == 0x0303 && (tt.o.sameFlight || tt.o.lateTickets) {
+					continue // TLS 1.2 has no data in the client's last flight
+				}
+				w := playSealed(uint64(i), tt.o.with(func(o *sealedOptions) { o.tls = p.tls }))
+				s := w.judge(w.stitch(t, "eth0", "lo"))
+				sum.add(s)
+				if s.right < s.all {
+					t.Logf("%s: %v", p.name, s)
+				}
+				for _, x := range s.wrong {
+					t.Logf("%s: %s", p.name, x)
+				}
+			}
+			t.Log(&sum)
+			if float64(sum.right) < tt.least*float64(sum.all) {
+				t.Errorf("%v; %.1f %% expected", &sum, 100*tt.least)
+			}
+			if float64(len(sum.wrong)) > tt.wrong*float64(sum.right) {
+				t.Errorf("%v", &sum)
+			}
+		})
+	}
+}
+
+// add adds up scores.
+func (s *sealedScore) add(o *sealedScore) {
+	s.all, s.right, s.ambiguous = s.all+o.all, s.right+o.right, s.ambiguous+o.ambiguous
+	s.wrong = append(s.wrong, o.wrong...)
+}
+
+// What ties exchanges has nothing to do with the addresses and ports of
+// clients, nor with the order of the files.
+func TestSealedNames(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		o    sealedOptions
+	}{
+		{"pooled", overPool().with(func(o *sealedOptions) { o.loss, o.again = 0.02, 0.02 })},
+		{"forwarded", oneToOne().with(func(o *sealedOptions) { o.loss, o.again = 0.02, 0.02 })},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for i, p := range packings()[:usual] {
+				w := playSealed(uint64(i), tt.o.with(func(o *sealedOptions) { o.tls = p.tls }))
+				want := w.story(w.stitch(t, "eth0", "lo"))
+				if got := w.story(w.stitch(t, "lo", "eth0")); !slices.Equal(got, want) {
+					t.Errorf("%s: the order of files changes %s", p.name, firstDifference(got, want))
+				}
+				w.rename(99)
+				if got := w.story(w.stitch(t, "eth0", "lo")); !slices.Equal(got, want) {
+					t.Errorf("%s: other names change %s", p.name, firstDifference(got, want))
+				}
+			}
+		})
+	}
+}
+
+// story tells what is said of every tie, without a name.
+func (w *sealedWorld) story(r *mesh.Result) []string {
+	var out []string
+	number := func(leg int) string {
+		if i, ok := w.clients[r.Legs[leg].Orig.Src]; ok {
+			return fmt.Sprint("client ", i)
+		}
+		return fmt.Sprint("upstream ", w.ups[r.Legs[leg].Orig.Src])
+	}
+	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+		h := &e.Hops[i]
+		out = append(out, fmt.Sprintf("%s exchange %d: %v %v on %s, %.3f %v, %d rivals", number(e.Hops[0].Leg), e.ID, h.Request, h.Response, number(h.Leg),
+			h.Confidence, h.Ambiguous, len(h.Rivals)))
+	})
+	for _, j := range r.Joins {
+		out = append(out, fmt.Sprintf("%s to %s, %.3f %v %v, %d rivals", number(j.From), number(j.To), j.Confidence, j.Proven, j.Ambiguous, len(j.Rivals)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func firstDifference(got, want []string) string {
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			return g + " was not said before (" + strings.Join(closest(g, want), "; ") + ")"
+		}
+	}
+	return fmt.Sprintf("%d of %d statements", len(got), len(want))
+}
+
+// closest lists the statements that begin like s.
+func closest(s string, of []string) (out []string) {
+	head, _, _ := strings.Cut(s, ":")
+	for _, o := range of {
+		if strings.HasPrefix(o, head) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
