@@ -22,6 +22,9 @@ func TestForeign(t *testing.T) {
 	need(t, "capinfos")
 	each(t, func(t *testing.T, s *scene) {
 		t.Parallel()
+		if s.huge() {
+			t.Skip("its streams are like mtls-http's")
+		}
 		s.holdForeign(t)
 	})
 }
@@ -38,7 +41,7 @@ var complaint = regexp.MustCompile(`(?i)error|cut short|isn't|less data`)
 func (s *scene) holdForeign(t *testing.T) {
 	had := sync.OnceValue(func() map[string]bool { return s.oldNotes(t) })
 	for _, near := range []bool{false, true} {
-		if near && !s.live && slices.Contains(likePooled, s.truth.Scenario) {
+		if near && !s.live && (s.crowded() || slices.Contains(likePooled, s.truth.Scenario)) {
 			continue
 		}
 		name := map[bool]string{false: "client", true: "server"}[near]

@@ -27,6 +27,9 @@ func (s *scene) crowded() bool {
 	return strings.HasPrefix(s.truth.Scenario, "mtls-") || s.truth.Scenario == "h2c"
 }
 
+// huge tells whether a scenario takes long and shows little that others do not.
+func (s *scene) huge() bool { return len(s.truth.Links) > 1000 && !s.live }
+
 // What is printed of each scenario is what was printed before.
 func TestGolden(t *testing.T) {
 	dir, err := filepath.Abs(goldens)
