@@ -20,6 +20,8 @@ type item struct {
 	reqAt, reqTo   int64 // nanoseconds; noTime when not captured
 	respAt, respTo int64
 	respAts        []int64 // of each of the lengths resp; nil: respAt of all
+	from, to       int64   // when it began, at the earliest, and was over, at the latest
+	lastResp       int64   // the latest time at which the response may have begun
 }
 
 const noTime = math.MinInt64
@@ -41,6 +43,13 @@ func newItem(e *exchange) item {
 	}
 	if h := e.hidden; h != nil {
 		it.req, it.resp, it.respAts = h.req, h.resp, h.respAt
+	}
+	it.from, it.to, it.lastResp = e.start(), it.respTo, it.respAt
+	if it.respTo == noTime {
+		it.to = math.MaxInt64
+	}
+	if len(it.respAts) > 0 {
+		it.lastResp = slices.Max(it.respAts)
 	}
 	return it
 }
@@ -64,6 +73,7 @@ type algebra struct {
 	web                web
 	shifts             [2]shifts    // of requests, of responses
 	delays             [2][2]delays // of requests and of responses, by whether the upstream connection was new
+	holes              bool         // packets are missing in the capture
 	free               bool         // hidden exchanges may stay alone
 	multiplexed        bool         // one side is streams of HTTP/2
 }
@@ -71,13 +81,17 @@ type algebra struct {
 // learning is how often what was learned is used to learn again.
 const learning = 6
 
-// aloneWeight is how likely it is beforehand that an exchange has no
-// counterpart in the capture.
-const aloneWeight = 0.02
+// An exchange may have no counterpart in the capture. Where packets are missing
+// it is learned how often that is, within limits; else it hardly ever is.
+const (
+	hardlyAlone = 0.001
+	seldomAlone = 0.01
+	oftenAlone  = 0.3
+)
 
 // newAlgebra compares the exchanges of both sides of a crossing.
-func newAlgebra(down, up []*exchange) *algebra {
-	a := new(algebra)
+func newAlgebra(down, up []*exchange, holes bool) *algebra {
+	a := &algebra{holes: holes}
 	a.fill(down, up)
 	a.candidates()
 	return a
@@ -119,16 +133,14 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 	return n
 }
 
-// begin returns when an exchange began, at the earliest.
-func (it *item) begin() int64 { return it.ex.start() }
+// begin returns when the exchange began, at the earliest.
+func (it *item) begin() int64 { return it.from }
 
-// over returns when an exchange was over, at the latest.
-func (it *item) over() int64 {
-	if it.respTo == noTime {
-		return math.MaxInt64
-	}
-	return it.respTo
-}
+// over returns when the exchange was over, at the latest.
+func (it *item) over() int64 { return it.to }
+
+// lastRespAt returns the latest time at which the response may have begun.
+func (it *item) lastRespAt() int64 { return it.lastResp }
 
 // try adds a strand between d and u if u may be what the proxy made of d.
 func (a *algebra) try(d, u int32) {
@@ -148,44 +160,84 @@ func after(cause, effect int64) bool {
 	return cause != noTime && effect != noTime && effect < cause-causality
 }
 
-// lastRespAt returns the latest time at which the response may have begun.
-func (it *item) lastRespAt() int64 {
-	if len(it.respAts) > 0 {
-		return slices.Max(it.respAts)
-	}
-	return it.respAt
-}
-
 // solve learns and weighs, and leaves the probabilities in the web.
 func (a *algebra) solve() {
-	a.web.down, a.web.up = a.alone(a.down), a.alone(a.up)
-	a.begin()
+	a.alone(hardlyAlone)
+	a.weigh()
+	a.web.scale()
 	for range learning {
 		a.learn()
 		if a.multiplexed {
 			a.disorder()
 		}
 		a.weigh()
-		a.web.marginals()
-	}
-}
-
-// alone returns the weights of items without a counterpart.
-func (a *algebra) alone(items []item) []float64 {
-	out := make([]float64, len(items))
-	for i := range items {
-		out[i] = aloneWeight
-		if a.free && items[i].ex.hidden != nil {
-			out[i] = 1
+		if len(a.web.strands) > manyStrands {
+			a.web.scale()
+		} else {
+			a.web.marginals()
+		}
+		if a.holes {
+			a.alone(a.loneliness())
 		}
 	}
-	return out
+	a.web.marginals()
 }
 
-// begin weighs by what is believed before anything is learned.
-func (a *algebra) begin() {
-	a.weigh()
-	a.web.scale()
+// manyStrands is how many strands are weighed roughly while learning.
+const manyStrands = 1 << 17
+
+// alone sets the weights of items without a counterpart, given how often that
+// is: one that has many candidates has each of them with less probability
+// beforehand.
+func (a *algebra) alone(often float64) {
+	if a.web.down == nil {
+		a.web.down, a.web.up = make([]float64, len(a.down)), make([]float64, len(a.up))
+		a.web.downs, a.web.ups = make([]float64, len(a.down)), make([]float64, len(a.up))
+		for i := range a.web.strands {
+			a.web.downs[a.web.strands[i].d]++
+			a.web.ups[a.web.strands[i].u]++
+		}
+	}
+	set := func(out, n []float64, items []item) {
+		for i := range items {
+			switch {
+			case a.free && items[i].ex.hidden != nil:
+				out[i] = 1
+			case a.multiplexed:
+				out[i] = max(often, 2*seldomAlone)
+			default:
+				out[i] = often * math.Sqrt(max(n[i], 1))
+			}
+		}
+	}
+	set(a.web.down, a.web.downs, a.down)
+	set(a.web.up, a.web.ups, a.up)
+}
+
+// loneliness returns how often items of the side with fewer have no
+// counterpart.
+func (a *algebra) loneliness() float64 {
+	down, up := make([]float64, len(a.down)), make([]float64, len(a.up))
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		down[s.d] += s.p
+		up[s.u] += s.p
+	}
+	of := func(sum []float64, items []item) float64 {
+		n, alone := 0.0, 0.0
+		for i, p := range sum {
+			if !a.free || items[i].ex.hidden == nil {
+				n++
+				alone += max(1-p, 0)
+			}
+		}
+		return alone / max(n, 1)
+	}
+	often := of(down, a.down)
+	if len(a.up) > 0 && !a.free {
+		often = min(often, of(up, a.up))
+	}
+	return min(max(often, seldomAlone), oftenAlone)
 }
 
 // learn estimates what the proxy does from the strands as they are weighed.
@@ -193,9 +245,6 @@ func (a *algebra) learn() {
 	a.shifts, a.delays = [2]shifts{}, [2][2]delays{}
 	for i := range a.web.strands {
 		s := &a.web.strands[i]
-		if s.p < 1e-6 {
-			continue
-		}
 		peers := [2]int32{a.peer(s), a.peer(s)}
 		if s.req.to > 0 {
 			peers[0] = a.kindOf(s)
@@ -207,6 +256,22 @@ func (a *algebra) learn() {
 			if s.delay[k] != noTime {
 				a.delays[k][a.class(s)].add(s.delay[k], s.p)
 			}
+		}
+		if !a.multiplexed { // of a leg, strangers are chosen because they are near
+			a.learnOther(s)
+		}
+	}
+}
+
+// learnOther learns from a strand what exchanges look like that do not belong
+// together.
+func (a *algebra) learnOther(s *strand) {
+	for k, x := range s.shift {
+		if x != unknownShift {
+			a.shifts[k].others.add(x, 1-s.p)
+		}
+		if s.delay[k] != noTime {
+			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.p)
 		}
 	}
 }
@@ -268,12 +333,8 @@ func (a *algebra) took(k int, s *strand, delay int64) float64 {
 	case delay < -causality:
 		return 0
 	}
-	return a.delays[k][a.class(s)].likely(delay, witness{s.delay[k], s.p}) * strangers
+	return a.delays[k][a.class(s)].ratio(delay, witness{s.delay[k], s.p})
 }
-
-// strangers is over what time exchanges that have nothing to do with each
-// other lie, in nanoseconds.
-const strangers = 1e8
 
 // response returns when the response began if it has length i of those possible.
 func (it *item) response(i int) int64 {
@@ -298,7 +359,7 @@ func (s *shifts) best(peer int32, down, up sizes, own witness, tell func(i, j in
 	best := -1.0
 	for i, d := range down {
 		for j, u := range up {
-			p := s.likely(peer, d-u, own) * 2 * shiftScale
+			p := s.ratio(peer, d-u, own)
 			if more != nil {
 				p *= more(i, j)
 			}

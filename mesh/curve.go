@@ -13,7 +13,7 @@ func (c *crossing) joinCurves() {
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
-	a := newAlgebra(wholes(down), wholes(up))
+	a := newAlgebra(wholes(down), wholes(up), c.holes())
 	a.weighTurns(down, up)
 	a.solve()
 	t := &tier{a: a, least: believed, ordered: true, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}
@@ -40,7 +40,9 @@ func (c *crossing) curves(legs []*Leg) []curve {
 	}
 	settleTickets(veils)
 	for _, v := range veils {
-		out = append(out, v.curve(c.x))
+		if k := v.curve(c.x); k.whole.req != nil || k.whole.resp != nil {
+			out = append(out, k)
+		}
 	}
 	return out
 }
@@ -72,11 +74,11 @@ func (v *veil) curve(x *index) curve {
 
 // all returns what went in one direction as one message; nil if nothing did.
 func (s *sealed) all(x *index, h halfNo) *message {
-	r, half := x.record(h), x.half(h)
+	r := x.record(h)
 	if r.proto == protoNone || s != nil && !s.plain && (len(s.starts) == 0 || s.starts[0] >= s.end) {
 		return nil
 	}
-	m := &message{end: half.Bytes + half.Missing, from: r.data, to: r.data, serviceMillis: -1}
+	m := &message{end: x.length(h), from: r.data, to: r.data, serviceMillis: -1}
 	m.to.nanos = r.lastNanos
 	if s != nil && !s.plain {
 		m.start, m.before, m.end = s.starts[0], s.starts[0], s.end

@@ -21,8 +21,9 @@ type strand struct {
 
 // A web is all strands between the two sides of a crossing.
 type web struct {
-	down, up []float64 // weights of items without a partner
-	strands  []strand
+	down, up   []float64 // weights of items without a partner
+	downs, ups []float64 // how many strands each item has
+	strands    []strand
 }
 
 // marginals fills in the probabilities of all strands: how much of the weight
@@ -157,8 +158,15 @@ func (w *web) parts(strands []int32, least float64) []part {
 // with two to their number.
 const maxExact = 12
 
+// maxStates bounds what is kept for that: sets of used items for each item of
+// the larger side.
+const maxStates = 1 << 20
+
 // small tells whether all pairings of the part can be summed up.
-func (p *part) small() bool { return min(len(p.downs), len(p.ups)) <= maxExact }
+func (p *part) small() bool {
+	few, many := min(len(p.downs), len(p.ups)), max(len(p.downs), len(p.ups))
+	return few <= maxExact && many<<few <= maxStates
+}
 
 // exact computes the probabilities of a small part: a sum over all
 // pairings by which items of the smaller side are used, forwards and backwards

@@ -155,7 +155,7 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 		heads = append(heads, m.heads(c.x)...)
 		c.busy[m.leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{free: true, multiplexed: true}
+	a := &algebra{holes: c.holes(), free: true, multiplexed: true}
 	if up {
 		a.fill(es, heads)
 	} else {
@@ -259,7 +259,7 @@ func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, sa
 		run, n := m.request(head, plain.req[0])
 		s.req = run
 		s.shift[0] = sign * (n - plain.head)
-		s.weight *= a.shifts[0].likely(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p}) * 2 * shiftScale
+		s.weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
 	}
 	if plain.respAt == noTime {
 		return
@@ -273,7 +273,7 @@ func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, sa
 			var n int64
 			run, n = m.cover(m.reply, j, plain.resp[0])
 			shift = sign * (n - plain.resp[0])
-			p *= a.shifts[1].likely(peer, shift, witness{said.shift[1], said.p}) * 2 * shiftScale
+			p *= a.shifts[1].ratio(peer, shift, witness{said.shift[1], said.p})
 		}
 		if p > best {
 			best = p

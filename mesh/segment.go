@@ -40,7 +40,7 @@ func (a *algebra) segment(down, up []*Leg) bool {
 	if len(g.runs) == 0 {
 		return false
 	}
-	b := newAlgebra(g.down, g.up)
+	b := newAlgebra(g.down, g.up, a.holes)
 	b.free = true
 	b.solve()
 	return g.merge(b)

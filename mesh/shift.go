@@ -16,8 +16,9 @@ const unknownShift = math.MinInt64
 // shorter: few values, since they are headers that it adds or takes, and others
 // for other peers.
 type shifts struct {
-	all  tally
-	peer map[int32]*tally
+	all    tally
+	peer   map[int32]*tally
+	others tally // of pairs that do not belong together
 }
 
 type tally struct {
@@ -45,6 +46,15 @@ func (s *shifts) add(peer int32, x int64, p float64) {
 	t.add(x, p)
 	s.all.add(x, p)
 }
+
+// ratio returns how much likelier difference x is between exchanges that belong
+// together than between others: lengths that all have in common say little.
+func (s *shifts) ratio(peer int32, x int64, own witness) float64 {
+	return s.likely(peer, x, own) / ((s.others.n[x] + doubt/(2*shiftScale)) / (s.others.total + doubt))
+}
+
+// doubt is how many pairs what is believed of strangers beforehand counts for.
+const doubt = 20.0
 
 // shiftScale is the scale in bytes of differences before anything is known of
 // them: that of a few header fields.
@@ -81,8 +91,8 @@ func (w witness) of(x int64) float64 {
 // delays learns how long the proxy takes, as a density over time: a histogram
 // whose bins grow with the delay.
 type delays struct {
-	n     [delayBins]float64
-	total float64
+	n, others          [delayBins]float64 // of pairs that belong together, and of others
+	total, othersTotal float64
 }
 
 const (
@@ -115,6 +125,25 @@ func (d *delays) add(nanos int64, p float64) {
 	}
 	d.total += p
 }
+
+// addOther counts the delay of a pair that does not belong together.
+func (d *delays) addOther(nanos int64, p float64) {
+	if nanos >= -causality {
+		d.others[bin(nanos)] += p
+		d.othersTotal += p
+	}
+}
+
+// ratio returns how much likelier a delay is between exchanges that belong
+// together than between others.
+func (d *delays) ratio(nanos int64, own witness) float64 {
+	i := bin(nanos)
+	return d.likely(nanos, own) / ((d.others[i]/width(i) + doubt/strangers) / (d.othersTotal + doubt))
+}
+
+// strangers is over what time exchanges lie that have nothing to do with each
+// other, before anything is learned, in nanoseconds.
+const strangers = 1e8
 
 // spread is how much a delay says of the bins around its own.
 var spread = [5]float64{.1, .2, .4, .2, .1}

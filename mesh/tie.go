@@ -45,6 +45,14 @@ func (c *crossing) joinTurns() {
 	c.reveal()
 }
 
+// holes tells whether packets of some leg are missing in the capture.
+func (c *crossing) holes() bool {
+	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *Leg) bool {
+		_, ok := l.hole(c.x)
+		return ok
+	})
+}
+
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
 func (c *crossing) compareTurns() *algebra {
@@ -53,7 +61,7 @@ func (c *crossing) compareTurns() *algebra {
 	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
 		return nil
 	}
-	a := newAlgebra(down, up)
+	a := newAlgebra(down, up, c.holes())
 	a.solve()
 	return a
 }
