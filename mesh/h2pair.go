@@ -9,9 +9,8 @@ import (
 // those of one stream are an exchange, and several go on at once.
 func pairStreams(x *index, l *Leg) []exchange {
 	es, at := askedOn(x, l)
-	h := l.conn.reply
-	s := x.scanOf(h)
-	for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
+	s, ms := muxedOf(x, l.conn.reply)
+	for _, m := range ms {
 		id := s.h2Of(m).stream
 		i, ok := at[id]
 		if m.is(msgRequest) || ok && es[i].resp != nil {
@@ -31,12 +30,22 @@ func pairStreams(x *index, l *Leg) []exchange {
 	return es
 }
 
+// muxedOf lists the messages of a half, none if it is no HTTP/2: only one side
+// may have looked like that.
+func muxedOf(x *index, h halfNo) (*scan, []*message) {
+	r := x.record(h)
+	if !r.proto.isH2() {
+		return nil, nil
+	}
+	s := x.scanOf(h)
+	return s, listMessages(s, r, r.proto)
+}
+
 // askedOn lists the requests of a leg, and where each stream's is in the list.
 func askedOn(x *index, l *Leg) (es []exchange, at map[uint32]int) {
 	at = make(map[uint32]int)
-	h := l.conn.orig
-	s := x.scanOf(h)
-	for _, m := range listMessages(s, x.record(h), x.record(h).proto) {
+	s, ms := muxedOf(x, l.conn.orig)
+	for _, m := range ms {
 		id := s.h2Of(m).stream
 		if _, ok := at[id]; !ok && m.is(msgRequest) {
 			at[id] = len(es)
