@@ -38,6 +38,7 @@ type sidecar struct {
 	MaxTLS            string // highest version of TLS anywhere, such as "TLSv1.2"
 	CA                string
 	App               string // where the application is dialled; "": the original destination from 127.0.0.6
+	Workers           int    // threads, each with upstream connections of its own; 0: one
 	AppH2             bool   // the application is spoken to in HTTP/2
 	Strip             bool   // takes x-app-instance from responses
 	Burn              string // Lua file that spends time on each request and response, or ""
@@ -59,10 +60,11 @@ type route struct {
 
 const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms`
 
-// One thread: with more, 2.6 loses log lines under load, and the log is part
-// of the truth.
+// One thread if possible: with more, 2.6 loses log lines under load, and the
+// log is part of the truth.
 var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
-  nbthread 1
+  nbthread {{if .Workers}}{{.Workers}}
+  tune.idle-pool.shared off{{else}}1{{end}}
   maxconn 4000
   log stdout len 4096 format raw local0
   tune.ssl.keylog on

@@ -56,6 +56,7 @@ func Scenarios() []Scenario {
 		{Name: "inbound-before-1.10", About: "Pooled inbound HTTP as before Istio 1.10: the sidecar dials the application at 127.0.0.1, from 127.0.0.1.", play: playOldIstio, shows: pooled},
 		{Name: "mtls-tcp", About: "Sixty raw TCP connections over mTLS at once with many turns, carried on in plaintext 1:1.", play: mtlsTCP(60, sidecar{}, recordPlain)},
 		{Name: "mtls-http", About: "Forty clients of three identities, curl among them, over mTLS; the sidecar serves them over a pool.", play: mtlsHTTP(40, 10, sidecar{}, recordPlain), shows: pooled},
+		{Name: "mtls-workers", live: true, About: "Pooled HTTP over mTLS through a sidecar of two threads, each with upstream connections of its own.", play: mtlsHTTP(24, 8, sidecar{Workers: 2}, recordPlain), shows: pooled},
 		{Name: "mtls-outbound", About: "Fifty application connections to two services; the sidecar pools them over mTLS to the pods.", play: outboundMTLS(50, 6, recordPlain), shows: pooled},
 		{Name: "mtls-burst", About: "A hundred connections over mTLS ask at once for answers of equal sizes.", play: burstHTTP(100, recordPlain)},
 		{Name: "mtls-burst-tcp", live: true, About: "A hundred raw connections over mTLS, dialled at once, of equal sizes.", play: burstTCP(100, recordPlain)},
