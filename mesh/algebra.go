@@ -12,16 +12,15 @@ import (
 
 // An item is an exchange as turn algebra sees it: lengths and times.
 type item struct {
-	ex             *exchange
-	peer           int32 // who the encrypted leg belongs to
-	fresh          bool  // the first one on its connection
-	req, resp      sizes
-	head           int64 // of a request that HTTP/2 may carry: length of its target there
-	reqAt, reqTo   int64 // nanoseconds; noTime when not captured
-	respAt, respTo int64
-	respAts        []int64 // of each of the lengths resp; nil: respAt of all
-	from, to       int64   // when it began, at the earliest, and was over, at the latest
-	lastResp       int64   // the latest time at which the response may have begun
+	ex              *exchange
+	peer            int32 // who the encrypted leg belongs to
+	fresh           bool  // the first one on its connection
+	req, resp       sizes
+	head            int64 // of a request that HTTP/2 may carry: length of its target there
+	reqAt, reqTo    int64 // nanoseconds; noTime when not captured
+	respAt, respTo  int64
+	reqAts, respAts []int64 // of each of the lengths; nil: the same of all
+	from, to        int64   // when it began, at the earliest, and was over, at the latest
 }
 
 const noTime = math.MinInt64
@@ -42,14 +41,14 @@ func newItem(e *exchange) item {
 		}
 	}
 	if h := e.hidden; h != nil {
-		it.req, it.resp, it.respAts = h.req, h.resp, h.respAt
+		it.req, it.resp, it.reqAts, it.respAts = h.req, h.resp, h.reqAt, h.respAt
 	}
-	it.from, it.to, it.lastResp = e.start(), it.respTo, it.respAt
+	it.from, it.to = e.start(), it.respTo
 	if it.respTo == noTime {
 		it.to = math.MaxInt64
 	}
-	if len(it.respAts) > 0 {
-		it.lastResp = slices.Max(it.respAts)
+	if len(it.reqAts) > 0 {
+		it.from = min(it.from, slices.Min(it.reqAts))
 	}
 	return it
 }
@@ -58,9 +57,9 @@ func newItem(e *exchange) item {
 // responses before it.
 func (m *message) length() sizes {
 	switch {
-	case !m.is(msgComplete) || m.is(msgCut):
+	case !m.is(msgComplete):
 		return nil
-	case m.is(msgResync):
+	case m.is(msgResync), m.is(msgCut):
 		return sizes{m.end - m.start}
 	}
 	return sizes{m.end - m.before}
@@ -139,8 +138,24 @@ func (it *item) begin() int64 { return it.from }
 // over returns when the exchange was over, at the latest.
 func (it *item) over() int64 { return it.to }
 
+// earliest and latest return when a message may have begun that began at one
+// time, or at others if there are any.
+func earliest(at int64, others []int64) int64 {
+	if len(others) == 0 {
+		return at
+	}
+	return slices.Min(others)
+}
+
+func latest(at int64, others []int64) int64 {
+	if len(others) == 0 {
+		return at
+	}
+	return slices.Max(others)
+}
+
 // lastRespAt returns the latest time at which the response may have begun.
-func (it *item) lastRespAt() int64 { return it.lastResp }
+func (it *item) lastRespAt() int64 { return latest(it.respAt, it.respAts) }
 
 // try adds a strand between d and u if u may be what the proxy made of d.
 func (a *algebra) try(d, u int32) {
@@ -148,8 +163,9 @@ func (a *algebra) try(d, u int32) {
 	if down.ex.hidden == nil && up.ex.hidden == nil {
 		return
 	}
-	if after(down.reqAt, up.reqAt) || after(down.reqTo, up.reqTo) || after(up.lastRespAt(), down.lastRespAt()) && down.lastRespAt() != noTime ||
-		after(up.respTo, down.respTo) || up.ex.begun() < down.begin()-causality {
+	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
+		after(earliest(up.respAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
+		up.ex.begun() < down.begin()-causality {
 		return
 	}
 	a.web.strands = append(a.web.strands, strand{d: d, u: u, base: 1, order: 1})
@@ -304,24 +320,31 @@ func (a *algebra) weighOne(s *strand) {
 	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
-	s.weight = s.base * s.order * a.took(0, &said, s.delay[0])
+	s.weight = s.base * s.order
 	if h := down.ex.hidden; h != nil && h.of != nil {
+		s.weight *= a.took(0, &said, s.delay[0])
 		a.weighStream(s, h.of, h.first, up, said)
 		return
 	}
 	if h := up.ex.hidden; h != nil && h.of != nil {
+		s.weight *= a.took(0, &said, s.delay[0])
 		a.weighStream(s, h.of, h.first, down, said)
 		return
 	}
-	s.weight *= a.shifts[0].best(peer, down.req, up.req, req, func(i, j int, x int64) { s.shift[0] = x }, nil)
-	late := func(i, j int) float64 { return a.took(1, &said, between(up.response(j), down.response(i))) }
-	if len(down.resp) == 0 || len(up.resp) == 0 {
-		s.weight *= late(0, 0)
+	a.weighMessage(s, 0, peer, req, &said, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) })
+	a.weighMessage(s, 1, peer, resp, &said, down.resp, up.resp, func(i, j int) int64 { return between(up.response(j), down.response(i)) })
+}
+
+// weighMessage weighs the request (k = 0) or the response of a strand, whose
+// delay depends on which of the possible lengths it has on both sides.
+func (a *algebra) weighMessage(s *strand, k int, peer int32, own witness, said *strand, down, up sizes, delay func(i, j int) int64) {
+	if len(down) == 0 || len(up) == 0 {
+		s.weight *= a.took(k, said, s.delay[k])
 		return
 	}
-	s.weight *= a.shifts[1].best(peer, down.resp, up.resp, resp, func(i, j int, x int64) {
-		s.shift[1], s.delay[1] = x, between(up.response(j), down.response(i))
-	}, late)
+	s.weight *= a.shifts[k].best(peer, down, up, own,
+		func(i, j int, x int64) { s.shift[k], s.delay[k] = x, delay(i, j) },
+		func(i, j int) float64 { return a.took(k, said, delay(i, j)) })
 }
 
 // took returns how likely a delay is for strand s, as a multiple of what it is
@@ -344,6 +367,14 @@ func (it *item) response(i int) int64 {
 	return it.respAt
 }
 
+// request returns when the request began if it has length i of those possible.
+func (it *item) request(i int) int64 {
+	if i < len(it.reqAts) {
+		return it.reqAts[i]
+	}
+	return it.reqAt
+}
+
 // between returns the time from cause to effect; noTime if that is not known.
 func between(cause, effect int64) int64 {
 	if cause == noTime || effect == noTime {
@@ -353,24 +384,17 @@ func between(cause, effect int64) int64 {
 }
 
 // best returns how likely the likeliest difference of two lengths is, as a
-// multiple of what it is for strangers, and tells which it is. more, which may
-// be nil, weighs each pair of lengths further.
+// multiple of what it is for strangers, and tells which it is. more weighs each
+// pair of lengths further.
 func (s *shifts) best(peer int32, down, up sizes, own witness, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
 	best := -1.0
 	for i, d := range down {
 		for j, u := range up {
-			p := s.ratio(peer, d-u, own)
-			if more != nil {
-				p *= more(i, j)
-			}
-			if p > best {
+			if p := s.ratio(peer, d-u, own) * more(i, j); p > best {
 				best = p
 				tell(i, j, d-u)
 			}
 		}
 	}
-	if best < 0 {
-		return 1
-	}
-	return best
+	return max(best, 0)
 }

@@ -26,11 +26,28 @@ const (
 // candidates lists the pairs that may belong together.
 func (a *algebra) candidates() {
 	a.byBegin()
-	if n := a.sweep(1, func(d, u int32) {}); n <= manyPairs {
+	if n := a.pairs(); n <= manyPairs {
 		a.sweep(1, a.try)
 	} else {
 		a.lookUp(a.sample(int(n/samplePairs) + 1))
 	}
+}
+
+// pairs counts the pairs of which one was going on when the other began.
+func (a *algebra) pairs() int64 {
+	begins, ends := make([]int64, len(a.down)), make([]int64, len(a.down))
+	for i := range a.down {
+		begins[i], ends[i] = a.down[i].begin(), a.down[i].over()
+	}
+	slices.Sort(begins)
+	slices.Sort(ends)
+	n := int64(0)
+	for i := range a.up {
+		begun, _ := slices.BinarySearch(begins, a.up[i].ex.begun()+causality+1)
+		over, _ := slices.BinarySearch(ends, a.up[i].begin()-causality)
+		n += int64(max(begun-over, 0))
+	}
+	return n
 }
 
 // byBegin puts the items of both sides in the order of their beginning.
@@ -49,26 +66,24 @@ func orderOf(items []item) []int32 {
 
 // sweep calls yield for every upstream item, of which it takes every nth, and
 // each downstream item that was going on when it began: both sides are walked
-// through in the order of time. It returns the number of calls.
-func (a *algebra) sweep(nth int, yield func(d, u int32)) int64 {
+// through in the order of time.
+func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 	var active []int32
-	next, n := 0, int64(0)
+	next := 0
 	for k, u := range a.upOrder {
+		if k%nth != 0 {
+			continue
+		}
 		up := &a.up[u]
 		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.begun()+causality {
 			active = append(active, a.downOrder[next])
 			next++
 		}
 		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-causality })
-		if k%nth != 0 {
-			continue
-		}
-		n += int64(len(active))
 		for _, d := range active {
 			yield(d, u)
 		}
 	}
-	return n
 }
 
 // sample learns from every nth upstream item which differences of lengths are

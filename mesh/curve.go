@@ -63,8 +63,12 @@ func (v *veil) curve(x *index) curve {
 	e.req, e.resp = v.orig.all(x, l.conn.orig), v.reply.all(x, l.conn.reply)
 	if l.Protocol == "tls" {
 		e.hidden = new(hidden)
-		e.hidden.req, _ = v.orig.totals(e.req)
-		e.hidden.resp, e.hidden.respAt = v.reply.totals(e.resp)
+		if !v.vague[0] {
+			e.hidden.req, e.hidden.reqAt = v.orig.totals(e.req)
+		}
+		if !v.vague[1] {
+			e.hidden.resp, e.hidden.respAt = v.reply.totals(e.resp)
+		}
 	}
 	if v.orig != nil && v.reply != nil && len(v.orig.starts) > 0 && len(v.reply.starts) > 0 {
 		k.turns = v.turns()

@@ -13,6 +13,7 @@ type veil struct {
 	orig, reply *sealed // nil when not captured
 	flight      int     // records of the server's flight
 	sure        int     // records after it that are tickets for sure; -1 = the handshake was not seen, or TLS before 1.3
+	vague       [2]bool // by direction: it is not known where data begin
 }
 
 // newVeil returns what is known of leg l from outside; its directions are nil
@@ -53,8 +54,11 @@ func (v *veil) shake(x *index, c *conn) {
 	s := x.seal(c.reply)
 	if !x.seal(c.orig).facts.Known || !s.facts.Known || v.orig.over != over13 {
 		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
+		begun := x.record(c.orig).start || x.record(c.reply).start
+		v.vague = [2]bool{begun && v.orig.over == over13, begun && v.orig.over == over13}
 		return
 	}
+	early := v.early()
 	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(s.facts.Hello.Suite))
 	first := v.orig.after(0)
 	for v.flight < len(v.reply.data) && v.orig.heard(v.reply.data[v.flight].at.ack, first) <= first {
@@ -64,7 +68,29 @@ func (v *veil) shake(x *index, c *conn) {
 		v.sure++
 	}
 	v.begin(v.sure)
+	v.vague = [2]bool{v.orig.holeBefore(v.orig.starts[0]), v.reply.holeBefore(v.reply.starts[0])}
+	v.orig.add(early)
 }
+
+// early takes from the client what it sent before it had heard anything, and
+// what it says after that, if the server accepted it (RFC 8446 §2.3): then it
+// is data. What was not accepted is sent again.
+func (v *veil) early() []*unit {
+	n := 0
+	for n < len(v.orig.data) && v.reply.heard(v.orig.data[n].at.ack, 0) <= 0 {
+		n++
+	}
+	data := v.orig.data[:n]
+	v.orig.data = v.orig.data[n:]
+	if n == 0 || len(v.orig.data) == 0 || v.orig.size(v.orig.data[0]) != endOfEarlyData {
+		return nil
+	}
+	v.orig.data = v.orig.data[1:]
+	return data
+}
+
+// endOfEarlyData is the length of the message with that name (RFC 8446 §4.5).
+const endOfEarlyData = 4
 
 const (
 	// maxFlight is how many records a client's flight may have before
@@ -100,12 +126,12 @@ func (s *sealed) afterFlight(finished int64) []int64 {
 // A hidden is what is known of the lengths of an exchange that cannot be read.
 type hidden struct {
 	req, resp sizes
-	// respAt is when a response of each of the lengths resp began, in
+	// reqAt and respAt are when messages of each of these lengths began, in
 	// nanoseconds; empty where there is no doubt.
-	respAt []int64
-	of     *multiplex // the HTTP/2 leg that it may be a stream of; nil for turns
-	first  int        // then, index of its first record
-	nth    int        // and how many requests were before it on the leg; fewHeads stands for more
+	reqAt, respAt []int64
+	of            *multiplex // the HTTP/2 leg that it may be a stream of; nil for turns
+	first         int        // then, index of its first record
+	nth           int        // and how many requests were before it on the leg; fewHeads stands for more
 }
 
 // A boundary is where an exchange begins, in both directions.
@@ -171,24 +197,33 @@ func (v *veil) alternatives(es []exchange, bs []boundary) {
 		next = bs[1]
 	}
 	h := es[0].hidden
-	for _, from := range v.orig.starts[1:] {
-		if from < next.orig {
-			h.req = append(h.req, v.orig.between(from, next.orig)...)
-		}
+	if v.vague[0] {
+		h.req = nil
+	} else if es[0].req != nil {
+		h.req, h.reqAt = v.orig.alternatives(next.orig)
 	}
-	if len(v.reply.starts) == 1 || es[0].resp == nil {
-		return
+	if v.vague[1] {
+		h.resp = nil
+	} else if es[0].resp != nil {
+		h.resp, h.respAt = v.reply.alternatives(next.reply)
 	}
-	h.resp = nil
-	for _, from := range v.reply.starts {
-		u := v.reply.at(from)
-		if u == nil || from >= next.reply {
+}
+
+// alternatives lists the lengths that the first message may have, which ends
+// at offset to, and when it began if it has each of them.
+func (s *sealed) alternatives(to int64) (n sizes, at []int64) {
+	for _, from := range s.starts {
+		u := s.at(from)
+		if u == nil || from >= to {
 			continue
 		}
-		for _, n := range v.reply.between(from, next.reply) {
-			h.resp, h.respAt = append(h.resp, n), append(h.respAt, u.at.nanos)
+		for _, k := range s.between(from, to) {
+			if k > 0 {
+				n, at = append(n, k), append(at, u.at.nanos)
+			}
 		}
 	}
+	return n, at
 }
 
 // message returns what is known of the message in [from, to); nil if its first

@@ -11,14 +11,15 @@ import (
 // Offsets are those of the wire stream.
 type sealed struct {
 	units  []*unit
-	data   []*unit // of them those of application type, handshake included
-	base   uint32  // raw sequence number of offset 0
-	end    int64   // where data end: before a closing alert
-	plain  bool    // not TLS
-	whole  bool    // the stream was seen from its first byte to its last
-	over   int64   // bytes that a fragment is longer than its plaintext, at the least
-	slack  int64   // and how much longer it may be: padding of CBC suites
-	starts []int64 // where data may begin, the likeliest first
+	data   []*unit    // of them those of application type, handshake included
+	base   uint32     // raw sequence number of offset 0
+	opened *plaintext // nil unless it was decrypted
+	end    int64      // where data end: before a closing alert
+	plain  bool       // not TLS
+	whole  bool       // the stream was seen from its first byte to its last
+	over   int64      // bytes that a fragment is longer than its plaintext, at the least
+	slack  int64      // and how much longer it may be: padding of CBC suites
+	starts []int64    // where data may begin, the likeliest first
 }
 
 // newSealed returns the direction of half h; nil if nothing of it was kept.
@@ -31,7 +32,7 @@ func newSealed(x *index, h halfNo, over, slack int64) *sealed {
 		return nil
 	}
 	half, r := x.half(h), x.record(h)
-	s := &sealed{units: us, base: half.Base, end: x.length(h), over: over, slack: slack, plain: x.seal(h) == nil}
+	s := &sealed{units: us, base: half.Base, opened: x.plain[h], end: x.length(h), over: over, slack: slack, plain: x.seal(h) == nil}
 	s.whole = r.start && !r.open && r.lost == 0
 	if s.plain {
 		s.starts = []int64{us[0].off}
@@ -90,6 +91,31 @@ func (s *sealed) first(off int64) int {
 	return i
 }
 
+// holeBefore tells whether bytes are missing before offset off.
+func (s *sealed) holeBefore(off int64) bool {
+	for _, u := range s.units {
+		if u.off > off {
+			return false
+		}
+		if u.kind == unitHole {
+			return true
+		}
+	}
+	return false
+}
+
+// add makes early data part of the first message: the handshake that stands
+// between them is taken out.
+func (s *sealed) add(early []*unit) {
+	if len(early) == 0 {
+		return
+	}
+	rest := s.units[s.first(s.starts[0]):]
+	s.units = append(slices.Clone(early), rest...)
+	s.data = append(slices.Clone(early), s.data...)
+	s.starts = []int64{early[0].off}
+}
+
 // at returns the unit of data that begins at off, nil if none is known to.
 func (s *sealed) at(off int64) *unit {
 	for i := s.first(off); i < len(s.units) && s.units[i].off == off; i++ {
@@ -110,7 +136,7 @@ func (s *sealed) last(from, to int64) *unit {
 
 // heard turns a raw acknowledgement number of the other side into an offset
 // near the given one.
-func (s *sealed) heard(ack uint32, near int64) int64 { return offsetOf(ack, s.base, near) }
+func (s *sealed) heard(ack uint32, near int64) int64 { return s.opened.heard(ack, s.base, near) }
 
 // sizes are the plaintext lengths that a range of a sealed direction may have,
 // the likeliest first; none when that is not known.

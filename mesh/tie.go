@@ -151,10 +151,18 @@ func (t *tier) links() []*link {
 	return out
 }
 
+// told tells whether more than times speaks for a strand.
+func (s *strand) told() bool {
+	return s.shift != [2]int64{unknownShift, unknownShift} || s.base > muchInCommon
+}
+
+// muchInCommon is the weight of turns in common that speak for a whole leg.
+const muchInCommon = 1e3
+
 // believe takes the strands that are probable enough.
 func (t *tier) believe() {
 	for i := range t.a.web.strands {
-		if s := &t.a.web.strands[i]; s.p >= t.least {
+		if s := &t.a.web.strands[i]; s.p >= t.least && s.told() {
 			t.sure[s.d], t.used[s.u] = int32(i), true
 		}
 	}
