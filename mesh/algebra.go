@@ -42,6 +42,12 @@ func newItem(e *exchange) item {
 	}
 	if h := e.hidden; h != nil {
 		it.req, it.resp, it.reqAts, it.respAts = h.req, h.resp, h.reqAt, h.respAt
+		if h.vague[0] {
+			it.reqAt = noTime
+		}
+		if h.vague[1] {
+			it.respAt = noTime
+		}
 	}
 	it.from, it.to = e.start(), it.respTo
 	if it.respTo == noTime {

@@ -63,6 +63,7 @@ func (v *veil) curve(x *index) curve {
 	e.req, e.resp = v.orig.all(x, l.conn.orig), v.reply.all(x, l.conn.reply)
 	if l.Protocol == "tls" {
 		e.hidden = new(hidden)
+		e.hidden.vague = v.vague
 		if !v.vague[0] {
 			e.hidden.req, e.hidden.reqAt = v.orig.totals(e.req)
 		}

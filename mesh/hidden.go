@@ -51,15 +51,14 @@ func overhead(x *index, c *conn) (over, slack int64) {
 // OpenSSL and Go put in a record of its own, whose length is known; BoringSSL
 // packs the whole flight into one record. Tickets follow the client's flight.
 func (v *veil) shake(x *index, c *conn) {
-	s := x.seal(c.reply)
-	if !x.seal(c.orig).facts.Known || !s.facts.Known || v.orig.over != over13 {
+	orig, reply := &x.seal(c.orig).facts, &x.seal(c.reply).facts
+	begun := x.record(c.orig).start || x.record(c.reply).start || orig.Known || reply.Known
+	if !begun || v.orig.over != over13 {
 		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
-		begun := x.record(c.orig).start || x.record(c.reply).start
-		v.vague = [2]bool{begun && v.orig.over == over13, begun && v.orig.over == over13}
 		return
 	}
 	early := v.early()
-	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(s.facts.Hello.Suite))
+	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(reply.Hello.Suite))
 	first := v.orig.after(0)
 	for v.flight < len(v.reply.data) && v.orig.heard(v.reply.data[v.flight].at.ack, first) <= first {
 		v.flight++
@@ -68,7 +67,7 @@ func (v *veil) shake(x *index, c *conn) {
 		v.sure++
 	}
 	v.begin(v.sure)
-	v.vague = [2]bool{v.orig.holeBefore(v.orig.starts[0]), v.reply.holeBefore(v.reply.starts[0])}
+	v.vague = [2]bool{v.orig.broken(), v.reply.broken()}
 	v.orig.add(early)
 }
 
@@ -129,6 +128,7 @@ type hidden struct {
 	// reqAt and respAt are when messages of each of these lengths began, in
 	// nanoseconds; empty where there is no doubt.
 	reqAt, respAt []int64
+	vague         [2]bool    // what of the first bytes is handshake is not known, so neither is when data began
 	of            *multiplex // the HTTP/2 leg that it may be a stream of; nil for turns
 	first         int        // then, index of its first record
 	nth           int        // and how many requests were before it on the leg; fewHeads stands for more
@@ -197,6 +197,7 @@ func (v *veil) alternatives(es []exchange, bs []boundary) {
 		next = bs[1]
 	}
 	h := es[0].hidden
+	h.vague = v.vague
 	if v.vague[0] {
 		h.req = nil
 	} else if es[0].req != nil {

@@ -91,17 +91,22 @@ func (s *sealed) first(off int64) int {
 	return i
 }
 
-// holeBefore tells whether bytes are missing before offset off.
-func (s *sealed) holeBefore(off int64) bool {
+// broken tells whether bytes are missing between the hello and the first data,
+// so that it is not known what of what follows is handshake. A hello ends with
+// ChangeCipherSpec, which TLS 1.3 keeps for appearances (RFC 8446 §D.4).
+func (s *sealed) broken() bool {
+	missing := false
 	for _, u := range s.units {
-		if u.off > off {
-			return false
-		}
-		if u.kind == unitHole {
-			return true
+		switch {
+		case u.off > s.starts[0]:
+			return missing
+		case u.kind == unitHole:
+			missing = true
+		case u.kind == unitKind(tls.TypeChangeCipherSpec):
+			missing = false
 		}
 	}
-	return false
+	return missing
 }
 
 // add makes early data part of the first message: the handshake that stands
