@@ -76,12 +76,16 @@ func TestSealed(t *testing.T) {
 		{"pooled, sent twice", overPool().with(func(o *sealedOptions) { o.again = 0.05 }), false, 1, 0},
 		{"pooled, out of order", overPool().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 1, 0},
 		{"pooled, packets missing", overPool().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.92, 0.005},
+		{"outbound", overPool().with(func(o *sealedOptions) { o.outbound = true }), true, 1, 0},
+		{"outbound, two workers", overPool().with(func(o *sealedOptions) { o.outbound, o.workers = true, 2 }), false, 1, 0},
+		{"outbound, packets missing", overPool().with(func(o *sealedOptions) { o.outbound, o.loss = true, 0.01 }), false, 0.92, 0.005},
 		{"one exchange each", overPool().with(func(o *sealedOptions) { o.conns, o.calls, o.ramp = 100, 1, 20*time.Millisecond }), false, 1, 0},
 		{"one exchange each, with Finished", overPool().with(func(o *sealedOptions) { o.conns, o.calls, o.ramp, o.sameFlight = 100, 1, 20*time.Millisecond, true }), false, 0.99, 0},
 		{"one client", overPool().with(func(o *sealedOptions) { o.conns, o.calls = 1, 12 }), true, 1, 0},
 		{"one exchange", overPool().with(func(o *sealedOptions) { o.conns, o.calls = 1, 1 }), true, 1, 0},
 		{"forwarded", oneToOne(), true, 0.995, 0},
 		{"forwarded, server first", oneToOne().with(func(o *sealedOptions) { o.serverFirst = true }), true, 0.995, 0},
+		{"forwarded outbound", oneToOne().with(func(o *sealedOptions) { o.outbound = true }), false, 0.995, 0},
 		{"forwarded, all at once", oneToOne().with(func(o *sealedOptions) { o.ramp = time.Microsecond }), false, 0.995, 0},
 		{"forwarded, one turn", oneToOne().with(func(o *sealedOptions) { o.calls = 1 }), false, 1, 0},
 		{"forwarded, one connection", oneToOne().with(func(o *sealedOptions) { o.conns = 1 }), true, 1, 0},
@@ -119,8 +123,47 @@ func TestSealed(t *testing.T) {
 
 // add adds up scores.
 func (s *sealedScore) add(o *sealedScore) {
-	s.all, s.right, s.ambiguous = s.all+o.all, s.right+o.right, s.ambiguous+o.ambiguous
+	s.all, s.right, s.ambiguous, s.blind = s.all+o.all, s.right+o.right, s.ambiguous+o.ambiguous, s.blind+o.blind
 	s.wrong = append(s.wrong, o.wrong...)
+}
+
+// alike is traffic in which all exchanges are as long.
+func alike(o sealedOptions) sealedOptions {
+	return o.with(func(o *sealedOptions) { o.alike = true })
+}
+
+// Of exchanges that look alike nearly nothing wrong is said, and the true one
+// is among those that are named.
+func TestSealedAlike(t *testing.T) {
+	saturated := func(o *sealedOptions) {
+		o.conns, o.calls, o.identities, o.loop, o.think, o.serve = 30, 30, 1, 150*time.Microsecond, 50*time.Microsecond, 100*time.Microsecond
+	}
+	for _, tt := range []struct {
+		name  string
+		o     sealedOptions
+		least float64 // share that is tied rightly
+	}{
+		{"pooled", alike(overPool()), 0.8},
+		{"outbound", alike(overPool()).with(func(o *sealedOptions) { o.outbound = true }), 0.5},
+		{"burst", alike(overPool()).with(func(o *sealedOptions) { o.conns, o.calls, o.identities = 100, 1, 1 }), 0.3},
+		{"saturated", alike(overPool()).with(saturated), 0.75},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var sum sealedScore
+			for seed := range uint64(3) {
+				w := playSealed(seed, tt.o.with(func(o *sealedOptions) { o.tls = packings()[seed].tls }))
+				sum.add(w.judge(w.stitch(t, "eth0", "lo")))
+			}
+			t.Log(&sum)
+			if float64(sum.right) < tt.least*float64(sum.all) || len(sum.wrong)*100 > sum.right+len(sum.wrong) || tt.o.loss == 0 && sum.blind*100 > sum.all {
+				t.Errorf("%v; at least %.0f %% right and at most 1 %% wrong expected", &sum, 100*tt.least)
+			}
+			for _, x := range sum.wrong[:min(len(sum.wrong), 3)] {
+				t.Log(x)
+			}
+		})
+	}
 }
 
 // What ties exchanges has nothing to do with the addresses and ports of

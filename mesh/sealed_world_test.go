@@ -16,18 +16,19 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
-// A sealedWorld is a simulated pod whose clients speak TLS with the proxy. What
-// they say cannot be read; what the proxy makes of it on loopback can. Every
-// connection has a number, by which its exchanges are known.
+// A sealedWorld is a simulated pod whose proxy speaks TLS with clients, or with
+// servers. What they say cannot be read; what the proxy makes of it on loopback
+// can. Every connection has a number, by which its exchanges are known.
 type sealedWorld struct {
 	rand    *rand.Rand
 	tr      pcaptest.Trace
 	now     time.Duration
 	events  events
-	idle    [][]*upstream // of each worker
-	dialled []int         // connections that each worker opened
+	idle    [][]*sealedEnd // of each pool
+	dialled []int          // connections that each pool opened
 	opts    sealedOptions
-	asked   int // exchanges so far
+	asked   int           // exchanges so far
+	free    time.Duration // when the proxy will have done all it has to do
 
 	clients map[netip.AddrPort]int // number of a client connection by its address
 	ups     map[netip.AddrPort]int // likewise behind the proxy
@@ -47,31 +48,60 @@ type sealedOptions struct {
 	conns       int  // client connections
 	calls       int  // exchanges on each
 	tcp         bool // the proxy forwards bytes, on a connection for each client's
-	identities  int  // of clients: what the proxy adds to requests depends on them
+	outbound    bool // the application asks servers
+	identities  int  // of clients, or servers: what the proxy adds to requests depends on them
 	workers     int  // the proxy's; each has a pool of its own
-	pool        int  // connections that a worker opens before it uses one again
+	pool        int  // connections that are opened before one is used again
 	serverFirst bool // the server speaks before the client, byte for byte only
 	sameFlight  bool // the first request goes into the segment with the client's Finished, before any ticket
 	lateTickets bool // tickets come with the answer to the first request
 	loss        float64
 	again       float64       // share of data packets sent twice
 	swapped     float64       // share of messages whose last two packets are out of order
+	alike       bool          // all requests, and all responses, are as long
+	loop        time.Duration // the proxy does one thing after the other, each of which takes this long; 0 = all at once
 	ramp, think time.Duration // time in which clients come, and mean time between exchanges
 	serve       time.Duration // mean time of the application
 }
 
-// An upstream is a connection of the proxy to the application.
-type upstream struct {
+// A sealedEnd is a connection on one side of the proxy, with TLS or without.
+type sealedEnd struct {
 	*pcaptest.Connection
-	no int
+	tls *pcaptest.TLSConnection
+	no  int
+}
+
+// put adds a message. Of that in TLS only the length counts.
+func (e *sealedEnd) put(reply bool, text string) {
+	switch {
+	case e.tls != nil && reply:
+		e.tls.Reply(len(text))
+	case e.tls != nil:
+		n := len(text) - e.tls.EarlyData // which went before the handshake was over
+		e.tls.EarlyData = 0
+		e.tls.Send(n)
+	case reply:
+		e.Reply(text)
+	default:
+		e.Send(text)
+	}
+}
+
+// close ends the connection.
+func (e *sealedEnd) close() {
+	if e.tls != nil {
+		e.tls.Close()
+	} else {
+		e.Close()
+	}
 }
 
 // A sealedClient is a client's connection.
 type sealedClient struct {
-	*pcaptest.TLSConnection
-	no, left int
-	worker   int
-	up       *upstream // byte for byte
+	*sealedEnd
+	left   int
+	worker int
+	up     *sealedEnd // byte for byte
 }
 
 // playSealed runs a world to its end.
@@ -80,7 +110,7 @@ func playSealed(seed uint64, o sealedOptions) *sealedWorld {
 	o.think, o.serve = cmp.Or(o.think, 2*time.Millisecond), cmp.Or(o.serve, time.Millisecond)
 	o.ramp = cmp.Or(o.ramp, 5*time.Millisecond)
 	o.tls.Certificate, o.tls.ClientCertificate = pcaptest.Certificate("spiffe://server"), pcaptest.Certificate("spiffe://client")
-	w := &sealedWorld{rand: rand.New(rand.NewPCG(seed, 11)), opts: o, idle: make([][]*upstream, o.workers), dialled: make([]int, o.workers),
+	w := &sealedWorld{rand: rand.New(rand.NewPCG(seed, 11)), opts: o, idle: make([][]*sealedEnd, o.workers*o.identities), dialled: make([]int, o.workers*o.identities),
 		clients: make(map[netip.AddrPort]int), ups: make(map[netip.AddrPort]int), pairs: make(map[int]int)}
 	for i := range o.conns {
 		w.at(time.Duration(w.rand.Int64N(int64(o.ramp))), func() { w.connect(i) })
@@ -137,7 +167,13 @@ func (w *sealedWorld) some(mean time.Duration) time.Duration {
 }
 
 // proxied returns how long the proxy takes.
-func (w *sealedWorld) proxied() time.Duration { return w.some(150 * time.Microsecond) }
+func (w *sealedWorld) proxied() time.Duration {
+	if w.opts.loop == 0 {
+		return w.some(150 * time.Microsecond)
+	}
+	w.free = max(w.free, w.now) + w.some(w.opts.loop)
+	return w.free - w.now
+}
 
 func (w *sealedWorld) open(iface, src, dst string) *pcaptest.Connection {
 	return on(&w.tr, iface, src, dst).ISN(w.rand.Uint32(), w.rand.Uint32()).Step(time.Nanosecond)
@@ -145,18 +181,22 @@ func (w *sealedWorld) open(iface, src, dst string) *pcaptest.Connection {
 
 // connect opens a client's connection.
 func (w *sealedWorld) connect(i int) {
-	w.clients[w.name(i)] = i
-	c := w.open("eth0", w.name(i).String(), app)
-	c.Handshake()
-	conf := w.opts.tls
-	if w.opts.lateTickets || w.opts.sameFlight && conf.Packing != pcaptest.PackBoringSSL {
-		conf.Tickets = []int{}
+	e := &sealedEnd{no: i}
+	if w.opts.outbound {
+		e.Connection = torn(&w.tr, 20000+2*i, fmt.Sprintf("10.96.0.%d:80", 1+w.identity(i))).ISN(w.rand.Uint32(), w.rand.Uint32()).Step(time.Nanosecond)
+		w.clients[netip.MustParseAddrPort(fmt.Sprintf("%s:%d", pod, 20000+2*i))] = i
+		e.Handshake()
+	} else {
+		e.Connection = w.open("eth0", w.name(i).String(), app)
+		w.clients[w.name(i)] = i
+		e.Handshake()
+		w.seal(e)
 	}
-	k := &sealedClient{TLSConnection: c.TLS(conf), no: i, left: w.opts.calls, worker: w.rand.IntN(w.opts.workers)}
+	k := &sealedClient{sealedEnd: e, left: w.opts.calls, worker: w.rand.IntN(w.opts.workers)}
 	switch {
 	case w.opts.tcp:
 		w.at(w.proxied(), func() {
-			k.up = w.dial()
+			k.up = w.dial(w.identity(i))
 			w.pairs[i] = k.up.no
 			w.at(w.some(w.opts.think), func() { w.talk(k) })
 		})
@@ -167,14 +207,33 @@ func (w *sealedWorld) connect(i int) {
 	}
 }
 
-// dial opens a connection to the application.
-func (w *sealedWorld) dial() *upstream {
-	no := len(w.ups)
-	src := fmt.Sprintf("127.0.0.6:%d", 60001-no)
-	w.ups[netip.MustParseAddrPort(src)] = no
-	u := &upstream{w.open("lo", src, app), no}
-	u.Handshake()
-	return u
+// identity tells of what kind a client connection is.
+func (w *sealedWorld) identity(i int) int { return i % w.opts.identities }
+
+// seal adds the handshake of TLS.
+func (w *sealedWorld) seal(e *sealedEnd) {
+	conf := w.opts.tls
+	if w.opts.lateTickets || w.opts.sameFlight && conf.Packing != pcaptest.PackBoringSSL {
+		conf.Tickets = []int{}
+	}
+	e.tls = e.TLS(conf)
+}
+
+// dial opens a connection to the application, or to a server.
+func (w *sealedWorld) dial(server int) *sealedEnd {
+	e := &sealedEnd{no: len(w.ups)}
+	src, iface, dst := "127.0.0.6", "lo", app
+	if w.opts.outbound {
+		src, iface, dst = pod, "eth0", fmt.Sprintf("10.9.0.%d:8443", 1+server)
+	}
+	src = fmt.Sprintf("%s:%d", src, 60001-e.no)
+	w.ups[netip.MustParseAddrPort(src)] = e.no
+	e.Connection = w.open(iface, src, dst)
+	e.Handshake()
+	if w.opts.outbound {
+		w.seal(e)
+	}
+	return e
 }
 
 // note remembers that an exchange begins on a connection with the next packet.
@@ -189,14 +248,10 @@ func (w *sealedWorld) note(side, conn, exchange int) {
 	w.began[side][conn] = append(w.began[side][conn], begun{at, exchange})
 }
 
-// say adds what TLS makes of a message, and what happens to packets.
-func (w *sealedWorld) say(k *sealedClient, reply bool, n int) {
+// say adds a message and what happens to its packets.
+func (w *sealedWorld) say(e *sealedEnd, reply bool, text string) {
 	from := w.tr.Len()
-	if reply {
-		k.Reply(n)
-	} else {
-		k.Send(n)
-	}
+	e.put(reply, text)
 	w.trouble(from)
 }
 
@@ -215,100 +270,98 @@ func (w *sealedWorld) ask(k *sealedClient) {
 	id, first := w.asked, k.left == w.opts.calls
 	w.asked++
 	k.left--
-	content := w.rand.IntN(5) / 4 * w.rand.IntN(4000)
-	text := request("POST", "/"+strings.Repeat("e", k.EarlyData)+strings.Repeat("a", w.rand.IntN(60)), fmt.Sprintf("content-length: %d", content)) + strings.Repeat("x", content)
+	content, path := w.rand.IntN(5)/4*w.rand.IntN(4000), w.rand.IntN(60)
+	if w.opts.alike {
+		content, path = 0, 0
+	}
+	target := "/" + strings.Repeat("a", path+w.opts.tls.EarlyData)
+	text := request("POST", target, fmt.Sprintf("content-length: %d", content)) + strings.Repeat("x", content)
 	w.note(0, k.no, id)
 	if first && w.opts.sameFlight {
-		w.inFlight(k, len(text))
+		w.inFlight(k.sealedEnd, text)
 	} else {
-		w.say(k, false, len(text)-w.early(k))
+		w.say(k.sealedEnd, false, text)
 	}
-	added := "x-client: " + strings.Repeat("i", 40+17*(k.no%w.opts.identities)) + "\r\n"
+	added := "x-client: " + strings.Repeat("i", 40+17*w.identity(k.no)) + "\r\n"
 	text = strings.Replace(text, "\r\n", "\r\n"+added, 1)
 	w.at(w.proxied(), func() { w.forward(k, id, text) })
 }
 
 // inFlight adds the first request to the packet with the client's Finished,
 // which OpenSSL's tickets follow.
-func (w *sealedWorld) inFlight(k *sealedClient, n int) {
+func (w *sealedWorld) inFlight(e *sealedEnd, text string) {
 	p, from := w.tr.Last(0), w.tr.Len()
-	k.Send(n - w.early(k))
+	e.put(false, text)
 	if w.tr.Len() == from+1 {
 		p.Bytes = append(p.Bytes, w.tr.Last(0).Bytes...)
 		p.Wire = uint32(len(p.Bytes))
 		w.tr.Lose(1)
 	}
-	if k.Packing == pcaptest.PackOpenSSL && !w.opts.lateTickets {
-		w.tickets(k)
+	if w.opts.tls.Packing == pcaptest.PackOpenSSL && !w.opts.lateTickets {
+		tickets(e)
 	}
 }
 
 // tickets adds tickets as OpenSSL does: records like any other.
-func (w *sealedWorld) tickets(k *sealedClient) {
+func tickets(e *sealedEnd) {
 	for _, n := range []int{745, 729} {
-		k.Reply(n)
+		e.tls.Reply(n)
 	}
-}
-
-// early returns how many bytes of a client's next message went before the
-// handshake was over.
-func (w *sealedWorld) early(k *sealedClient) int {
-	n := k.EarlyData
-	k.EarlyData = 0
-	return n
 }
 
 // forward has the proxy pass on a request and bring back the response.
 func (w *sealedWorld) forward(k *sealedClient, id int, text string) {
-	pool := &w.idle[k.worker]
-	var u *upstream
-	if n := len(*pool); n > 0 && w.dialled[k.worker] >= w.opts.pool {
-		i := w.rand.IntN(n)
-		u = (*pool)[i]
-		*pool = slices.Delete(*pool, i, i+1)
-	} else {
-		u = w.dial()
-		w.dialled[k.worker]++
+	pool := k.worker
+	if w.opts.outbound {
+		pool = k.worker*w.opts.identities + w.identity(k.no)
 	}
+	idle := &w.idle[pool]
+	if n := len(*idle); n > 0 && w.dialled[pool] >= w.opts.pool {
+		i := w.rand.IntN(n)
+		u := (*idle)[i]
+		*idle = slices.Delete(*idle, i, i+1)
+		w.carry(k, u, idle, id, text)
+		return
+	}
+	w.dialled[pool]++
+	u := w.dial(w.identity(k.no))
+	if u.tls == nil {
+		w.carry(k, u, idle, id, text)
+	} else {
+		w.at(w.proxied(), func() { w.carry(k, u, idle, id, text) })
+	}
+}
+
+// carry does so over a connection, which is idle again afterwards.
+func (w *sealedWorld) carry(k *sealedClient, u *sealedEnd, idle *[]*sealedEnd, id int, text string) {
 	w.note(1, u.no, id)
-	w.send(u, false, text)
+	w.say(u, false, text)
 	w.at(w.some(w.opts.serve), func() {
 		content := w.rand.IntN(300) + w.rand.IntN(5)/4*w.rand.IntN(9000)
+		if w.opts.alike {
+			content = 100
+		}
 		resp := response(200, strings.Repeat("y", content))
-		w.send(u, true, resp)
+		w.say(u, true, resp)
 		w.at(w.proxied(), func() {
-			*pool = append(*pool, u)
-			w.answer(k, len(resp)+17+3*w.rand.IntN(2))
+			*idle = append(*idle, u)
+			added := "x-served: " + strings.Repeat("s", 5+3*w.rand.IntN(2)) + "\r\n"
+			w.answer(k, strings.Replace(resp, "\r\n", "\r\n"+added, 1))
 		})
 	})
 }
 
-// send adds a message in segments.
-func (w *sealedWorld) send(u *upstream, reply bool, text string) {
-	from := w.tr.Len()
-	for len(text) > 0 {
-		n := min(len(text), 16384)
-		if reply {
-			u.Reply(text[:n])
-		} else {
-			u.Send(text[:n])
-		}
-		text = text[n:]
-	}
-	w.trouble(from)
-}
-
 // answer brings a response to the client, who thinks before it asks again.
-func (w *sealedWorld) answer(k *sealedClient, n int) {
+func (w *sealedWorld) answer(k *sealedClient, text string) {
 	if w.opts.lateTickets && k.left == w.opts.calls-1 {
-		w.tickets(k)
+		tickets(k.sealedEnd)
 	}
-	w.say(k, true, n)
+	w.say(k.sealedEnd, true, text)
 	if w.rand.IntN(2) == 0 {
 		k.Ack()
 	}
 	if k.left == 0 {
-		w.at(w.some(w.opts.think), k.Close)
+		w.at(w.some(w.opts.think), k.close)
 		return
 	}
 	w.at(w.some(w.opts.think), func() { w.ask(k) })
@@ -317,19 +370,20 @@ func (w *sealedWorld) answer(k *sealedClient, n int) {
 // talk passes a turn each way, byte for byte.
 func (w *sealedWorld) talk(k *sealedClient) {
 	if k.left == 0 {
-		k.Close()
-		w.at(w.proxied(), k.up.Close)
+		k.close()
+		w.at(w.proxied(), k.up.close)
 		return
 	}
 	k.left--
-	n, m := 1+k.EarlyData+w.rand.IntN(800), 1+w.rand.IntN(3000)
+	q := strings.Repeat("q", 1+w.opts.tls.EarlyData+w.rand.IntN(800))
+	r := strings.Repeat("r", 1+w.rand.IntN(3000))
 	ask := func(then func()) {
-		w.say(k, false, n-w.early(k))
-		w.at(w.proxied(), func() { w.send(k.up, false, strings.Repeat("q", n)); w.at(w.some(w.opts.serve), then) })
+		w.say(k.sealedEnd, false, q)
+		w.at(w.proxied(), func() { w.say(k.up, false, q); w.at(w.some(w.opts.serve), then) })
 	}
 	tell := func(then func()) {
-		w.send(k.up, true, strings.Repeat("r", m))
-		w.at(w.proxied(), func() { w.say(k, true, m); w.at(w.some(w.opts.think), then) })
+		w.say(k.up, true, r)
+		w.at(w.proxied(), func() { w.say(k.sealedEnd, true, r); w.at(w.some(w.opts.think), then) })
 	}
 	next := func() { w.talk(k) }
 	if w.opts.serverFirst {
@@ -399,6 +453,11 @@ func (w *sealedWorld) judge(r *mesh.Result) *sealedScore {
 		return w.judgeLegs(r)
 	}
 	s := &sealedScore{all: w.asked}
+	at := make(map[[2]int64]int) // exchange by leg and start of the request
+	eachHop(r, func(_ *mesh.Path, e *mesh.Exchange, i int) {
+		h := &e.Hops[i]
+		at[[2]int64{int64(h.Leg), h.Request[0]}] = w.which(r, h)
+	})
 	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
 		if i == 0 {
 			return
@@ -408,6 +467,13 @@ func (w *sealedWorld) judge(r *mesh.Result) *sealedScore {
 		switch {
 		case h.Ambiguous:
 			s.ambiguous++
+			named := got == want
+			for _, v := range h.Rivals {
+				named = named || at[[2]int64{int64(v.Leg), v.Request[0]}] == want
+			}
+			if !named {
+				s.blind++
+			}
 		case got == want:
 			s.right++
 		default:
