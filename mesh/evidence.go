@@ -252,7 +252,7 @@ func legNests(x *index, d, u *Leg) bool {
 	if du.proto == protoNone && uu.proto != protoNone && d.conn.orig != 0 {
 		return false
 	}
-	if du.proto != protoNone && uu.proto != protoNone && !u.Midstream && uu.data.nanos < du.data.nanos-causality {
+	if du.proto != protoNone && uu.proto != protoNone && !u.Midstream && !du.late && uu.data.nanos < du.data.nanos-causality {
 		return false
 	}
 	dr, ur := x.record(d.conn.reply), x.record(u.conn.reply)
@@ -260,8 +260,8 @@ func legNests(x *index, d, u *Leg) bool {
 		return true
 	}
 	// The first bytes of an encrypted answer are the proxy's own handshake.
-	return (!d.readable() || !u.readable() || dr.data.nanos >= ur.data.nanos-causality) &&
-		(dr.open || dr.lastNanos >= ur.lastNanos-causality)
+	return (!d.readable() || !u.readable() || ur.late || dr.data.nanos >= ur.data.nanos-causality) &&
+		(dr.open || dr.ragged || dr.lastNanos >= ur.lastNanos-causality)
 }
 
 // A legMatch is the result of comparing the raw streams of two legs.

@@ -40,6 +40,9 @@ type record struct {
 	data        instant // first byte
 	lastNanos   int64   // last packet with payload
 	lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
+	hole        int64   // stream offset after the last of them
+	late        bool    // bytes before the first one seen are missing
+	ragged      bool    // bytes after the last one seen are missing
 	print       fingerprint.Print
 	turns       uint32 // index into scan.turns; 0 = none kept
 }
@@ -208,17 +211,18 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 		return nil
 	}
 	r.data = instantOf(at)
+	r.late = r.lost > 0
 	r.proto = protoTCP
 	switch {
 	case looksLikeTLS(p, r.start) || !r.start && s.partnerIs(at.Half, protoTLS):
 		r.proto = protoTLS
-		l := s.sampleOnly(at.Half, r)
+		l := s.sampleOnly(at, r)
 		if r.start {
 			l.turns.seal.reading.shake.Peek(p)
 		}
 		return l
 	}
-	l := s.sampleOnly(at.Half, r)
+	l := s.sampleOnly(at, r)
 	if proto := s.speaksH2(at.Half, p); proto != protoNone {
 		s.beginH2(l, proto)
 		return l
@@ -230,13 +234,14 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 
 // sampleOnly makes a live state that takes nothing but the fingerprint of the
 // stream: bytes that cannot be read can still be the same on two legs.
-func (s *scan) sampleOnly(h reassembly.HalfID, r *record) *live {
+func (s *scan) sampleOnly(at reassembly.At, r *record) *live {
 	i := s.newLive()
-	s.liveOf[h] = i + 1
+	s.liveOf[at.Half] = i + 1
 	l := s.lives.At(i)
-	l.record, l.half, l.raw, l.plain = r, h, true, true
+	l.record, l.half, l.raw, l.plain = r, at.Half, true, true
 	l.sampler.Reset(-1)
-	s.watch(l, h)
+	l.sampler.Gap(at.Off) // what is missing before the first byte seen
+	s.watch(l, at.Half)
 	return l
 }
 
@@ -261,7 +266,9 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 // Gap implements reassembly.Consumer.
 func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	if why == reassembly.GapLost {
-		s.records.At(uint32(at.Half)).lost += n
+		r := s.records.At(uint32(at.Half))
+		r.lost += n
+		r.hole = at.Off + n
 	}
 	l := s.liveState(at.Half)
 	if l == nil {
@@ -292,6 +299,8 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 
 // Close implements reassembly.Consumer.
 func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
+	r := s.records.At(uint32(h))
+	r.ragged = r.lost > 0 && r.hole == at.Off
 	l := s.liveState(h)
 	if l == nil {
 		return

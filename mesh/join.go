@@ -134,6 +134,7 @@ func (c *crossing) join() {
 	c.joinProbes()
 	c.joinRetries()
 	c.joinExchanges()
+	c.joinEqual()
 	c.joinCurves()
 	c.joinStreams()
 	c.joinMultiplexed()

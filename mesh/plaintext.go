@@ -81,8 +81,12 @@ func (p *plaintext) notes() []string {
 // of an acknowledgement had received; of the numbers that are the same modulo
 // 2³² the one nearest to near.
 func (x *index) heard(h halfNo, ack uint32, near int64) int64 {
-	base := x.half(h).Base
-	p := x.plain[h]
+	return x.plain[h].heard(ack, x.half(h).Base, near)
+}
+
+// heard is index.heard for a half whose offset 0 has the raw sequence number
+// base; p is nil if it is not decrypted.
+func (p *plaintext) heard(ack, base uint32, near int64) int64 {
 	if p == nil {
 		return offsetOf(ack, base, near)
 	}

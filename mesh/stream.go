@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 )
@@ -33,6 +34,44 @@ func (c *crossing) joinStreams() {
 		}
 		c.add(l)
 	}
+}
+
+// joinEqual ties legs whose streams are equal, where no others are equal to
+// them: that is more than what lengths and times say of legs that cannot be
+// read, which come next. One TLS connection end to end is equal too.
+func (c *crossing) joinEqual() {
+	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *Leg) bool { return !l.readable() }) {
+		return
+	}
+	downs, ups := c.byContent(c.down), c.byContent(c.up)
+	for _, up := range c.streams(c.up) {
+		k, ok := c.content(up)
+		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !legNests(c.x, downs[k][0], up) {
+			continue
+		}
+		if m := compareLegs(c.x, downs[k][0], up); m.verdict == fingerprint.Equal && m.bytes >= minMark {
+			c.add(c.streamLink(downs[k][0], up, true))
+		}
+	}
+}
+
+// A content is what went over a leg in both directions.
+type content [2]fingerprint.Print
+
+// content returns the content of a leg; ok is false if it is not all known.
+func (c *crossing) content(l *Leg) (k content, ok bool) {
+	a, b := c.x.record(l.conn.orig), c.x.record(l.conn.reply)
+	return content{a.print, b.print}, a.print.Complete() && b.print.Complete()
+}
+
+func (c *crossing) byContent(legs []*Leg) map[content][]*Leg {
+	m := make(map[content][]*Leg)
+	for _, l := range c.streams(legs) {
+		if k, ok := c.content(l); ok {
+			m[k] = append(m[k], l)
+		}
+	}
+	return m
 }
 
 // carriers lists the downstream legs that up may carry on, none if they are too
