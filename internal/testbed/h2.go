@@ -158,21 +158,16 @@ func (b *bed) serveH2(h *host, at netip.AddrPort, app http.Handler) error {
 // requests' HEADERS, as this end wrote or read them (RFC 9113 §8.1). What the
 // end saw of an exchange is found by method, path and request id.
 func (r *connRecord) inOrder() error {
-	log := &r.turns
-	if r.plain != nil {
-		log = &r.plain.turns
+	asked := r.asked()
+	if len(asked) < len(http2.ClientPreface) {
+		return nil
 	}
-	var asked bytes.Buffer
-	for _, t := range log.turns {
-		asked.Write(t.request)
-	}
-	all := int64(asked.Len())
-	asked.Next(len(http2.ClientPreface))
-	f := http2.NewFramer(io.Discard, &asked)
+	in := bytes.NewReader(asked[len(http2.ClientPreface):])
+	f := http2.NewFramer(io.Discard, in)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	var ordered []exchangeRecord
 	for {
-		at := all - int64(asked.Len())
+		at := int64(len(asked) - in.Len())
 		frame, err := f.ReadFrame()
 		if err == io.EOF {
 			break
@@ -184,19 +179,10 @@ func (r *connRecord) inOrder() error {
 		if !ok || h.PseudoValue("method") == "" {
 			continue
 		}
-		id := ""
-		for _, h := range h.RegularFields() {
-			if h.Name == "x-request-id" {
-				id = h.Value
-			}
+		e, err := r.exchangeOf(h)
+		if err != nil {
+			return err
 		}
-		i := slices.IndexFunc(r.exchanges, func(e exchangeRecord) bool {
-			return e.method == h.PseudoValue("method") && e.target == h.PseudoValue("path") && e.requestID == id
-		})
-		if i < 0 {
-			return fmt.Errorf("%s %s is not on record", h.PseudoValue("method"), h.PseudoValue("path"))
-		}
-		e := r.exchanges[i]
 		e.below = r.belowOf(at)
 		ordered = append(ordered, e)
 	}
@@ -205,6 +191,35 @@ func (r *connRecord) inOrder() error {
 	}
 	r.exchanges = ordered
 	return nil
+}
+
+// asked is all that the client sent, above TLS.
+func (r *connRecord) asked() (all []byte) {
+	log := &r.turns
+	if r.plain != nil {
+		log = &r.plain.turns
+	}
+	for _, t := range log.turns {
+		all = append(all, t.request...)
+	}
+	return all
+}
+
+// exchangeOf finds the exchange that a request's HEADERS began.
+func (r *connRecord) exchangeOf(h *http2.MetaHeadersFrame) (exchangeRecord, error) {
+	id := ""
+	for _, f := range h.RegularFields() {
+		if f.Name == "x-request-id" {
+			id = f.Value
+		}
+	}
+	method, path := h.PseudoValue("method"), h.PseudoValue("path")
+	for _, e := range r.exchanges {
+		if e.method == method && e.target == path && e.requestID == id {
+			return e, nil
+		}
+	}
+	return exchangeRecord{}, fmt.Errorf("%s %s is not on record", method, path)
 }
 
 // belowOf returns where on the socket the write began that has an offset above

@@ -164,19 +164,8 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 			return err
 		}
 		s := sidecar{CA: ca.file}
-		for i, h := range []*host{b.host("b"), b.host("ext")} {
-			cfg, err := ca.server(b, h.name)
-			if err != nil {
-				return err
-			}
-			if err := b.serveSecure(h, h.at(appPort), cfg, nil); err != nil {
-				return err
-			}
-			v := vip(byte(i+1), svcPort)
-			if err := b.service(v, h.at(appPort)); err != nil {
-				return err
-			}
-			s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort), TLS: cert})
+		if s.Routes, err = b.securePeers(ca, cert); err != nil {
+			return err
 		}
 		if _, err := b.inject(a, istioDefaults(), s); err != nil {
 			return err
@@ -192,6 +181,26 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 				calls: b.scriptOf(fmt.Sprint("a", i), b.between(calls, calls+2), half(i), mostBody)}
 		})
 	}
+}
+
+// securePeers are two services that want mTLS; the result says how a proxy
+// with the given certificate calls them.
+func (b *bed) securePeers(ca *authority, cert string) (routes []route, err error) {
+	for i, h := range []*host{b.host("b"), b.host("ext")} {
+		cfg, err := ca.server(b, h.name)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.serveSecure(h, h.at(appPort), cfg, nil); err != nil {
+			return nil, err
+		}
+		v := vip(byte(i+1), svcPort)
+		if err := b.service(v, h.at(appPort)); err != nil {
+			return nil, err
+		}
+		routes = append(routes, route{VIP: v, Endpoint: h.at(appPort), TLS: cert})
+	}
+	return routes, nil
 }
 
 // mtlsTCP is n raw connections over mTLS, of different manners: turns of
@@ -227,24 +236,30 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error 
 		if err := record(b, srv); err != nil {
 			return err
 		}
-		var fs []func() error
-		for i := range n {
-			c := tcpClient{from: b.host("client"), local: who[i%len(who)].at, to: srv.at(rawPort), tls: who[i%len(who)].tls}
-			c.script = b.manner(i)
-			at := app
-			if i%6 == 1 {
-				at, c.to, c.greeting = greeter, srv.at(rawPort+1), greeter.greeting
-			}
-			at.expect(c.script)
-			fs = append(fs, func() error {
-				if err := b.pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
-					return err
-				}
-				return b.talk(c)
-			})
-		}
-		return parallel(fs...)
+		return b.manners(n, who, app, greeter)
 	}
+}
+
+// manners are the raw connections of mtlsTCP.
+func (b *bed) manners(n int, who []caller, app, greeter *tcpServer) error {
+	srv := b.host("b")
+	var fs []func() error
+	for i := range n {
+		id := who[i%len(who)]
+		c := tcpClient{from: b.host("client"), local: id.at, to: srv.at(rawPort), tls: id.tls, script: b.manner(i)}
+		at := app
+		if i%6 == 1 {
+			at, c.to, c.greeting = greeter, srv.at(rawPort+1), greeter.greeting
+		}
+		at.expect(c.script)
+		fs = append(fs, func() error {
+			if err := b.pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
+				return err
+			}
+			return b.talk(c)
+		})
+	}
+	return parallel(fs...)
 }
 
 // manner is the script of the i-th raw connection.
