@@ -1,6 +1,10 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/internal/tls"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/tls"
+)
 
 // Exchanges on a leg that cannot be read are told apart by turns: a request
 // begins with what its sender sends after it has heard more of the other side.
@@ -138,22 +142,48 @@ type hidden struct {
 type boundary struct{ orig, reply int64 }
 
 // boundaries finds where exchanges begin: at each unit of the client that was
-// sent when more of the server had been heard than at the one before.
+// sent when more of the server had been heard than at the one before. Where the
+// request is missing in the capture, the answer to it shows the same.
 func (v *veil) boundaries() []boundary {
 	floor := v.reply.starts[0]
 	now := boundary{v.orig.starts[0], floor}
 	bs := []boundary{now}
+	missing := false
 	for _, u := range v.orig.units[v.orig.first(now.orig):] {
 		if u.off >= v.orig.end {
 			break
 		}
 		if u.kind != unitData && u.kind != unitPlain || u.off == now.orig {
+			missing = missing || u.kind == unitHole
 			continue
 		}
 		if heard := min(v.reply.heard(u.at.ack, now.reply), v.reply.end); heard > max(now.reply, floor) {
 			now = boundary{u.off, heard}
 			bs = append(bs, now)
 		}
+	}
+	if missing {
+		bs = v.answered(bs)
+	}
+	return bs
+}
+
+// answered adds the boundaries that answers show: a unit of the server that was
+// sent when more of the client had been heard than at the one before, where of
+// that something is missing.
+func (v *veil) answered(bs []boundary) []boundary {
+	before := bs[0].orig
+	for _, u := range v.reply.units[v.reply.first(bs[0].reply):] {
+		if u.kind != unitData && u.kind != unitPlain || u.off >= v.reply.end {
+			continue
+		}
+		heard := v.orig.heard(u.at.ack, before)
+		i, known := slices.BinarySearchFunc(bs, u.off, func(b boundary, off int64) int { return int(b.reply - off) })
+		fits := i > 0 && bs[i-1].orig < before && (i == len(bs) || before < bs[i].orig)
+		if heard > before && !known && fits && v.orig.missing(before, heard) {
+			bs = slices.Insert(bs, i, boundary{before, u.off})
+		}
+		before = max(before, heard)
 	}
 	return bs
 }

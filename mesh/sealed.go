@@ -109,6 +109,19 @@ func (s *sealed) broken() bool {
 	return missing
 }
 
+// missing tells whether something of [from, to) is missing in the capture.
+func (s *sealed) missing(from, to int64) bool {
+	for _, u := range s.units[max(s.first(from)-1, 0):] {
+		if u.off >= to {
+			break
+		}
+		if u.kind == unitHole && u.off+int64(u.len) > from {
+			return true
+		}
+	}
+	return false
+}
+
 // add makes early data part of the first message: the handshake that stands
 // between them is taken out.
 func (s *sealed) add(early []*unit) {
