@@ -92,7 +92,7 @@ func (s *scan) watch(l *live, h reassembly.HalfID) {
 	l.record.turns, l.turns = i, t
 	if encrypted {
 		s.sealed = true
-		t.seal = newSeal(l.record.start)
+		t.seal = newSeal(l.record.start && !l.record.late)
 	}
 }
 
