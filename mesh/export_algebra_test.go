@@ -102,3 +102,25 @@ func Ordered(down, up []Occasion) []int32 {
 	}
 	return a.ordered()
 }
+
+// Lengths returns the plaintext lengths that the records of one direction may
+// have together, given their fragments; the headers of those in lost were not
+// captured.
+func Lengths(over, slack int64, fragments []int, lost func(i int) bool) []int64 {
+	s := &sealed{over: over, slack: slack}
+	for i, n := range fragments {
+		u := &unit{off: s.end, len: int32(n), kind: unitData}
+		s.end += 5 + int64(n)
+		if !lost(i) {
+			s.units = append(s.units, u)
+			continue
+		}
+		if k := len(s.units) - 1; k >= 0 && s.units[k].kind == unitHole {
+			s.units[k].len += 5 + int32(n)
+			continue
+		}
+		u.kind, u.len = unitHole, 5+u.len
+		s.units = append(s.units, u)
+	}
+	return s.between(0, s.end)
+}
