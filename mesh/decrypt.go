@@ -108,7 +108,7 @@ func (x *index) unseal(c *conn) {
 		orig, reply, client = reply, orig, c.reply
 	}
 	session, ok := tls.SessionOf(orig.facts, reply.facts)
-	if !ok {
+	if !ok || !x.keys.Has(session.ClientRandom) {
 		return
 	}
 	for _, fromClient := range []bool{true, false} {
@@ -125,21 +125,16 @@ func (x *index) unseal(c *conn) {
 }
 
 // keepOpened makes the second scans those of the halves that were decrypted.
-// Connections of which no record could be opened stay what they are.
 func (x *index) keepOpened(conns []*conn, scans []*scan) {
 	opened := make([]reassembly.HalfSet, len(scans))
 	for _, c := range conns {
 		if x.plain[c.lead()] == nil {
 			continue
 		}
-		futile := false
-		for h := range c.halves {
-			p := x.plain[h]
-			futile = futile || p.failed > 0 && p.opened == 0
-			x.note(h, p.notes()...)
-		}
+		futile := x.futile(c, scans)
 		for h := range c.halves {
 			g, id := x.locate(h)
+			x.note(h, x.plain[h].notes()...)
 			if futile {
 				delete(x.plain, h)
 				continue
@@ -155,6 +150,23 @@ func (x *index) keepOpened(conns []*conn, scans []*scan) {
 			x.adopt(g, s, &opened[g])
 		}
 	}
+}
+
+// futile tells whether decrypting c was in vain: nothing of a half could be
+// opened, or more is missing than there is, as where packets were cut short.
+// Then record headers say more.
+func (x *index) futile(c *conn, scans []*scan) bool {
+	var there, lost int64
+	for h := range c.halves {
+		p := x.plain[h]
+		if p.failed > 0 && p.opened == 0 {
+			return true
+		}
+		g, id := x.locate(h)
+		n := scans[g].records.At(uint32(id)).lost
+		there, lost = there+p.len-n, lost+n
+	}
+	return lost > there
 }
 
 // note keeps notes on a half for its leg.

@@ -29,10 +29,11 @@ import (
 type saying struct {
 	reply bool
 	data  string
+	snap  int // packets are cut to so many bytes from here on; 0 = as before
 }
 
-func asks(data string) saying    { return saying{false, data} }
-func answers(data string) saying { return saying{true, data} }
+func asks(data string) saying    { return saying{data: data} }
+func answers(data string) saying { return saying{reply: true, data: data} }
 
 // A wiretap records what an end of a connection writes as packets.
 type wiretap struct {
@@ -83,6 +84,9 @@ func inside(t *testing.T, c *pcaptest.Connection, version uint16, cut int, talk 
 	ends := [2]*tls.Conn{client, server}
 	for _, s := range talk {
 		from, to := ends[0], ends[1]
+		if s.snap > 0 {
+			c.Snap(s.snap)
+		}
 		if s.reply {
 			from, to = to, from
 		}
@@ -287,6 +291,19 @@ func TestWrongSecrets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where packets are cut short and little can be opened, the leg stays what its
+// record headers show; cut far behind, it is decrypted as far as it goes.
+func TestDecryptCut(t *testing.T) {
+	for snap, decrypted := range map[int]bool{90: false, 1000: true} {
+		var tr pcaptest.Trace
+		c := on(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080")
+		log := inside(t, c, tls.VersionTLS13, 1448, saying{snap: snap}, asks(request("GET", "/a")), answers(response(200, strings.Repeat("y", 800))), asks(request("GET", "/b")), answers(response(200, strings.Repeat("x", 800))), asks(request("GET", "/c")), answers(response(200, strings.Repeat("z", 1200))))
+		if l := stitchKeys(t, &tr, log).Legs[0]; l.Decrypted != decrypted {
+			t.Errorf("cut after %d bytes: decrypted %v, protocol %s, notes %q", snap, l.Decrypted, l.Protocol, l.Notes)
+		}
 	}
 }
 
