@@ -153,10 +153,10 @@ func (x *index) keepOpened(conns []*conn, scans []*scan) {
 }
 
 // futile tells whether decrypting c was in vain: nothing of a half could be
-// opened, or more is missing than there is, as where packets were cut short.
-// Then record headers say more.
+// opened, or packets were cut so short that more is missing than there is. Then
+// record headers say more.
 func (x *index) futile(c *conn, scans []*scan) bool {
-	var there, lost int64
+	var there, lost, cut int64
 	for h := range c.halves {
 		p := x.plain[h]
 		if p.failed > 0 && p.opened == 0 {
@@ -164,9 +164,9 @@ func (x *index) futile(c *conn, scans []*scan) bool {
 		}
 		g, id := x.locate(h)
 		n := scans[g].records.At(uint32(id)).lost
-		there, lost = there+p.len-n, lost+n
+		there, lost, cut = there+p.len-n, lost+n, cut+p.cut
 	}
-	return lost > there
+	return min(lost, cut) > there
 }
 
 // note keeps notes on a half for its leg.

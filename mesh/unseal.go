@@ -93,6 +93,9 @@ func (l *unsealer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next c
 		l.next.Gap(at, n, why, next)
 		return
 	}
+	if why == reassembly.GapSnaplen {
+		u.cut += n
+	}
 	l.pass, u.at = u, at
 	u.scanner.Gap(at.Off, n, l)
 }
