@@ -16,6 +16,7 @@ type plaintext struct {
 	spans   []recordSpan // in stream order
 	len     int64        // plaintext bytes, those missing included
 	vague   bool         // how many bytes are missing is not certain
+	cut     int64        // bytes on the wire that the snapshot length cut off
 	opened  int          // encrypted records that were opened
 	failed  int          // records that do not authenticate
 	early   int          // records of early data for which there is no secret
