@@ -309,10 +309,16 @@ func (pl *planner) comments(p *Path) []string {
 		h := pl.x.half(l.conn.lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
+		if l.Decrypted {
+			s += ", decrypted"
+		}
 		if l.LostHeaders {
 			s += ", header fields that refer to a lost table unknown"
 		}
 		cs = append(cs, s+p.tie(id))
+		for _, note := range l.Notes {
+			cs = append(cs, fmt.Sprintf("pcapmesh: leg %d: %s", l.ID, note))
+		}
 	}
 	if len(p.conv.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
