@@ -264,7 +264,8 @@ func (a *algebra) loneliness() float64 {
 
 // learn estimates what the proxy does from the strands as they are weighed.
 func (a *algebra) learn() {
-	a.shifts, a.delays = [2]shifts{}, [2][2]delays{}
+	exact := a.shifts[0].exact
+	a.shifts, a.delays = [2]shifts{{exact: exact}, {exact: exact}}, [2][2]delays{}
 	for i := range a.web.strands {
 		s := &a.web.strands[i]
 		peers := [2]int32{a.peer(s), a.peer(s)}
@@ -283,6 +284,17 @@ func (a *algebra) learn() {
 			a.learnOther(s)
 		}
 	}
+}
+
+// usual tells whether the differences of lengths of a strand are such as others
+// have too.
+func (a *algebra) usual(s *strand) bool {
+	for k, x := range s.shift {
+		if x != unknownShift && !a.shifts[k].usual(x, witness{x, s.p}) {
+			return false
+		}
+	}
+	return true
 }
 
 // learnOther learns from a strand what exchanges look like that do not belong

@@ -89,7 +89,7 @@ func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 // sample learns from every nth upstream item which differences of lengths are
 // common, of requests and responses together.
 func (a *algebra) sample(nth int) [][2]int64 {
-	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free}
+	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free, shifts: [2]shifts{{exact: a.shifts[0].exact}, {exact: a.shifts[1].exact}}}
 	some.sweep(nth, some.try)
 	some.solve()
 	sum := make(map[[2]int64]float64)

@@ -13,7 +13,9 @@ func (c *crossing) joinCurves() {
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
-	a := newAlgebra(wholes(down), wholes(up), c.holes())
+	a := &algebra{holes: c.holes(), shifts: [2]shifts{{exact: true}, {exact: true}}}
+	a.fill(wholes(down), wholes(up))
+	a.candidates()
 	a.weighTurns(down, up)
 	a.solve()
 	t := &tier{a: a, least: believed, ordered: true, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}

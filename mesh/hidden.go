@@ -59,6 +59,7 @@ func (v *veil) shake(x *index, c *conn) {
 	begun := x.record(c.orig).start || x.record(c.reply).start || orig.Known || reply.Known
 	if !begun || v.orig.over != over13 {
 		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
+		v.vague = [2]bool{!begun, !begun} // the first message may have begun before
 		return
 	}
 	early := v.early()

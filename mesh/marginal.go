@@ -23,7 +23,9 @@ type strand struct {
 type web struct {
 	down, up   []float64 // weights of items without a partner
 	downs, ups []float64 // how many strands each item has
-	strands    []strand
+	// downSum and upSum are the scaled probabilities of each item's strands.
+	downSum, upSum []float64
+	strands        []strand
 }
 
 // marginals fills in the probabilities of all strands: how much of the weight
@@ -36,8 +38,12 @@ type web struct {
 func (w *web) marginals() {
 	w.scale()
 	all := make([]int32, len(w.strands))
+	w.downSum, w.upSum = make([]float64, len(w.down)), make([]float64, len(w.up))
 	for i := range all {
 		all[i] = int32(i)
+		s := &w.strands[i]
+		w.downSum[s.d] += s.p
+		w.upSum[s.u] += s.p
 	}
 	w.compute(all, noChance)
 }
@@ -48,7 +54,9 @@ func (w *web) compute(strands []int32, least float64) {
 	for _, p := range w.parts(strands, least) {
 		switch {
 		case p.small():
-			p.exact(w)
+			if least == noChance || p.faithful(w) {
+				p.exact(w)
+			}
 		case least < littleChance:
 			w.compute(p.strands, least*4)
 		}
@@ -161,6 +169,31 @@ const maxExact = 12
 // maxStates bounds what is kept for that: sets of used items for each item of
 // the larger side.
 const maxStates = 1 << 20
+
+// faithful tells whether what was left out of the part is little for each of
+// its items: many small chances are a good one.
+func (p *part) faithful(w *web) bool {
+	down, up := make(map[int32]float64), make(map[int32]float64)
+	for _, i := range p.strands {
+		s := &w.strands[i]
+		down[s.d] += s.p
+		up[s.u] += s.p
+	}
+	for d, sum := range down {
+		if sum < w.downSum[d]*(1-leftOut) {
+			return false
+		}
+	}
+	for u, sum := range up {
+		if sum < w.upSum[u]*(1-leftOut) {
+			return false
+		}
+	}
+	return true
+}
+
+// leftOut is what share of an item's chances may be left out.
+const leftOut = .05
 
 // small tells whether all pairings of the part can be summed up.
 func (p *part) small() bool {

@@ -20,7 +20,8 @@ type turnRun struct {
 type segmenter struct {
 	runs     map[*exchange]turnRun
 	seen     map[turnRun]bool
-	down, up []*exchange // all turns and all runs that times suggest
+	done     map[*exchange]bool // turns that go together with something by themselves
+	down, up []*exchange        // all turns and all runs that times suggest
 }
 
 // segment makes one exchange of turns that belong together, as far as exchanges
@@ -28,12 +29,15 @@ type segmenter struct {
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
 func (a *algebra) segment(down, up []*Leg) bool {
-	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool)}
+	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*exchange]bool)}
+	downs, ups := a.explained(len(a.down), func(s *strand) int32 { return s.d }), a.explained(len(a.up), func(s *strand) int32 { return s.u })
 	for i := range a.down {
 		g.down = append(g.down, a.down[i].ex)
+		g.done[a.down[i].ex] = downs[i]
 	}
 	for i := range a.up {
 		g.up = append(g.up, a.up[i].ex)
+		g.done[a.up[i].ex] = ups[i]
 	}
 	a.unexplained(a.up, func(s *strand) int32 { return s.u }, func(it *item) { g.suggest(&g.down, it, down, enclosing) })
 	a.unexplained(a.down, func(s *strand) int32 { return s.d }, func(it *item) { g.suggest(&g.up, it, up, enclosed) })
@@ -46,15 +50,10 @@ func (a *algebra) segment(down, up []*Leg) bool {
 	return g.merge(b)
 }
 
-// unexplained calls yield for each readable item of one side that has no
-// probable strand.
+// unexplained calls yield for each readable item of one side with which no
+// strand goes together by lengths.
 func (a *algebra) unexplained(items []item, of func(*strand) int32, yield func(*item)) {
-	explained := make([]bool, len(items))
-	for i := range a.web.strands {
-		if s := &a.web.strands[i]; s.p >= believed && s.weight > 1 {
-			explained[of(s)] = true
-		}
-	}
+	explained := a.explained(len(items), of)
 	for i := range items {
 		if it := &items[i]; !explained[i] && it.ex.hidden == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
 			yield(it)
@@ -62,12 +61,39 @@ func (a *algebra) unexplained(items []item, of func(*strand) int32, yield func(*
 	}
 }
 
-// suggest adds the runs of turns whose times go together with it.
+// explained tells for each of n items of one side whether some strand of it
+// goes together by lengths as others do, or is probable.
+func (a *algebra) explained(n int, of func(*strand) int32) []bool {
+	explained := make([]bool, n)
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		if s.p >= believed && a.usual(s) || s.p >= imaginable && a.common(s) {
+			explained[of(s)] = true
+		}
+	}
+	return explained
+}
+
+// common tells whether both differences of lengths of a strand are common.
+func (a *algebra) common(s *strand) bool {
+	for k, x := range s.shift {
+		if x == unknownShift || a.shifts[k].likely(a.peer(s), x, witness{x, s.p}) < commonShift {
+			return false
+		}
+	}
+	return true
+}
+
+// commonShift is the probability from which a difference of lengths is common.
+const commonShift = 0.02
+
+// suggest adds the runs of turns whose times go together with it, as far as
+// none of the turns goes together with something by itself.
 func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*Leg, bounds func(*item, []exchange) (int, int, bool)) {
 	for _, l := range legs {
 		from, to, ok := bounds(it, l.hidden)
 		run := turnRun{leg: l, from: from, to: to}
-		if !ok || to == from+1 || g.seen[run] {
+		if !ok || to == from+1 || g.seen[run] || g.taken(l.hidden[from:to]) {
 			continue
 		}
 		g.seen[run] = true
@@ -75,6 +101,16 @@ func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*Leg, bounds fun
 		*side = append(*side, &e)
 		g.runs[&e] = run
 	}
+}
+
+// taken tells whether one of the turns is explained.
+func (g *segmenter) taken(turns []exchange) bool {
+	for i := range turns {
+		if g.done[&turns[i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // merge makes exchanges of the runs that b believes in.

@@ -19,6 +19,7 @@ type shifts struct {
 	all    tally
 	peer   map[int32]*tally
 	others tally // of pairs that do not belong together
+	exact  bool  // bytes pass unchanged: the difference is 0, or else what others show
 }
 
 type tally struct {
@@ -65,7 +66,7 @@ const shiftScale = 256
 // a wide distribution. own is how much of what was seen is the word of the
 // strand that asks: nobody is his own witness.
 func (s *shifts) likely(peer int32, x int64, own witness) float64 {
-	p := math.Exp(-math.Abs(float64(x))/shiftScale) / (2 * shiftScale)
+	p := s.prior(x)
 	mine := own.of(x)
 	p = (max(s.all.n[x]-mine, 0) + p) / (max(s.all.total-own.p, 0) + 1)
 	if t := s.peer[peer]; t != nil {
@@ -73,6 +74,39 @@ func (s *shifts) likely(peer int32, x int64, own witness) float64 {
 	}
 	return max(p, math.SmallestNonzeroFloat32)
 }
+
+// prior returns how likely difference x is before anything is learned.
+func (s *shifts) prior(x int64) float64 {
+	p := math.Exp(-math.Abs(float64(x))/shiftScale) / (2 * shiftScale)
+	switch {
+	case !s.exact:
+		return p
+	case x == 0:
+		return 1
+	}
+	return p * unlikely
+}
+
+// unlikely is how likely it is that bytes that should pass unchanged do not.
+const unlikely = 1e-3
+
+// usual tells whether others have difference x too, or nearly so. Where there
+// are hardly any others, nothing is unusual.
+func (s *shifts) usual(x int64, own witness) bool {
+	if s.all.total-own.p < fewOthers {
+		return !s.exact || x == 0
+	}
+	near := -own.p
+	for y := x - nearShift; y <= x+nearShift; y++ {
+		near += s.all.n[y]
+	}
+	return near >= .5
+}
+
+const (
+	nearShift = 16 // bytes by which differences of one kind vary: numbers and dates in header fields
+	fewOthers = 3
+)
 
 // A witness is what one strand said when last was learned.
 type witness struct {

@@ -159,17 +159,40 @@ func (s *strand) told() bool {
 // muchInCommon is the weight of turns in common that speak for a whole leg.
 const muchInCommon = 1e3
 
-// believe takes the strands that are probable enough.
+// believe takes the strands that are probable enough: very probable, where only
+// times tell them from others with the same differences of lengths.
 func (t *tier) believe() {
+	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
 	for i := range t.a.web.strands {
-		if s := &t.a.web.strands[i]; s.p >= t.least && s.told() {
+		if s := &t.a.web.strands[i]; s.p >= notExcluded && s.p < .5 && t.a.common(s) {
+			down[s.d], up[s.u] = true, true
+		}
+	}
+	for i := range t.a.web.strands {
+		s := &t.a.web.strands[i]
+		least := t.least
+		if !t.a.multiplexed && (down[s.d] || up[s.u]) {
+			least = max(least, believedByTime)
+		}
+		if s.p >= least && s.told() && (t.a.multiplexed || t.a.usual(s)) {
 			t.sure[s.d], t.used[s.u] = int32(i), true
 		}
 	}
 }
 
+const (
+	// believedByTime is the probability from which turn algebra's word is taken
+	// where only delays decide: their density is learned from the same few.
+	believedByTime = 0.998
+	// notExcluded is the probability of a candidate that is still one.
+	notExcluded = 1e-5
+)
+
 // lineUp takes of the others those that both orders agree on.
 func (t *tier) lineUp() {
+	if t.a.holes || len(t.a.down) != len(t.a.up) {
+		return // one that is missing puts all numbers after it wrong, on both sides alike
+	}
 	of := t.a.ordered()
 	for i := range t.a.web.strands {
 		s := &t.a.web.strands[i]
