@@ -30,7 +30,7 @@ func (s *scene) expected() expectation {
 // within returns what is wrong, or nothing where so much of what is said for
 // sure may be.
 func (e expectation) within(wrong []string, j *judge) []string {
-	if e.bar != nil && (!enforced || percent(len(wrong), j.sure()) <= e.bar.wrong) {
+	if e.bar != nil && percent(len(wrong), j.sure()) <= e.bar.wrong {
 		return nil
 	}
 	return wrong
@@ -54,7 +54,15 @@ var silent = map[string]string{
 
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
-var known = map[string]string{}
+var known = map[string]string{
+	"mtls-grpc/hidden":                "messages of a stream are taken for requests",
+	"mtls-grpc/wrong":                 "messages of a stream are taken for requests",
+	"mtls-grpc/no request ids: wrong": "messages of a stream are taken for requests",
+	"mtls-h2-in/no SYNs: wrong":       "a handshake without its beginning is not told from streams",
+	"mtls-h2-in/neither: wrong":       "a handshake without its beginning is not told from streams",
+	"mtls-tcp-tls12/no SYNs: wrong":   "a handshake without its beginning is not taken off",
+	"mtls-tcp-tls12/neither: wrong":   "a handshake without its beginning is not taken off",
+}
 
 // maxShown bounds what is printed of one check.
 const maxShown = 12

@@ -57,14 +57,13 @@ func (s *scene) holdHidden(t *testing.T) string {
 	if !ok {
 		return ""
 	}
-	return newJudge(s.truth, s.stitch(t, mesh.Options{})).holdBar(t, b)
+	c := newJudge(s.truth, s.stitch(t, mesh.Options{})).score()
+	s.settle(t, "hidden", c.below(b))
+	return c.String()
 }
 
 // The same where one packet in a hundred is missing from the captures.
 func TestHiddenMissing(t *testing.T) {
-	if !enforced {
-		t.Skip("not yet")
-	}
 	for _, name := range []string{"mtls-tcp", "mtls-http", "mtls-outbound"} {
 		s := load(t, testbed.TruthFile(pcaps, name))
 		for seed := range uint64(3) {
@@ -78,9 +77,6 @@ func TestHiddenMissing(t *testing.T) {
 
 // The same where packets are cut after 96 bytes.
 func TestHiddenCut(t *testing.T) {
-	if !enforced {
-		t.Skip("not yet")
-	}
 	load(t, testbed.TruthFile(pcaps, "mtls-http")).holdSpoilt(t, bars()["mtls-http-snaplen"], func(p *capture.Packet) bool {
 		p.Data = p.Data[:min(len(p.Data), 96)]
 		return true
@@ -93,7 +89,9 @@ func (s *scene) holdSpoilt(t *testing.T, b bar, spoil func(*capture.Packet) bool
 	all := s.tapes(t)
 	edit(all, spoil)
 	inputs, truth := writeTapes(t, all), s.holed()
-	t.Log(newJudge(truth, stitch(t, inputs, mesh.Options{})).holdBar(t, b))
+	found := newJudge(truth, stitch(t, inputs, mesh.Options{})).score()
+	t.Log(found)
+	complain(t, "hidden", found.below(b))
 	j := newJudge(truth, stitch(t, inputs, mesh.Options{KeyLogs: []string{filepath.Join(s.dir, s.truth.Keys)}}))
 	c := j.count()
 	t.Logf("with keys: %v", c)
@@ -134,10 +132,8 @@ func percent(n, of int) float64 {
 	return 100 * float64(n) / float64(of)
 }
 
-// holdBar checks the links over encrypted legs and returns the score.
-func (j *judge) holdBar(t *testing.T, b bar) string {
-	c := j.score()
-	var bad []string
+// below says what is not as good as the bar.
+func (c *score) below(b bar) (bad []string) {
 	if percent(c.links[right], c.all) < b.recall {
 		bad = append(bad, append([]string{fmt.Sprintf("%.2f %% right, at least %.1f expected", percent(c.links[right], c.all), b.recall)}, c.lost...)...)
 	}
@@ -147,18 +143,8 @@ func (j *judge) holdBar(t *testing.T, b bar) string {
 	if n := c.links[ambiguousWithout] + c.links[missing] - len(c.wrong); b.named && n > 0 {
 		bad = append(bad, fmt.Sprintf("of %d links neither is the true one named nor another claimed for sure", n))
 	}
-	if !enforced {
-		for _, b := range bad[:min(len(bad), maxShown)] {
-			t.Log("not yet: ", b)
-		}
-		return c.String()
-	}
-	complain(t, "hidden", bad)
-	return c.String()
+	return bad
 }
-
-// enforced says whether the bars hold by now.
-const enforced = false
 
 // score judges the links over encrypted legs, exchange by exchange.
 func (j *judge) score() *score {
@@ -245,7 +231,7 @@ func TestConfidence(t *testing.T) {
 	for _, b := range buckets[:2] {
 		n, right = n+b.n, right+b.right
 		t.Logf("confidence %.2f and more: %d joins, %.2f %% right", b.least, n, percent(right, n))
-		if enforced && percent(right, n) < 100*b.least {
+		if percent(right, n) < 100*b.least {
 			t.Errorf("of %d joins with confidence %.2f and more, %d are right", n, b.least, right)
 		}
 	}
