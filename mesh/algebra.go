@@ -302,7 +302,7 @@ func (a *algebra) usual(s *strand) bool {
 func (a *algebra) learnOther(s *strand) {
 	for k, x := range s.shift {
 		if x != unknownShift {
-			a.shifts[k].others.add(x, 1-s.p)
+			a.shifts[k].addOther(x, 1-s.p)
 		}
 		if s.delay[k] != noTime {
 			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.p)

@@ -19,6 +19,7 @@ type shifts struct {
 	all    tally
 	peer   map[int32]*tally
 	others tally // of pairs that do not belong together
+	coarse tally // the same in steps of 64 bytes
 	exact  bool  // bytes pass unchanged: the difference is 0, or else what others show
 }
 
@@ -48,10 +49,21 @@ func (s *shifts) add(peer int32, x int64, p float64) {
 	s.all.add(x, p)
 }
 
+// addOther counts the difference of a pair that does not belong together.
+func (s *shifts) addOther(x int64, p float64) {
+	s.others.add(x, p)
+	s.coarse.add(x>>coarseBits, p)
+}
+
+// coarseBits is the logarithm of the step by which it is counted how often
+// strangers differ by about as much.
+const coarseBits = 6
+
 // ratio returns how much likelier difference x is between exchanges that belong
 // together than between others: lengths that all have in common say little.
 func (s *shifts) ratio(peer int32, x int64, own witness) float64 {
-	return s.likely(peer, x, own) / ((s.others.n[x] + doubt/(2*shiftScale)) / (s.others.total + doubt))
+	others := (s.others.n[x] + s.coarse.n[x>>coarseBits]/(1<<coarseBits)) / 2
+	return s.likely(peer, x, own) / ((others + doubt/(2*shiftScale)) / (s.others.total + doubt))
 }
 
 // doubt is how many pairs what is believed of strangers beforehand counts for.
