@@ -20,6 +20,7 @@ type item struct {
 	reqAt, reqTo    int64 // nanoseconds; noTime when not captured
 	respAt, respTo  int64
 	reqAts, respAts []int64 // of each of the lengths; nil: the same of all
+	early           bool    // it may have begun before what was seen of it
 	from, to        int64   // when it began, at the earliest, and was over, at the latest
 }
 
@@ -45,6 +46,9 @@ func newItem(e *exchange) item {
 		if h.vague[0] {
 			it.reqAt = noTime
 		}
+		if h.vague[0] || e.req == nil {
+			it.early = true
+		}
 		if h.vague[1] {
 			it.respAt = noTime
 		}
@@ -55,6 +59,9 @@ func newItem(e *exchange) item {
 	}
 	if len(it.reqAts) > 0 {
 		it.from = min(it.from, slices.Min(it.reqAts))
+	}
+	if it.early {
+		it.from = e.floor
 	}
 	return it
 }
@@ -105,6 +112,7 @@ func newAlgebra(down, up []*exchange, holes bool) *algebra {
 // fill measures the exchanges of both sides.
 func (a *algebra) fill(down, up []*exchange) {
 	peers := make(map[string]int32)
+	a.down, a.up = make([]item, 0, len(down)), make([]item, 0, len(up))
 	for _, e := range down {
 		a.down = append(a.down, newItem(e))
 	}
@@ -186,7 +194,7 @@ func after(cause, effect int64) bool {
 func (a *algebra) solve() {
 	a.alone(hardlyAlone)
 	a.weigh()
-	a.web.scale()
+	a.web.scale(roughly)
 	for range learning {
 		a.learn()
 		if a.multiplexed {
@@ -194,7 +202,7 @@ func (a *algebra) solve() {
 		}
 		a.weigh()
 		if len(a.web.strands) > manyStrands {
-			a.web.scale()
+			a.web.scale(roughly)
 		} else {
 			a.web.marginals()
 		}
@@ -362,7 +370,16 @@ func (a *algebra) weighMessage(s *strand, k int, peer int32, own witness, said *
 	}
 	s.weight *= a.shifts[k].best(peer, down, up, own,
 		func(i, j int, x int64) { s.shift[k], s.delay[k] = x, delay(i, j) },
-		func(i, j int) float64 { return a.took(k, said, delay(i, j)) })
+		func(i, j int) float64 { return a.took(k, said, delay(i, j)) * secondary(i) * secondary(j) })
+}
+
+// secondary returns how likely the reading with index i is beforehand, of the
+// ways in which a handshake can be told from what follows it.
+func secondary(i int) float64 {
+	if i == 0 {
+		return 1
+	}
+	return .1
 }
 
 // took returns how likely a delay is for strand s, as a multiple of what it is

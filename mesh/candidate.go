@@ -15,7 +15,7 @@ const (
 	manyPairs = 1 << 21
 	// samplePairs is about how many pairs what the proxy does is learned from
 	// if there are more.
-	samplePairs = 1 << 18
+	samplePairs = 1 << 17
 	// maxLookAlikes is how many exchanges of one length are compared with one.
 	maxLookAlikes = 512
 	// commonShare is the share of pairs from which a difference of lengths is

@@ -1,6 +1,9 @@
 package mesh
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A connection that is proxied byte for byte carries the same on both legs: as
 // much in each direction, and in a dialogue, the same turns. The whole leg is
@@ -27,7 +30,7 @@ func (c *crossing) joinCurves() {
 // A curve is a leg as what went over it in both directions, and in which turns.
 type curve struct {
 	whole exchange
-	turns map[[2]int64]int // how often a turn of these two lengths occurs
+	turns []uint64 // hashes of the two lengths of each turn, sorted
 }
 
 // curves measures the legs of one side that are TLS or plain bytes.
@@ -111,22 +114,27 @@ func (s *sealed) totals(m *message) (n sizes, at []int64) {
 	if m == nil {
 		return sizes{0}, nil
 	}
-	for _, from := range s.starts {
+	for i, from := range s.starts {
 		began := m.from.nanos
 		if u := s.at(from); u != nil {
 			began = u.at.nanos
 		}
-		for _, k := range s.between(from, s.end) {
+		lengths := s.between(from, s.end)
+		if i == 0 && lengths == nil {
+			return nil, nil
+		}
+		for _, k := range lengths {
 			n, at = append(n, k), append(at, began)
 		}
 	}
 	return n, at
 }
 
-// turns counts the turns of a leg by their lengths, as far as these are known.
-func (v *veil) turns() map[[2]int64]int {
-	n := make(map[[2]int64]int)
+// turns lists the turns of a leg as hashes of their two lengths, as far as these
+// are known, sorted.
+func (v *veil) turns() []uint64 {
 	bs := v.boundaries()
+	turns := make([]uint64, 0, len(bs))
 	for i, b := range bs {
 		next := boundary{v.orig.end, v.reply.end}
 		if i+1 < len(bs) {
@@ -134,25 +142,26 @@ func (v *veil) turns() map[[2]int64]int {
 		}
 		req, resp := v.orig.between(b.orig, next.orig), v.reply.between(b.reply, next.reply)
 		if len(req) == 1 && len(resp) == 1 {
-			n[[2]int64{req[0], resp[0]}]++
+			turns = append(turns, uint64(req[0])*0x9e3779b97f4a7c15+uint64(resp[0]))
 		}
 	}
-	return n
+	slices.Sort(turns)
+	return turns
 }
 
 // weighTurns weighs for each pair of legs the turns that both have, by how rare
 // they are. Where lengths of whole directions are not known, turns that only
 // one has count against it.
 func (a *algebra) weighTurns(down, up []curve) {
-	rare := make(map[[2]int64]int)
+	rare := make(map[uint64]int32)
 	for i := range up {
-		for k := range up[i].turns {
+		for _, k := range slices.Compact(slices.Clone(up[i].turns)) {
 			rare[k]++
 		}
 	}
 	for i := range a.web.strands {
 		s := &a.web.strands[i]
-		s.base = common(down[s.d].turns, up[s.u].turns, rare, len(up))
+		s.base = inCommon(down[s.d].turns, up[s.u].turns, rare, len(up))
 		if d, u := &a.down[s.d], &a.up[s.u]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
 			s.base = max(s.base, 1)
 		}
@@ -162,19 +171,24 @@ func (a *algebra) weighTurns(down, up []curve) {
 // maxTurnWeight bounds what turns say: e to its power.
 const maxTurnWeight = 30
 
-// common returns how much likelier two legs belong together for the turns that
-// they have in common.
-func common(d, u map[[2]int64]int, rare map[[2]int64]int, n int) float64 {
+// inCommon returns how much likelier two legs belong together for the turns
+// that they have in common: of each kind by how many of n legs have it. A turn
+// that only the leg with fewer has counts against it.
+func inCommon(d, u []uint64, rare map[uint64]int32, n int) float64 {
 	if len(d) > len(u) {
-		return common(u, d, rare, n)
+		d, u = u, d
 	}
-	weight := 0.0
-	for k, times := range d {
-		if both := min(times, u[k]); both > 0 {
-			weight += math.Log(float64(n+1) / float64(rare[k]+1))
+	weight, j := 0.0, 0
+	for _, k := range d {
+		for j < len(u) && u[j] < k {
+			j++
+		}
+		if j == len(u) || u[j] != k {
+			weight--
 			continue
 		}
-		weight--
+		weight += math.Log(float64(n+1) / float64(rare[k]+1))
+		j++
 	}
 	return math.Exp(min(max(weight, -maxTurnWeight), maxTurnWeight))
 }

@@ -244,12 +244,16 @@ func (v *veil) alternatives(es []exchange, bs []boundary) {
 // alternatives lists the lengths that the first message may have, which ends
 // at offset to, and when it began if it has each of them.
 func (s *sealed) alternatives(to int64) (n sizes, at []int64) {
-	for _, from := range s.starts {
+	for i, from := range s.starts {
 		u := s.at(from)
 		if u == nil || from >= to {
 			continue
 		}
-		for _, k := range s.between(from, to) {
+		lengths := s.between(from, to)
+		if i == 0 && lengths == nil {
+			return nil, nil
+		}
+		for _, k := range lengths {
 			if k > 0 {
 				n, at = append(n, k), append(at, u.at.nanos)
 			}

@@ -36,7 +36,7 @@ type web struct {
 // strands without a chance are left out; for others matrix scaling (R. Sinkhorn,
 // 1964) is as sure as can be afforded: it errs towards doubt.
 func (w *web) marginals() {
-	w.scale()
+	w.scale(rounds)
 	all := make([]int32, len(w.strands))
 	w.downSum, w.upSum = make([]float64, len(w.down)), make([]float64, len(w.up))
 	for i := range all {
@@ -65,6 +65,7 @@ func (w *web) compute(strands []int32, least float64) {
 
 const (
 	rounds  = 100
+	roughly = 10   // rounds while learning
 	settled = 1e-4 // change of factors at which they are taken to stay
 	// noChance is the scaled probability below which a strand is not looked at
 	// closer: its true one is about the square.
@@ -75,7 +76,7 @@ const (
 
 // scale finds factors for both sides that make the probabilities of each item
 // add up to one.
-func (w *web) scale() {
+func (w *web) scale(rounds int) {
 	down, up, sum := make([]float64, len(w.down)), make([]float64, len(w.up)), make([]float64, len(w.down))
 	for d := range down {
 		down[d] = 1

@@ -53,10 +53,10 @@ func (o sealedOptions) with(f func(*sealedOptions)) sealedOptions {
 }
 
 // overPool is HTTP over a pool of upstream connections.
-func overPool() sealedOptions { return sealedOptions{conns: 30, calls: 8, identities: 3} }
+func overPool() sealedOptions { return sealedOptions{conns: 24, calls: 6, identities: 3} }
 
 // oneToOne is bytes forwarded over an upstream connection of their own.
-func oneToOne() sealedOptions { return sealedOptions{conns: 60, calls: 6, identities: 3, tcp: true} }
+func oneToOne() sealedOptions { return sealedOptions{conns: 40, calls: 6, identities: 3, tcp: true} }
 
 // Whatever packs its records, every exchange, and byte for byte every
 // connection, is tied to its true counterpart.
@@ -77,7 +77,7 @@ func TestSealed(t *testing.T) {
 		{"pooled, sent twice", overPool().with(func(o *sealedOptions) { o.again = 0.05 }), false, 1, 0},
 		{"pooled, out of order", overPool().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 1, 0},
 		{"pooled, packets missing", overPool().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.93, 0.005},
-		{"outbound", overPool().with(func(o *sealedOptions) { o.outbound = true }), true, 1, 0},
+		{"outbound", overPool().with(func(o *sealedOptions) { o.outbound = true }), false, 1, 0},
 		{"outbound, two workers", overPool().with(func(o *sealedOptions) { o.outbound, o.workers = true, 2 }), false, 1, 0},
 		{"outbound, packets missing", overPool().with(func(o *sealedOptions) { o.outbound, o.loss = true, 0.01 }), false, 0.92, 0.005},
 		{"one exchange each", overPool().with(func(o *sealedOptions) { o.conns, o.calls, o.ramp = 100, 1, 20*time.Millisecond }), false, 1, 0},
@@ -89,7 +89,7 @@ func TestSealed(t *testing.T) {
 		{"forwarded outbound", oneToOne().with(func(o *sealedOptions) { o.outbound = true }), false, 1, 0},
 		{"forwarded, all at once", oneToOne().with(func(o *sealedOptions) { o.ramp = time.Microsecond }), false, 1, 0},
 		{"forwarded, one turn", oneToOne().with(func(o *sealedOptions) { o.calls = 1 }), false, 1, 0},
-		{"forwarded, one connection", oneToOne().with(func(o *sealedOptions) { o.conns = 1 }), true, 1, 0},
+		{"forwarded, one connection", oneToOne().with(func(o *sealedOptions) { o.conns = 1 }), false, 1, 0},
 		{"forwarded, sent twice", oneToOne().with(func(o *sealedOptions) { o.again = 0.05 }), false, 1, 0},
 		{"forwarded, out of order", oneToOne().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 1, 0},
 		{"forwarded, packets missing", oneToOne().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.9, 0.005},

@@ -174,7 +174,7 @@ func (t *tier) believe() {
 		if !t.a.multiplexed && (down[s.d] || up[s.u]) {
 			least = max(least, believedByTime)
 		}
-		if s.p >= least && s.told() && (t.a.multiplexed || t.a.usual(s)) {
+		if s.p >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
 			t.sure[s.d], t.used[s.u] = int32(i), true
 		}
 	}
