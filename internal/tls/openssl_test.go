@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,8 +66,9 @@ func startOpenSSL(t *testing.T, args ...string) *opensslServer {
 
 // dial runs openssl s_client with the given input lines and returns what lay on
 // the wire and the key log. It waits for the answer to each line if there will
-// be one, otherwise a moment.
-func (s *opensslServer) dial(t *testing.T, lines []string, args ...string) (wire, *mytls.KeyLog) {
+// be one, after a command until something was sent, and else before the first
+// line until it is ready.
+func (s *opensslServer) dial(t *testing.T, ready func() bool, lines []string, args ...string) (wire, *mytls.KeyLog) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,15 +91,20 @@ func (s *opensslServer) dial(t *testing.T, lines []string, args ...string) (wire
 	stop := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 	defer stop.Stop()
 	done := make(chan wire)
-	go func() { done <- relay(l, s.addr) }()
+	var sent atomic.Int64
+	go func() { done <- relay(l, s.addr, &sent) }()
 	heard := bufio.NewScanner(out)
+	if !s.answers {
+		wait(ready)
+	}
 	for _, line := range lines {
+		before := sent.Load()
 		_, _ = io.WriteString(in, line+"\n")
-		if !s.answers || len(line) == 1 && line != "x" { // a command
-			time.Sleep(100 * time.Millisecond)
+		if len(line) == 1 && line != "x" {
+			wait(func() bool { return sent.Load() > before })
 			continue
 		}
-		for heard.Scan() && !strings.HasSuffix(heard.Text(), reversed(line)) {
+		for s.answers && heard.Scan() && !strings.HasSuffix(heard.Text(), reversed(line)) {
 		}
 	}
 	_ = in.Close()
@@ -112,8 +119,18 @@ func (s *opensslServer) dial(t *testing.T, lines []string, args ...string) (wire
 	return w, keyLog(t, text)
 }
 
-// relay passes one connection on to addr.
-func relay(l net.Listener, addr string) (w wire) {
+// wait waits until ready, but not for ever.
+func wait(ready func() bool) {
+	for range 500 {
+		if ready() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// relay passes one connection on to addr. It counts what the client sends.
+func relay(l net.Listener, addr string, sent *atomic.Int64) (w wire) {
 	c, err := l.Accept()
 	if err != nil {
 		return w
@@ -128,10 +145,20 @@ func relay(l net.Listener, addr string) (w wire) {
 		_, err := io.Copy(c, io.TeeReader(s, (*appender)(&w[1])))
 		back <- errors.Join(err, c.Close())
 	}()
-	_, _ = io.Copy(s, io.TeeReader(c, (*appender)(&w[0])))
+	_, _ = io.Copy(s, io.TeeReader(c, writerFunc(func(p []byte) {
+		w[0] = append(w[0], p...)
+		sent.Add(int64(len(p)))
+	})))
 	_ = s.Close()
 	<-back
 	return w
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 var said = []string{"hello", "a somewhat longer line of text", "x", strings.Repeat("long ", 600)}
@@ -170,7 +197,7 @@ func TestDecryptOpenSSL12(t *testing.T) {
 				name, args = suite+"/no_etm", append(args, "-no_etm")
 			}
 			t.Run(name, func(t *testing.T) {
-				w, k := s.dial(t, said, args...)
+				w, k := s.dial(t, nil, said, args...)
 				if cbc := !strings.Contains(suite, "GCM") && !strings.Contains(suite, "CHACHA"); sessionOf(t, w).EncryptThenMAC != (etm && cbc) {
 					t.Errorf("encrypt-then-MAC = %v", !etm)
 				}
@@ -185,7 +212,7 @@ func TestDecryptOpenSSLOld(t *testing.T) {
 	for _, version := range []string{"-tls1", "-tls1_1"} {
 		for _, args := range [][]string{{version}, {version, "-no_etm"}} {
 			t.Run(strings.Join(args, ""), func(t *testing.T) {
-				w, k := s.dial(t, said, append(args, "-cipher", "ECDHE-RSA-AES256-SHA:@SECLEVEL=0")...)
+				w, k := s.dial(t, nil, said, append(args, "-cipher", "ECDHE-RSA-AES256-SHA:@SECLEVEL=0")...)
 				wantLines(t, w, k, said)
 			})
 		}
@@ -196,12 +223,12 @@ func TestDecryptOpenSSL13(t *testing.T) {
 	s := startOpenSSL(t, "-rev")
 	for _, suite := range []string{"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"} {
 		t.Run(suite, func(t *testing.T) {
-			w, k := s.dial(t, said, "-ciphersuites", suite)
+			w, k := s.dial(t, nil, said, "-ciphersuites", suite)
 			wantLines(t, w, k, said)
 		})
 	}
 	t.Run("KeyUpdate", func(t *testing.T) {
-		w, k := s.dial(t, []string{said[0], "K", said[1], "k", said[2], said[3]}) // a second each
+		w, k := s.dial(t, nil, []string{said[0], "K", said[1], "k", said[2], said[3]}) // a second each
 		wantLines(t, w, k, said)
 	})
 }
@@ -210,12 +237,18 @@ func TestDecryptOpenSSL13(t *testing.T) {
 func TestDecryptOpenSSLEarly(t *testing.T) {
 	s := startOpenSSL(t, "-early_data", "-no_anti_replay")
 	dir := t.TempDir()
-	ticket, early := filepath.Join(dir, "ticket"), filepath.Join(dir, "early")
+	ticket, again, early := filepath.Join(dir, "ticket"), filepath.Join(dir, "again"), filepath.Join(dir, "early")
+	written := func(file string) func() bool {
+		return func() bool {
+			info, err := os.Stat(file)
+			return err == nil && info.Size() > 0
+		}
+	}
 	if err := os.WriteFile(early, []byte("early bird\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.dial(t, said[:1], "-sess_out", ticket)
-	w, k := s.dial(t, said[:2], "-sess_in", ticket, "-early_data", early)
+	s.dial(t, written(ticket), said[:1], "-sess_out", ticket)
+	w, k := s.dial(t, written(again), said[:2], "-sess_in", ticket, "-sess_out", again, "-early_data", early)
 	session := sessionOf(t, w)
 	if !session.EarlyData || session.EarlyRefused {
 		t.Fatalf("early data %v, refused %v", session.EarlyData, session.EarlyRefused)
