@@ -11,7 +11,7 @@ import (
 // An unsealer is the layer between assembler and scanners: bytes of TLS
 // records in, plaintext of application data out. It passes on other halves
 // unchanged. What is missing or cannot be opened becomes a gap, of exact length
-// where the record's header was seen, otherwise as long as on the wire.
+// as far as record headers and numbers tell it.
 type unsealer struct {
 	x     *index
 	group int

@@ -88,18 +88,19 @@ type epoch struct {
 // the connection's first record on. The error is ErrNoSecret or ErrUnsupported,
 // wrapped.
 func NewDecrypter(s *Session, k *KeyLog, client bool) (*Decrypter, error) {
-	d := new(Decrypter)
-	var ok bool
-	if d.suite, ok = suiteOf(s.Suite); !ok || d.suite.tls13 != (s.Version == versionTLS13) || s.Version < versionTLS10 || s.Version > versionTLS13 {
+	suite, ok := suiteOf(s.Suite)
+	if !ok || !suite.fits(s.Version) {
 		return nil, fmt.Errorf("version %#04x, suite %#04x: %w", s.Version, s.Suite, ErrUnsupported)
 	}
-	if d.suite.tls13 {
-		return d, d.init13(s, k, client)
+	d := &Decrypter{suite: suite}
+	init := d.init12
+	if suite.tls13 {
+		init = d.init13
 	}
-	if d.suite.cipher != aesCBC && s.Version < versionTLS12 || d.suite.macLen() > 20 && s.Version < versionTLS12 {
-		return nil, fmt.Errorf("version %#04x, suite %#04x: %w", s.Version, s.Suite, ErrUnsupported)
+	if err := init(s, k, client); err != nil {
+		return nil, err
 	}
-	return d, d.init12(s, k, client)
+	return d, nil
 }
 
 // Format implements fmt.Formatter.

@@ -52,6 +52,18 @@ func suiteOf(id uint16) (s suite, ok bool) {
 	return suite{}, false
 }
 
+// fits tells whether the suite may be used in a version: before TLS 1.2 there
+// was only CBC with SHA-1.
+func (s suite) fits(version uint16) bool {
+	switch {
+	case version < versionTLS10 || version > versionTLS13:
+		return false
+	case version < versionTLS12:
+		return s.mac == crypto.SHA1
+	}
+	return s.tls13 == (version == versionTLS13)
+}
+
 // ivLen returns how many bytes of initialisation vector the key schedule
 // gives: in TLS 1.2 GCM records bring 8 bytes of their own (RFC 5288 §3), and
 // CBC records the whole from TLS 1.1 on (RFC 4346 §6.2.3.2).
