@@ -17,7 +17,7 @@ import (
 )
 
 // mostDecrypted bounds how many connections of a scene are held against tshark.
-const mostDecrypted = 12
+const mostDecrypted = 6
 
 // What we decrypt is what tshark decrypts, byte for byte, wherever it can: it
 // does not know half-flows.
