@@ -214,12 +214,10 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 	r.late = r.lost > 0
 	r.proto = protoTCP
 	switch {
-	case looksLikeTLS(p, r.start) || !r.start && s.partnerIs(at.Half, protoTLS):
+	case looksLikeTLS(p, r.start && !r.late) || (!r.start || r.late) && s.partnerIs(at.Half, protoTLS):
 		r.proto = protoTLS
 		l := s.sampleOnly(at, r)
-		if r.start {
-			l.turns.seal.reading.shake.Peek(p)
-		}
+		l.turns.seal.begin(p)
 		return l
 	}
 	l := s.sampleOnly(at, r)

@@ -64,6 +64,15 @@ func newSeal(start bool) *seal {
 	return s
 }
 
+// begin shows the first bytes of the half. A hello is where TLS begins, even if
+// the SYN before it was not captured.
+func (s *seal) begin(p []byte) {
+	if _, ok := tls.ParseHello(p); ok {
+		s.reading.scanner.Reset(true)
+		s.reading.shake.Peek(p)
+	}
+}
+
 // close ends the reading at offset off.
 func (s *seal) close(off int64, h tls.Handler) {
 	s.reading.scanner.Close(off, h)
