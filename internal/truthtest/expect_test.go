@@ -60,8 +60,6 @@ var known = map[string]string{
 	"mtls-grpc/no request ids: wrong": "messages of a stream are taken for requests",
 	"mtls-h2-in/no SYNs: wrong":       "a handshake without its beginning is not told from streams",
 	"mtls-h2-in/neither: wrong":       "a handshake without its beginning is not told from streams",
-	"mtls-tcp-tls12/no SYNs: wrong":   "a handshake without its beginning is not taken off",
-	"mtls-tcp-tls12/neither: wrong":   "a handshake without its beginning is not taken off",
 }
 
 // maxShown bounds what is printed of one check.
