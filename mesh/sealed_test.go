@@ -169,6 +169,46 @@ func TestSealedAlike(t *testing.T) {
 	}
 }
 
+// Of ties of some confidence at least as many are true.
+func TestSealedConfidence(t *testing.T) {
+	outbound := func(o *sealedOptions) { o.outbound = true }
+	damaged := func(o *sealedOptions) { o.loss = 0.02 }
+	var all, right [2]int // by bar
+	least := [2]float64{0.99, 0.9}
+	for i, o := range []sealedOptions{
+		alike(overPool()), alike(overPool()).with(outbound), alike(overPool()).with(damaged), alike(overPool()).with(outbound).with(damaged),
+		overPool().with(damaged), overPool().with(outbound).with(damaged),
+		alike(overPool()).with(func(o *sealedOptions) { o.conns, o.calls, o.identities = 100, 1, 1 }),
+		alike(overPool()).with(damaged).with(func(o *sealedOptions) { o.loop, o.think = 100*time.Microsecond, 4*time.Millisecond }),
+	} {
+		for seed := range uint64(4) {
+			w := playSealed(1000+10*uint64(i)+seed, o.with(func(o *sealedOptions) { o.tls = packings()[seed].tls }))
+			r := w.stitch(t, "eth0", "lo")
+			eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+				for k := range least {
+					if h := &e.Hops[i]; i > 0 && h.Confidence >= least[k] {
+						all[k]++
+						right[k] += b2i(w.which(r, h) == w.which(r, &e.Hops[0]))
+					}
+				}
+			})
+		}
+	}
+	for k := range least {
+		t.Logf("confidence %.2f and more: %d of %d right", least[k], right[k], all[k])
+		if all[k] < 1000 || float64(right[k]) < least[k]*float64(all[k]) {
+			t.Errorf("confidence %.2f and more: %d of %d right", least[k], right[k], all[k])
+		}
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // What ties exchanges has nothing to do with the addresses and ports of
 // clients, nor with the order of the files.
 func TestSealedNames(t *testing.T) {
