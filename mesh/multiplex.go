@@ -357,6 +357,16 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 	return taken
 }
 
+// bothStreams tells whether the readable exchange of a strand is a stream of
+// HTTP/2 too.
+func (a *algebra) bothStreams(s *strand) bool {
+	plain := a.down[s.d].ex
+	if plain.hidden != nil {
+		plain = a.up[s.u].ex
+	}
+	return plain.leg.Protocol == "h2"
+}
+
 // sealedEnd returns the hidden exchange of a strand.
 func (a *algebra) sealedEnd(s *strand) *exchange {
 	if e := a.down[s.d].ex; e.hidden != nil {

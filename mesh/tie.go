@@ -171,7 +171,7 @@ func (t *tier) believe() {
 	for i := range t.a.web.strands {
 		s := &t.a.web.strands[i]
 		least := t.least
-		if !t.a.multiplexed && (down[s.d] || up[s.u]) {
+		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.d] || up[s.u]) {
 			least = max(least, believedByTime)
 		}
 		if s.p >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
@@ -182,8 +182,9 @@ func (t *tier) believe() {
 
 const (
 	// believedByTime is the probability from which turn algebra's word is taken
-	// where only delays decide: their density is learned from the same few.
-	believedByTime = 0.998
+	// where only delays decide, whose density is learned from the same few, or
+	// between streams, whose messages look like requests.
+	believedByTime = 0.999
 	// notExcluded is the probability of a candidate that is still one.
 	notExcluded = 1e-5
 )
