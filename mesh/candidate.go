@@ -12,12 +12,12 @@ import (
 
 const (
 	// manyPairs is how many pairs are compared one by one.
-	manyPairs = 1 << 21
+	manyPairs = 1 << 20
 	// samplePairs is about how many pairs what the proxy does is learned from
 	// if there are more.
 	samplePairs = 1 << 17
 	// maxLookAlikes is how many exchanges of one length are compared with one.
-	maxLookAlikes = 512
+	maxLookAlikes = 128
 	// commonShare is the share of pairs from which a difference of lengths is
 	// looked for.
 	commonShare = 1e-3
