@@ -14,7 +14,7 @@ type Hello struct {
 	EncryptThenMAC       bool // encrypt_then_mac (RFC 7366); ServerHello: in force
 	ExtendedMasterSecret bool // extended_master_secret (RFC 7627); ServerHello: in force
 
-	Version uint16   // ClientHello: the highest version offered; ServerHello: the one chosen; 0x0304 is TLS 1.3
+	Version uint16   // ClientHello: the highest version offered; ServerHello: the one chosen; 0x0304 is TLS 1.3; 0 when the hello is cut before that
 	Suite   uint16   // ServerHello: the cipher suite chosen
 	Random  [32]byte // the same in both hellos of a client that was sent a HelloRetryRequest
 	SNI     string   // server_name (RFC 6066 §3), "" when absent
@@ -84,7 +84,21 @@ func parseHello(kind uint8, body []byte, n int) (h Hello) {
 		kind := r.uint16()
 		h.extension(kind, reader{b: r.some(r.uint16())})
 	}
+	h.settleVersion()
 	return h
+}
+
+// settleVersion takes back a version that only the legacy field of a cut hello
+// tells (RFC 8446 §4.1.2): the suite knows better, or nothing does. Suites
+// 0x13xx are those of TLS 1.3 (RFC 8446 §B.4).
+func (h *Hello) settleVersion() {
+	switch {
+	case h.Whole || h.Version == 0x0304:
+	case h.Suite>>8 == 0x13:
+		h.Version = 0x0304
+	case h.Client || h.Suite == 0:
+		h.Version = 0
+	}
 }
 
 func (h *Hello) extension(kind int, r reader) {

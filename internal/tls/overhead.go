@@ -3,9 +3,9 @@ package tls
 // Overhead returns by how many bytes a fragment of application data is longer
 // than its plaintext: by least bytes, or up to slack more (RFC 8446 §5.2, RFC
 // 5288 §3, RFC 6655 §3, RFC 7905 §2, RFC 5246 §6.2.3.2). Padding of TLS 1.3 is not counted, since
-// nobody uses it. A version or suite that is not known counts as TLS 1.3.
+// nobody uses it. A version or suite that is not known (0) counts as TLS 1.3.
 func Overhead(version, suite uint16) (least, slack int64) {
-	if version < 0x0301 || version > 0x0303 {
+	if version < 0x0301 || version > 0x0303 || suite == 0 {
 		if suite == 0x1305 { // TLS_AES_128_CCM_8_SHA256
 			return 8 + 1, 0
 		}
