@@ -184,3 +184,122 @@ func traceID(v []byte) uint64 {
 	}
 	return 0
 }
+
+// Head implements http1.Handler.
+func (s *scan) Head(h *http1.Head) http1.BodyRule {
+	l := s.pass
+	if h.Informational() {
+		return http1.BodyNormal
+	}
+	i, m := s.messages.Add()
+	s.readHead(m, h)
+	m.from = l.head
+	if h.Off >= l.segOff || !l.hasHead {
+		m.from = l.at
+	}
+	l.msg = i
+	l.raw, l.turns = false, nil // known by its messages: no fingerprint of the whole is needed
+	s.link(l.record, i)
+	if h.Resync {
+		m.flags |= msgResync
+	}
+	l.record.proto = protoResponses
+	if h.Request {
+		l.record.proto = protoRequests
+		return http1.BodyNormal
+	}
+	rule := s.bodyRule(l, m)
+	switch rule {
+	case http1.BodyNone:
+		m.flags |= msgNoBody
+	case http1.BodyConnect:
+		m.flags |= msgConnect
+	}
+	return rule
+}
+
+// link appends message i to the list of its half.
+func (s *scan) link(r *record, i uint32) {
+	m := s.messages.At(i)
+	m.before = m.start
+	if r.last == 0 {
+		r.first = i
+		if r.start {
+			m.before = 0
+		}
+	} else {
+		last := s.messages.At(r.last)
+		last.next = i
+		if last.is(msgComplete) {
+			m.before = last.end
+		}
+	}
+	r.last = i
+	r.count++
+}
+
+// bodyRule returns what the response at hand answers, if the request is known
+// already. Otherwise the scanner guesses; the half is read again when that
+// proves wrong.
+func (s *scan) bodyRule(l *live, resp *message) http1.BodyRule {
+	if s.asked != nil {
+		return s.asked(l.half, resp)
+	}
+	p := s.partner(l.half)
+	if p == 0 {
+		return http1.BodyGuess
+	}
+	r := s.records.At(uint32(p))
+	if !r.start || r.proto != protoRequests {
+		return http1.BodyGuess
+	}
+	next := r.first
+	if l.answered != 0 {
+		next = s.messages.At(l.answered).next
+	}
+	if next == 0 {
+		return http1.BodyGuess
+	}
+	l.answered = next
+	return ruleOf(s.text.Bytes(s.messages.At(next).method))
+}
+
+// ruleOf returns the rule for the response to a request with the given method
+// (RFC 9112 §6.3).
+func ruleOf(method []byte) http1.BodyRule {
+	switch string(method) {
+	case "HEAD":
+		return http1.BodyNone
+	case "CONNECT":
+		return http1.BodyConnect
+	}
+	return http1.BodyNormal
+}
+
+// End implements http1.Handler.
+func (s *scan) End(e *http1.Message) {
+	l := s.pass
+	l.hasHead = e.End < l.segEnd
+	l.head = l.at
+	if e.Informational || l.msg == 0 {
+		return
+	}
+	m := s.messages.At(l.msg)
+	l.msg = 0
+	m.end, m.to, m.body = e.End, l.at, e.Body
+	if e.End <= l.segOff && l.last.nanos != 0 { // found out by what comes after it
+		m.to = l.last
+	}
+	if m.to.nanos < m.from.nanos { // the first packet was sent again, after the last
+		m.to = m.from
+	}
+	if e.Complete {
+		m.flags |= msgComplete
+	}
+	if e.Resync {
+		m.flags |= msgResync
+	}
+}
+
+// Tunnel implements http1.Handler.
+func (s *scan) Tunnel(off int64) { s.pass.record.tunnel = off }

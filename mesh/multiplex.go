@@ -5,9 +5,6 @@ import (
 	"sort"
 	"strings"
 
-	"golang.org/x/net/http2/hpack"
-
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
 )
 
@@ -175,113 +172,8 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	}
 }
 
-// bodies makes the lengths of readable exchanges those of their bodies, which
-// they have in common with whatever frames carry them. Of the head of a request
-// the target is what differs from one to the next; its length under HPACK is
-// known (RFC 7541 §5.2), if it has not been sent before.
-func (a *algebra) bodies() {
-	for _, items := range [2][]item{a.down, a.up} {
-		for i := range items {
-			it := &items[i]
-			if it.ex.hidden == nil {
-				it.req, it.resp = bodyOf(it.ex.req), bodyOf(it.ex.resp)
-				it.head = targetLen(it.ex)
-			}
-		}
-	}
-	a.nearHeads()
-}
-
-// targetLen returns the length of the request target in a HEADERS frame.
-func targetLen(e *exchange) int64 {
-	t := e.target()
-	return int64(min(hpack.HuffmanEncodeLength(t), uint64(len(t))))
-}
-
-func bodyOf(m *message) sizes {
-	if m == nil || m.body.Len == fingerprint.UnknownLen || !m.is(msgComplete) {
-		return nil
-	}
-	return sizes{m.body.Len}
-}
-
-// nearHeads lists the pairs of which one may cause the other: of each leg the
-// records that were nearest in time.
-func (a *algebra) nearHeads() {
-	if len(a.down) > 0 && a.down[0].ex.hidden != nil {
-		byLeg(a.down, func(heads []int32) {
-			for u := range a.up {
-				k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
-				for _, d := range heads[max(k-maxHeads, 0):k] {
-					a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
-				}
-			}
-		})
-		return
-	}
-	byLeg(a.up, func(heads []int32) {
-		for d := range a.down {
-			k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
-			for _, u := range heads[k:min(k+maxHeads, len(heads))] {
-				a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
-			}
-		}
-	})
-}
-
-// byLeg calls yield with the items of each leg, which stand together.
-func byLeg(items []item, yield func([]int32)) {
-	var run []int32
-	for i := range items {
-		if i > 0 && items[i].ex.leg != items[i-1].ex.leg {
-			yield(run)
-			run = nil
-		}
-		run = append(run, int32(i))
-	}
-	if len(run) > 0 {
-		yield(run)
-	}
-}
-
 // A span of records: indices [from, to).
 type recordRun struct{ from, to int }
-
-// weighStream weighs strand s, one side of which is multiplexed: the request by
-// the records from its head on, the response by the records that fit best.
-func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, said strand) {
-	peer := a.peer(s)
-	sign := int64(1)
-	if m.up {
-		sign = -1
-	}
-	if len(plain.req) == 1 {
-		run, n := m.request(head, plain.req[0])
-		s.req = run
-		s.shift[0] = sign * (n - plain.head)
-		s.weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
-	}
-	if plain.respAt == noTime {
-		return
-	}
-	best := -1.0
-	for _, j := range m.answers(plain.respAt) {
-		run, shift := recordRun{j, j + 1}, int64(unknownShift)
-		delay := sign * (m.reply[j].at.nanos - plain.respAt)
-		p := a.took(1, &said, delay)
-		if len(plain.resp) == 1 {
-			var n int64
-			run, n = m.cover(m.reply, j, plain.resp[0])
-			shift = sign * (n - plain.resp[0])
-			p *= a.shifts[1].ratio(peer, shift, witness{said.shift[1], said.p})
-		}
-		if p > best {
-			best = p
-			s.resp, s.shift[1], s.delay[1] = run, shift, delay
-		}
-	}
-	s.weight *= max(best, 0)
-}
 
 // request returns the records that carry a request whose head is in record i
 // and whose body has n bytes, and how many bytes they take beside the body. The
@@ -305,74 +197,6 @@ func (m *multiplex) request(i int, n int64) (recordRun, int64) {
 	}
 	run, sum := m.cover(m.orig, i, n)
 	return run, sum - n
-}
-
-// kindOf returns a number for the kind of request that strand s stands for: the
-// lengths of heads depend on the method, and on how much HPACK has learned.
-func (a *algebra) kindOf(s *strand) int32 {
-	plain, sealed := a.down[s.d].ex, a.up[s.u].ex
-	if plain.hidden != nil {
-		plain, sealed = sealed, plain
-	}
-	method := plain.method()
-	kind := int32(sealed.hidden.nth)
-	for _, c := range []byte(method) {
-		kind = kind*31 + int32(c)
-	}
-	return kind
-}
-
-// A spot is a record of a leg.
-type spot struct {
-	leg    *Leg
-	record int
-}
-
-// doubtBodies makes strands unlikely whose head is the body of another request.
-func (a *algebra) doubtBodies() {
-	taken := a.takenByBodies()
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		e := a.sealedEnd(s)
-		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
-			s.order *= max(1-p, muchDoubt)
-		}
-	}
-}
-
-// muchDoubt is what is left of a strand whose head is the body of another
-// request for sure.
-const muchDoubt = 1e-6
-
-// takenByBodies returns for records that hold the body of a request how likely
-// that is.
-func (a *algebra) takenByBodies() map[spot]float64 {
-	taken := make(map[spot]float64)
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		if s.req.to > s.req.from+1 {
-			taken[spot{a.sealedEnd(s).leg, s.req.to - 1}] += s.p
-		}
-	}
-	return taken
-}
-
-// bothStreams tells whether the readable exchange of a strand is a stream of
-// HTTP/2 too.
-func (a *algebra) bothStreams(s *strand) bool {
-	plain := a.down[s.d].ex
-	if plain.hidden != nil {
-		plain = a.up[s.u].ex
-	}
-	return plain.leg.Protocol == "h2"
-}
-
-// sealedEnd returns the hidden exchange of a strand.
-func (a *algebra) sealedEnd(s *strand) *exchange {
-	if e := a.down[s.d].ex; e.hidden != nil {
-		return e
-	}
-	return a.up[s.u].ex
 }
 
 // cover returns the fewest records from i on that hold more than n bytes, and
@@ -408,30 +232,6 @@ func (m *multiplex) answers(at int64) []int {
 		}
 	}
 	return out
-}
-
-// complete gives the hidden exchange of a link the records that were found to
-// carry it.
-func (a *algebra) complete(l *link) {
-	e := l.down
-	if e.hidden == nil {
-		e = l.up
-	}
-	m := e.hidden.of
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		if a.down[s.d].ex != l.down || a.up[s.u].ex != l.up {
-			continue
-		}
-		if s.req.to > s.req.from {
-			e.req = hiddenMessage(m.orig[s.req.from:s.req.to])
-			e.req.flags |= msgRequest
-		}
-		if s.resp.to > s.resp.from {
-			e.resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])
-		}
-		return
-	}
 }
 
 // reveal makes the exchanges that were tied the exchanges of the leg.

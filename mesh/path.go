@@ -72,33 +72,6 @@ type GRPC struct {
 	Received int // messages of the response
 }
 
-// A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
-// the leg's wire stream; empty where nothing flowed or nothing can be read. In
-// those of HTTP/2 frames of other exchanges may stand too.
-// Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
-type Hop struct {
-	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
-	Request, Response          [2]int64
-	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
-	PlainResponse              [2]int64
-	RequestStart, RequestEnd   int64
-	ResponseStart, ResponseEnd int64
-	Confidence                 float64
-	Proven, Ambiguous          bool
-	Evidence                   []Evidence
-	Rivals                     []HopRival
-	Attempt                    int // 1-based
-
-	ex   *exchange // nil when no exchange can be read on the leg
-	link *link     // nil in the first hop
-}
-
-// A HopRival is another exchange that fits as well.
-type HopRival struct {
-	Leg     int
-	Request [2]int64
-}
-
 // tracer builds paths from legs and links.
 type tracer struct {
 	memory arena.Slab[Path]
@@ -259,68 +232,6 @@ func (x *Exchange) learn(e *exchange) {
 	if x.Status == 0 {
 		x.Status = e.status()
 	}
-}
-
-// firstHop returns the hop of a path's client leg.
-func firstHop(l *Leg, e *exchange) Hop {
-	h := Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true, ex: e}
-	h.measure(e)
-	return h
-}
-
-func hopOf(l *link) Hop {
-	h := Hop{Leg: l.to.ID, FromLeg: l.from.ID, Confidence: l.confidence, Proven: l.proven, Ambiguous: l.ambiguous,
-		Evidence: l.evidence, Attempt: l.attempt, ex: l.up, link: l}
-	for _, r := range l.rivals {
-		hr := HopRival{Leg: r.leg.ID}
-		if r.ex != nil {
-			hr.Request = r.leg.wire(0, rangeOf(r.ex.req))
-		}
-		h.Rivals = append(h.Rivals, hr)
-	}
-	h.measure(l.up)
-	if l.up == nil && l.down != nil { // a connection that carried nothing
-		h.RequestStart, h.ResponseEnd = l.to.Start, l.to.End
-	}
-	return h
-}
-
-// Decrypted tells whether the exchange was read from a decrypted leg, so that
-// the plaintext ranges are valid.
-func (h *Hop) Decrypted() bool { return h.ex != nil && h.ex.leg.Decrypted }
-
-// measure fills ranges and times from e.
-func (h *Hop) measure(e *exchange) {
-	if e == nil {
-		return
-	}
-	if e.leg.Decrypted {
-		h.PlainRequest, h.PlainResponse = rangeOf(e.req), rangeOf(e.resp)
-	}
-	if e.req != nil {
-		h.Request = e.leg.wire(0, rangeOf(e.req))
-		h.RequestStart, h.RequestEnd = e.req.from.nanos, e.req.to.nanos
-	}
-	if e.resp != nil {
-		h.Response = e.leg.wire(1, rangeOf(e.resp))
-		h.ResponseStart, h.ResponseEnd = e.resp.from.nanos, e.resp.to.nanos
-	}
-}
-
-// wire returns the range of the leg's wire stream in the given direction that
-// carries a range of what was read: of a decrypted leg, whole records.
-func (l *Leg) wire(dir int, r [2]int64) [2]int64 {
-	if p := l.plain[dir]; p != nil && r[1] > r[0] {
-		return p.carriers(r)
-	}
-	return r
-}
-
-func rangeOf(m *message) [2]int64 {
-	if m == nil {
-		return [2]int64{}
-	}
-	return [2]int64{m.start, max(m.start, m.end)}
 }
 
 // Joined tells whether a join without rivals ties legs of the path.
