@@ -184,7 +184,7 @@ func TestMarginalsOfLarge(t *testing.T) {
 // A web of thousands of items that are in doubt takes neither long nor much
 // memory.
 func TestMarginalsOfMany(t *testing.T) {
-	const downs, ups = 12, 1000
+	const downs, ups = 12, 10000
 	var down, up []float64
 	var strands []mesh.Strand
 	for range downs {

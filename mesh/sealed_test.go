@@ -92,7 +92,7 @@ func TestSealed(t *testing.T) {
 		{"forwarded, one connection", oneToOne().with(func(o *sealedOptions) { o.conns = 1 }), false, 1, 0},
 		{"forwarded, sent twice", oneToOne().with(func(o *sealedOptions) { o.again = 0.05 }), false, 1, 0},
 		{"forwarded, out of order", oneToOne().with(func(o *sealedOptions) { o.swapped = 0.3 }), false, 1, 0},
-		{"forwarded, packets missing", oneToOne().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.9, 0.005},
+		{"forwarded, packets missing", oneToOne().with(func(o *sealedOptions) { o.loss = 0.01 }), false, 0.93, 0.005},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +137,7 @@ func alike(o sealedOptions) sealedOptions {
 // is among those that are named.
 func TestSealedAlike(t *testing.T) {
 	saturated := func(o *sealedOptions) {
-		o.conns, o.calls, o.identities, o.loop, o.think, o.serve = 30, 20, 1, 150*time.Microsecond, 50*time.Microsecond, 100*time.Microsecond
+		o.conns, o.calls, o.identities, o.loop, o.think, o.serve = 30, 12, 1, 150*time.Microsecond, 50*time.Microsecond, 100*time.Microsecond
 	}
 	for _, tt := range []struct {
 		name  string
