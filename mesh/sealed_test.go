@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -163,6 +164,56 @@ func TestSealedAlike(t *testing.T) {
 				t.Errorf("%v; at least %.0f %% right and at most 1 %% wrong expected", &sum, 100*tt.least)
 			}
 			for _, x := range sum.wrong[:min(len(sum.wrong), 3)] {
+				t.Log(x)
+			}
+		})
+	}
+}
+
+// A capture that does not have everything leaves exchanges untied, but ties none
+// wrongly; nearly none where most records are cut.
+func TestSealedDamage(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*sealedWorld)
+		least float64 // share that is tied rightly
+		wrong float64 // share of what is said for sure, at the most
+	}{
+		{"begun late", func(w *sealedWorld) { w.tr.DropFirst(w.tr.Len() / 3) }, 0.5, 0},
+		{"ended early", func(w *sealedWorld) { w.tr.Lose(w.tr.Len() / 3) }, 0.5, 0},
+		{"without SYN", func(w *sealedWorld) {
+			w.tr.Filter(func(p *pcaptest.Packet) bool { return p.Flags&capture.FlagSYN == 0 })
+		}, 0.99, 0},
+		{"without hellos", func(w *sealedWorld) {
+			w.tr.Filter(func(p *pcaptest.Packet) bool { return len(p.Bytes) == 0 || p.Bytes[0] != 22 || w.rand.IntN(3) > 0 })
+		}, 0.95, 0},
+		{"reset", func(w *sealedWorld) {
+			w.tr.Filter(func(p *pcaptest.Packet) bool {
+				if p.Flags&capture.FlagFIN != 0 {
+					p.Flags = p.Flags&^capture.FlagFIN | capture.FlagRST
+				}
+				return true
+			})
+		}, 0.99, 0},
+		{"cut", func(w *sealedWorld) {
+			w.tr.Filter(func(p *pcaptest.Packet) bool { p.Cut = 30; return true })
+		}, 0.7, 0.01},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var sum sealedScore
+			for i, o := range []sealedOptions{overPool(), overPool().with(func(o *sealedOptions) { o.outbound = true }), oneToOne()} {
+				for seed, p := range packings()[:usual-1] {
+					w := playSealed(uint64(10*i+seed), o.with(func(o *sealedOptions) { o.tls = p.tls }))
+					tt.spoil(w)
+					sum.add(w.judge(w.stitch(t, "eth0", "lo")))
+				}
+			}
+			t.Log(&sum)
+			if float64(sum.right) < tt.least*float64(sum.all) || float64(len(sum.wrong)) > tt.wrong*float64(sum.right) {
+				t.Errorf("%v; %.0f %% right and at most %.0f %% wrong expected", &sum, 100*tt.least, 100*tt.wrong)
+			}
+			for _, x := range sum.wrong {
 				t.Log(x)
 			}
 		})
