@@ -58,8 +58,8 @@ var known = map[string]string{
 	"mtls-grpc/hidden":                "messages of a stream are taken for requests",
 	"mtls-grpc/wrong":                 "messages of a stream are taken for requests",
 	"mtls-grpc/no request ids: wrong": "messages of a stream are taken for requests",
-	"mtls-h2-in/no SYNs: wrong":       "a handshake without its beginning is not told from streams",
-	"mtls-h2-in/neither: wrong":       "a handshake without its beginning is not told from streams",
+	"mtls-grpc/no SYNs: wrong":        "messages of a stream are taken for requests",
+	"mtls-grpc/neither: wrong":        "messages of a stream are taken for requests",
 }
 
 // maxShown bounds what is printed of one check.
