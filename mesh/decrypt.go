@@ -1,9 +1,12 @@
 package mesh
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -15,7 +18,7 @@ import (
 // log ("TLSK", draft-ietf-opsawg-pcapng).
 const secretKeyLog = 0x544c534b
 
-// openKeys reads the key logs with the given names.
+// openKeys reads the key logs with the given names; "-" is standard input.
 func openKeys(names []string) (*tls.KeyLog, error) {
 	k := new(tls.KeyLog)
 	for _, name := range names {
@@ -27,20 +30,41 @@ func openKeys(names []string) (*tls.KeyLog, error) {
 }
 
 func readKeys(k *tls.KeyLog, name string) error {
-	f, err := os.Open(name)
+	f := os.Stdin
+	if name != "-" {
+		var err error
+		if f, err = os.Open(name); err != nil {
+			return fmt.Errorf("key log %s: %w", name, cause(err))
+		}
+		defer f.Close()
+	}
+	text, err := unzipped(f)
 	if err != nil {
 		return fmt.Errorf("key log %s: %w", name, cause(err))
 	}
-	defer f.Close()
+	_, err = text.Peek(1)
 	var one tls.KeyLog
-	if err := one.Read(f); err != nil {
+	if err := one.Read(text); err != nil {
 		return fmt.Errorf("key log %s: %w", name, cause(err))
 	}
-	if info, err := f.Stat(); one.Len() == 0 && err == nil && info.Size() > 0 {
+	if one.Len() == 0 && err == nil {
 		return fmt.Errorf("key log %s: %w", name, ErrNoKeys)
 	}
 	k.Merge(&one)
 	return nil
+}
+
+// unzipped reads a file as it is, or what gzip made it from.
+func unzipped(f io.Reader) (*bufio.Reader, error) {
+	b := bufio.NewReader(f)
+	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
+		return b, nil
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, err
+	}
+	return bufio.NewReader(z), nil
 }
 
 // addSecrets adds the key logs that a pcapng file holds.

@@ -29,7 +29,10 @@ func (e *emitter) writeKeys() error {
 				continue
 			}
 			seen[random] = true
-			lines = e.r.x.keys.AppendLines(lines, random)
+			had := len(lines)
+			if lines = e.r.x.keys.AppendLines(lines, random); len(lines) > had {
+				e.sum.Secrets++
+			}
 			if len(lines) < maxSecrets {
 				continue
 			}

@@ -33,7 +33,7 @@ func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, e
 	}
 	sum, err := r.WriteCapture(f, o)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(o.mode())
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
@@ -43,6 +43,15 @@ func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, e
 		return sum, errors.Join(err, os.Remove(f.Name()))
 	}
 	return sum, nil
+}
+
+// mode returns the permissions of the file that is written: TLS secrets in it
+// are for its owner only.
+func (o *WriteOptions) mode() os.FileMode {
+	if o != nil && o.EmbedKeys {
+		return 0o600
+	}
+	return 0o644
 }
 
 // cause strips what the os package says of a temporary name.

@@ -51,6 +51,7 @@ type Summary struct {
 	Joined  int // of them, those of joined paths
 	Packets int
 	Other   int // packets that are no TCP, copied
+	Secrets int // connections whose TLS secrets were written
 }
 
 // A target says what becomes of the packets of one half.

@@ -48,6 +48,7 @@ type InputInfo struct {
 	Application string         // what wrote a pcapng file
 	Names       []capture.Name // its name resolution records
 	Comments    []string       // on its sections
+	Secrets     int            // blocks of secrets in a pcapng file; TLS is decrypted with them if the input can be read again
 }
 
 // An InputPoint is an interface of an input.
@@ -262,7 +263,7 @@ func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, 
 // take fills in what pass 1 found.
 func (in *InputInfo) take(f *reassembly.InputFacts) {
 	in.Packets, in.NonTCP, in.First, in.Last = f.Packets, f.NonTCP, f.First, f.Last
-	in.Err, in.Application, in.Names, in.Comments = f.Err, f.Application, f.Names, f.Comments
+	in.Err, in.Application, in.Names, in.Comments, in.Secrets = f.Err, f.Application, f.Names, f.Comments, len(f.Secrets)
 	in.Truncated = errors.Is(f.Err, capture.ErrTruncated)
 	for _, i := range f.Interfaces {
 		in.Points = append(in.Points, InputPoint{Name: i.Name, Link: i.Link})

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,8 +44,8 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(f.keyLogs) > 0 && !o.quiet && !slices.ContainsFunc(r.Legs, func(l *mesh.Leg) bool { return l.Decrypted }) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "pcapmesh: the key logs decrypt no connection of the captures; both hello messages must have been captured")
+	if !o.quiet {
+		f.warnKeys(cmd, r, opts.Reread)
 	}
 	return r, warn(cmd.ErrOrStderr(), o, r), nil
 }

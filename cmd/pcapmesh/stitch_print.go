@@ -38,6 +38,9 @@ func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
 	}
 	s := fmt.Sprintf("wrote %s: %s (%d joined, %d as captured), %s of %s.", name,
 		count(sum.Streams, "stream"), sum.Joined, sum.Streams-sum.Joined, count(sum.Packets+sum.Other, "packet"), count(len(r.Inputs), "input"))
+	if f.embedKeys {
+		s += fmt.Sprintf(" Secrets of %s are in it.", count(sum.Secrets, "connection"))
+	}
 	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
 		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
 	}

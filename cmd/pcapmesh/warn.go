@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -29,4 +32,20 @@ func warn(w io.Writer, o *options, r *mesh.Result) error {
 		}
 	}
 	return joinErrors(errs)
+}
+
+// warnKeys says that secrets were of no use.
+func (f *inputFlags) warnKeys(cmd *cobra.Command, r *mesh.Result, reread bool) {
+	if slices.ContainsFunc(r.Legs, func(l *mesh.Leg) bool { return l.Decrypted }) {
+		return
+	}
+	if len(f.keyLogs) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "pcapmesh: the key logs decrypt no connection of the captures; both hello messages must have been captured")
+		return
+	}
+	for i := range r.Inputs {
+		if in := &r.Inputs[i]; in.Secrets > 0 && in.File == "-" && !reread {
+			fmt.Fprintf(cmd.ErrOrStderr(), "pcapmesh: %s holds secrets, but decrypting reads it twice; give it as a file\n", in.File)
+		}
+	}
 }
