@@ -110,6 +110,10 @@ func (a *algebra) solve() {
 		}
 	}
 	a.web.marginals()
+	if a.workers() {
+		a.weigh()
+		a.web.marginals()
+	}
 }
 
 // manyStrands is how many strands are weighed roughly while learning.

@@ -1,0 +1,55 @@
+package mesh
+
+// A proxy with several workers has a pool of upstream connections for each: a
+// client's connection belongs to one worker, and only ever uses the pool of
+// that one (Envoy's threading model; HAProxy's threads share idle connections
+// only where they run out). Where the certain ties fall into groups that have no
+// leg in common, ties across groups are unlikely.
+
+const (
+	// manyTies is how many ties a group must have to be one.
+	manyTies = 8
+	// foreign is how likely it is beforehand that a group is left.
+	foreign = 1e-3
+)
+
+// workers makes strands between different groups of legs unlikely, and tells
+// whether there are such.
+func (a *algebra) workers() bool {
+	root := make(map[*Leg]*Leg)
+	find := func(l *Leg) *Leg {
+		for root[l] != nil {
+			if up := root[root[l]]; up != nil {
+				root[l] = up
+			}
+			l = root[l]
+		}
+		return l
+	}
+	ties := make(map[*Leg]int)
+	a.certain(func(d, u *Leg) {
+		if d, u = find(d), find(u); d != u {
+			root[d] = u
+		}
+	})
+	a.certain(func(d, _ *Leg) { ties[find(d)]++ })
+	found := false
+	for i := range a.web.strands {
+		s := &a.web.strands[i]
+		d, u := find(a.down[s.d].ex.leg), find(a.up[s.u].ex.leg)
+		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
+			s.base *= foreign
+			found = true
+		}
+	}
+	return found
+}
+
+// certain calls yield with the legs of all strands that are taken as true.
+func (a *algebra) certain(yield func(down, up *Leg)) {
+	for i := range a.web.strands {
+		if s := &a.web.strands[i]; s.p >= believed && a.usual(s) {
+			yield(a.down[s.d].ex.leg, a.up[s.u].ex.leg)
+		}
+	}
+}
