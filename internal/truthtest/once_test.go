@@ -19,6 +19,9 @@ func TestOnce(t *testing.T) {
 
 func (s *scene) holdOnce(t *testing.T) {
 	for _, near := range []bool{false, true} {
+		if near && s.huge() {
+			continue // its client legs cannot be read, so it is the same
+		}
 		name := map[bool]string{false: "once near client", true: "once near server"}[near]
 		s.settle(t, name, s.once(t, s.stitch(t, mesh.Options{NearServer: near})))
 	}

@@ -21,6 +21,7 @@ type variant struct {
 	make  func(testing.TB, *scene, []*tape) []*tape
 	back  func(netip.AddrPort) netip.AddrPort
 	alien func(*mesh.Leg) bool
+	small bool // small scenarios are enough for it
 }
 
 func variants() []variant {
@@ -31,15 +32,15 @@ func variants() []variant {
 		}
 	}
 	return []variant{
-		{name: "written again", make: func(_ testing.TB, _ *scene, all []*tape) []*tape { return all }},
-		{name: "renamed", make: renamed(mirror), back: mirror},
-		{name: "unknown ports", make: renamed(elsewhere), back: elsewhere},
+		{name: "written again", small: true, make: func(_ testing.TB, _ *scene, all []*tape) []*tape { return all }},
+		{name: "renamed", small: true, make: renamed(mirror), back: mirror},
+		{name: "unknown ports", small: true, make: renamed(elsewhere), back: elsewhere},
 		{name: "permuted", make: func(t testing.TB, _ *scene, all []*tape) []*tape {
 			rename(t, all, permuted(7919, 4711))
 			slices.Reverse(all)
 			return all
 		}, back: permuted(1287, -4711)},
-		{name: "clocks shifted", make: shifted},
+		{name: "clocks shifted", small: true, make: shifted},
 		{name: "inputs swapped", make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
 			slices.Reverse(all)
 			return all
@@ -47,7 +48,7 @@ func variants() []variant {
 		{name: "first input split", make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
 			return split(all, 0, len(all[0].packets)/2)
 		}},
-		{name: "last input split", make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
+		{name: "last input split", small: true, make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
 			return split(all, len(all)-1, len(all[len(all)-1].packets)/3)
 		}},
 		{name: "strangers", make: strangers, alien: bystander},
@@ -60,7 +61,7 @@ func TestVariants(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		want := canonical(s.stitch(t, mesh.Options{}), nil, nil)
 		for _, v := range variants() {
-			if s.huge() && v.name != "permuted" {
+			if s.huge() && v.name != "permuted" || s.crowded() && !s.live && v.small {
 				continue
 			}
 			t.Run(v.name, func(t *testing.T) {
@@ -204,6 +205,9 @@ func (s *scene) holdLess(t *testing.T, l lack) {
 // The same captures give the same result, byte for byte.
 func TestTwice(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
+		if s.huge() {
+			t.Skip("others show it")
+		}
 		var want [2][]byte
 		for i := range 3 {
 			r := s.stitch(t, mesh.Options{})
