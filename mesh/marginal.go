@@ -1,9 +1,6 @@
 package mesh
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // A strand says that upstream item u may belong to downstream item d, and how
 // likely that is.
@@ -26,6 +23,9 @@ type web struct {
 	// downSum and upSum are the scaled probabilities of each item's strands.
 	downSum, upSum []float64
 	strands        []strand
+	even           bool // many strands of each item count
+	factors        factors
+	roots          []root // of all items, downstream ones first
 }
 
 // marginals fills in the probabilities of all strands: how much of the weight
@@ -37,8 +37,10 @@ type web struct {
 // 1964) is as sure as can be afforded: it errs towards doubt.
 func (w *web) marginals() {
 	w.scale(rounds)
+	w.downSum, w.upSum = resize(w.downSum, len(w.down)), resize(w.upSum, len(w.up))
+	clear(w.downSum)
+	clear(w.upSum)
 	all := make([]int32, len(w.strands))
-	w.downSum, w.upSum = make([]float64, len(w.down)), make([]float64, len(w.up))
 	for i := range all {
 		all[i] = int32(i)
 		s := &w.strands[i]
@@ -51,22 +53,23 @@ func (w *web) marginals() {
 // compute computes the probabilities of strands exactly, part by part. A part
 // that is too large falls apart where strands with a small chance are left out.
 func (w *web) compute(strands []int32, least float64) {
-	for _, p := range w.parts(strands, least) {
+	var large []part
+	w.parts(strands, least, func(p *part) {
 		switch {
 		case p.small():
 			if least == noChance || p.faithful(w) {
 				p.exact(w)
 			}
 		case least < littleChance:
-			w.compute(p.strands, least*4)
+			large = append(large, part{strands: p.strands})
 		}
+	})
+	for _, p := range large { // only now: roots are used again
+		w.compute(p.strands, least*4)
 	}
 }
 
 const (
-	rounds  = 100
-	roughly = 10   // rounds while learning
-	settled = 1e-4 // change of factors at which they are taken to stay
 	// noChance is the scaled probability below which a strand is not looked at
 	// closer: its true one is about the square.
 	noChance = 1e-4
@@ -74,93 +77,93 @@ const (
 	littleChance = 2e-2
 )
 
-// scale finds factors for both sides that make the probabilities of each item
-// add up to one.
-func (w *web) scale(rounds int) {
-	down, up, sum := make([]float64, len(w.down)), make([]float64, len(w.up)), make([]float64, len(w.down))
-	for d := range down {
-		down[d] = 1
-	}
-	for range rounds {
-		copy(up, w.up)
-		for i := range w.strands {
-			s := &w.strands[i]
-			up[s.u] += s.weight * down[s.d]
-		}
-		copy(sum, w.down)
-		for i := range w.strands {
-			s := &w.strands[i]
-			sum[s.d] += s.weight / up[s.u]
-		}
-		change := 0.0
-		for d := range down {
-			change = max(change, math.Abs(down[d]*sum[d]-1))
-			down[d] = 1 / sum[d]
-		}
-		if change < settled {
-			break
-		}
-	}
-	for i := range w.strands {
-		s := &w.strands[i]
-		s.p = s.weight * down[s.d] / up[s.u]
-	}
-}
-
 // A part is strands that compete with each other and with no others.
 type part struct {
 	strands    []int32
-	downs, ups []int32 // items, sorted
+	downs, ups []int32 // items, sorted; none of a part of one strand
 }
 
-// parts lists the parts into which strands fall when those with less than a
-// given chance are cut.
-func (w *web) parts(strands []int32, least float64) []part {
-	root := make(map[int32]int32) // union-find; ups follow downs
-	find := func(i int32) int32 {
-		for {
-			r, ok := root[i]
-			if !ok || r == i {
-				return i
-			}
-			if rr, ok := root[r]; ok {
-				root[i] = rr
-			}
-			i = r
-		}
-	}
-	ups := int32(len(w.down))
+// parts calls yield with the parts into which strands fall when those with less
+// than a given chance are cut.
+func (w *web) parts(strands []int32, least float64, yield func(*part)) {
+	strands = slices.DeleteFunc(slices.Clone(strands), func(i int32) bool { return w.strands[i].p < least })
+	w.group(strands)
+	begin := make([]int32, 1, len(strands)+1) // of each part in sorted
 	for _, i := range strands {
-		if s := &w.strands[i]; s.p >= least {
-			if a, b := find(s.d), find(ups+s.u); a != b {
-				root[a] = b
-			}
+		n := &w.roots[w.root(w.strands[i].d)]
+		if n.part == 0 {
+			begin = append(begin, 0)
+			n.part = int32(len(begin)) - 1
 		}
+		begin[n.part]++
 	}
-	at := make(map[int32]int)
-	var parts []part
+	for k := range begin[1:] {
+		begin[k+1] += begin[k]
+	}
+	sorted := make([]int32, len(strands))
+	for _, i := range slices.Backward(strands) {
+		at := &begin[w.roots[w.root(w.strands[i].d)].part]
+		*at--
+		sorted[*at] = i
+	}
+	begin = append(begin, int32(len(sorted)))
+	var p part
+	for k := 1; k < len(begin)-1; k++ {
+		p.strands = sorted[begin[k]:begin[k+1]]
+		p.list(w)
+		yield(&p)
+	}
+}
+
+// list lists the items of the part.
+func (p *part) list(w *web) {
+	p.downs, p.ups = p.downs[:0], p.ups[:0]
+	if len(p.strands) == 1 {
+		return
+	}
+	for _, i := range p.strands {
+		p.downs, p.ups = append(p.downs, w.strands[i].d), append(p.ups, w.strands[i].u)
+	}
+	slices.Sort(p.downs)
+	slices.Sort(p.ups)
+	p.downs, p.ups = slices.Compact(p.downs), slices.Compact(p.ups)
+}
+
+// A root is an item in union-find: items with the same root compete.
+type root struct {
+	up   int32 // towards the root
+	part int32 // of a root: number of its part; 0 = none yet
+}
+
+// group finds which items compete, as far as given strands connect them. Upstream
+// items follow downstream ones.
+func (w *web) group(strands []int32) {
+	ups := int32(len(w.down))
+	w.roots = resize(w.roots, len(w.down)+len(w.up))
 	for _, i := range strands {
 		s := &w.strands[i]
-		if s.p < least {
-			continue
-		}
-		r := find(s.d)
-		k, ok := at[r]
-		if !ok {
-			k = len(parts)
-			at[r] = k
-			parts = append(parts, part{})
-		}
-		p := &parts[k]
-		p.strands, p.downs, p.ups = append(p.strands, i), append(p.downs, s.d), append(p.ups, s.u)
+		w.roots[s.d], w.roots[ups+s.u] = root{up: s.d}, root{up: ups + s.u}
 	}
-	for k := range parts {
-		p := &parts[k]
-		slices.Sort(p.downs)
-		slices.Sort(p.ups)
-		p.downs, p.ups = slices.Compact(p.downs), slices.Compact(p.ups)
+	for _, i := range strands {
+		s := &w.strands[i]
+		if a, b := w.root(s.d), w.root(ups+s.u); a != b {
+			w.roots[a].up = b
+		}
 	}
-	return parts
+}
+
+// root returns the root of an item.
+func (w *web) root(i int32) int32 {
+	for w.roots[i].up != i {
+		w.roots[i].up = w.roots[w.roots[i].up].up
+		i = w.roots[i].up
+	}
+	return i
+}
+
+// resize returns a slice of n elements, in the place of s if it has room.
+func resize[T any](s []T, n int) []T {
+	return slices.Grow(s[:0], n)[:n]
 }
 
 // maxExact is how many items of one side are paired in all ways: the work grows
