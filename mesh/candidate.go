@@ -26,7 +26,9 @@ const (
 // candidates lists the pairs that may belong together.
 func (a *algebra) candidates() {
 	a.byBegin()
-	if n := a.pairs(); n <= manyPairs {
+	n := a.pairs()
+	a.web.strands = make([]strand, 0, min(n, int64(max(len(a.down), len(a.up)))))
+	if n <= manyPairs {
 		a.sweep(1, a.try)
 	} else {
 		a.lookUp(a.sample(int(n/samplePairs) + 1))

@@ -173,7 +173,11 @@ func (c *crossing) add(l *link) {
 // exchangesOf lists the exchanges of legs that can be read, in the order of
 // their start.
 func exchangesOf(legs []*Leg) []*exchange {
-	var es []*exchange
+	n := 0
+	for _, l := range legs {
+		n += len(l.exchanges)
+	}
+	es := make([]*exchange, 0, n)
 	for _, l := range legs {
 		for i := range l.exchanges {
 			if e := &l.exchanges[i]; e.hidden == nil {
@@ -181,8 +185,27 @@ func exchangesOf(legs []*Leg) []*exchange {
 			}
 		}
 	}
-	slices.SortStableFunc(es, func(a, b *exchange) int { return cmp.Compare(a.start(), b.start()) })
+	sortByStart(es)
 	return es
+}
+
+// sortByStart puts exchanges in the order of their start, and those that start
+// at the same time in the order they are in. Times are looked up once for each,
+// since with many exchanges they are far apart in memory.
+func sortByStart(es []*exchange) {
+	type key struct {
+		at int64
+		i  int
+		e  *exchange
+	}
+	keys := make([]key, len(es))
+	for i, e := range es {
+		keys[i] = key{e.start(), i, e}
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i)) })
+	for i := range keys {
+		es[i] = keys[i].e
+	}
 }
 
 // joinRetries ties the attempts of one exchange: upstream exchanges that carry

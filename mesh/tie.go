@@ -241,25 +241,28 @@ func (t *tier) doubtful(d int32) *link {
 // explain says what turn algebra saw of a strand.
 func (a *algebra) explain(s *strand) Evidence {
 	d, u := &a.down[s.d], &a.up[s.u]
-	detail := fmt.Sprintf("request %s, response %s", a.compared(0, s, d.req), a.compared(1, s, d.resp))
-	return Evidence{TurnAlgebra, detail, []capture.Ref{d.ex.ref(), u.ex.ref()}}
+	var buf [160]byte
+	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
+	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
+	return Evidence{TurnAlgebra, string(detail), []capture.Ref{d.ex.ref(), u.ex.ref()}}
 }
 
-// compared says what is known of the lengths and the delay of one message.
-func (a *algebra) compared(k int, s *strand, down sizes) string {
-	out := "of unknown length"
-	if x := s.shift[k]; x != unknownShift {
-		n := int(math.Round(a.shifts[k].all.n[x]))
-		out = fmt.Sprintf("%+d bytes behind the proxy", -x)
+// compared appends what is known of the lengths and the delay of one message.
+func (a *algebra) compared(dst []byte, k int, s *strand, down sizes) []byte {
+	if x := s.shift[k]; x == unknownShift {
+		dst = append(dst, "of unknown length"...)
+	} else {
 		if len(down) > 0 {
-			out = fmt.Sprintf("%d bytes, %+d behind the proxy", down[0], -x)
+			dst = fmt.Appendf(dst, "%d bytes, %+d behind the proxy", down[0], -x)
+		} else {
+			dst = fmt.Appendf(dst, "%+d bytes behind the proxy", -x)
 		}
-		if n > 1 {
-			out += fmt.Sprintf(" like %d others", n-1)
+		if n := int(math.Round(a.shifts[k].all.n[x])); n > 1 {
+			dst = fmt.Appendf(dst, " like %d others", n-1)
 		}
 	}
 	if s.delay[k] != noTime {
-		out += fmt.Sprintf(", %.3f ms", float64(s.delay[k])/1e6)
+		dst = fmt.Appendf(dst, ", %.3f ms", float64(s.delay[k])/1e6)
 	}
-	return out
+	return dst
 }
