@@ -250,14 +250,14 @@ func (a *algebra) weighOne(s *strand) {
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
 	s.weight = s.base * s.order
-	if h := down.ex.hidden; h != nil && h.of != nil {
+	if a.multiplexed {
 		s.weight *= a.took(0, &said, s.delay[0])
-		a.weighStream(s, h.of, h.first, up, said)
-		return
-	}
-	if h := up.ex.hidden; h != nil && h.of != nil {
-		s.weight *= a.took(0, &said, s.delay[0])
-		a.weighStream(s, h.of, h.first, down, said)
+		if h := down.ex.hidden; h != nil {
+			a.weighStream(s, h.of, h.first, up, said)
+		} else {
+			h = up.ex.hidden
+			a.weighStream(s, h.of, h.first, down, said)
+		}
 		return
 	}
 	a.weighMessage(s, 0, peer, req, &said, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) })
