@@ -110,7 +110,7 @@ func (a *algebra) solve() {
 		}
 	}
 	a.web.marginals()
-	if a.workers() {
+	if !a.multiplexed && a.workers() {
 		a.weigh()
 		a.web.marginals()
 	}

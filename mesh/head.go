@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 
 	"golang.org/x/net/http2/hpack"
@@ -41,43 +43,40 @@ func bodyOf(m *message) sizes {
 	return sizes{m.body.Len}
 }
 
-// nearHeads lists the pairs of which one may cause the other: of each leg the
-// records that were nearest in time.
+// nearHeads lists the pairs of which one may cause the other: the records that
+// were nearest in time, wherever they went by.
 func (a *algebra) nearHeads() {
 	if len(a.down) > 0 && a.down[0].ex.hidden != nil {
-		byLeg(a.down, func(heads []int32) {
-			for u := range a.up {
-				k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
-				for _, d := range heads[max(k-maxHeads, 0):k] {
-					a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
-				}
+		heads := byRequest(a.down)
+		for u := range a.up {
+			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
+			for _, d := range heads[max(k-nearest, 0):k] {
+				a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
 			}
-		})
+		}
 		return
 	}
-	byLeg(a.up, func(heads []int32) {
-		for d := range a.down {
-			k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
-			for _, u := range heads[k:min(k+maxHeads, len(heads))] {
-				a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
-			}
+	heads := byRequest(a.up)
+	for d := range a.down {
+		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
+		for _, u := range heads[k:min(k+nearest, len(heads))] {
+			a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
 		}
-	})
+	}
 }
 
-// byLeg calls yield with the items of each leg, which stand together.
-func byLeg(items []item, yield func([]int32)) {
-	var run []int32
-	for i := range items {
-		if i > 0 && items[i].ex.leg != items[i-1].ex.leg {
-			yield(run)
-			run = nil
-		}
-		run = append(run, int32(i))
+// nearest is how many heads are compared with one exchange: more than requests
+// are under way at once.
+const nearest = 96
+
+// byRequest returns the items in the order of their requests.
+func byRequest(items []item) []int32 {
+	order := make([]int32, len(items))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	if len(run) > 0 {
-		yield(run)
-	}
+	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(items[i].reqAt, items[j].reqAt) })
+	return order
 }
 
 // weighStream weighs strand s, one side of which is multiplexed: the request by

@@ -1,6 +1,9 @@
 package mesh
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A strand says that upstream item u may belong to downstream item d, and how
 // likely that is.
@@ -50,6 +53,17 @@ func (w *web) marginals() {
 	w.compute(all, noChance)
 }
 
+// sharpen makes scaled probabilities surer: of two pairs that compete, scaling
+// gives the square root of the odds, of many less. Between is a compromise that
+// holds for streams, whose truth is known to be in the part.
+func (p *part) sharpen(w *web) {
+	for _, i := range p.strands {
+		s := &w.strands[i]
+		odds := math.Pow(s.p/max(1-s.p, 1e-12), 1.5)
+		s.p = odds / (1 + odds)
+	}
+}
+
 // compute computes the probabilities of strands exactly, part by part. A part
 // that is too large falls apart where strands with a small chance are left out.
 func (w *web) compute(strands []int32, least float64) {
@@ -62,6 +76,8 @@ func (w *web) compute(strands []int32, least float64) {
 			}
 		case least < littleChance:
 			large = append(large, part{strands: p.strands})
+		case w.even:
+			p.sharpen(w)
 		}
 	})
 	for _, p := range large { // only now: roots are used again

@@ -14,8 +14,12 @@ type orderliness struct{ kept, crossed float64 }
 // ratio returns how likely a crossing is, as a multiple of the contrary.
 func (o orderliness) ratio() float64 { return min(o.crossed/o.kept, 1) }
 
+// ofAccount is the probability from which a strand is asked whether it crosses
+// another.
+const ofAccount = 1e-6
+
 // besides is how many exchanges that began after one are its neighbours.
-const besides = 3
+const besides = 5
 
 // disorder weighs the strands of streams by whether they cross others of their
 // leg that are probable.
@@ -48,8 +52,10 @@ func (a *algebra) disorder() {
 func (a *algebra) neighbours(yield func(s, t *strand)) {
 	byHead := make(map[*exchange][]int32)
 	for i := range a.web.strands {
-		e := a.sealedEnd(&a.web.strands[i])
-		byHead[e] = append(byHead[e], int32(i))
+		if s := &a.web.strands[i]; s.p >= ofAccount {
+			e := a.sealedEnd(s)
+			byHead[e] = append(byHead[e], int32(i))
+		}
 	}
 	var heads []*exchange
 	for _, items := range [2][]item{a.down, a.up} {

@@ -14,7 +14,7 @@ const believed = 0.99
 
 // believedStream is the same for streams of HTTP/2, of which less is known: how
 // they are put into records is up to implementations.
-const believedStream = 0.995
+const believedStream = 0.99
 
 // ordersAgree is how sure a pairing is that both orders under load give: of
 // over 1,300 such on saturated proxies with known truth none was wrong.
@@ -163,8 +163,15 @@ const muchInCommon = 1e3
 // times tell them from others with the same differences of lengths.
 func (t *tier) believe() {
 	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
+	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
 	for i := range t.a.web.strands {
-		if s := &t.a.web.strands[i]; s.p >= notExcluded && s.p < .5 && t.a.common(s) {
+		s := &t.a.web.strands[i]
+		if !t.a.common(s) {
+			continue
+		}
+		alikeDown[s.d]++
+		alikeUp[s.u]++
+		if s.p >= notExcluded && s.p < .5 {
 			down[s.d], up[s.u] = true, true
 		}
 	}
@@ -173,6 +180,9 @@ func (t *tier) believe() {
 		least := t.least
 		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.d] || up[s.u]) {
 			least = max(least, believedByTime)
+		}
+		if !t.a.multiplexed && max(alikeDown[s.d], alikeUp[s.u]) > aCrowd {
+			continue // order may tell
 		}
 		if s.p >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
 			t.sure[s.d], t.used[s.u] = int32(i), true
@@ -185,6 +195,9 @@ const (
 	// where only delays decide, whose density is learned from the same few, or
 	// between streams, whose messages look like requests.
 	believedByTime = 0.999
+	// aCrowd is how many candidates of the same lengths are too many for delays to
+	// decide: where so many are under way at once, all are late together.
+	aCrowd = 24
 	// notExcluded is the probability of a candidate that is still one.
 	notExcluded = 1e-5
 )

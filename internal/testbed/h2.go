@@ -1,5 +1,7 @@
 //go:build linux
 
+//lint:file-ignore SA1019 net/http has no HTTP/2 on a connection that is made elsewhere; the captures need that
+
 package testbed
 
 import (
