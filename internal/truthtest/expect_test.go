@@ -55,11 +55,6 @@ var silent = map[string]string{
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"mtls-grpc/hidden":                                 "messages of a stream are taken for requests",
-	"mtls-grpc/wrong":                                  "messages of a stream are taken for requests",
-	"mtls-grpc/no request ids: wrong":                  "messages of a stream are taken for requests",
-	"mtls-grpc/no SYNs: wrong":                         "messages of a stream are taken for requests",
-	"mtls-grpc/neither: wrong":                         "messages of a stream are taken for requests",
 	"mtls-http-tls12/missing with keys, seed 2: wrong": "of a connection whose hello is missing, two requests with a hole between them are taken for one",
 }
 

@@ -12,7 +12,10 @@ import (
 )
 
 // Every scenario, played anew with other sizes, contents and order, and with
-// the ports and the timing of this machine, comes out as it really was.
+// the ports and the timing of this machine, comes out as it really was. What
+// lengths and times leave to tell of encrypted legs differs in every run, and
+// with the load of the machine: the shares of the table are held on the
+// shipped captures (TestHidden), and here, with keys, that all is told.
 func TestLive(t *testing.T) {
 	if err := testbed.Missing(); err != nil {
 		t.Skip(err)
@@ -37,6 +40,11 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	}
 	s := load(t, testbed.TruthFile(dir, scenario))
 	s.live = true
+	if sealed(scenario) {
+		t.Run("keys", s.holdKeys)
+		t.Run("calls", s.holdCalls)
+		return
+	}
 	for name, check := range map[string]func(*testing.T){
 		"truth": s.hold, "bytes": s.holdBytes, "once": s.holdOnce, "foreign": s.holdForeign, "legs": s.holdLegsView, "less": s.holdAllLess,
 		"hidden": func(t *testing.T) { t.Log(s.holdHidden(t)) }, "keys": s.holdKeys, "calls": s.holdCalls,
@@ -47,6 +55,9 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 		t.Run(name, check)
 	}
 }
+
+// sealed tells whether a scenario is about what can be told without keys.
+func sealed(scenario string) bool { return strings.HasPrefix(scenario, "mtls-") }
 
 func (s *scene) holdAllLess(t *testing.T) {
 	for _, l := range lacks() {
