@@ -99,8 +99,11 @@ func (s *sealed) all(x *index, h halfNo) *message {
 			m.to.nanos = u.until
 		}
 	}
-	if r.start && !r.open {
+	if r.start {
 		m.flags = msgComplete
+	}
+	if r.open {
+		m.flags |= msgOpen
 	}
 	return m
 }

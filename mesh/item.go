@@ -26,13 +26,13 @@ func newItem(e *exchange) item {
 	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.no == 0 && !e.leg.Midstream}
 	if m := e.req; m != nil {
 		it.reqAt, it.req = m.from.nanos, m.length()
-		if m.is(msgComplete) {
+		if m.is(msgComplete) && !m.is(msgOpen) {
 			it.reqTo = m.to.nanos
 		}
 	}
 	if m := e.resp; m != nil {
 		it.respAt, it.resp = m.from.nanos, m.length()
-		if m.is(msgComplete) {
+		if m.is(msgComplete) && !m.is(msgOpen) {
 			it.respTo = m.to.nanos
 		}
 	}

@@ -54,6 +54,7 @@ const (
 	msgWholeLine              // of a cut request: the target is whole
 	msgProbe                  // sent by kubelet or by the agent in its name
 	msgHidden                 // of an exchange that cannot be read: told by turns, without content
+	msgOpen                   // the capture ended before it did: it is complete up to there
 )
 
 func (m *message) is(f messageFlags) bool { return m.flags&f != 0 }
