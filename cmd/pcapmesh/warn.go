@@ -40,7 +40,7 @@ func (f *inputFlags) warnKeys(cmd *cobra.Command, r *mesh.Result, reread bool) {
 		return
 	}
 	if len(f.keyLogs) > 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "pcapmesh: the key logs decrypt no connection of the captures; both hello messages must have been captured")
+		fmt.Fprintln(cmd.ErrOrStderr(), "pcapmesh: the key logs decrypt no connection of the captures: of none are both hello messages captured, the secrets of both directions logged, and the cipher suite supported")
 		return
 	}
 	for i := range r.Inputs {
