@@ -23,7 +23,9 @@
 // from others, never their contents. Decide is pure: halves are bound to
 // connections by their sequence numbers, connections get roles from what the
 // structure of a mesh shows, and exchanges on both sides of a proxy are matched
-// by request ids, contents and times. Emit reads the inputs again and writes.
+// by request ids, contents and times, where one side is encrypted by the lengths
+// of their turns. With keys ([Options.KeyLogs]) TLS is read like plaintext. Emit
+// reads the inputs again and writes.
 //
 // # What it does not claim
 //
