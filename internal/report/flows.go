@@ -232,17 +232,25 @@ func joinedTo(r *mesh.Result, l *mesh.Leg) string {
 	return strings.Join(to, ",")
 }
 
+// evidenceOf names for each join of l its kind and the packets that show it, as
+// input:packet.
 func evidenceOf(r *mesh.Result, l *mesh.Leg) string {
-	var kinds []string
+	var out []string
 	for _, j := range r.Joins {
-		if j.From == l.ID && len(j.Evidence) > 0 && !slices.Contains(kinds, j.Evidence[0].Kind.String()) {
-			kinds = append(kinds, j.Evidence[0].Kind.String())
+		if j.From != l.ID || len(j.Evidence) == 0 {
+			continue
 		}
+		e := &j.Evidence[0]
+		s := strconv.Itoa(j.To) + " " + e.Kind.String()
+		for _, p := range e.Packets {
+			s += fmt.Sprintf(" %d:%d", p.Input, p.Packet)
+		}
+		out = append(out, s)
 	}
-	if len(kinds) == 0 {
+	if len(out) == 0 {
 		return "-"
 	}
-	return strings.Join(kinds, ",")
+	return strings.Join(out, "; ")
 }
 
 func captured(l *mesh.Leg) string {
