@@ -28,6 +28,9 @@ func TestLive(t *testing.T) {
 			if sc.Name == "capture-gaps" {
 				continue // what is not captured is drawn anew every time, and so is what can be told: the shipped one is held
 			}
+			if sealed(sc.Name) && seed != 11 {
+				continue // once is enough for what keys tell
+			}
 			t.Run(fmt.Sprintf("%s seed %d", sc.Name, seed), func(t *testing.T) { playAndHold(t, sc.Name, seed) })
 		}
 	}
