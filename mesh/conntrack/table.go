@@ -161,15 +161,18 @@ func (t *Table) destroyUnseen(e *Event) {
 }
 
 func (t *Table) finish(s *Span) {
-	s.From = s.From.better(s.Entry.Start)
-	if !s.Entry.Start.Local && s.Entry.Start.Known() {
-		s.From = s.Entry.Start
-	}
-	if !s.Entry.Stop.Local && s.Entry.Stop.Known() {
-		s.To = s.Entry.Stop
-	}
-	s.To = s.To.better(s.Entry.Stop)
+	s.From = prefer(s.Entry.Start, s.From)
+	s.To = prefer(s.Entry.Stop, s.To)
 	t.finished(s)
+}
+
+// prefer returns the kernel's time if it is exact, else the event's if there is
+// one.
+func prefer(kernel, event Stamp) Stamp {
+	if !kernel.Local {
+		return kernel.better(event)
+	}
+	return event.better(kernel)
 }
 
 func newSpan(e *Event) Span {
