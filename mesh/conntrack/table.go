@@ -1,11 +1,6 @@
 package conntrack
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/pcapmesh/pcapmesh/capture"
-)
+import "github.com/pcapmesh/pcapmesh/capture"
 
 // A Span is an entry and the time it lived. It is comparable.
 type Span struct {
@@ -35,15 +30,8 @@ type Span struct {
 type Table struct {
 	finished func(*Span)
 	index    map[tableKey]int32 // into live
-	live     []liveSpan
-	free     []int32 // unused in live
-	seq      uint64  // of the last entry
-}
-
-// A liveSpan is the span of an entry that lives.
-type liveSpan struct {
-	Span
-	seq uint64 // in the order of creation; 0: unused
+	live     liveSpans
+	seq      uint64 // of the last entry
 }
 
 // A tableKey is what is unique among the entries that live: the orig tuple in its
@@ -68,7 +56,7 @@ func (t *Table) Len() int { return len(t.index) }
 func (t *Table) Apply(e *Event) {
 	key := keyOf(&e.Entry)
 	i, ok := t.index[key]
-	if ok && !t.live[i].same(e) {
+	if ok && !t.live.at(i).same(e) {
 		if e.Kind == Destroy {
 			t.destroyUnseen(e)
 			return
@@ -82,9 +70,10 @@ func (t *Table) Apply(e *Event) {
 	case !ok:
 		t.add(key, e)
 	default:
-		t.live[i].show(e)
+		s := t.live.at(i)
+		s.show(e)
 		if e.Kind == Destroy {
-			t.live[i].destroy(e)
+			s.destroy(e)
 			t.remove(key, i)
 		}
 	}
@@ -93,14 +82,11 @@ func (t *Table) Apply(e *Event) {
 // Close hands out the entries that still live, in the order in which they were
 // first shown. The table is then empty and can be used again.
 func (t *Table) Close() {
-	slices.SortFunc(t.live, func(a, b liveSpan) int { return cmp.Compare(a.seq, b.seq) })
-	for i := range t.live {
-		if t.live[i].seq != 0 {
-			t.finish(&t.live[i].Span)
-		}
+	for _, i := range t.live.inOrder() {
+		t.finish(&t.live.at(i).Span)
 	}
 	clear(t.index)
-	t.live, t.free = t.live[:0], t.free[:0]
+	t.live = liveSpans{}
 }
 
 func keyOf(e *Entry) tableKey {
@@ -125,21 +111,17 @@ func (s *liveSpan) same(e *Event) bool {
 // add puts a new entry into the table.
 func (t *Table) add(key tableKey, e *Event) {
 	t.seq++
-	s := liveSpan{newSpan(e), t.seq}
-	if n := len(t.free); n > 0 {
-		i := t.free[n-1]
-		t.free = t.free[:n-1]
-		t.live[i], t.index[key] = s, i
-		return
-	}
-	t.index[key] = int32(len(t.live))
-	t.live = append(t.live, s)
+	i := t.live.take()
+	s := t.live.at(i)
+	s.seq = t.seq
+	s.begin(e)
+	t.index[key] = i
 }
 
 // replace finishes an entry of which no end was shown when another has taken its
 // place.
 func (t *Table) replace(key tableKey, i int32, e *Event) {
-	s := &t.live[i]
+	s := t.live.at(i)
 	s.Replaced = true
 	s.To = e.When
 	t.remove(key, i)
@@ -147,15 +129,15 @@ func (t *Table) replace(key tableKey, i int32, e *Event) {
 
 // remove finishes an entry and takes it out of the table.
 func (t *Table) remove(key tableKey, i int32) {
-	t.finish(&t.live[i].Span)
+	t.finish(&t.live.at(i).Span)
 	delete(t.index, key)
-	t.live[i] = liveSpan{}
-	t.free = append(t.free, i)
+	t.live.give(i)
 }
 
 // destroyUnseen finishes an entry of which nothing but its end was shown.
 func (t *Table) destroyUnseen(e *Event) {
-	s := newSpan(e)
+	var s Span
+	s.begin(e)
 	s.destroy(e)
 	t.finish(&s)
 }
@@ -175,12 +157,14 @@ func prefer(kernel, event Stamp) Stamp {
 	return event.better(kernel)
 }
 
-func newSpan(e *Event) Span {
-	s := Span{Entry: e.Entry, First: e.Line, Last: e.Line, FirstAt: e.When, LastAt: e.When}
+// begin makes s the span of an entry that e shows first.
+func (s *Span) begin(e *Event) {
+	s.Entry = e.Entry
+	s.First, s.Last = e.Line, e.Line
+	s.FirstAt, s.LastAt = e.When, e.When
 	if e.Kind == New {
 		s.Created, s.From = true, e.When
 	}
-	return s
 }
 
 // show takes over what a later event says of the entry.
