@@ -179,8 +179,7 @@ func (r *Reader) read(unit []byte) bool {
 	}
 	if begin := bytes.Index(unit, flowBegin); begin >= 0 {
 		r.abandon()
-		r.flow.begin = line
-		r.flow.open = true
+		r.flow.start(line)
 		return r.feed(unit[begin:])
 	}
 	if r.flow.open && (bytes.IndexByte(unit, '<') >= 0 || len(bytes.TrimSpace(unit)) == 0) {

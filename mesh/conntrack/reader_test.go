@@ -283,6 +283,7 @@ func TestReaderMalformed(t *testing.T) {
 		{"three tuples", "udp 17 src=1.1.1.1 dst=1.1.1.2 sport=1 dport=2 src=1.1.1.2 dst=1.1.1.1 sport=2 dport=1 src=1.1.1.1\n", "a third tuple"},
 		{"save without protocol", "-A -t 1 -s 1.1.1.1 -d 1.1.1.2 -r 1.1.1.2 -q 1.1.1.1\n", "no protocol"},
 		{"flow without reply", flowStart + "</flow>\n", "no reply tuple"},
+		{"no flow", "<flowchart></flow>\n", "no protocol"},
 		{"flow cut by the end", flowStart, "cut off"},
 		{"flow cut by a line", flowStart + "\n$ \n", "cut off"},
 		{"line too long", strings.Repeat("x", 70000) + "\n", "longer than 65536 bytes"},

@@ -27,6 +27,12 @@ type Span struct {
 
 // A Table is the connection tracking table over time: it makes spans of events.
 // It holds the entries that live. It is not safe for concurrent use.
+//
+// Events go in as they happened: of several files the older first, and lists,
+// which have no time, where they were taken. A list after events adds to the
+// entries that live then; one that shows an entry already destroyed makes a span
+// of its own, both ends unknown. That an entry is missing in a list says nothing:
+// lists may be filtered.
 type Table struct {
 	finished func(*Span)
 	index    map[tableKey]int32 // into live

@@ -83,7 +83,7 @@ func (f *flow) tag(tag, text []byte) {
 func (f *flow) opening(name, tag []byte) {
 	switch string(name) {
 	case "flow":
-		f.start(attribute(tag, "type"))
+		f.kind(attribute(tag, "type"))
 	case "meta":
 		f.dir = direction(attribute(tag, "direction"))
 	case "layer4":
@@ -92,12 +92,16 @@ func (f *flow) opening(name, tag []byte) {
 	}
 }
 
-// start begins a flow.
-func (f *flow) start(kind []byte) {
+// start begins a flow on the given line.
+func (f *flow) start(line int) {
 	f.reset()
-	*f = flow{draft: f.draft, open: true, begin: f.begin, dir: none}
+	*f = flow{draft: f.draft, open: true, begin: line, dir: none}
 	f.event.Entry.Status = SeenReply
-	switch string(kind) {
+}
+
+// kind reads the type of an event; a flow of a list has none.
+func (f *flow) kind(b []byte) {
+	switch string(b) {
 	case "new":
 		f.event.Kind = New
 	case "update":
