@@ -33,7 +33,7 @@ func (p *Profile) Listener(addr netip.AddrPort, processes []string, uid int64) L
 		return Listener{Port{Number: addr.Port(), Scope: scopeOf(addr.Addr()), Shows: p.showsApp(addr.Addr())}, false, signs.that(false)}
 	}
 	if !listed {
-		known = Port{Number: addr.Port(), Purpose: "of its configuration", Scope: scopeOf(addr.Addr()), Shows: showsProxy(addr.Addr())}
+		known = Port{Number: addr.Port(), Purpose: "set by its configuration", Scope: scopeOf(addr.Addr()), Shows: showsProxy(addr.Addr())}
 	}
 	switch {
 	case component != "" && !strings.Contains(known.Component, component):
