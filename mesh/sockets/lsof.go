@@ -21,12 +21,14 @@ func inetFile(w *row) int {
 // otherFile reports whether a line is one of lsof about a file that is no socket
 // of the internet.
 func otherFile(w *row) bool {
-	if w.n < 5 || !digits(w.word(1)) {
+	if !digits(w.word(1)) {
 		return false
 	}
-	switch string(w.word(4)) {
-	case "REG", "DIR", "CHR", "BLK", "FIFO", "LINK", "unix", "sock", "netlink", "pack", "raw", "a_inode", "unknown", "DEL", "systm", "KQUEUE":
-		return true
+	for i := 3; i <= 6 && i < w.n; i++ {
+		switch string(w.words[i]) {
+		case "REG", "DIR", "CHR", "BLK", "FIFO", "LINK", "unix", "sock", "netlink", "pack", "a_inode", "unknown", "DEL", "NOFD":
+			return true
+		}
 	}
 	return false
 }

@@ -108,21 +108,27 @@ func (r *Reader) parse(line []byte) (Socket, error) {
 	switch {
 	case w.n == 0 || heading(w):
 		return Socket{}, errNoSocket
+	case stateNamed(first) != 0 && isEnd(w.word(3)):
+		return parseSS(w, 1, stateNamed(first))
+	case digits(first) && isEnd(w.word(2)):
+		return parseSS(w, 0, 0)
 	case inetFile(w) > 0:
 		return parseLsof(w)
-	case stateNamed(first) != 0:
-		return parseSS(w, 1, stateNamed(first))
-	case digits(first):
-		return parseSS(w, 0, 0)
 	case numbered(first):
 		return parseProc(w)
 	case string(first) == "tcp" || string(first) == "tcp6":
 		return parseTCP(w)
 	case foreign(w), notice(w):
 		return Socket{}, errNoSocket
+	case stateNamed(first) != 0:
+		return Socket{}, errors.New("ss: columns are missing")
 	}
 	return Socket{}, errors.New("no line of ss, lsof, netstat or /proc/net/tcp")
 }
+
+// isEnd reports whether a word can be the end of a connection. It tells ss from
+// lsof, where a process may be called "LISTEN", and in ss one "a IPv6".
+func isEnd(b []byte) bool { return bytes.IndexByte(b, ':') >= 0 }
 
 // parseTCP reads a line that begins with the protocol: in ss the state is next or
 // left out, in netstat it is behind the ends.

@@ -70,6 +70,8 @@ func TestReal(t *testing.T) {
 		{"ss state listening, with Netid", "tcp 0 128 10.1.0.5:80 0.0.0.0:*", sockets.Socket{State: sockets.Listen, Local: ends("10.1.0.5:80"), UID: -1}},
 		{"ss, name of blanks and signs", `LISTEN 0 511 *:80 *:* users:(("nginx: (a),"b"",pid=1,fd=6)) uid:101 ino:7 sk:2`,
 			sockets.Socket{State: sockets.Listen, Local: ends("[::]:80"), Processes: one("nginx: (a),?b?", 1, 6), UID: 101, Inode: 7}},
+		{"ss, name like a type of lsof", `LISTEN 0 0 0.0.0.0:80 0.0.0.0:* users:(("a IPv6 b c",pid=1,fd=2))`,
+			sockets.Socket{State: sockets.Listen, Local: ends("0.0.0.0:80"), Processes: one("a IPv6 b c", 1, 2), UID: -1}},
 		{"ss -Z", `LISTEN 0 511 *:80 *:* users:(("nginx",pid=1,proc_ctx=system_u:system_r:nginx_t:s0,fd=6,sock_ctx=system_u:object_r:nginx_t:s0))`,
 			sockets.Socket{State: sockets.Listen, Local: ends("[::]:80"), Processes: one("nginx", 1, 6), UID: -1}},
 		{"lsof", "python3 23502 root    7u  IPv4 3549198      0t0  TCP 127.0.0.1:56830->127.0.0.1:25001 (ESTABLISHED)",
@@ -82,6 +84,10 @@ func TestReal(t *testing.T) {
 			sockets.Socket{State: sockets.Listen, Local: ends("[::]:25020"), Processes: one("python3", 23502, 5), UID: -1, Inode: 3549196}},
 		{"lsof, escaped", `nginx:\x20m 1 root 6u IPv6 3549203 0t0 TCP [::1]:25021->[::1]:47868 (CLOSE_WAIT)`,
 			sockets.Socket{State: sockets.CloseWait, Local: ends("[::1]:25021"), Remote: ends("[::1]:47868"), Processes: one("nginx: m", 1, 6), Inode: 3549203}},
+		{"lsof, name like a state of ss", "LISTEN 17 1337 7u IPv4 34086 0t0 TCP 127.0.0.6:40791 (LISTEN)",
+			sockets.Socket{State: sockets.Listen, Local: ends("127.0.0.6:40791"), Processes: one("LISTEN", 17, 7), UID: 1337, Inode: 34086}},
+		{"lsof -K, task named with a colon", "envoy 17 25 wrk:worker_0 1337 45u IPv4 99 0t0 TCP *:15001 (LISTEN)",
+			sockets.Socket{State: sockets.Listen, Local: ends("0.0.0.0:15001"), Processes: one("envoy", 17, 45), UID: 1337, Inode: 99}},
 		{"lsof -K", "java 12 34 http-nio 1000 45u IPv6 99 0t0 TCP *:8080 (LISTEN)",
 			sockets.Socket{State: sockets.Listen, Local: ends("[::]:8080"), Processes: one("java", 12, 45), UID: 1000, Inode: 99}},
 		{"netstat -tnp", "tcp        1      0 127.0.0.1:25006         127.0.0.1:45066         CLOSE_WAIT  23502/python3       ",
@@ -162,6 +168,8 @@ Proto RefCnt Flags       Type       State         I-Node   PID/Program name     
 unix  2      [ ]         DGRAM                    12       1/init               /run/x
 COMMAND   PID USER   FD   TYPE  DEVICE SIZE/OFF NODE NAME
 python3 23502 root  cwd    DIR    8,1     4096    2 /
+java    23502 59 vsock-con root  cwd   unknown                           /proc/1/task/59/cwd (readlink: Permission denied)
+java    23502 app  NOFD                              /proc/23502/fd (opendir: Permission denied)
 python3 23502 root   14u  IPv4 3549206      0t0  UDP 127.0.0.1:25053
 python3 23502 root    4u  IPv4 3549195      0t0  TCP *:25006 (LISTEN)
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -173,10 +181,10 @@ func TestMixed(t *testing.T) {
 	for _, s := range list {
 		got = append(got, s.Line)
 	}
-	if diff := cmp.Diff([]int{3, 13, 20, 22}, got); diff != "" {
+	if diff := cmp.Diff([]int{3, 13, 22, 24}, got); diff != "" {
 		t.Errorf("lines, -want +got:\n%s", diff)
 	}
-	if n, first := r.Malformed(); n != 0 || r.Lines() != 22 {
+	if n, first := r.Malformed(); n != 0 || r.Lines() != 24 {
 		t.Errorf("%d lines, %d malformed: %v", r.Lines(), n, first)
 	}
 }
@@ -188,9 +196,10 @@ func TestMalformed(t *testing.T) {
 		{"port by name", "LISTEN 0 5 0.0.0.0:http 0.0.0.0:*", `the port of "0.0.0.0:http" is not a number`},
 		{"port too large", "LISTEN 0 5 0.0.0.0:65536 0.0.0.0:*", `the port of "0.0.0.0:65536" is not a number`},
 		{"host by name", "ESTAB 0 5 web:80 10.0.0.1:80", `"web:80" has no IP address`},
-		{"no port", "ESTAB 0 5 10.0.0.1 10.0.0.1:80", `"10.0.0.1" has no port`},
+		{"no port", "ESTAB 0 5 10.0.0.1:1 10.0.0.1", `"10.0.0.1" has no port`},
 		{"address cut by netstat", "tcp6 0 0 2001:db8:85a3:8d3:1319:8080 :::* LISTEN -", `"2001:db8:85a3:8d3:1319:8080" has no IP address`},
 		{"ss cut", "ESTAB 0 0 10.0.0.1:80", "ss: columns are missing"},
+		{"ss cut sooner", "ESTAB 0", "ss: columns are missing"},
 		{"users cut", `ESTAB 0 0 10.0.0.1:80 10.0.0.2:80 users:(("envoy",pid=17,fd`, "ss: users:( is not closed"},
 		{"users without pid", `ESTAB 0 0 10.0.0.1:80 10.0.0.2:80 users:(("envoy",fd=17))`, "ss: users:( is not closed"},
 		{"netstat cut", "tcp 0 x 10.0.0.1:80 10.0.0.2:80 LISTEN", "netstat: columns are missing"},
