@@ -12,7 +12,8 @@ const maxProcesses = 256
 
 // A Table holds sockets by their ends. What several lists say of one socket is
 // merged: /proc/net/tcp knows the owner, ss the process. The zero Table is empty.
-// Reading it is safe for concurrent use.
+// Reading it is safe for concurrent use. The processes of a socket it returns are
+// valid until the next Add, and not owned.
 type Table struct {
 	conns     map[ends]Socket
 	listeners map[netip.AddrPort]Socket
@@ -44,6 +45,7 @@ func (t *Table) Add(s Socket) {
 func merge(old, s Socket, ok bool) Socket {
 	switch {
 	case !ok:
+		s.Processes = slices.Clone(s.Processes) // the caller's stay as they are
 		return s
 	case s.State != Listen && old.Inode != 0 && s.Inode != 0 && old.Inode != s.Inode:
 		return older(old, s) // the same ports again, later
@@ -57,7 +59,6 @@ func merge(old, s Socket, ok bool) Socket {
 	if old.Mark == 0 {
 		old.Mark = s.Mark
 	}
-	old.Processes = slices.Clone(old.Processes) // the caller's stay as they are
 	for _, p := range s.Processes {
 		old.addProcess(p)
 	}
@@ -86,6 +87,7 @@ func (s *Socket) addProcess(p Process) {
 // the first, unless only the second says whose it is.
 func older(first, second Socket) Socket {
 	if len(first.Processes) == 0 && len(second.Processes) > 0 {
+		second.Processes = slices.Clone(second.Processes)
 		return second
 	}
 	return first
