@@ -20,7 +20,7 @@ var (
 
 	emit = []string{"embed.go", "follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
 
-	beside = []string{"advice.go", "advice_why.go", "doc.go", "profile.go", "profile_meshes.go"}
+	beside = []string{"advice.go", "advice_why.go", "doc.go", "listener.go", "profile.go", "profile_meshes.go"}
 )
 
 func TestEveryMeshFileHasABar(t *testing.T) {
