@@ -119,15 +119,13 @@ func unitEnd(buf []byte, last bool) int {
 	if end > 0 {
 		line = buf[:end]
 	}
-	tag := bytes.IndexByte(line, '<')
-	if tag < 0 {
+	if bytes.IndexByte(line, '<') < 0 {
 		return end
 	}
-	i := bytes.Index(line[tag:], flowEnd)
+	i := flowEnd(line)
 	if i < 0 {
 		return end
 	}
-	i += tag + len(flowEnd)
 	if next := bytes.IndexByte(line[i:], '<'); next >= 0 {
 		return i + next
 	}

@@ -297,3 +297,16 @@ func BenchmarkList(b *testing.B) {
 	}
 	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/lines*1e6, "s/Mline")
 }
+
+func BenchmarkXML(b *testing.B) {
+	text := bytes.Repeat(sample(b, "list.xml"), 10000)
+	const flows = 140000
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := run(b, bytes.NewReader(text), func(*conntrack.Span) {}).Len(); n != 14 {
+			b.Fatalf("%d entries", n)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/flows*1e6, "s/Mflow")
+}

@@ -11,8 +11,23 @@ import (
 // included, says nothing.
 var (
 	flowBegin = []byte("<flow")
-	flowEnd   = []byte("</flow>")
+	flowTag   = []byte("flow>")
 )
+
+// flowEnd returns where the first flow of b ends, -1 if none does. It looks for
+// the name, since there are far fewer of it than of brackets.
+func flowEnd(b []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], flowTag)
+		if i < 0 {
+			return -1
+		}
+		from += i + len(flowTag)
+		if bytes.HasSuffix(b[:from], []byte("</flow>")) {
+			return from
+		}
+	}
+}
 
 // A flow reads one <flow> element into a draft. The element may come in several
 // pieces, cut anywhere but within a tag or a value: conntrack prints it on one
@@ -23,7 +38,6 @@ type flow struct {
 	open    bool
 	begin   int    // the line it began on
 	dir     int    // of the <meta> at hand
-	layer4  bool   // inside <layer4>
 	element []byte // the last opening tag's name; valid within a piece
 	when    clock
 }
@@ -34,19 +48,16 @@ type clock struct{ hour, min, sec, day, month, year uint64 }
 // feed reads the next piece. It reports true when the flow is complete.
 func (f *flow) feed(piece []byte) bool {
 	for {
-		text, rest, ok := bytes.Cut(piece, []byte("<"))
-		if !ok {
-			f.outside(piece)
+		begin := bytes.IndexByte(piece, '<')
+		end := bytes.IndexByte(piece, '>')
+		if begin < 0 || end < begin {
 			break
 		}
-		var tag []byte
-		if tag, piece, ok = bytes.Cut(rest, []byte(">")); !ok {
-			break
-		}
-		f.tag(tag, text)
+		f.tag(piece[begin+1:end], piece[:begin])
+		piece = piece[end+1:]
 		if !f.open {
 			f.outside(piece)
-			return string(tag) == "/flow"
+			return true
 		}
 	}
 	f.element = nil
@@ -63,8 +74,11 @@ func (f *flow) outside(text []byte) {
 // tag reads a tag; text is what stood before it.
 func (f *flow) tag(tag, text []byte) {
 	name := tag
-	if i := bytes.IndexAny(tag, " \t\r\n"); i >= 0 {
-		name = tag[:i]
+	for i, c := range tag {
+		if c <= ' ' {
+			name = tag[:i]
+			break
+		}
 	}
 	switch {
 	case len(name) > 0 && name[0] == '/':
@@ -87,7 +101,6 @@ func (f *flow) opening(name, tag []byte) {
 	case "meta":
 		f.dir = direction(attribute(tag, "direction"))
 	case "layer4":
-		f.layer4 = true
 		f.proto = capture.Proto(f.number("protonum", attribute(tag, "protonum"), 255))
 	}
 }
@@ -145,22 +158,26 @@ func (f *flow) close(name, text []byte) {
 	switch string(name) {
 	case "flow":
 		f.open = false
-	case "layer4":
-		f.layer4 = false
+	case "meta":
+		f.dir = none
 	case "when":
 		f.event.When = f.when.stamp()
 	default:
-		if !bytes.Equal(name, f.element) {
-			return
+		if bytes.Equal(name, f.element) {
+			f.leaf(name, text)
 		}
-		if f.dir == original || f.dir == reply {
-			f.tupleElement(name, text)
-		} else {
-			f.entryElement(name, text)
-		}
-		if f.dir == independent || f.dir == none {
-			f.when.element(name, text)
-		}
+	}
+}
+
+// leaf reads an element with nothing but text.
+func (f *flow) leaf(name, text []byte) {
+	switch f.dir {
+	case original, reply:
+		f.tupleElement(name, text)
+	case independent:
+		f.entryElement(name, text)
+	case none:
+		f.lastElement(name, text)
 	}
 }
 
@@ -218,8 +235,6 @@ func (f *flow) entryElement(name, text []byte) {
 		f.field32(&e.SecMark, HasSecMark, "secmark", text)
 	case "secctx":
 		e.SecCtx = f.name(text)
-	case "helper":
-		e.Helper = f.name(text)
 	case "label":
 		f.label(text)
 	case "start":
@@ -227,6 +242,15 @@ func (f *flow) entryElement(name, text []byte) {
 	case "stop":
 		e.Stop = Stamp{Nanos: int64(f.number("stop", text, 1<<63-1))}
 	}
+}
+
+// lastElement reads an element behind the last <meta>.
+func (f *flow) lastElement(name, text []byte) {
+	if string(name) == "helper" {
+		f.event.Entry.Helper = f.name(text)
+		return
+	}
+	f.when.element(name, text)
 }
 
 // label adds a label.
