@@ -1,0 +1,318 @@
+package accesslog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// A decoder reads one JSON object into a line. It takes each value from where
+// it stands and builds nothing; encoding/json takes eight times as long.
+type decoder struct {
+	text string
+	pos  int
+	line *Line
+
+	root  *node // of the format
+	loose bool  // objects that the format does not have may hold its keys too
+
+	matcher *matcher // for values of several operators
+
+	fields  fieldSet // seen, also as null
+	set     fieldSet // set
+	written moment   // by ztunnel's clock
+	opened  bool     // ztunnel says that a connection began
+}
+
+var errJSON = errors.New("bad JSON")
+
+// decode reads the whole text.
+func (d *decoder) decode() error {
+	d.space()
+	if err := d.object(d.root, 0); err != nil {
+		return err
+	}
+	if d.space(); d.pos != len(d.text) {
+		return errJSON
+	}
+	return nil
+}
+
+func (d *decoder) space() {
+	for d.pos < len(d.text) {
+		switch d.text[d.pos] {
+		case ' ', '\t', '\r', '\n':
+			d.pos++
+		default:
+			return
+		}
+	}
+}
+
+// next skips space and tells whether c follows, which it takes.
+func (d *decoder) next(c byte) bool {
+	d.space()
+	if d.pos < len(d.text) && d.text[d.pos] == c {
+		d.pos++
+		return true
+	}
+	return false
+}
+
+// object reads an object whose keys are n's, which is nil for one of no use.
+func (d *decoder) object(n *node, depth int) error {
+	if depth == maxDepth || !d.next('{') {
+		return errJSON
+	}
+	if d.next('}') {
+		return nil
+	}
+	for {
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		var child *node
+		if n != nil {
+			child = n.index[key]
+		}
+		if err := d.value(child, depth); err != nil {
+			return err
+		}
+		switch {
+		case d.next(','):
+		case d.next('}'):
+			return nil
+		default:
+			return errJSON
+		}
+	}
+}
+
+// key reads a key and the colon after it.
+func (d *decoder) key() (string, error) {
+	if !d.next('"') {
+		return "", errJSON
+	}
+	key, err := d.string()
+	if err == nil && !d.next(':') {
+		err = errJSON
+	}
+	return key, err
+}
+
+// value reads the value of a key that is child's, nil for one of no use.
+func (d *decoder) value(child *node, depth int) error {
+	d.space()
+	if d.pos == len(d.text) {
+		return errJSON
+	}
+	switch d.text[d.pos] {
+	case '{':
+		if child != nil && !child.isObject {
+			child = nil
+		}
+		if child == nil && d.loose {
+			child = d.root
+		}
+		return d.object(child, depth+1)
+	case '[':
+		return d.array(depth + 1)
+	case '"':
+		d.pos++
+		s, err := d.string()
+		if err != nil {
+			return err
+		}
+		return d.leaf(child, s, false, depth)
+	}
+	s, err := d.literal()
+	if err != nil {
+		return err
+	}
+	return d.leaf(child, s, s == "null", depth)
+}
+
+// array passes over an array.
+func (d *decoder) array(depth int) error {
+	if depth == maxDepth || !d.next('[') {
+		return errJSON
+	}
+	if d.next(']') {
+		return nil
+	}
+	for {
+		d.space()
+		if err := d.value(nil, depth); err != nil {
+			return err
+		}
+		switch {
+		case d.next(','):
+		case d.next(']'):
+			return nil
+		default:
+			return errJSON
+		}
+	}
+}
+
+// literal reads a number, true, false or null.
+func (d *decoder) literal() (string, error) {
+	start := d.pos
+	for d.pos < len(d.text) {
+		c := d.text[d.pos]
+		if c == ',' || c == '}' || c == ']' || c <= ' ' {
+			break
+		}
+		d.pos++
+	}
+	s := d.text[start:d.pos]
+	if s == "null" || s == "true" || s == "false" {
+		return s, nil
+	}
+	if _, ok := parseNumber(s); ok {
+		return s, nil
+	}
+	if strings.Trim(s, "0123456789+-.eE") != "" {
+		return "", errJSON
+	}
+	if _, err := strconv.ParseFloat(s, 64); err != nil {
+		return "", errJSON
+	}
+	return s, nil
+}
+
+// string reads a string whose first quote was read.
+func (d *decoder) string() (string, error) {
+	rest := d.text[d.pos:]
+	end := strings.IndexByte(rest, '"')
+	if end < 0 {
+		return "", errJSON
+	}
+	if strings.IndexByte(rest[:end], '\\') < 0 {
+		d.pos += end + 1
+		return rest[:end], nil
+	}
+	return d.escaped()
+}
+
+// escaped reads a string with escapes.
+func (d *decoder) escaped() (string, error) {
+	b := make([]byte, 0, len(d.text)-d.pos)
+	for {
+		rest := d.text[d.pos:]
+		i := strings.IndexAny(rest, `"\`)
+		if i < 0 {
+			return "", errJSON
+		}
+		b = append(b, rest[:i]...)
+		d.pos += i + 1
+		if rest[i] == '"' {
+			return string(b), nil
+		}
+		var err error
+		if b, err = d.escape(b); err != nil {
+			return "", err
+		}
+	}
+}
+
+// escape reads what follows a backslash.
+func (d *decoder) escape(b []byte) ([]byte, error) {
+	if d.pos == len(d.text) {
+		return b, errJSON
+	}
+	c := d.text[d.pos]
+	d.pos++
+	switch c {
+	case '"', '\\', '/':
+		return append(b, c), nil
+	case 'b':
+		return append(b, '\b'), nil
+	case 'f':
+		return append(b, '\f'), nil
+	case 'n':
+		return append(b, '\n'), nil
+	case 'r':
+		return append(b, '\r'), nil
+	case 't':
+		return append(b, '\t'), nil
+	case 'u':
+		return d.unicode(b)
+	}
+	return b, errJSON
+}
+
+// unicode reads the four hexadecimal digits of a \u, and of a second one that
+// makes a pair with it (RFC 8259 §7).
+func (d *decoder) unicode(b []byte) ([]byte, error) {
+	r, ok := d.hex(0)
+	if !ok {
+		return b, errJSON
+	}
+	d.pos += 4
+	if utf16.IsSurrogate(r) && strings.HasPrefix(d.text[d.pos:], `\u`) {
+		if low, ok := d.hex(2); ok && utf16.DecodeRune(r, low) != utf8.RuneError {
+			d.pos += 6
+			r = utf16.DecodeRune(r, low)
+		}
+	}
+	return utf8.AppendRune(b, r), nil
+}
+
+// hex returns the value of the four digits after off bytes.
+func (d *decoder) hex(off int) (rune, bool) {
+	s := d.text[d.pos:]
+	if len(s) < off+4 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[off:off+4], 16, 16)
+	return rune(n), err == nil
+}
+
+// leaf stores a value that is neither object nor array.
+func (d *decoder) leaf(n *node, v string, null bool, depth int) error {
+	if n == nil || n.template == nil || len(n.template.slots) == 0 {
+		return nil
+	}
+	d.fields |= n.template.fields
+	if null || v == "" || v == none || depth > 0 && d.loose && d.set&n.template.fields != 0 {
+		return nil
+	}
+	d.set |= n.template.fields
+	o := n.bare()
+	switch {
+	case o == nil:
+		return d.composite(n, v)
+	case o.field == endTime:
+		d.written, _, _ = parseTimestamp(v)
+	case o.field == message:
+		d.opened = v == opened
+	case !d.line.set(o, v) && !(o.field.isNumber() && d.line.set(o, integer(v))):
+		return fmt.Errorf("cannot read %q of key %q", shown(v), n.key)
+	}
+	return nil
+}
+
+// composite stores a value of several operators, or of one and other text.
+func (d *decoder) composite(n *node, v string) error {
+	m := d.matcher
+	if !m.parse(n.template, v, true, d.line) && !m.parse(n.template, v, false, d.line) {
+		return fmt.Errorf("key %q: %w", n.key, n.template.mismatch(m.far))
+	}
+	return nil
+}
+
+// integer returns a whole number that was written as a float, such as 8.0 or
+// 1e3, in digits.
+func integer(s string) string {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n != math.Trunc(n) || n < 0 || n > 1<<53 {
+		return ""
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
