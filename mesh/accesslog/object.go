@@ -20,13 +20,14 @@ type node struct {
 	children []*node
 	index    map[string]*node // the children by key
 	isObject bool
+	optional bool // left out where Envoy would log null
 }
 
 // parseObjectFormat compiles a JSON format.
 func parseObjectFormat(s string) (*node, error) {
 	d := json.NewDecoder(strings.NewReader(s))
 	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("bad JSON: %w", err)
+		return nil, badJSON(err)
 	}
 	root := &node{isObject: true}
 	if err := root.read(d, maxDepth); err != nil {
@@ -41,6 +42,13 @@ func parseObjectFormat(s string) (*node, error) {
 	return root, nil
 }
 
+func badJSON(err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("bad JSON: %w", err)
+}
+
 // read reads the rest of an object whose "{" was read.
 func (n *node) read(d *json.Decoder, depth int) error {
 	if depth == 0 {
@@ -49,7 +57,7 @@ func (n *node) read(d *json.Decoder, depth int) error {
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("bad JSON: %w", err)
+			return badJSON(err)
 		}
 		key, _ := t.(string)
 		child := &node{key: key}
@@ -62,7 +70,7 @@ func (n *node) read(d *json.Decoder, depth int) error {
 		n.add(child)
 	}
 	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("bad JSON: %w", err)
+		return badJSON(err)
 	}
 	return nil
 }
@@ -79,20 +87,20 @@ func (n *node) add(child *node) {
 func (n *node) readValue(d *json.Decoder, depth int) error {
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
-		return fmt.Errorf("bad JSON: %w", err)
+		return badJSON(err)
 	}
 	switch raw[0] {
 	case '{':
 		n.isObject = true
 		inner := json.NewDecoder(strings.NewReader(string(raw)))
 		if _, err := inner.Token(); err != nil {
-			return fmt.Errorf("bad JSON: %w", err)
+			return badJSON(err)
 		}
 		return n.read(inner, depth-1)
 	case '"':
 		var text string
 		if err := json.Unmarshal(raw, &text); err != nil {
-			return fmt.Errorf("bad JSON: %w", err)
+			return badJSON(err)
 		}
 		t, err := parseTemplate(text)
 		if err != nil {
@@ -150,12 +158,16 @@ func (n *node) append(dst []byte, l *Line) []byte {
 
 func (n *node) appendObject(dst []byte, l *Line) []byte {
 	dst = append(dst, '{')
-	for i, c := range n.children {
-		if i > 0 {
+	for _, c := range n.children {
+		before := len(dst)
+		if dst[before-1] != '{' {
 			dst = append(dst, ',')
 		}
 		dst = append(appendQuoted(dst, c.key), ':')
-		dst = c.append(dst, l)
+		value := len(dst)
+		if dst = c.append(dst, l); c.optional && string(dst[value:]) == "null" {
+			dst = dst[:before]
+		}
 	}
 	return append(dst, '}')
 }

@@ -175,10 +175,11 @@ func (c *clock) read(t *timeToken, s string) (rest string, ok bool) {
 	}
 }
 
-// readEpoch reads the seconds since 1970.
+// readEpoch reads the seconds since 1970, at most ten digits: that lasts until
+// 2286, and milliseconds may follow without a point.
 func (c *clock) readEpoch(s string) (rest string, ok bool) {
 	i := 0
-	for i < len(s) && s[i]-'0' <= 9 {
+	for i < len(s) && i < 10 && s[i]-'0' <= 9 {
 		i++
 	}
 	n, ok := parseNumber(s[:i])

@@ -53,9 +53,11 @@ func ZtunnelJSON() *Format {
 	return &Format{source: "ztunnel json", json: root}
 }
 
-// leaf adds a key with the value of an operator.
+// leaf adds a key with the value of an operator. ztunnel leaves out what it does
+// not know.
 func (n *node) leaf(key string, o operator) {
-	n.add(&node{key: key, template: &template{slots: []slot{{operator: o}}, fields: 1 << o.field}})
+	t := &template{slots: []slot{{operator: o}}, fields: 1 << o.field}
+	n.add(&node{key: key, template: t, optional: true})
 }
 
 // isPairs tells whether s is a line of ztunnel's text log about a connection
