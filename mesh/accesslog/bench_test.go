@@ -86,3 +86,29 @@ func format(t testing.TB, s string) *accesslog.Format {
 	}
 	return f
 }
+
+// The worst lines: every value may end at any of thousands of places, or every
+// string has an escape.
+func BenchmarkHostile(b *testing.B) {
+	const head, tail = `[2022-04-01T03:23:12.736Z] "GET `, ` HTTP/1.1" 200 - via_upstream - "-" 0 605 4 3 "-" `
+	for _, c := range []struct{ name, line string }{
+		{"quotes", head + "/" + tail + strings.Repeat(`" "`, 20000)},
+		{"spaces", head + strings.Repeat("/ ", 30000) + tail},
+		{"escapes", `{"start_time":"2022-04-01T03:23:12.736Z"` + strings.Repeat(`,"\n":"\n"`, 6000) + "}"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(c.line) + 1))
+			in := io.LimitReader(&endless{line: []byte(c.line + "\n")}, int64(b.N)*int64(len(c.line)+1))
+			r := accesslog.NewReader(in, nil)
+			for {
+				if _, err := r.Next(); err != nil {
+					break
+				}
+			}
+			if r.Lines() != b.N {
+				b.Fatal(r.Lines())
+			}
+		})
+	}
+}

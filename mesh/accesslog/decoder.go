@@ -21,6 +21,7 @@ type decoder struct {
 	loose bool  // objects that the format does not have may hold its keys too
 
 	matcher *matcher // for values of several operators
+	habit   *habit   // may be nil
 
 	fields  fieldSet // seen, also as null
 	set     fieldSet // set
@@ -71,16 +72,12 @@ func (d *decoder) object(n *node, depth int) error {
 	if d.next('}') {
 		return nil
 	}
-	for {
+	for i := 0; ; i++ {
 		key, err := d.key()
 		if err != nil {
 			return err
 		}
-		var child *node
-		if n != nil {
-			child = n.index[key]
-		}
-		if err := d.value(child, depth); err != nil {
+		if err := d.value(d.child(n, key, i), depth); err != nil {
 			return err
 		}
 		switch {
@@ -92,6 +89,26 @@ func (d *decoder) object(n *node, depth int) error {
 		}
 	}
 }
+
+// child returns n's child with the key that is the i-th of its object, nil if
+// there is none.
+func (d *decoder) child(n *node, key string, i int) *node {
+	switch {
+	case n == nil:
+		return nil
+	case n != d.root || d.habit == nil || i >= len(d.habit.order):
+		return n.index[key]
+	}
+	guess := &d.habit.order[i]
+	if *guess == nil || (*guess).key != key {
+		*guess = n.index[key]
+	}
+	return *guess
+}
+
+// A habit is the order in which an object had the keys of one root. A proxy
+// writes them in the same order again, so most need not be looked up.
+type habit struct{ order [64]*node }
 
 // key reads a key and the colon after it.
 func (d *decoder) key() (string, error) {
@@ -202,23 +219,40 @@ func (d *decoder) string() (string, error) {
 
 // escaped reads a string with escapes.
 func (d *decoder) escaped() (string, error) {
-	b := make([]byte, 0, len(d.text)-d.pos)
+	n := d.quote()
+	if n < 0 {
+		return "", errJSON
+	}
+	end := d.pos + n
+	b := make([]byte, 0, n)
 	for {
-		rest := d.text[d.pos:]
-		i := strings.IndexAny(rest, `"\`)
+		i := strings.IndexByte(d.text[d.pos:end], '\\')
 		if i < 0 {
-			return "", errJSON
-		}
-		b = append(b, rest[:i]...)
-		d.pos += i + 1
-		if rest[i] == '"' {
+			b = append(b, d.text[d.pos:end]...)
+			d.pos = end + 1
 			return string(b), nil
 		}
+		b = append(b, d.text[d.pos:d.pos+i]...)
+		d.pos += i + 1
 		var err error
 		if b, err = d.escape(b); err != nil {
 			return "", err
 		}
 	}
+}
+
+// quote returns the length of the string up to its closing quote, -1 if there
+// is none.
+func (d *decoder) quote() int {
+	for i := d.pos; i < len(d.text); i++ {
+		switch d.text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i - d.pos
+		}
+	}
+	return -1
 }
 
 // escape reads what follows a backslash.

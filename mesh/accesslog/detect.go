@@ -21,6 +21,7 @@ type detector struct {
 	json   *node
 
 	matcher matcher
+	habit   habit // of json
 }
 
 func newDetector(custom *Format) *detector {
@@ -119,7 +120,7 @@ const telling = fieldSet(1<<startTime | 1<<flags | 1<<downstreamRemote | 1<<down
 // object reads JSON of unknown format.
 func (d *detector) object(s string, l *Line) (verdict, error) {
 	l.reset()
-	o := decoder{text: s, root: d.json, line: l, loose: true}
+	o := decoder{text: s, root: d.json, line: l, loose: true, habit: &d.habit}
 	if err := o.decode(); err != nil {
 		return broken, err
 	}

@@ -9,10 +9,10 @@ import (
 // A Format is a compiled access log format. It is immutable, and safe for
 // concurrent use. The zero Format is not valid.
 type Format struct {
-	source string
-	text   *template // one of text,
-	json   *node     // json
-	pairs  bool      // and ztunnel's key=value
+	source  string
+	text    *template // for one line of text,
+	json    *node     // for JSON; neither for ztunnel's key=value
+	ztunnel bool
 }
 
 // ParseFormat compiles an Envoy format string, such as
@@ -63,9 +63,10 @@ func (f *Format) Parse(line string, l *Line) error { return f.parse(line, l, new
 
 func (f *Format) parse(line string, l *Line, m *matcher) error {
 	l.reset()
+	if f.ztunnel {
+		l.Kind = Ztunnel
+	}
 	switch {
-	case f.pairs:
-		return parsePairs(line, l)
 	case f.json != nil:
 		d := decoder{text: line, root: f.json, line: l, matcher: m}
 		if err := d.decode(); err != nil {
@@ -73,6 +74,8 @@ func (f *Format) parse(line string, l *Line, m *matcher) error {
 		}
 		l.finish(d.fields, d.written)
 		return nil
+	case f.ztunnel:
+		return parsePairs(line, l)
 	}
 	if !f.parseText(line, true, l, m) && !f.parseText(line, false, l, m) {
 		return f.text.mismatch(m.far)
@@ -94,10 +97,10 @@ func (f *Format) parseText(line string, strict bool, l *Line, m *matcher) bool {
 // a Line has not is "-", or null in JSON.
 func (f *Format) Append(dst []byte, l *Line) []byte {
 	switch {
-	case f.pairs:
-		return appendPairs(dst, l)
 	case f.json != nil:
 		return f.json.append(dst, l)
+	case f.ztunnel:
+		return appendPairs(dst, l)
 	}
 	return f.text.append(dst, l)
 }

@@ -38,7 +38,7 @@ var ztunnelPairs = [...]pair{
 }
 
 // ZtunnelText returns the format of ztunnel's text log.
-func ZtunnelText() *Format { return &Format{source: "ztunnel", pairs: true} }
+func ZtunnelText() *Format { return &Format{source: "ztunnel", ztunnel: true} }
 
 // ZtunnelJSON returns the format of ztunnel's log with LOG_FORMAT=json.
 func ZtunnelJSON() *Format {
@@ -50,7 +50,7 @@ func ZtunnelJSON() *Format {
 	for _, p := range ztunnelPairs {
 		root.leaf(p.key, p.operator)
 	}
-	return &Format{source: "ztunnel json", json: root}
+	return &Format{source: "ztunnel json", json: root, ztunnel: true}
 }
 
 // leaf adds a key with the value of an operator. ztunnel leaves out what it does
