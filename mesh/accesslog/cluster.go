@@ -65,6 +65,7 @@ func (c Cluster) ServerName() string {
 	return c.join("_.")
 }
 
+// join writes the parts with sep between them, as splitCluster reads them.
 func (c Cluster) join(sep string) string {
 	return c.Direction + sep + strconv.Itoa(int(c.Port)) + sep + c.Subset + sep + c.Host
 }

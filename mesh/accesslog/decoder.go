@@ -20,8 +20,7 @@ type decoder struct {
 	root  *node // of the format
 	loose bool  // objects that the format does not have may hold its keys too
 
-	matcher *matcher // for values of several operators
-	habit   *habit   // may be nil
+	*scratch
 
 	fields  fieldSet // seen, also as null
 	set     fieldSet // set
@@ -43,6 +42,7 @@ func (d *decoder) decode() error {
 	return nil
 }
 
+// space passes over white space (RFC 8259 §2).
 func (d *decoder) space() {
 	for d.pos < len(d.text) {
 		switch d.text[d.pos] {
@@ -96,19 +96,21 @@ func (d *decoder) child(n *node, key string, i int) *node {
 	switch {
 	case n == nil:
 		return nil
-	case n != d.root || d.habit == nil || i >= len(d.habit.order):
+	case n != d.root || d.scratch == nil || i >= len(d.keys):
 		return n.index[key]
 	}
-	guess := &d.habit.order[i]
+	guess := &d.keys[i]
 	if *guess == nil || (*guess).key != key {
 		*guess = n.index[key]
 	}
 	return *guess
 }
 
-// A habit is the order in which an object had the keys of one root. A proxy
-// writes them in the same order again, so most need not be looked up.
-type habit struct{ order [64]*node }
+// A scratch is what is reused from line to line. One serves one JSON format.
+type scratch struct {
+	matcher matcher
+	keys    [64]*node // of the last object of the root, in order: a proxy keeps to one, so few need be looked up
+}
 
 // key reads a key and the colon after it.
 func (d *decoder) key() (string, error) {
@@ -223,20 +225,19 @@ func (d *decoder) escaped() (string, error) {
 	if n < 0 {
 		return "", errJSON
 	}
-	end := d.pos + n
-	b := make([]byte, 0, n)
-	for {
+	var b strings.Builder
+	b.Grow(n)
+	for end := d.pos + n; ; {
 		i := strings.IndexByte(d.text[d.pos:end], '\\')
 		if i < 0 {
-			b = append(b, d.text[d.pos:end]...)
+			b.WriteString(d.text[d.pos:end])
 			d.pos = end + 1
-			return string(b), nil
+			return b.String(), nil
 		}
-		b = append(b, d.text[d.pos:d.pos+i]...)
+		b.WriteString(d.text[d.pos : d.pos+i])
 		d.pos += i + 1
-		var err error
-		if b, err = d.escape(b); err != nil {
-			return "", err
+		if !d.escape(&b) {
+			return "", errJSON
 		}
 	}
 }
@@ -255,38 +256,38 @@ func (d *decoder) quote() int {
 	return -1
 }
 
-// escape reads what follows a backslash.
-func (d *decoder) escape(b []byte) ([]byte, error) {
-	if d.pos == len(d.text) {
-		return b, errJSON
-	}
+// escape reads what follows a backslash, and tells whether it is an escape
+// (RFC 8259 §7). The text has a closing quote, so something follows.
+func (d *decoder) escape(b *strings.Builder) bool {
 	c := d.text[d.pos]
 	d.pos++
 	switch c {
 	case '"', '\\', '/':
-		return append(b, c), nil
 	case 'b':
-		return append(b, '\b'), nil
+		c = '\b'
 	case 'f':
-		return append(b, '\f'), nil
+		c = '\f'
 	case 'n':
-		return append(b, '\n'), nil
+		c = '\n'
 	case 'r':
-		return append(b, '\r'), nil
+		c = '\r'
 	case 't':
-		return append(b, '\t'), nil
+		c = '\t'
 	case 'u':
 		return d.unicode(b)
+	default:
+		return false
 	}
-	return b, errJSON
+	b.WriteByte(c)
+	return true
 }
 
 // unicode reads the four hexadecimal digits of a \u, and of a second one that
-// makes a pair with it (RFC 8259 §7).
-func (d *decoder) unicode(b []byte) ([]byte, error) {
+// makes a pair with it. Half a pair is U+FFFD, as encoding/json has it.
+func (d *decoder) unicode(b *strings.Builder) bool {
 	r, ok := d.hex(0)
 	if !ok {
-		return b, errJSON
+		return false
 	}
 	d.pos += 4
 	if utf16.IsSurrogate(r) && strings.HasPrefix(d.text[d.pos:], `\u`) {
@@ -295,7 +296,8 @@ func (d *decoder) unicode(b []byte) ([]byte, error) {
 			r = utf16.DecodeRune(r, low)
 		}
 	}
-	return utf8.AppendRune(b, r), nil
+	b.WriteRune(r)
+	return true
 }
 
 // hex returns the value of the four digits after off bytes.
@@ -334,7 +336,7 @@ func (d *decoder) leaf(n *node, v string, null bool, depth int) error {
 
 // composite stores a value of several operators, or of one and other text.
 func (d *decoder) composite(n *node, v string) error {
-	m := d.matcher
+	m := &d.matcher
 	if !m.parse(n.template, v, true, d.line) && !m.parse(n.template, v, false, d.line) {
 		return fmt.Errorf("key %q: %w", n.key, n.template.mismatch(m.far))
 	}

@@ -20,10 +20,11 @@ type detector struct {
 	text   []*Format
 	json   *node
 
-	matcher matcher
-	habit   habit // of json
+	given scratch // for custom
+	known scratch // for the others
 }
 
+// newDetector returns a detector that tries custom first, which may be nil.
 func newDetector(custom *Format) *detector {
 	return &detector{custom: custom, text: families(), json: looseKeys()}
 }
@@ -61,7 +62,7 @@ var (
 
 // detect reads s, from which what a runtime put before it was taken, into l.
 func (d *detector) detect(s string, l *Line) (verdict, error) {
-	if d.custom != nil && d.custom.parse(s, l, &d.matcher) == nil {
+	if d.custom != nil && d.custom.parse(s, l, &d.given) == nil {
 		return read, nil
 	}
 	switch {
@@ -78,6 +79,7 @@ func (d *detector) detect(s string, l *Line) (verdict, error) {
 	return broken, errFormat
 }
 
+// judged is the verdict on a line that can be nothing but an access log.
 func judged(err error) (verdict, error) {
 	if err != nil {
 		return broken, err
@@ -102,7 +104,7 @@ func (d *detector) bracketed(s string, l *Line) (verdict, error) {
 	l.reset()
 	for _, strict := range [...]bool{true, false} {
 		for i, f := range d.text {
-			if f.parseText(s, strict, l, &d.matcher) {
+			if f.parseText(s, strict, l, &d.known.matcher) {
 				copy(d.text[1:i+1], d.text[:i])
 				d.text[0] = f
 				return read, nil
@@ -120,7 +122,7 @@ const telling = fieldSet(1<<startTime | 1<<flags | 1<<downstreamRemote | 1<<down
 // object reads JSON of unknown format.
 func (d *detector) object(s string, l *Line) (verdict, error) {
 	l.reset()
-	o := decoder{text: s, root: d.json, line: l, loose: true, habit: &d.habit}
+	o := decoder{text: s, root: d.json, line: l, loose: true, scratch: &d.known}
 	if err := o.decode(); err != nil {
 		return broken, err
 	}
@@ -142,6 +144,8 @@ func isProxyLog(s string) bool {
 	return len(s) > 12 && s[0] == '[' && s[5] == '-' && s[11] == ' ' && strings.Contains(s, "][")
 }
 
+// isLevel tells whether s is a level of a log: Envoy's and the agent's are in
+// lower case, ztunnel's in older versions in capitals.
 func isLevel(s string) bool {
 	if len(s) > len("critical") {
 		return false

@@ -75,6 +75,8 @@ const (
 // A fieldSet has the bit 1<<f for each field f in it.
 type fieldSet uint64
 
+// The groups go by the order of the constants.
+
 func (f field) isDuration() bool { return duration <= f && f <= serviceTime }
 func (f field) isNumber() bool   { return duration <= f && f <= workloadReceived }
 func (f field) isAddress() bool  { return downstreamRemote <= f && f <= dstAddr }
@@ -221,6 +223,9 @@ func (l *Line) set(o *operator, v string) bool {
 	return true
 }
 
+// setAddress stores an address, or a part of one, which leaves the other part as
+// it is: formats may log both apart. A text that is no address of IP is one all
+// the same, a socket path for instance, and makes it invalid.
 func (l *Line) setAddress(o *operator, v string) {
 	a := l.address(o.field)
 	if o.field == dstAddr {
@@ -248,6 +253,8 @@ func (l *Line) setStart(f *timeFormat, v string) bool {
 	return ok
 }
 
+// setNumber stores a number, in the unit of the line. It tells whether v is one
+// that fits.
 func (l *Line) setNumber(f field, v string) bool {
 	if f.isDuration() {
 		v = strings.TrimSuffix(v, "ms") // ztunnel's unit; Envoy writes none
@@ -316,6 +323,7 @@ func (l *Line) append(dst []byte, o *operator) []byte {
 	return append(dst, none...)
 }
 
+// appendText appends a text. An empty one is logged as "-" too.
 func appendText(dst []byte, s string) []byte {
 	if s == "" {
 		s = none
@@ -323,6 +331,8 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
+// appendAddress appends a part of an address. A port may be known without its
+// address.
 func appendAddress(dst []byte, a netip.AddrPort, p part) []byte {
 	switch {
 	case p == portOnly && (a.Port() != 0 || a.IsValid()):

@@ -59,16 +59,18 @@ func (f *Format) String() string { return f.source }
 
 // Parse reads a line, given without line break, into l. What l held is gone,
 // also if there is an error.
-func (f *Format) Parse(line string, l *Line) error { return f.parse(line, l, new(matcher)) }
+func (f *Format) Parse(line string, l *Line) error { return f.parse(line, l, new(scratch)) }
 
-func (f *Format) parse(line string, l *Line, m *matcher) error {
+// parse is Parse with memory that is reused. Text is first taken as it mostly
+// is, with no value containing what ends it.
+func (f *Format) parse(line string, l *Line, sc *scratch) error {
 	l.reset()
 	if f.ztunnel {
 		l.Kind = Ztunnel
 	}
 	switch {
 	case f.json != nil:
-		d := decoder{text: line, root: f.json, line: l, matcher: m}
+		d := decoder{text: line, root: f.json, line: l, scratch: sc}
 		if err := d.decode(); err != nil {
 			return err
 		}
@@ -77,6 +79,7 @@ func (f *Format) parse(line string, l *Line, m *matcher) error {
 	case f.ztunnel:
 		return parsePairs(line, l)
 	}
+	m := &sc.matcher
 	if !f.parseText(line, true, l, m) && !f.parseText(line, false, l, m) {
 		return f.text.mismatch(m.far)
 	}

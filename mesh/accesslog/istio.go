@@ -17,7 +17,8 @@ const (
 	routeName  = ` %ROUTE_NAME%`
 )
 
-// mustParse compiles a format of this package, which TestIstioFormats does too.
+// mustParse compiles a format of this package. It cannot fail: tests compile
+// them all.
 func mustParse(format string) *Format {
 	f, _ := ParseFormat(format)
 	return f

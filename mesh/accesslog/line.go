@@ -36,7 +36,7 @@ type Line struct {
 	Kind   Kind
 
 	Start      int64 // nanoseconds since 1970, 0 unknown; of the request, or of the connection for TCP
-	Resolution int64 // of Start in nanoseconds: the truth lies in [Start, Start+Resolution); ztunnel: around it
+	Resolution int64 // of Start in nanoseconds: it was in [Start, Start+Resolution), with ztunnel in (Start-Resolution, Start]
 	Duration   int64 // in nanoseconds, -1 unknown
 
 	RequestDuration  int64 // from Start to the last byte of the request, nanoseconds, -1 unknown

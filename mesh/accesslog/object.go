@@ -42,6 +42,8 @@ func parseObjectFormat(s string) (*node, error) {
 	return root, nil
 }
 
+// badJSON says what is wrong with a JSON format. Its end is never due where
+// something is read.
 func badJSON(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -75,6 +77,7 @@ func (n *node) read(d *json.Decoder, depth int) error {
 	return nil
 }
 
+// add adds a child, after those there are.
 func (n *node) add(child *node) {
 	if n.index == nil {
 		n.index = make(map[string]*node)
@@ -156,6 +159,8 @@ func (n *node) append(dst []byte, l *Line) []byte {
 	return appendQuoted(dst, v)
 }
 
+// appendObject appends the children of n, without those that are optional and
+// null.
 func (n *node) appendObject(dst []byte, l *Line) []byte {
 	dst = append(dst, '{')
 	for _, c := range n.children {

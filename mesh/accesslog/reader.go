@@ -85,6 +85,7 @@ func (r *Reader) Other() int { return r.other }
 // slice must not be changed.
 func (r *Reader) Malformed() (n int, first []Fault) { return r.broken, r.faults }
 
+// fault counts a malformed line, and keeps it if it is one of the first.
 func (r *Reader) fault(line int, err error) {
 	r.broken++
 	if len(r.faults) < maxFaults {

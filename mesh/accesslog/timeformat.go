@@ -23,7 +23,8 @@ type timeToken struct {
 	text   string
 }
 
-// expansions are conversions that stand for others.
+// expansion returns the conversions that verb stands for, "" if it stands for
+// itself.
 func expansion(verb byte) string {
 	switch verb {
 	case 'D', 'x':
@@ -51,6 +52,8 @@ func parseTimeFormat(s string) (*timeFormat, error) {
 	return f, nil
 }
 
+// compile adds the tokens of s. absl's modifier E changes only what is logged
+// of seconds and of the zone's offset, and offsets are read in both forms.
 func (f *timeFormat) compile(s string) error {
 	for s != "" {
 		text, rest, more := strings.Cut(s, "%")
@@ -78,6 +81,7 @@ func leadingDigit(s string) (n int, rest string) {
 	return 0, s
 }
 
+// literal adds text, if there is any.
 func (f *timeFormat) literal(text string) {
 	if text != "" {
 		f.tokens = append(f.tokens, timeToken{text: text})
@@ -122,6 +126,7 @@ func (f *timeFormat) conversion(verb byte, n int) error {
 	return nil
 }
 
+// finer notes that a conversion logs units of d.
 func (f *timeFormat) finer(d time.Duration) { f.resolution = min(f.resolution, int64(d)) }
 
 // unit returns what the n-th digit after the point counts, in nanoseconds.
@@ -294,6 +299,7 @@ func (f *timeFormat) append(dst []byte, nanos, resolution int64) []byte {
 	return dst
 }
 
+// append appends what the token stands for.
 func (k *timeToken) append(dst []byte, t time.Time) []byte {
 	switch k.verb {
 	case 0:
