@@ -61,5 +61,8 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return report.Records(w, r)
 }

@@ -16,6 +16,7 @@ type inputFlags struct {
 	podIPs     []string
 	interfaces []string
 	keyLogs    []string
+	records    recordFlags
 }
 
 func (f *inputFlags) register(cmd *cobra.Command) {
@@ -23,6 +24,7 @@ func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
 	cmd.Flags().StringArrayVar(&f.keyLogs, "keylog", nil, "`FILE` with TLS secrets (SSLKEYLOGFILE) to decrypt with; pcapng captures may hold their own")
 	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
+	f.records.register(cmd.Flags())
 }
 
 // stitch reads the named captures and prints warnings about them. What could
@@ -35,6 +37,7 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if opts.Pods, err = f.knownPods(); err != nil {
 		return nil, nil, err
 	}
+	opts.Records = f.records.records(podNames(inputs))
 	opts.KeyLogs = f.keyLogs
 	opts.Reread = opts.Reread || len(f.keyLogs) > 0
 	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
@@ -46,6 +49,7 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	}
 	if !o.quiet {
 		f.warnKeys(cmd, r, opts.Reread)
+		warnRecords(cmd.ErrOrStderr(), r)
 	}
 	return r, warn(cmd.ErrOrStderr(), o, r), nil
 }
@@ -74,6 +78,15 @@ func (f *inputFlags) inputs(files []string) ([]mesh.Input, error) {
 		}
 	}
 	return ins, nil
+}
+
+// podNames lists the names given by --pod.
+func podNames(ins []mesh.Input) []string {
+	var names []string
+	for _, in := range ins {
+		names = append(names, in.Pod)
+	}
+	return names
 }
 
 // nameInterface applies one --interface flag.

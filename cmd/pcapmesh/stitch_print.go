@@ -20,7 +20,10 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return report.Records(w, r)
 }
 
 func (f *stitchFlags) rows() int {
@@ -42,7 +45,7 @@ func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
 		s += fmt.Sprintf(" Secrets of %s are in it.", count(sum.Secrets, "connection"))
 	}
 	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
-		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
+		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r) + f.in.records.args()
 	}
 	return s
 }
