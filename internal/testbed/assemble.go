@@ -39,6 +39,9 @@ func (b *bed) assemble() (*Truth, error) {
 		return nil, err
 	}
 	a.conversations()
+	if err := a.checkAccess(); err != nil {
+		return nil, err
+	}
 	return a.truth, a.describe()
 }
 
