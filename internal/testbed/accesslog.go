@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -61,13 +62,25 @@ func (l logLine) access() (a access, ok bool) {
 	}
 	start := l.T
 	if l.Kind == "http" {
-		start += max(l.Shake, 0) + l.Idle
+		start = l.began()
 		l.exchange(&a)
 	} else {
 		a.Received, a.Sent, a.Duration = l.Up, l.Down, *l.Total
 	}
 	a.Start = time.UnixMilli(start).UTC().Format("2006-01-02T15:04:05.000Z")
 	return a, true
+}
+
+// began is when the first byte of the request reached the proxy, in
+// milliseconds since 1970. The times that lead to it are cut off, so that their
+// sum is up to two milliseconds early; the time of the whole head is late where
+// the proxy was busy.
+func (l logLine) began() int64 {
+	first := l.T + max(l.Shake, 0) + l.Idle
+	if head, err := strconv.ParseInt(l.Start, 10, 64); err == nil {
+		return max(first, min(head, first+1))
+	}
+	return first
 }
 
 // exchange adds what only HTTP has.
@@ -80,10 +93,8 @@ func (l logLine) exchange(a *access) {
 	if l.Backend == "passthrough" {
 		a.Route = known("allow_any")
 	}
-	a.Received, a.Sent = max(l.Up-head(l.Asked), 0), max(l.Down-head(l.Answered), 0)
-	if l.Answered == "-" { // made by the proxy
-		a.Sent, _ = strconv.ParseInt(l.Length, 10, 64)
-	}
+	a.Received, _ = body(l.Up, l.Asked)
+	a.Sent = l.answer()
 	if l.Method == http.MethodHead {
 		a.Sent = 0
 	}
@@ -97,18 +108,53 @@ func (l logLine) exchange(a *access) {
 	a.Forwarded, a.Agent, a.ID, a.Authority = known(l.XFF), known(l.Agent), known(l.ID), known(l.Host)
 }
 
-// head is how much of a message's bytes in HAProxy's own form are its head:
-// the start line, each header's name and value, and one byte for the end, and
-// one for the end of a chunked body. field has the size of the start line, that
-// of the headers as text, their number, and that of transfer-encoding headers.
-// Held against 10,000 messages of known bodies, HAProxy 2.6.
-func head(field string) int64 {
-	var line, text, n, chunked int64
-	if k, _ := fmt.Sscan(field, &line, &text, &n, &chunked); k < 4 {
-		return 0
+// body is how many of a message's bytes in HAProxy's own form are its body.
+// The rest are the start line, each header's name and value, one byte for the
+// end of these, another for the end of a chunked body, and trailers. head has
+// the size of the start line, that of the headers as text, their number, those
+// of transfer-encoding, content-length and trailer, and the version. Without a
+// content-length HTTP/2 may have a byte for the end too, or not: open is then
+// true. checkAccess holds the result, with HAProxy 2.6, against the clients.
+func body(bytes int64, head string) (n int64, open bool) {
+	var line, text, headers, chunked, length, trailers int64
+	var version string
+	if k, _ := fmt.Sscan(head, &line, &text, &headers, &chunked, &length, &trailers, &version); k < 7 {
+		return bytes, false
 	}
-	const colon, end = len(": \r\n"), len("\r\n")
-	return line + text - int64(end) - n*int64(colon) + 1 + chunked
+	const colon, end = int64(len(": \r\n")), int64(len("\r\n"))
+	bytes -= line + text - end - headers*colon + 1
+	if bytes > 0 {
+		bytes -= chunked
+	}
+	return max(bytes-trailers*trailer, 0), bytes > 0 && length == 0 && strings.HasPrefix(version, "2")
+}
+
+// The trailers that are ever sent, which HAProxy counts too: x-sum: 1, and
+// those of gRPC, grpc-status: 0 and an empty grpc-message.
+const (
+	trailer     = int64(len("x-sum1"))
+	grpcTrailer = int64(len("grpc-status0grpc-message"))
+)
+
+// answer is the length of the response's body. Where HAProxy leaves it open, it
+// is what was asked for: size bytes, or messages of one length.
+func (l logLine) answer() int64 {
+	if l.Answered == "-" { // made by the proxy
+		n, _ := strconv.ParseInt(l.Length, 10, 64)
+		return n
+	}
+	n, open := body(l.Down, l.Answered)
+	if !open {
+		return n
+	}
+	if unit := int64(atoi(l.Unit)); unit > 0 {
+		unit += int64(len(grpcMessage(nil)))
+		return max(n-grpcTrailer, 0) / unit * unit
+	}
+	if u, err := url.Parse(l.Target); err == nil && u.Query().Has("size") {
+		return int64(atoi(u.Query().Get("size")))
+	}
+	return n
 }
 
 // refused says whether the last connection that was tried was refused.

@@ -68,8 +68,8 @@ const (
 	// httpFields need variables: at the end of an exchange, when the log is
 	// written, its messages are gone. The quantities are explained at logLine.
 	httpFields = `,"shake":%Th,"idle":%Ti,"active":%Ta,"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","version":"%HV","status":%ST,` +
-		`"host":"%[var(txn.host)]","agent":"%[var(txn.agent)]","xff":"%[var(txn.xff)]","spent":"%[var(txn.spent)]",` +
-		`"asked":"%[var(txn.asked)]","answered":"%[var(txn.answered)]","length":"%[var(txn.length)]"`
+		`"start":"%[var(txn.start)]","host":"%[var(txn.host)]","agent":"%[var(txn.agent)]","xff":"%[var(txn.xff)]","spent":"%[var(txn.spent)]",` +
+		`"asked":"%[var(txn.asked)]","answered":"%[var(txn.answered)]","length":"%[var(txn.length)]","unit":"%[var(txn.unit)]"`
 
 	sniField = `,"sni":"%[ssl_fc_sni]"`
 )
@@ -107,8 +107,9 @@ defaults
 {{- end}}
 {{- define "request"}}
   http-request set-var(txn.start) date(0,ms)
-  http-request set-var-fmt(txn.asked) "%[internal.htx_blk.size(head)] %[req.hdrs,length] %[req.fhdr_cnt] %[req.fhdr_cnt(transfer-encoding)]"
+  http-request set-var-fmt(txn.asked) "%[internal.htx_blk.size(head)] %[req.hdrs,length] %[req.fhdr_cnt] %[req.fhdr_cnt(transfer-encoding)] %[req.fhdr_cnt(content-length)] %[req.fhdr_cnt(trailer)] %[req.ver]"
   http-request set-var(txn.host) req.hdr(host)
+  http-request set-var(txn.unit) req.hdr(x-size)
   http-request set-var(txn.agent) req.hdr(user-agent)
 {{- if not .NoIDs}}
   http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }
@@ -119,7 +120,7 @@ defaults
   http-request set-var(txn.xff) req.hdr(x-forwarded-for)
 {{- end}}
   http-request set-var(txn.rid) req.hdr(x-request-id)
-  http-response set-var-fmt(txn.answered) "%[internal.htx_blk.size(head)] %[res.hdrs,length] %[res.fhdr_cnt] %[res.fhdr_cnt(transfer-encoding)]"
+  http-response set-var-fmt(txn.answered) "%[internal.htx_blk.size(head)] %[res.hdrs,length] %[res.fhdr_cnt] %[res.fhdr_cnt(transfer-encoding)] %[res.fhdr_cnt(content-length)] %[res.fhdr_cnt(trailer)] %[res.ver]"
   http-after-response set-var(txn.length) res.hdr(content-length)
   http-response set-var(txn.spent) date(0,ms),sub(txn.start)
   http-response set-header x-envoy-upstream-service-time %[var(txn.spent)]

@@ -53,12 +53,14 @@ type logLine struct {
 	Idle   int64  `json:"idle,omitempty"`
 	Active int64  `json:"active,omitempty"`
 	Total  *int64 `json:"total,omitempty"`
+	Start  string `json:"start,omitempty"` // when the request's head was there, milliseconds since 1970
 
-	// What the heads of the messages are of Up and Down, see head. Length is the
+	// What the heads of the messages are of Up and Down, see body. Length is the
 	// content-length of the response, also of one that HAProxy made itself.
 	Asked    string `json:"asked,omitempty"`
 	Answered string `json:"answered,omitempty"`
 	Length   string `json:"length,omitempty"`
+	Unit     string `json:"unit,omitempty"` // size of a gRPC message, as asked
 }
 
 func endpoint(ip string, port int) netip.AddrPort {
