@@ -200,7 +200,7 @@ backend route{{$i}}
   server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(` + serverName + `) alpn istio{{end}}
 {{- if $r.Spare.IsValid}}
   option redispatch 1
-  server spare {{$r.Spare}} pool-purge-delay 60s backup
+  server spare {{$r.Spare}} pool-purge-delay 60s
 {{- end}}
 {{- end}}
 

@@ -137,7 +137,7 @@ func (b *bed) finish(played error) (*Truth, error) {
 	if err := b.stopSniffers(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{b.thinned, b.pack} {
+	for _, step := range []func() error{b.thinned, b.halved, b.pack} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -197,7 +197,22 @@ func (b *bed) sideFiles() error {
 			return err
 		}
 	}
-	return nil
+	if !b.captured(b.node.name) {
+		return nil
+	}
+	return b.nodeFiles(filepath.Join(b.dir, b.scenario.Name+"-node-"))
+}
+
+// nodeFiles writes conntrack's table and events of the node.
+func (b *bed) nodeFiles(prefix string) error {
+	out, err := b.inside(b.node, "conntrack", "-L", "-f", "ipv4")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(prefix+"conntrack.txt", []byte(out), 0o644); err != nil {
+		return err
+	}
+	return b.eventFile(b.node, prefix)
 }
 
 func (b *bed) podFiles(p *pod, prefix string) error {
