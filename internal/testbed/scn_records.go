@@ -161,15 +161,24 @@ func playNodeNATMidstream(b *bed) error {
 	if err := b.natWorld(); err != nil {
 		return err
 	}
+	for _, h := range []*host{b.host("a"), b.node} { // from the start: of what began unwatched, conntrack tells nothing
+		if err := b.watch(h); err != nil {
+			return err
+		}
+	}
 	const n = 4
 	m := b.meeting()
-	return parallel(func() error { return m.hold(n, b.beginBehind) }, func() error {
+	err := parallel(func() error { return m.hold(n, b.beginBehind) }, func() error {
 		return b.crowd(n, func(i int) httpClient {
 			calls := b.script(fmt.Sprint("a", i), 6, half(i))
 			calls[2].before = m.wait
 			return httpClient{from: b.host("a"), to: vip(9, svcPort), name: "svc", calls: calls}
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return b.pause(300 * time.Millisecond) // conntrack tells of the ends
 }
 
 // natWorld makes pod a, whose proxy has no route for the service and dials its
