@@ -62,18 +62,25 @@ var (
 
 // detect reads s, from which what a runtime put before it was taken, into l.
 func (d *detector) detect(s string, l *Line) (verdict, error) {
-	if d.custom != nil && d.custom.parse(s, l, &d.given) == nil {
-		return read, nil
+	var err error
+	if d.custom != nil {
+		if err = d.custom.parse(s, l, &d.given); err == nil {
+			return read, nil
+		}
 	}
 	switch {
 	case strings.HasPrefix(s, "{"):
-		return d.object(s, l)
+		v, why := d.object(s, l)
+		if v == other && err != nil && err != errNoKey && d.custom.json != nil {
+			return broken, err
+		}
+		return v, why
 	case isBracketed(s):
 		return d.bracketed(s, l)
 	case isPairs(s):
 		l.reset()
 		return judged(parsePairs(s, l))
-	case d.custom == nil || isProxyLog(s):
+	case d.custom == nil || d.custom.text == nil || isProxyLog(s):
 		return other, nil
 	}
 	return broken, errFormat

@@ -52,6 +52,8 @@ func parseLineFormat(s string) (*template, error) {
 	return t, err
 }
 
+var errNoKey = errors.New("not of the format: has none of its keys")
+
 var errNoOperator = errors.New("no operator such as %START_TIME% in it")
 
 // String returns what the format was compiled from.
@@ -73,6 +75,9 @@ func (f *Format) parse(line string, l *Line, sc *scratch) error {
 		d := decoder{text: line, root: f.json, line: l, scratch: sc}
 		if err := d.decode(); err != nil {
 			return err
+		}
+		if d.fields == 0 {
+			return errNoKey
 		}
 		l.finish(d.fields, d.written)
 		return nil

@@ -359,6 +359,24 @@ func TestReaderWithFormat(t *testing.T) {
 	}
 }
 
+// JSON of other logs is not taken for that of the format that is given.
+func TestReaderWithJSONFormat(t *testing.T) {
+	lines, r := readAll(t, strings.Join([]string{
+		`{"took":"5","pool":"10.0.0.1:80"}`,
+		`{"level":"info","msg":"connected"}`,
+		blackHoleJSON,
+		`{"pool":null,"took":"soon"}`,
+		"text of something else",
+	}, "\n"), format(t, `{"took": "%DURATION%", "pool": "%UPSTREAM_LOCAL_ADDRESS%"}`))
+	if len(lines) != 2 || lines[0].Duration != 5*ms || lines[0].UpstreamLocal != addr("10.0.0.1:80") || !lines[1].HasFlag("UH") {
+		t.Errorf("got %+v", lines)
+	}
+	want := accesslog.Fault{Line: 4, Reason: `cannot read "soon" of key "took"`}
+	if n, first := r.Malformed(); n != 1 || first[0] != want || r.Other() != 2 {
+		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
+	}
+}
+
 // Keys of JSON may be named after operators and headers, stand in objects, and
 // have values of other types than Istio writes.
 func TestLooseJSON(t *testing.T) {
@@ -380,7 +398,7 @@ func TestLooseJSON(t *testing.T) {
 func TestBadJSON(t *testing.T) {
 	f := accesslog.IstioJSON()
 	for _, s := range []string{
-		"", "{", "[]", "null", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{"a":x}`, `{"a":+-1}`, `{"a":"\x"}`, `{"a":"\u12"}`, `{"a":"`, `{"a":"\`,
+		"", "{", "{}", "[]", "null", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{"a":x}`, `{"a":+-1}`, `{"a":"\x"}`, `{"a":"\u12"}`, `{"a":"`, `{"a":"\`,
 		`{"a":[1,]}`, `{"a":[1}`, `{"a":1}}`, `{a:1}`, `{"duration":"x"}`, `{"duration":-1}`, `{"duration":1.5}`, `{"duration":true}`, `{"duration":1e300}`,
 		`{"start_time":12}`, strings.Repeat(`{"a":`, 20) + "1" + strings.Repeat("}", 20), strings.Repeat(`{"a":[`, 9) + strings.Repeat("]}", 9),
 	} {

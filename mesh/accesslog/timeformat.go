@@ -94,8 +94,14 @@ func (f *timeFormat) conversion(verb byte, n int) error {
 		return f.compile(e)
 	}
 	switch verb {
-	case '%', 'n', 't':
-		f.literal(map[byte]string{'%': "%", 'n': "\n", 't': "\t"}[verb])
+	case '%':
+		f.literal("%")
+		return nil
+	case 'n':
+		f.literal("\n")
+		return nil
+	case 't':
+		f.literal("\t")
 		return nil
 	case 'S':
 		f.tokens = append(f.tokens, timeToken{verb: 'S'})

@@ -88,7 +88,7 @@ func parsePairs(s string, l *Line) error {
 			break
 		}
 		key, value, ok := strings.Cut(rest, "=")
-		if !ok || strings.ContainsAny(key, " \t") {
+		if !ok || blank(key) < len(key) {
 			return errNoPair
 		}
 		var err error
@@ -106,10 +106,7 @@ func parsePairs(s string, l *Line) error {
 // cutValue reads a value, quoted or up to the next space.
 func cutValue(s string) (value, rest string, err error) {
 	if !strings.HasPrefix(s, `"`) {
-		i := strings.IndexAny(s, " \t")
-		if i < 0 {
-			i = len(s)
-		}
+		i := blank(s)
 		return s[:i], s[i:], nil
 	}
 	d := decoder{text: s, pos: 1}
@@ -118,6 +115,17 @@ func cutValue(s string) (value, rest string, err error) {
 		return "", "", errNoQuote
 	}
 	return value, s[d.pos:], nil
+}
+
+// blank returns where the first space or tab of s stands, its length if there
+// is none.
+func blank(s string) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == ' ' || s[i] == '\t' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // pairOperator returns the operator of a key of ztunnel's log, nil for one of
