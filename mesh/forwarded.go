@@ -54,3 +54,22 @@ func dropForwarded(s *shelf, u *exchange, cs []candidate) []candidate {
 	}
 	return slices.DeleteFunc(cs, func(k candidate) bool { return said(k) == forwardedOther })
 }
+
+// onlyClient tells whether u names the client of d, and no other connection of
+// that client was open then: so it proves that nothing else fits, even if not all
+// was captured.
+func (c *crossing) onlyClient(d, u *exchange) bool {
+	if u.req == nil || u.req.forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
+		return false
+	}
+	client := d.leg.Orig.Src.Addr()
+	if list := u.scan.text.String(u.req.forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
+		return false
+	}
+	for _, l := range c.down {
+		if l != d.leg && l.Orig.Src.Addr() == client && l.Start <= u.begun()+causality && l.End >= u.start()-causality {
+			return false
+		}
+	}
+	return true
+}

@@ -81,6 +81,7 @@ type view struct {
 	pod       string
 	role      Role
 	tentative bool // only a join can confirm it
+	bare      bool // nothing there tells of a proxy
 }
 
 // Exchanges returns the number of requests and responses read on the leg.

@@ -183,8 +183,12 @@ type natSeat struct {
 }
 
 // choose returns the entry of c among those that may be, nil if that is not
-// certain.
+// certain. Tables of several hosts may have the connection; the one that rewrites
+// it says more.
 func choose(es []*natEntry, c *conn) *natEntry {
+	if slices.ContainsFunc(es, (*natEntry).rewrites) {
+		es = slices.DeleteFunc(es, func(e *natEntry) bool { return !e.rewrites() })
+	}
 	var dated, undated []*natEntry
 	for _, e := range es {
 		if e.from.Known() {
@@ -198,6 +202,8 @@ func choose(es []*natEntry, c *conn) *natEntry {
 	}
 	return youngest(undated)
 }
+
+func (e *natEntry) rewrites() bool { return e.NAT() }
 
 // closest returns the entry that began nearest to c, and before it if c began
 // before the capture.

@@ -13,6 +13,7 @@ type podFacts struct {
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
+	dials    bool                // it makes connections
 	forwards bool                // its proxy's log shows that what comes in goes out
 	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
@@ -63,9 +64,14 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	}
 	for _, l := range legs {
 		for c := range l.sightings {
-			if t := c.origTuple(x); !c.loopback && r.pods[c.pod].addrs[t.Dst.Addr()] {
-				r.pods[c.pod].inbound[t.Dst.Port()] = true
+			f, t := r.pods[c.pod], c.origTuple(x)
+			if c.loopback {
+				continue
 			}
+			if f.addrs[t.Dst.Addr()] {
+				f.inbound[t.Dst.Port()] = true
+			}
+			f.dials = f.dials || f.addrs[t.Src.Addr()]
 		}
 	}
 	return r
@@ -177,18 +183,27 @@ func (r *roster) assign(legs []*Leg) {
 				r.pods[c.pod].maybe[c.server(r.x).Port()] = true
 			}
 			if l.view(c.pod) == RoleUnknown {
-				l.views = append(l.views, view{c.pod, role, tentative})
+				l.views = append(l.views, view{c.pod, role, tentative, !r.pods[c.pod].proxied()})
 			}
 		}
 		l.Role = l.overall()
 	}
 }
 
+// proxied tells whether the pod may have a proxy: there are traces of one, or it
+// takes connections and makes some, as gateways do.
+func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
+
 // overall is the role of l over all pods: what one pod's proxy sends and
-// another pod's proxy receives runs between proxies.
+// another pod's proxy receives runs between proxies. What only passes by says
+// nothing beside that.
 func (l *Leg) overall() Role {
-	role := l.views[0].role
-	for _, v := range l.views[1:] {
+	views := l.views
+	if slices.ContainsFunc(views, func(v view) bool { return !v.bare }) {
+		views = slices.DeleteFunc(slices.Clone(views), func(v view) bool { return v.bare })
+	}
+	role := views[0].role
+	for _, v := range views[1:] {
 		if role != v.role && (v.role == RoleClientProxy || v.role == RoleProxyServer) && (role == RoleClientProxy || role == RoleProxyServer) {
 			return RoleProxyProxy
 		}

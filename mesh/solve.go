@@ -158,7 +158,7 @@ func (s *solver) accept() {
 		}
 		d := s.a.ofUp[u]
 		like := s.like(d, u)
-		if len(s.crowd[d]) == 0 && s.c.trust.believes(s.down.all[d], s.ups[u], like) {
+		if len(s.crowd[d]) == 0 && (s.c.trust.believes(s.down.all[d], s.ups[u], like) || s.c.onlyClient(s.down.all[d], s.ups[u])) {
 			s.accepted[u] = true
 			s.add(d, u, like)
 		}

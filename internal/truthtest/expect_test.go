@@ -62,9 +62,6 @@ var awaited = map[string]string{
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"ingress-gateway-minted/links":                     "x-forwarded-for does not limit the candidates",
-	"gateway-payload-only/links":                       "x-forwarded-for does not limit the candidates",
-	"node-nat/legs":                                    "a connection seen on both sides of the node's NAT is taken for one between two proxies",
 	"node-nat-midstream/legs":                          "without SYNs the two sides of the node's NAT are two legs; conntrack's table ties them",
 	"node-nat-midstream/paths":                         "without SYNs the two sides of the node's NAT are two legs; conntrack's table ties them",
 	"mtls-http-tls12/missing with keys, seed 2: wrong": "of a connection whose hello is missing, two requests with a hole between them are taken for one",
