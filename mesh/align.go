@@ -22,16 +22,17 @@ const alignCells = 1 << 22
 // align pairs n lines with m exchanges in order: as many as fit, and of the
 // largest pairings the one with the least distance. fits tells whether a line
 // may be of an exchange, and distance how far apart their times are, in
-// nanoseconds. Nothing is paired when there are too many of both.
+// nanoseconds. Very long lists are aligned in parts; where no pair is certain at
+// which to part them, nothing is paired.
 func align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *alignment {
-	a := &alignment{of: fill(n), sure: make([]bool, n), may: make([][]int, n)}
+	if n*m > alignCells && (n != m || !allFit(n, fits)) {
+		return alignParts(n, m, fits, distance)
+	}
+	a := newAlignment(n)
 	if n == m && allFit(n, fits) {
 		for i := range n {
 			a.of[i], a.sure[i], a.may[i] = i, true, []int{i}
 		}
-		return a
-	}
-	if n*m > alignCells {
 		return a
 	}
 	g := &grid{n: n, m: m, fits: make([]bool, n*m), distance: distance}
@@ -44,6 +45,64 @@ func align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *a
 	g.trace(a)
 	g.judge(a)
 	return a
+}
+
+func newAlignment(n int) *alignment {
+	return &alignment{of: fill(n), sure: make([]bool, n), may: make([][]int, n)}
+}
+
+// alignParts aligns what comes before a certain pair and what comes from it on.
+func alignParts(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *alignment {
+	a := newAlignment(n)
+	i, j, ok := seam(n, m, fits, distance)
+	if !ok {
+		return a
+	}
+	a.take(0, 0, align(i, j, fits, distance))
+	a.take(i, j, align(n-i, m-j, func(k, l int) bool { return fits(i+k, j+l) }, func(k, l int) int64 { return distance(i+k, j+l) }))
+	return a
+}
+
+// take takes over an alignment of the lines from i and the exchanges from j on.
+func (a *alignment) take(i, j int, o *alignment) {
+	for k, to := range o.of {
+		if to >= 0 {
+			a.of[i+k] = j + to
+		}
+		a.sure[i+k] = o.sure[k]
+		for _, to := range o.may[k] {
+			a.may[i+k] = append(a.may[i+k], j+to)
+		}
+	}
+}
+
+// seamTries is how many lines around the middle are tried as a place to part.
+const seamTries = 32
+
+// seam returns a line near the middle and the exchange that is its own: no other
+// one that fits is nearly as near in time.
+func seam(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) (i, j int, ok bool) {
+	for k := range min(seamTries, n/2) {
+		i = n/2 + k
+		best, next := -1, int64(-1)
+		for j := range m {
+			if !fits(i, j) {
+				continue
+			}
+			switch d := distance(i, j); {
+			case best < 0:
+				best = j
+			case d < distance(i, best):
+				best, next = j, distance(i, best)
+			case next < 0 || d < next:
+				next = d
+			}
+		}
+		if best > 0 && (next < 0 || next > doubtTimes*distance(i, best)+doubtNanos) {
+			return i, best, true
+		}
+	}
+	return 0, 0, false
 }
 
 func allFit(n int, fits func(i, j int) bool) bool {

@@ -119,3 +119,24 @@ func allPairings(n, m int, fits []bool, far []int64) (best score, may [][]int) {
 	}
 	return best, may
 }
+
+// Long lists, of which one lacks some, are aligned in parts.
+func TestAlignLong(t *testing.T) {
+	const n = 6000
+	var exchanges []int64
+	for i := range n {
+		if i%1000 != 500 {
+			exchanges = append(exchanges, int64(i)*10e6)
+		}
+	}
+	distance := func(i, j int) int64 { d := int64(i)*10e6 + 1e5 - exchanges[j]; return max(d, -d) }
+	a := align(n, len(exchanges), func(i, j int) bool { return distance(i, j) < 2e9 }, distance)
+	for i, j := range a.of {
+		switch {
+		case i%1000 == 500 && j >= 0:
+			t.Fatalf("line %d of an exchange that was not captured is paired with %d", i, j)
+		case i%1000 != 500 && (j < 0 || distance(i, j) > 1e6):
+			t.Fatalf("line %d is paired with %d", i, j)
+		}
+	}
+}

@@ -277,8 +277,8 @@ func (c *crossing) take(e *logEntry) {
 		c.takeWhole(e)
 		return
 	}
-	d, knownDown := sole(e.downs, c.told(e.down), e.down)
-	u, knownUp := sole(e.ups, c.told(e.up), e.up)
+	d, knownDown := sole(e.downs, e.down)
+	u, knownUp := sole(e.ups, e.up)
 	switch {
 	case knownDown && knownUp:
 		c.takeExchange(e, d, u)
@@ -293,12 +293,12 @@ func (c *crossing) take(e *logEntry) {
 
 // sole returns the one exchange that a line is of, nil for a leg that cannot be
 // read and on which it was not found; ok is false if it is not certain.
-func sole(may, told []*exchange, l *Leg) (x *exchange, ok bool) {
+func sole(may []*exchange, l *Leg) (x *exchange, ok bool) {
 	switch {
 	case len(may) == 1:
 		return may[0], true
 	case len(may) == 0:
-		return nil, !l.readable() || len(told) == 0
+		return nil, !l.readable() || len(l.exchanges) == 0
 	}
 	return nil, false
 }

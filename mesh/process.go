@@ -19,8 +19,9 @@ type Process struct {
 // A socketBook is the sockets that a file lists of a pod.
 type socketBook struct {
 	sockets.Table
-	file int    // index into records.files
-	pod  string // "" = any
+	file  int          // index into records.files
+	pod   string       // "" = any
+	found map[int]bool // lines of sockets that are ends of captured connections
 }
 
 // process returns who has a socket open; nil if the file does not say.
@@ -71,6 +72,7 @@ func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *Profile) [
 func (rs *records) first(b *socketBook, ends ...[2]netip.AddrPort) *Process {
 	for _, e := range ends {
 		if s, ok := b.Owner(e[0], e[1]); ok {
+			b.found[s.Line] = true
 			if p := b.process(s, rs.files); p != nil {
 				return p
 			}

@@ -127,6 +127,9 @@ func (r *Result) account() {
 			rs.files[l.file].Matched++
 		}
 	}
+	for _, b := range rs.sockets {
+		rs.files[b.file].Matched = len(b.found)
+	}
 	for _, l := range r.Legs {
 		for c := range l.sightings {
 			if l.Conntrack == nil {

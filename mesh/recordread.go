@@ -154,7 +154,7 @@ func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *access
 
 // sockets reads a list of sockets.
 func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
-	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod}
+	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod, found: make(map[int]bool)}
 	r := sockets.NewReader(in)
 	for {
 		s, err := r.Next()
@@ -165,11 +165,8 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 			return err
 		}
 		info.Entries++
-		if of := rd.touched.end(s.Local) || rd.touched.end(s.Remote); of || s.State == sockets.Listen {
+		if rd.touched.end(s.Local) || rd.touched.end(s.Remote) || s.State == sockets.Listen {
 			book.Add(s)
-			if of {
-				info.Matched++
-			}
 		}
 	}
 	rd.records.sockets = append(rd.records.sockets, book)

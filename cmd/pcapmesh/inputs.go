@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +16,7 @@ type inputFlags struct {
 	interfaces []string
 	keyLogs    []string
 	records    recordFlags
+	networks   networkFlags
 }
 
 func (f *inputFlags) register(cmd *cobra.Command) {
@@ -25,6 +25,7 @@ func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.keyLogs, "keylog", nil, "`FILE` with TLS secrets (SSLKEYLOGFILE) to decrypt with; pcapng captures may hold their own")
 	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
 	f.records.register(cmd.Flags())
+	f.networks.register(cmd.Flags())
 }
 
 // stitch reads the named captures and prints warnings about them. What could
@@ -35,6 +36,9 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 		return nil, nil, err
 	}
 	if opts.Pods, err = f.knownPods(); err != nil {
+		return nil, nil, err
+	}
+	if opts.Networks, err = f.networks.networks(); err != nil {
 		return nil, nil, err
 	}
 	opts.Records = f.records.records(podNames(inputs))
@@ -80,15 +84,6 @@ func (f *inputFlags) inputs(files []string) ([]mesh.Input, error) {
 	return ins, nil
 }
 
-// podNames lists the names given by --pod.
-func podNames(ins []mesh.Input) []string {
-	var names []string
-	for _, in := range ins {
-		names = append(names, in.Pod)
-	}
-	return names
-}
-
 // nameInterface applies one --interface flag.
 func nameInterface(ins []mesh.Input, flag string) bool {
 	name, file, ok := strings.Cut(flag, "=")
@@ -100,21 +95,4 @@ func nameInterface(ins []mesh.Input, flag string) bool {
 		}
 	}
 	return found
-}
-
-// knownPods reads --pod-ip.
-func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
-	var pods []mesh.Pod
-	for _, s := range f.podIPs {
-		name, ip, ok := strings.Cut(s, "=")
-		if !ok {
-			name, ip = "", s
-		}
-		a, err := netip.ParseAddr(ip)
-		if err != nil {
-			return nil, usagef("--pod-ip 10.244.1.10", "--pod-ip %q: not an IP address", s)
-		}
-		pods = append(pods, mesh.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
-	}
-	return pods, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -225,6 +226,69 @@ func TestConntrackContradicted(t *testing.T) {
 	for _, c := range r.Conflicts {
 		if !strings.Contains(c.Says, "10.96.66.6") || !strings.Contains(c.Packets, "10.96.10.1") {
 			t.Errorf("conflict says %q, packets %q", c.Says, c.Packets)
+		}
+	}
+}
+
+// Records of other pods, and of other times, change nothing and say so.
+func TestOtherRecords(t *testing.T) {
+	all := scenes(t, pcaps)
+	for i, s := range all {
+		other := all[(i+1)%len(all)]
+		t.Run(s.truth.Scenario+" with "+other.truth.Scenario, func(t *testing.T) {
+			if s.huge() {
+				t.Skip("others show it")
+			}
+			var common []mesh.RecordKind
+			if strings.HasPrefix(s.truth.Scenario, "port-") && strings.HasPrefix(other.truth.Scenario, "port-") || strings.HasPrefix(s.truth.Scenario, "node-nat") {
+				common = []mesh.RecordKind{mesh.RecordConntrack, mesh.RecordAccessLog, mesh.RecordSockets} // played one after the other, on the same ports
+			}
+			s.holdOther(t, s.inputs, other.records(), common)
+		})
+	}
+}
+
+// What one pod left, given with the captures of its peer: their connections are
+// the same, and still nothing of it is about the peer's proxy.
+func TestPeersRecords(t *testing.T) {
+	s := load(t, filepath.Join(pcaps, "outbound-vip-mtls-truth.json"))
+	for _, pod := range []string{"a", "b"} {
+		t.Run("captures of "+pod, func(t *testing.T) {
+			var inputs []mesh.Input
+			for _, in := range s.inputs {
+				if in.Pod == pod {
+					in.Pod = ""
+					inputs = append(inputs, in)
+				}
+			}
+			r := s.records()
+			for _, list := range []*[]mesh.RecordFile{&r.Conntrack, &r.AccessLogs, &r.Sockets, &r.Rules} {
+				*list = slices.DeleteFunc(*list, func(f mesh.RecordFile) bool { return f.Pod == pod })
+				for i := range *list {
+					(*list)[i].Pod = ""
+				}
+			}
+			s.holdOther(t, inputs, r, []mesh.RecordKind{mesh.RecordConntrack, mesh.RecordSockets}) // of connections between the two, entries are there
+		})
+	}
+}
+
+// holdOther checks that records change nothing and say that nothing of them is
+// of these captures, but for the kinds that may have something in common with them.
+func (s *scene) holdOther(t *testing.T, inputs []mesh.Input, records mesh.Records, common []mesh.RecordKind) {
+	want := canonical(stitch(t, inputs, mesh.Options{}), nil, nil)
+	r := stitch(t, inputs, mesh.Options{Records: records})
+	if d := changes(want, canonical(r, nil, nil)); len(d) > 0 {
+		t.Errorf("differs: %q", d[:min(len(d), 6)])
+	}
+	for i := range r.Records {
+		in := &r.Records[i]
+		silent := slices.Contains(common, in.Kind) || in.Kind == mesh.RecordRules || in.Entries == 0
+		if in.Matched > 0 && !silent {
+			t.Errorf("%s %s: %d of %d entries match", in.Kind, filepath.Base(in.File), in.Matched, in.Entries)
+		}
+		if len(report.RecordFaults(in)) == 0 && !silent {
+			t.Errorf("%s %s: nothing is said of it", in.Kind, filepath.Base(in.File))
 		}
 	}
 }
