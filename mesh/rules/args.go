@@ -26,7 +26,7 @@ type Args struct {
 	VirtualInterfaces                   string // -k: their traffic is outbound
 	OwnerGroups, OwnerGroupsExclude     string // environment: groups whose traffic is outbound
 	RedirectDNS, CaptureAllDNS          bool
-	DNSServers                          []netip.Addr // of the pod's resolv.conf
+	DNSServers                          []netip.Addr // of the pod's resolv.conf; none known: every query is taken for one to them
 	DropInvalid                         bool
 	LoopbackCIDR                        string // environment: what stands for 127.0.0.1/32
 	IPv6                                bool   // rules for IPv6 as well
@@ -37,14 +37,14 @@ type Args struct {
 func DefaultArgs() Args {
 	a := flagDefaults()
 	a.InboundInclude, a.InboundExclude, a.OutboundInclude = "*", "15090,15021,15020", "*"
-	a.IPv6 = true
 	return a
 }
 
-// flagDefaults returns what istio-iptables does without arguments.
+// flagDefaults returns what istio-iptables does without arguments. It makes
+// rules for IPv6 in pods that have such an address; packets tell which have.
 func flagDefaults() Args {
 	return Args{ProxyPort: "15001", InboundPort: "15006", TunnelPort: "15008", UID: "1337", Mode: "REDIRECT",
-		TPROXYMark: "1337", OwnerGroups: "*", LoopbackCIDR: "127.0.0.1/32"}
+		TPROXYMark: "1337", OwnerGroups: "*", LoopbackCIDR: "127.0.0.1/32", IPv6: true}
 }
 
 // field returns what a flag or an environment variable of the init container
@@ -93,7 +93,7 @@ func (a *Args) field(name string) (text *string, flag *bool) {
 		return nil, &a.CaptureAllDNS
 	case "drop-invalid", "DROP_INVALID":
 		return nil, &a.DropInvalid
-	case "ENABLE_INBOUND_IPV6", "ENABLE_IPV6", "dual-stack", "DUAL_STACK":
+	case "ENABLE_INBOUND_IPV6", "ENABLE_IPV6":
 		return nil, &a.IPv6
 	}
 	return nil, nil
@@ -107,7 +107,7 @@ func ignored(name string) (known, value bool) {
 		"log_output_level", "proxy-type", "iptables-version":
 		return true, true
 	case "n", "dry-run", "f", "restore-format", "skip-rule-apply", "run-validation", "cni-mode", "host-nsenter-exec",
-		"iptables-trace-logging", "cleanup-only", "force-apply", "reconcile", "native-nftables", "log_as_json":
+		"iptables-trace-logging", "cleanup-only", "force-apply", "reconcile", "native-nftables", "log_as_json", "dual-stack":
 		return true, false
 	}
 	return false, false

@@ -21,7 +21,7 @@ func (a *Args) Ruleset() *Ruleset {
 		if a.Mode == "TPROXY" || a.DropInvalid {
 			g.mangle()
 		}
-		if g.dns() {
+		if g.RedirectDNS {
 			g.raw()
 		}
 		for _, t := range g.tables {
@@ -82,11 +82,8 @@ func (g *generator) networks(list string) []string {
 	return out
 }
 
-// dns tells whether queries are redirected: Istio gives up where it knows no
-// server.
-func (g *generator) dns() bool {
-	return g.RedirectDNS && (g.CaptureAllDNS || len(g.DNSServers) > 0)
-}
+// everyQuery tells whether queries are captured wherever they go.
+func (g *generator) everyQuery() bool { return g.CaptureAllDNS || len(g.DNSServers) == 0 }
 
 // table begins a table.
 func (g *generator) table(name string) {

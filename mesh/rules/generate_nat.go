@@ -26,10 +26,10 @@ func (g *generator) nat() {
 	g.rule("ISTIO_OUTPUT", "-o lo -s", g.pass, "-j RETURN")
 	g.owners()
 	g.groups()
-	if g.dns() && (g.CaptureAllDNS || len(g.servers) > 0) {
+	if g.RedirectDNS && (g.everyQuery() || len(g.servers) > 0) {
 		g.rule("ISTIO_OUTPUT", "-j ISTIO_OUTPUT_DNS")
 	}
-	if g.dns() {
+	if g.RedirectDNS {
 		g.redirectDNS()
 	}
 	g.rule("ISTIO_OUTPUT", "-d", g.lo, "-j RETURN")
@@ -81,7 +81,7 @@ func (g *generator) owners() {
 		}
 		for _, id := range split(ids) {
 			ports, others := "! --dport "+g.TunnelPort, ""
-			if g.dns() {
+			if g.RedirectDNS {
 				others = "-p tcp ! --dport 53"
 				if kind == "uid" {
 					ports = "-m multiport ! --dports 53," + g.TunnelPort
@@ -115,7 +115,7 @@ func (g *generator) groups() {
 // eachServer calls f with the destination of queries that are captured: each
 // server's, or none if it does not matter.
 func (g *generator) eachServer(option string, f func(to string)) {
-	if g.CaptureAllDNS {
+	if g.everyQuery() {
 		f("")
 		return
 	}
@@ -213,7 +213,7 @@ func (g *generator) raw() {
 			g.rule("ISTIO_OUTPUT_DNS", "-p udp --sport 15053", owner, "-j CT --zone 2")
 		}
 	}
-	if g.CaptureAllDNS || len(g.servers) > 0 {
+	if g.everyQuery() || len(g.servers) > 0 {
 		g.rule("PREROUTING", "-j ISTIO_INBOUND")
 	}
 	g.eachServer("-d", func(to string) {

@@ -253,8 +253,11 @@ func (p *parser) closeNFT() {
 		if t.Family == 0 {
 			continue
 		}
-		if old := p.set.Table(t.Family, t.Name); old != nil && !old.NFT && t.wrapped() {
-			continue
+		if t.wrapped() {
+			if old := p.set.Table(t.Family, t.Name); old != nil && !old.NFT {
+				continue
+			}
+			t.unshown()
 		}
 		p.set.put(t)
 	}
@@ -262,10 +265,27 @@ func (p *parser) closeNFT() {
 
 // wrapped tells whether a table is one that iptables-nft keeps.
 func (t *Table) wrapped() bool {
+	switch t.Name {
+	case "nat", "mangle", "raw", "filter", "security":
+	default:
+		return false
+	}
 	for _, c := range t.Chains {
 		if c.Hook != "" && c.Hook != c.Name {
 			return false
 		}
 	}
 	return true
+}
+
+// unshown puts a target that is not known into rules that have none: of some of
+// iptables' own, nft prints nothing.
+func (t *Table) unshown() {
+	for _, c := range t.Chains {
+		for i := range c.Rules {
+			if len(c.Rules[i].Targets) == 0 {
+				c.Rules[i].Targets = []Target{{Name: "NOT-SHOWN", Extra: notShown}}
+			}
+		}
+	}
 }

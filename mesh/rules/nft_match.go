@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -245,7 +246,7 @@ func (s *statement) nat(w string) error {
 	s.next()
 	t := Target{Name: strings.ToUpper(w)}
 	if s.peek(1) == "to" && (s.peek(0) == "ip" || s.peek(0) == "ip6") {
-		s.next()
+		s.only(string(s.next()))
 	}
 	if s.skip("to") {
 		to := s.next()
@@ -259,6 +260,19 @@ func (s *statement) nat(w string) error {
 	}
 	s.b.target(t)
 	return nil
+}
+
+// only adds the condition that "dnat ip6 to" brings with it in a table for both
+// families: a network of all addresses.
+func (s *statement) only(family string) {
+	if s.t.Family != Inet {
+		return
+	}
+	every := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if family == "ip6" {
+		every = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	s.b.match(Match{Kind: MatchDst, Prefixes: s.b.network(every)})
 }
 
 // setMark reads what a mark is set to: a number, the other mark, or a mark with

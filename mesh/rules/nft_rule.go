@@ -232,9 +232,10 @@ func foreign(before string, words [][]byte) string {
 	return string(appendWord([]byte(before), option))
 }
 
-// not reads "!=" and "==", which may be left out.
+// not reads "!=" and "==", which may be left out. A lone "!" stands before bits
+// none of which may be set.
 func (s *statement) not() bool {
-	if s.skip("!=") {
+	if s.skip("!=") || s.skip("!") {
 		return true
 	}
 	s.skip("==")

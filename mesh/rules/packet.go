@@ -23,7 +23,8 @@ type Packet struct {
 	// Local holds the addresses of the network namespace beside those of the
 	// loopback. Matches on the type of an address need them.
 	Local []netip.Addr
-	// InAddr is the first address of In, to which REDIRECT sends what came in.
+	// InAddr is the first address of In, to which REDIRECT sends what came in; of
+	// several IPv6 addresses the newest is the first.
 	// The zero Addr stands for Dst's, which in a pod is the same.
 	InAddr netip.Addr
 }
@@ -89,7 +90,10 @@ func (w *walker) match(m *Match) truth {
 	case MatchMark:
 		hit = p.Mark&m.Mask == m.Value
 	case MatchConnMark:
-		hit = p.ConnMark&m.Mask == m.Value
+		if !w.hasConn() { // holds neither way
+			return no
+		}
+		hit = w.tracked && p.ConnMark&m.Mask == m.Value || !w.tracked && m.Value == 0
 	case MatchState:
 		hit = w.state(m.Text)
 	case MatchSrcType:
@@ -161,8 +165,11 @@ func (w *walker) state(list string) bool {
 	if now == "" {
 		now = "NEW"
 	}
-	if w.untracked {
+	switch {
+	case w.untracked:
 		now = "UNTRACKED"
+	case !w.hasConn(): // not seen yet (xt_conntrack.c)
+		now = "INVALID"
 	}
 	found := false
 	for name := range strings.SplitSeq(list, ",") {

@@ -43,6 +43,7 @@ type walker struct {
 	nat       bool   // the base chain at hand is nat's
 	natted    bool   // the destination was rewritten
 	tracked   bool   // conntrack has seen the packet: its zone is fixed
+	loop      bool   // the packet was made here and is now received by lo
 	zoned     bool   // a rule has set the zone: the first one counts
 	untracked bool   // conntrack must not see it
 	tproxy    uint16
@@ -56,7 +57,6 @@ func (w *walker) over() bool { return w.dropped || w.lost }
 
 func (w *walker) send() {
 	w.at("OUTPUT")
-	w.tracked = true
 	if w.over() {
 		return
 	}
@@ -65,7 +65,7 @@ func (w *walker) send() {
 	}
 	w.at("POSTROUTING")
 	if w.p.Out == loopback && !w.over() {
-		w.p.In, w.p.Out = loopback, ""
+		w.p.In, w.p.Out, w.loop = loopback, "", true
 		w.receive()
 	}
 }
@@ -77,11 +77,13 @@ func (w *walker) staysHere() bool {
 
 func (w *walker) receive() {
 	w.at("PREROUTING")
-	w.tracked = true
 	if !w.over() {
 		w.at("INPUT")
 	}
 }
+
+// conntrackPriority is where conntrack looks at packets: NF_IP_PRI_CONNTRACK.
+const conntrackPriority = -200
 
 // at asks all base chains of a hook.
 func (w *walker) at(hook string) {
@@ -104,6 +106,7 @@ func (w *walker) at(hook string) {
 	slices.SortStableFunc(bases, func(a, b base) int { return a.c.Priority - b.c.Priority })
 	named := false
 	for _, b := range bases {
+		w.tracked = w.tracked || b.c.Priority > conntrackPriority
 		w.table, w.nat = b.t, b.c.Type == "nat"
 		if w.nat && !w.asksNAT() {
 			continue
@@ -113,6 +116,7 @@ func (w *walker) at(hook string) {
 			return
 		}
 	}
+	w.tracked = true
 	if !named {
 		w.t.hops = append(w.t.hops, hop{hook: hook, base: true, nat: true})
 	}
@@ -126,7 +130,7 @@ func (w *walker) asksNAT() bool {
 	}
 	switch w.hook {
 	case "PREROUTING":
-		return !w.natted && !w.tracked
+		return !w.natted && !w.loop
 	case "OUTPUT":
 		return !w.natted
 	}
@@ -274,12 +278,21 @@ func (w *walker) here() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// mark does what MARK and CONNMARK say (xt_mark.c, xt_connmark.c).
+// hasConn tells whether the packet has a conntrack entry, or a template for one,
+// whose mark and state can be looked at.
+func (w *walker) hasConn() bool { return (w.tracked || w.zoned) && !w.untracked }
+
+// mark does what MARK and CONNMARK say (xt_mark.c, xt_connmark.c). Before
+// conntrack has seen the packet there is no connection to mark; what is written
+// to the template of a zone is lost.
 func (w *walker) mark(t *Target) {
 	p := &w.p
 	switch {
 	case t.Name == TargetMark:
 		p.Mark = p.Mark&^t.Mask ^ t.Value
+	case !w.hasConn() || !w.tracked && t.Op != OpRestore:
+	case !w.tracked:
+		p.Mark &^= t.Mask
 	case t.Op == OpSet:
 		p.ConnMark = p.ConnMark&^t.Mask ^ t.Value
 	case t.Op == OpSave:
