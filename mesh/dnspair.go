@@ -110,8 +110,10 @@ func (p *dnsPairing) grade(st *pairState, m *dnsMessage) int {
 		return 0
 	case !m.is(dnsReply):
 		return p.gradeQuery(st, m)
+	case st.answer > 0 && !sameServer(p.s.messages.At(st.answer-1), m):
+		return 0
 	case st.query == 0:
-		return boolGrade(sameServer(p.s.messages.At(st.answer-1), m), 1)
+		return 1
 	}
 	grade := 0
 	switch q := p.s.messages.At(st.query - 1); {
