@@ -155,6 +155,9 @@ func JSON(w io.Writer, r *mesh.Result) error {
 	list(out, "legs", len(r.Legs), func(i int) any { return newLeg(r.Legs[i]) })
 	list(out, "joins", len(r.Joins), func(i int) any { return newJoin(&r.Joins[i]) })
 	list(out, "paths", len(r.Paths), func(i int) any { return newPath(r.Paths[i]) })
+	if len(r.Lookups) > 0 {
+		list(out, "dns", len(r.Lookups), func(i int) any { return newLookup(r.Lookups[i]) })
+	}
 	out.WriteString("\n}\n")
 	return out.Flush()
 }
@@ -197,7 +200,7 @@ func (e *encoder) compact(v any) []byte {
 }
 
 // JSONLines writes a result as one JSON object a line: first the inputs, then
-// legs, joins and paths, each with a member "kind".
+// legs, joins, paths and lookups ("dns"), each with a member "kind".
 func JSONLines(w io.Writer, r *mesh.Result) error {
 	out, enc := bufio.NewWriterSize(w, 64<<10), newEncoder()
 	line := func(kind string, v any) {
@@ -216,6 +219,9 @@ func JSONLines(w io.Writer, r *mesh.Result) error {
 	}
 	for _, p := range r.Paths {
 		line("path", newPath(p))
+	}
+	for _, l := range r.Lookups {
+		line("dns", newLookup(l))
 	}
 	return out.Flush()
 }
