@@ -216,6 +216,10 @@ func TestLookups(t *testing.T) {
 			d.add("eth0", 4, resolver, podAddr+":33002", dnsAnswer(7, "ext"))
 			d.add("lo", 5, resolver, app, dnsAnswer(7, "ext"))
 			d.add("lo", 6, resolver, second, dnsAnswer(9, "ext"))
+			d.add("lo", 6.5, app, agent, dnsQuery(5, "ext"))
+			d.add("eth0", 6.6, podAddr+":33005", "192.0.2.53:53", dnsQuery(6, "ext"))
+			d.add("eth0", 6.7, podAddr+":33006", "192.0.2.54:53", dnsQuery(5, "ext"))
+			d.add("lo", 6.9, resolver, app, dnsAnswer(5, "ext"))
 			d.add("eth0", 7, podAddr+":33004", "192.0.2.53:53", dnsQuery(7, "ext"))
 		}, []string{
 			"app 10.244.1.10:40000 > 10.96.0.10:53 (127.0.0.1:15053) ext A NXDOMAIN [1 8]",
@@ -223,7 +227,10 @@ func TestLookups(t *testing.T) {
 			"upstream 10.244.1.10:33001 > 10.96.0.10:53 (10.96.0.10:53) ext A NXDOMAIN [3 6] for 1",
 			"upstream 10.244.1.10:33002 > 10.96.0.10:53 (10.96.0.10:53) ext A NXDOMAIN [4 7] for 0",
 			"upstream 10.244.1.10:33003 > 10.96.0.10:53 (10.96.0.10:53) istiod A  [5]",
-			"direct 10.244.1.10:33004 > 192.0.2.53:53 (192.0.2.53:53) ext A  [10]",
+			"app 10.244.1.10:40000 > 10.96.0.10:53 (127.0.0.1:15053) ext A NXDOMAIN [10 13]",
+			"direct 10.244.1.10:33005 > 192.0.2.53:53 (192.0.2.53:53) ext A  [11]",
+			"upstream 10.244.1.10:33006 > 192.0.2.54:53 (192.0.2.54:53) ext A  [12] for 5",
+			"direct 10.244.1.10:33004 > 192.0.2.53:53 (192.0.2.53:53) ext A  [14]",
 		}},
 		{"no DNS", func(d *dnsTrace) {
 			d.add("lo", 0, app, agent, []byte("GET / HTTP/1.1\r\n\r\n"))
@@ -316,6 +323,54 @@ func TestLookupsWritten(t *testing.T) {
 		if name := (capture.Name{Addr: "10.96.10.1", Name: "svc"}); !slices.Contains(again.Inputs[0].Names, name) {
 			t.Errorf("names written: %v, want %v among them", again.Inputs[0].Names, name)
 		}
+	}
+}
+
+// A fragmented answer is written whole, once, and without its redirect.
+func TestLookupFragments(t *testing.T) {
+	var d dnsTrace
+	d.add("lo", 0, podAddr+":40000", agent, dnsQuery(7, "svc"))
+	d.add("lo", 1, resolver, podAddr+":40000", dnsAnswer(7, "svc", "10.96.10.1"))
+	d.ds[0].Split, d.ds[1].Split = 16, 32
+	r := d.stitch(t)
+	var out bytes.Buffer
+	sum, err := r.WriteCapture(&out, &mesh.WriteOptions{KeepOther: true})
+	if err != nil || sum.DNS != 4 || sum.Other != 0 {
+		t.Fatalf("%d packets of DNS and %d others written, %v; want 4 and none", sum.DNS, sum.Other, err)
+	}
+	again, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "stitched.pcapng", out.Bytes())}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	want := "direct 10.244.1.10:40000 > 10.96.0.10:53 (10.96.0.10:53) svc A NOERROR [2 4]"
+	if len(again.Lookups) != 1 || lookupLine(again.Lookups[0]) != want {
+		t.Errorf("read again: %d lookups, want %s", len(again.Lookups), want)
+	}
+}
+
+// What a record of NAT knows is believed where the answer is missing.
+func TestLookupOriginal(t *testing.T) {
+	var d dnsTrace
+	d.add("lo", 0, podAddr+":40000", agent, dnsQuery(7, "lost"))
+	d.add("lo", 1, podAddr+":40001", agent, dnsQuery(8, "unknown"))
+	d.add("lo", 2, podAddr+":40002", agent, dnsQuery(9, "svc"))
+	d.add("lo", 3, resolver, podAddr+":40002", dnsAnswer(9, "svc", "10.96.10.1"))
+	other := netip.MustParseAddrPort("192.0.2.53:53")
+	known := func(client netip.AddrPort, proto capture.Proto, nanos int64) (netip.AddrPort, bool) {
+		return other, proto == capture.ProtoUDP && nanos == d.ds[(client.Port()-40000)].Nanos && client.Port() != 40001
+	}
+	var got []string
+	for _, l := range d.stitch(t).LookupsWith(known) {
+		got = append(got, lookupLine(l))
+	}
+	want := []string{
+		"app 10.244.1.10:40000 > 192.0.2.53:53 (127.0.0.1:15053) lost A  [1]",
+		"app 10.244.1.10:40001 > invalid AddrPort (127.0.0.1:15053) unknown A  [2]",
+		"app 10.244.1.10:40002 > 10.96.0.10:53 (127.0.0.1:15053) svc A NOERROR [3 4]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lookups (-want +got):\n%s", diff)
 	}
 }
 

@@ -22,9 +22,8 @@ func assignLookups(lookups []*Lookup) {
 		if l.Redirected || r == nil || !r.clients[l.Client.Addr()] {
 			continue
 		}
-		if cause := r.cause(lookups, l); cause >= 0 {
-			l.Role, l.UpstreamOf = LookupUpstream, cause
-		} else if r.servers[l.Server] {
+		l.UpstreamOf = r.cause(lookups, l)
+		if l.UpstreamOf >= 0 || r.servers[l.Server] {
 			l.Role = LookupUpstream
 		}
 	}
@@ -64,18 +63,21 @@ func (l *Lookup) question() [2]string { return [2]string{strings.ToLower(l.Name)
 const maxCauses = 64
 
 // cause returns the application's lookup that the agent passes on with l: the
-// same question, which waits while l is asked. The agent keeps the id; then the
-// first in time that was not passed on yet is taken. -1 means none.
+// same question, which waits while l is asked. Istio's agent keeps the id; of
+// several the first in time that was not passed on yet is taken. The application
+// may ask a server from which it is not redirected at the same time, so that
+// there only the id tells. -1 means none.
 func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 	asked := r.asked[l.question()]
 	begun := sort.Search(len(asked), func(i int) bool { return lookups[asked[i]].start.nanos > l.start.nanos+causality })
 	best, grade := -1, 0
 	for _, id := range asked[max(begun-maxCauses, 0):begun] {
 		a := lookups[id]
-		if l.start.nanos-a.start.nanos > lookupPatience || !a.waits(l) {
+		same := a.MessageID == l.MessageID
+		if l.start.nanos-a.start.nanos > lookupPatience || !a.waits(l) || !same && !r.servers[l.Server] {
 			continue
 		}
-		if g := 1 + boolGrade(a.MessageID == l.MessageID, 2) + boolGrade(!r.used[id], 1); g > grade {
+		if g := 1 + boolGrade(same, 2) + boolGrade(!r.used[id], 1); g > grade {
 			best, grade = id, g
 		}
 	}

@@ -94,6 +94,20 @@ func resolverPorts(extra *Profile) []uint16 {
 	return ports
 }
 
+// dnsPoints names the points at which an input shows DNS.
+func (x *index) dnsPoints(input int) []string {
+	var found []string
+	for _, g := range x.groups {
+		for i := range uint32(g.dns.messages.Len()) {
+			m := g.dns.messages.At(i)
+			if name := g.points.Info(m.key.Point).Name; int(m.ref.Input) == input && !slices.Contains(found, name) {
+				found = append(found, name)
+			}
+		}
+	}
+	return found
+}
+
 // take reads one datagram. What is no DNS message is counted and forgotten.
 func (s *dnsScan) take(g *capture.Datagram) {
 	m := dnsMessage{key: g.Key, ref: g.Ref, nanos: g.Nanos}

@@ -297,6 +297,11 @@ func (r *Result) findPoints() {
 				found = append(found, p)
 			}
 		}
+		for _, name := range r.x.dnsPoints(i) {
+			if p := (InputPoint{name, link, true}); !slices.Contains(found, p) {
+				found = append(found, p)
+			}
+		}
 		if len(found) > 0 {
 			in.Points = found
 		}

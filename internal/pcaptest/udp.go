@@ -2,6 +2,7 @@ package pcaptest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/google/gopacket"
@@ -17,6 +18,7 @@ type Datagram struct {
 	Src, Dst  netip.AddrPort
 	Payload   []byte
 	Cut       int // bytes that the snapshot length cut off
+	Split     int // of IPv4: bytes behind the IP header in the first of two fragments, a multiple of 8; 0 = not fragmented
 }
 
 // UDP returns an IP packet with a UDP datagram and right checksums.
@@ -59,9 +61,27 @@ func UDPFile(ds []Datagram) []byte {
 		if d.Src.Addr().Is6() {
 			link[12], link[13] = 0x86, 0xdd
 		}
-		frame := append(link, UDP(d.Src, d.Dst, d.Payload)...)
-		must(w.WritePacket(i, d.Nanos, uint32(len(frame)), 0, nil, frame[:len(frame)-d.Cut]))
+		for _, ip := range fragments(UDP(d.Src, d.Dst, d.Payload), d.Split) {
+			frame := append(bytes.Clone(link), ip...)
+			must(w.WritePacket(i, d.Nanos, uint32(len(frame)), 0, nil, frame[:len(frame)-d.Cut]))
+		}
 	}
 	must(w.Flush())
 	return out.Bytes()
+}
+
+// fragments cuts an IPv4 packet without options in two.
+func fragments(ip []byte, split int) [][]byte {
+	if split == 0 {
+		return [][]byte{ip}
+	}
+	first, second := bytes.Clone(ip[:20+split]), append(bytes.Clone(ip[:20]), ip[20+split:]...)
+	binary.BigEndian.PutUint16(first[6:], 0x2000) // more fragments
+	binary.BigEndian.PutUint16(second[6:], uint16(split/8))
+	for _, f := range [][]byte{first, second} {
+		binary.BigEndian.PutUint16(f[2:], uint16(len(f)))
+		f[10], f[11] = 0, 0
+		binary.BigEndian.PutUint16(f[10:], capture.Checksum(f[:20]))
+	}
+	return [][]byte{first, second}
 }

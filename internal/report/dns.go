@@ -193,6 +193,9 @@ func answerText(l *mesh.Lookup) string {
 	if l.RCode != "NOERROR" || len(ends) == 0 {
 		ends = slices.Insert(ends, 0, l.RCode)
 	}
+	if l.Truncated {
+		ends = append(ends, "truncated")
+	}
 	return strings.Join(ends, ", ")
 }
 
