@@ -130,6 +130,9 @@ func (p *dnsPairing) describe(original originalDst) {
 func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
 	t := m.key.Tuple()
 	t.Proto = capture.ProtoUDP
+	if l.Captured == nil {
+		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
+	}
 	if !slices.Contains(l.Captured, t) {
 		l.Captured = append(l.Captured, t)
 	}
@@ -167,6 +170,7 @@ func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
 func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
 	l.RCode, l.Truncated = rcodeName(m.rcode), m.is(dnsTruncated)
 	l.MoreRecords = int(m.answers) - int(m.kept)
+	l.Records = make([]LookupRecord, 0, m.kept)
 	for i := range uint32(m.kept) {
 		r := s.records.At(m.records + i)
 		rec := LookupRecord{Name: s.printed(r.owner), Type: typeName(r.typ), TTL: r.ttl, Target: s.printed(r.target)}
@@ -215,6 +219,9 @@ func once(lookups []*Lookup) []*Lookup {
 		pod            string // of what has a loopback address
 		id             uint16
 		name, typ      string
+	}
+	if !slices.ContainsFunc(lookups, func(l *Lookup) bool { return l.place != lookups[0].place }) {
+		return lookups
 	}
 	sorted := slices.Clone(lookups)
 	slices.SortStableFunc(sorted, func(a, b *Lookup) int { return a.start.compare(b.start) })

@@ -72,6 +72,7 @@ type dnsScan struct {
 	records   arena.Slab[dnsRecord]
 	text      arena.Text
 	names     map[string]arena.Span
+	printing  map[arena.Span]string  // names as they are printed
 	parts     map[capture.Ref]uint32 // earlier fragments: the message that they are of
 	malformed int
 }
@@ -242,10 +243,22 @@ func (s *dnsScan) intern(b []byte) arena.Span {
 	return span
 }
 
-// printed returns a name with every byte that is no letter, digit or mark of
-// ASCII as \DDD (RFC 1035 §5.1), since names come from strangers.
+// printed returns a name as text, escaped.
 func (s *dnsScan) printed(span arena.Span) string {
-	b := s.text.Bytes(span)
+	if name, ok := s.printing[span]; ok {
+		return name
+	}
+	if s.printing == nil {
+		s.printing = make(map[arena.Span]string)
+	}
+	name := escaped(s.text.Bytes(span))
+	s.printing[span] = name
+	return name
+}
+
+// escaped returns a name with every byte that is no letter, digit or mark of
+// ASCII as \DDD (RFC 1035 §5.1), since names come from strangers.
+func escaped(b []byte) string {
 	clean := true
 	for _, c := range b {
 		clean = clean && c > ' ' && c < 0x7f && c != '\\'
