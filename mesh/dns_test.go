@@ -197,6 +197,15 @@ func TestLookups(t *testing.T) {
 			d.add("lo", 0, podAddr+":50123", agent, dnsQuery(7, "svc"))
 			d.add("lo", 1, resolver, app, dnsAnswer(7, "svc", "10.96.10.1"))
 		}, []string{"app 10.244.1.10:40000 > 10.96.0.10:53 (127.0.0.1:15053) svc A NOERROR [1 2]"}},
+		// A resolver with an address on loopback, such as a cache of the node's.
+		{"resolver on loopback", func(d *dnsTrace) {
+			d.add("lo", 0, "10.0.0.1:40000", "169.254.20.10:53", dnsQuery(7, "svc"))
+			d.add("lo", 1, "169.254.20.10:53", "10.0.0.1:40000", dnsAnswer(7, "svc"))
+			d.add("lo", 2, "169.254.20.10:53", "10.0.0.1:40001", dnsAnswer(8, "svc"))
+		}, []string{
+			"direct 10.0.0.1:40000 > 169.254.20.10:53 (169.254.20.10:53) svc A NXDOMAIN [1 2]",
+			"direct 10.0.0.1:40001 > 169.254.20.10:53 (169.254.20.10:53) svc A NXDOMAIN [3]",
+		}},
 		{"direct", func(d *dnsTrace) {
 			d.add("eth0", 0, app, resolver, dnsQuery(7, "svc"))
 			d.add("eth0", 0.1, app, "10.96.0.11:53", dnsQuery(7, "svc"))
@@ -400,6 +409,20 @@ func TestLookupRecords(t *testing.T) {
 	if n := r.Names[0]; n != (mesh.LearnedName{Addr: netip.MustParseAddr("192.0.2.1"), Name: "www", Source: mesh.NameFromDNS}) {
 		t.Errorf("name %+v, want www", n)
 	}
+}
+
+// FuzzDNSMessage checks that what is kept of a datagram is bounded, whatever it
+// holds.
+func FuzzDNSMessage(f *testing.F) {
+	f.Add(dnsQuery(7, "svc"), uint16(0))
+	f.Add(dnsAnswer(7, "svc/AAAA", "cdn", "fd00::1"), uint16(100))
+	f.Add(dnsAnswer(7, "svc")[:20], uint16(9))
+	f.Fuzz(func(t *testing.T, data []byte, cut uint16) {
+		messages, records, text := mesh.TakeDNS(&capture.Datagram{Bytes: data, Wire: uint32(len(data)) + uint32(cut)})
+		if messages > 1 || records > 32 || text > (2+2*records)*2*255 {
+			t.Errorf("%d messages, %d records and %d bytes of names kept of %d", messages, records, text, len(data))
+		}
+	})
 }
 
 // FuzzLookups checks that no packet at a port of DNS stops reading, and that

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 // agent takes the queries of a pod, nobody but the agent and the proxy can ask
 // the servers from which the application's are redirected.
 func assignLookups(lookups []*Lookup) {
+	plain(lookups)
 	pods := make(map[string]*resolving)
 	for _, l := range lookups {
 		if l.Redirected {
@@ -17,14 +19,42 @@ func assignLookups(lookups []*Lookup) {
 			resolvingIn(pods, l.Pod).learn(l)
 		}
 	}
-	for _, l := range lookups {
-		r := pods[l.Pod]
-		if l.Redirected || r == nil || !r.clients[l.Client.Addr()] {
-			continue
+	others := slices.DeleteFunc(slices.Clone(lookups), func(l *Lookup) bool {
+		return l.Redirected || pods[l.Pod] == nil || !pods[l.Pod].clients[l.Client.Addr()]
+	})
+	for _, l := range others { // whom the agent asks, if no answer tells
+		if r := pods[l.Pod]; r.cause(lookups, l) >= 0 {
+			r.servers[l.Server] = true
 		}
-		l.UpstreamOf = r.cause(lookups, l)
-		if l.UpstreamOf >= 0 || r.servers[l.Server] {
+	}
+	for _, l := range others {
+		r := pods[l.Pod]
+		if l.UpstreamOf = r.cause(lookups, l); l.UpstreamOf >= 0 {
+			r.used[l.UpstreamOf] = true
+		}
+		if r.servers[l.Server] {
 			l.Role = LookupUpstream
+		}
+	}
+}
+
+// plain takes back that answers were redirected whose queries were not captured,
+// where others of the same server at the same point were not: a resolver can
+// have an address of its own on loopback.
+func plain(lookups []*Lookup) {
+	type seat struct {
+		place  place
+		server netip.AddrPort
+	}
+	seen := make(map[seat]bool)
+	for _, l := range lookups {
+		if l.Queries > 0 && l.Answers > 0 && !l.Redirected {
+			seen[seat{l.place, l.Server}] = true
+		}
+	}
+	for _, l := range lookups {
+		if l.Queries == 0 && seen[seat{l.place, l.Server}] {
+			l.Redirected, l.AnsweredBy = false, l.Server
 		}
 	}
 }
@@ -32,7 +62,7 @@ func assignLookups(lookups []*Lookup) {
 // resolving is what is known of a pod whose agent answers queries.
 type resolving struct {
 	clients map[netip.Addr]bool     // who is redirected: the pod's own addresses
-	servers map[netip.AddrPort]bool // from whom
+	servers map[netip.AddrPort]bool // from whom, and whom the agent asks
 	asked   map[[2]string][]int     // the application's lookups by question, in the order of time
 	used    map[int]bool            // lookups that the agent passed on
 }
@@ -81,9 +111,6 @@ func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 			best, grade = id, g
 		}
 	}
-	if best >= 0 {
-		r.used[best] = true
-	}
 	return best
 }
 
@@ -94,11 +121,16 @@ func (a *Lookup) waits(l *Lookup) bool {
 	return a.Answered == 0 || a.Answered >= until-causality
 }
 
-// capturesDNS tells which pods' agents answer their queries.
-func capturesDNS(lookups []*Lookup) map[string]bool {
+// capturesDNS tells which pods' agents answer their queries, over UDP or TCP.
+func capturesDNS(x *index, lookups []*Lookup, legs []*Leg) map[string]bool {
 	pods := make(map[string]bool)
 	for _, l := range lookups {
 		if l.Redirected {
+			pods[l.Pod] = true
+		}
+	}
+	for _, l := range legs {
+		if l.Orig.Dst.Port() == 53 && l.Reply.Src.Port() != 53 && slices.Contains(x.ports, l.Reply.Src.Port()) {
 			pods[l.Pod] = true
 		}
 	}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -47,10 +48,9 @@ type vote struct {
 // thousands, and then none is its name more than others.
 const maxNames = 64
 
-// add hears a name for an address, once for each time it was used, in the order
-// of time. A trailing dot, case and a port do not count; what is no host name is
+// add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
 // not heard.
-func (n *names) add(addr netip.Addr, name string, source NameSource) {
+func (n *names) add(addr netip.Addr, name string, source NameSource, count int) {
 	name = hostName(name)
 	if name == "" || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
 		return
@@ -58,7 +58,7 @@ func (n *names) add(addr netip.Addr, name string, source NameSource) {
 	vs := n.votes[addr]
 	for i := range vs {
 		if vs[i].name == name {
-			vs[i].count++
+			vs[i].count += count
 			vs[i].source = min(vs[i].source, source)
 			return
 		}
@@ -69,7 +69,7 @@ func (n *names) add(addr netip.Addr, name string, source NameSource) {
 	if n.votes == nil {
 		n.votes = make(map[netip.Addr][]vote)
 	}
-	n.votes[addr] = append(vs, vote{name, 1, source})
+	n.votes[addr] = append(vs, vote{name, count, source})
 }
 
 // of returns the name of an address: the most frequent one, of equals the one
@@ -148,7 +148,7 @@ func (n *names) hearLookups(lookups []*Lookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
-				n.add(r.Addr, l.Name, NameFromDNS)
+				n.add(r.Addr, l.Name, NameFromDNS, 1)
 			}
 		}
 	}
@@ -158,12 +158,26 @@ func (n *names) hearLookups(lookups []*Lookup) {
 func (n *names) hearLegs(legs []*Leg) {
 	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *Leg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
-			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI)
+			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI, 1)
 		}
-		for i := range l.exchanges {
-			if e := &l.exchanges[i]; e.req != nil {
-				n.add(l.Orig.Dst.Addr(), e.scan.text.String(e.req.host), NameFromHost)
-			}
-		}
+		n.hearHosts(l)
 	}
+}
+
+// hearHosts hears the hosts of a leg's requests, which are nearly always one.
+func (n *names) hearHosts(l *Leg) {
+	var host []byte
+	count := 0
+	for i := range l.exchanges {
+		e := &l.exchanges[i]
+		if e.req == nil {
+			continue
+		}
+		if next := e.scan.text.Bytes(e.req.host); !bytes.Equal(next, host) {
+			n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
+			host, count = next, 0
+		}
+		count++
+	}
+	n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
 }

@@ -197,10 +197,12 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
-	case control, t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
+	case control:
 		return RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
 		return RoleClientProxy, false
+	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
+		return RoleControl, false
 	}
 	return RoleProxyServer, false
 }

@@ -175,7 +175,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	r.Lookups, r.lookupOf = findLookups(r.x, nil)
 	r.Legs = makeLegs(r.x, conns)
 	roster := newRoster(r.x, r.Legs, profile)
-	roster.agents = capturesDNS(r.Lookups)
+	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)

@@ -3,12 +3,15 @@ package truthtest
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -24,6 +27,88 @@ func TestLookups(t *testing.T) {
 func TestLookupsInWireshark(t *testing.T) {
 	need(t, "tshark")
 	eachDNS(t, (*scene).holdDissected)
+}
+
+// conntrack tracks what the agent is asked in zone 2 and what it asks in zone 1:
+// what was found must agree.
+func TestLookupsAndZones(t *testing.T) {
+	eachDNS(t, func(s *scene, t *testing.T) {
+		text, err := os.ReadFile(filepath.Join(s.dir, s.truth.Scenario+"-conntrack.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[mesh.LookupRole]string{mesh.LookupApp: "zone=2", mesh.LookupUpstream: "zone=1", mesh.LookupDirect: "zone="}
+		for _, l := range s.stitch(t, mesh.Options{}).Lookups {
+			entry := fmt.Sprintf("src=%v dst=", l.Client.Addr())
+			found := false
+			for line := range strings.Lines(string(text)) {
+				if strings.HasPrefix(line, "udp ") && strings.Contains(line, entry) && strings.Contains(line, fmt.Sprintf("sport=%d dport=53 ", l.Client.Port())) {
+					found = true
+					if strings.Contains(line, want[l.Role]) == (l.Role == mesh.LookupDirect) {
+						t.Errorf("%v of %v is %v; conntrack: %s", l.Name, l.Client, l.Role, line)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("conntrack has no entry of %v", l.Client)
+			}
+		}
+	})
+}
+
+// With only one half of everything, or only TCP, captured at lo, nobody is taken
+// for somebody else.
+func TestLookupsLess(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		keep func(*capture.Datagram) bool
+		app  int // lookups of the application that must be found; -1: all
+	}{
+		{"queries", func(g *capture.Datagram) bool { return g.Key.Dst.IsLoopback() }, -1},
+		{"answers", func(g *capture.Datagram) bool { return !g.Key.Dst.IsLoopback() }, -1},
+		{"tcp", func(g *capture.Datagram) bool { return false }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) { eachDNS(t, func(s *scene, t *testing.T) { s.holdLess53(t, tt.keep, tt.app) }) })
+	}
+}
+
+// holdLess53 holds the roles of lookups and legs when only some datagrams of lo
+// were captured.
+func (s *scene) holdLess53(t *testing.T, keep func(*capture.Datagram) bool, app int) {
+	var inputs []mesh.Input
+	dir := t.TempDir()
+	for i, tp := range s.tapes(t) {
+		d := capture.NewDatagramDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return tp.interfaces }, 53, 15053)
+		tp.packets = slices.DeleteFunc(tp.packets, func(p *capture.Packet) bool {
+			var g capture.Datagram
+			return d.Decode(p, &g) && (app == 0 || s.truth.Files[i].Interface == "lo" && !keep(&g))
+		})
+		inputs = append(inputs, tp.write(t, dir))
+	}
+	r := stitch(t, inputs, mesh.Options{})
+	roles := make(map[string]string)
+	for _, l := range s.truth.Lookups {
+		if l.Role != "app" || app != 0 {
+			roles[l.Client] = l.Role
+		}
+	}
+	found := make(map[string]bool)
+	for _, l := range r.Lookups {
+		found[l.Client.String()] = true
+		if want := roles[l.Client.String()]; l.Role.String() != want {
+			t.Errorf("%s of %v is %v, want %s", l.Name, l.Client, l.Role, want)
+		}
+	}
+	for _, l := range s.truth.Lookups {
+		if app != 0 && !found[l.Client] && (l.Answers > 0 || l.Role != "app") {
+			t.Errorf("%s of %s was not found", l.Name, l.Client)
+		}
+	}
+	for _, l := range r.Legs {
+		if l.Orig.Dst.Port() == 53 && (l.Role != mesh.RoleControl || l.Protocol != "dns") {
+			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
+		}
+	}
 }
 
 // eachDNS runs f for every scenario with lookups; there is at least one.
