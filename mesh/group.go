@@ -12,6 +12,7 @@ type group struct {
 	points *capture.Points
 	table  *reassembly.Table
 	scan   *scan
+	dns    *dnsScan
 }
 
 // A halfNo names a half across groups: the half's id plus the number of halves
@@ -29,6 +30,7 @@ type index struct {
 	records  *records
 	plain    map[halfNo]*plaintext // halves that are decrypted
 	notes    map[halfNo][]string   // what went wrong with a half
+	ports    []uint16              // UDP ports where DNS is spoken
 }
 
 // add appends a group.

@@ -234,7 +234,7 @@ func protocolOf(x *index, c *conn) string {
 		return "h2"
 	case is(protoRequests) || is(protoResponses):
 		return "http/1.1"
-	case c.server(x).Port() == 53:
+	case slices.Contains(x.ports, c.server(x).Port()):
 		return "dns"
 	}
 	return "tcp"

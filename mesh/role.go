@@ -26,11 +26,12 @@ type roster struct {
 	profile *Profile
 	proxies *proxies
 	pods    map[string]*podFacts
+	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
 // newRoster gathers the facts from all sightings of all legs.
 func newRoster(x *index, legs []*Leg, p *Profile) *roster {
-	r := &roster{x, p, newProxies(legs, p), make(map[string]*podFacts)}
+	r := &roster{x: x, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
 		for c := range l.sightings {
@@ -229,6 +230,8 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 		return RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
 		return RoleClientProxy, false
+	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
+		return RoleControl, false
 	}
 	return RoleProxyServer, false
 }
@@ -288,8 +291,8 @@ func (c *conn) torn(x *index, f *podFacts) bool {
 
 // redirected returns the role of a half-flow by what had been dialled.
 func (r *roster) redirected(f *podFacts, t capture.Tuple) Role {
-	switch {
-	case t.Dst.Port() == 53:
+	switch _, control := r.profile.Control(t.Dst.Port()); {
+	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
 		return RoleProxyProxy

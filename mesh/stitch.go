@@ -72,11 +72,17 @@ type Result struct {
 	Records   []RecordInfo
 	Conflicts []Conflict
 
+	Lookups []*Lookup     // names looked up over UDP
+	Names   []LearnedName // what addresses are called, ordered by address
+	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
+
 	x       *index
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
 	planner planner
+
+	lookupOf [][]uint32 // as from findLookups
 }
 
 // Stitch reads captures, ties the legs that belong together and returns the
@@ -91,7 +97,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys}}
+	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys, ports: resolverPorts(o.Profile)}}
 	if err := o.Records.check(); err != nil {
 		return nil, err
 	}
@@ -178,11 +184,13 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide runs the pure part: from what was read to what it means.
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
+	r.Lookups, r.lookupOf = findLookups(r.x, nil)
 	r.Legs = makeLegs(r.x, conns)
 	for _, l := range r.Legs {
 		r.x.records.name(r.x, l, profile)
 	}
 	roster := newRoster(r.x, r.Legs, profile)
+	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
 	r.x.records.ledger.enter(r.Legs)
 	roster.believe(r.x.records.ledger)
@@ -197,6 +205,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	}
 	roster.settle(r.Legs, func(l *Leg) bool { return joined[l] })
 	r.Joins = joinsOf(links)
+	r.Names = r.learnNames()
 	r.Paths = trace(r.Legs, links)
 	r.planner = planner{x: r.x, legs: r.Legs, nearServer: nearServer}
 	for _, in := range r.Inputs {
@@ -239,7 +248,7 @@ func (r *Result) index() error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for g := range names {
-		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g]) })
+		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g], r.x.ports) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil && !slices.ContainsFunc(facts, func(f *reassembly.Facts) bool { return f != nil }) {
@@ -251,6 +260,7 @@ func (r *Result) index() error {
 			r.unread(g, errs[g])
 			continue
 		}
+		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].dns.malformed
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
 			r.x.addSecrets(facts[g].Inputs[k].Secrets)
@@ -268,13 +278,13 @@ func (r *Result) unread(g int, err error) {
 }
 
 // readGroup runs pass 1 over the inputs of one pod.
-func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, error) {
-	g := &group{points: capture.NewPoints(), table: new(reassembly.Table)}
+func readGroup(inputs []*capture.Input, pod string, ports []uint16) (*group, *reassembly.Facts, error) {
+	g := &group{points: capture.NewPoints(), table: new(reassembly.Table), dns: new(dnsScan)}
 	for _, in := range inputs {
 		g.points.Add(in.Number(), pod)
 	}
 	g.scan = newScan(g.table, g.points)
-	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, nil)
+	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, &reassembly.Options{Datagrams: g.dns.take, DatagramPorts: ports})
 	return g, facts, err
 }
 
@@ -302,6 +312,11 @@ func (r *Result) findPoints() {
 				continue
 			}
 			if p := (InputPoint{r.x.point(h).Name, link, true}); !slices.Contains(found, p) {
+				found = append(found, p)
+			}
+		}
+		for _, name := range r.x.dnsPoints(i) {
+			if p := (InputPoint{name, link, true}); !slices.Contains(found, p) {
 				found = append(found, p)
 			}
 		}

@@ -218,6 +218,9 @@ func JSON(w io.Writer, r *mesh.Result) error {
 		list(out, "records", len(r.Records), func(i int) any { return newRecord(&r.Records[i]) })
 		list(out, "conflicts", len(r.Conflicts), func(i int) any { return newConflict(&r.Conflicts[i]) })
 	}
+	if len(r.Lookups) > 0 {
+		list(out, "dns", len(r.Lookups), func(i int) any { return newLookup(r.Lookups[i]) })
+	}
 	out.WriteString("\n}\n")
 	return out.Flush()
 }
@@ -260,7 +263,7 @@ func (e *encoder) compact(v any) []byte {
 }
 
 // JSONLines writes a result as one JSON object a line: first the inputs, then
-// legs, joins and paths, each with a member "kind".
+// legs, joins, paths and lookups ("dns"), each with a member "kind".
 func JSONLines(w io.Writer, r *mesh.Result) error {
 	out, enc := bufio.NewWriterSize(w, 64<<10), newEncoder()
 	line := func(kind string, v any) {
@@ -285,6 +288,9 @@ func JSONLines(w io.Writer, r *mesh.Result) error {
 	}
 	for i := range r.Conflicts {
 		line("conflict", newConflict(&r.Conflicts[i]))
+	}
+	for _, l := range r.Lookups {
+		line("dns", newLookup(l))
 	}
 	return out.Flush()
 }

@@ -45,6 +45,7 @@ func (b *bed) assemble() (*Truth, error) {
 	if err := a.checkAccess(); err != nil {
 		return nil, err
 	}
+	a.truth.Lookups = b.lookups.list()
 	return a.truth, a.describe()
 }
 
@@ -162,7 +163,8 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		return "lo"
 	case local:
 		return ""
-	case src && w.down != nil && w.down.host == h: // redirected to the proxy in the same pod
+	case src && w.down != nil && w.down.host == h, // redirected to the proxy in the same pod
+		src && w.client != nil && w.client.taken.IsValid(): // or to its agent
 		return "lo"
 	case src || dst || w.down != nil && w.down.host == h:
 		return "eth0"
@@ -212,6 +214,9 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	l.ReplySrc = l.OrigDst
 	if w.down != nil && w.down.owns(w.key.src.Addr()) {
 		l.HalfFlow, l.ReplySrc = true, w.listener().String()
+	}
+	if w.client != nil && w.client.taken.IsValid() {
+		l.HalfFlow, l.ReplySrc = true, w.client.taken.String()
 	}
 	if w.seen.IsValid() {
 		l.RequestSrc = w.seen.String()

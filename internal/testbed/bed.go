@@ -41,6 +41,7 @@ type bed struct {
 	pods     []*pod
 	sniffers []*sniffer
 	notes    truthNotes
+	lookups  lookups
 }
 
 // truthNotes is what a scenario knows about its capture that the records do

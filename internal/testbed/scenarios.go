@@ -77,6 +77,7 @@ func Scenarios() []Scenario {
 		{Name: "h2c", About: "HTTP/2 in plaintext on both sides of the sidecar.", play: playH2C},
 		{Name: "mtls-grpc", About: "gRPC over mTLS: unary calls, streams of either side and of both, failures.", play: playGRPC},
 		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
+		{Name: "dns-capture", About: "An application looks names up over UDP and TCP through the mesh's agent, which knows some and passes others on, and calls them through the sidecar.", play: playDNS},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 		{Name: "upstream-refused", About: "Upstream connections that are refused, inbound and outbound: exchanges end in 503, or are served by a later attempt.", play: playUpstreamRefused, shows: refusedAndServed},
 		{Name: "ingress-gateway-minted", json: true, About: "Clients at three addresses ask a gateway the same, without request ids; the gateway mints them.", play: gatewayMinted((*bed).sniffPod), shows: pooled},

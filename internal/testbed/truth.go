@@ -24,6 +24,7 @@ type Truth struct {
 	Legs          []Leg          `json:"legs"`  // every TCP connection that crossed a capture point, by start
 	Links         []Link         `json:"links"` // every exchange that crossed a captured proxy
 	Conversations []Conversation `json:"conversations"`
+	Lookups       []Lookup       `json:"lookups,omitempty"` // names looked up over UDP, at a pod that was captured
 }
 
 // File is one capture file of a scenario.

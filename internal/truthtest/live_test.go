@@ -48,6 +48,10 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 		t.Run("calls", s.holdCalls)
 		return
 	}
+	if s.truth.Lookups != nil {
+		t.Run("lookups", s.holdLookups)
+		t.Run("lookups in Wireshark", s.holdDissected)
+	}
 	for name, check := range map[string]func(*testing.T){
 		"truth": s.hold, "bytes": s.holdBytes, "once": s.holdOnce, "foreign": s.holdForeign, "legs": s.holdLegsView, "less": s.holdAllLess,
 		"hidden": func(t *testing.T) { t.Log(s.holdHidden(t)) }, "keys": s.holdKeys, "calls": s.holdCalls,
