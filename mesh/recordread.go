@@ -35,10 +35,16 @@ func (o *Records) check() error {
 // be large, only what touches the captures is kept.
 func (x *index) readRecords(o *Records) error {
 	rd := &recordReader{records: &records{ledger: new(ledger)}, touched: newTouched(x)}
-	var entries []*natEntry
+	var entries, queries []*natEntry
 	for _, f := range o.Conntrack {
 		err := rd.read(RecordConntrack, f, func(in io.Reader, info *RecordInfo) error {
-			return rd.conntrack(in, info, func(e *natEntry) { entries = append(entries, e) })
+			return rd.conntrack(in, info, func(e *natEntry) {
+				if e.Proto() == capture.ProtoTCP {
+					entries = append(entries, e)
+				} else {
+					queries = append(queries, e)
+				}
+			})
 		})
 		if err != nil {
 			return err
@@ -62,7 +68,7 @@ func (x *index) readRecords(o *Records) error {
 			return err
 		}
 	}
-	rd.records.nat = newNATBook(entries)
+	rd.records.nat = newNATBook(entries, queries)
 	x.records = rd.records
 	return nil
 }
@@ -183,11 +189,18 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 // other connections.
 type touched struct {
 	tuples, ends map[uint64]struct{}
+	askers       map[uint64]struct{} // who asked for names over UDP
 	from, to     int64
 }
 
 func newTouched(x *index) *touched {
-	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
+	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
+	for _, g := range x.groups {
+		for i := range g.dns.messages.Len() {
+			addr, port := g.dns.messages.At(uint32(i)).client()
+			t.askers[hashEnd(netip.AddrPortFrom(addr.Netip(), port))] = struct{}{}
+		}
+	}
 	for h := halfNo(1); int(h) <= x.len(); h++ {
 		half := x.half(h)
 		k := half.Key.Tuple()
@@ -220,8 +233,11 @@ func (t *touched) end(a netip.AddrPort) bool {
 
 // entry tells whether some packet may be of the entry's connection.
 func (t *touched) entry(e *conntrack.Entry) bool {
-	return e.Proto() == capture.ProtoTCP &&
-		(t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse()))
+	if e.Proto() != capture.ProtoTCP {
+		_, ok := t.askers[hashEnd(e.Orig.Src)]
+		return ok
+	}
+	return t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse())
 }
 
 // line tells whether a log line names an end that was captured, at the time of
