@@ -116,6 +116,7 @@ type records struct {
 	nat       *natBook
 	ledger    *ledger
 	sockets   []*socketBook
+	rules     []*interception
 	conflicts []Conflict
 }
 
@@ -146,6 +147,9 @@ func (r *Result) account() {
 	}
 	r.Records = rs.files
 	r.Conflicts = append(rs.nat.contradictions(r.x, rs.files, r.Legs), rs.conflicts...)
+	for _, i := range rs.rules {
+		r.Conflicts = append(r.Conflicts, i.contradictions(r.x, rs.files, r.Legs)...)
+	}
 }
 
 // line returns the log line of an exchange: the one of the proxy nearest the
