@@ -32,9 +32,9 @@ func (a *assembly) refusals() error {
 }
 
 func (a *assembly) refusal(p *pod, e natEntry) error {
-	for _, w := range a.byKey[wireKey{e.src, e.dst}] {
-		if w.refused {
-			a.dated(w, e.at)
+	if known := a.byKey[wireKey{e.src, e.dst}]; len(known) > 0 {
+		if known[0].refused {
+			a.dated(known[0], e.at)
 		}
 		return nil
 	}
