@@ -252,12 +252,11 @@ func (e *logEntry) settle() {
 	if len(e.downs) == 0 || len(e.ups) == 0 {
 		return
 	}
-	pairs := func(d, u *exchange) bool { return nests(d, u) }
 	e.downs = slices.DeleteFunc(slices.Clone(e.downs), func(d *exchange) bool {
-		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *exchange) bool { return pairs(d, u) })
+		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *exchange) bool { return mayCause(d, u) })
 	})
 	e.ups = slices.DeleteFunc(slices.Clone(e.ups), func(u *exchange) bool {
-		return len(e.ups) > 1 && !slices.ContainsFunc(e.downs, func(d *exchange) bool { return pairs(d, u) })
+		return len(e.ups) > 1 && !slices.ContainsFunc(e.downs, func(d *exchange) bool { return mayCause(d, u) })
 	})
 }
 
@@ -308,7 +307,7 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 	if d != nil && c.taken[d] || u != nil && c.taken[u] || d == nil && u == nil && c.linked(e.down, e.up) {
 		return
 	}
-	if d != nil && u != nil && !nests(d, u) {
+	if d != nil && u != nil && !mayCause(d, u) {
 		c.contradict(e.logLine, d, u)
 		return
 	}
@@ -319,6 +318,16 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 	} else if u != nil {
 		u.log = e.logLine
 	}
+}
+
+// mayCause tells whether u may have been sent on behalf of d. Where the handshake
+// ends and the first message of an exchange that cannot be read begins may be
+// uncertain; then only the ends count.
+func mayCause(d, u *exchange) bool {
+	if d.hidden == nil && u.hidden == nil {
+		return nests(d, u)
+	}
+	return d.start() <= u.end()+causality && u.start() <= d.end()+causality
 }
 
 // takeWhole ties two connections that the proxy forwards as bytes.

@@ -43,7 +43,10 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	}
 	s := load(t, testbed.TruthFile(dir, scenario))
 	s.live = true
-	s.ready(t)
+	t.Run("records", s.holdRecords)
+	if _, ok := untold[scenario]; ok {
+		return
+	}
 	if sealed(scenario) {
 		t.Run("keys", s.holdKeys)
 		t.Run("calls", s.holdCalls)

@@ -61,7 +61,7 @@ func (s *scene) fileOf(pod string) string {
 // With all that the pods left, nothing is found that is worse than without, and
 // what the proxy logged is tied as it was.
 func TestRecords(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) { s.holdRecords(t) })
+	every(t, func(t *testing.T, s *scene) { s.holdRecords(t) })
 }
 
 func (s *scene) holdRecords(t *testing.T) {
