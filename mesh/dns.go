@@ -60,7 +60,7 @@ type Lookup struct {
 
 	start moment
 	place place
-	first uint32 // its first message, in the group of place
+	lo    bool // seen at a loopback point
 }
 
 // A LookupRecord is one record of an answer.
@@ -121,8 +121,8 @@ func (p *dnsPairing) describe(original originalDst) {
 	}
 	for _, l := range p.lookups {
 		info := p.x.groups[p.group].points.Info(l.place.point)
-		l.Pod, l.Interface = info.Pod, info.Name
-		l.ends(info.Loopback, original)
+		l.Pod, l.Interface, l.lo = info.Pod, info.Name, info.Loopback
+		l.ends(original)
 	}
 }
 
@@ -184,7 +184,7 @@ func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
 // ends tells the server that was asked from the one that answered. l has the
 // source of the answer as Server and the destination of the query as
 // AnsweredBy.
-func (l *Lookup) ends(loopback bool, original originalDst) {
+func (l *Lookup) ends(original originalDst) {
 	torn := l.AnsweredBy.IsValid() && l.AnsweredBy.Addr().IsLoopback() && !l.Client.Addr().IsLoopback()
 	switch {
 	case l.Queries > 0 && l.Answers > 0:
@@ -198,7 +198,7 @@ func (l *Lookup) ends(loopback bool, original originalDst) {
 			l.Server = l.AnsweredBy
 		}
 	default:
-		l.Redirected = loopback && !l.Server.Addr().IsLoopback() && l.Server.Addr() != l.Client.Addr()
+		l.Redirected = l.lo && !l.Server.Addr().IsLoopback() && l.Server.Addr() != l.Client.Addr()
 		if !l.Redirected {
 			l.AnsweredBy = l.Server
 		}

@@ -78,7 +78,7 @@ func (p *dnsPairing) place(i uint32, m *dnsMessage) {
 	if grade == 0 {
 		best = uint32(len(p.states))
 		p.states = append(p.states, pairState{qtype: m.qtype})
-		p.lookups = append(p.lookups, &Lookup{place: place{p.group, m.key.Point}, first: i, UpstreamOf: -1})
+		p.lookups = append(p.lookups, &Lookup{place: place{p.group, m.key.Point}, UpstreamOf: -1})
 		live = append(live, best)
 		live = live[max(len(live)-maxRecent, 0):]
 	}

@@ -19,8 +19,10 @@ func assignLookups(lookups []*Lookup) {
 			resolvingIn(pods, l.Pod).learn(l)
 		}
 	}
+	// What the agent asks leaves the pod; a capture that pcapmesh wrote has the
+	// application's lookups on loopback without redirect.
 	others := slices.DeleteFunc(slices.Clone(lookups), func(l *Lookup) bool {
-		return l.Redirected || pods[l.Pod] == nil || !pods[l.Pod].clients[l.Client.Addr()]
+		return l.Redirected || l.lo || pods[l.Pod] == nil || !pods[l.Pod].clients[l.Client.Addr()]
 	})
 	for _, l := range others { // whom the agent asks, if no answer tells
 		if r := pods[l.Pod]; r.cause(lookups, l) >= 0 {
