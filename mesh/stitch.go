@@ -29,7 +29,9 @@ type Pod struct {
 // are the defaults.
 type Options struct {
 	Pods       []Pod
+	Networks   Networks                     // of the cluster: they tell what comes to a gateway from what it sends on
 	Profile    *Profile                     // nil = Istio's sidecar
+	Records    Records                      // what else the pods left
 	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
 	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
@@ -65,6 +67,10 @@ type Result struct {
 	Legs   []*Leg
 	Joins  []Join
 	Paths  []*Path
+	// Records says what became of the records that were given, and Conflicts
+	// which of them contradict the packets.
+	Records   []RecordInfo
+	Conflicts []Conflict
 
 	Lookups []*Lookup     // names looked up over UDP
 	Names   []LearnedName // what addresses are called, ordered by address
@@ -91,11 +97,17 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index{pods: o.Pods, keys: keys, ports: resolverPorts(o.Profile)}}
+	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys, ports: resolverPorts(o.Profile)}}
+	if err := o.Records.check(); err != nil {
+		return nil, err
+	}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.index(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	if err := r.x.readRecords(&o.Records); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	profile := o.Profile
@@ -174,9 +186,14 @@ func (r *Result) twice(f *capture.Input) error {
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	r.Lookups, r.lookupOf = findLookups(r.x, nil)
 	r.Legs = makeLegs(r.x, conns)
+	for _, l := range r.Legs {
+		r.x.records.name(r.x, l, profile)
+	}
 	roster := newRoster(r.x, r.Legs, profile)
 	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
+	r.x.records.ledger.enter(r.Legs)
+	roster.believe(r.x.records.ledger)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)
 		l.loose = looseBytes(r.x, l.conn)
@@ -195,6 +212,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 		r.planner.files = append(r.planner.files, in.File)
 	}
 	r.planner.plan(r.Paths)
+	r.account()
 }
 
 // Close closes the inputs.

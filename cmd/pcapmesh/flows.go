@@ -72,5 +72,8 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 			fmt.Fprintf(w, "… %d more: --all\n", hidden)
 		}
 	}
-	return errors.Join(err, report.DNS(w, r))
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.DNS(w, r), report.Records(w, r))
 }

@@ -21,7 +21,10 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	return errors.Join(err, report.DNS(w, r))
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.DNS(w, r), report.Records(w, r))
 }
 
 func (f *stitchFlags) rows() int {
@@ -43,7 +46,7 @@ func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
 		s += fmt.Sprintf(" Secrets of %s are in it.", count(sum.Secrets, "connection"))
 	}
 	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
-		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
+		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r) + f.in.records.args()
 	}
 	return s
 }

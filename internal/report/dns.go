@@ -33,13 +33,13 @@ type lookupJSON struct {
 	Answered   string       `json:"answered,omitempty"` // absent when no answer was captured
 	RCode      string       `json:"rcode,omitempty"`
 	Truncated  bool         `json:"truncated,omitempty"`
-	Records    []recordJSON `json:"records"`
+	Records    []answerJSON `json:"records"`
 	More       int          `json:"more_records,omitempty"` // in the answer beside records
 	Packets    []packetJSON `json:"packets"`                // the first few
 	UpstreamOf *int         `json:"upstream_of,omitempty"`  // the application's lookup that the agent passed on
 }
 
-type recordJSON struct {
+type answerJSON struct {
 	Name    string `json:"name"`
 	Type    string `json:"type"`
 	TTL     uint32 `json:"ttl"`
@@ -52,12 +52,12 @@ func newLookup(l *mesh.Lookup) lookupJSON {
 		Server: endText(l.Server, ""), AnsweredBy: endText(l.AnsweredBy, ""), Redirected: l.Redirected,
 		MessageID: int(l.MessageID), Name: l.Name, Type: l.Type, Queries: l.Queries, Answers: l.Answers,
 		Asked: stamp(l.Asked), Answered: stamp(l.Answered), RCode: l.RCode, Truncated: l.Truncated,
-		Records: []recordJSON{}, More: l.MoreRecords, Packets: []packetJSON{}}
+		Records: []answerJSON{}, More: l.MoreRecords, Packets: []packetJSON{}}
 	for _, t := range l.Captured {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
 	for _, r := range l.Records {
-		rec := recordJSON{Name: r.Name, Type: r.Type, TTL: r.TTL, Target: r.Target}
+		rec := answerJSON{Name: r.Name, Type: r.Type, TTL: r.TTL, Target: r.Target}
 		if r.Addr.IsValid() {
 			rec.Address = r.Addr.String()
 		}

@@ -3,6 +3,7 @@
 package testbed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -30,8 +31,10 @@ func (b *bed) assemble() (*Truth, error) {
 			return nil, err
 		}
 	}
-	if err := a.failed(); err != nil {
-		return nil, err
+	for _, step := range []func() error{a.failed, a.refusals} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	a.count()
 	a.legs()
@@ -40,6 +43,9 @@ func (b *bed) assemble() (*Truth, error) {
 	}
 	a.conversations()
 	a.truth.Lookups = b.lookups.list()
+	if err := a.checkAccess(); err != nil {
+		return nil, err
+	}
 	return a.truth, a.describe()
 }
 
@@ -55,7 +61,9 @@ func (a *assembly) read() error {
 		}
 		a.nat[p.name] = nat
 	}
-	return nil
+	var err error
+	a.masks, err = a.bed.masked()
+	return err
 }
 
 // describe adds pods, files and arguments.
@@ -71,15 +79,21 @@ func (a *assembly) describe() error {
 		return err
 	}
 	a.truth.Files = files
-	if len(a.truth.Pods) > 1 {
-		for _, p := range a.truth.Pods {
-			var names []string
-			for _, f := range files {
-				if f.Pod == p.Name {
-					names = append(names, f.Name)
-				}
+	var places []string
+	for _, f := range files {
+		if !slices.Contains(places, f.Pod) {
+			places = append(places, f.Pod)
+		}
+	}
+	for _, p := range places {
+		var names []string
+		for _, f := range files {
+			if f.Pod == p {
+				names = append(names, f.Name)
 			}
-			a.truth.Args = append(a.truth.Args, "--pod", p.Name+"="+strings.Join(names, ","))
+		}
+		if len(places) > 1 {
+			a.truth.Args = append(a.truth.Args, "--pod", p+"="+strings.Join(names, ","))
 		}
 	}
 	a.truth.Keys, err = a.bed.writeKeys()
@@ -109,7 +123,23 @@ func (a *assembly) points(w *wire) []string {
 			out = append(out, h.name+"/"+iface)
 		}
 	}
+	if _, ok := a.masks[a.dialledAs(w)]; ok {
+		out = append(out, a.behind())
+	}
 	return out
+}
+
+// behind is the point behind the node's NAT.
+func (a *assembly) behind() string { return a.bed.node.name + "/" + a.bed.notes.masquerade }
+
+// dialledAs is the key of a wire as the node saw it come.
+func (a *assembly) dialledAs(w *wire) wireKey {
+	for _, dst := range a.dialled(w.key.dst) {
+		if k := (wireKey{w.key.src, dst}); a.masks[k] != (translation{}) {
+			return k
+		}
+	}
+	return w.key
 }
 
 // sniffed says whether an interface was captured, itself or by -i any.
@@ -191,7 +221,19 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	if w.seen.IsValid() {
 		l.RequestSrc = w.seen.String()
 	}
+	if k := a.dialledAs(w); a.masks[k] != (translation{}) {
+		m := a.masks[k]
+		l.Translated = append(l.Translated, Translation{Point: a.behind(), Src: m.src.String(), Dst: m.dst.String()})
+	}
 	a.fromRecord(&l, w)
+	if w.dated {
+		l.Start = stamp(w.start)
+	}
+	l.Midstream = l.Midstream || a.bed.notes.payload
+	if l.HalfFlow {
+		l.Lost = a.bed.notes.lost[cmp.Or(w.seen, w.key.src)]
+	}
+	l.Complete = l.Complete && l.Lost == ""
 	if a.raw(w) {
 		l.Exchanges = 0
 	}
@@ -312,14 +354,15 @@ func (a *assembly) links() error {
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
 			l.Separable = true // by its bytes, whatever they mean
 		}
+		l.Separable = l.Separable && !a.bed.notes.alike[h.from.key.src.Addr()] && (h.fromX == -1 || h.toX >= 0)
 		if h.fromX >= 0 {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))
 			}
-			if to.Midstream {
+			if to.Midstream && h.toX >= 0 {
 				l.ToExchange -= h.to.before(a.began(to.Pod))
 			}
-			if l.FromExchange < 0 || l.ToExchange < 0 {
+			if l.FromExchange < 0 || h.toX >= 0 && l.ToExchange < 0 {
 				continue // over when the capture began
 			}
 			a.hidden(h, &l)

@@ -18,7 +18,7 @@ func Scenarios() []Scenario {
 		{Name: "inbound-plain", About: "Clients outside, one of them curl; the sidecar opens one upstream connection for each (1:1).", play: playInboundPlain},
 		{Name: "inbound-plain-tcp", About: "Raw TCP with many turns of random bytes through the sidecar, six connections at once.", play: playTCP},
 		{Name: "inbound-nginx", About: "Pooled inbound HTTP with nginx as the application.", play: playInboundNginx},
-		{Name: "outbound-passthrough", About: "Outbound calls without a route, by applications and curl: the sidecar dials the address that was dialled, a VIP among them; nanosecond times.", play: playPassthrough},
+		{Name: "outbound-passthrough", json: true, About: "Outbound calls without a route, by applications and curl: the sidecar dials the address that was dialled, a VIP among them; nanosecond times.", play: playPassthrough},
 		{Name: "self-own-address", About: "The application calls its own pod address and 127.0.0.1, past the sidecar, while clients call it through the sidecar.", play: playSelfOwn},
 		{Name: "self-vip", About: "The application calls itself through a VIP: app, 15001, 15006, 127.0.0.6, app, all on lo.", play: playSelfVIP, shows: pooled},
 		{Name: "excluded", About: "Excluded inbound and outbound ports and an excluded CIDR beside proxied traffic.", play: playExcluded},
@@ -79,5 +79,11 @@ func Scenarios() []Scenario {
 		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
 		{Name: "dns-capture", About: "An application looks names up over UDP and TCP through the mesh's agent, which knows some and passes others on, and calls them through the sidecar.", play: playDNS},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
+		{Name: "upstream-refused", About: "Upstream connections that are refused, inbound and outbound: exchanges end in 503, or are served by a later attempt.", play: playUpstreamRefused, shows: refusedAndServed},
+		{Name: "ingress-gateway-minted", json: true, About: "Clients at three addresses ask a gateway the same, without request ids; the gateway mints them.", play: gatewayMinted((*bed).sniffPod), shows: pooled},
+		{Name: "gateway-payload-only", About: "The same, captured with a filter that lets only packets with payload through: no SYN, no FIN, no bare ACK.", play: gatewayMinted(recordPayload), shows: pooled},
+		{Name: "node-nat", About: "Outbound calls captured in the pod and behind its node, which translates both addresses (DNAT, MASQUERADE).", play: playNodeNAT},
+		{Name: "node-nat-midstream", About: "The same with captures that begin when all connections are in use.", play: playNodeNATMidstream},
+		{Name: "half-missing", About: "Outbound calls through VIPs; of every redirected connection lo shows the requests or the responses only.", play: playHalfMissing},
 	}
 }

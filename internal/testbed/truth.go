@@ -72,9 +72,15 @@ type Leg struct {
 	RequestSrc string `json:"request_src,omitempty"`
 	HalfFlow   bool   `json:"half_flow"` // request and reply half have different tuples
 	Encrypted  bool   `json:"encrypted"`
-	Midstream  bool   `json:"midstream"`         // began before its capture
-	Refused    bool   `json:"refused,omitempty"` // answered by RST, carries no byte
-	Start      string `json:"start,omitempty"`   // RFC 3339 with nanoseconds, UTC, at the end that recorded it
+	// Translated is how the leg looks at those of Points that are behind the
+	// node's NAT; OrigSrc and OrigDst hold at all others.
+	Translated []Translation `json:"translated,omitempty"`
+	// Lost says which direction of a half-flow the capture lacks altogether,
+	// "request" or "reply". Conntrack tells what it went to.
+	Lost      string `json:"lost,omitempty"`
+	Midstream bool   `json:"midstream"`         // began before its capture, or the capture has no SYN of it
+	Refused   bool   `json:"refused,omitempty"` // answered by RST, carries no byte
+	Start     string `json:"start,omitempty"`   // RFC 3339 with nanoseconds, UTC, at the end that recorded it
 	// Cause is the leg whose request made the pod open this one, where known:
 	// the kubelet's probe of an agent's, a request of an application's calls.
 	Cause string `json:"cause,omitempty"`
@@ -141,6 +147,14 @@ type Conversation struct {
 	// Link has no bytes of these.
 	ServerSent     *Tally `json:"server_sent,omitempty"`
 	ServerReceived *Tally `json:"server_received,omitempty"`
+}
+
+// Translation is the tuple of a leg, from its client to its server, at a point
+// where NAT changed it.
+type Translation struct {
+	Point string `json:"point"`
+	Src   string `json:"src"`
+	Dst   string `json:"dst"`
 }
 
 // Leg returns the leg of the given id.

@@ -25,6 +25,7 @@ type wire struct {
 	leg       int // index + 1 of its leg, 0: not captured
 	encrypted bool
 	refused   bool
+	dated     bool // start is when it was dialled, though no application has an end
 }
 
 // wireKey is the tuple as the client's socket has it.
@@ -38,6 +39,7 @@ type assembly struct {
 	truth *Truth
 	hops  []*hop
 	nat   map[string]natTable // by pod
+	masks map[wireKey]translation
 }
 
 // hop is one exchange over one proxy, before legs have names.
@@ -98,6 +100,12 @@ func (a *assembly) collect(recs []*connRecord) error {
 }
 
 func (a *assembly) accepted(r *connRecord) {
+	for k, m := range a.masks { // each of them once
+		if m.src == r.remote && m.dst == r.local {
+			r.remote = k.src
+			break
+		}
+	}
 	for _, dst := range a.dialled(r.local) {
 		key := wireKey{r.remote, dst}
 		if a.redirected(key) {
@@ -236,9 +244,12 @@ func (a *assembly) follow(p *pod) error {
 			return fmt.Errorf("log of proxy %s: %w: %w", p.name, errAgain, err)
 		}
 		if u := a.upstream(p, l); u != nil {
-			h.to, h.toX = u, u.serves(l)
-			u.taken[h.toX] = true
-			u.served++
+			h.to, h.toX = u, -1
+			if !u.refused {
+				h.toX = u.serves(l)
+				u.taken[h.toX] = true
+				u.served++
+			}
 			if u.server != nil && l.Kind != "tcp" {
 				h.at = u.server.exchanges[h.toX].at
 			}
