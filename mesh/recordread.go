@@ -195,6 +195,11 @@ func newTouched(x *index) *touched {
 		t.ends[hashEnd(k.Src)], t.ends[hashEnd(k.Dst)] = struct{}{}, struct{}{}
 		t.from, t.to = min(t.from, half.FirstNanos), max(t.to, half.LastNanos)
 	}
+	for _, g := range x.groups {
+		for i := range uint32(g.dns.messages.Len()) {
+			t.tuples[hashTuple(g.dns.messages.At(i).tuple())] = struct{}{}
+		}
+	}
 	return t
 }
 
@@ -206,7 +211,9 @@ func hashEnd(a netip.AddrPort) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-func hashTuple(t capture.Tuple) uint64 { return hashEnd(t.Src)*31 + hashEnd(t.Dst) }
+func hashTuple(t capture.Tuple) uint64 {
+	return hashEnd(t.Src)*31 + hashEnd(t.Dst) + uint64(t.Proto)
+}
 
 func (t *touched) tuple(k capture.Tuple) bool {
 	_, ok := t.tuples[hashTuple(k)]
@@ -220,7 +227,7 @@ func (t *touched) end(a netip.AddrPort) bool {
 
 // entry tells whether some packet may be of the entry's connection.
 func (t *touched) entry(e *conntrack.Entry) bool {
-	return e.Proto() == capture.ProtoTCP &&
+	return (e.Proto() == capture.ProtoTCP || e.Proto() == capture.ProtoUDP) &&
 		(t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse()))
 }
 

@@ -184,7 +184,7 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide runs the pure part: from what was read to what it means.
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
-	r.Lookups, r.lookupOf = findLookups(r.x, nil)
+	r.Lookups, r.lookupOf = findLookups(r.x)
 	r.Legs = makeLegs(r.x, conns)
 	for _, l := range r.Legs {
 		r.x.records.name(r.x, l, profile)

@@ -1,0 +1,73 @@
+package mesh
+
+import "github.com/pcapmesh/pcapmesh/capture"
+
+// entryOf returns conntrack's entry of a redirected datagram that was captured
+// at the given time with the given tuple, which may be of either direction. It
+// returns nil if there is none, or several that say different things.
+func (b *natBook) entryOf(t capture.Tuple, nanos int64) *natEntry {
+	var found *natEntry
+	for _, v := range b.views[t] {
+		shows := v.e.Reply.Reverse() // a query is captured behind the redirect, its answer before it
+		if v.reply {
+			shows = v.e.Orig.Reverse()
+		}
+		if !v.e.NAT() || shows != t || !v.e.covers(nanos) {
+			continue
+		}
+		if found != nil && (found.Orig != v.e.Orig || found.Reply != v.e.Reply) {
+			return nil
+		}
+		found = v.e
+	}
+	return found
+}
+
+// covers tells whether the entry may have been in the table at a time.
+func (e *natEntry) covers(nanos int64) bool {
+	if e.from.Known() && !e.from.Local && off(e.from, nanos) > natSlack {
+		return false
+	}
+	return !e.to.Known() || e.to.Local || off(e.to, nanos) >= -natSlack
+}
+
+// recallLookups fills in what conntrack knows of redirected lookups of which
+// only one direction was captured. An entry without times tells whom the client
+// asked last from its port; it is not believed of others if answers show that
+// the client asked several.
+func (r *records) recallLookups(lookups []*Lookup) {
+	if r == nil || r.nat == nil || r.nat.empty() {
+		return
+	}
+	servers := make(map[lookupEnd]map[string]bool)
+	for _, l := range lookups {
+		if l.Redirected && l.Server.IsValid() {
+			k := lookupEnd{l.place, l.Client.String()}
+			if servers[k] == nil {
+				servers[k] = make(map[string]bool)
+			}
+			servers[k][l.Server.String()] = true
+		}
+	}
+	for _, l := range lookups {
+		if !l.Redirected || l.Server.IsValid() && l.AnsweredBy.IsValid() {
+			continue
+		}
+		e := r.nat.entryOf(l.Captured[0], l.start.nanos)
+		if e == nil {
+			continue
+		}
+		known := servers[lookupEnd{l.place, e.Orig.Src.String()}]
+		if !e.from.Known() && len(known) > 0 && (len(known) > 1 || !known[e.Orig.Dst.String()]) {
+			continue
+		}
+		l.Client, l.Server, l.AnsweredBy = e.Orig.Src, e.Orig.Dst, e.Reply.Src
+		l.Record = e.source(r.files)
+	}
+}
+
+// A lookupEnd is a client's end at a capture point.
+type lookupEnd struct {
+	place  place
+	client string
+}
