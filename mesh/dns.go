@@ -76,8 +76,9 @@ type LookupRecord struct {
 // maxLookupPackets is how many packets of a lookup are named.
 const maxLookupPackets = 8
 
-// findLookups pairs the DNS messages of all groups. of maps each message of each group to its lookup's place in the result, plus 1;
-// 0 means that it is not to be written, since it was seen elsewhere too.
+// findLookups pairs the DNS messages of all groups. of maps each message of each
+// group to its lookup's place in the result, plus 1; 0 means that it is not to be
+// written, since it was seen elsewhere too.
 func findLookups(x *index) (lookups []*Lookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.groups {

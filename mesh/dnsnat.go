@@ -1,6 +1,11 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
 
 // entryOf returns conntrack's entry of a redirected datagram that was captured
 // at the given time with the given tuple, which may be of either direction. It
@@ -31,24 +36,21 @@ func (e *natEntry) covers(nanos int64) bool {
 	return !e.to.Known() || e.to.Local || off(e.to, nanos) >= -natSlack
 }
 
+// A lookupEnd is a client's end at a capture point.
+type lookupEnd struct {
+	place  place
+	client netip.AddrPort
+}
+
 // recallLookups fills in what conntrack knows of redirected lookups of which
 // only one direction was captured. An entry without times tells whom the client
-// asked last from its port; it is not believed of others if answers show that
-// the client asked several.
+// asked last from its port; it is not believed where answers show that the client
+// asked others too.
 func (r *records) recallLookups(lookups []*Lookup) {
 	if r == nil || r.nat == nil || r.nat.empty() {
 		return
 	}
-	servers := make(map[lookupEnd]map[string]bool)
-	for _, l := range lookups {
-		if l.Redirected && l.Server.IsValid() {
-			k := lookupEnd{l.place, l.Client.String()}
-			if servers[k] == nil {
-				servers[k] = make(map[string]bool)
-			}
-			servers[k][l.Server.String()] = true
-		}
-	}
+	asked := serversAsked(lookups)
 	for _, l := range lookups {
 		if !l.Redirected || l.Server.IsValid() && l.AnsweredBy.IsValid() {
 			continue
@@ -57,8 +59,8 @@ func (r *records) recallLookups(lookups []*Lookup) {
 		if e == nil {
 			continue
 		}
-		known := servers[lookupEnd{l.place, e.Orig.Src.String()}]
-		if !e.from.Known() && len(known) > 0 && (len(known) > 1 || !known[e.Orig.Dst.String()]) {
+		known := asked[lookupEnd{l.place, e.Orig.Src}]
+		if !e.from.Known() && slices.ContainsFunc(known, func(s netip.AddrPort) bool { return s != e.Orig.Dst }) {
 			continue
 		}
 		l.Client, l.Server, l.AnsweredBy = e.Orig.Src, e.Orig.Dst, e.Reply.Src
@@ -66,8 +68,15 @@ func (r *records) recallLookups(lookups []*Lookup) {
 	}
 }
 
-// A lookupEnd is a client's end at a capture point.
-type lookupEnd struct {
-	place  place
-	client string
+// serversAsked lists whom the clients of redirected lookups asked, as far as
+// packets tell.
+func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
+	asked := make(map[lookupEnd][]netip.AddrPort)
+	for _, l := range lookups {
+		k := lookupEnd{l.place, l.Client}
+		if l.Redirected && l.Server.IsValid() && !slices.Contains(asked[k], l.Server) {
+			asked[k] = append(asked[k], l.Server)
+		}
+	}
+	return asked
 }
