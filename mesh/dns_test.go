@@ -370,10 +370,14 @@ func TestLookupsAndConntrack(t *testing.T) {
 	d.add("lo", 5, podAddr+":40004", agent, dnsQuery(12, "second"))
 	d.add("lo", 6, resolver, podAddr+":40004", dnsAnswer(12, "second", "10.96.10.1"))
 	d.add("lo", 7, podAddr+":40005", agent, dnsQuery(13, "several"))
+	d.add("eth0", 8, podAddr+":40006", "192.0.2.99:53", dnsQuery(14, "own"))
+	d.add("eth0", 9, podAddr+":40007", "192.0.2.99:53", dnsQuery(15, "direct"))
 	table := fmt.Sprintf(entry, "192.0.2.53", 40000, 40000) + fmt.Sprintf(entry, "10.96.0.10", 40002, 40002) +
 		fmt.Sprintf(entry, "192.0.2.53", 40003, 50003) + fmt.Sprintf(entry, "192.0.2.53", 40004, 40004) +
 		fmt.Sprintf(entry, "192.0.2.53", 40005, 40005) + fmt.Sprintf(entry, "192.0.2.54", 40005, 40005) +
 		"udp      17 29 src=10.244.1.10 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.10 sport=53 dport=40002 mark=0 zone=1 use=1\n" +
+		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40006 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40006 mark=0 zone=1 use=1\n" +
+		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40007 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40007 mark=0 use=1\n" +
 		"udp      17 29 src=10.244.1.99 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.99 sport=53 dport=40002 mark=0 use=1\n"
 	records := mesh.Records{Conntrack: []mesh.RecordFile{{File: pcaptest.WriteFile(t, "conntrack.txt", []byte(table))}}}
 	r, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "dns.pcapng", pcaptest.UDPFile(d.ds))}}, &mesh.Options{Records: records})
@@ -393,12 +397,14 @@ func TestLookupsAndConntrack(t *testing.T) {
 		"app 10.244.1.10:40004 > invalid AddrPort (127.0.0.1:15053) first A  [5] line 0",
 		"app 10.244.1.10:40004 > 10.96.0.10:53 (127.0.0.1:15053) second A NOERROR [6 7] line 0",
 		"app 10.244.1.10:40005 > invalid AddrPort (127.0.0.1:15053) several A  [8] line 0",
+		"upstream 10.244.1.10:40006 > 192.0.2.99:53 (192.0.2.99:53) own A  [9] line 0",
+		"direct 10.244.1.10:40007 > 192.0.2.99:53 (192.0.2.99:53) direct A  [10] line 0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lookups (-want +got):\n%s", diff)
 	}
-	if info := r.Records[0]; info.Entries != 8 || info.Matched != 7 {
-		t.Errorf("%d entries, %d of what was captured; want 8 and 7", info.Entries, info.Matched)
+	if info := r.Records[0]; info.Entries != 10 || info.Matched != 9 {
+		t.Errorf("%d entries, %d of what was captured; want 10 and 9", info.Entries, info.Matched)
 	}
 }
 

@@ -47,7 +47,7 @@ type lookupEnd struct {
 // asked last from its port; it is not believed where answers show that the client
 // asked others too.
 func (r *records) recallLookups(lookups []*Lookup) {
-	if r == nil || r.nat == nil || r.nat.empty() {
+	if r.datagrams.empty() {
 		return
 	}
 	asked := serversAsked(lookups)
@@ -55,7 +55,7 @@ func (r *records) recallLookups(lookups []*Lookup) {
 		if !l.Redirected || l.Server.IsValid() && l.AnsweredBy.IsValid() {
 			continue
 		}
-		e := r.nat.entryOf(l.Captured[0], l.start.nanos)
+		e := r.datagrams.entryOf(l.Captured[0], l.start.nanos)
 		if e == nil {
 			continue
 		}
@@ -79,4 +79,22 @@ func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
 		}
 	}
 	return asked
+}
+
+// agentZone is the conntrack zone of what a mesh's agent asks DNS servers itself;
+// what applications ask it is in zone 2 (SetupDNSRedir in Istio's
+// tools/istio-iptables).
+const agentZone = 1
+
+// zoneLookups makes lookups the agent's own that conntrack has in its zone.
+func (r *records) zoneLookups(lookups []*Lookup) {
+	for _, l := range lookups {
+		if l.Role != LookupDirect {
+			continue
+		}
+		own := func(v natView) bool { return !v.e.NAT() && v.e.OrigZone() == agentZone && v.e.covers(l.start.nanos) }
+		if slices.ContainsFunc(r.datagrams.views[l.Captured[0]], own) {
+			l.Role = LookupUpstream
+		}
+	}
 }

@@ -113,9 +113,11 @@ func (e *natEntry) tracked(files []RecordInfo) *Tracked {
 // and what became of them.
 type records struct {
 	files     []RecordInfo
-	nat       *natBook
+	nat       *natBook // of TCP
+	datagrams *natBook // of UDP
 	ledger    *ledger
 	sockets   []*socketBook
+	rules     []*interception
 	conflicts []Conflict
 }
 
@@ -146,6 +148,9 @@ func (r *Result) account() {
 	}
 	r.Records = rs.files
 	r.Conflicts = append(rs.nat.contradictions(r.x, rs.files, r.Legs), rs.conflicts...)
+	for _, i := range rs.rules {
+		r.Conflicts = append(r.Conflicts, i.contradictions(r.x, rs.files, r.Legs)...)
+	}
 }
 
 // line returns the log line of an exchange: the one of the proxy nearest the

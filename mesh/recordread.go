@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
@@ -35,10 +37,16 @@ func (o *Records) check() error {
 // be large, only what touches the captures is kept.
 func (x *index) readRecords(o *Records) error {
 	rd := &recordReader{records: &records{ledger: new(ledger)}, touched: newTouched(x)}
-	var entries []*natEntry
+	var entries, queries []*natEntry
 	for _, f := range o.Conntrack {
 		err := rd.read(RecordConntrack, f, func(in io.Reader, info *RecordInfo) error {
-			return rd.conntrack(in, info, func(e *natEntry) { entries = append(entries, e) })
+			return rd.conntrack(in, info, func(e *natEntry) {
+				if e.Proto() == capture.ProtoTCP {
+					entries = append(entries, e)
+				} else {
+					queries = append(queries, e)
+				}
+			})
 		})
 		if err != nil {
 			return err
@@ -57,12 +65,17 @@ func (x *index) readRecords(o *Records) error {
 			return err
 		}
 	}
+	for _, f := range o.Rules {
+		if err := rd.read(RecordRules, f, rd.rules); err != nil {
+			return err
+		}
+	}
 	for _, f := range o.Sockets {
 		if err := rd.read(RecordSockets, f, rd.sockets); err != nil {
 			return err
 		}
 	}
-	rd.records.nat = newNATBook(entries)
+	rd.records.nat, rd.records.datagrams = newNATBook(entries), newNATBook(queries)
 	x.records = rd.records
 	return nil
 }
@@ -175,6 +188,24 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 	info.Malformed = n
 	for _, f := range first {
 		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
+	}
+	return nil
+}
+
+// rules reads firewall rules, or what makes some.
+func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
+	set, err := rules.Parse(in)
+	if err != nil && !errors.Is(err, rules.ErrNoRules) {
+		return err
+	}
+	info.Malformed, info.Entries = set.Malformed, set.Rules()
+	for _, m := range set.First {
+		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text))
+	}
+	if err == nil {
+		i := &interception{Facts: set.Facts(), set: set, file: len(rd.records.files) - 1, pod: info.Pod}
+		info.Mesh = i.Mesh
+		rd.records.rules = append(rd.records.rules, i)
 	}
 	return nil
 }

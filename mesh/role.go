@@ -222,12 +222,14 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	if c.loopback {
 		return r.loopbackRole(f, c, t)
 	}
-	_, control := r.profile.Control(t.Dst.Port())
+	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
 	case control:
 		return RoleControl, false
+	case f.addrs[t.Dst.Addr()] && r.passes(f, c.pod, t.Dst.Port()):
+		return RoleDirect, false
 	case f.addrs[t.Dst.Addr()]:
 		return RoleClientProxy, false
 	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
@@ -236,13 +238,23 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	return RoleProxyServer, false
 }
 
+// profileOf returns the profile of a pod.
+func (r *roster) profileOf(pod string) *Profile { return r.x.records.profile(pod, r.profile) }
+
+// passes tells whether the pod's firewall rules let connections to a port pass by
+// the proxy, and none shows otherwise.
+func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
+	i := r.x.records.intercepts(pod)
+	return i != nil && i.passes(port) && !f.apps[port]
+}
+
 // loopbackRole returns the role of a connection on the loopback interface.
 func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
-	_, control := r.profile.Control(t.Dst.Port())
+	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
 	switch {
 	case c.halfFlow || c.torn(r.x, f):
-		return r.redirected(f, t), false
+		return r.redirected(c, f, t), false
 	case isBindSource(src):
 		return RoleProxyApp, false
 	case control || t.Dst.Port() == 53:
@@ -250,7 +262,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
-		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] {
+		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] && !r.passes(f, c.pod, t.Dst.Port()) {
 			return RoleProxyApp, true
 		}
 		return RoleDirect, false
@@ -290,8 +302,8 @@ func (c *conn) torn(x *index, f *podFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *roster) redirected(f *podFacts, t capture.Tuple) Role {
-	switch _, control := r.profile.Control(t.Dst.Port()); {
+func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) Role {
+	switch _, control := r.profileOf(c.pod).Control(t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side

@@ -30,7 +30,7 @@ type Pod struct {
 type Options struct {
 	Pods       []Pod
 	Networks   Networks                     // of the cluster: they tell what comes to a gateway from what it sends on
-	Profile    *Profile                     // nil = Istio's sidecar
+	Profile    *Profile                     // nil: recognised from the rules in Records, else from the captures
 	Records    Records                      // what else the pods left
 	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
@@ -63,10 +63,11 @@ type InputPoint struct {
 // A Result is what the inputs show: legs, how they are joined, and the paths
 // they form. Its slices are in a fixed order and must not be changed.
 type Result struct {
-	Inputs []InputInfo
-	Legs   []*Leg
-	Joins  []Join
-	Paths  []*Path
+	Inputs  []InputInfo
+	Legs    []*Leg
+	Joins   []Join
+	Paths   []*Path
+	Profile *Profile // of the mesh, as given or recognised
 	// Records says what became of the records that were given, and Conflicts
 	// which of them contradict the packets.
 	Records   []RecordInfo
@@ -110,15 +111,11 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err := r.x.readRecords(&o.Records); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	profile := o.Profile
-	if profile == nil {
-		profile = Istio()
-	}
 	conns := bind(r.x)
 	if err := errors.Join(r.decrypt(conns), r.reread(conns)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.decide(conns, profile, o.NearServer)
+	r.decide(conns, o.Profile, o.NearServer)
 	return r, nil
 }
 
@@ -185,9 +182,14 @@ func (r *Result) twice(f *capture.Input) error {
 // decide runs the pure part: from what was read to what it means.
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	r.Lookups, r.lookupOf = findLookups(r.x)
+	r.x.records.zoneLookups(r.Lookups)
 	r.Legs = makeLegs(r.x, conns)
+	if profile == nil {
+		profile = recognise(r.Legs)
+	}
+	r.Profile = profile
 	for _, l := range r.Legs {
-		r.x.records.name(r.x, l, profile)
+		r.x.records.name(r.x, l, r.x.records.profile(l.Pod, profile))
 	}
 	roster := newRoster(r.x, r.Legs, profile)
 	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)

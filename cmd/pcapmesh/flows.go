@@ -72,8 +72,5 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 			fmt.Fprintf(w, "… %d more: --all\n", hidden)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(report.DNS(w, r), report.Records(w, r))
+	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }

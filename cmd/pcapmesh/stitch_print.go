@@ -21,10 +21,7 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(report.DNS(w, r), report.Records(w, r))
+	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }
 
 func (f *stitchFlags) rows() int {

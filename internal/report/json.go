@@ -214,12 +214,12 @@ func JSON(w io.Writer, r *mesh.Result) error {
 	list(out, "legs", len(r.Legs), func(i int) any { return newLeg(r.Legs[i]) })
 	list(out, "joins", len(r.Joins), func(i int) any { return newJoin(&r.Joins[i]) })
 	list(out, "paths", len(r.Paths), func(i int) any { return newPath(r.Paths[i]) })
-	if len(r.Lookups) > 0 {
-		list(out, "dns", len(r.Lookups), func(i int) any { return newLookup(r.Lookups[i]) })
-	}
 	if len(r.Records) > 0 {
 		list(out, "records", len(r.Records), func(i int) any { return newRecord(&r.Records[i]) })
 		list(out, "conflicts", len(r.Conflicts), func(i int) any { return newConflict(&r.Conflicts[i]) })
+	}
+	if len(r.Lookups) > 0 {
+		list(out, "dns", len(r.Lookups), func(i int) any { return newLookup(r.Lookups[i]) })
 	}
 	out.WriteString("\n}\n")
 	return out.Flush()
@@ -283,14 +283,14 @@ func JSONLines(w io.Writer, r *mesh.Result) error {
 	for _, p := range r.Paths {
 		line("path", newPath(p))
 	}
-	for _, l := range r.Lookups {
-		line("dns", newLookup(l))
-	}
 	for i := range r.Records {
 		line("record", newRecord(&r.Records[i]))
 	}
 	for i := range r.Conflicts {
 		line("conflict", newConflict(&r.Conflicts[i]))
+	}
+	for _, l := range r.Lookups {
+		line("dns", newLookup(l))
 	}
 	return out.Flush()
 }

@@ -42,10 +42,10 @@ func (b *bed) assemble() (*Truth, error) {
 		return nil, err
 	}
 	a.conversations()
-	a.truth.Lookups = b.lookups.list()
 	if err := a.checkAccess(); err != nil {
 		return nil, err
 	}
+	a.truth.Lookups = b.lookups.list()
 	return a.truth, a.describe()
 }
 

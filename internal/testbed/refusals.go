@@ -32,9 +32,9 @@ func (a *assembly) refusals() error {
 }
 
 func (a *assembly) refusal(p *pod, e natEntry) error {
-	for _, w := range a.byKey[wireKey{e.src, e.dst}] {
-		if w.refused {
-			a.dated(w, e.at)
+	if known := a.byKey[wireKey{e.src, e.dst}]; len(known) > 0 {
+		if known[0].refused {
+			a.dated(known[0], e.at)
 		}
 		return nil
 	}
@@ -45,7 +45,7 @@ func (a *assembly) refusal(p *pod, e natEntry) error {
 	w := a.add(wireKey{e.src, e.dst}, e.at)
 	w.up, w.refused, w.dated = p, true, true
 	again := *h
-	again.to, again.toX, again.at, again.line.Status = w, -1, e.at, 0
+	again.to, again.toX, again.at, again.line.Status, again.vain = w, -1, e.at, 0, true
 	a.hops = append(a.hops, &again)
 	return nil
 }
@@ -63,11 +63,11 @@ func (a *assembly) dated(w *wire, at time.Time) {
 // retrying is the one exchange that was under way, with retries, where the
 // attempt went.
 func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
-	const slack = 3 * time.Millisecond // times in the log are cut off
+	const early, late = 3 * time.Millisecond, 10 * time.Millisecond // the log cuts times off, conntrack stamps what it prints
 	for _, h := range a.hops {
 		begun := time.UnixMilli(h.line.began())
-		if h.pod != p || atoi(h.line.Retries) == 0 || h.toX == -1 && h.line.Status == 0 || e.at.Before(begun.Add(-slack)) ||
-			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+slack)) || !p.tries(h.line, e.dst) {
+		if h.pod != p || atoi(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
+			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.tries(h.line, e.dst) {
 			continue
 		}
 		if found != nil {

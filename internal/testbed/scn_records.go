@@ -41,10 +41,7 @@ func playUpstreamRefused(b *bed) error {
 		func() error { return b.inVain(httpClient{from: srv, to: vip(2, svcPort), name: "svc-2"}, "none") },
 	}
 	for i := range 4 {
-		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: b.script(fmt.Sprint("spare", i), 3, true)}
-		for k := range c.calls {
-			c.calls[k].think += 12 * time.Millisecond // that attempts of two exchanges do not meet
-		}
+		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: b.apart(fmt.Sprint("spare", i), 3)}
 		series = append(series, func() error { return b.play(c) })
 	}
 	return parallel(func() error { return b.visitors(3, 4, half) }, func() error {
@@ -57,16 +54,26 @@ func playUpstreamRefused(b *bed) error {
 	})
 }
 
+// apart is a script whose requests keep so far apart that attempts of two
+// exchanges do not meet.
+func (b *bed) apart(who string, n int) []call {
+	calls := b.script(who, n, true)
+	for i := range calls {
+		calls[i].think += 25 * time.Millisecond
+	}
+	return calls
+}
+
 // inVain makes a request that nobody answers but the proxy.
 func (b *bed) inVain(c httpClient, who string) error {
-	c.calls = b.script(who, 1, true)
+	c.calls = b.apart(who, 1)
 	c.calls[0].status = http.StatusServiceUnavailable
 	return b.play(c)
 }
 
 // lateServer has an application that starts while the proxy tries again.
 func (b *bed) lateServer(c httpClient) error {
-	c.calls = b.script("late", 3, true)
+	c.calls = b.apart("late", 3)
 	return parallel(func() error { return b.play(c) }, func() error {
 		if err := b.pause(patience + patience/2); err != nil {
 			return err

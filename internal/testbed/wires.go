@@ -52,6 +52,7 @@ type hop struct {
 	attempt    int
 	link       int // index + 1 of its link, 0: none
 	down, up   *turnBytes
+	vain       bool // refused before the attempt that was logged
 }
 
 // dialled lists what a connection that arrived at dst may have dialled: dst
@@ -344,7 +345,12 @@ func (a *assembly) count() {
 		}
 	}
 	for _, g := range groups {
-		slices.SortFunc(g, func(x, y *hop) int { return x.at.Compare(y.at) })
+		slices.SortFunc(g, func(x, y *hop) int {
+			if x.vain != y.vain {
+				return map[bool]int{true: -1, false: 1}[x.vain]
+			}
+			return x.at.Compare(y.at)
+		})
 		for i, h := range g {
 			h.attempt = i + 1
 		}

@@ -43,6 +43,7 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	}
 	s := load(t, testbed.TruthFile(dir, scenario))
 	s.live = true
+	s.ready(t)
 	if sealed(scenario) {
 		t.Run("keys", s.holdKeys)
 		t.Run("calls", s.holdCalls)
