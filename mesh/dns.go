@@ -39,6 +39,7 @@ type Lookup struct {
 	// address. It is not valid when only the answer was captured behind one.
 	AnsweredBy netip.AddrPort
 	Redirected bool
+	Record     Source          // what tells Server or AnsweredBy, if packets do not
 	Captured   []capture.Tuple // each directed tuple seen
 
 	MessageID uint16 // of the DNS header
@@ -75,14 +76,10 @@ type LookupRecord struct {
 // maxLookupPackets is how many packets of a lookup are named.
 const maxLookupPackets = 8
 
-// originalDst tells whom a client dialled at some time, as far as a record of
-// NAT such as conntrack's knows.
-type originalDst func(client netip.AddrPort, proto capture.Proto, nanos int64) (netip.AddrPort, bool)
-
-// findLookups pairs the DNS messages of all groups. original may be nil. of
-// maps each message of each group to its lookup's place in the result, plus 1;
-// 0 means that it is not to be written, since it was seen elsewhere too.
-func findLookups(x *index, original originalDst) (lookups []*Lookup, of [][]uint32) {
+// findLookups pairs the DNS messages of all groups. of maps each message of each
+// group to its lookup's place in the result, plus 1; 0 means that it is not to be
+// written, since it was seen elsewhere too.
+func findLookups(x *index) (lookups []*Lookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.groups {
 		p := pairMessages(x, g)
@@ -90,8 +87,9 @@ func findLookups(x *index, original originalDst) (lookups []*Lookup, of [][]uint
 		lookups = append(lookups, p.lookups...)
 	}
 	for _, p := range all {
-		p.describe(original)
+		p.describe()
 	}
+	x.records.recallLookups(lookups)
 	lookups = once(lookups)
 	slices.SortStableFunc(lookups, func(a, b *Lookup) int { return a.start.compare(b.start) })
 	at := make(map[*Lookup]uint32, len(lookups))
@@ -112,7 +110,7 @@ func findLookups(x *index, original originalDst) (lookups []*Lookup, of [][]uint
 }
 
 // describe fills in what the messages of each lookup say.
-func (p *dnsPairing) describe(original originalDst) {
+func (p *dnsPairing) describe() {
 	s := p.x.groups[p.group].dns
 	for i, l := range p.of {
 		if l > 0 {
@@ -122,14 +120,13 @@ func (p *dnsPairing) describe(original originalDst) {
 	for _, l := range p.lookups {
 		info := p.x.groups[p.group].points.Info(l.place.point)
 		l.Pod, l.Interface, l.lo = info.Pod, info.Name, info.Loopback
-		l.ends(original)
+		l.ends()
 	}
 }
 
 // add takes over one message; they come in the order in which they were read.
 func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
-	t := m.key.Tuple()
-	t.Proto = capture.ProtoUDP
+	t := m.tuple()
 	if l.Captured == nil {
 		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
 	}
@@ -184,7 +181,7 @@ func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
 // ends tells the server that was asked from the one that answered. l has the
 // source of the answer as Server and the destination of the query as
 // AnsweredBy.
-func (l *Lookup) ends(original originalDst) {
+func (l *Lookup) ends() {
 	torn := l.AnsweredBy.IsValid() && l.AnsweredBy.Addr().IsLoopback() && !l.Client.Addr().IsLoopback()
 	switch {
 	case l.Queries > 0 && l.Answers > 0:
@@ -201,11 +198,6 @@ func (l *Lookup) ends(original originalDst) {
 		l.Redirected = l.lo && !l.Server.Addr().IsLoopback() && l.Server.Addr() != l.Client.Addr()
 		if !l.Redirected {
 			l.AnsweredBy = l.Server
-		}
-	}
-	if l.Redirected && !l.Server.IsValid() && original != nil {
-		if dst, ok := original(l.Client, capture.ProtoUDP, l.start.nanos); ok {
-			l.Server = dst
 		}
 	}
 }

@@ -358,28 +358,53 @@ func TestLookupFragments(t *testing.T) {
 	}
 }
 
-// What a record of NAT knows is believed where the answer is missing.
-func TestLookupOriginal(t *testing.T) {
+// What conntrack knows is believed where one direction is missing.
+func TestLookupsAndConntrack(t *testing.T) {
+	const entry = "udp      17 29 src=10.244.1.10 dst=%s sport=%d dport=53 src=127.0.0.1 dst=10.244.1.10 sport=15053 dport=%d mark=0 zone=2 use=1\n"
 	var d dnsTrace
 	d.add("lo", 0, podAddr+":40000", agent, dnsQuery(7, "lost"))
 	d.add("lo", 1, podAddr+":40001", agent, dnsQuery(8, "unknown"))
-	d.add("lo", 2, podAddr+":40002", agent, dnsQuery(9, "svc"))
-	d.add("lo", 3, resolver, podAddr+":40002", dnsAnswer(9, "svc", "10.96.10.1"))
-	other := netip.MustParseAddrPort("192.0.2.53:53")
-	known := func(client netip.AddrPort, proto capture.Proto, nanos int64) (netip.AddrPort, bool) {
-		return other, proto == capture.ProtoUDP && nanos == d.ds[(client.Port()-40000)].Nanos && client.Port() != 40001
+	d.add("lo", 2, resolver, podAddr+":40002", dnsAnswer(9, "svc", "10.96.10.1"))
+	d.add("lo", 3, podAddr+":50003", agent, dnsQuery(10, "moved"))
+	d.add("lo", 4, podAddr+":40004", agent, dnsQuery(11, "first"))
+	d.add("lo", 5, podAddr+":40004", agent, dnsQuery(12, "second"))
+	d.add("lo", 6, resolver, podAddr+":40004", dnsAnswer(12, "second", "10.96.10.1"))
+	d.add("lo", 7, podAddr+":40005", agent, dnsQuery(13, "several"))
+	d.add("eth0", 8, podAddr+":40006", "192.0.2.99:53", dnsQuery(14, "own"))
+	d.add("eth0", 9, podAddr+":40007", "192.0.2.99:53", dnsQuery(15, "direct"))
+	table := fmt.Sprintf(entry, "192.0.2.53", 40000, 40000) + fmt.Sprintf(entry, "10.96.0.10", 40002, 40002) +
+		fmt.Sprintf(entry, "192.0.2.53", 40003, 50003) + fmt.Sprintf(entry, "192.0.2.53", 40004, 40004) +
+		fmt.Sprintf(entry, "192.0.2.53", 40005, 40005) + fmt.Sprintf(entry, "192.0.2.54", 40005, 40005) +
+		"udp      17 29 src=10.244.1.10 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.10 sport=53 dport=40002 mark=0 zone=1 use=1\n" +
+		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40006 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40006 mark=0 zone=1 use=1\n" +
+		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40007 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40007 mark=0 use=1\n" +
+		"udp      17 29 src=10.244.1.99 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.99 sport=53 dport=40002 mark=0 use=1\n"
+	records := mesh.Records{Conntrack: []mesh.RecordFile{{File: pcaptest.WriteFile(t, "conntrack.txt", []byte(table))}}}
+	r, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "dns.pcapng", pcaptest.UDPFile(d.ds))}}, &mesh.Options{Records: records})
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer r.Close()
 	var got []string
-	for _, l := range d.stitch(t).LookupsWith(known) {
-		got = append(got, lookupLine(l))
+	for _, l := range r.Lookups {
+		got = append(got, fmt.Sprint(lookupLine(l), " line ", l.Record.Line))
 	}
 	want := []string{
-		"app 10.244.1.10:40000 > 192.0.2.53:53 (127.0.0.1:15053) lost A  [1]",
-		"app 10.244.1.10:40001 > invalid AddrPort (127.0.0.1:15053) unknown A  [2]",
-		"app 10.244.1.10:40002 > 10.96.0.10:53 (127.0.0.1:15053) svc A NOERROR [3 4]",
+		"app 10.244.1.10:40000 > 192.0.2.53:53 (127.0.0.1:15053) lost A  [1] line 1",
+		"app 10.244.1.10:40001 > invalid AddrPort (127.0.0.1:15053) unknown A  [2] line 0",
+		"app 10.244.1.10:40002 > 10.96.0.10:53 (127.0.0.1:15053) svc A NOERROR [3] line 2",
+		"app 10.244.1.10:40003 > 192.0.2.53:53 (127.0.0.1:15053) moved A  [4] line 3",
+		"app 10.244.1.10:40004 > invalid AddrPort (127.0.0.1:15053) first A  [5] line 0",
+		"app 10.244.1.10:40004 > 10.96.0.10:53 (127.0.0.1:15053) second A NOERROR [6 7] line 0",
+		"app 10.244.1.10:40005 > invalid AddrPort (127.0.0.1:15053) several A  [8] line 0",
+		"upstream 10.244.1.10:40006 > 192.0.2.99:53 (192.0.2.99:53) own A  [9] line 0",
+		"direct 10.244.1.10:40007 > 192.0.2.99:53 (192.0.2.99:53) direct A  [10] line 0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lookups (-want +got):\n%s", diff)
+	}
+	if info := r.Records[0]; info.Entries != 10 || info.Matched != 9 {
+		t.Errorf("%d entries, %d of what was captured; want 10 and 9", info.Entries, info.Matched)
 	}
 }
 

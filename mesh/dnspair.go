@@ -158,33 +158,29 @@ func redirectable(q, a *dnsMessage) bool {
 	return q.key.Dst.IsLoopback() && !q.key.Src.IsLoopback() && !a.key.Src.IsLoopback()
 }
 
+// A dnsAsk is what a query has in common with its answer when NAT has moved the
+// client's port.
+type dnsAsk struct {
+	client   capture.Addr
+	point    capture.Point
+	id       uint16
+	qtype    uint16
+	question arena.Span
+}
+
+// ask returns what lookup l asks, as message m of it shows.
+func (p *dnsPairing) ask(l int, m *dnsMessage) dnsAsk {
+	a := dnsAsk{point: m.key.Point, id: m.id, qtype: p.states[l].qtype, question: p.states[l].question}
+	a.client, _ = m.client()
+	return a
+}
+
 // moved pairs what NAT gave another port: two queries from one port to two
 // servers would be the same tuple behind the redirect, so that the second
 // query shows a port that its answer does not. It is tied by client, id and
 // question, if nothing else has these.
 func (p *dnsPairing) moved() {
-	type ask struct {
-		client   capture.Addr
-		point    capture.Point
-		id       uint16
-		qtype    uint16
-		question arena.Span
-	}
-	of := func(l uint32, m *dnsMessage) ask {
-		a := ask{point: m.key.Point, id: m.id, qtype: p.states[l].qtype, question: p.states[l].question}
-		a.client, _ = m.client()
-		return a
-	}
-	waiting := make(map[ask][]uint32)
-	for l := range p.states {
-		st := &p.states[l]
-		if q := st.query; q > 0 && st.answer == 0 && st.question.Len() > 0 {
-			if m := p.s.messages.At(q - 1); m.key.Dst.IsLoopback() && !m.key.Src.IsLoopback() {
-				k := of(uint32(l), m)
-				waiting[k] = append(waiting[k], uint32(l))
-			}
-		}
-	}
+	waiting := p.waiting()
 	into := make(map[uint32]uint32)
 	for l := range p.states {
 		st := &p.states[l]
@@ -192,15 +188,7 @@ func (p *dnsPairing) moved() {
 			continue
 		}
 		a := p.s.messages.At(st.answer - 1)
-		k := of(uint32(l), a)
-		if len(waiting[k]) > maxWaiting {
-			continue
-		}
-		near := slices.DeleteFunc(slices.Clone(waiting[k]), func(w uint32) bool {
-			q := p.s.messages.At(p.states[w].query - 1)
-			return p.states[w].answer > 0 || !redirectable(q, a) || q.nanos > a.nanos+causality || a.nanos-q.nanos > lookupPatience
-		})
-		if len(near) == 1 {
+		if near := p.near(waiting[p.ask(l, a)], a); len(near) == 1 {
 			p.states[near[0]].answer = st.answer
 			st.absorbed = true
 			into[uint32(l)] = near[0]
@@ -211,6 +199,36 @@ func (p *dnsPairing) moved() {
 			p.of[i] = w + 1
 		}
 	}
+}
+
+// waiting lists the redirected lookups without an answer by what they ask.
+func (p *dnsPairing) waiting() map[dnsAsk][]uint32 {
+	waiting := make(map[dnsAsk][]uint32)
+	for l := range p.states {
+		st := &p.states[l]
+		if st.query == 0 || st.answer > 0 || st.question.Len() == 0 {
+			continue
+		}
+		if m := p.s.messages.At(st.query - 1); m.key.Dst.IsLoopback() && !m.key.Src.IsLoopback() {
+			k := p.ask(l, m)
+			waiting[k] = append(waiting[k], uint32(l))
+		}
+	}
+	return waiting
+}
+
+// near returns those of the waiting lookups that answer a can be of, by time.
+func (p *dnsPairing) near(waiting []uint32, a *dnsMessage) (near []uint32) {
+	if len(waiting) > maxWaiting {
+		return nil
+	}
+	for _, w := range waiting {
+		q := p.s.messages.At(p.states[w].query - 1)
+		if p.states[w].answer == 0 && redirectable(q, a) && q.nanos <= a.nanos+causality && a.nanos-q.nanos <= lookupPatience {
+			near = append(near, w)
+		}
+	}
+	return near
 }
 
 // renumber leaves out lookups that others took in.

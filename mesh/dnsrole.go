@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/pcapmesh/pcapmesh/capture"
 )
 
 // assignLookups tells the application's lookups from the agent's. Where the
@@ -139,13 +137,4 @@ func capturesDNS(x *index, lookups []*Lookup, legs []*Leg) map[string]bool {
 		}
 	}
 	return pods
-}
-
-// inAgentZone makes lookups the agent's own that conntrack has in its zone.
-func inAgentZone(lookups []*Lookup, b *natBook) {
-	for _, l := range lookups {
-		if l.Role == LookupDirect && b.zone(l.Client, capture.ProtoUDP, agentZone) {
-			l.Role = LookupUpstream
-		}
-	}
 }

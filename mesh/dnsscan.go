@@ -42,6 +42,13 @@ const (
 
 func (m *dnsMessage) is(f dnsFlags) bool { return m.flags&f != 0 }
 
+// tuple returns the directed tuple of the datagram.
+func (m *dnsMessage) tuple() capture.Tuple {
+	t := m.key.Tuple()
+	t.Proto = capture.ProtoUDP
+	return t
+}
+
 // client and server return the ends of the message by who asks, packed.
 func (m *dnsMessage) client() (capture.Addr, uint16) {
 	if m.is(dnsReply) {

@@ -2,12 +2,6 @@ package mesh
 
 import "github.com/pcapmesh/pcapmesh/capture"
 
-// LookupsWith returns the lookups as they are with a record of NAT.
-func (r *Result) LookupsWith(original originalDst) []*Lookup {
-	ls, _ := findLookups(r.x, original)
-	return ls
-}
-
 // ChosenName adds the names to one address's and returns the one that is chosen.
 func ChosenName(learned ...LearnedName) (LearnedName, bool) {
 	var n names

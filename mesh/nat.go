@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -30,14 +29,10 @@ type natView struct {
 type natBook struct {
 	entries []*natEntry
 	views   map[capture.Tuple][]natView
-	queries map[netip.AddrPort][]*natEntry // of UDP, by who asked
 }
 
-func newNATBook(entries, queries []*natEntry) *natBook {
-	b := &natBook{entries, make(map[capture.Tuple][]natView), make(map[netip.AddrPort][]*natEntry)}
-	for _, e := range queries {
-		b.queries[e.Orig.Src] = append(b.queries[e.Orig.Src], e)
-	}
+func newNATBook(entries []*natEntry) *natBook {
+	b := &natBook{entries, make(map[capture.Tuple][]natView)}
 	for _, e := range entries {
 		b.add(e.Orig, natView{e, false})
 		b.add(e.Orig.Reverse(), natView{e, true})
@@ -292,32 +287,6 @@ func (e *natEntry) tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e
 
 func (e *natEntry) source(files []RecordInfo) Source {
 	return Source{RecordConntrack, files[e.file].File, e.line}
-}
-
-// asked returns whom client sent a datagram that was redirected, if the table
-// knows one and no other at that time.
-func (b *natBook) asked(client netip.AddrPort, proto capture.Proto, nanos int64) (server netip.AddrPort, ok bool) {
-	for _, e := range b.queries[client] {
-		early := e.from.Known() && !e.from.Local && off(e.from, nanos) > natSlack
-		if late := e.to.Known() && !e.to.Local && off(e.to, nanos) < -natSlack; e.Proto() != proto || !e.NAT() || early || late {
-			continue
-		}
-		if ok && server != e.Orig.Dst {
-			return server, false
-		}
-		server, ok = e.Orig.Dst, true
-	}
-	return server, ok
-}
-
-// agentZone is the conntrack zone of what a mesh's agent asks DNS servers itself;
-// what applications ask it is in zone 2 (SetupDNSRedir in Istio's
-// tools/istio-iptables).
-const agentZone = 1
-
-// zone tells whether the table has a query of that client in the given zone.
-func (b *natBook) zone(client netip.AddrPort, proto capture.Proto, zone uint16) bool {
-	return slices.ContainsFunc(b.queries[client], func(e *natEntry) bool { return e.Proto() == proto && e.OrigZone() == zone })
 }
 
 func (b *natBook) empty() bool { return len(b.entries) == 0 }

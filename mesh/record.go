@@ -113,7 +113,8 @@ func (e *natEntry) tracked(files []RecordInfo) *Tracked {
 // and what became of them.
 type records struct {
 	files     []RecordInfo
-	nat       *natBook
+	nat       *natBook // of TCP
+	datagrams *natBook // of UDP
 	ledger    *ledger
 	sockets   []*socketBook
 	rules     []*interception

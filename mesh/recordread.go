@@ -75,7 +75,7 @@ func (x *index) readRecords(o *Records) error {
 			return err
 		}
 	}
-	rd.records.nat = newNATBook(entries, queries)
+	rd.records.nat, rd.records.datagrams = newNATBook(entries), newNATBook(queries)
 	x.records = rd.records
 	return nil
 }
@@ -214,24 +214,22 @@ func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
 // other connections.
 type touched struct {
 	tuples, ends map[uint64]struct{}
-	askers       map[uint64]struct{} // who asked for names over UDP
 	from, to     int64
 }
 
 func newTouched(x *index) *touched {
-	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
-	for _, g := range x.groups {
-		for i := range g.dns.messages.Len() {
-			addr, port := g.dns.messages.At(uint32(i)).client()
-			t.askers[hashEnd(netip.AddrPortFrom(addr.Netip(), port))] = struct{}{}
-		}
-	}
+	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
 	for h := halfNo(1); int(h) <= x.len(); h++ {
 		half := x.half(h)
 		k := half.Key.Tuple()
 		t.tuples[hashTuple(k)] = struct{}{}
 		t.ends[hashEnd(k.Src)], t.ends[hashEnd(k.Dst)] = struct{}{}, struct{}{}
 		t.from, t.to = min(t.from, half.FirstNanos), max(t.to, half.LastNanos)
+	}
+	for _, g := range x.groups {
+		for i := range uint32(g.dns.messages.Len()) {
+			t.tuples[hashTuple(g.dns.messages.At(i).tuple())] = struct{}{}
+		}
 	}
 	return t
 }
@@ -244,7 +242,9 @@ func hashEnd(a netip.AddrPort) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-func hashTuple(t capture.Tuple) uint64 { return hashEnd(t.Src)*31 + hashEnd(t.Dst) }
+func hashTuple(t capture.Tuple) uint64 {
+	return hashEnd(t.Src)*31 + hashEnd(t.Dst) + uint64(t.Proto)
+}
 
 func (t *touched) tuple(k capture.Tuple) bool {
 	_, ok := t.tuples[hashTuple(k)]
@@ -258,11 +258,8 @@ func (t *touched) end(a netip.AddrPort) bool {
 
 // entry tells whether some packet may be of the entry's connection.
 func (t *touched) entry(e *conntrack.Entry) bool {
-	if e.Proto() != capture.ProtoTCP {
-		_, ok := t.askers[hashEnd(e.Orig.Src)]
-		return ok
-	}
-	return t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse())
+	return (e.Proto() == capture.ProtoTCP || e.Proto() == capture.ProtoUDP) &&
+		(t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse()))
 }
 
 // line tells whether a log line names an end that was captured, at the time of

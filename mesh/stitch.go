@@ -181,8 +181,8 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide runs the pure part: from what was read to what it means.
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
-	r.Lookups, r.lookupOf = findLookups(r.x, r.x.records.nat.asked)
-	inAgentZone(r.Lookups, r.x.records.nat)
+	r.Lookups, r.lookupOf = findLookups(r.x)
+	r.x.records.zoneLookups(r.Lookups)
 	r.Legs = makeLegs(r.x, conns)
 	if profile == nil {
 		profile = recognise(r.Legs)

@@ -23,6 +23,7 @@ type lookupJSON struct {
 	Server     string       `json:"server,omitempty"`      // as the client asked it; absent when a redirect hides it
 	AnsweredBy string       `json:"answered_by,omitempty"` // who really answered, or was to; absent when not captured
 	Redirected bool         `json:"redirected"`
+	Record     *sourceJSON  `json:"record,omitempty"` // what tells server or answered_by, if packets do not
 	Captured   []tupleJSON  `json:"captured"`
 	MessageID  int          `json:"message_id"`     // of the DNS header
 	Name       string       `json:"name,omitempty"` // absent, as type is, when it was cut off
@@ -65,6 +66,10 @@ func newLookup(l *mesh.Lookup) lookupJSON {
 	}
 	for _, p := range l.Packets {
 		j.Packets = append(j.Packets, packetJSON{p.Input, p.Packet})
+	}
+	if l.Record != (mesh.Source{}) {
+		s := newSource(l.Record)
+		j.Record = &s
 	}
 	if l.UpstreamOf >= 0 {
 		j.UpstreamOf = &l.UpstreamOf

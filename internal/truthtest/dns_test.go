@@ -109,6 +109,23 @@ func (s *scene) holdLess53(t *testing.T, keep func(*capture.Datagram) bool, app 
 			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
 		}
 	}
+	s.holdTracked(t, inputs)
+}
+
+// holdTracked checks that conntrack fills in what half a capture leaves open.
+func (s *scene) holdTracked(t *testing.T, inputs []mesh.Input) {
+	t.Helper()
+	table := mesh.RecordFile{File: filepath.Join(s.dir, s.truth.Scenario+"-conntrack.txt")}
+	r := stitch(t, inputs, mesh.Options{Records: mesh.Records{Conntrack: []mesh.RecordFile{table}}})
+	ends := make(map[string][2]string)
+	for _, l := range s.truth.Lookups {
+		ends[l.Client] = [2]string{l.Server, l.AnsweredBy}
+	}
+	for _, l := range r.Lookups {
+		if got, want := [2]string{l.Server.String(), l.AnsweredBy.String()}, ends[l.Client.String()]; got != want {
+			t.Errorf("with conntrack %s of %v was asked of and answered by %v, want %v", l.Name, l.Client, got, want)
+		}
+	}
 }
 
 // eachDNS runs f for every scenario with lookups; there is at least one.
