@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
 
 // A NameSource says where the name of an address was learned.
@@ -139,7 +141,21 @@ func (r *Result) learnNames() []LearnedName {
 	var n names
 	n.hearLookups(r.Lookups)
 	n.hearLegs(r.Legs)
+	n.hearLog(r.x.records.ledger)
 	return n.all()
+}
+
+// hearLog hears the clusters of a log: what was dialled from inside, and the server
+// that was chosen, are called after the service.
+func (n *names) hearLog(g *ledger) {
+	for _, l := range g.lines {
+		c, ok := accesslog.ParseCluster(l.Cluster)
+		if !l.said || !ok || c.Host == "" || c.Direction != "outbound" {
+			continue
+		}
+		n.add(l.DownstreamLocal.Addr(), c.Host, NameFromLog, 1)
+		n.add(l.UpstreamHost.Addr(), c.Host, NameFromLog, 1)
+	}
 }
 
 // hearLookups hears the answers of all lookups: every address is called what

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 )
@@ -320,6 +321,7 @@ func (pl *planner) comments(p *Path) []string {
 			cs = append(cs, fmt.Sprintf("pcapmesh: leg %d: %s", l.ID, note))
 		}
 	}
+	cs = append(cs, p.failures()...)
 	if len(p.conv.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
@@ -328,6 +330,23 @@ func (pl *planner) comments(p *Path) []string {
 	}
 	for _, o := range p.conv.omitted {
 		cs = append(cs, "pcapmesh: left out: "+o)
+	}
+	return cs
+}
+
+// failures says what the proxy logged of exchanges that did not go well.
+func (p *Path) failures() (cs []string) {
+	for i := range p.Exchanges {
+		x := &p.Exchanges[i]
+		if l := x.line(); l != nil && len(l.Flags) > 0 {
+			cs = append(cs, fmt.Sprintf("pcapmesh: exchange %d: response flags %s, %s", x.ID, strings.Join(l.Flags, ","), cmp.Or(l.CodeDetails, l.TransportFailure, "no details")))
+		}
+	}
+	if p.client == nil { // of the view of legs
+		return cs
+	}
+	if l := p.client.log; l != nil && len(l.Flags) > 0 {
+		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.TransportFailure, l.TerminationDetails, "no details")))
 	}
 	return cs
 }

@@ -33,10 +33,34 @@ func (o *Records) check() error {
 	return nil
 }
 
-// readRecords reads all records. Of conntrack tables and access logs, which can
-// be large, only what touches the captures is kept.
+// readRules reads the records that say where to look: firewall rules.
+func (x *index) readRules(o *Records) error {
+	rd := &recordReader{records: &records{ledger: new(ledger)}}
+	x.records = rd.records
+	for _, f := range o.Rules {
+		if err := rd.read(RecordRules, f, rd.rules); err != nil {
+			return err
+		}
+	}
+	for _, i := range rd.records.rules {
+		x.ports = append(x.ports, i.DNSPorts...)
+	}
+	return nil
+}
+
+// readRecords reads the other records. Of conntrack tables and access logs, which
+// can be large, only what touches the captures is kept.
 func (x *index) readRecords(o *Records) error {
-	rd := &recordReader{records: &records{ledger: new(ledger)}, touched: newTouched(x)}
+	rd := &recordReader{records: x.records, touched: newTouched(x)}
+	for _, read := range [...]func(*Records) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
+		if err := read(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (rd *recordReader) readConntrack(o *Records) error {
 	var entries, queries []*natEntry
 	for _, f := range o.Conntrack {
 		err := rd.read(RecordConntrack, f, func(in io.Reader, info *RecordInfo) error {
@@ -52,6 +76,11 @@ func (x *index) readRecords(o *Records) error {
 			return err
 		}
 	}
+	rd.records.nat, rd.records.datagrams = newNATBook(entries), newNATBook(queries)
+	return nil
+}
+
+func (rd *recordReader) readLogs(o *Records) error {
 	var format *accesslog.Format
 	if o.AccessLogFormat != "" {
 		var err error
@@ -65,18 +94,15 @@ func (x *index) readRecords(o *Records) error {
 			return err
 		}
 	}
-	for _, f := range o.Rules {
-		if err := rd.read(RecordRules, f, rd.rules); err != nil {
-			return err
-		}
-	}
+	return nil
+}
+
+func (rd *recordReader) readSockets(o *Records) error {
 	for _, f := range o.Sockets {
 		if err := rd.read(RecordSockets, f, rd.sockets); err != nil {
 			return err
 		}
 	}
-	rd.records.nat, rd.records.datagrams = newNATBook(entries), newNATBook(queries)
-	x.records = rd.records
 	return nil
 }
 

@@ -204,8 +204,8 @@ func answerText(l *mesh.Lookup) string {
 	return strings.Join(ends, ", ")
 }
 
-// A nameColumn adds the names of endpoints to a table, if DNS answers in the
-// capture told names.
+// A nameColumn adds the names of endpoints to a table, if any were learned: from
+// DNS answers, TLS server names, requests or access logs.
 type nameColumn struct {
 	at    int // of the column
 	names map[netip.Addr]string
@@ -215,7 +215,7 @@ type nameColumn struct {
 // wanted.
 func newNameColumn(r *mesh.Result, at int, names bool) *nameColumn {
 	c := &nameColumn{at: at}
-	if !names || !slices.ContainsFunc(r.Names, func(n mesh.LearnedName) bool { return n.Source == mesh.NameFromDNS }) {
+	if !names || len(r.Names) == 0 {
 		return c
 	}
 	c.names = make(map[netip.Addr]string)

@@ -49,9 +49,35 @@ func pathRow(r *mesh.Result, p *mesh.Path) []string {
 	l := r.Legs[p.Legs[0]]
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
-		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)), size(l.OrigBytes), size(l.ReplyBytes),
+		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)) + flagsText(r, p), size(l.OrigBytes), size(l.ReplyBytes),
 		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedBy(r, p),
 	}
+}
+
+// flagsText lists the response flags that the proxy logged of a path, with how
+// often each combination.
+func flagsText(r *mesh.Result, p *mesh.Path) string {
+	var kinds []string
+	count := make(map[string]int)
+	add := func(l *mesh.Logged) {
+		if l == nil || len(l.Flags) == 0 {
+			return
+		}
+		k := strings.Join(l.Flags, ",")
+		if count[k] == 0 {
+			kinds = append(kinds, k)
+		}
+		count[k]++
+	}
+	for i := range p.Exchanges {
+		add(p.Exchanges[i].Logged)
+	}
+	add(r.Legs[p.Legs[0]].Logged)
+	s := ""
+	for _, k := range kinds {
+		s += fmt.Sprintf(", %d %s", count[k], k)
+	}
+	return s
 }
 
 // legsText names the legs of a path by what tells them in a capture.
@@ -179,14 +205,18 @@ func Legs(w io.Writer, r *mesh.Result, limit int, wide, names bool) (hidden int,
 		hidden = len(legs) - limit
 		legs = legs[:limit]
 	}
-	header := legHeader
+	header := slices.Clone(legHeader)
+	processes := slices.ContainsFunc(r.Legs, func(l *mesh.Leg) bool { return l.OrigProcess != nil || l.ReplyProcess != nil })
+	if processes {
+		header = append(header, "PROCESSES")
+	}
 	if wide {
-		header = append(slices.Clone(header), "MISSING", "CLOSED BY", "EVIDENCE", "CAPTURED")
+		header = append(header, "MISSING", "CLOSED BY", "EVIDENCE", "CAPTURED")
 	}
 	counts := exchangeCounts(r)
 	var rows [][]string
 	for _, l := range legs {
-		rows = append(rows, column.row(legRow(r, l, counts[l.ID], wide), l.Orig.Dst))
+		rows = append(rows, column.row(legRow(r, l, counts[l.ID], processes, wide), l.Orig.Dst))
 	}
 	if len(rows) == 0 {
 		return 0, nil
@@ -203,7 +233,7 @@ func exchangeCounts(r *mesh.Result) map[int]int {
 	return counts
 }
 
-func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, wide bool) []string {
+func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, processes, wide bool) []string {
 	where := l.Interface
 	if l.Pod != "" {
 		where = l.Pod + "/" + where
@@ -213,10 +243,25 @@ func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, wide bool) []string {
 		protocol(l), strconv.Itoa(exchanges), size(l.OrigBytes), size(l.ReplyBytes),
 		time.Unix(0, l.Start).UTC().Format("15:04:05.000"), duration(l.End - l.Start), joinedTo(r, l),
 	}
+	if processes {
+		row = append(row, processText(l.OrigProcess)+" > "+processText(l.ReplyProcess))
+	}
 	if wide {
 		row = append(row, size(l.OrigMissing+l.ReplyMissing), l.ClosedBy, evidenceOf(r, l), captured(l))
 	}
 	return row
+}
+
+// processText names a process as ss does, name and number; of one whose name is not
+// known the user.
+func processText(p *mesh.Process) string {
+	switch {
+	case p == nil:
+		return "?"
+	case p.Name == "":
+		return fmt.Sprintf("uid %d", p.UID)
+	}
+	return fmt.Sprintf("%s/%d", p.Name, p.PID)
 }
 
 func joinedTo(r *mesh.Result, l *mesh.Leg) string {

@@ -4,27 +4,23 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
+	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 )
 
-// Who really answered the application's connections, and when.
+// Who really answered a connection, and how long it was in the table.
 func Example() {
-	file, err := os.Open("../../testdata/pcaps/port-reuse-conntrack-events.txt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer file.Close()
-
-	n := 0
+	events := strings.NewReader(`[1795263508.290581]	    [NEW] tcp      6 120 SYN_SENT src=10.244.1.10 dst=10.96.10.2 sport=40002 dport=80 [UNREPLIED] src=127.0.0.1 dst=10.244.1.10 sport=15001 dport=40002
+[1795263508.290602]	 [UPDATE] tcp      6 60 SYN_RECV src=10.244.1.10 dst=10.96.10.2 sport=40002 dport=80 src=127.0.0.1 dst=10.244.1.10 sport=15001 dport=40002
+[1795263508.290653]	    [NEW] tcp      6 120 SYN_SENT src=10.244.2.1 dst=10.244.1.10 sport=50100 dport=8080 [UNREPLIED] src=10.244.1.10 dst=10.244.2.1 sport=15006 dport=50100
+[1795263508.386231]	[DESTROY] tcp      6 src=10.244.1.10 dst=10.96.10.2 sport=40002 dport=80 src=127.0.0.1 dst=10.244.1.10 sport=15001 dport=40002 [ASSURED]
+`)
 	table := conntrack.NewTable(func(s *conntrack.Span) {
-		if e := &s.Entry; e.NAT() && n < 3 {
-			fmt.Printf("%v to %v was answered by %v, from %d\n", e.Orig.Src, e.Orig.Dst, e.Reply.Src, s.From.Nanos)
-			n++
-		}
+		e := &s.Entry
+		fmt.Printf("%v to %v was answered by %v, for %d ms\n", e.Orig.Src, e.Orig.Dst, e.Reply.Src, max(s.To.Nanos-s.From.Nanos, 0)/1e6)
 	})
-	reader := conntrack.NewReader(file)
+	reader := conntrack.NewReader(events)
 	for {
 		e, err := reader.Next()
 		if err == io.EOF {
@@ -37,7 +33,6 @@ func Example() {
 	}
 	table.Close()
 	// Output:
-	// 10.244.1.10:40002 to 10.96.10.2:80 was answered by 127.0.0.1:15001, from 1795263508290581000
-	// 10.244.1.10:40000 to 10.96.10.1:80 was answered by 127.0.0.1:15001, from 1795263508290653000
-	// 10.244.1.10:40000 to 10.96.10.1:80 was answered by 127.0.0.1:15001, from 1795263508386231000
+	// 10.244.1.10:40002 to 10.96.10.2:80 was answered by 127.0.0.1:15001, for 95 ms
+	// 10.244.2.1:50100 to 10.244.1.10:8080 was answered by 10.244.1.10:15006, for 0 ms
 }
