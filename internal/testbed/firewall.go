@@ -196,8 +196,15 @@ func (f *Firewall) Try(probes []Probe) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	time.Sleep(50 * time.Millisecond) // what goes over the veth may wait for its turn
-	return out, f.entries(probes, out)
+	// What goes over the veth may wait for its turn, and a dump may miss entries
+	// while others come: what is not there is looked for again.
+	for range 3 {
+		time.Sleep(50 * time.Millisecond)
+		if err := f.entries(probes, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // send sends the first packet and does not wait for an answer. It runs on a
@@ -245,7 +252,12 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 func (f *Firewall) entries(probes []Probe, out []Entry) error {
 	index := map[string]int{}
 	for i, p := range probes {
-		index[p.key()] = i
+		if !out[i].Seen {
+			index[p.key()] = i
+		}
+	}
+	if len(index) == 0 {
+		return nil
 	}
 	for _, family := range []string{"ipv4", "ipv6"} {
 		text, err := f.Run("conntrack", "-L", "-f", family)
@@ -307,7 +319,7 @@ func tupleOf(words []string, direction int) (ends [2]netip.AddrPort) {
 // read takes what an entry says.
 func (e *Entry) read(words []string) {
 	e.Seen, e.Answers = true, tupleOf(words, 1)[0]
-	e.Unreplied = slices.Contains(words, "[UNREPLIED]") && words[0] == "tcp" // UDP is answered by ICMP
+	e.Unreplied = slices.Contains(words, "[UNREPLIED]") && words[0] == "tcp" && e.Answers.Addr().Is4() // UDP, and IPv6 without a route, are answered by ICMP
 	for _, w := range words {
 		switch key, value, _ := strings.Cut(w, "="); key {
 		case "zone":

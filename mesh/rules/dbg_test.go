@@ -39,3 +39,22 @@ func TestFacts(t *testing.T) {
 		fmt.Printf("%s %v\n%+v\n", f, err, s.Facts())
 	}
 }
+func TestFlowsX(t *testing.T) {
+	for _, f := range strings.Fields(os.Getenv("F")) {
+		h, err := os.Open(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Parse(h)
+		fmt.Println("==", f, err)
+		for _, f := range s.Flows(Cast{}) {
+			fmt.Println(f.Name)
+			fmt.Println("   ", f.Path())
+			for _, p := range f.Parts {
+				for _, x := range p.Sights() {
+					fmt.Println("       ", x.Interface, x.Request, "|", x.Reply, x.Torn())
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
+)
+
+// warnRules names lines that look like rules and are none.
+func warnRules(w io.Writer, set *rules.Ruleset) {
+	for _, m := range set.First {
+		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, oneLine(m.Why))
+	}
+	if more := set.Malformed - len(set.First); more > 0 {
+		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)
+	}
+}
+
+// known plays the well-known flows, in the pod that was named.
+func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
+	pods, err := f.in.knownPods()
+	if err != nil {
+		return nil, err
+	}
+	var c rules.Cast
+	if len(pods) > 0 {
+		c.Pod = pods[0].Addrs[0]
+	}
+	if f.uid > 0 {
+		c.UID = uint32(f.uid)
+	}
+	return set.Flows(c), nil
+}
+
+// ofTuple walks the connection of the command line.
+func (f *explainFlags) ofTuple(set *rules.Ruleset, args []string) ([]rules.Flow, error) {
+	t, err := parseTuple(strings.Fields(strings.Join(args, " ")))
+	if err != nil {
+		return nil, err
+	}
+	pods, err := f.in.knownPods()
+	if err != nil {
+		return nil, err
+	}
+	p := rules.Packet{Tuple: t, In: f.from, Out: f.to}
+	if p.Local = addresses4(pods); !f.place(&p) {
+		return nil, usagef("--pod-ip IP of the pod, or --in eth0 if it comes in, --out eth0 if the pod makes it", "%s: nothing tells which end is the pod", t)
+	}
+	facts := set.Facts()
+	if err := f.own(&p, &facts); err != nil {
+		return nil, err
+	}
+	return []rules.Flow{walkOne(set, p, &facts)}, nil
+}
+
+// addresses4 returns all addresses of pods.
+func addresses4(pods []mesh.Pod) []netip.Addr {
+	var out []netip.Addr
+	for _, p := range pods {
+		out = append(out, p.Addrs...)
+	}
+	return out
+}
+
+// place finds out where a packet comes from and goes to, as far as it was not
+// said. It reports whether it knows.
+func (f *explainFlags) place(p *rules.Packet) bool {
+	src, dst := p.Src.Addr(), p.Dst.Addr()
+	here := func(a netip.Addr) bool { return a.IsLoopback() || slices.Contains(p.Local, a) }
+	switch {
+	case p.In != "" || p.Out != "":
+	case here(dst) && (here(src) || f.uid >= 0), src == dst:
+		p.Out = "lo"
+	case here(src) || f.uid >= 0:
+		p.Out = "eth0"
+	case here(dst):
+		p.In = "eth0"
+	default:
+		return false
+	}
+	if p.Local == nil && p.Out != "" && !src.IsLoopback() {
+		p.Local = []netip.Addr{src}
+	} else if p.Local == nil && p.In != "" {
+		p.Local = []netip.Addr{dst}
+	}
+	return true
+}
+
+// own gives a packet its user and group.
+func (f *explainFlags) own(p *rules.Packet, facts *rules.Facts) error {
+	if f.uid > math.MaxUint32 || f.gid > math.MaxUint32 {
+		return usagef("--uid 1337", "no user or group has a number above %d", uint32(math.MaxUint32))
+	}
+	p.UID = facts.AppID()
+	if f.uid >= 0 {
+		p.UID = uint32(f.uid)
+	}
+	p.GID = p.UID
+	if f.gid >= 0 {
+		p.GID = uint32(f.gid)
+	}
+	return nil
+}
+
+// walkOne draws the way of one connection, up to its address.
+func walkOne(set *rules.Ruleset, p rules.Packet, facts *rules.Facts) rules.Flow {
+	from := "Local Pod"
+	switch {
+	case p.In != "":
+		from = "Remote Pod"
+	case facts.IsProxy(p.UID, p.GID, p.Mark):
+		from = facts.Proxy()
+	}
+	t := set.Walk(p)
+	to := t.Dst.String()
+	if t.Outcome == rules.Dropped || t.Outcome == rules.Unknown {
+		to = t.Outcome.String()
+	} else if t.Outcome == rules.Proxied {
+		to = fmt.Sprintf("%s %d", facts.Proxy(), t.Port)
+	}
+	return rules.Flow{Parts: []rules.Part{{From: from, To: to, Trace: t}}}
+}
+
+// parseTuple reads "[tcp] SRC[:PORT] [>] DST:PORT".
+func parseTuple(words []string) (t capture.Tuple, err error) {
+	const hint = "pcapmesh explain 10.244.1.10:40000 10.96.10.1:80"
+	t.Proto = capture.ProtoTCP
+	if len(words) > 0 && (words[0] == "tcp" || words[0] == "udp") {
+		if words[0] == "udp" {
+			t.Proto = 17
+		}
+		words = words[1:]
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == ">" || w == "->" || w == "→" })
+	if len(words) != 2 {
+		return t, usagef(hint, "want a source and a destination, have %d words", len(words))
+	}
+	if t.Src, err = netip.ParseAddrPort(words[0]); err != nil {
+		a, err := netip.ParseAddr(strings.Trim(words[0], "[]"))
+		if err != nil {
+			return t, usagef(hint, "%s: not an address", words[0])
+		}
+		t.Src = netip.AddrPortFrom(a, 40000) // any will do
+	}
+	if t.Dst, err = netip.ParseAddrPort(words[1]); err != nil {
+		return t, usagef(hint, "%s: not an address with a port", words[1])
+	}
+	t.Src = netip.AddrPortFrom(t.Src.Addr().Unmap(), t.Src.Port())
+	t.Dst = netip.AddrPortFrom(t.Dst.Addr().Unmap(), t.Dst.Port())
+	if t.Src.Addr().Is6() != t.Dst.Addr().Is6() {
+		return t, usagef(hint, "%s: one end is IPv4, the other IPv6", t)
+	}
+	return t, nil
+}
