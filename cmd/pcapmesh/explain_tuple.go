@@ -2,26 +2,14 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
-
-// warnRules names lines that look like rules and are none.
-func warnRules(w io.Writer, set *rules.Ruleset) {
-	for _, m := range set.First {
-		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, oneLine(m.Why))
-	}
-	if more := set.Malformed - len(set.First); more > 0 {
-		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)
-	}
-}
 
 // known plays the well-known flows, in the pod that was named.
 func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
@@ -126,36 +114,4 @@ func walkOne(set *rules.Ruleset, p rules.Packet, facts *rules.Facts) rules.Flow 
 		to = fmt.Sprintf("%s %d", facts.Proxy(), t.Port)
 	}
 	return rules.Flow{Parts: []rules.Part{{From: from, To: to, Trace: t}}}
-}
-
-// parseTuple reads "[tcp] SRC[:PORT] [>] DST:PORT".
-func parseTuple(words []string) (t capture.Tuple, err error) {
-	const hint = "pcapmesh explain 10.244.1.10:40000 10.96.10.1:80"
-	t.Proto = capture.ProtoTCP
-	if len(words) > 0 && (words[0] == "tcp" || words[0] == "udp") {
-		if words[0] == "udp" {
-			t.Proto = 17
-		}
-		words = words[1:]
-	}
-	words = slices.DeleteFunc(words, func(w string) bool { return w == ">" || w == "->" || w == "→" })
-	if len(words) != 2 {
-		return t, usagef(hint, "want a source and a destination, have %d words", len(words))
-	}
-	if t.Src, err = netip.ParseAddrPort(words[0]); err != nil {
-		a, err := netip.ParseAddr(strings.Trim(words[0], "[]"))
-		if err != nil {
-			return t, usagef(hint, "%s: not an address", words[0])
-		}
-		t.Src = netip.AddrPortFrom(a, 40000) // any will do
-	}
-	if t.Dst, err = netip.ParseAddrPort(words[1]); err != nil {
-		return t, usagef(hint, "%s: not an address with a port", words[1])
-	}
-	t.Src = netip.AddrPortFrom(t.Src.Addr().Unmap(), t.Src.Port())
-	t.Dst = netip.AddrPortFrom(t.Dst.Addr().Unmap(), t.Dst.Port())
-	if t.Src.Addr().Is6() != t.Dst.Addr().Is6() {
-		return t, usagef(hint, "%s: one end is IPv4, the other IPv6", t)
-	}
-	return t, nil
 }

@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -151,7 +152,7 @@ type Probe struct {
 
 // An Entry is what conntrack has of a Probe.
 type Entry struct {
-	Sent     bool           // the packet left its socket
+	Sent     bool           // the packet met the rules; else there was no route, or the port was taken
 	Seen     bool           // there is an entry
 	Answers  netip.AddrPort // reply.src: where the packet went
 	Zone     int
@@ -186,7 +187,7 @@ func (f *Firewall) Try(probes []Probe) ([]Entry, error) {
 		}
 		err := h.in(0, func() error {
 			fd, err := p.send()
-			out[i].Sent = err == nil
+			out[i].Sent = err == nil || errors.Is(err, unix.EPERM) // a rule drops it
 			if fd >= 0 {
 				open = append(open, fd)
 			}

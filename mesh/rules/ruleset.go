@@ -120,6 +120,14 @@ func (t *Table) chain(name string) *Chain {
 	return c
 }
 
+// add appends a rule. Long chains grow by doubling: rules are large to copy.
+func (c *Chain) add(r Rule) {
+	if len(c.Rules) == cap(c.Rules) {
+		c.Rules = slices.Grow(c.Rules, len(c.Rules)+1)
+	}
+	c.Rules = append(c.Rules, r)
+}
+
 // hooks are the base chains of iptables, in the order a packet meets them.
 var hooks = [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
