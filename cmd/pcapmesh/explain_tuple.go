@@ -41,6 +41,9 @@ func (f *explainFlags) ofTuple(set *rules.Ruleset, args []string) ([]rules.Flow,
 	if p.Local = addresses4(pods); !f.place(&p) {
 		return nil, usagef("--pod-ip IP of the pod, or --in eth0 if it comes in, --out eth0 if the pod makes it", "%s: nothing tells which end is the pod", t)
 	}
+	if t.Dst.Addr().Is6() && !set.Covers(rules.IPv6) || t.Dst.Addr().Is4() && !set.Covers(rules.IPv4) {
+		return nil, &hintedError{fmt.Errorf("%s: the rules given are not for this family of addresses", t), "iptables-save prints those for IPv4, ip6tables-save those for IPv6; --rules may be given twice"}
+	}
 	facts := set.Facts()
 	if err := f.own(&p, &facts); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 var firewallPorts = []uint16{22, 53, 80, 443, 8080, 9090, 15001, 15006, 15008, 15020, 15053, 15090}
 
 // rounds is how many random rule sets are tried; PCAPMESH_ROUNDS changes it.
-const rounds = 40
+const rounds = 25
 
 // What the walk says of a connection is what the kernel does with it, whatever
 // the rules and in whatever form they were read.

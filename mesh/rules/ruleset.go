@@ -176,6 +176,12 @@ func (s *Ruleset) put(t *Table) {
 	s.Tables = append(s.Tables, t)
 }
 
+// Covers tells whether there are tables for packets of a family: rules for IPv4
+// say nothing of IPv6.
+func (s *Ruleset) Covers(f Family) bool {
+	return slices.ContainsFunc(s.Tables, func(t *Table) bool { return t.Family.covers(f) })
+}
+
 // Rules returns the number of rules in all tables.
 func (s *Ruleset) Rules() int {
 	n := 0
