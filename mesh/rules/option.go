@@ -250,7 +250,7 @@ func (c *cursor) unknown(w []byte) error {
 		t.Extra = joined(t.Extra, text)
 		return nil
 	}
-	if last := c.b.last(); last != nil && last.Kind == MatchUnknown && !known(c.module) {
+	if last := c.b.last(); last != nil && last.Kind == MatchUnknown && c.module != "" && !known(c.module) {
 		last.Text = joined(last.Text, text)
 		return nil
 	}
