@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -151,7 +152,7 @@ type Probe struct {
 
 // An Entry is what conntrack has of a Probe.
 type Entry struct {
-	Sent     bool           // the packet left its socket
+	Sent     bool           // the packet met the rules; else there was no route, or the port was taken
 	Seen     bool           // there is an entry
 	Answers  netip.AddrPort // reply.src: where the packet went
 	Zone     int
@@ -186,7 +187,7 @@ func (f *Firewall) Try(probes []Probe) ([]Entry, error) {
 		}
 		err := h.in(0, func() error {
 			fd, err := p.send()
-			out[i].Sent = err == nil
+			out[i].Sent = err == nil || errors.Is(err, unix.EPERM) // a rule drops it
 			if fd >= 0 {
 				open = append(open, fd)
 			}
@@ -196,8 +197,15 @@ func (f *Firewall) Try(probes []Probe) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	time.Sleep(50 * time.Millisecond) // what goes over the veth may wait for its turn
-	return out, f.entries(probes, out)
+	// What goes over the veth may wait for its turn, and a dump may miss entries
+	// while others come: what is not there is looked for again.
+	for range 3 {
+		time.Sleep(50 * time.Millisecond)
+		if err := f.entries(probes, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // send sends the first packet and does not wait for an answer. It runs on a
@@ -245,7 +253,12 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 func (f *Firewall) entries(probes []Probe, out []Entry) error {
 	index := map[string]int{}
 	for i, p := range probes {
-		index[p.key()] = i
+		if !out[i].Seen {
+			index[p.key()] = i
+		}
+	}
+	if len(index) == 0 {
+		return nil
 	}
 	for _, family := range []string{"ipv4", "ipv6"} {
 		text, err := f.Run("conntrack", "-L", "-f", family)
@@ -307,7 +320,7 @@ func tupleOf(words []string, direction int) (ends [2]netip.AddrPort) {
 // read takes what an entry says.
 func (e *Entry) read(words []string) {
 	e.Seen, e.Answers = true, tupleOf(words, 1)[0]
-	e.Unreplied = slices.Contains(words, "[UNREPLIED]") && words[0] == "tcp" // UDP is answered by ICMP
+	e.Unreplied = slices.Contains(words, "[UNREPLIED]") && words[0] == "tcp" && e.Answers.Addr().Is4() // UDP, and IPv6 without a route, are answered by ICMP
 	for _, w := range words {
 		switch key, value, _ := strings.Cut(w, "="); key {
 		case "zone":

@@ -10,7 +10,7 @@ import (
 
 // Packages are the Debian packages that a run needs besides Go and root.
 func Packages() []string {
-	return []string{"tshark", "tcpdump", "haproxy", "nginx-light", "iptables", "conntrack",
+	return []string{"tshark", "tcpdump", "haproxy", "nginx-light", "iptables", "nftables", "conntrack",
 		"iproute2", "ethtool", "curl", "util-linux"}
 }
 

@@ -47,6 +47,9 @@ func (p *parser) arguments(line []byte) bool {
 // looksLikeArgs tells whether a line without the program's name begins the
 // arguments: "-p 15001 -z 15006 ...", or "- -p".
 func looksLikeArgs(line []byte) bool {
+	if len(line) < 4 {
+		return false
+	}
 	words := listWords(line)
 	return len(words) > 3 && (words[0] == "-p" || words[0] == "--envoy-port") && isPort(words[1]) && strings.HasPrefix(words[2], "-") ||
 		len(words) == 1 && line[0] == '-' && line[1] == ' ' && (words[0] == "-p" || words[0] == "--envoy-port")

@@ -13,6 +13,7 @@ type builder struct {
 	spans   []Span
 	nets    []netip.Prefix
 	names   map[string]string
+	plain   map[string][]Target // targets that are a name only, to be shared
 
 	rule Rule // at hand; its matches and targets stand at the end of the slabs
 	m, t int  // where they begin
@@ -91,10 +92,27 @@ func (b *builder) end() Rule {
 	if n := len(b.matches); n > b.m {
 		r.Matches = b.matches[b.m:n:n]
 	}
-	if n := len(b.targets); n > b.t {
+	switch n := len(b.targets); {
+	case n == b.t+1 && b.targets[b.t] == Target{Name: b.targets[b.t].Name}:
+		r.Targets = b.shared(b.targets[b.t])
+		b.targets = b.targets[:b.t]
+	case n > b.t:
 		r.Targets = b.targets[b.t:n:n]
 	}
 	return r
+}
+
+// shared returns a list of one target, the same for all rules that have it.
+func (b *builder) shared(t Target) []Target {
+	list, ok := b.plain[t.Name]
+	if !ok {
+		if b.plain == nil || len(b.plain) >= maxNames {
+			b.plain = map[string][]Target{}
+		}
+		list = []Target{t}
+		b.plain[t.Name] = list
+	}
+	return list
 }
 
 // drop takes back what was added since begin.

@@ -127,7 +127,7 @@ func (p *parser) rule(words [][]byte, line []byte) *Rule {
 	p.note(r.Matches)
 	to := p.table.chain(p.b.name(chain))
 	if !insert {
-		to.Rules = append(to.Rules, r)
+		to.add(r)
 		return &to.Rules[len(to.Rules)-1]
 	}
 	return p.insert(to, r, int(at), line)

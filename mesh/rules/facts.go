@@ -50,7 +50,7 @@ type Facts struct {
 // Facts reads the facts off the rules. What several conditions together except
 // is left out: only [Ruleset.Walk] can tell.
 func (s *Ruleset) Facts() Facts {
-	c := collector{budget: maxVisits}
+	c := collector{budget: 4*s.Rules() + 10000} // chains of meshes are reached one way or two
 	c.f.Mesh = s.Mesh()
 	for _, t := range s.Tables {
 		c.table = t

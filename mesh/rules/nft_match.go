@@ -75,6 +75,10 @@ func (s *statement) transport() error {
 	if err := readProto(s.b, values[0], &m); err != nil {
 		return err
 	}
+	if m.Value == 0 { // iptables takes it for all
+		s.strange([][]byte{[]byte("l4proto"), values[0]})
+		return nil
+	}
 	s.proto = s.proto || !m.Not
 	s.b.match(m)
 	return nil

@@ -250,7 +250,7 @@ func (s *statement) values() ([][]byte, error) {
 		return nil, errValue
 	case string(w) == "{":
 		return s.elements()
-	case w[0] == '@':
+	case len(w) > 0 && w[0] == '@':
 		named := s.t.sets[string(w[1:])]
 		if named == nil {
 			return nil, fmt.Errorf("set %s is not known", w)

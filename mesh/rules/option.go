@@ -250,15 +250,26 @@ func (c *cursor) unknown(w []byte) error {
 		t.Extra = joined(t.Extra, text)
 		return nil
 	}
-	if last := c.b.last(); last != nil && last.Kind == MatchUnknown && !known(c.module) {
+	if last := c.b.last(); last != nil && last.Kind == MatchUnknown && c.module != "" && !known(c.module) {
 		last.Text = joined(last.Text, text)
 		return nil
 	}
-	if c.module != "" {
-		text = "-m " + c.b.text([][]byte{[]byte(c.module)}) + " " + text
-	}
-	c.b.match(Match{Text: text})
+	c.b.match(Match{Text: "-m " + c.b.text([][]byte{[]byte(c.extension())}) + " " + text})
 	return nil
+}
+
+// extension returns the module that an option which is not known belongs to:
+// that of the last -m, else that of the protocol, which needs none.
+func (c *cursor) extension() string {
+	if c.module != "" {
+		return c.module
+	}
+	for _, m := range c.b.matches[c.b.m:] {
+		if m.Kind == MatchProto && !m.Not {
+			return protoName(m.Value)
+		}
+	}
+	return "unknown"
 }
 
 // isOption tells whether a word begins an option; -1 is a value.

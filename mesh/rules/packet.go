@@ -131,9 +131,7 @@ func (w *walker) address(m *Match) truth {
 
 // port matches ports, which ICMP has none of.
 func (w *walker) port(m *Match) truth {
-	switch w.p.Proto {
-	case 6, 17, 33, 132, 136:
-	default:
+	if !hasPorts(uint32(w.p.Proto)) {
 		return no
 	}
 	src, dst := holds(m.Spans, uint32(w.p.Src.Port())), holds(m.Spans, uint32(w.p.Dst.Port()))

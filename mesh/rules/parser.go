@@ -103,7 +103,7 @@ func (p *parser) take(line []byte) {
 	if p.line(line) {
 		return
 	}
-	if rest := afterPrefix(line); len(rest) < len(line) && p.line(rest) {
+	if rest := afterPrefix(line); len(rest) > 0 && len(rest) < len(line) && p.line(rest) {
 		return
 	}
 	p.hint(line)

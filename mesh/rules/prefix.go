@@ -9,7 +9,7 @@ import "bytes"
 func afterPrefix(line []byte) []byte {
 	line = bytes.TrimLeft(line, "> \t")
 	if len(line) > 20 && line[4] == '-' && line[7] == '-' && line[10] == 'T' {
-		_, line, _ = bytes.Cut(line, []byte(" "))
+		line = bytes.TrimSpace(line[max(bytes.IndexAny(line, " \t"), 0):])
 		for _, stream := range []string{"stdout F ", "stderr F "} {
 			line = bytes.TrimPrefix(line, []byte(stream))
 		}

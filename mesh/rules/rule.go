@@ -76,7 +76,7 @@ func (r *Rule) appendExtensions(b []byte) []byte {
 // portModule returns the extension that --dport is an option of.
 func (r *Rule) portModule() string {
 	for i := range r.Matches {
-		if m := &r.Matches[i]; m.Kind == MatchProto && !m.Not {
+		if m := &r.Matches[i]; m.Kind == MatchProto && !m.Not && hasPorts(m.Value) {
 			return protoName(m.Value)
 		}
 	}
@@ -109,4 +109,14 @@ func (r *Rule) target() *Target {
 		return nil
 	}
 	return &r.Targets[0]
+}
+
+// hasPorts tells whether a protocol has ports, and an extension of its name that
+// looks at them.
+func hasPorts(proto uint32) bool {
+	switch proto {
+	case 6, 17, 33, 132, 136:
+		return true
+	}
+	return false
 }

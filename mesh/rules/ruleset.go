@@ -120,6 +120,14 @@ func (t *Table) chain(name string) *Chain {
 	return c
 }
 
+// add appends a rule. Long chains grow by doubling: rules are large to copy.
+func (c *Chain) add(r Rule) {
+	if len(c.Rules) == cap(c.Rules) {
+		c.Rules = slices.Grow(c.Rules, len(c.Rules)+1)
+	}
+	c.Rules = append(c.Rules, r)
+}
+
 // hooks are the base chains of iptables, in the order a packet meets them.
 var hooks = [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
@@ -166,6 +174,12 @@ func (s *Ruleset) put(t *Table) {
 		}
 	}
 	s.Tables = append(s.Tables, t)
+}
+
+// Covers tells whether there are tables for packets of a family: rules for IPv4
+// say nothing of IPv6.
+func (s *Ruleset) Covers(f Family) bool {
+	return slices.ContainsFunc(s.Tables, func(t *Table) bool { return t.Family.covers(f) })
 }
 
 // Rules returns the number of rules in all tables.

@@ -48,6 +48,7 @@ type Trace struct {
 	Reason string
 
 	hops []hop
+	onLo bool // it was made here and received by lo
 }
 
 // A hop is a chain on the way that decided.
@@ -56,7 +57,8 @@ type hop struct {
 	base               bool
 	rule, of           int  // the rule that decided, of how many; 0: none
 	nat                bool // of a nat chain
-	acted              bool // more than a jump
+	marked, moved      bool // a rule set a mark or zone; gave the packet another way, or dropped it
+	quiet              bool // a hook that nobody draws, unless a rule acted there
 }
 
 // Path returns the way as people draw it, without its ends:
@@ -71,10 +73,9 @@ func (t *Trace) path() []string {
 	last := ""
 	for i := range t.hops {
 		h := &t.hops[i]
-		if h.base && !h.nat && !t.acts(i) {
-			continue
-		}
-		if !h.base && !h.nat && !t.acts(t.baseOf(i)) {
+		at := t.baseOf(i)
+		base := &t.hops[at]
+		if marked, moved := t.acts(at); base.quiet && !moved || !base.nat && !moved && !marked {
 			continue
 		}
 		if h.base && h.rule == 0 && h.hook == last {
@@ -96,14 +97,13 @@ func (t *Trace) baseOf(i int) int {
 	return i
 }
 
-// acts tells whether a rule did something below base chain i.
-func (t *Trace) acts(i int) bool {
+// acts tells what rules did below base chain i.
+func (t *Trace) acts(i int) (marked, moved bool) {
 	for j := i; j < len(t.hops) && (j == i || !t.hops[j].base); j++ {
-		if t.hops[j].acted {
-			return true
-		}
+		marked = marked || t.hops[j].marked
+		moved = moved || t.hops[j].moved
 	}
-	return false
+	return marked, moved
 }
 
 // String returns one element of a path.

@@ -66,6 +66,7 @@ func (w *walker) send() {
 	w.at("POSTROUTING")
 	if w.p.Out == loopback && !w.over() {
 		w.p.In, w.p.Out, w.loop = loopback, "", true
+		w.t.onLo = true
 		w.receive()
 	}
 }
@@ -118,8 +119,14 @@ func (w *walker) at(hook string) {
 	}
 	w.tracked = true
 	if !named {
-		w.t.hops = append(w.t.hops, hop{hook: hook, base: true, nat: true})
+		w.t.hops = append(w.t.hops, hop{hook: hook, base: true, nat: true, quiet: w.quiet()})
 	}
+}
+
+// quiet tells whether the hook at hand goes without saying: what lo receives,
+// and where a packet goes that a rule gave to the proxy.
+func (w *walker) quiet() bool {
+	return w.loop || (w.natted || w.tproxy != 0) && (w.hook == "INPUT" || w.hook == "POSTROUTING")
 }
 
 // asksNAT tells whether nat's chains are asked: for the first packet of a
@@ -157,7 +164,7 @@ const (
 
 // chain asks the rules of a chain; level is its place among the hops.
 func (w *walker) chain(c *Chain, level, depth int) flow {
-	w.t.hops = append(w.t.hops[:level], hop{w.hook, w.table.Name, c.Name, depth == 0, 0, len(c.Rules), w.nat, false})
+	w.t.hops = append(w.t.hops[:level], hop{hook: w.hook, table: w.table.Name, chain: c.Name, base: depth == 0, of: len(c.Rules), nat: w.nat, quiet: w.quiet()})
 	for i := range c.Rules {
 		if w.budget--; w.budget < 0 {
 			return w.lose(c, i, "too many rules call each other")
@@ -196,15 +203,20 @@ func (w *walker) targets(c *Chain, i int, r *Rule, level, depth int) (next flow,
 			}
 			continue
 		}
-		w.t.hops[level].acted = true
 		switch t.Name {
 		case TargetReturn:
 			return flowNext, true
 		case TargetAccept:
 			return flowDone, true
 		case TargetDrop, TargetReject:
+			w.t.hops[level].moved = true
 			w.drop(fmt.Sprintf("rule %d of %s %s drops", i+1, w.table.Name, c.Name))
 			return flowDone, true
+		}
+		if t.Name == TargetMark || t.Name == TargetConnMark || t.Name == TargetCT {
+			w.t.hops[level].marked = true
+		} else {
+			w.t.hops[level].moved = t.Name == TargetRedirect || t.Name == TargetDNAT || t.Name == TargetTPROXY || w.t.hops[level].moved
 		}
 		if f, done := w.act(c, i, t); done {
 			return f, true

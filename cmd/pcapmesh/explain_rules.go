@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
+)
+
+// ruleset reads the rules given, or makes the default ones.
+func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, error) {
+	if len(f.rules) == 0 {
+		if f.mesh != "istio" {
+			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.mesh)
+		}
+		a := rules.DefaultArgs()
+		return a.Ruleset(), nil
+	}
+	set := &rules.Ruleset{}
+	for _, name := range f.rules {
+		if err := readRules(set, name, cmd.InOrStdin()); err != nil {
+			return nil, err
+		}
+	}
+	if !o.quiet {
+		warnRules(cmd.ErrOrStderr(), set)
+	}
+	return set, nil
+}
+
+func readRules(set *rules.Ruleset, name string, stdin io.Reader) error {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
+	}
+	err := set.Read(in)
+	if errors.Is(err, rules.ErrNoRules) {
+		return &hintedError{fmt.Errorf("%s: %w", name, err), "iptables-save, ip6tables-save or nft list ruleset print them, in the pod's network namespace"}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// warnRules names lines that look like rules and are none.
+func warnRules(w io.Writer, set *rules.Ruleset) {
+	for _, m := range set.First {
+		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, oneLine(m.Why))
+	}
+	if more := set.Malformed - len(set.First); more > 0 {
+		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)
+	}
+}
