@@ -68,6 +68,7 @@ type Leg struct {
 	exchanges []exchange
 	hidden    []exchange // its exchanges as told by turns, when they cannot be read
 	loose     bool       // bytes were seen that belong to no exchange
+	kept      bool       // dialled by a proxy from its client's address
 }
 
 // A view is a leg's role as one pod sees it.

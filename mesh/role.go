@@ -50,6 +50,10 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	}
 	for _, l := range legs {
 		for c := range l.sightings {
+			if f := r.pods[c.pod]; f.lends(x, c) {
+				f.meshed, l.kept = true, true
+				f.apps[l.Orig.Dst.Port()] = true
+			}
 			if t := c.origTuple(x); !c.loopback && r.pods[c.pod].addrs[t.Dst.Addr()] {
 				r.pods[c.pod].inbound[t.Dst.Port()] = true
 			}
@@ -104,6 +108,8 @@ func (r *roster) structure(f *podFacts, c *conn) {
 		f.meshed = true
 		f.addrs[t.Dst.Addr()] = true
 		f.apps[t.Dst.Port()] = true
+	case c.mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
+		f.addrs[t.Dst.Addr()] = true
 	case c.halfFlow || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
@@ -196,6 +202,8 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
+	case r.profile.probes(t.Src.Addr()):
+		return RoleDirect, false
 	case control:
 		return RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
@@ -222,7 +230,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 			return RoleProxyApp, true
 		}
 		return RoleDirect, false
-	case f.addrs[dst]: // TPROXY and ambient keep the client's address
+	case f.addrs[dst], f.lends(r.x, c): // TPROXY and ambient keep the client's address
 		return RoleProxyApp, false
 	}
 	return RoleUnknown, false

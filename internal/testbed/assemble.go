@@ -120,6 +120,12 @@ func (b *bed) sniffed(pod, iface string) bool {
 
 // visible is the interface of h that the wire crosses, or "".
 func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
+	if p := w.within(); p != nil {
+		if p.host == h {
+			return "lo"
+		}
+		return ""
+	}
 	src, dst := h.owns(w.key.src.Addr()), h.owns(w.key.dst.Addr())
 	if w.down == nil && !src {
 		dst = dst || h.owns(endpoint.Addr())
@@ -138,6 +144,24 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		return "eth0"
 	}
 	return ""
+}
+
+// within is the pod that the wire does not leave, though its addresses may be
+// others': redirected to the proxy, or dialled by it from its client's address.
+func (w *wire) within() *pod {
+	switch {
+	case w.down != nil && w.down.owns(w.key.src.Addr()):
+		return w.down
+	case w.borrowed():
+		return w.up
+	}
+	return nil
+}
+
+// borrowed says whether a proxy dialled from its client's address.
+func (w *wire) borrowed() bool {
+	src := w.key.src.Addr()
+	return w.up != nil && !w.up.owns(src) && !src.IsLoopback() && src != passV6
 }
 
 // passV6 is Istio's source of inbound connections over IPv6.
@@ -174,7 +198,7 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	pod, iface, _ := strings.Cut(points[0], "/")
 	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
 		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
-		Encrypted: w.encrypted, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
+		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
 	h := a.bed.host(pod)
 	if end := a.resolve(w.key.dst); !h.owns(w.key.src.Addr()) && h.owns(end.Addr()) {
 		l.OrigDst = end.String() // behind the node's DNAT
@@ -188,14 +212,25 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	}
 	a.fromRecord(&l, w)
 	if a.raw(w) {
-		l.Exchanges = 0
+		l.Exchanges = w.spoken()
 	}
 	return l
 }
 
 // raw says whether the wire carried TCP that no proxy took for HTTP.
 func (a *assembly) raw(w *wire) bool {
-	return slices.ContainsFunc(a.hops, func(h *hop) bool { return (h.from == w || h.to == w) && h.fromX == -1 })
+	return slices.ContainsFunc(a.hops, func(h *hop) bool { return h.from == w && h.fromX == -1 || h.to == w && h.toX == -1 })
+}
+
+// spoken counts the exchanges that the ends of the wire know, whatever a proxy
+// took them for.
+func (w *wire) spoken() int {
+	for _, r := range []*connRecord{w.client, w.server} {
+		if r != nil {
+			return len(r.exchanges)
+		}
+	}
+	return 0
 }
 
 // fromRecord adds what an application's end of the wire knows.
@@ -307,7 +342,7 @@ func (a *assembly) links() error {
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
 			l.Separable = true // by its bytes, whatever they mean
 		}
-		if h.fromX >= 0 {
+		if h.fromX >= 0 && h.toX >= 0 {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))
 			}

@@ -37,6 +37,8 @@ type logLine struct {
 	Down    int64  `json:"down"`
 	T       int64  `json:"t"` // accepted, milliseconds since 1970
 	Keys    string `json:"keys"`
+	Tunnel  string `json:"tunnel,omitempty"` // ztunnel: the side that is a stream of a tunnel, "down" or "up"
+	Stream  int    `json:"stream,omitempty"` // which one, 0-based
 }
 
 func endpoint(ip string, port int) netip.AddrPort {

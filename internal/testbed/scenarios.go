@@ -77,6 +77,10 @@ func Scenarios() []Scenario {
 		{Name: "h2c", About: "HTTP/2 in plaintext on both sides of the sidecar.", play: playH2C},
 		{Name: "mtls-grpc", About: "gRPC over mTLS: unary calls, streams of either side and of both, failures.", play: playGRPC},
 		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
+		{Name: "tproxy-redirect-source", About: "TPROXY takes inbound connections; the sidecar serves them over a pool from 127.0.0.6. Outbound by REDIRECT.", play: playTProxy, shows: pooled},
+		{Name: "tproxy-original-src", About: "TPROXY takes inbound connections; the sidecar serves them from the clients' own addresses, over a pool for each.", play: playOriginalSrc, shows: pooled},
+		{Name: "ambient", live: true, About: "An ambient pod: ztunnel takes plain connections and tunnels (HBONE) from clients and dials the application from their addresses, and passes the application's on, plain and in tunnels; kubelet probes go past it.", play: playAmbient},
+		{Name: "ambient-both", live: true, About: "Connections between two ambient pods through shared tunnels (HBONE), both pods captured.", play: playAmbientBoth},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }
