@@ -287,6 +287,8 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 	switch {
 	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
 		return RoleDirect
+	case l.tunnel: // what it carries may not have been captured
+		return v.role
 	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
 		return RoleUnknown
 	case f.loopback && !f.watched(l):

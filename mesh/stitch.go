@@ -169,6 +169,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	r.Legs = makeLegs(r.x, conns)
 	roster := newRoster(r.x, r.Legs, profile)
 	roster.assign(r.Legs)
+	markTunnels(r.x, r.Legs, profile)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)
 		l.loose = looseBytes(r.x, l.conn)

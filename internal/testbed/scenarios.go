@@ -79,8 +79,9 @@ func Scenarios() []Scenario {
 		{Name: "mtls-streaming", About: "Bodies that stream both ways at once over mTLS in HTTP/1.1.", play: playStreaming},
 		{Name: "tproxy-redirect-source", About: "TPROXY takes inbound connections; the sidecar serves them over a pool from 127.0.0.6. Outbound by REDIRECT.", play: playTProxy, shows: pooled},
 		{Name: "tproxy-original-src", About: "TPROXY takes inbound connections; the sidecar serves them from the clients' own addresses, over a pool for each.", play: playOriginalSrc, shows: pooled},
-		{Name: "ambient", live: true, About: "An ambient pod: ztunnel takes plain connections and tunnels (HBONE) from clients and dials the application from their addresses, and passes the application's on, plain and in tunnels; kubelet probes go past it.", play: playAmbient},
-		{Name: "ambient-both", live: true, About: "Connections between two ambient pods through shared tunnels (HBONE), both pods captured.", play: playAmbientBoth},
+		{Name: "ambient", About: "An ambient pod: ztunnel takes plain connections and tunnels (HBONE) from clients and dials the application from their addresses, and passes the application's on, plain and in tunnels; kubelet probes go past it.", play: playAmbient},
+		{Name: "ambient-both", About: "Connections between two ambient pods through shared tunnels (HBONE), both pods captured.", play: playAmbientBoth},
+		{Name: "ambient-alike", About: "Fourteen connections of two kinds, each of equal sizes and all at once, through several tunnels (HBONE) of an ambient pod.", play: playAmbientAlike},
 		{Name: "http-variety", About: "What HTTP/1 can look like: pipelining, 100 Continue, 204 and 304, trailers, HTTP/1.0, an upgrade, bodies that look like HTTP.", play: playVariety},
 	}
 }

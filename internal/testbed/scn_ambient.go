@@ -58,6 +58,42 @@ func playAmbientBoth(b *bed) error {
 	return b.ambientCallers(a, srv, vip(1, svcPort), inB, 10)
 }
 
+// playAmbientAlike captures pod a, whose connections are all of the same sizes
+// and go on at once.
+func playAmbientAlike(b *bed) error {
+	a, srv := b.host("a"), b.host("b")
+	_, inB, err := b.ambientPods()
+	if err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	b.packLater()
+	m := b.meeting()
+	const n = 14
+	agent := [][2]string{{"user-agent", "curl/7.88.1"}}
+	return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+		var fs []func() error
+		for i := range n {
+			k := tcpClient{from: a, to: srv.at(rawPort), before: m.wait}
+			for t := range 6 {
+				k.script.turns = append(k.script.turns, turn{fromClient: t%2 == 0, data: b.random([]int{64, 256}[t%2]), pause: 5 * time.Millisecond})
+			}
+			inB.expect(k.script)
+			c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: []call{
+				{method: "GET", target: fmt.Sprintf("/alike/%02d?size=200&delay=5", i), header: agent, before: m.wait},
+				{method: "GET", target: fmt.Sprintf("/again/%02d?size=200&delay=5", i), header: agent}}}
+			if half(i) {
+				fs = append(fs, func() error { return b.talk(k) })
+			} else {
+				fs = append(fs, func() error { return b.play(c) })
+			}
+		}
+		return parallel(fs...)
+	})
+}
+
 // ambientPods makes pods a and b, with applications for HTTP and for raw TCP.
 // Each knows the other by its address and by a service (b: VIP 1, a: VIP 2).
 func (b *bed) ambientPods() (inA, inB *tcpServer, err error) {
