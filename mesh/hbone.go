@@ -147,15 +147,12 @@ func (t *tunnelling) may(c *core, m *mantle) bool {
 // connections that are tied to them.
 func (t *tunnelling) exhaust() {
 	for i, m := range t.tunnels {
-		var carried [2]int64
 		n := 0
 		for _, c := range t.inner {
 			if c.in == i {
-				carried[0] += c.leg.sent()
-				carried[1] += c.leg.received()
 				n++
 			}
 		}
-		m.leg.spent = m.leg.spent || n > 0 && m.spent(carried, n) // at either end that was captured
+		m.leg.spent = m.leg.spent || n > 0 && m.spent(n) // at either end that was captured
 	}
 }

@@ -135,23 +135,34 @@ func (m *mantle) put(d int, p parcel) {
 	m.total[d] += p.n
 }
 
-// maxConnect is the length of the head of a CONNECT with what ztunnel adds to
-// it, and of what answers it, at the most.
-const maxConnect = 512
+const (
+	// maxConnect is the length of the head of a CONNECT with what ztunnel adds to
+	// it, at the most.
+	maxConnect = 512
+	// maxControl is the length of a record that holds frames of the connection's
+	// own, or the head of an answer.
+	maxControl = 64
+)
 
-// spent tells whether n connections that carried so many bytes are all that the
-// tunnel can have carried: what is left are frames of its own.
-func (m *mantle) spent(carried [2]int64, n int) bool {
+// spent tells whether n connections are all that the tunnel carried: what is
+// left are a head for each, what the connection begins with, and frames of its
+// own.
+func (m *mantle) spent(n int) bool {
 	if len(m.leg.streams) > 0 {
 		return n >= len(m.leg.streams)
 	}
 	if !m.known {
 		return false
 	}
-	for d, total := range m.total {
-		frames := int64(len(m.parcels[d])) * 4 * frameHead
-		if total-carried[d] > frames+int64(n+1)*maxConnect {
-			return false
+	for d := range m.parcels {
+		heads := 0
+		for _, p := range m.parcels[d] {
+			if p.gone || p.n <= maxControl {
+				continue
+			}
+			if heads++; p.n > maxConnect || heads > n+1 {
+				return false
+			}
 		}
 	}
 	return true
