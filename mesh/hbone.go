@@ -60,7 +60,8 @@ type tunnelling struct {
 type core struct {
 	leg    *Leg
 	bursts []burst
-	in     int // index of the tunnel it is in for sure; -1 = none
+	in     int      // index of the tunnel it is in for sure; -1 = none
+	unseen [2]int64 // by direction, how much the bursts may have that were not found there
 }
 
 // joinTunnels ties the connections of a pod to the tunnels that carry them: of
@@ -148,11 +149,14 @@ func (t *tunnelling) may(c *core, m *mantle) bool {
 func (t *tunnelling) exhaust() {
 	for i, m := range t.tunnels {
 		n := 0
+		var unseen [2]int64
 		for _, c := range t.inner {
 			if c.in == i {
+				unseen[0] += c.unseen[0]
+				unseen[1] += c.unseen[1]
 				n++
 			}
 		}
-		m.leg.spent = m.leg.spent || n > 0 && m.spent(n) // at either end that was captured
+		m.leg.spent = m.leg.spent || n > 0 && m.spent(n, unseen) // at either end that was captured
 	}
 }

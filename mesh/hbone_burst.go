@@ -73,7 +73,7 @@ func (c *core) window(i int, toTunnel bool) (from, to int64) {
 		}
 		return b.at - causality, to
 	}
-	from = math.MinInt64
+	from = c.leg.Start - causality // the proxy dialled when the stream began
 	for _, k := range slices.Backward(c.bursts[:i]) {
 		if k.reply != b.reply && k.until < b.at {
 			from = k.at - causality
@@ -145,9 +145,9 @@ const (
 )
 
 // spent tells whether n connections are all that the tunnel carried: what is
-// left are a head for each, what the connection begins with, and frames of its
-// own.
-func (m *mantle) spent(n int) bool {
+// left are a head for each, what the connection begins with, frames of its own,
+// and as much as was not found of theirs, which may be packed with such.
+func (m *mantle) spent(n int, unseen [2]int64) bool {
 	if len(m.leg.streams) > 0 {
 		return n >= len(m.leg.streams)
 	}
@@ -155,14 +155,23 @@ func (m *mantle) spent(n int) bool {
 		return false
 	}
 	for d := range m.parcels {
-		heads := 0
+		var heads []int64
+		left := -unseen[d]
 		for _, p := range m.parcels[d] {
-			if p.gone || p.n <= maxControl {
-				continue
+			switch {
+			case p.gone, p.n <= maxControl:
+			case p.n <= maxConnect:
+				heads = append(heads, p.n)
+			default:
+				left += p.n - 2*frameHead
 			}
-			if heads++; p.n > maxConnect || heads > n+1 {
-				return false
-			}
+		}
+		slices.Sort(heads)
+		for _, k := range heads[:max(len(heads)-n-1, 0)] {
+			left += k - 2*frameHead
+		}
+		if left > 0 {
+			return false
 		}
 	}
 	return true

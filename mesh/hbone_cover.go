@@ -61,6 +61,7 @@ type fit struct {
 	found  int     // bursts
 	of     int
 	where  [2][]int // their parcels
+	unseen [2]int64 // as in core
 }
 
 // sure tells whether one tunnel is it, beyond doubt.
@@ -112,17 +113,23 @@ func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
 		if b.reply {
 			d = 1
 		}
-		from, to := c.window(i, b.reply == t.inbound)
+		onward := b.reply == t.inbound
+		from, to := c.window(i, onward)
 		ps := m.parcels[d]
 		lo := max(next[d], sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
 		hi := max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
-		at, n := m.find(d, b.n, lo, hi)
+		at, n := m.find(d, b.n, lo, hi, onward)
 		if n == 0 {
 			f.weight--
+			f.unseen[d] += b.n + maxControl
 			continue
 		}
 		f.found++
-		f.weight += t.surprise(d, ps[at].n, hi-lo, n)
+		among := hi - at
+		if onward {
+			among = at - lo + 1
+		}
+		f.weight += t.surprise(d, ps[at].n, among, n)
 		for k := range n {
 			f.where[d] = append(f.where[d], at+k)
 		}
@@ -132,47 +139,75 @@ func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
 }
 
 // find looks for n bytes among the records [lo, hi) of a direction: in one, with
-// one frame or with an end of the stream behind it, else in several.
-func (m *mantle) find(d int, n int64, lo, hi int) (at, length int) {
-	best := hi
+// one frame or with an end of the stream behind it, else in several. Of several
+// it takes the nearest: the first if the burst goes on to the tunnel, the last if
+// it comes from there.
+func (m *mantle) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
+	best := -1
 	for frames := int64(1); frames <= 2; frames++ {
-		list := m.bySize[d][n+frames*frameHead]
-		i, _ := slices.BinarySearch(list, lo)
-		for i < len(list) && m.parcels[d][list[i]].gone {
-			i++
-		}
-		if i < len(list) {
-			best = min(best, list[i])
+		k := m.one(d, m.bySize[d][n+frames*frameHead], lo, hi, onward)
+		if k >= 0 && (best < 0 || onward == (k < best)) {
+			best = k
 		}
 	}
-	if best < hi {
+	if best >= 0 {
 		return best, 1
 	}
-	at, length = runOf(m.parcels[d][lo:min(hi, lo+maxLookAlikes)], n)
+	if onward {
+		hi = min(hi, lo+maxLookAlikes)
+	} else {
+		lo = max(lo, hi-maxLookAlikes)
+	}
+	at, length = runOf(m.parcels[d][lo:hi], n, onward)
 	return lo + at, length
+}
+
+// one returns the first of the listed records that lies in [lo, hi), or the last;
+// -1 if none does.
+func (m *mantle) one(d int, list []int, lo, hi int, first bool) int {
+	i, _ := slices.BinarySearch(list, lo)
+	j, _ := slices.BinarySearch(list, hi)
+	list = list[i:j]
+	for k := range list {
+		if !first {
+			k = len(list) - 1 - k
+		}
+		if !m.parcels[d][list[k]].gone {
+			return list[k]
+		}
+	}
+	return -1
 }
 
 // maxRun is how many records a burst may be spread over.
 const maxRun = 8
 
-// runOf finds the first run of records that holds n bytes in DATA frames: one
-// frame for each record, or one more where the stream ended with it.
-func runOf(ps []parcel, n int64) (at, length int) {
+// runOf finds the first, or the last, run of records that holds n bytes in DATA
+// frames: one frame for each record, or one more where the stream ended with it.
+func runOf(ps []parcel, n int64, first bool) (at, length int) {
 	for length = 2; length <= maxRun; length++ {
-		for at = 0; at+length <= len(ps); at++ {
-			sum := int64(0)
-			for _, p := range ps[at : at+length] {
-				if p.gone {
-					sum = math.MinInt64 / 2
-				}
-				sum += p.n
+		for k := range max(len(ps)-length+1, 0) {
+			if at = k; !first {
+				at = len(ps) - length - k
 			}
-			if frames := sum - n; frames == int64(length)*frameHead || frames == int64(length+1)*frameHead {
+			if frames := sumOf(ps[at:at+length]) - n; frames == int64(length)*frameHead || frames == int64(length+1)*frameHead {
 				return at, length
 			}
 		}
 	}
 	return 0, 0
+}
+
+// sumOf adds up the records of a run; it is negative if one belongs to another
+// connection.
+func sumOf(ps []parcel) (sum int64) {
+	for _, p := range ps {
+		if p.gone {
+			return math.MinInt64 / 2
+		}
+		sum += p.n
+	}
+	return sum
 }
 
 // surprise is the weight of finding a record of n bytes among so many: by how
@@ -195,7 +230,7 @@ func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
 func (t *tunnelling) take(c *core, g *weighing) {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
-	c.in = f.tunnel
+	c.in, c.unseen = f.tunnel, f.unseen
 	for d := range f.where {
 		for _, k := range f.where[d] {
 			m.parcels[d][k].gone = true
@@ -217,7 +252,7 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 	if len(g.fits) == 1 && m.known {
 		e := t.found(c, f)
 		e.Kind, e.Detail = OnlyCandidate, "no other tunnel fits in time; "+e.Detail
-		c.in, l.confidence, l.evidence = f.tunnel, sureOnlyInTime, []Evidence{e}
+		c.in, c.unseen, l.confidence, l.evidence = f.tunnel, f.unseen, sureOnlyInTime, []Evidence{e}
 		return l
 	}
 	l.ambiguous, l.confidence = true, min(g.share(), believed)

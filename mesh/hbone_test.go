@@ -193,23 +193,25 @@ func TestTunnels(t *testing.T) {
 		{"packed with others", with(func(o *tunnelOptions) { o.packed = 0.3 }), 0.97},
 		{"packets missing", with(func(o *tunnelOptions) { o.loss = 0.02 }), 0.9},
 		{"alike", with(func(o *tunnelOptions) { o.alike = true }), 0},
+		{"alike, many turns", with(func(o *tunnelOptions) { o.alike, o.turns = true, 30 }), 0},
 	} {
 		for _, inbound := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, inbound %v", tt.name, inbound), func(t *testing.T) {
 				t.Parallel()
-				tt.o.inbound = inbound
+				o := tt.o
+				o.inbound = inbound
 				var right, wrong, named int
 				const rounds = 6
 				for seed := range uint64(rounds) {
-					r, x, n := playTunnels(seed, tt.o).score(t)
+					r, x, n := playTunnels(seed, o).score(t)
 					right, wrong, named = right+r, wrong+x, named+n
 				}
-				all := rounds * tt.o.conns
+				all := rounds * o.conns
 				t.Logf("of %d: %d right, %d wrong, %d ambiguous with the true one", all, right, wrong, named)
 				if float64(right) < tt.least*float64(all) || wrong > 0 {
 					t.Errorf("of %d: %d right, %d wrong, %d ambiguous with the true one", all, right, wrong, named)
 				}
-				if tt.o.loss == 0 && right+named < all {
+				if o.loss == 0 && right+named < all {
 					t.Errorf("of %d the true tunnel is named for %d", all, right+named)
 				}
 			})

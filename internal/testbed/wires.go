@@ -352,7 +352,10 @@ func (a *assembly) podOf(h *host) *pod {
 }
 
 func (w *wire) fromProxy(b *bed) bool {
-	return slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
+	lent := func(p *pod) bool {
+		return p.host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
+	}
+	return slices.ContainsFunc(b.pods, lent) || slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 
