@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -92,15 +93,7 @@ func (t *tunnelling) weigh(c *core) *weighing {
 			g.fits = append(g.fits, f)
 		}
 	}
-	slices.SortStableFunc(g.fits, func(a, b fit) int {
-		switch {
-		case a.weight > b.weight:
-			return -1
-		case a.weight < b.weight:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(g.fits, func(a, b fit) int { return cmp.Compare(b.weight, a.weight) })
 	return g
 }
 
@@ -115,9 +108,7 @@ func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
 		}
 		onward := b.reply == t.inbound
 		from, to := c.window(i, onward)
-		ps := m.parcels[d]
-		lo := max(next[d], sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
-		hi := max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
+		lo, hi := m.between(d, next[d], from, to)
 		at, n := m.find(d, b.n, lo, hi, onward)
 		if n == 0 {
 			f.weight--
@@ -129,13 +120,22 @@ func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
 		if onward {
 			among = at - lo + 1
 		}
-		f.weight += t.surprise(d, ps[at].n, among, n)
+		f.weight += t.surprise(d, m.parcels[d][at].n, among, n)
 		for k := range n {
 			f.where[d] = append(f.where[d], at+k)
 		}
 		next[d] = at + n
 	}
 	return f
+}
+
+// between returns which records of a direction went by in a time, those before
+// number least left out.
+func (m *mantle) between(d, least int, from, to int64) (lo, hi int) {
+	ps := m.parcels[d]
+	lo = max(least, sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
+	hi = max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
+	return lo, hi
 }
 
 // find looks for n bytes among the records [lo, hi) of a direction: in one, with
