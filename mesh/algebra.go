@@ -78,7 +78,7 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 // try adds a strand between d and u if u may be what the proxy made of d.
 func (a *algebra) try(d, u int32) {
 	down, up := &a.down[d], &a.up[u]
-	if down.ex.hidden == nil && up.ex.hidden == nil {
+	if down.ex.hidden == nil && up.ex.hidden == nil || !mayServe(down.ex.leg, up.ex.leg) {
 		return
 	}
 	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||

@@ -44,7 +44,7 @@ type Evidence struct {
 // the downstream exchange d: cause before effect, at both ends of both
 // messages, as far as they were captured.
 func nests(d, u *exchange) bool {
-	if u.begun() < d.start()-causality || d.end() < u.start()-causality && d.resp != nil {
+	if !mayServe(d.leg, u.leg) || u.begun() < d.start()-causality || d.end() < u.start()-causality && d.resp != nil {
 		return false
 	}
 	if d.req != nil && u.req != nil && u.req.is(msgComplete) && d.req.is(msgComplete) && u.req.to.nanos < d.req.to.nanos-causality {
@@ -246,7 +246,7 @@ func sameBytesDetail(d *exchange, r *resemblance) string {
 // legNests tells whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
 func legNests(x *index, d, u *Leg) bool {
-	if !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
+	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
 		return false
 	}
 	du, uu := x.record(d.conn.orig), x.record(u.conn.orig)

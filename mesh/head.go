@@ -51,6 +51,9 @@ func (a *algebra) nearHeads() {
 		for u := range a.up {
 			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
 			for _, d := range heads[max(k-nearest, 0):k] {
+				if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
+					continue
+				}
 				a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
 			}
 		}
@@ -60,6 +63,9 @@ func (a *algebra) nearHeads() {
 	for d := range a.down {
 		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
 		for _, u := range heads[k:min(k+nearest, len(heads))] {
+			if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
+				continue
+			}
 			a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
 		}
 	}

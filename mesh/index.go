@@ -193,8 +193,14 @@ func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
 		s.feedCut(l, fresh)
 		return 0
 	}
+	raw := l.raw
 	skip := l.scanner.Feed(at.Off, p, s)
 	if !l.raw {
+		if raw { // its messages tell it apart from now on
+			l.sampler.Write(p)
+			l.record.print = l.sampler.Sum()
+			l.record.print.Cut()
+		}
 		return skip
 	}
 	l.plain = l.scanner.Kind() == http1.NotHTTP

@@ -29,6 +29,7 @@ const (
 type link struct {
 	from, to   *Leg
 	down, up   *exchange // nil for whole legs
+	stream     *exchange // of the tunnel on one side; nil if it is none, or not known
 	attempt    int       // 1-based; the last one was the one that counted
 	confidence float64
 	proven     bool
@@ -63,7 +64,10 @@ func joinLegs(x *index, legs []*Leg, r *roster) []*link {
 			c.join()
 			links = append(links, c.links...)
 		}
+		links = append(links, joinTunnels(x, legs, pod, links)...)
 	}
+	joinAcross(x, links)
+	openTunnels(legs)
 	return links
 }
 
@@ -97,6 +101,9 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 		return c
 	}
 	for _, l := range legs {
+		if l.tunnel {
+			continue // joinTunnels
+		}
 		port := l.Orig.Dst.Port()
 		switch l.view(pod) {
 		case RoleClientProxy:

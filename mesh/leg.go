@@ -49,7 +49,7 @@ type Leg struct {
 	OrigBytes, ReplyBytes     int64 // distinct stream bytes seen
 	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
 
-	Protocol string // http/1.1, h2, tls, dns or tcp
+	Protocol string // http/1.1, h2, hbone (a tunnel, decrypted or not), tls, dns or tcp
 	TLS      TLS    // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
 	// Decrypted tells that the connection is TLS and was read with secrets from
 	// a key log.
@@ -74,6 +74,12 @@ type Leg struct {
 	exchanges []exchange
 	hidden    []exchange // its exchanges as told by turns, when they cannot be read
 	loose     bool       // bytes were seen that belong to no exchange
+	kept      bool       // dialled by a proxy from its client's address
+	tunnel    bool       // HBONE
+	streams   []exchange // of a tunnel that is decrypted
+	opened    bool       // a tunnel whose streams are its exchanges
+	spent     bool       // all that a tunnel carried is tied
+	across    *Leg       // what the tunnel carried on in another pod that was captured
 }
 
 // A view is a leg's role as one pod sees it.
@@ -84,14 +90,15 @@ type view struct {
 	bare      bool // nothing there tells of a proxy
 }
 
-// Exchanges returns the number of requests and responses read on the leg.
-func (l *Leg) Exchanges() int { return len(l.exchanges) }
+// Exchanges returns the number of requests and responses read on the leg, in a
+// tunnel that of its streams.
+func (l *Leg) Exchanges() int { return max(len(l.exchanges), len(l.streams)) }
 
 // readable tells whether the bytes of the leg are plaintext.
-func (l *Leg) readable() bool { return l.Protocol != "tls" }
+func (l *Leg) readable() bool { return l.Protocol != "tls" && !l.tunnel || l.opened }
 
 // multiplexed tells whether exchanges on the leg may go on at once.
-func (l *Leg) multiplexed() bool { return l.Protocol == "h2" }
+func (l *Leg) multiplexed() bool { return l.Protocol == "h2" || l.opened }
 
 // speaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.

@@ -41,6 +41,7 @@ type Path struct {
 	client *Leg
 	own    []*exchange // nil: all of the client leg; else those that no other path claims
 	links  []*link     // in the order of Exchanges
+	tunnel *link       // how its bytes go through a tunnel; nil if not, or not for sure
 	conv   *conversation
 }
 
@@ -81,14 +82,22 @@ type tracer struct {
 	byLeg  map[*Leg][]*link      // links that lead on from a leg as a whole
 	whole  map[*Leg]bool         // legs claimed as a whole
 	claims map[*exchange]bool    // exchanges claimed by a client
+	around map[*Leg]*link        // by a leg behind a tunnel: its tie to it
 }
 
 // trace builds the paths, in the order of their client legs.
 func trace(legs []*Leg, links []*link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*Leg][]*link),
-		whole: make(map[*Leg]bool), claims: make(map[*exchange]bool)}
+		whole: make(map[*Leg]bool), claims: make(map[*exchange]bool), around: make(map[*Leg]*link)}
 	for _, l := range links {
 		if l.to.Role == RoleControl { // tied, but each is a conversation of its own
+			continue
+		}
+		if l.stream != nil {
+			t.claims[l.stream] = true
+		}
+		if l.from.tunnel {
+			t.around[l.to] = l // a conversation of its own
 			continue
 		}
 		if l.down != nil {
@@ -102,9 +111,10 @@ func trace(legs []*Leg, links []*link) []*Path {
 		if l.up != nil {
 			t.claims[l.up] = true
 		} else {
-			t.whole[l.to] = true
+			t.whole[l.to] = !l.to.tunnel
 		}
 	}
+	t.passTunnels()
 	for _, ls := range t.byEx {
 		slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.attempt, b.attempt) })
 	}
@@ -125,6 +135,7 @@ func (t *tracer) path(l *Leg) *Path {
 	}
 	_, p := t.memory.Add()
 	*p = Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
+	t.enter(p, l)
 	own := t.unclaimed(l)
 	if len(own) < len(l.exchanges) {
 		if len(own) == 0 && !l.loose {
@@ -172,6 +183,9 @@ func (t *tracer) hops(hs []Hop, e *exchange) []Hop {
 			hs = t.hops(hs, l.up)
 		}
 	}
+	if l := t.beyond(e); l != nil {
+		hs = append(hs, hopOf(l))
+	}
 	return hs
 }
 
@@ -185,6 +199,7 @@ func (t *tracer) follow(p *Path, l *Leg) {
 			p.Ambiguous = p.Ambiguous || k.ambiguous
 			if !k.ambiguous {
 				t.follow(p, k.to)
+				t.leave(p, k)
 			}
 			continue
 		}
@@ -219,7 +234,7 @@ func (p *Path) addExchange(x Exchange) {
 		x.Proven = x.Proven && (h.link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous
 	}
-	x.Proven = x.Proven && len(x.Hops) > 1
+	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.proven)
 	p.Ambiguous = p.Ambiguous || x.Ambiguous
 	p.Exchanges = append(p.Exchanges, x)
 }
@@ -247,6 +262,10 @@ func (p *Path) Joined() bool {
 	return slices.ContainsFunc(p.links, func(l *link) bool { return !l.ambiguous })
 }
 
+// Lead returns the ID of the leg that has the path's ends: the client's, or
+// what a tunnel carried of it.
+func (p *Path) Lead() int { return p.client.ID }
+
 // finish fills what follows from the path's legs together.
 func (p *Path) finish(legs []*Leg) {
 	p.Direction = p.direction(legs)
@@ -257,7 +276,7 @@ func (p *Path) finish(legs []*Leg) {
 	}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == Direct)
+		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == Direct || p.tunnel != nil)
 	}
 }
 

@@ -90,7 +90,7 @@ func (pl *planner) conversation(p *Path) *conversation {
 // There are none of a decrypted leg: its stream is made anew.
 func (pl *planner) rewrite(p *Path, l *Leg) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
-	if l.Decrypted {
+	if l.Decrypted && (!l.tunnel || l.opened) { // else other paths have what is in it
 		c = whole(c)
 		if l.Midstream || l.conn.orig == 0 || l.conn.reply == 0 {
 			c.first = pl.firstByte(l)

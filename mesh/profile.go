@@ -17,6 +17,7 @@ type Profile struct {
 	Ports         []Port       // all listeners, ascending; the control plane's last
 	BindSources   []netip.Addr // from which the proxy dials the application; none: no address of its own
 	KeepsSource   bool         // the proxy dials the application from the client's address
+	ProbeSources  []netip.Addr // from which the node's probes of applications come, past the proxy
 	UIDs          []uint32     // of the proxy, exempt from the redirect
 }
 
@@ -99,6 +100,7 @@ func Istio() *Profile {
 		InboundPorts:  []uint16{15006},
 		TunnelPorts:   []uint16{15008},
 		BindSources:   bindSources(),
+		ProbeSources:  probeSources(),
 		UIDs:          []uint32{1337},
 		Ports: slices.Concat([]Port{
 			{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},

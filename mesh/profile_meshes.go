@@ -10,6 +10,7 @@ func istioAmbient() *Profile {
 		InboundPorts:  []uint16{15006},
 		TunnelPorts:   []uint16{15008},
 		KeepsSource:   true,
+		ProbeSources:  probeSources(),
 		Ports: append([]Port{
 			{15000, "ztunnel", "HTTP", "admin", ScopeWire, "only in ztunnel's pod", true},
 			{15001, "ztunnel", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},

@@ -66,6 +66,10 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	for _, l := range legs {
 		for c := range l.sightings {
 			f, t := r.pods[c.pod], c.origTuple(x)
+			if f.lends(x, c) {
+				f.meshed, l.kept = true, true
+				f.apps[l.Orig.Dst.Port()] = true
+			}
 			if c.loopback {
 				continue
 			}
@@ -124,6 +128,8 @@ func (r *roster) structure(f *podFacts, c *conn) {
 		f.meshed = true
 		f.addrs[t.Dst.Addr()] = true
 		f.apps[t.Dst.Port()] = true
+	case c.mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
+		f.addrs[t.Dst.Addr()] = true
 	case c.halfFlow || c.tornEntry() || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
@@ -226,6 +232,8 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
+	case r.profile.probes(t.Src.Addr()):
+		return RoleDirect, false
 	case control:
 		return RoleControl, false
 	case f.addrs[t.Dst.Addr()] && r.passes(f, c.pod, t.Dst.Port()):
@@ -266,7 +274,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 			return RoleProxyApp, true
 		}
 		return RoleDirect, false
-	case f.addrs[dst]: // TPROXY and ambient keep the client's address
+	case f.addrs[dst], f.lends(r.x, c): // TPROXY and ambient keep the client's address
 		return RoleProxyApp, false
 	}
 	return RoleUnknown, false
@@ -374,6 +382,8 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 	switch {
 	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
 		return RoleDirect
+	case l.tunnel: // what it carries may not have been captured
+		return v.role
 	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
 		return RoleUnknown
 	case f.loopback && !f.watched(l):

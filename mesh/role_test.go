@@ -46,6 +46,11 @@ func TestRoles(t *testing.T) {
 		{"within loopback", "lo", "127.0.0.1:40000", "127.0.0.1:9999", "", false, mesh.RoleDirect},
 		{"the proxy's own admin port", "lo", "127.0.0.1:40000", "127.0.0.1:15000", "", false, mesh.RoleControl},
 		{"a call past the proxy", "eth0", pod + ":40000", "203.0.113.9:443", "", false, mesh.RoleDirect},
+		{"from a client's address, on loopback", "lo", "192.0.2.1:40000", app, "", false, mesh.RoleProxyApp},
+		{"from a client's address to 127.0.0.1", "lo", "192.0.2.1:40000", "127.0.0.1:8080", "", false, mesh.RoleProxyApp},
+		{"the kubelet's probe of an ambient pod", "eth0", "169.254.7.127:40000", app, "", false, mesh.RoleDirect},
+		{"a tunnel to the pod", "eth0", "192.0.2.1:40000", pod + ":15008", "", true, mesh.RoleClientProxy},
+		{"a tunnel of the pod's", "eth0", pod + ":40000", "10.244.9.9:15008", "", true, mesh.RoleProxyServer},
 		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, mesh.RoleUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -194,6 +194,7 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	roster := newRoster(r.x, r.Legs, profile)
 	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
+	markTunnels(r.x, r.Legs, profile)
 	r.x.records.ledger.enter(r.Legs)
 	roster.believe(r.x.records.ledger)
 	for _, l := range r.Legs {

@@ -27,8 +27,6 @@ const explainExample = `  kubectl exec POD -c istio-proxy -- iptables-save | pca
 // explainFlags are the flags of explain.
 type explainFlags struct {
 	in       inputFlags
-	rules    []string
-	mesh     string
 	uid, gid int64 // -1: not given
 	from, to string
 	leg      int
@@ -46,8 +44,6 @@ func newExplain(o *options) *cobra.Command {
 	}
 	f.in.register(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.rules, "rules", nil, "`FILE` with the pod's rules; - is standard input")
-	flags.Var(oneOf(&f.mesh, meshNames()...), "mesh", "whose rules, without --rules; only istio's are built in")
 	flags.Int64Var(&f.uid, "uid", -1, "`ID` of the user whose socket it is (default: an application's)")
 	flags.Int64Var(&f.gid, "gid", -1, "`ID` of the group (default: that of --uid)")
 	flags.StringVar(&f.from, "in", "", "the `INTERFACE` that the connection comes in by")

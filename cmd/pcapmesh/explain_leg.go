@@ -14,6 +14,7 @@ import (
 
 // ofLeg walks a connection that was captured.
 func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset, files []string) (list []rules.Flow, partial, err error) {
+	f.in.records.rules = nil // read already, perhaps from standard input
 	r, partial, err := f.in.stitch(cmd, o, files, mesh.Options{})
 	if err != nil {
 		return nil, nil, err

@@ -13,15 +13,15 @@ import (
 
 // ruleset reads the rules given, or makes the default ones.
 func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, error) {
-	if len(f.rules) == 0 {
-		if f.mesh != "istio" {
-			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.mesh)
+	if len(f.in.records.rules) == 0 {
+		if f.in.mesh != meshAuto && f.in.mesh != "istio" {
+			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.in.mesh)
 		}
 		a := rules.DefaultArgs()
 		return a.Ruleset(), nil
 	}
 	set := &rules.Ruleset{}
-	for _, name := range f.rules {
+	for _, name := range f.in.records.rules {
 		if err := readRules(set, name, cmd.InOrStdin()); err != nil {
 			return nil, err
 		}

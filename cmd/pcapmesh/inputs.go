@@ -17,13 +17,18 @@ type inputFlags struct {
 	keyLogs    []string
 	records    recordFlags
 	networks   networkFlags
+	mesh       string
 }
+
+// meshAuto is the value of --mesh that leaves it to the captures.
+const meshAuto = "auto"
 
 func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.pods, "pod", nil, "`NAME=FILE,FILE`: these captures are of one pod (default: all are)")
 	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
 	cmd.Flags().StringArrayVar(&f.keyLogs, "keylog", nil, "`FILE` with TLS secrets (SSLKEYLOGFILE) to decrypt with; pcapng captures may hold their own")
 	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
+	cmd.Flags().Var(oneOf(&f.mesh, append([]string{meshAuto}, meshNames()...)...), "mesh", "`MESH` whose ports and habits to expect; auto recognises it from --rules or the captures")
 	f.records.register(cmd.Flags())
 	f.networks.register(cmd.Flags())
 }
@@ -41,6 +46,7 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if opts.Networks, err = f.networks.networks(); err != nil {
 		return nil, nil, err
 	}
+	opts.Profile = mesh.ProfileNamed(f.mesh) // nil for auto
 	opts.Records = f.records.records(podNames(inputs))
 	opts.KeyLogs = f.keyLogs
 	opts.Reread = opts.Reread || len(f.keyLogs) > 0

@@ -38,7 +38,7 @@ func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
 		return r.Paths, 0
 	}
 	paths := slices.Clone(r.Paths)
-	size := func(p *mesh.Path) int64 { l := r.Legs[p.Legs[0]]; return l.OrigBytes + l.ReplyBytes }
+	size := func(p *mesh.Path) int64 { l := r.Legs[p.Lead()]; return l.OrigBytes + l.ReplyBytes }
 	slices.SortStableFunc(paths, func(a, b *mesh.Path) int { return int(min(max(size(b)-size(a), -1), 1)) })
 	paths = paths[:limit]
 	slices.SortFunc(paths, func(a, b *mesh.Path) int { return a.ID - b.ID })
@@ -46,7 +46,7 @@ func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
 }
 
 func pathRow(r *mesh.Result, p *mesh.Path) []string {
-	l := r.Legs[p.Legs[0]]
+	l := r.Legs[p.Lead()]
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
 		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)) + flagsText(r, p), size(l.OrigBytes), size(l.ReplyBytes),
@@ -98,7 +98,7 @@ func legText(l *mesh.Leg, first bool) string {
 	if l.Pod != "" {
 		s = l.Pod + "/" + s
 	}
-	if l.Protocol == "tls" || l.Protocol == "h2" || l.Decrypted {
+	if l.Protocol == "tls" || l.Protocol == "h2" || l.Protocol == "hbone" || l.Decrypted {
 		s += " " + protocol(l)
 	}
 	switch {
@@ -119,6 +119,7 @@ func legText(l *mesh.Leg, first bool) string {
 func protocol(l *mesh.Leg) string {
 	s := l.Protocol
 	switch {
+	case l.Protocol == "hbone": // mTLS by definition
 	case l.Protocol == "tls" && l.TLS.Mutual:
 		s = "mtls"
 	case l.Decrypted && l.TLS.Mutual:

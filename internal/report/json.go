@@ -337,7 +337,7 @@ func newLeg(l *mesh.Leg) legJSON {
 	for _, t := range l.Captured {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
-	if l.Protocol == "tls" || l.Decrypted {
+	if l.Protocol == "tls" || l.Protocol == "hbone" || l.Decrypted {
 		j.TLS = newTLS(&l.TLS)
 		j.TLS.Decrypted = l.Decrypted
 	}

@@ -151,6 +151,12 @@ func (b *bed) sniffed(pod, iface string) bool {
 
 // visible is the interface of h that the wire crosses, or "".
 func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
+	if p := w.within(); p != nil {
+		if p.host == h {
+			return "lo"
+		}
+		return ""
+	}
 	src, dst := h.owns(w.key.src.Addr()), h.owns(w.key.dst.Addr())
 	if w.down == nil && !src {
 		dst = dst || h.owns(endpoint.Addr())
@@ -170,6 +176,24 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		return "eth0"
 	}
 	return ""
+}
+
+// within is the pod that the wire does not leave, though its addresses may be
+// others': redirected to the proxy, or dialled by it from its client's address.
+func (w *wire) within() *pod {
+	switch {
+	case w.down != nil && w.down.owns(w.key.src.Addr()):
+		return w.down
+	case w.borrowed():
+		return w.up
+	}
+	return nil
+}
+
+// borrowed says whether a proxy dialled from its client's address.
+func (w *wire) borrowed() bool {
+	src := w.key.src.Addr()
+	return w.up != nil && !w.up.owns(src) && !src.IsLoopback() && src != passV6
 }
 
 // passV6 is Istio's source of inbound connections over IPv6.
@@ -206,7 +230,7 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	pod, iface, _ := strings.Cut(points[0], "/")
 	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
 		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
-		Encrypted: w.encrypted, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
+		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
 	h := a.bed.host(pod)
 	if end := a.resolve(w.key.dst); !h.owns(w.key.src.Addr()) && h.owns(end.Addr()) {
 		l.OrigDst = end.String() // behind the node's DNAT
@@ -235,14 +259,25 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	}
 	l.Complete = l.Complete && l.Lost == ""
 	if a.raw(w) {
-		l.Exchanges = 0
+		l.Exchanges = w.spoken()
 	}
 	return l
 }
 
 // raw says whether the wire carried TCP that no proxy took for HTTP.
 func (a *assembly) raw(w *wire) bool {
-	return slices.ContainsFunc(a.hops, func(h *hop) bool { return (h.from == w || h.to == w) && h.fromX == -1 })
+	return slices.ContainsFunc(a.hops, func(h *hop) bool { return h.from == w && h.fromX == -1 || h.to == w && h.toX == -1 })
+}
+
+// spoken counts the exchanges that the ends of the wire know, whatever a proxy
+// took them for.
+func (w *wire) spoken() int {
+	for _, r := range []*connRecord{w.client, w.server} {
+		if r != nil {
+			return len(r.exchanges)
+		}
+	}
+	return 0
 }
 
 // fromRecord adds what an application's end of the wire knows.
@@ -355,7 +390,7 @@ func (a *assembly) links() error {
 			l.Separable = true // by its bytes, whatever they mean
 		}
 		l.Separable = l.Separable && !a.bed.notes.alike[h.from.key.src.Addr()] && (h.fromX == -1 || h.toX >= 0)
-		if h.fromX >= 0 {
+		if h.fromX >= 0 && !h.from.tunnel {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))
 			}

@@ -21,6 +21,10 @@ func (a *assembly) conversations() {
 		if served[l.ID] {
 			continue
 		}
+		if l.Tunnel {
+			a.tunnelled(l, next)
+			continue
+		}
 		c := Conversation{Client: l.OrigSrc, Server: l.OrigDst, Exchanges: l.Exchanges, Legs: reach(l.ID, next)}
 		c.Direction = a.direction(l, c.Legs)
 		for _, w := range a.wires {
@@ -31,6 +35,17 @@ func (a *assembly) conversations() {
 				c.ServerSent, c.ServerReceived = a.served(w)
 			}
 		}
+		a.truth.Conversations = append(a.truth.Conversations, c)
+	}
+}
+
+// tunnelled makes a conversation of every connection that came out of a tunnel
+// from elsewhere.
+func (a *assembly) tunnelled(tunnel *Leg, next map[string][]Link) {
+	for _, k := range next[tunnel.ID] {
+		l, _ := a.truth.Leg(k.To)
+		c := Conversation{Client: l.OrigSrc, Server: l.OrigDst, Direction: "inbound", Exchanges: l.Exchanges,
+			Legs: append([]string{tunnel.ID}, reach(l.ID, next)...), Sent: l.Sent, Received: l.Received}
 		a.truth.Conversations = append(a.truth.Conversations, c)
 	}
 }
@@ -126,7 +141,7 @@ func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
 func (a *assembly) served(w *wire) (sent, received *Tally) {
 	var hops []*hop
 	for _, h := range a.hops {
-		if h.from == w && h.link > 0 && h.fromX >= 0 {
+		if h.from == w && h.link > 0 && h.fromX >= 0 && h.toX >= 0 {
 			hops = append(hops, h)
 		}
 	}

@@ -26,7 +26,8 @@ import (
 )
 
 // goProxy is another sidecar than HAProxy: inbound mTLS ended by crypto/tls,
-// requests passed on by net/http over pooled connections from 127.0.0.6.
+// or plaintext taken by TPROXY, requests passed on by net/http over pooled
+// connections, from 127.0.0.6 or from the client's address.
 type goProxy struct {
 	pod *pod
 	to  http.Handler
@@ -38,14 +39,15 @@ type goProxy struct {
 // net/http that it is TLS, which would end connections with Istio's ALPN.
 type arrival struct {
 	net.Conn
-	tls *tls.Conn
+	tls *tls.Conn // nil: plaintext
 	dst netip.AddrPort
 	at  time.Time
 }
 
 type arrivalKey struct{}
 
-// injectGo makes h a pod whose sidecar is a goProxy.
+// injectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
+// client's address.
 func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
 	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
 	b.pods = append(b.pods, p)
@@ -58,7 +60,12 @@ func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
 	}
 	g := &goProxy{pod: p, out: out}
 	g.to = g.handler(b.ctx)
-	l, err := h.listenTCP(b.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+	var l net.Listener
+	if rules.mode == modeTProxy {
+		l, err = transparent{owner: keptSource.owner}.listen(b.ctx, h, rules.in)
+	} else {
+		l, err = h.listenTCP(b.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+	}
 	if err != nil {
 		return err
 	}
@@ -86,6 +93,9 @@ func (l *arrivals) Accept() (net.Conn, error) {
 	if err != nil {
 		_ = c.Close()
 		return nil, err
+	}
+	if l.cfg == nil {
+		return &arrival{Conn: c, dst: dst, at: time.Now()}, nil
 	}
 	over := tls.Server(c, l.cfg)
 	return &arrival{over, over, dst, time.Now()}, nil
@@ -123,12 +133,20 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 		}
 		return g.pod.dialTCP(ctx, g.pod.rules.uid, netip.MustParseAddrPort("127.0.0.6:0"), to)
 	}
+	var pool http.RoundTripper = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
+	if g.pod.rules.mode == modeTProxy {
+		pool = &poolPerClient{ctx: ctx, host: g.pod.host, of: map[netip.Addr]*http.Transport{}}
+	}
 	return &httputil.ReverseProxy{
-		Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true},
+		Transport: pool,
 		ErrorLog:  log.New(g.out, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			a := r.In.Context().Value(arrivalKey{}).(*arrival)
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", a.dst.String(), r.In.Host
+			r.Out.Header.Set("X-Forwarded-Proto", "http")
+			if a.tls == nil {
+				return
+			}
 			cert := a.tls.ConnectionState().PeerCertificates[0]
 			r.Out.Header.Set("X-Forwarded-Client-Cert", fmt.Sprintf("By=spiffe://cluster.local/ns/default/sa/%s;URI=%s", g.pod.name, cert.URIs[0]))
 			r.Out.Header.Set("X-Forwarded-Proto", "https")
@@ -144,8 +162,11 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 // ServeHTTP serves one request and logs it as HAProxy does.
 func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.Context().Value(arrivalKey{}).(*arrival)
-	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(), Keys: "-",
-		Backend: "app", Version: r.Proto, Host: r.Host, Agent: cmp.Or(r.UserAgent(), "-"), State: "----", SNI: a.tls.ConnectionState().ServerName}
+	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(),
+		Backend: "app", Version: r.Proto, Host: r.Host, Agent: cmp.Or(r.UserAgent(), "-"), State: "----"}
+	if a.tls != nil {
+		l.Keys, l.SNI = "-", a.tls.ConnectionState().ServerName
+	}
 	start, body := time.Now(), &countedBody{ReadCloser: r.Body}
 	r.Body = body
 	l.CI, l.CP = split(unmapped(a.RemoteAddr()))

@@ -141,16 +141,22 @@ func (b *bed) sweep() {
 
 // in runs f on a thread of its own inside the namespace, its sockets owned by
 // uid. The thread ends with f, so nothing else ever runs there.
-func (h *host) in(uid int, f func() error) error {
+func (h *host) in(uid int, f func() error) error { return h.as(account{uid, uid}, f) }
+
+// account is whose sockets are.
+type account struct{ uid, gid int }
+
+// as is in with a group of its own.
+func (h *host) as(who account, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the runtime ends the thread
-		done <- h.enter(uid, f)
+		done <- h.enter(who, f)
 	}()
 	return <-done
 }
 
-func (h *host) enter(uid int, f func() error) error {
+func (h *host) enter(who account, f func() error) error {
 	fd, err := unix.Open("/run/netns/"+h.ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("namespace %s: %w", h.ns, err)
@@ -159,12 +165,12 @@ func (h *host) enter(uid int, f func() error) error {
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter namespace %s: %w", h.ns, err)
 	}
-	if uid != 0 { // the owner match looks at the file system ids of the socket's creator
-		if err := unix.Setfsgid(uid); err != nil {
-			return fmt.Errorf("become group %d: %w", uid, err)
+	if who != (account{}) { // the owner match looks at the file system ids of the socket's creator
+		if err := unix.Setfsgid(who.gid); err != nil {
+			return fmt.Errorf("become group %d: %w", who.gid, err)
 		}
-		if err := unix.Setfsuid(uid); err != nil {
-			return fmt.Errorf("become user %d: %w", uid, err)
+		if err := unix.Setfsuid(who.uid); err != nil {
+			return fmt.Errorf("become user %d: %w", who.uid, err)
 		}
 	}
 	return f()

@@ -262,6 +262,9 @@ func (s sidecar) FormatOut() logFormat {
 // inject makes h a pod: rules, proxy, and waits until it listens.
 func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
+	if rules.mode == modeTProxy {
+		s.AddrIn = fmt.Sprintf(":%d transparent", rules.in)
+	}
 	s.Name, s.UID, s.In, s.Out = h.name, rules.uid, rules.in, rules.out
 	s.fill()
 	b.pods = append(b.pods, p)
@@ -289,9 +292,12 @@ func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 		return nil, err
 	}
 	id := strconv.Itoa(rules.uid)
+	args := []string{"setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--pdeathsig", "KILL"}
+	if rules.mode == modeTProxy { // its listener answers as whoever was dialled
+		args = append(args, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin")
+	}
 	var err error
-	p.proc, err = b.start(h, p.log, "setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--pdeathsig", "KILL",
-		"haproxy", "-db", "-f", name)
+	p.proc, err = b.start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
 	if err != nil {
 		return nil, err
 	}
@@ -307,6 +313,9 @@ func (s *sidecar) ready(h *host) bool {
 
 // redirect loads the rules of a pod.
 func (b *bed) redirect(h *host, rules interception) error {
+	if err := b.routeMarked(h, rules.mode); err != nil {
+		return err
+	}
 	if err := b.feed(h, rules.rules(false), "iptables-restore"); err != nil || !b.v6 {
 		return err
 	}

@@ -60,7 +60,9 @@ type logLine struct {
 	Asked    string `json:"asked,omitempty"`
 	Answered string `json:"answered,omitempty"`
 	Length   string `json:"length,omitempty"`
-	Unit     string `json:"unit,omitempty"` // size of a gRPC message, as asked
+	Unit     string `json:"unit,omitempty"`   // size of a gRPC message, as asked
+	Tunnel   string `json:"tunnel,omitempty"` // ztunnel: the side that is a stream of a tunnel, "down" or "up"
+	Stream   int    `json:"stream,omitempty"` // which one, 0-based
 }
 
 func endpoint(ip string, port int) netip.AddrPort {

@@ -13,7 +13,8 @@ func Readme(dir string) (string, error) {
 	w.WriteString(`# Captures with known truth
 
 Made by the testbed of this repository (internal/testbed): Istio's iptables rules,
-HAProxy (once a proxy written in Go) in Envoy's place, real TCP. Each was recorded as root on Linux by
+HAProxy (twice a proxy written in Go) in Envoy's place, one in ztunnel's, real TCP.
+Each was recorded as root on Linux by
 
     go run ./internal/testbed/run -o testdata/pcaps -seed 1 SCENARIO
 

@@ -15,7 +15,17 @@ type interception struct {
 	excludeOut   []int
 	excludeCIDRs []string // outbound destinations that keep clear of the proxy
 	resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
+	mode         mode
 }
+
+// mode is how connections are brought to the proxy.
+type mode int
+
+const (
+	modeRedirect mode = iota // nat REDIRECT, both ways
+	modeTProxy               // inbound by TPROXY, outbound as before
+	modeAmbient              // the rules of ambient pods
+)
 
 func istioDefaults() interception {
 	return interception{uid: 1337, out: 15001, in: 15006, excludeIn: []int{15090, 15021, 15020}}
@@ -29,8 +39,14 @@ func (c interception) rules(v6 bool) string {
 	if v6 {
 		lo, pass = "::1/128", "::6/128"
 	}
+	if c.mode == modeAmbient {
+		return ambientRules
+	}
 	var w strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	if c.mode == modeTProxy {
+		w.WriteString(c.mangle(lo, pass))
+	}
 	line("*nat")
 	for _, chain := range []string{"ISTIO_INBOUND", "ISTIO_REDIRECT", "ISTIO_IN_REDIRECT", "ISTIO_OUTPUT"} {
 		line("-N %s", chain)
@@ -43,7 +59,9 @@ func (c interception) rules(v6 bool) string {
 	line("-A ISTIO_INBOUND -p tcp --dport 15008 -j RETURN")
 	line("-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.out)
 	line("-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.in)
-	line("-A PREROUTING -p tcp -j ISTIO_INBOUND")
+	if c.mode == modeRedirect {
+		line("-A PREROUTING -p tcp -j ISTIO_INBOUND")
+	}
 	for _, port := range c.excludeIn {
 		line("-A ISTIO_INBOUND -p tcp --dport %d -j RETURN", port)
 	}

@@ -66,10 +66,15 @@ func recordFiltered(b *bed, h *host, extra ...string) error {
 // recordPlain captures eth0 and lo without watching conntrack.
 func recordPlain(b *bed, h *host) error {
 	err := recordFiltered(b, h)
+	b.packLater()
+	return err
+}
+
+// packLater has the captures gzipped when they have ended.
+func (b *bed) packLater() {
 	for _, s := range b.sniffers {
 		s.packed = true
 	}
-	return err
 }
 
 // recordLossy is recordPlain on a network that loses three packets in a

@@ -29,16 +29,12 @@ var callerNames = [...]string{"web", "checkout-frontend", "nightly-report-batch-
 
 // identities makes the callers on the client's host.
 func (b *bed) identities(ca *authority) ([]caller, error) {
-	h := b.host("client")
+	at, err := b.addresses(len(callerNames))
+	if err != nil {
+		return nil, err
+	}
 	var out []caller
-	ip := h.ip
 	for i, name := range callerNames {
-		if i > 0 {
-			ip = ip.Next()
-			if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
-				return nil, err
-			}
-		}
 		file, err := ca.issue(name)
 		if err != nil {
 			return nil, err
@@ -47,7 +43,7 @@ func (b *bed) identities(ca *authority) ([]caller, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, caller{at: netip.AddrPortFrom(ip, 0), file: file, tls: cfg})
+		out = append(out, caller{at: at[i], file: file, tls: cfg})
 	}
 	return out, nil
 }

@@ -99,20 +99,6 @@ func refusedAndServed(t *Truth) error {
 	return nil
 }
 
-// addresses gives the client's host n addresses in all.
-func (b *bed) addresses(n int) ([]netip.Addr, error) {
-	h := b.host("client")
-	out := []netip.Addr{h.ip}
-	for len(out) < n {
-		ip := out[len(out)-1].Next()
-		if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
-			return nil, err
-		}
-		out = append(out, ip)
-	}
-	return out, nil
-}
-
 // gatewayMinted has clients that all ask the same and set no request id. Two
 // addresses have one client each, the third has three, which nothing
 // separates.
@@ -133,14 +119,14 @@ func gatewayMinted(record func(*bed, *host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		b.notes.alike = map[netip.Addr]bool{at[2]: true}
+		b.notes.alike = map[netip.Addr]bool{at[2].Addr(): true}
 		var calls []call
 		for i := range 5 {
 			calls = append(calls, call{method: "GET", target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.between(100, 900), b.between(2, 6)),
 				header: [][2]string{{"user-agent", "shop"}}})
 		}
 		return b.crowd(5, func(i int) httpClient {
-			return httpClient{from: b.host("client"), local: netip.AddrPortFrom(at[min(i, 2)], 0), to: gw.at(svcPort), name: "shop.example.com", calls: calls}
+			return httpClient{from: b.host("client"), local: at[min(i, 2)], to: gw.at(svcPort), name: "shop.example.com", calls: calls}
 		})
 	}
 }

@@ -208,6 +208,7 @@ type tcpClient struct {
 	tls    *tls.Config
 	// greeting is what the server says first, before the script.
 	greeting []byte
+	before   func() error // done when it is connected, if set
 }
 
 func (b *bed) talk(c tcpClient) error {
@@ -222,6 +223,9 @@ func (b *bed) talk(c tcpClient) error {
 	conn, err := rc.secure(b, c.tls)
 	if err == nil {
 		_, err = io.ReadFull(conn, make([]byte, len(c.greeting)))
+	}
+	if err == nil && c.before != nil {
+		err = c.before()
 	}
 	if err == nil {
 		err = c.script.play(conn, rc, true)

@@ -71,7 +71,11 @@ type Leg struct {
 	// the source the request half shows.
 	RequestSrc string `json:"request_src,omitempty"`
 	HalfFlow   bool   `json:"half_flow"` // request and reply half have different tuples
-	Encrypted  bool   `json:"encrypted"`
+	// Tunnel is true for an HBONE connection: its exchanges are the CONNECT
+	// streams in the order in which they were opened, each of which carries one
+	// connection.
+	Tunnel    bool `json:"tunnel,omitempty"`
+	Encrypted bool `json:"encrypted"`
 	// Translated is how the leg looks at those of Points that are behind the
 	// node's NAT; OrigSrc and OrigDst hold at all others.
 	Translated []Translation `json:"translated,omitempty"`
@@ -97,8 +101,8 @@ type Leg struct {
 }
 
 // Link says which exchange of which server-side leg served an exchange of a
-// client-side leg, or, with both exchanges -1, which connection carried a raw
-// TCP one on.
+// client-side leg, or, with an exchange -1, which connection as a whole carried
+// another one on, or which stream of a tunnel did.
 type Link struct {
 	From         string `json:"from"`          // Leg.ID of the client side
 	FromExchange int    `json:"from_exchange"` // 0-based, of those captured of the connection; -1: raw TCP

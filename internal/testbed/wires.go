@@ -26,6 +26,7 @@ type wire struct {
 	encrypted bool
 	refused   bool
 	dated     bool // start is when it was dialled, though no application has an end
+	tunnel    bool // carries streams that are connections
 }
 
 // wireKey is the tuple as the client's socket has it.
@@ -153,7 +154,8 @@ func (a *assembly) downstream(p *pod, l logLine) *wire {
 		return w.server == nil && (w.down == nil || w.down == p) && w.client.room(w.asked, l)
 	}
 	w := a.find(src, a.dialled(l.frontend()), fits, l)
-	w.down, w.encrypted = p, w.encrypted || l.Keys != ""
+	w.down, w.encrypted = p, w.encrypted || l.Keys != "" || l.Tunnel == "down"
+	w.tunnel = w.tunnel || l.Tunnel == "down"
 	if src != l.client() {
 		w.seen = l.client()
 	}
@@ -171,7 +173,8 @@ func (a *assembly) upstream(p *pod, l logLine) *wire {
 	}
 	w := a.find(src, []netip.AddrPort{dst, a.resolve(dst)}, fits, l)
 	w.up = p
-	w.encrypted = w.encrypted || p.encrypts(dst)
+	w.encrypted = w.encrypted || p.encrypts(dst) || l.Tunnel == "up"
+	w.tunnel = w.tunnel || l.Tunnel == "up"
 	w.refused = w.server == nil && strings.HasPrefix(l.State, "SC") // HAProxy: server, connecting
 	if w.key.dst != dst {                                           // the server's end shows it after the node's DNAT
 		w.key.dst = dst
@@ -256,11 +259,54 @@ func (a *assembly) follow(p *pod) error {
 			}
 		}
 		if l.Kind == "tcp" {
-			h.fromX, h.toX = -1, -1
+			a.hops = append(a.hops, h.carried()...)
+			continue
 		}
 		a.hops = append(a.hops, h)
 	}
 	return nil
+}
+
+// carried is the hops of a connection that was carried on as bytes: one of the
+// whole, or where HTTP was on both sides, one of each exchange.
+func (h *hop) carried() []*hop {
+	h.fromX, h.toX = -1, -1
+	switch {
+	case h.line.Tunnel == "down":
+		h.fromX = h.line.Stream
+		if h.to != nil {
+			h.to.takeAll()
+		}
+	case h.line.Tunnel == "up":
+		h.toX = h.line.Stream
+	case h.to != nil && h.from.client != nil && h.to.server != nil && len(h.from.client.exchanges) > 0 &&
+		len(h.from.client.exchanges) == len(h.to.server.exchanges):
+		return h.each()
+	}
+	return []*hop{h}
+}
+
+// each is a hop for each exchange of two connections with the same bytes.
+func (h *hop) each() []*hop {
+	var hops []*hop
+	for i, e := range h.to.server.exchanges {
+		x := *h
+		x.fromX, x.toX, x.at = i, i, e.at
+		x.line.Method, x.line.Target, x.line.Status, x.line.ID = e.method, e.target, e.status, e.requestID
+		hops = append(hops, &x)
+	}
+	h.to.takeAll()
+	h.from.asked, h.to.served = len(hops), len(hops)
+	return hops
+}
+
+// takeAll notes that the exchanges of the application are accounted for.
+func (w *wire) takeAll() {
+	if w.server != nil {
+		for i := range w.server.exchanges {
+			w.taken[i] = true
+		}
+	}
 }
 
 // agrees holds a log line against what the client did.
@@ -318,7 +364,10 @@ func (a *assembly) podOf(h *host) *pod {
 }
 
 func (w *wire) fromProxy(b *bed) bool {
-	return slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
+	lent := func(p *pod) bool {
+		return p.host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
+	}
+	return slices.ContainsFunc(b.pods, lent) || slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 

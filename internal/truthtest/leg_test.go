@@ -111,7 +111,8 @@ func (j *judge) leg(w *testbed.Leg, l *mesh.Leg) (bad []string) {
 		differ("interface", l.Interface, w.Interface)
 	}
 	differ("midstream", l.Midstream, w.Midstream)
-	differ("encrypted", l.Protocol == "tls" || l.Decrypted, w.Encrypted)
+	differ("tunnel", l.Protocol == "hbone", w.Tunnel)
+	differ("encrypted", l.Protocol == "tls" || l.Protocol == "hbone" || l.Decrypted, w.Encrypted)
 	if !w.HalfFlow || w.RequestSrc == "" {
 		differ("answered by", l.Reply.Src.String(), w.ReplySrc)
 	}

@@ -78,6 +78,9 @@ func (j *judge) hop(from, to *mesh.Hop) tie {
 
 // byExchange tells whether hops show the join already.
 func (j *judge) byExchange(n *mesh.Join) bool {
+	if w := j.m.truth[n.From]; w != nil && w.Tunnel {
+		return false // hops lead on from the leg before it
+	}
 	for _, p := range j.r.Paths {
 		for i := range p.Exchanges {
 			for _, h := range p.Exchanges[i].Hops {
@@ -135,7 +138,7 @@ func (j *judge) covers(e end, leg string, no int) bool {
 		return e.leg == leg
 	}
 	w, _ := j.truth.Leg(leg)
-	return e.no == whole && (j.sealed(leg) || w.Refused)
+	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel)
 }
 
 // sealed tells whether a leg of the truth cannot be read.

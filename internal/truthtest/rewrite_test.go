@@ -179,8 +179,8 @@ func mirror(a netip.AddrPort) netip.AddrPort {
 }
 
 func mirrorAddr(a netip.Addr) netip.Addr {
-	if a.IsLoopback() || a == netip.MustParseAddr("::6") {
-		return a
+	if a.IsLoopback() || a.IsLinkLocalUnicast() || a == netip.MustParseAddr("::6") {
+		return a // the mesh's own
 	}
 	b := a.AsSlice()
 	b[0] ^= 1

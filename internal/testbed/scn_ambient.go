@@ -1,0 +1,167 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// kubelet is the address under which the node's probes reach ambient pods.
+var kubelet = netip.MustParseAddr("169.254.7.127")
+
+// playAmbient captures pod b, which speaks with clients outside (plain), with
+// pod a (tunnels both ways) and with a server outside (plain).
+func playAmbient(b *bed) error {
+	a, srv, ext := b.host("a"), b.host("b"), b.host("ext")
+	inA, inB, err := b.ambientPods()
+	if err != nil {
+		return err
+	}
+	if err := b.serveHTTP(ext, ext.at(appPort), nil); err != nil {
+		return err
+	}
+	raw, err := b.serveTCP(ext, ext.at(rawPort), nil)
+	if err != nil {
+		return err
+	}
+	who, err := b.addresses(2)
+	if err != nil {
+		return err
+	}
+	if err := b.sniffPod(srv); err != nil {
+		return err
+	}
+	b.packLater()
+	return parallel(
+		func() error { return b.kubeletProbes(srv) },
+		func() error { return b.ambientCallers(a, srv, vip(1, svcPort), inB, 7) },
+		func() error { return b.ambientCallers(srv, a, vip(2, svcPort), inA, 7) },
+		func() error { return b.mixed(2, srv, netip.AddrPort{}, ext.at(appPort), ext.at(rawPort), raw) },
+		func() error { return b.mixed(4, b.host("client"), who[0], srv.at(appPort), srv.at(rawPort), inB) },
+		func() error { return b.mixed(2, b.host("client"), who[1], srv.at(appPort), srv.at(rawPort), inB) })
+}
+
+func playAmbientBoth(b *bed) error {
+	a, srv := b.host("a"), b.host("b")
+	_, inB, err := b.ambientPods()
+	if err != nil {
+		return err
+	}
+	for _, h := range []*host{a, srv} {
+		if err := b.sniffOf(h); err != nil {
+			return err
+		}
+	}
+	b.packLater()
+	return b.ambientCallers(a, srv, vip(1, svcPort), inB, 10)
+}
+
+// playAmbientAlike captures pod a, whose connections are all of the same sizes
+// and go on at once.
+func playAmbientAlike(b *bed) error {
+	a, srv := b.host("a"), b.host("b")
+	_, inB, err := b.ambientPods()
+	if err != nil {
+		return err
+	}
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	b.packLater()
+	m := b.meeting()
+	const n = 14
+	agent := [][2]string{{"user-agent", "curl/7.88.1"}}
+	return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+		var fs []func() error
+		for i := range n {
+			k := tcpClient{from: a, to: srv.at(rawPort), before: m.wait}
+			for t := range 6 {
+				k.script.turns = append(k.script.turns, turn{fromClient: t%2 == 0, data: b.random([]int{64, 256}[t%2]), pause: 5 * time.Millisecond})
+			}
+			inB.expect(k.script)
+			c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: []call{
+				{method: "GET", target: fmt.Sprintf("/alike/%02d?size=200&delay=5", i), header: agent, before: m.wait},
+				{method: "GET", target: fmt.Sprintf("/again/%02d?size=200&delay=5", i), header: agent}}}
+			if half(i) {
+				fs = append(fs, func() error { return b.talk(k) })
+			} else {
+				fs = append(fs, func() error { return b.play(c) })
+			}
+		}
+		return parallel(fs...)
+	})
+}
+
+// ambientPods makes pods a and b, with applications for HTTP and for raw TCP.
+// Each knows the other by its address and by a service (b: VIP 1, a: VIP 2).
+func (b *bed) ambientPods() (inA, inB *tcpServer, err error) {
+	ca, err := b.authority()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, srv := b.host("a"), b.host("b")
+	peers := map[netip.AddrPort]peer{vip(1, svcPort): {at: srv.at(appPort)}, vip(2, svcPort): {at: a.at(appPort)}}
+	for _, h := range []*host{a, srv} {
+		peers[h.at(appPort)], peers[h.at(rawPort)] = peer{at: h.at(appPort)}, peer{at: h.at(rawPort)}
+		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+			return nil, nil, err
+		}
+		if err := b.injectZtunnel(h, ca, peers); err != nil {
+			return nil, nil, err
+		}
+	}
+	if inA, err = b.serveTCP(a, a.at(rawPort), nil); err != nil {
+		return nil, nil, err
+	}
+	inB, err = b.serveTCP(srv, srv.at(rawPort), nil)
+	return inA, inB, err
+}
+
+// ambientCallers are n connections of one pod's application to another pod's:
+// HTTP to the service and to the pod, raw TCP to the pod.
+func (b *bed) ambientCallers(from, to *host, service netip.AddrPort, app *tcpServer, n int) error {
+	return parallel(
+		func() error { return b.mixed(n-n/3, from, netip.AddrPort{}, service, to.at(rawPort), app) },
+		func() error { return b.mixed(n/3, from, netip.AddrPort{}, to.at(appPort), to.at(rawPort), app) })
+}
+
+// mixed are n connections, every other one HTTP and the rest raw TCP.
+func (b *bed) mixed(n int, from *host, local, web, raw netip.AddrPort, app *tcpServer) error {
+	var fs []func() error
+	for i := range n {
+		wait := time.Duration(b.between(0, 60)) * time.Millisecond
+		c := httpClient{from: from, local: local, to: web, name: "svc", calls: b.scriptOf(fmt.Sprintf("%s%d", from.name, i), b.between(2, 4), half(i), 1500)}
+		k := tcpClient{from: from, local: local, to: raw, script: b.turns(b.between(6, 12), 600, clientCloses)}
+		app.expect(k.script)
+		fs = append(fs, func() error {
+			if err := b.pause(wait); err != nil {
+				return err
+			}
+			if half(i) {
+				return b.play(c)
+			}
+			return b.talk(k)
+		})
+	}
+	return parallel(fs...)
+}
+
+// kubeletProbes asks the application for its health as the node does.
+func (b *bed) kubeletProbes(h *host) error {
+	if _, err := b.command("ip", "-n", b.node.ns, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
+		return err
+	}
+	for i := range 3 {
+		c := httpClient{from: b.node, local: netip.AddrPortFrom(kubelet, 0), to: h.at(appPort), calls: []call{{method: "GET",
+			target: fmt.Sprintf("/healthz?size=2&n=%d", i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
+		if err := b.play(c); err != nil {
+			return err
+		}
+		if err := b.pause(30 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}

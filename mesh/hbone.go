@@ -1,0 +1,162 @@
+package mesh
+
+import (
+	"slices"
+)
+
+// HBONE carries connections in CONNECT streams of HTTP/2 over mTLS, many in one
+// connection between two nodes. The tunnel is one leg. It is never paired
+// exchange by exchange; each connection that it carries is tied to it as a
+// whole.
+
+// hbonePort is where ztunnel, waypoints and sidecars take tunnels.
+const hbonePort = 15008
+
+// tunnelProtocol is what Leg.Protocol says of tunnels.
+const tunnelProtocol = "hbone"
+
+// tunnels tells whether what is dialled at port is HBONE. Tunnel ports of other
+// meshes carry one connection each.
+func (p *Profile) tunnels(port uint16) bool {
+	return port == hbonePort && slices.Contains(p.TunnelPorts, port)
+}
+
+// markTunnels finds the legs that are tunnels: by the port, if the client's
+// hello does not speak against it, or by what they say where they are decrypted.
+func markTunnels(x *index, legs []*Leg, p *Profile) {
+	for _, l := range legs {
+		var streams []exchange
+		if l.Decrypted && l.multiplexed() {
+			streams = pairStreams(x, l)
+		}
+		byPort := p.tunnels(l.Orig.Dst.Port()) && (!l.readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
+		if byPort || len(streams) > 0 && allConnect(streams) {
+			l.Protocol, l.tunnel, l.streams = tunnelProtocol, true, streams
+		}
+	}
+}
+
+// allConnect tells whether every exchange is a tunnel of RFC 9113 §8.5.
+func allConnect(es []exchange) bool {
+	for i := range es {
+		if es[i].method() != "CONNECT" {
+			return false
+		}
+	}
+	return true
+}
+
+// A tunnelling is the tunnels on one side of a pod's proxy and the connections
+// on the other side that they may carry.
+type tunnelling struct {
+	x       *index
+	inbound bool // the tunnels are the clients' side
+	tunnels []*mantle
+	inner   []*core
+	links   []*link
+}
+
+// A core is a connection that a tunnel may carry.
+type core struct {
+	leg    *Leg
+	bursts []burst
+	in     int      // index of the tunnel it is in for sure; -1 = none
+	unseen [2]int64 // by direction, how much the bursts may have that were not found there
+}
+
+// joinTunnels ties the connections of a pod to the tunnels that carry them: of
+// those that no other leg of the pod carries on.
+func joinTunnels(x *index, legs []*Leg, pod string, links []*link) []*link {
+	if !slices.ContainsFunc(legs, func(l *Leg) bool { return l.tunnel }) {
+		return nil
+	}
+	joined := make(map[*Leg]bool)
+	for _, l := range links {
+		joined[l.from], joined[l.to] = true, true
+	}
+	in, out := &tunnelling{x: x, inbound: true}, &tunnelling{x: x}
+	for _, l := range legs {
+		role := l.view(pod)
+		switch {
+		case l.tunnel && role == RoleClientProxy:
+			in.tunnels = append(in.tunnels, newMantle(x, l))
+		case l.tunnel && role == RoleProxyServer:
+			out.tunnels = append(out.tunnels, newMantle(x, l))
+		case l.tunnel || joined[l] || l.empty():
+		case role == RoleProxyApp && l.kept:
+			in.inner = append(in.inner, newCore(x, l))
+		case role == RoleAppProxy:
+			out.inner = append(out.inner, newCore(x, l))
+		}
+	}
+	in.join()
+	out.join()
+	return append(in.links, out.links...)
+}
+
+func newCore(x *index, l *Leg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
+
+// maxBursts is how many bursts of a connection are looked for: no two go on
+// alike for so long by chance.
+const maxBursts = 128
+
+// join ties what can be told, from the surest kind to the weakest.
+func (t *tunnelling) join() {
+	if len(t.tunnels) == 0 || len(t.inner) == 0 {
+		return
+	}
+	t.joinStreams()
+	t.joinBursts()
+	slices.SortStableFunc(t.links, func(a, b *link) int { return t.inside(a).ID - t.inside(b).ID })
+	t.exhaust()
+}
+
+// inside returns the leg that a link ties to a tunnel.
+func (t *tunnelling) inside(l *link) *Leg {
+	if t.inbound {
+		return l.to
+	}
+	return l.from
+}
+
+// link returns the link between a connection and the tunnel around it.
+func (t *tunnelling) link(c *core, m *mantle) *link {
+	l := &link{from: c.leg, to: m.leg, attempt: 1}
+	if t.inbound {
+		l.from, l.to = m.leg, c.leg
+	}
+	return l
+}
+
+// may tells whether c may be in m: by addresses, and since both were there when
+// bytes went through c.
+func (t *tunnelling) may(c *core, m *mantle) bool {
+	if t.inbound && !mayServe(m.leg, c.leg) {
+		return false
+	}
+	first, last := c.leg.Start, c.leg.End
+	if n := len(c.bursts); n > 0 {
+		first, last = c.bursts[0].until, c.bursts[n-1].at
+	}
+	if t.inbound {
+		return m.leg.Start <= c.leg.Start+causality && m.leg.End >= first-causality
+	}
+	return m.leg.Start <= last+causality && m.leg.End >= first-causality
+}
+
+// exhaust marks the tunnels of which everything is known to be carried by
+// connections that are tied to them.
+func (t *tunnelling) exhaust() {
+	for i, m := range t.tunnels {
+		n := 0
+		var unseen [2]int64
+		for _, c := range t.inner {
+			if c.in == i {
+				unseen[0] += c.unseen[0]
+				unseen[1] += c.unseen[1]
+				n++
+			}
+		}
+		m.leg.spent = m.leg.spent || n > 0 && m.spent(n, unseen) // at either end that was captured
+	}
+}

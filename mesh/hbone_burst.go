@@ -1,0 +1,178 @@
+package mesh
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// A burst is what one side of a connection sends before it hears from the
+// other: the unit that goes through a tunnel in DATA frames of its own.
+type burst struct {
+	reply     bool
+	n         int64
+	at, until int64 // nanoseconds: its first and its last byte
+}
+
+// burstsOf lists the bursts of both sides of a leg, in order of time. Of HTTP
+// the messages are known, of other plain bytes the units, of TLS the records.
+func burstsOf(x *index, l *Leg) []burst {
+	var bs []burst
+	for i := range l.exchanges {
+		e := &l.exchanges[i]
+		for _, m := range [2]*message{e.req, e.resp} {
+			if m != nil && m.end > m.before {
+				bs = append(bs, burst{m == e.resp, m.end - m.before, m.from.nanos, m.to.nanos})
+			}
+		}
+	}
+	if len(bs) == 0 {
+		bs = append(unitBursts(x, l.conn.orig, false), unitBursts(x, l.conn.reply, true)...)
+	}
+	slices.SortStableFunc(bs, func(a, b burst) int { return cmp.Compare(a.at, b.at) })
+	return bs[:min(len(bs), maxBursts)]
+}
+
+// unitBursts lists the bursts of one half; records in one packet are one.
+func unitBursts(x *index, h halfNo, reply bool) []burst {
+	if h == 0 {
+		return nil
+	}
+	us := x.unitsOf(h)
+	var bs []burst
+	for i, u := range us {
+		end := x.length(h)
+		if i+1 < len(us) {
+			end = us[i+1].off
+		}
+		if u.kind == unitHole || end <= u.off {
+			continue
+		}
+		if n := len(bs); n > 0 && u.kind != unitPlain && us[i-1].at.ref == u.at.ref {
+			bs[n-1].n += end - u.off
+			bs[n-1].until = u.until
+			continue
+		}
+		bs = append(bs, burst{reply, end - u.off, u.at.nanos, u.until})
+	}
+	return bs
+}
+
+// window returns when the i-th burst went through the tunnel: on its way to the
+// tunnel not before it was seen, and before what answers it; on its way from the
+// tunnel not after it was seen, and after what it answers.
+func (c *core) window(i int, toTunnel bool) (from, to int64) {
+	b := c.bursts[i]
+	if toTunnel {
+		to = math.MaxInt64
+		for _, k := range c.bursts[i+1:] {
+			if k.reply != b.reply && k.at > b.until {
+				to = k.until
+				break
+			}
+		}
+		return b.at - causality, to
+	}
+	from = c.leg.Start - causality // the proxy dialled when the stream began
+	for _, k := range slices.Backward(c.bursts[:i]) {
+		if k.reply != b.reply && k.until < b.at {
+			from = k.at - causality
+			break
+		}
+	}
+	return from, b.until + causality
+}
+
+// A parcel is a TLS record of a tunnel.
+type parcel struct {
+	n    int64 // of plaintext
+	at   int64
+	gone bool // belongs to a connection that is tied
+}
+
+// A mantle is a tunnel as seen from outside.
+type mantle struct {
+	leg     *Leg
+	parcels [2][]parcel // by direction, in order of the stream
+	bySize  [2]map[int64][]int
+	known   bool     // its records are all there
+	total   [2]int64 // plaintext
+}
+
+// newMantle returns what is known of the tunnel l.
+func newMantle(x *index, l *Leg) *mantle {
+	m := &mantle{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
+	v := newVeil(x, l)
+	m.known = v.sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
+	for d, s := range [2]*sealed{v.orig, v.reply} {
+		if s == nil || s.plain {
+			continue
+		}
+		from := int64(math.MinInt64)
+		if len(s.starts) > 0 {
+			from = s.starts[0]
+		}
+		for _, u := range s.data {
+			if u.off >= from {
+				m.put(d, parcel{n: s.size(u), at: u.at.nanos})
+			}
+		}
+	}
+	return m
+}
+
+// holds tells whether as much went through the tunnel as through c, if all of
+// that was captured.
+func (m *mantle) holds(c *core) bool {
+	l := c.leg
+	return !m.known || m.leg.End < l.End || m.total[0] >= l.sent() && m.total[1] >= l.received()
+}
+
+// put adds a record.
+func (m *mantle) put(d int, p parcel) {
+	m.bySize[d][p.n] = append(m.bySize[d][p.n], len(m.parcels[d]))
+	m.parcels[d] = append(m.parcels[d], p)
+	m.total[d] += p.n
+}
+
+const (
+	// maxConnect is the length of the head of a CONNECT with what ztunnel adds to
+	// it, at the most.
+	maxConnect = 512
+	// maxControl is the length of a record that holds frames of the connection's
+	// own, or the head of an answer.
+	maxControl = 64
+)
+
+// spent tells whether n connections are all that the tunnel carried: what is
+// left are a head for each, what the connection begins with, frames of its own,
+// and as much as was not found of theirs, which may be packed with such.
+func (m *mantle) spent(n int, unseen [2]int64) bool {
+	if len(m.leg.streams) > 0 {
+		return n >= len(m.leg.streams)
+	}
+	if !m.known {
+		return false
+	}
+	for d := range m.parcels {
+		var heads []int64
+		left := -unseen[d]
+		for _, p := range m.parcels[d] {
+			switch {
+			case p.gone, p.n <= maxControl:
+			case p.n <= maxConnect:
+				heads = append(heads, p.n)
+			default:
+				left += p.n - 2*frameHead
+			}
+		}
+		slices.Sort(heads)
+		for _, k := range heads[:max(len(heads)-n-1, 0)] {
+			left += k - 2*frameHead
+		}
+		if left > 0 {
+			return false
+		}
+	}
+	return true
+}

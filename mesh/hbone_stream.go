@@ -1,0 +1,148 @@
+package mesh
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+)
+
+// With keys, every connection has a CONNECT stream of its own in a tunnel, with
+// the address that is dialled at its end, and exactly its bytes in DATA frames.
+
+// openTunnels makes the streams of decrypted tunnels exchanges where some carry
+// connections that were not captured: for these the tunnel is HTTP/2 like any
+// other.
+func openTunnels(legs []*Leg) {
+	for _, l := range legs {
+		if l.tunnel && l.Decrypted && !l.spent {
+			l.exchanges, l.opened = l.streams, true
+		}
+	}
+}
+
+// A tunnelStream is a stream of a tunnel the tunnel it is in.
+type tunnelStream struct {
+	tunnel int
+	ex     *exchange
+}
+
+// joinStreams ties connections to streams of tunnels that were read: those with
+// the same bytes at the same time. Where several fit, the tunnel may still be
+// sure.
+func (t *tunnelling) joinStreams() {
+	var ss []tunnelStream
+	for i, m := range t.tunnels {
+		for k := range m.leg.streams {
+			ss = append(ss, tunnelStream{i, &m.leg.streams[k]})
+		}
+	}
+	if len(ss) == 0 {
+		return
+	}
+	edges := t.carriers(ss)
+	a := assign(len(ss), edges)
+	for i, c := range t.inner {
+		if k := a.ofUp[i]; k >= 0 {
+			t.links = append(t.links, t.streamLink(c, ss, edges[i], k, a.forced[i]))
+		}
+	}
+}
+
+// carriers lists for each connection the streams that may be its own. Streams
+// are looked up by how much the client sent.
+func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
+	bySize := make(map[int64][]int)
+	for k, s := range ss {
+		n := int64(fingerprint.UnknownLen)
+		if s.ex.req != nil && s.ex.req.is(msgComplete) && !s.ex.req.is(msgOpen) {
+			n = s.ex.req.body.Len
+		}
+		bySize[n] = append(bySize[n], k)
+	}
+	edges := make([][]int, len(t.inner))
+	for i, c := range t.inner {
+		r := t.x.record(c.leg.conn.orig)
+		var near []int
+		if n := t.x.length(c.leg.conn.orig); r.wholly() && r.proto != protoNone && n >= 0 {
+			near = slices.Concat(bySize[n], bySize[fingerprint.UnknownLen])
+		} else {
+			for k := range ss {
+				near = append(near, k)
+			}
+		}
+		for _, k := range near {
+			if t.may(c, t.tunnels[ss[k].tunnel]) && t.carried(c.leg, ss[k].ex) {
+				edges[i] = append(edges[i], k)
+			}
+		}
+	}
+	return edges
+}
+
+// wholly tells whether the half was seen from its first byte to its last.
+func (r *record) wholly() bool { return r.lost == 0 && r.start && !r.open }
+
+// streamLink ties a connection to stream k of those that fit.
+func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *link {
+	s := ss[k]
+	m := t.tunnels[s.tunnel]
+	l := t.link(c, m)
+	l.confidence, l.proven = sureProven, true
+	for _, o := range fit {
+		if r := t.tunnels[ss[o].tunnel].leg; !forced && r != m.leg {
+			l.ambiguous = true
+			l.rivals = addRival(l.rivals, r)
+		}
+	}
+	if l.ambiguous {
+		l.proven, l.confidence = false, 1/float64(len(l.rivals)+1)
+	} else {
+		c.in, l.stream = s.tunnel, s.ex
+	}
+	l.evidence = []Evidence{{Kind: SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
+		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, s.ex.ref()}}}
+	return l
+}
+
+func addRival(rs []rival, l *Leg) []rival {
+	for _, r := range rs {
+		if r.leg == l {
+			return rs
+		}
+	}
+	return append(rs, rival{leg: l})
+}
+
+// carried tells whether stream e may have carried the connection l.
+func (t *tunnelling) carried(l *Leg, e *exchange) bool {
+	if to, err := netip.ParseAddrPort(e.target()); t.inbound && err == nil && to != l.Orig.Dst {
+		return false // what is asked for is what is dialled; before the tunnel a service may have been
+	}
+	if e.req != nil && t.inbound && l.Start < e.req.from.nanos-causality || e.req != nil && !t.inbound && e.req.from.nanos < l.Start-causality {
+		return false
+	}
+	return sameContent(t.x, l.conn.orig, e.req) && sameContent(t.x, l.conn.reply, e.resp)
+}
+
+// sameContent tells whether what a half carried may be the body of m: by length,
+// and by content where a print of the half was kept.
+func sameContent(x *index, h halfNo, m *message) bool {
+	r := x.record(h)
+	switch {
+	case h == 0 || m == nil:
+		return true
+	case r.proto == protoNone:
+		return m.body.Len <= 0 || r.open
+	}
+	whole := r.wholly() && m.is(msgComplete) && !m.is(msgOpen)
+	if n := x.length(h); m.body.Len >= 0 && (whole && m.body.Len != n) {
+		return false
+	}
+	if whole && r.print.Complete() {
+		return r.print.Match(m.body) != fingerprint.Different
+	}
+	return r.print.Known&m.body.Known&fingerprint.KnownFirst == 0 || r.print.First == m.body.First
+}
