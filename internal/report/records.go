@@ -58,7 +58,7 @@ func RecordFaults(in *mesh.RecordInfo) []string {
 		out = append(out, fmt.Sprintf("%s %s: %s; the rest is used", in.Kind, in.File, f))
 	}
 	if n := in.Malformed - len(in.Faults); n > 0 {
-		out = append(out, fmt.Sprintf("%s %s: %s more that cannot be read", in.Kind, in.File, counted(n, "line")))
+		out = append(out, fmt.Sprintf("%s %s: %s that cannot be read", in.Kind, in.File, counted(n, "more line")))
 	}
 	switch {
 	case in.Entries == 0:

@@ -60,6 +60,11 @@ var (
 	errFormat   = errors.New("not of the format given, and of no known one")
 )
 
+// whole reads s as it stands into l, if it is of the format given.
+func (d *detector) whole(s string, l *Line) bool {
+	return d.custom != nil && d.custom.parse(s, l, &d.given) == nil
+}
+
 // detect reads s, from which what a runtime put before it was taken, into l.
 func (d *detector) detect(s string, l *Line) (verdict, error) {
 	var err error

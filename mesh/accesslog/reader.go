@@ -117,6 +117,10 @@ func (r *Reader) take(s string) bool {
 	if s == "" {
 		return false
 	}
+	if r.detector.whole(s, &r.line) { // what looks like a runtime's time may be the format's own
+		r.line.Number = r.lines
+		return true
+	}
 	e, err := open(s)
 	if err != nil {
 		r.fault(r.lines, err)
