@@ -30,6 +30,15 @@ type fragment struct {
 	data  []byte // not owned
 }
 
+// ipv4Fragment reads the piece of a datagram behind the header h; wire is its
+// length on the wire.
+func ipv4Fragment(h ipv4, data []byte, wire int) fragment {
+	return fragment{
+		off: int(h.frag()&ipv4Offset) * 8, more: h.frag()&ipv4MoreFragments != 0,
+		id: uint32(h.id()), proto: h[9], wire: wire, data: data,
+	}
+}
+
 // ipv6Fragment reads the fragment header at the start of b (RFC 8200 §4.5);
 // wire is the length of it and what follows.
 func ipv6Fragment(b []byte, wire int) fragment {
@@ -41,7 +50,7 @@ func ipv6Fragment(b []byte, wire int) fragment {
 }
 
 // fragKey tells datagrams apart (RFC 791 §2.3, RFC 8200 §4.5). The protocol is
-// TCP in all of IPv4; the point keeps apart what was captured twice.
+// one in all of IPv4, TCP or a DatagramDecoder's; the point keeps apart what was captured twice.
 type fragKey struct {
 	src, dst Addr
 	id       uint32
@@ -88,29 +97,38 @@ func (f *fragments) pending() int {
 }
 
 // decodeFragment takes a fragment in and decodes the datagram if it is now
-// whole. The addresses and the point are in s.Key.
+// whole.
 func (d *Decoder) decodeFragment(p *Packet, s *Segment, f fragment, l3 int) bool {
+	g := d.complete(p, s, f, l3)
+	return g != nil && d.decodeDatagram(p, s, g, l3)
+}
+
+// complete takes a fragment in and returns its datagram if that is now whole,
+// and forgotten here; else nil. The addresses and the point are in s.Key.
+func (d *Decoder) complete(p *Packet, s *Segment, f fragment, l3 int) *datagram {
 	if s.Dup { // its first copy was taken
-		return false
+		return nil
 	}
 	if f.wire <= 0 || f.more && f.wire%8 != 0 || f.off+f.wire > maxDatagram {
-		return d.malformed(p, "fragment at offset %d: %d bytes at %d of the datagram", l3, f.wire, f.off)
+		d.malformed(p, "fragment at offset %d: %d bytes at %d of the datagram", l3, f.wire, f.off)
+		return nil
 	}
 	key := fragKey{s.Key.Src, s.Key.Dst, f.id, s.Key.Point}
 	d.expireFragments(p)
 	g := d.datagram(p, key)
 	if g.spoilt {
-		return false
+		return nil
 	}
 	g.parts = append(g.parts, p.Ref)
 	if !d.insertFragment(g, f) {
 		d.spoil(g)
-		return false
+		return nil
 	}
 	if g.have != g.total {
-		return false
+		return nil
 	}
-	return d.decodeDatagram(p, s, g, l3)
+	d.fragments.remove(d.fragments.byKey[key])
+	return g
 }
 
 // expireFragments gives up what exceeds a bound.
@@ -241,18 +259,16 @@ func (g *datagram) insert(i, off, end int, data []byte) {
 	g.bytes += len(data)
 }
 
-// decodeDatagram decodes a whole datagram and forgets it. The segment's offsets
+// decodeDatagram decodes a whole datagram. The segment's offsets
 // are those of the fragment that came last: its IP header, and no TCP header,
 // since that is in one packet and the payload in several.
 func (d *Decoder) decodeDatagram(p *Packet, s *Segment, g *datagram, l3 int) bool {
-	f := &d.fragments
-	f.remove(f.byKey[g.key])
-	b := f.join(g)
+	b := d.fragments.join(g)
 	c := chain{next: g.proto}
-	if !c.isTCP() {
+	if !c.is(ProtoTCP) {
 		c.follow(b)
 	}
-	if c.cut || !c.isTCP() {
+	if c.cut || !c.is(ProtoTCP) {
 		d.stats.NonTCP++
 		return false
 	}

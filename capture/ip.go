@@ -64,11 +64,7 @@ func (d *Decoder) decodeIPv4(p *Packet, s *Segment, l3 int) bool {
 		return false
 	}
 	if h.fragmented() {
-		f := fragment{
-			off: int(h.frag()&ipv4Offset) * 8, more: h.frag()&ipv4MoreFragments != 0,
-			id: uint32(h.id()), proto: byte(ProtoTCP), wire: total - hl, data: b[hl:],
-		}
-		return d.decodeFragment(p, s, f, l3)
+		return d.decodeFragment(p, s, ipv4Fragment(h, b[hl:], total-hl), l3)
 	}
 	s.L3, s.L4 = uint32(l3), uint32(l3+hl)
 	return d.decodeTCP(p, s, b[hl:], total-hl)
@@ -85,7 +81,7 @@ func (d *Decoder) decodeIPv6(p *Packet, s *Segment, l3 int) bool {
 	if b[0]>>4 != 6 || c.cut || off > total {
 		return d.malformed(p, "ipv6 header at offset %d: version %d, extension headers end at %d, have %d of %d bytes", l3, b[0]>>4, off, len(b), total)
 	}
-	if !c.mayBeTCP(b[off:]) {
+	if !c.mayBe(ProtoTCP, b[off:]) {
 		d.stats.NonTCP++
 		return false
 	}
@@ -126,17 +122,17 @@ func openIPv6(b []byte, wire int) (c chain, total int) {
 	return c, total
 }
 
-// mayBeTCP tells whether what follows the chain is a TCP header or, in b, the
-// header of a fragment that can belong to a TCP segment.
-func (c *chain) mayBeTCP(b []byte) bool {
+// mayBe tells whether what follows the chain is a header of the protocol or, in
+// b, the header of a fragment that can belong to a packet of it.
+func (c *chain) mayBe(proto Proto, b []byte) bool {
 	if c.next != extFragment {
-		return c.isTCP()
+		return c.is(proto)
 	}
 	inner := chain{next: b[0]}
-	return inner.isTCP() || inner.headerLen(nil) > 0
+	return inner.is(proto) || inner.headerLen(nil) > 0
 }
 
-func (c *chain) isTCP() bool { return c.next == byte(ProtoTCP) }
+func (c *chain) is(proto Proto) bool { return c.next == byte(proto) }
 
 // A chain is the run of IPv6 extension headers before the upper layer's.
 type chain struct {
@@ -207,13 +203,13 @@ func jumboLen(opts []byte) uint32 {
 	return 0
 }
 
-// locateIPv4 is the IPv4 part of Locate; offsets count from the IP header.
-func locateIPv4(b []byte) (l4 int, ok bool) {
+// locateIPv4 is the IPv4 part of locate; offsets count from the IP header.
+func locateIPv4(b []byte, proto Proto) (l4 int, ok bool) {
 	if len(b) < ipv4MinLen {
 		return 0, false
 	}
 	h := ipv4(b)
-	if h[0]>>4 != 4 || h.headerLen() < ipv4MinLen || Proto(h[9]) != ProtoTCP {
+	if h[0]>>4 != 4 || h.headerLen() < ipv4MinLen || Proto(h[9]) != proto {
 		return 0, false
 	}
 	if h.frag()&ipv4Offset != 0 {
@@ -222,9 +218,9 @@ func locateIPv4(b []byte) (l4 int, ok bool) {
 	return h.headerLen(), h.headerLen() <= len(b)
 }
 
-// locateIPv6 is the IPv6 part of Locate. The fragments that hold no TCP header
+// locateIPv6 is the IPv6 part of locate. The fragments that hold no TCP header
 // cannot be told from those of other protocols by themselves.
-func locateIPv6(b []byte) (l4 int, ok bool) {
+func locateIPv6(b []byte, proto Proto) (l4 int, ok bool) {
 	if len(b) < ipv6Len || b[0]>>4 != 6 {
 		return 0, false
 	}
@@ -239,5 +235,5 @@ func locateIPv6(b []byte) (l4 int, ok bool) {
 		c.len += ipv6FragLen
 		c.follow(frag[ipv6FragLen:])
 	}
-	return ipv6Len + c.len, c.next == byte(ProtoTCP) && !c.cut
+	return ipv6Len + c.len, c.is(proto) && !c.cut
 }

@@ -145,12 +145,17 @@ func loopMark(link LinkType, b []byte) (loop bool, index uint32) {
 // fragment other than the first, which has no TCP header. The TCP header may
 // be cut.
 func Locate(link LinkType, data []byte) (l3, l4 int, ok bool) {
+	return locate(link, data, ProtoTCP)
+}
+
+// locate is Locate for any protocol with ports.
+func locate(link LinkType, data []byte, proto Proto) (l3, l4 int, ok bool) {
 	l3, typ := network(link, data)
 	switch typ {
 	case etherIPv4:
-		l4, ok = locateIPv4(data[l3:])
+		l4, ok = locateIPv4(data[l3:], proto)
 	case etherIPv6:
-		l4, ok = locateIPv6(data[l3:])
+		l4, ok = locateIPv6(data[l3:], proto)
 	}
 	if !ok {
 		return 0, 0, false

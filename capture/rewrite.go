@@ -30,6 +30,12 @@ var errFamily = errors.New("addresses of another family")
 // cut or longer than 2048 bytes one in 65536 whole checksums is taken for one.
 // The header of a segment is taken to be in one fragment, as RFC 1858 demands.
 func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
+	return rewrite(ip, l4, src, dst, ProtoTCP, tcpChecksumAt)
+}
+
+// rewrite is RewriteTuple for a protocol whose header has its checksum at the
+// given offset.
+func rewrite(ip []byte, l4 int, src, dst netip.AddrPort, proto Proto, checkAt int) error {
 	addrs, err := addresses(ip)
 	if err != nil {
 		return err
@@ -39,8 +45,11 @@ func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
 		return fmt.Errorf("rewrite to %v > %v: %w", src, dst, errFamily)
 	}
 	was := sumWords(addrs)
-	check := tcpChecksum(ip, l4)
-	partial := check != nil && isPartial(ip, l4, was)
+	check := checksumField(ip, l4, checkAt)
+	if check != nil && proto == ProtoUDP && binary.BigEndian.Uint16(check) == 0 {
+		check = nil // there is none
+	}
+	partial := check != nil && isPartial(ip, l4, was, proto, checkAt)
 	change := onesZero + putAddresses(addrs, from, to) - was
 	if len(addrs) == 8 {
 		adjust(ip[10:12], change)
@@ -54,6 +63,9 @@ func RewriteTuple(ip []byte, l4 int, src, dst netip.AddrPort) error {
 		binary.BigEndian.PutUint16(check, fold(uint64(binary.BigEndian.Uint16(check))+change))
 	default:
 		adjust(check, change+ports)
+		if proto == ProtoUDP && binary.BigEndian.Uint16(check) == 0 {
+			binary.BigEndian.PutUint16(check, 0xffff)
+		}
 	}
 	return nil
 }
@@ -114,13 +126,13 @@ func putPorts(ip []byte, l4 int, src, dst uint16) uint64 {
 	return 0
 }
 
-// tcpChecksum returns the bytes of the TCP checksum, nil when they are cut off
-// or in another fragment.
-func tcpChecksum(ip []byte, l4 int) []byte {
-	if l4 < 0 || len(ip) < l4+tcpChecksumAt+2 {
+// checksumField returns the bytes of the transport's checksum, nil when they are
+// cut off or in another fragment.
+func checksumField(ip []byte, l4, at int) []byte {
+	if l4 < 0 || len(ip) < l4+at+2 {
 		return nil
 	}
-	return ip[l4+tcpChecksumAt : l4+tcpChecksumAt+2]
+	return ip[l4+at : l4+at+2]
 }
 
 // onesZero is a zero of one's complement, a multiple of 0xffff, large enough
@@ -137,20 +149,20 @@ func adjust(field []byte, change uint64) {
 	binary.BigEndian.PutUint16(field, ^fold(uint64(^hc)+change))
 }
 
-// isPartial tells whether the TCP checksum is the sum of the pseudo header
+// isPartial tells whether the transport's checksum is the sum of the pseudo header
 // alone, in a packet that is no fragment. addrs is the sum of both addresses. A
 // whole checksum has that value once in 65536 packets by chance, so it is
 // verified where that is cheap.
-func isPartial(ip []byte, l4 int, addrs uint64) bool {
+func isPartial(ip []byte, l4 int, addrs uint64, proto Proto, checkAt int) bool {
 	n, whole := segmentLen(ip, l4)
-	pseudo := addrs + uint64(ProtoTCP) + uint64(n)
-	if !whole || binary.BigEndian.Uint16(ip[l4+tcpChecksumAt:]) != fold(pseudo) {
+	pseudo := addrs + uint64(proto) + uint64(n)
+	if !whole || binary.BigEndian.Uint16(ip[l4+checkAt:]) != fold(pseudo) {
 		return false
 	}
 	return n > maxVerified || l4+n > len(ip) || fold(pseudo+sum(ip[l4:l4+n])) != 0xffff
 }
 
-// segmentLen returns the length of the TCP segment on the wire, as the IP
+// segmentLen returns the length of the segment or datagram on the wire, as the IP
 // header has it, and whether the packet is no fragment.
 func segmentLen(ip []byte, l4 int) (n int, whole bool) {
 	if ip[0]>>4 == 4 {

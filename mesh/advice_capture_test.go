@@ -39,7 +39,7 @@ func TestAdviceOnCaptures(t *testing.T) {
 		{"tcp-refused", outbound, []uint16{7779}, []uint16{7779}, nil},
 		{"outbound-plain-vip", outbound, []uint16{80}, nil, nil},
 		{"outbound-passthrough", outbound, []uint16{80, 8080}, nil, nil},
-		{"port-collision", outbound, nil, []uint16{8080}, map[string]int{"lo": 12}},                      // requests from a port of conntrack's choice
+		{"port-collision", outbound, nil, []uint16{8080}, map[string]int{"lo": 14}},                      // requests from a port of conntrack's choice
 		{"conntrack-flush", inbound, []uint16{8080}, nil, map[string]int{"eth0": 4}},                     // to and from POD:15006
 		{"conntrack-flush", outbound, []uint16{80}, []uint16{8080}, map[string]int{"eth0": 10, "lo": 6}}, // POD to the VIP; from 127.0.0.1:15001
 	} {

@@ -29,8 +29,10 @@ const tsSlack = 60_000
 func bind(x *index) []*conn {
 	b := binder{x: x, partner: make([]halfNo, x.len()+1)}
 	b.takeBound()
+	b.bindByEntries()
 	b.bindByNumbers()
 	b.collect()
+	x.records.nat.recall(x, b.conns)
 	b.orient()
 	b.attachStrays()
 	return b.conns
@@ -87,7 +89,26 @@ func (b *binder) bindByNumbers() {
 			b.register(asks, h)
 		}
 	}
-	edges := b.edges(asks)
+	b.takeSure(b.edges(asks))
+}
+
+// bindByEntries pairs halves that conntrack knows to be one connection.
+func (b *binder) bindByEntries() {
+	nat := b.x.records.nat
+	if nat.empty() {
+		return
+	}
+	var unbound []halfNo
+	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+		if b.partner[h] == 0 {
+			unbound = append(unbound, h)
+		}
+	}
+	b.takeSure(nat.edges(b.x, unbound))
+}
+
+// takeSure pairs halves by edges, those first that are surest.
+func (b *binder) takeSure(edges []edge) {
 	for _, exact := range []bool{true, false} {
 		for _, solid := range []bool{true, false} {
 			b.takeOnly(edges, exact, solid, true)
@@ -253,6 +274,9 @@ func (b *binder) orient() {
 		d := b.bySYN(c)
 		c.inferred = d == unsure
 		if d == unsure {
+			d = b.byEntry(c)
+		}
+		if d == unsure {
 			d = b.byShape(c)
 		}
 		if d == unsure {
@@ -312,6 +336,19 @@ func ifTrue(ok bool, yes, no direction) direction {
 		return yes
 	}
 	return no
+}
+
+// byEntry orients by what conntrack knows.
+func (b *binder) byEntry(c *conn) direction {
+	if c.entry == nil {
+		return unsure
+	}
+	t := b.keyTuple(c)
+	asks := t == c.entry.Orig || t == c.entry.Reply.Reverse()
+	if answers := t == c.entry.Reply || t == c.entry.Orig.Reverse(); asks == answers {
+		return unsure
+	}
+	return ifTrue(asks, asIs, reversed)
 }
 
 // byShape orients by 127.0.0.6 and ::6, which only ever dial, and by the shape

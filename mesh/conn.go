@@ -12,6 +12,7 @@ import (
 type conn struct {
 	orig, reply halfNo // 0 = not captured
 	strays      []stray
+	entry       *natEntry // of conntrack; nil when none is known
 	pod         string
 	place       place
 	loopback    bool
@@ -69,21 +70,33 @@ func before(a, b capture.Ref) bool {
 }
 
 // origTuple returns the tuple as the originator dialled it. REDIRECT leaves
-// it in the reply half: the source of an answer is what had been dialled.
+// it in the reply half: the source of an answer is what had been dialled. Where
+// that was not captured, conntrack may tell.
 func (c *conn) origTuple(x *index) capture.Tuple {
-	if c.reply != 0 {
+	switch {
+	case c.reply != 0:
 		return x.half(c.reply).Key.Tuple().Reverse()
+	case c.tornEntry():
+		return c.entry.Orig
 	}
 	return x.half(c.orig).Key.Tuple()
 }
 
 // replyTuple returns conntrack's reply tuple: its source is who answered.
 func (c *conn) replyTuple(x *index) capture.Tuple {
-	if c.orig != 0 {
+	switch {
+	case c.orig != 0:
 		return x.half(c.orig).Key.Tuple().Reverse()
+	case c.tornEntry():
+		return c.entry.Reply
 	}
 	return x.half(c.reply).Key.Tuple()
 }
+
+// tornEntry tells whether conntrack knows that the two halves of c have
+// different tuples: elsewhere than on the loopback interface NAT shows in both
+// or in none.
+func (c *conn) tornEntry() bool { return c.entry != nil && c.loopback && c.entry.NAT() }
 
 // client returns the originator's endpoint as dialled.
 func (c *conn) client(x *index) netip.AddrPort { return c.origTuple(x).Src }

@@ -37,6 +37,7 @@ type Evidence struct {
 	Kind    EvidenceKind
 	Detail  string
 	Packets []capture.Ref
+	Source  Source // the record that says so; none if packets show it
 }
 
 // nests tells whether the upstream exchange u may have been sent on behalf of
@@ -211,16 +212,16 @@ func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
 	shown := []capture.Ref{d.ref(), u.ref()}
 	var es []Evidence
 	if r.sameID {
-		es = append(es, Evidence{RequestID, "x-request-id " + d.scan.text.String(d.req.id), shown})
+		es = append(es, Evidence{Kind: RequestID, Detail: "x-request-id " + d.scan.text.String(d.req.id), Packets: shown})
 	}
 	if r.content {
-		es = append(es, Evidence{SameBytes, sameBytesDetail(d, r), shown})
+		es = append(es, Evidence{Kind: SameBytes, Detail: sameBytesDetail(d, r), Packets: shown})
 	}
 	switch {
 	case !sole:
-		es = append(es, Evidence{OnlyCandidate, "every other assignment leaves an upstream exchange without its request", shown})
+		es = append(es, Evidence{Kind: OnlyCandidate, Detail: "every other assignment leaves an upstream exchange without its request", Packets: shown})
 	case len(es) == 0:
-		es = append(es, Evidence{SameBytes, sameHeadDetail(d, r), shown})
+		es = append(es, Evidence{Kind: SameBytes, Detail: sameHeadDetail(d, r), Packets: shown})
 	}
 	return es
 }

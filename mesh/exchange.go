@@ -10,8 +10,9 @@ type exchange struct {
 	req, resp *message // nil when not captured
 	scan      *scan    // of the request's half
 	respScan  *scan
-	floor     int64   // when the exchange before it on the leg was over
-	hidden    *hidden // nil unless it cannot be read
+	floor     int64    // when the exchange before it on the leg was over
+	hidden    *hidden  // nil unless it cannot be read
+	log       *logLine // what the proxy logged of it; nil if nothing is known
 }
 
 // start returns when the exchange began, at the earliest.

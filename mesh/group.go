@@ -12,6 +12,7 @@ type group struct {
 	points *capture.Points
 	table  *reassembly.Table
 	scan   *scan
+	dns    *dnsScan
 }
 
 // A halfNo names a half across groups: the half's id plus the number of halves
@@ -20,13 +21,16 @@ type halfNo uint32
 
 // An index is all that pass 1 found: what Decide looks at.
 type index struct {
-	groups []*group
-	base   []uint32 // halves in the groups before group i
-	pods   []Pod
-	again  map[halfNo]*scan // halves that were read again, and what reads them now
-	keys   *tls.KeyLog
-	plain  map[halfNo]*plaintext // halves that are decrypted
-	notes  map[halfNo][]string   // what went wrong with a half
+	groups   []*group
+	base     []uint32 // halves in the groups before group i
+	pods     []Pod
+	networks Networks
+	again    map[halfNo]*scan // halves that were read again, and what reads them now
+	keys     *tls.KeyLog
+	records  *records
+	plain    map[halfNo]*plaintext // halves that are decrypted
+	notes    map[halfNo][]string   // what went wrong with a half
+	ports    []uint16              // UDP ports where DNS is spoken
 }
 
 // add appends a group.

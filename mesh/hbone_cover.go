@@ -266,6 +266,6 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 // found says what was seen.
 func (t *tunnelling) found(c *core, f fit) Evidence {
 	m := t.tunnels[f.tunnel]
-	return Evidence{TurnAlgebra, fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
-		[]capture.Ref{t.x.half(c.leg.conn.lead()).First, t.x.half(m.leg.conn.lead()).First}}
+	return Evidence{Kind: TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
+		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, t.x.half(m.leg.conn.lead()).First}}
 }

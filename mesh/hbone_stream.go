@@ -102,8 +102,8 @@ func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, fo
 	} else {
 		c.in, l.stream = s.tunnel, s.ex
 	}
-	l.evidence = []Evidence{{SameBytes, fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
-		[]capture.Ref{t.x.half(c.leg.conn.lead()).First, s.ex.ref()}}}
+	l.evidence = []Evidence{{Kind: SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
+		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, s.ex.ref()}}}
 	return l
 }
 

@@ -50,8 +50,10 @@ type crossing struct {
 	down, up []*Leg
 	links    []*link
 	trust    *trust
-	taken    map[*exchange]bool // exchanges of either side that have a link
-	busy     map[*Leg]bool      // whole legs that have one
+	records  *records
+	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
+	taken    map[*exchange]bool        // exchanges of either side that have a link
+	busy     map[*Leg]bool             // whole legs that have one
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
@@ -87,12 +89,12 @@ func podNames(legs []*Leg) []string {
 // of interception may be a gateway: what comes in may go out.
 func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
-	out := &crossing{x: x}
+	out := &crossing{x: x, records: x.records}
 	order := []*crossing{out}
 	in := func(port uint16) *crossing {
 		c := byPort[port]
 		if c == nil {
-			c = &crossing{x: x}
+			c = &crossing{x: x, records: x.records}
 			byPort[port] = c
 			order = append(order, c)
 		}
@@ -129,16 +131,19 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 
 // gateway tells whether what comes in to a port may be forwarded by the pod
 // without interception.
-func (f *podFacts) gateway(port uint16) bool { return !f.meshed && !f.maybe[port] }
+func (f *podFacts) gateway(port uint16) bool {
+	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port]
+}
 
 // join finds the links of the crossing, from the surest kind to the weakest.
 func (c *crossing) join() {
 	if len(c.down) == 0 || len(c.up) == 0 {
 		return
 	}
-	c.taken, c.busy = make(map[*exchange]bool), make(map[*Leg]bool)
+	c.taken, c.busy, c.limits = make(map[*exchange]bool), make(map[*Leg]bool), make(map[*exchange][]*exchange)
 	c.trust = newTrust(c)
 	c.joinProbes()
+	c.joinLogged()
 	c.joinRetries()
 	c.joinExchanges()
 	c.joinEqual()
@@ -146,6 +151,7 @@ func (c *crossing) join() {
 	c.joinStreams()
 	c.joinMultiplexed()
 	c.joinTurns()
+	c.reveal()
 	c.joinUnread()
 	c.joinRefused()
 	slices.SortStableFunc(c.links, func(a, b *link) int {
@@ -227,15 +233,38 @@ func (c *crossing) joinRetries() {
 	}
 	for _, d := range down.all {
 		us := groups[d]
-		if len(us) < 2 || !sequential(us) || !final(d, us[len(us)-1]) {
+		if len(us) < 2 || !sequential(us) || !final(d, us[len(us)-1]) || c.contested(d, us) {
 			continue
 		}
 		for i, u := range us {
 			r := compare(d, u)
-			c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: i + 1,
-				confidence: sureProven, proven: true, evidence: explain(d, u, &r, true)})
+			if !c.taken[u] {
+				c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: i + 1,
+					confidence: sureProven, proven: true, evidence: explain(d, u, &r, true)})
+			}
+		}
+		c.countAttempts(d)
+	}
+}
+
+// contested tells whether some of us is tied to another exchange than d.
+func (c *crossing) contested(d *exchange, us []*exchange) bool {
+	tied := 0
+	for _, l := range c.links {
+		if l.up != nil && slices.Contains(us, l.up) {
+			if l.down != d {
+				return true
+			}
+			tied++
 		}
 	}
+	held := 0
+	for _, u := range us {
+		if c.taken[u] {
+			held++
+		}
+	}
+	return held > tied
 }
 
 // sequential tells whether each exchange was over before the next began.

@@ -60,7 +60,13 @@ type Leg struct {
 	// LostHeaders tells that header fields of HTTP/2 are not known, because
 	// they refer to others that were not captured.
 	LostHeaders bool
+	Conntrack   *Tracked // nil when no entry is known
+	// OrigProcess and ReplyProcess have the connection's ends open; nil when that
+	// is not known, or they are not in the pod.
+	OrigProcess, ReplyProcess *Process
+	Logged                    *Logged // what the proxy logged of a connection that it forwards as bytes; nil when nothing is known
 
+	log       *logLine
 	plain     [2]*plaintext // of the conn's halves, if it is decrypted
 	conn      *conn
 	others    []*conn // the same connection seen at other points
@@ -81,6 +87,7 @@ type view struct {
 	pod       string
 	role      Role
 	tentative bool // only a join can confirm it
+	bare      bool // nothing there tells of a proxy
 }
 
 // Exchanges returns the number of requests and responses read on the leg, in a
@@ -234,7 +241,7 @@ func protocolOf(x *index, c *conn) string {
 		return "h2"
 	case is(protoRequests) || is(protoResponses):
 		return "http/1.1"
-	case c.server(x).Port() == 53:
+	case slices.Contains(x.ports, c.server(x).Port()):
 		return "dns"
 	}
 	return "tcp"

@@ -30,6 +30,7 @@ type message struct {
 	from, to            instant
 
 	method, target, host, id arena.Span // request line and x-request-id
+	forwarded                arena.Span // x-forwarded-for
 	fields                   fieldRange
 	trace                    uint64 // hash of the trace id of traceparent or b3; 0 = none
 	serviceMillis            int32  // x-envoy-upstream-service-time; -1 = none
@@ -108,6 +109,8 @@ func (s *scan) readField(m *message, name, value []byte) {
 		m.host = s.text.Keep(value)
 	case "x-request-id":
 		m.id = s.text.Keep(value)
+	case "x-forwarded-for":
+		m.forwarded = s.text.Keep(value)
 	case "user-agent":
 		if hasPrefix(value, "kube-probe/") {
 			m.flags |= msgProbe

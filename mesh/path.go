@@ -62,8 +62,9 @@ type Exchange struct {
 	Status    int  // 0 when the response was not captured
 	Proven    bool // the weakest hop's
 	Ambiguous bool
-	Hops      []Hop // client side first
-	GRPC      *GRPC // nil if it is no gRPC call, or that is not known
+	Hops      []Hop   // client side first
+	GRPC      *GRPC   // nil if it is no gRPC call, or that is not known
+	Logged    *Logged // what the proxy logged of it; nil if nothing is known
 }
 
 // GRPC is what an exchange says as a gRPC call.

@@ -33,7 +33,7 @@ const (
 type WriteOptions struct {
 	View      View
 	Comments  Comments
-	KeepOther bool   // copy packets that are no TCP
+	KeepOther bool   // copy packets that are neither TCP nor DNS
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
 	EmbedKeys bool   // write the TLS secrets, from key logs and inputs, of connections that stay encrypted
@@ -51,6 +51,7 @@ type Summary struct {
 	Joined  int // of them, those of joined paths
 	Packets int
 	Other   int // packets that are no TCP, copied
+	DNS     int // packets of DNS over UDP
 	Secrets int // connections whose TLS secrets were written
 }
 
@@ -72,6 +73,7 @@ type emitter struct {
 	other   map[[2]uint32]int // interfaces of packets that are no TCP
 	made    []made            // packets made anew, in the order of time
 	spool   *spool
+	dns     *dnsEmitter
 	buf     []byte
 	sum     Summary
 }
@@ -117,7 +119,7 @@ func applicationName(version string) string {
 
 // plan decides for every half what becomes of its packets.
 func (e *emitter) plan() {
-	e.spool = &spool{}
+	e.spool, e.dns = &spool{}, newDNSEmitter(e.r)
 	if e.o.View == ViewLegs {
 		e.convs = e.r.planner.legConversations()
 		e.sum.Streams = len(e.convs)
@@ -187,6 +189,9 @@ func (r *Result) names() []capture.Name {
 		for _, n := range r.Inputs[i].Names {
 			add(n)
 		}
+	}
+	for _, n := range r.Names {
+		add(capture.Name{Addr: n.Addr.String(), Name: n.Name})
 	}
 	for _, l := range r.Legs {
 		if a := l.Orig.Src.Addr(); isBindSource(a) {
@@ -261,6 +266,9 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	g := e.r.where[p.Ref.Input]
 	id := e.r.x.groups[g].table.At(p.Ref)
 	if id == 0 {
+		if done, err := e.writeDNS(p); done {
+			return err
+		}
 		return e.writeOther(p, from)
 	}
 	if id.Dup() {

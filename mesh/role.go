@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 )
@@ -12,6 +13,8 @@ type podFacts struct {
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
+	dials    bool                // it makes connections
+	forwards bool                // its proxy's log shows that what comes in goes out
 	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
@@ -21,20 +24,27 @@ type podFacts struct {
 type roster struct {
 	x       *index
 	profile *Profile
+	proxies *proxies
 	pods    map[string]*podFacts
+	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
 // newRoster gathers the facts from all sightings of all legs.
 func newRoster(x *index, legs []*Leg, p *Profile) *roster {
-	r := &roster{x, p, make(map[string]*podFacts)}
-	votes := make(map[string]*census)
+	r := &roster{x: x, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
+	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
 		for c := range l.sightings {
 			f := r.facts(c.pod)
 			f.watch(c)
 			r.structure(f, c)
 			if !c.loopback {
-				countIn(votes, c.pod).add(c.origTuple(x))
+				t := c.origTuple(x)
+				countIn(votes, c.pod).add(t)
+				if wires[c.pod] == nil {
+					wires[c.pod] = new(traffic)
+				}
+				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &x.networks)
 			}
 		}
 	}
@@ -46,17 +56,27 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 	for pod, f := range r.pods {
 		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
 			v.elect(f.addrs)
+			if len(f.addrs) == 0 {
+				for _, a := range wires[pod].forwarders(&x.networks) {
+					f.addrs[a] = true
+				}
+			}
 		}
 	}
 	for _, l := range legs {
 		for c := range l.sightings {
-			if f := r.pods[c.pod]; f.lends(x, c) {
+			f, t := r.pods[c.pod], c.origTuple(x)
+			if f.lends(x, c) {
 				f.meshed, l.kept = true, true
 				f.apps[l.Orig.Dst.Port()] = true
 			}
-			if t := c.origTuple(x); !c.loopback && r.pods[c.pod].addrs[t.Dst.Addr()] {
-				r.pods[c.pod].inbound[t.Dst.Port()] = true
+			if c.loopback {
+				continue
 			}
+			if f.addrs[t.Dst.Addr()] {
+				f.inbound[t.Dst.Port()] = true
+			}
+			f.dials = f.dials || f.addrs[t.Src.Addr()]
 		}
 	}
 	return r
@@ -110,7 +130,7 @@ func (r *roster) structure(f *podFacts, c *conn) {
 		f.apps[t.Dst.Port()] = true
 	case c.mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
 		f.addrs[t.Dst.Addr()] = true
-	case c.halfFlow || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
+	case c.halfFlow || c.tornEntry() || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
 	}
@@ -165,22 +185,32 @@ func (r *roster) assign(legs []*Leg) {
 	for _, l := range legs {
 		for c := range l.sightings {
 			role, tentative := r.role(c)
+			role, tentative = r.dialled(l, c.pod, role, tentative)
 			if tentative {
 				r.pods[c.pod].maybe[c.server(r.x).Port()] = true
 			}
 			if l.view(c.pod) == RoleUnknown {
-				l.views = append(l.views, view{c.pod, role, tentative})
+				l.views = append(l.views, view{c.pod, role, tentative, !r.pods[c.pod].proxied()})
 			}
 		}
 		l.Role = l.overall()
 	}
 }
 
+// proxied tells whether the pod may have a proxy: there are traces of one, or it
+// takes connections and makes some, as gateways do.
+func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
+
 // overall is the role of l over all pods: what one pod's proxy sends and
-// another pod's proxy receives runs between proxies.
+// another pod's proxy receives runs between proxies. What only passes by says
+// nothing beside that.
 func (l *Leg) overall() Role {
-	role := l.views[0].role
-	for _, v := range l.views[1:] {
+	views := l.views
+	if slices.ContainsFunc(views, func(v view) bool { return !v.bare }) {
+		views = slices.DeleteFunc(slices.Clone(views), func(v view) bool { return v.bare })
+	}
+	role := views[0].role
+	for _, v := range views[1:] {
 		if role != v.role && (v.role == RoleClientProxy || v.role == RoleProxyServer) && (role == RoleClientProxy || role == RoleProxyServer) {
 			return RoleProxyProxy
 		}
@@ -198,7 +228,7 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	if c.loopback {
 		return r.loopbackRole(f, c, t)
 	}
-	_, control := r.profile.Control(t.Dst.Port())
+	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
@@ -206,19 +236,33 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 		return RoleDirect, false
 	case control:
 		return RoleControl, false
+	case f.addrs[t.Dst.Addr()] && r.passes(f, c.pod, t.Dst.Port()):
+		return RoleDirect, false
 	case f.addrs[t.Dst.Addr()]:
 		return RoleClientProxy, false
+	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
+		return RoleControl, false
 	}
 	return RoleProxyServer, false
+}
+
+// profileOf returns the profile of a pod.
+func (r *roster) profileOf(pod string) *Profile { return r.x.records.profile(pod, r.profile) }
+
+// passes tells whether the pod's firewall rules let connections to a port pass by
+// the proxy, and none shows otherwise.
+func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
+	i := r.x.records.intercepts(pod)
+	return i != nil && i.passes(port) && !f.apps[port]
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
 func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
-	_, control := r.profile.Control(t.Dst.Port())
+	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
 	switch {
 	case c.halfFlow || c.torn(r.x, f):
-		return r.redirected(f, t), false
+		return r.redirected(c, f, t), false
 	case isBindSource(src):
 		return RoleProxyApp, false
 	case control || t.Dst.Port() == 53:
@@ -226,7 +270,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
-		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] {
+		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] && !r.passes(f, c.pod, t.Dst.Port()) {
 			return RoleProxyApp, true
 		}
 		return RoleDirect, false
@@ -234,6 +278,19 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 		return RoleProxyApp, false
 	}
 	return RoleUnknown, false
+}
+
+// dialled corrects a role by who dialled the connection, as far as sockets tell:
+// what the application dials on loopback or past the redirect is its own, and what
+// the proxy dials is on behalf of someone.
+func (r *roster) dialled(l *Leg, pod string, role Role, tentative bool) (Role, bool) {
+	switch by := r.proxies.dialled(l, pod); {
+	case tentative && by != diallerUnknown:
+		return ifElse(by == dialledByProxy, RoleProxyApp, RoleDirect), false
+	case role == RoleProxyServer && by == dialledByApp:
+		return RoleDirect, false
+	}
+	return role, tentative
 }
 
 // torn tells whether a lone half on loopback has the shape of a half-flow: a
@@ -244,6 +301,8 @@ func (c *conn) torn(x *index, f *podFacts) bool {
 	switch {
 	case c.orig != 0 && c.reply != 0:
 		return false
+	case c.tornEntry():
+		return true
 	case c.orig != 0:
 		return dst.IsLoopback() && !src.IsLoopback()
 	}
@@ -251,14 +310,50 @@ func (c *conn) torn(x *index, f *podFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *roster) redirected(f *podFacts, t capture.Tuple) Role {
-	switch {
-	case t.Dst.Port() == 53:
+func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) Role {
+	switch _, control := r.profileOf(c.pod).Control(t.Dst.Port()); {
+	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
 		return RoleProxyProxy
 	}
 	return RoleAppProxy
+}
+
+// believe takes roles from the proxy's log where structure leaves them open:
+// which connection it accepted and which it dialled for that.
+func (r *roster) believe(g *ledger) {
+	for _, line := range g.lines {
+		d, u := line.down, line.up
+		if d == nil || u == nil || d == u {
+			continue
+		}
+		d.recast(line.pod, ifElse(d.conn.loopback, RoleAppProxy, RoleClientProxy), RoleClientProxy, RoleAppProxy, RoleProxyProxy)
+		u.recast(line.pod, ifElse(u.conn.loopback, RoleProxyApp, RoleProxyServer), RoleProxyApp, RoleProxyServer, RoleProxyProxy)
+		for _, v := range u.views {
+			if v.role == RoleProxyServer && d.view(v.pod) == RoleClientProxy {
+				r.pods[v.pod].forwards = true
+			}
+		}
+	}
+}
+
+func ifElse(ok bool, yes, no Role) Role {
+	if ok {
+		return yes
+	}
+	return no
+}
+
+// recast gives l the role in a pod, or in all if that is "", unless it has one
+// of those that fit.
+func (l *Leg) recast(pod string, role Role, fit ...Role) {
+	for i := range l.views {
+		if v := &l.views[i]; (pod == "" || v.pod == pod) && (v.tentative || !slices.Contains(fit, v.role)) {
+			v.role, v.tentative = role, false
+		}
+	}
+	l.Role = l.overall()
 }
 
 // settle corrects the roles of legs that no join confirmed: what has no

@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/reassembly"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/reassembly"
+)
 
 // sightings finds connections that two capture points saw: equal initial
 // sequence numbers, or, without SYN, sequence numbers that cover each other.
@@ -9,11 +12,12 @@ import "github.com/pcapmesh/pcapmesh/reassembly"
 type sightings struct {
 	x      *index
 	bySYN  map[[2]uint32][]*Leg
-	byPort map[uint16][]*Leg // by the client's port, which no NAT of a mesh changes
+	byPort map[uint16][]*Leg           // by the client's port, which no NAT of a mesh changes
+	byNAT  map[[2]capture.Tuple][]*Leg // by what conntrack knows of both sides of NAT
 }
 
 func newSightings(x *index) *sightings {
-	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg)}
+	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]capture.Tuple][]*Leg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false
@@ -38,6 +42,9 @@ func (s *sightings) add(l *Leg) {
 	}
 	p := l.conn.client(s.x).Port()
 	s.byPort[p] = append(s.byPort[p], l)
+	if e := l.conn.entry; e != nil {
+		s.byNAT[e.tuples()] = append(s.byNAT[e.tuples()], l)
+	}
 }
 
 // find returns the leg that c is another sighting of, or nil.
@@ -51,6 +58,14 @@ func (s *sightings) find(c *conn) *Leg {
 	}
 	for _, l := range s.byPort[c.client(s.x).Port()] {
 		if s.elsewhere(l, c) && s.covers(l.conn, c) {
+			return l
+		}
+	}
+	if c.entry == nil {
+		return nil
+	}
+	for _, l := range s.byNAT[c.entry.tuples()] {
+		if s.elsewhere(l, c) && !s.knownApart(l.conn, c) && c.start <= l.conn.end && l.conn.start <= c.end {
 			return l
 		}
 	}

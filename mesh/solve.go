@@ -15,6 +15,7 @@ type solver struct {
 	down     *shelf
 	ups      []*exchange
 	cands    [][]candidate // by up
+	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt
 	a        *assignment
 	accepted []bool          // by up: its matched edge is taken as true
 	crowded  []*lane         // in the order of their first up
@@ -25,22 +26,47 @@ type solver struct {
 // joinExchanges ties the exchanges that have no link yet, by ids, contents and
 // times.
 func (c *crossing) joinExchanges() {
-	s := &solver{c: c, down: newShelf(c.open(exchangesOf(c.down))), ups: c.open(exchangesOf(c.up))}
-	s.cands = make([][]candidate, len(s.ups))
+	s := &solver{c: c, down: newShelf(c.openOrLogged(exchangesOf(c.down))), ups: c.open(exchangesOf(c.up))}
+	s.cands, s.failed = make([][]candidate, len(s.ups)), make([][]int, len(s.ups))
 	for i, u := range s.ups {
-		s.cands[i] = s.down.candidates(u)
+		s.cands[i] = slices.DeleteFunc(s.down.candidates(u), func(k candidate) bool { return !c.allowed(s.down.all[k.d], u) })
+		s.cands[i] = dropForwarded(s.down, u, s.cands[i])
+		s.setApart(i)
 	}
 	s.prune()
 	edges, attempts := s.split()
 	s.a = assign(len(s.down.all), edges)
 	s.lineUp()
 	s.accept()
-	for d := range s.down.all {
-		s.addAmbiguous(d)
+	for d, e := range s.down.all {
+		if !c.taken[e] || e.log == nil {
+			s.addAmbiguous(d)
+		}
 	}
 	for u, ds := range attempts {
 		s.addAttempt(s.ups[u], ds)
 	}
+}
+
+// openOrLogged filters out exchanges that have a link, but for those whose link a
+// log tells: before that there may have been attempts that failed.
+func (c *crossing) openOrLogged(es []*exchange) []*exchange {
+	return slices.DeleteFunc(es, func(e *exchange) bool { return c.taken[e] && e.log == nil })
+}
+
+// setApart takes from the candidates of u those that a log ties to others. Of
+// them u can only be an attempt that failed.
+func (s *solver) setApart(u int) {
+	s.cands[u] = slices.DeleteFunc(s.cands[u], func(k candidate) bool {
+		d := s.down.all[k.d]
+		if !s.c.taken[d] {
+			return false
+		}
+		if k.like.sameLine && !final(d, s.ups[u]) {
+			s.failed[u] = append(s.failed[u], k.d)
+		}
+		return true
+	})
 }
 
 // prune drops candidates that others are better than.
@@ -61,7 +87,7 @@ func (s *solver) prune() {
 // split parts the candidates by whether the upstream response can be the one
 // the client got, or only that of a failed attempt.
 func (s *solver) split() (edges, attempts [][]int) {
-	edges, attempts = make([][]int, len(s.ups)), make([][]int, len(s.ups))
+	edges, attempts = make([][]int, len(s.ups)), s.failed
 	s.crowds = make(map[*lane][]int)
 	for u, cs := range s.cands {
 		for _, k := range cs {
@@ -132,7 +158,7 @@ func (s *solver) accept() {
 		}
 		d := s.a.ofUp[u]
 		like := s.like(d, u)
-		if len(s.crowd[d]) == 0 && s.c.trust.believes(s.down.all[d], s.ups[u], like) {
+		if len(s.crowd[d]) == 0 && (s.c.trust.believes(s.down.all[d], s.ups[u], like) || s.c.onlyClient(s.down.all[d], s.ups[u])) {
 			s.accepted[u] = true
 			s.add(d, u, like)
 		}
@@ -209,10 +235,9 @@ func (s *solver) addAttempt(u *exchange, ds []int) {
 	for _, l := range s.c.links {
 		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-causality {
 			like := compare(d, u)
-			n := l.attempt
-			l.attempt++
-			s.c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: n, confidence: sureElimined,
+			s.c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: 1, confidence: sureElimined,
 				evidence: explain(d, u, &like, true)})
+			s.c.countAttempts(d)
 			return
 		}
 	}

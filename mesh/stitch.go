@@ -29,7 +29,9 @@ type Pod struct {
 // are the defaults.
 type Options struct {
 	Pods       []Pod
-	Profile    *Profile                     // nil = Istio's sidecar
+	Networks   Networks                     // of the cluster: they tell what comes to a gateway from what it sends on
+	Profile    *Profile                     // nil: recognised from the rules in Records, else from the captures
+	Records    Records                      // what else the pods left
 	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
 	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
@@ -61,16 +63,27 @@ type InputPoint struct {
 // A Result is what the inputs show: legs, how they are joined, and the paths
 // they form. Its slices are in a fixed order and must not be changed.
 type Result struct {
-	Inputs []InputInfo
-	Legs   []*Leg
-	Joins  []Join
-	Paths  []*Path
+	Inputs  []InputInfo
+	Legs    []*Leg
+	Joins   []Join
+	Paths   []*Path
+	Profile *Profile // of the mesh, as given or recognised
+	// Records says what became of the records that were given, and Conflicts
+	// which of them contradict the packets.
+	Records   []RecordInfo
+	Conflicts []Conflict
+
+	Lookups []*Lookup     // names looked up over UDP
+	Names   []LearnedName // what addresses are called, ordered by address
+	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
 
 	x       *index
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
 	planner planner
+
+	lookupOf [][]uint32 // as from findLookups
 }
 
 // Stitch reads captures, ties the legs that belong together and returns the
@@ -85,22 +98,24 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index{pods: o.Pods, keys: keys}}
+	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys, ports: resolverPorts(o.Profile)}}
+	if err := o.Records.check(); err != nil {
+		return nil, err
+	}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.index(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	profile := o.Profile
-	if profile == nil {
-		profile = Istio()
+	if err := r.x.readRecords(&o.Records); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	conns := bind(r.x)
 	if err := errors.Join(r.decrypt(conns), r.reread(conns)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.decide(conns, profile, o.NearServer)
+	r.decide(conns, o.Profile, o.NearServer)
 	return r, nil
 }
 
@@ -166,10 +181,22 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide runs the pure part: from what was read to what it means.
 func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
+	r.Lookups, r.lookupOf = findLookups(r.x, r.x.records.nat.asked)
+	inAgentZone(r.Lookups, r.x.records.nat)
 	r.Legs = makeLegs(r.x, conns)
+	if profile == nil {
+		profile = recognise(r.Legs)
+	}
+	r.Profile = profile
+	for _, l := range r.Legs {
+		r.x.records.name(r.x, l, r.x.records.profile(l.Pod, profile))
+	}
 	roster := newRoster(r.x, r.Legs, profile)
+	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
 	markTunnels(r.x, r.Legs, profile)
+	r.x.records.ledger.enter(r.Legs)
+	roster.believe(r.x.records.ledger)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)
 		l.loose = looseBytes(r.x, l.conn)
@@ -181,12 +208,14 @@ func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
 	}
 	roster.settle(r.Legs, func(l *Leg) bool { return joined[l] })
 	r.Joins = joinsOf(links)
+	r.Names = r.learnNames()
 	r.Paths = trace(r.Legs, links)
 	r.planner = planner{x: r.x, legs: r.Legs, nearServer: nearServer}
 	for _, in := range r.Inputs {
 		r.planner.files = append(r.planner.files, in.File)
 	}
 	r.planner.plan(r.Paths)
+	r.account()
 }
 
 // Close closes the inputs.
@@ -222,7 +251,7 @@ func (r *Result) index() error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for g := range names {
-		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g]) })
+		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g], r.x.ports) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil && !slices.ContainsFunc(facts, func(f *reassembly.Facts) bool { return f != nil }) {
@@ -234,6 +263,7 @@ func (r *Result) index() error {
 			r.unread(g, errs[g])
 			continue
 		}
+		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].dns.malformed
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
 			r.x.addSecrets(facts[g].Inputs[k].Secrets)
@@ -251,13 +281,13 @@ func (r *Result) unread(g int, err error) {
 }
 
 // readGroup runs pass 1 over the inputs of one pod.
-func readGroup(inputs []*capture.Input, pod string) (*group, *reassembly.Facts, error) {
-	g := &group{points: capture.NewPoints(), table: new(reassembly.Table)}
+func readGroup(inputs []*capture.Input, pod string, ports []uint16) (*group, *reassembly.Facts, error) {
+	g := &group{points: capture.NewPoints(), table: new(reassembly.Table), dns: new(dnsScan)}
 	for _, in := range inputs {
 		g.points.Add(in.Number(), pod)
 	}
 	g.scan = newScan(g.table, g.points)
-	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, nil)
+	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, &reassembly.Options{Datagrams: g.dns.take, DatagramPorts: ports})
 	return g, facts, err
 }
 
@@ -285,6 +315,11 @@ func (r *Result) findPoints() {
 				continue
 			}
 			if p := (InputPoint{r.x.point(h).Name, link, true}); !slices.Contains(found, p) {
+				found = append(found, p)
+			}
+		}
+		for _, name := range r.x.dnsPoints(i) {
+			if p := (InputPoint{name, link, true}); !slices.Contains(found, p) {
 				found = append(found, p)
 			}
 		}

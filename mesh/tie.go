@@ -33,7 +33,7 @@ func (c *crossing) joinTurns() {
 		return
 	}
 	for range learning {
-		if !a.segment(c.sealed(c.down), c.sealed(c.up)) {
+		if !a.segment(c.unlogged(c.sealed(c.down)), c.unlogged(c.sealed(c.up))) {
 			break
 		}
 		a = c.compareTurns()
@@ -42,7 +42,14 @@ func (c *crossing) joinTurns() {
 	for _, l := range t.links() {
 		c.add(l)
 	}
-	c.reveal()
+}
+
+// unlogged leaves out legs of which a log tells the exchanges: they stay as they
+// are.
+func (c *crossing) unlogged(legs []*Leg) []*Leg {
+	return slices.DeleteFunc(slices.Clone(legs), func(l *Leg) bool {
+		return slices.ContainsFunc(l.hidden, func(e exchange) bool { return e.log != nil })
+	})
 }
 
 // holes tells whether packets of some leg are missing in the capture.
@@ -56,8 +63,8 @@ func (c *crossing) holes() bool {
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
 func (c *crossing) compareTurns() *algebra {
-	down := append(c.open(exchangesOf(c.down)), c.unveil(c.down)...)
-	up := append(c.open(exchangesOf(c.up)), c.unveil(c.up)...)
+	down := c.open(append(exchangesOf(c.down), c.unveil(c.down)...))
+	up := c.open(append(exchangesOf(c.up), c.unveil(c.up)...))
 	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
 		return nil
 	}
@@ -257,7 +264,7 @@ func (a *algebra) explain(s *strand) Evidence {
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
-	return Evidence{TurnAlgebra, string(detail), []capture.Ref{d.ex.ref(), u.ex.ref()}}
+	return Evidence{Kind: TurnAlgebra, Detail: string(detail), Packets: []capture.Ref{d.ex.ref(), u.ex.ref()}}
 }
 
 // compared appends what is known of the lengths and the delay of one message.

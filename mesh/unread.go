@@ -154,35 +154,51 @@ func (c *crossing) busyWithin(u *Leg, d *exchange) bool {
 // joinRefused ties upstream connections that carried nothing to the one
 // exchange that was waiting for an upstream then: failed attempts.
 func (c *crossing) joinRefused() {
-	ds := exchangesOf(c.down)
+	var refused []*Leg
 	for _, u := range c.up {
-		if !u.empty() || c.busy[u] || !u.refused(c.x) || !c.trust.whole(u.Start, u.End) {
-			continue
+		if u.empty() && !c.busy[u] && u.refused(c.x) && c.trust.whole(u.Start, u.End) {
+			refused = append(refused, u)
 		}
+	}
+	if len(refused) == 0 {
+		return
+	}
+	ds, served := exchangesOf(c.down), c.served()
+	for _, u := range refused {
 		var only *exchange
 		n := 0
 		for _, d := range ds {
-			if d.start() <= u.Start+causality && d.resp != nil && d.resp.from.nanos >= u.End-causality && d.resp.status >= 500 {
+			if d.start() <= u.Start+causality && waited(d, served[d], u.End) {
 				only = d
 				n++
 			}
 		}
 		if n == 1 {
-			c.add(&link{from: only.leg, to: u, down: only, attempt: c.nextAttempt(only), confidence: sureOnlyInTime,
+			c.add(&link{from: only.leg, to: u, down: only, attempt: 1, confidence: sureOnlyInTime,
 				evidence: []Evidence{c.onlyInTime(only.leg, u, nil)}})
+			c.countAttempts(only)
 		}
 	}
 }
 
-// nextAttempt numbers another attempt of d.
-func (c *crossing) nextAttempt(d *exchange) int {
-	n := 1
+// served tells of the exchanges that are tied when what served them began.
+func (c *crossing) served() map[*exchange]int64 {
+	served := make(map[*exchange]int64)
 	for _, l := range c.links {
-		if l.down == d {
-			n = max(n, l.attempt+1)
+		if l.down != nil && !l.ambiguous {
+			served[l.down] = max(served[l.down], l.began())
 		}
 	}
-	return n
+	return served
+}
+
+// waited tells whether d was still waiting for an upstream at a time: it was
+// served after that, or not at all.
+func waited(d *exchange, served, at int64) bool {
+	if served != 0 {
+		return served >= at-causality
+	}
+	return d.resp != nil && d.resp.status >= 500 && d.resp.from.nanos >= at-causality
 }
 
 func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
@@ -205,6 +221,6 @@ func adjacency(x *index, d, u *Leg) (Evidence, bool) {
 	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
 		return Evidence{}, false
 	}
-	return Evidence{PortAdjacency, fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
-		[]capture.Ref{x.half(d.conn.lead()).First, x.half(u.conn.lead()).First}}, true
+	return Evidence{Kind: PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
+		Packets: []capture.Ref{x.half(d.conn.lead()).First, x.half(u.conn.lead()).First}}, true
 }

@@ -20,12 +20,18 @@ const (
 	maxRuns = 256
 )
 
-// Options lower the limits of an Assembler. The zero value of a field, and any
-// value above it, means the default.
+// Options lower the limits of an Assembler, and say what else Index finds. The
+// zero value of a limit, and any value above it, means the default.
 type Options struct {
 	HoldBytes   int // payload bytes held back per half; default 4 MiB
 	HoldPackets int // packets held back per half; default 4096
 	HoldTotal   int // memory for payload held back, of all halves, in bytes; default 16 MiB
+
+	// Datagrams, if not nil, is given every UDP datagram to or from one of
+	// DatagramPorts in the first reading, between the events of halves, in the
+	// order of time; it is not owned. A later reading has none.
+	Datagrams     func(*capture.Datagram)
+	DatagramPorts []uint16
 }
 
 // limits are Options with the defaults filled in.

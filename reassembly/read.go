@@ -24,8 +24,9 @@ type InputFacts struct {
 
 // Facts is what a first reading found in a group of inputs beside halves.
 type Facts struct {
-	Inputs []InputFacts // in the order of the inputs
-	Decode capture.DecodeStats
+	Inputs    []InputFacts // in the order of the inputs
+	Decode    capture.DecodeStats
+	Datagrams capture.DecodeStats // of the packets that are no segments, if Options.Datagrams is set
 }
 
 // Index is the first reading of a group of inputs: it fills t, which must be
@@ -55,7 +56,7 @@ func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer
 	}
 	d := decoder(inputs, readers, points)
 	a := NewAssembler(t, c, o)
-	f.read(open, places(inputs), d, a)
+	f.read(open, places(inputs), d, a, newDatagrams(inputs, readers, points, o))
 	a.Finish()
 	f.Decode = d.Stats()
 	for i, r := range readers {
@@ -67,7 +68,8 @@ func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer
 }
 
 // read brings the packets of all readers to the assembler.
-func (f *Facts) read(readers []*capture.Reader, place []int, d *capture.Decoder, a *Assembler) {
+func (f *Facts) read(readers []*capture.Reader, place []int, d *capture.Decoder, a *Assembler, g *datagrams) {
+	defer g.count(f)
 	m := capture.NewMerger(readers...)
 	var s capture.Segment
 	for {
@@ -80,6 +82,7 @@ func (f *Facts) read(readers []*capture.Reader, place []int, d *capture.Decoder,
 		}
 		f.Inputs[place[p.Ref.Input]].count(p)
 		if !d.Decode(p, &s) {
+			g.offer(p)
 			continue
 		}
 		a.Add(&s)

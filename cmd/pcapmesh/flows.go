@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,6 +17,8 @@ type flowsFlags struct {
 	format string
 	limit  int
 	all    bool
+
+	noNames bool
 }
 
 func newFlows(o *options) *cobra.Command {
@@ -41,6 +44,7 @@ func newFlows(o *options) *cobra.Command {
 	cmd.Flags().VarP(oneOf(&f.format, "table", "wide", "json", "jsonl", "csv"), "output", "o", "table, wide, json, jsonl or csv")
 	cmd.Flags().IntVar(&f.limit, "limit", 50, "rows of the table at the most")
 	cmd.Flags().BoolVar(&f.all, "all", false, "print all rows")
+	cmd.Flags().BoolVarP(&f.noNames, "no-names", "n", false, "print no names beside addresses")
 	return cmd
 }
 
@@ -57,9 +61,16 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	if f.all {
 		limit = 0
 	}
-	hidden, err := report.Legs(w, r, limit, f.format == "wide")
+	wide := f.format == "wide"
+	hidden, err := report.Legs(w, r, limit, wide, !f.noNames)
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	return err
+	if wide && err == nil {
+		hidden, err = report.Lookups(w, r, limit)
+		if hidden > 0 {
+			fmt.Fprintf(w, "… %d more: --all\n", hidden)
+		}
+	}
+	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }

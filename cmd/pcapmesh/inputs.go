@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -16,6 +15,8 @@ type inputFlags struct {
 	podIPs     []string
 	interfaces []string
 	keyLogs    []string
+	records    recordFlags
+	networks   networkFlags
 }
 
 func (f *inputFlags) register(cmd *cobra.Command) {
@@ -23,6 +24,8 @@ func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
 	cmd.Flags().StringArrayVar(&f.keyLogs, "keylog", nil, "`FILE` with TLS secrets (SSLKEYLOGFILE) to decrypt with; pcapng captures may hold their own")
 	cmd.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME=FILE`: the interface that a capture was taken on")
+	f.records.register(cmd.Flags())
+	f.networks.register(cmd.Flags())
 }
 
 // stitch reads the named captures and prints warnings about them. What could
@@ -35,6 +38,10 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if opts.Pods, err = f.knownPods(); err != nil {
 		return nil, nil, err
 	}
+	if opts.Networks, err = f.networks.networks(); err != nil {
+		return nil, nil, err
+	}
+	opts.Records = f.records.records(podNames(inputs))
 	opts.KeyLogs = f.keyLogs
 	opts.Reread = opts.Reread || len(f.keyLogs) > 0
 	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
@@ -46,6 +53,7 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	}
 	if !o.quiet {
 		f.warnKeys(cmd, r, opts.Reread)
+		warnRecords(cmd.ErrOrStderr(), r)
 	}
 	return r, warn(cmd.ErrOrStderr(), o, r), nil
 }
@@ -87,21 +95,4 @@ func nameInterface(ins []mesh.Input, flag string) bool {
 		}
 	}
 	return found
-}
-
-// knownPods reads --pod-ip.
-func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
-	var pods []mesh.Pod
-	for _, s := range f.podIPs {
-		name, ip, ok := strings.Cut(s, "=")
-		if !ok {
-			name, ip = "", s
-		}
-		a, err := netip.ParseAddr(ip)
-		if err != nil {
-			return nil, usagef("--pod-ip 10.244.1.10", "--pod-ip %q: not an IP address", s)
-		}
-		pods = append(pods, mesh.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
-	}
-	return pods, nil
 }

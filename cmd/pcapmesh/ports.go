@@ -14,17 +14,29 @@ import (
 )
 
 const portsLong = `Print which component of a service mesh listens where, and what a capture taken
-in a pod shows of it. With ports given, only these.`
+in a pod shows of it. With ports given, only these.
 
-func newPorts() *cobra.Command {
+With --sockets it lists instead who listens in a pod, and tells the mesh from the
+application: by process, uid and port. A FILE has what ss -ltnpe, lsof -nP -i or
+netstat -tlnp prints there, or /proc/net/tcp and tcp6; several complete each other.`
+
+const portsExample = `  pcapmesh ports
+  pcapmesh ports --mesh linkerd 4143
+  kubectl exec POD -c istio-proxy -- ss -ltnpe | pcapmesh ports --sockets -`
+
+func newPorts(o *options) *cobra.Command {
 	format, name := "", ""
+	var dumps []string
 	cmd := &cobra.Command{
 		Use:     "ports [PORT...]",
 		Short:   "Which mesh component listens where, and what a capture shows of it",
 		Long:    portsLong,
-		Example: "  pcapmesh ports\n  pcapmesh ports --mesh linkerd 4143",
+		Example: portsExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p := mesh.ProfileNamed(name)
+			if len(dumps) > 0 {
+				return listenersOf(cmd, o, p, dumps, args, format)
+			}
 			list, err := choosePorts(p, args)
 			if err != nil {
 				return err
@@ -33,6 +45,7 @@ func newPorts() *cobra.Command {
 		},
 	}
 	cmd.Flags().VarP(oneOf(&format, "table", "json", "csv"), "output", "o", "`FORMAT` is table, json or csv")
+	cmd.Flags().StringArrayVar(&dumps, "sockets", nil, "`FILE` that lists sockets of a pod, - for stdin: who listens there")
 	cmd.Flags().Var(oneOf(&name, meshNames()...), "mesh", meshUsage())
 	return cmd
 }
@@ -55,13 +68,13 @@ func choosePorts(p *mesh.Profile, args []string) ([]mesh.Port, error) {
 	}
 	var out []mesh.Port
 	for _, arg := range args {
-		n, err := strconv.ParseUint(arg, 10, 16)
+		n, err := parsePort(arg)
 		if err != nil {
-			return nil, usagef("give numbers, as in pcapmesh ports 15001 15006", "port %s: not a port number", arg)
+			return nil, err
 		}
 		found := len(out)
 		for _, l := range p.Ports {
-			if l.Number == uint16(n) {
+			if l.Number == n {
 				out = append(out, l)
 			}
 		}
@@ -70,6 +83,14 @@ func choosePorts(p *mesh.Profile, args []string) ([]mesh.Port, error) {
 		}
 	}
 	return out, nil
+}
+
+func parsePort(arg string) (uint16, error) {
+	n, err := strconv.ParseUint(arg, 10, 16)
+	if err != nil {
+		return 0, usagef("give numbers, as in pcapmesh ports 15001 15006", "port %s: not a port number", arg)
+	}
+	return uint16(n), nil
 }
 
 func printPorts(w io.Writer, p *mesh.Profile, list []mesh.Port, format string) error {

@@ -19,6 +19,10 @@ type portJSON struct {
 	Control   bool   `json:"control"`
 }
 
+func newPortJSON(l mesh.Port) portJSON {
+	return portJSON{l.Number, l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows, l.Control}
+}
+
 func printPortsJSON(w io.Writer, p *mesh.Profile, list []mesh.Port) error {
 	doc := struct {
 		Version     int          `json:"version"`
@@ -32,7 +36,7 @@ func printPortsJSON(w io.Writer, p *mesh.Profile, list []mesh.Port) error {
 		Ports       []portJSON   `json:"ports"`
 	}{1, p.Name, p.Title, p.OutboundPorts, p.InboundPorts, orEmpty(p.TunnelPorts), orEmpty(p.BindSources), orEmpty(p.UIDs), []portJSON{}}
 	for _, l := range list {
-		doc.Ports = append(doc.Ports, portJSON{l.Number, l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows, l.Control})
+		doc.Ports = append(doc.Ports, newPortJSON(l))
 	}
 	return json.NewEncoder(w).Encode(doc)
 }

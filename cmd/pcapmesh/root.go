@@ -36,7 +36,7 @@ func newRoot(o *options) *cobra.Command {
 	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "color messages; `WHEN` is auto, always or never")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more about what was done and why")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no warnings or progress")
-	root.AddCommand(newStitch(o), newFlows(o), newFollow(o), newCidr(o), newFilter(o), newPorts(), newMan())
+	root.AddCommand(newStitch(o), newFlows(o), newFollow(o), newCidr(o), newFilter(o), newPorts(o), newMan())
 	return root
 }
 

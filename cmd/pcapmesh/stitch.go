@@ -49,8 +49,8 @@ is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
 	fs.IntVar(&f.limit, "limit", 50, "rows of the table at the most")
 	fs.BoolVar(&f.all, "all", false, "print all rows")
 	fs.BoolVar(&f.force, "force", false, "replace an existing file that pcapmesh did not write")
-	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are not TCP too")
-	fs.BoolVarP(&f.noNames, "no-names", "n", false, "write no name records")
+	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are neither TCP nor DNS too")
+	fs.BoolVarP(&f.noNames, "no-names", "n", false, "write no name records, and print no names")
 	fs.BoolVar(&f.embedKeys, "embed-keys", false, "write the TLS secrets of connections that stay encrypted (--view legs) into the capture")
 	return cmd
 }

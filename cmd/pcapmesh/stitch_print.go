@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,11 +17,11 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	case "jsonl":
 		return report.JSONLines(w, r)
 	}
-	hidden, err := report.Paths(w, r, f.rows())
+	hidden, err := report.Paths(w, r, f.rows(), !f.noNames)
 	if hidden > 0 {
 		fmt.Fprintf(w, "… %d more: --all\n", hidden)
 	}
-	return err
+	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }
 
 func (f *stitchFlags) rows() int {
@@ -37,12 +38,12 @@ func (f *stitchFlags) summary(r *mesh.Result, sum mesh.Summary) string {
 		name = "the capture"
 	}
 	s := fmt.Sprintf("wrote %s: %s (%d joined, %d as captured), %s of %s.", name,
-		count(sum.Streams, "stream"), sum.Joined, sum.Streams-sum.Joined, count(sum.Packets+sum.Other, "packet"), count(len(r.Inputs), "input"))
+		count(sum.Streams, "stream"), sum.Joined, sum.Streams-sum.Joined, count(sum.Packets+sum.DNS+sum.Other, "packet"), count(len(r.Inputs), "input"))
 	if f.embedKeys {
 		s += fmt.Sprintf(" Secrets of %s are in it.", count(sum.Secrets, "connection"))
 	}
 	if sum.Streams > 0 && f.output != "-" && f.view == "paths" {
-		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r)
+		s += " Open it in Wireshark, or: pcapmesh follow --stream 0 " + fileArgs(r) + f.in.records.args()
 	}
 	return s
 }

@@ -27,7 +27,7 @@ func warn(w io.Writer, o *options, r *mesh.Result) error {
 			fmt.Fprintf(w, "pcapmesh: %s; everything before it was read\n", oneLine(in.Err.Error()))
 		case in.Packets == 0:
 			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.File)
-		case in.NonTCP == in.Packets:
+		case in.NonTCP == in.Packets && len(r.Lookups) == 0:
 			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.File, in.Packets)
 		}
 	}

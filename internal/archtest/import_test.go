@@ -17,7 +17,7 @@ var below = map[string][]string{
 	"capture":              {},
 	"capture/filter":       {},
 	"reassembly":           {"./capture"},
-	"mesh":                 {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls"},
+	"mesh":                 {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls", "./mesh/*"},
 	"mesh/*":               {"./capture"},
 	"internal/arena":       {},
 	"internal/fingerprint": {},

@@ -10,17 +10,17 @@ import (
 // The three bars of package mesh, and what stands beside them. A new file must
 // choose one.
 var (
-	index = []string{"chunk.go", "cut.go", "decrypt.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "metadata.go", "reread.go", "stitch.go", "turn.go", "unseal.go"}
+	index = []string{"chunk.go", "cut.go", "decrypt.go", "dnsscan.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "metadata.go", "recordread.go", "reread.go", "stitch.go", "turn.go", "unseal.go"}
 
 	decide = []string{
-		"algebra.go", "bind.go", "candidate.go", "conn.go", "curve.go", "evidence.go", "exchange.go", "h2pair.go", "h2plan.go", "hbone.go", "hbone_burst.go", "hbone_cover.go", "hbone_path.go", "hbone_stream.go", "head.go", "hidden.go", "hop.go", "item.go", "join.go", "keep.go", "leg.go", "marginal.go", "match.go", "multiplex.go", "order.go", "path.go", "plaintext.go", "plan.go",
-		"probe.go", "rank.go", "role.go", "scaling.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
+		"algebra.go", "align.go", "bind.go", "candidate.go", "conn.go", "curve.go", "dns.go", "dnspair.go", "dnsrole.go", "evidence.go", "exchange.go", "forwarded.go", "gateway.go", "h2pair.go", "h2plan.go", "hbone.go", "hbone_burst.go", "hbone_cover.go", "hbone_path.go", "hbone_stream.go", "head.go", "hidden.go", "hop.go", "intercept.go", "item.go", "join.go", "ledger.go", "keep.go", "leg.go", "logged.go", "marginal.go", "match.go", "multiplex.go", "names.go", "nat.go", "order.go", "path.go", "plaintext.go", "plan.go",
+		"probe.go", "process.go", "rank.go", "recognise.go", "record.go", "role.go", "scaling.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
 		"ticket.go", "tie.go", "tlsfacts.go", "trust.go", "unread.go", "worker.go",
 	}
 
-	emit = []string{"embed.go", "follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
+	emit = []string{"dnswrite.go", "embed.go", "follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
 
-	beside = []string{"advice.go", "advice_why.go", "doc.go", "profile.go", "profile_meshes.go"}
+	beside = []string{"advice.go", "advice_why.go", "doc.go", "listener.go", "profile.go", "profile_meshes.go"}
 )
 
 func TestEveryMeshFileHasABar(t *testing.T) {

@@ -17,17 +17,19 @@ import (
 var pathHeader = []string{"STREAM", "DIRECTION", "CLIENT", "SERVER", "LEGS", "EXCHANGES", "SENT", "RECEIVED", "START", "DURATION", "JOINED BY"}
 
 // Paths prints the table of paths, at most limit rows (0 = all): when there
-// are more, the fullest ones. It returns the number of rows left out.
-func Paths(w io.Writer, r *mesh.Result, limit int) (hidden int, err error) {
+// are more, the fullest ones. With names it names servers, if DNS in the capture
+// tells their names. It returns the number of rows left out.
+func Paths(w io.Writer, r *mesh.Result, limit int, names bool) (hidden int, err error) {
+	column := newNameColumn(r, 4, names)
 	paths, hidden := fullest(r, limit)
 	var rows [][]string
 	for _, p := range paths {
-		rows = append(rows, pathRow(r, p))
+		rows = append(rows, column.row(pathRow(r, p), p.Server))
 	}
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	return hidden, Table(w, pathHeader, rows)
+	return hidden, Table(w, column.header(pathHeader), rows)
 }
 
 // fullest returns the limit paths with the most bytes, in their order.
@@ -169,8 +171,10 @@ func duration(nanos int64) string {
 var legHeader = []string{"LEG", "ROLE", "INTERFACE", "CLIENT", "DIALLED", "ANSWERED BY", "PROTOCOL", "EXCHANGES", "SENT", "RECEIVED", "START", "DURATION", "JOINED TO"}
 
 // Legs prints the table of legs, at most limit rows (0 = all). wide adds the
-// captured tuples and the evidence. It returns the number of rows left out.
-func Legs(w io.Writer, r *mesh.Result, limit int, wide bool) (hidden int, err error) {
+// captured tuples and the evidence, names is as for Paths. It returns the number
+// of rows left out.
+func Legs(w io.Writer, r *mesh.Result, limit int, wide, names bool) (hidden int, err error) {
+	column := newNameColumn(r, 5, names)
 	legs := r.Legs
 	if limit > 0 && len(legs) > limit {
 		hidden = len(legs) - limit
@@ -183,12 +187,12 @@ func Legs(w io.Writer, r *mesh.Result, limit int, wide bool) (hidden int, err er
 	counts := exchangeCounts(r)
 	var rows [][]string
 	for _, l := range legs {
-		rows = append(rows, legRow(r, l, counts[l.ID], wide))
+		rows = append(rows, column.row(legRow(r, l, counts[l.ID], wide), l.Orig.Dst))
 	}
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	return hidden, Table(w, header, rows)
+	return hidden, Table(w, column.header(header), rows)
 }
 
 // exchangeCounts counts the exchanges of every leg.

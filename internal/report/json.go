@@ -39,29 +39,33 @@ type tupleJSON struct {
 }
 
 type legJSON struct {
-	ID           int         `json:"id"`
-	Role         string      `json:"role"`
-	Pod          string      `json:"pod"`
-	Inputs       []int       `json:"inputs"`
-	Interface    string      `json:"interface"`
-	Orig         tupleJSON   `json:"orig"`
-	Reply        tupleJSON   `json:"reply"`
-	Captured     []tupleJSON `json:"captured"`
-	Start        string      `json:"start"`
-	End          string      `json:"end"`
-	Midstream    bool        `json:"midstream"`
-	Orientation  string      `json:"orientation"` // syn or inferred
-	ClosedBy     string      `json:"closed_by"`
-	OrigPackets  int         `json:"orig_packets"`
-	OrigBytes    int64       `json:"orig_bytes"`
-	OrigMissing  int64       `json:"orig_missing"`
-	ReplyPackets int         `json:"reply_packets"`
-	ReplyBytes   int64       `json:"reply_bytes"`
-	ReplyMissing int64       `json:"reply_missing"`
-	TLS          *tlsJSON    `json:"tls,omitempty"`
-	Protocol     string      `json:"protocol"`
-	LostHeaders  bool        `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
-	Notes        []string    `json:"notes,omitempty"`        // what is wrong with the connection
+	ID           int          `json:"id"`
+	Role         string       `json:"role"`
+	Pod          string       `json:"pod"`
+	Inputs       []int        `json:"inputs"`
+	Interface    string       `json:"interface"`
+	Orig         tupleJSON    `json:"orig"`
+	Reply        tupleJSON    `json:"reply"`
+	Captured     []tupleJSON  `json:"captured"`
+	Start        string       `json:"start"`
+	End          string       `json:"end"`
+	Midstream    bool         `json:"midstream"`
+	Orientation  string       `json:"orientation"` // syn or inferred
+	ClosedBy     string       `json:"closed_by"`
+	OrigPackets  int          `json:"orig_packets"`
+	OrigBytes    int64        `json:"orig_bytes"`
+	OrigMissing  int64        `json:"orig_missing"`
+	ReplyPackets int          `json:"reply_packets"`
+	ReplyBytes   int64        `json:"reply_bytes"`
+	ReplyMissing int64        `json:"reply_missing"`
+	TLS          *tlsJSON     `json:"tls,omitempty"`
+	Protocol     string       `json:"protocol"`
+	LostHeaders  bool         `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
+	Notes        []string     `json:"notes,omitempty"`        // what is wrong with the connection
+	Conntrack    *trackedJSON `json:"conntrack,omitempty"`    // the entry that is of the connection
+	OrigProcess  *processJSON `json:"orig_process,omitempty"`
+	ReplyProcess *processJSON `json:"reply_process,omitempty"`
+	Logged       *loggedJSON  `json:"logged,omitempty"` // the access log's line about the connection as a whole
 }
 
 type tlsJSON struct {
@@ -85,6 +89,60 @@ type evidenceJSON struct {
 	Kind    string       `json:"kind"`
 	Detail  string       `json:"detail"`
 	Packets []packetJSON `json:"packets"`
+	Record  *sourceJSON  `json:"record,omitempty"` // what says so, beside packets
+}
+
+type sourceJSON struct {
+	Kind string `json:"kind"`
+	File string `json:"file"`
+	Line int    `json:"line"` // 1-based
+}
+
+type recordJSON struct {
+	File      string   `json:"file"`
+	Kind      string   `json:"kind"` // conntrack, access-log, rules or sockets
+	Pod       string   `json:"pod"`
+	Lines     int      `json:"lines"`
+	Entries   int      `json:"entries"`
+	Matched   int      `json:"matched"` // entries of connections or endpoints in the captures
+	Malformed int      `json:"malformed"`
+	Faults    []string `json:"faults,omitempty"` // the first three lines that could not be read
+	Mesh      string   `json:"mesh,omitempty"`   // of rules
+}
+
+type conflictJSON struct {
+	Record  sourceJSON   `json:"record"`
+	Leg     *int         `json:"leg,omitempty"`
+	Says    string       `json:"says"`
+	Packets string       `json:"packets_say"`
+	Shown   []packetJSON `json:"packets"`
+}
+
+type trackedJSON struct {
+	sourceJSON
+	Orig  tupleJSON `json:"orig"`
+	Reply tupleJSON `json:"reply"`
+	State string    `json:"state,omitempty"`
+	Mark  uint32    `json:"mark,omitempty"`
+	Zone  uint16    `json:"zone,omitempty"`
+}
+
+type processJSON struct {
+	Name   string     `json:"name,omitempty"`
+	PID    int        `json:"pid,omitempty"`
+	UID    *int64     `json:"uid,omitempty"`
+	Record sourceJSON `json:"record"`
+}
+
+type loggedJSON struct {
+	sourceJSON
+	Flags       []string `json:"response_flags,omitempty"`
+	Details     string   `json:"response_code_details,omitempty"`
+	Termination string   `json:"connection_termination_details,omitempty"`
+	Failure     string   `json:"upstream_transport_failure_reason,omitempty"`
+	Cluster     string   `json:"upstream_cluster,omitempty"`
+	Upstream    string   `json:"upstream_host,omitempty"`
+	Route       string   `json:"route_name,omitempty"`
 }
 
 type joinJSON struct {
@@ -110,16 +168,17 @@ type pathJSON struct {
 }
 
 type exchangeJSON struct {
-	ID        int       `json:"id"`
-	RequestID string    `json:"request_id,omitempty"`
-	Method    string    `json:"method"`
-	Target    string    `json:"target"`
-	Status    int       `json:"status"`
-	Proven    bool      `json:"proven"`
-	Ambiguous bool      `json:"ambiguous"`
-	Hops      []hopJSON `json:"hops"`
-	GRPC      *int      `json:"grpc_status,omitempty"`   // -1: not captured
-	Messages  *[2]int   `json:"grpc_messages,omitempty"` // of the request, of the response
+	ID        int         `json:"id"`
+	RequestID string      `json:"request_id,omitempty"`
+	Method    string      `json:"method"`
+	Target    string      `json:"target"`
+	Status    int         `json:"status"`
+	Proven    bool        `json:"proven"`
+	Ambiguous bool        `json:"ambiguous"`
+	Hops      []hopJSON   `json:"hops"`
+	GRPC      *int        `json:"grpc_status,omitempty"`   // -1: not captured
+	Messages  *[2]int     `json:"grpc_messages,omitempty"` // of the request, of the response
+	Logged    *loggedJSON `json:"logged,omitempty"`        // the access log's line
 }
 
 type hopJSON struct {
@@ -155,6 +214,13 @@ func JSON(w io.Writer, r *mesh.Result) error {
 	list(out, "legs", len(r.Legs), func(i int) any { return newLeg(r.Legs[i]) })
 	list(out, "joins", len(r.Joins), func(i int) any { return newJoin(&r.Joins[i]) })
 	list(out, "paths", len(r.Paths), func(i int) any { return newPath(r.Paths[i]) })
+	if len(r.Records) > 0 {
+		list(out, "records", len(r.Records), func(i int) any { return newRecord(&r.Records[i]) })
+		list(out, "conflicts", len(r.Conflicts), func(i int) any { return newConflict(&r.Conflicts[i]) })
+	}
+	if len(r.Lookups) > 0 {
+		list(out, "dns", len(r.Lookups), func(i int) any { return newLookup(r.Lookups[i]) })
+	}
 	out.WriteString("\n}\n")
 	return out.Flush()
 }
@@ -197,7 +263,7 @@ func (e *encoder) compact(v any) []byte {
 }
 
 // JSONLines writes a result as one JSON object a line: first the inputs, then
-// legs, joins and paths, each with a member "kind".
+// legs, joins, paths and lookups ("dns"), each with a member "kind".
 func JSONLines(w io.Writer, r *mesh.Result) error {
 	out, enc := bufio.NewWriterSize(w, 64<<10), newEncoder()
 	line := func(kind string, v any) {
@@ -216,6 +282,15 @@ func JSONLines(w io.Writer, r *mesh.Result) error {
 	}
 	for _, p := range r.Paths {
 		line("path", newPath(p))
+	}
+	for i := range r.Records {
+		line("record", newRecord(&r.Records[i]))
+	}
+	for i := range r.Conflicts {
+		line("conflict", newConflict(&r.Conflicts[i]))
+	}
+	for _, l := range r.Lookups {
+		line("dns", newLookup(l))
 	}
 	return out.Flush()
 }
@@ -254,7 +329,8 @@ func newLeg(l *mesh.Leg) legJSON {
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
-		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders, Notes: l.Notes}
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders, Notes: l.Notes,
+		Conntrack: newTracked(l.Conntrack), OrigProcess: newProcess(l.OrigProcess), ReplyProcess: newProcess(l.ReplyProcess), Logged: newLogged(l.Logged)}
 	if l.Inferred {
 		j.Orientation = "inferred"
 	}
@@ -279,13 +355,66 @@ func newTLS(t *mesh.TLS) *tlsJSON {
 func newEvidence(es []mesh.Evidence) []evidenceJSON {
 	js := []evidenceJSON{}
 	for _, e := range es {
-		j := evidenceJSON{e.Kind.String(), e.Detail, []packetJSON{}}
-		for _, p := range e.Packets {
-			j.Packets = append(j.Packets, packetJSON{p.Input, p.Packet})
+		j := evidenceJSON{Kind: e.Kind.String(), Detail: e.Detail, Packets: newPackets(e.Packets)}
+		if e.Source != (mesh.Source{}) {
+			s := newSource(e.Source)
+			j.Record = &s
 		}
 		js = append(js, j)
 	}
 	return js
+}
+
+func newPackets(refs []capture.Ref) []packetJSON {
+	js := []packetJSON{}
+	for _, p := range refs {
+		js = append(js, packetJSON{p.Input, p.Packet})
+	}
+	return js
+}
+
+func newSource(s mesh.Source) sourceJSON { return sourceJSON{s.Kind.String(), s.File, s.Line} }
+
+func newRecord(in *mesh.RecordInfo) recordJSON {
+	return recordJSON{in.File, in.Kind.String(), in.Pod, in.Lines, in.Entries, in.Matched, in.Malformed, in.Faults, in.Mesh}
+}
+
+func newConflict(c *mesh.Conflict) conflictJSON {
+	j := conflictJSON{Record: newSource(c.Source), Says: c.Says, Packets: c.Packets, Shown: newPackets(c.Shown)}
+	if c.Leg >= 0 {
+		j.Leg = &c.Leg
+	}
+	return j
+}
+
+func newTracked(t *mesh.Tracked) *trackedJSON {
+	if t == nil {
+		return nil
+	}
+	return &trackedJSON{newSource(t.Source), newTuple(t.Orig), newTuple(t.Reply), t.State, t.Mark, t.Zone}
+}
+
+func newProcess(p *mesh.Process) *processJSON {
+	if p == nil {
+		return nil
+	}
+	j := &processJSON{Name: p.Name, PID: p.PID, Record: newSource(p.Source)}
+	if p.UID >= 0 {
+		j.UID = &p.UID
+	}
+	return j
+}
+
+func newLogged(l *mesh.Logged) *loggedJSON {
+	if l == nil {
+		return nil
+	}
+	j := &loggedJSON{sourceJSON: newSource(l.Source), Flags: l.Flags, Details: l.Details, Termination: l.Termination,
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route}
+	if l.Upstream.IsValid() {
+		j.Upstream = l.Upstream.String()
+	}
+	return j
 }
 
 func newJoin(j *mesh.Join) joinJSON {
@@ -301,7 +430,7 @@ func newPath(p *mesh.Path) pathJSON {
 		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges)), Mode: string(p.Mode)}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops)), nil, nil}
+		e := exchangeJSON{x.ID, x.RequestID, x.Method, x.Target, x.Status, x.Proven, x.Ambiguous, make([]hopJSON, 0, len(x.Hops)), nil, nil, newLogged(x.Logged)}
 		if g := x.GRPC; g != nil {
 			e.GRPC, e.Messages = &g.Status, &[2]int{g.Sent, g.Received}
 		}

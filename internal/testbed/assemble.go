@@ -3,6 +3,7 @@
 package testbed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -30,8 +31,10 @@ func (b *bed) assemble() (*Truth, error) {
 			return nil, err
 		}
 	}
-	if err := a.failed(); err != nil {
-		return nil, err
+	for _, step := range []func() error{a.failed, a.refusals} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	a.count()
 	a.legs()
@@ -39,6 +42,10 @@ func (b *bed) assemble() (*Truth, error) {
 		return nil, err
 	}
 	a.conversations()
+	if err := a.checkAccess(); err != nil {
+		return nil, err
+	}
+	a.truth.Lookups = b.lookups.list()
 	return a.truth, a.describe()
 }
 
@@ -54,7 +61,9 @@ func (a *assembly) read() error {
 		}
 		a.nat[p.name] = nat
 	}
-	return nil
+	var err error
+	a.masks, err = a.bed.masked()
+	return err
 }
 
 // describe adds pods, files and arguments.
@@ -70,15 +79,21 @@ func (a *assembly) describe() error {
 		return err
 	}
 	a.truth.Files = files
-	if len(a.truth.Pods) > 1 {
-		for _, p := range a.truth.Pods {
-			var names []string
-			for _, f := range files {
-				if f.Pod == p.Name {
-					names = append(names, f.Name)
-				}
+	var places []string
+	for _, f := range files {
+		if !slices.Contains(places, f.Pod) {
+			places = append(places, f.Pod)
+		}
+	}
+	for _, p := range places {
+		var names []string
+		for _, f := range files {
+			if f.Pod == p {
+				names = append(names, f.Name)
 			}
-			a.truth.Args = append(a.truth.Args, "--pod", p.Name+"="+strings.Join(names, ","))
+		}
+		if len(places) > 1 {
+			a.truth.Args = append(a.truth.Args, "--pod", p+"="+strings.Join(names, ","))
 		}
 	}
 	a.truth.Keys, err = a.bed.writeKeys()
@@ -108,7 +123,23 @@ func (a *assembly) points(w *wire) []string {
 			out = append(out, h.name+"/"+iface)
 		}
 	}
+	if _, ok := a.masks[a.dialledAs(w)]; ok {
+		out = append(out, a.behind())
+	}
 	return out
+}
+
+// behind is the point behind the node's NAT.
+func (a *assembly) behind() string { return a.bed.node.name + "/" + a.bed.notes.masquerade }
+
+// dialledAs is the key of a wire as the node saw it come.
+func (a *assembly) dialledAs(w *wire) wireKey {
+	for _, dst := range a.dialled(w.key.dst) {
+		if k := (wireKey{w.key.src, dst}); a.masks[k] != (translation{}) {
+			return k
+		}
+	}
+	return w.key
 }
 
 // sniffed says whether an interface was captured, itself or by -i any.
@@ -138,7 +169,8 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		return "lo"
 	case local:
 		return ""
-	case src && w.down != nil && w.down.host == h: // redirected to the proxy in the same pod
+	case src && w.down != nil && w.down.host == h, // redirected to the proxy in the same pod
+		src && w.client != nil && w.client.taken.IsValid(): // or to its agent
 		return "lo"
 	case src || dst || w.down != nil && w.down.host == h:
 		return "eth0"
@@ -207,10 +239,25 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	if w.down != nil && w.down.owns(w.key.src.Addr()) {
 		l.HalfFlow, l.ReplySrc = true, w.listener().String()
 	}
+	if w.client != nil && w.client.taken.IsValid() {
+		l.HalfFlow, l.ReplySrc = true, w.client.taken.String()
+	}
 	if w.seen.IsValid() {
 		l.RequestSrc = w.seen.String()
 	}
+	if k := a.dialledAs(w); a.masks[k] != (translation{}) {
+		m := a.masks[k]
+		l.Translated = append(l.Translated, Translation{Point: a.behind(), Src: m.src.String(), Dst: m.dst.String()})
+	}
 	a.fromRecord(&l, w)
+	if w.dated {
+		l.Start = stamp(w.start)
+	}
+	l.Midstream = l.Midstream || a.bed.notes.payload
+	if l.HalfFlow {
+		l.Lost = a.bed.notes.lost[cmp.Or(w.seen, w.key.src)]
+	}
+	l.Complete = l.Complete && l.Lost == ""
 	if a.raw(w) {
 		l.Exchanges = w.spoken()
 	}
@@ -342,14 +389,15 @@ func (a *assembly) links() error {
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
 			l.Separable = true // by its bytes, whatever they mean
 		}
-		if h.fromX >= 0 && h.toX >= 0 {
+		l.Separable = l.Separable && !a.bed.notes.alike[h.from.key.src.Addr()] && (h.fromX == -1 || h.toX >= 0)
+		if h.fromX >= 0 && !h.from.tunnel {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))
 			}
-			if to.Midstream {
+			if to.Midstream && h.toX >= 0 {
 				l.ToExchange -= h.to.before(a.began(to.Pod))
 			}
-			if l.FromExchange < 0 || l.ToExchange < 0 {
+			if l.FromExchange < 0 || h.toX >= 0 && l.ToExchange < 0 {
 				continue // over when the capture began
 			}
 			a.hidden(h, &l)

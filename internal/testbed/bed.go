@@ -41,6 +41,7 @@ type bed struct {
 	pods     []*pod
 	sniffers []*sniffer
 	notes    truthNotes
+	lookups  lookups
 }
 
 // truthNotes is what a scenario knows about its capture that the records do
@@ -51,6 +52,11 @@ type truthNotes struct {
 	brief      bool                              // exchanges are many and alike: the truth leaves their bytes out
 	oddTurns   bool                              // turns are not exchanges
 	sameObject bool                              // nothing separates the exchanges
+	alike      map[netip.Addr]bool               // nor those of clients at these addresses
+	payload    bool                              // the capture has packets with payload only
+	halves     bool                              // of each redirected connection, lo shows one direction only
+	lost       map[netip.AddrPort]string         // with halves: which is lost, by the client's end as lo shows it
+	masquerade string                            // interface of the node behind its NAT, where it captures too
 	vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
 	keys       keyLog                            // of TLS
 }

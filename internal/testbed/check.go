@@ -10,7 +10,7 @@ func (t *Truth) Check() error {
 	if len(t.Files) == 0 || len(t.Legs) == 0 || len(t.Conversations) == 0 {
 		return fmt.Errorf("truth %s: %d files, %d legs, %d conversations", t.Scenario, len(t.Files), len(t.Legs), len(t.Conversations))
 	}
-	for _, check := range []func() error{t.checkLegs, t.checkLinks, t.checkConversations} {
+	for _, check := range []func() error{t.checkLegs, t.checkLinks, t.checkConversations, t.checkLookups} {
 		if err := check(); err != nil {
 			return fmt.Errorf("truth %s: %w", t.Scenario, err)
 		}

@@ -141,7 +141,7 @@ func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
 func (a *assembly) served(w *wire) (sent, received *Tally) {
 	var hops []*hop
 	for _, h := range a.hops {
-		if h.from == w && h.link > 0 && h.fromX >= 0 && h.toX >= 0 {
+		if h.from == w && h.link > 0 && h.fromX >= 0 && !h.from.tunnel {
 			hops = append(hops, h)
 		}
 	}

@@ -120,31 +120,28 @@ func blocks(data []byte, f func(record)) error {
 	return nil
 }
 
-// Trim makes dir small enough to ship: it removes large logs and tables, which
-// the truth has in a better form, and gzips large truths.
+// Trim makes dir small enough to ship: it gzips large truths, access logs and
+// tables, and removes large logs of the proxy, which access logs have in a
+// better form.
 func Trim(dir string) error {
-	truths, err := filepath.Glob(filepath.Join(dir, "*-truth.json"))
-	if err != nil {
-		return err
-	}
-	for _, n := range truths {
-		info, err := os.Stat(n)
-		if err != nil {
-			return err
-		}
-		if info.Size() > 192<<10 {
-			if err := pack(n); err != nil {
-				return err
-			}
-		}
-	}
-	for pattern, most := range map[string]int64{"*-conntrack-events.txt": 8 << 10, "*-haproxy.log": 8 << 10, "*-conntrack.txt": 16 << 10} {
-		names, err := filepath.Glob(filepath.Join(dir, pattern))
+	for _, rule := range []struct {
+		pattern string
+		most    int64 // bytes
+		shrink  func(string) error
+	}{
+		{"*-truth.json", 192 << 10, pack},
+		{"*-access.log", 32 << 10, pack},
+		{"*-access.json", 32 << 10, pack},
+		{"*-conntrack-events.txt", 16 << 10, pack},
+		{"*-conntrack.txt", 16 << 10, pack},
+		{"*-haproxy.log", 8 << 10, os.Remove},
+	} {
+		names, err := filepath.Glob(filepath.Join(dir, rule.pattern))
 		if err != nil {
 			return err
 		}
 		for _, n := range names {
-			if err := removeAbove(n, most); err != nil {
+			if err := above(n, rule.most, rule.shrink); err != nil {
 				return err
 			}
 		}
@@ -152,13 +149,13 @@ func Trim(dir string) error {
 	return nil
 }
 
-// removeAbove removes a file of more than so many bytes.
-func removeAbove(name string, most int64) error {
+// above shrinks a file of more than so many bytes.
+func above(name string, most int64, shrink func(string) error) error {
 	info, err := os.Stat(name)
 	if err != nil || info.Size() <= most {
 		return err
 	}
-	return os.Remove(name)
+	return shrink(name)
 }
 
 // pack gzips a file in place of the original.

@@ -3,12 +3,14 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -160,10 +162,13 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 // ServeHTTP serves one request and logs it as HAProxy does.
 func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.Context().Value(arrivalKey{}).(*arrival)
-	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli()}
+	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(),
+		Backend: "app", Version: r.Proto, Host: r.Host, Agent: cmp.Or(r.UserAgent(), "-"), State: "----"}
 	if a.tls != nil {
-		l.Keys = "-"
+		l.Keys, l.SNI = "-", a.tls.ConnectionState().ServerName
 	}
+	start, body := time.Now(), &countedBody{ReadCloser: r.Body}
+	r.Body = body
 	l.CI, l.CP = split(unmapped(a.RemoteAddr()))
 	l.FI, l.FP = split(a.dst)
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
@@ -175,6 +180,11 @@ func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &statusWriter{ResponseWriter: w}
 	g.to.ServeHTTP(seen, r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	l.Status = seen.status
+	l.Idle = start.Sub(a.at).Milliseconds()
+	l.Active = time.Since(start).Milliseconds()
+	total := l.Idle + l.Active
+	l.Total, l.Up, l.Down = &total, body.n, seen.n
+	l.Spent = fmt.Sprint(seen.at.Sub(start).Milliseconds())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_ = json.NewEncoder(g.out).Encode(l)
@@ -182,15 +192,36 @@ func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func split(a netip.AddrPort) (string, int) { return a.Addr().String(), int(a.Port()) }
 
-// statusWriter keeps the status of a response.
+// statusWriter keeps the status of a response, when it began, and how many
+// bytes its body has.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	at     time.Time
+	n      int64
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
+	w.status, w.at = status, time.Now()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+// countedBody counts what was read of a request's body.
+type countedBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
 }
 
 // Unwrap lets the proxy flush.

@@ -6,35 +6,22 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// natTable is what conntrack's events of a pod say about source ports that
-// NAT changed: the proxy sees the new one, the application has the old. The
-// key is the source after NAT and the original destination.
-type natTable map[wireKey]netip.AddrPort
-
-// natTable reads the events that watch recorded so far.
-func (b *bed) natTable(p *pod) (natTable, error) {
-	n := natTable{}
-	text, err := os.ReadFile(filepath.Join(b.tmp, p.name+"-events.txt"))
-	if os.IsNotExist(err) {
-		return n, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "[NEW]") {
-			n.add(line)
-		}
-	}
-	return n, nil
+// natEntry is a connection as conntrack names it: who dialled what, and whose
+// answer goes to whom.
+type natEntry struct {
+	at                time.Time // zero in a dump
+	src, dst          netip.AddrPort
+	replySrc, replyTo netip.AddrPort
 }
 
-// add takes one line; it names source and destination first for the original
-// direction, then for the reply.
-func (n natTable) add(line string) {
+// parseEntry reads one line of events or of a dump; it names source and
+// destination first for the original direction, then for the reply.
+func parseEntry(line string) (e natEntry, ok bool) {
 	var tuples [2]struct{ src, dst, sport, dport string }
 	i := -1
 	for _, word := range strings.Fields(line) {
@@ -56,10 +43,81 @@ func (n natTable) add(line string) {
 			tuples[i].dport = value
 		}
 	}
-	src := endpoint(tuples[0].src, atoi(tuples[0].sport))
-	dst := endpoint(tuples[0].dst, atoi(tuples[0].dport))
-	back := endpoint(tuples[1].dst, atoi(tuples[1].dport))
-	if src.IsValid() && dst.IsValid() && back.IsValid() && back != src {
-		n[wireKey{back, dst}] = src
+	e = natEntry{at: eventTime(line),
+		src: endpoint(tuples[0].src, atoi(tuples[0].sport)), dst: endpoint(tuples[0].dst, atoi(tuples[0].dport)),
+		replySrc: endpoint(tuples[1].src, atoi(tuples[1].sport)), replyTo: endpoint(tuples[1].dst, atoi(tuples[1].dport))}
+	return e, e.src.IsValid() && e.dst.IsValid() && e.replySrc.IsValid() && e.replyTo.IsValid()
+}
+
+// eventTime is the time at the beginning of a line, [seconds.microseconds].
+func eventTime(line string) time.Time {
+	text, _, _ := strings.Cut(strings.TrimPrefix(line, "["), "]")
+	seconds, micros, ok := strings.Cut(text, ".")
+	s, err := strconv.ParseInt(seconds, 10, 64)
+	us, err2 := strconv.ParseInt(strings.TrimSpace(micros), 10, 64)
+	if !ok || err != nil || err2 != nil {
+		return time.Time{}
 	}
+	return time.Unix(s, us*1000)
+}
+
+// events are the connections that conntrack saw begin at a host while it was
+// watched.
+func (b *bed) events(h *host) (out []natEntry, err error) {
+	text, err := os.ReadFile(filepath.Join(b.tmp, h.name+"-events.txt"))
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if e, ok := parseEntry(line); ok && strings.Contains(line, "[NEW]") {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// natTable is what conntrack says about source ports that NAT changed: the
+// proxy sees the new one, the application has the old. The key is the source
+// after NAT and the original destination.
+type natTable map[wireKey]netip.AddrPort
+
+// natTable reads the events that watch recorded so far.
+func (b *bed) natTable(p *pod) (natTable, error) {
+	all, err := b.events(p.host)
+	n := natTable{}
+	for _, e := range all {
+		n.add(e)
+	}
+	return n, err
+}
+
+func (n natTable) add(e natEntry) {
+	if e.replyTo != e.src {
+		n[wireKey{e.replyTo, e.dst}] = e.src
+	}
+}
+
+// translation is how a leg looks at a point behind the node's NAT.
+type translation struct{ src, dst netip.AddrPort }
+
+// masked is what the node made of connections that it translated at both ends,
+// by what was dialled, from its table at the end.
+func (b *bed) masked() (map[wireKey]translation, error) {
+	out := map[wireKey]translation{}
+	if b.notes.masquerade == "" {
+		return out, nil
+	}
+	text, err := b.inside(b.node, "conntrack", "-L", "-p", "tcp")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(text) {
+		if e, ok := parseEntry(line); ok && e.replyTo.Addr() != e.src.Addr() {
+			out[wireKey{e.src, e.dst}] = translation{e.replyTo, e.replySrc}
+		}
+	}
+	return out, nil
 }

@@ -23,6 +23,8 @@ type host struct {
 	ns   string
 	ip   netip.Addr
 	ip6  netip.Addr
+
+	watched bool // conntrack's events are being recorded
 }
 
 // addresses of the world. The node routes, one subnet for each host.

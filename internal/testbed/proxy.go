@@ -32,6 +32,8 @@ type sidecar struct {
 	Gateway           bool   // sets x-forwarded-for
 	RetryOn           string // statuses of the application that are retried
 	Routes            []route
+	Retries           int    // of a connection that is refused
+	Patience          string // for a connection, and between retries of one server; "": five seconds
 	TLSIn             string // certificate file of an inbound mTLS listener
 	Permissive        bool   // with TLSIn: plaintext is served on the same port
 	ALPN              string // what TLSIn offers; "": Istio's for HTTP/1.1
@@ -56,9 +58,21 @@ type sidecar struct {
 type route struct {
 	VIP, Endpoint netip.AddrPort
 	TLS           string // certificate file for mTLS, or ""
+	// Spare is tried where Endpoint refuses, if it is valid.
+	Spare netip.AddrPort
 }
 
-const commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms`
+const (
+	commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","backend":"%b","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms,"total":%Tt`
+
+	// httpFields need variables: at the end of an exchange, when the log is
+	// written, its messages are gone. The quantities are explained at logLine.
+	httpFields = `,"shake":%Th,"idle":%Ti,"active":%Ta,"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","version":"%HV","status":%ST,` +
+		`"start":"%[var(txn.start)]","host":"%[var(txn.host)]","agent":"%[var(txn.agent)]","xff":"%[var(txn.xff)]","spent":"%[var(txn.spent)]",` +
+		`"asked":"%[var(txn.asked)]","answered":"%[var(txn.answered)]","length":"%[var(txn.length)]","unit":"%[var(txn.unit)]"`
+
+	sniField = `,"sni":"%[ssl_fc_sni]"`
+)
 
 // One thread if possible: with more, 2.6 loses log lines under load, and the
 // log is part of the truth.
@@ -83,24 +97,31 @@ var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
 {{- end}}
 defaults
   log global
-  timeout connect 5s
-  retries 0
+  timeout connect {{.Patience}}
+  retries {{.Retries}}
   timeout client 60s
   timeout server 60s
   unique-id-format %[uuid()]
 {{- define "format"}}
-  log-format '{"kind":"{{.Kind}}","dir":"{{.Dir}}",{{.Common}}{{if eq .Kind "http"}},"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","status":%ST{{end}}{{.Keys}}}'
+  log-format '{"kind":"{{.Kind}}","dir":"{{.Dir}}",{{.Common}}{{.Keys}}}'
 {{- end}}
 {{- define "request"}}
   http-request set-var(txn.start) date(0,ms)
+  http-request set-var-fmt(txn.asked) "%[internal.htx_blk.size(head)] %[req.hdrs,length] %[req.fhdr_cnt] %[req.fhdr_cnt(transfer-encoding)] %[req.fhdr_cnt(content-length)] %[req.fhdr_cnt(trailer)] %[req.ver]"
+  http-request set-var(txn.host) req.hdr(host)
+  http-request set-var(txn.unit) req.hdr(x-size)
+  http-request set-var(txn.agent) req.hdr(user-agent)
 {{- if not .NoIDs}}
   http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }
 {{- end}}
   http-request set-header x-forwarded-proto {{if .TLS}}https{{else}}http{{end}}
 {{- if .Gateway}}
   http-request set-header x-forwarded-for %[src]
+  http-request set-var(txn.xff) req.hdr(x-forwarded-for)
 {{- end}}
   http-request set-var(txn.rid) req.hdr(x-request-id)
+  http-response set-var-fmt(txn.answered) "%[internal.htx_blk.size(head)] %[res.hdrs,length] %[res.fhdr_cnt] %[res.fhdr_cnt(transfer-encoding)] %[res.fhdr_cnt(content-length)] %[res.fhdr_cnt(trailer)] %[res.ver]"
+  http-after-response set-var(txn.length) res.hdr(content-length)
   http-response set-var(txn.spent) date(0,ms),sub(txn.start)
   http-response set-header x-envoy-upstream-service-time %[var(txn.spent)]
   http-response set-header server istio-envoy
@@ -177,6 +198,10 @@ backend route{{$i}}
   http-reuse {{$s.Reuse}}
 {{- end}}
   server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(` + serverName + `) alpn istio{{end}}
+{{- if $r.Spare.IsValid}}
+  option redispatch 1
+  server spare {{$r.Spare}} pool-purge-delay 60s
+{{- end}}
 {{- end}}
 
 `))
@@ -212,19 +237,26 @@ func (s sidecar) Inner(name string) string { return "abns@" + name }
 
 // Format is the log format of a front end.
 func (f front) Format() logFormat {
-	l := logFormat{Kind: f.Inbound, Dir: "in", Common: commonFields}
+	l := logFormat{Kind: f.Inbound, Dir: "in", Common: fieldsOf(f.Inbound)}
 	switch {
 	case f.TLS && f.MaxTLS == "TLSv1.2":
-		l.Keys = masterKey
+		l.Keys = sniField + masterKey
 	case f.TLS:
-		l.Keys = frontKeys
+		l.Keys = sniField + frontKeys
 	}
 	return l
 }
 
+func fieldsOf(kind string) string {
+	if kind == "http" {
+		return commonFields + httpFields
+	}
+	return commonFields
+}
+
 // FormatOut is the log format of the outbound front end.
 func (s sidecar) FormatOut() logFormat {
-	return logFormat{Kind: s.Outbound, Dir: "out", Common: commonFields}
+	return logFormat{Kind: s.Outbound, Dir: "out", Common: fieldsOf(s.Outbound)}
 }
 
 // inject makes h a pod: rules, proxy, and waits until it listens.
@@ -301,6 +333,7 @@ func (s *sidecar) fill() {
 	or(&s.Outbound, "http")
 	or(&s.Reuse, "always")
 	or(&s.Pass, "127.0.0.6")
+	or(&s.Patience, "5s")
 	or(&s.AddrIn, fmt.Sprintf(":%d", s.In))
 	or(&s.AddrOut, fmt.Sprintf(":%d", s.Out))
 }

@@ -31,14 +31,38 @@ type logLine struct {
 	Method  string `json:"method"`
 	Target  string `json:"target"`
 	Status  int    `json:"status"`
-	Retries string `json:"retries"`
-	State   string `json:"state"`
-	Up      int64  `json:"up"`
+	Retries string `json:"retries"` // with a plus if another server was tried
+	State   string `json:"state"`   // how it ended (HAProxy, "Session state at disconnection")
+	Up      int64  `json:"up"`      // bytes, on HTTP of HAProxy's own form of the message
 	Down    int64  `json:"down"`
-	T       int64  `json:"t"` // accepted, milliseconds since 1970
+	T       int64  `json:"t"` // accepted, or on a connection that was used before, when that was over; milliseconds since 1970
 	Keys    string `json:"keys"`
 	Tunnel  string `json:"tunnel,omitempty"` // ztunnel: the side that is a stream of a tunnel, "down" or "up"
 	Stream  int    `json:"stream,omitempty"` // which one, 0-based
+
+	Backend string `json:"backend,omitempty"` // app, passthrough, route0, route1 ...
+	Version string `json:"version,omitempty"` // HTTP/1.1, HTTP/2.0
+	Host    string `json:"host,omitempty"`
+	Agent   string `json:"agent,omitempty"`
+	XFF     string `json:"xff,omitempty"`
+	SNI     string `json:"sni,omitempty"`
+	Spent   string `json:"spent,omitempty"` // milliseconds until the response's headers
+
+	// Times in milliseconds. From T on there is the handshake, then nothing
+	// until the request's first byte, then the exchange; -1 for what was not
+	// reached. Total is all three. Logs of older testbeds have none.
+	Shake  int64  `json:"shake,omitempty"`
+	Idle   int64  `json:"idle,omitempty"`
+	Active int64  `json:"active,omitempty"`
+	Total  *int64 `json:"total,omitempty"`
+	Start  string `json:"start,omitempty"` // when the request's head was there, milliseconds since 1970
+
+	// What the heads of the messages are of Up and Down, see body. Length is the
+	// content-length of the response, also of one that HAProxy made itself.
+	Asked    string `json:"asked,omitempty"`
+	Answered string `json:"answered,omitempty"`
+	Length   string `json:"length,omitempty"`
+	Unit     string `json:"unit,omitempty"` // size of a gRPC message, as asked
 }
 
 func endpoint(ip string, port int) netip.AddrPort {
@@ -84,6 +108,14 @@ func (p *pod) readLog() error {
 	if err != nil {
 		return err
 	}
+	p.lines, err = parseLog(text)
+	if err != nil {
+		return fmt.Errorf("log of proxy %s: %w", p.name, err)
+	}
+	return nil
+}
+
+func parseLog(text []byte) (lines []logLine, err error) {
 	in := bufio.NewScanner(bytes.NewReader(text))
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
@@ -92,10 +124,10 @@ func (p *pod) readLog() error {
 		}
 		var l logLine
 		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
-			return fmt.Errorf("log of proxy %s: %w: %s", p.name, err, in.Text())
+			return nil, fmt.Errorf("%w: %s", err, in.Text())
 		}
 		l.Target = l.path()
-		p.lines = append(p.lines, l)
+		lines = append(lines, l)
 	}
-	return in.Err()
+	return lines, in.Err()
 }

@@ -21,8 +21,9 @@ Each was recorded as root on Linux by
 and this page by ` + "`go run ./internal/testbed/run -readme testdata/pcaps`" + `. SCENARIO-truth.json says
 what really happened (internal/testbed/truth.go). Where present, -conntrack.txt is
 ` + "`conntrack -L`" + ` at the end, -conntrack-events.txt ` + "`conntrack -E -o timestamp`" + `, -iptables.txt
-` + "`iptables-save`" + `, -ss.txt ` + "`ss -tnp`" + `, -haproxy.log the proxy's log and -keys.txt the TLS
-key log. Licence: that of the repository.
+` + "`iptables-save`" + `, -ss.txt ` + "`ss -tnp`" + `, -haproxy.log the proxy's log, -access.log (in two
+scenarios -access.json too) the log that Envoy would have written in its place, in Istio's default
+format, and -keys.txt the TLS key log. Large ones are gzipped. Licence: that of the repository.
 
 | scenario | shows | captures (packets, sha256) | truth |
 |---|---|---|---|

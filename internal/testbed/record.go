@@ -33,10 +33,11 @@ type connRecord struct {
 	plain         *connRecord // of the application above TLS, else nil
 	socket        *connRecord // of the connection below TLS, else nil
 	encrypted     bool
-	control       bool        // a probe of the mesh's own
-	refused       bool        // by RST, nothing was sent
-	cause         *connRecord // the accepted connection on whose behalf it was dialled
-	multiplexed   bool        // HTTP/2: several exchanges at once
+	control       bool           // a probe of the mesh's own, or DNS
+	taken         netip.AddrPort // the agent's listener that the redirect led to, if one did
+	refused       bool           // by RST, nothing was sent
+	cause         *connRecord    // the accepted connection on whose behalf it was dialled
+	multiplexed   bool           // HTTP/2: several exchanges at once
 	exchanges     []exchangeRecord
 	turns         turnLog
 	marks         []mark // of what is written above TLS

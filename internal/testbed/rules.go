@@ -14,6 +14,7 @@ type interception struct {
 	excludeIn    []int
 	excludeOut   []int
 	excludeCIDRs []string // outbound destinations that keep clear of the proxy
+	resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
 	mode         mode
 }
 
@@ -50,6 +51,11 @@ func (c interception) rules(v6 bool) string {
 	for _, chain := range []string{"ISTIO_INBOUND", "ISTIO_REDIRECT", "ISTIO_IN_REDIRECT", "ISTIO_OUTPUT"} {
 		line("-N %s", chain)
 	}
+	tunnel, local := "! --dport 15008", ""
+	if c.resolver != "" {
+		line("-N ISTIO_OUTPUT_DNS")
+		tunnel, local = "-m multiport ! --dports 53,15008", " -p tcp ! --dport 53"
+	}
 	line("-A ISTIO_INBOUND -p tcp --dport 15008 -j RETURN")
 	line("-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.out)
 	line("-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.in)
@@ -67,9 +73,15 @@ func (c interception) rules(v6 bool) string {
 	}
 	line("-A ISTIO_OUTPUT -o lo -s %s -j RETURN", pass)
 	for _, owner := range []string{"uid", "gid"} {
-		line("-A ISTIO_OUTPUT -o lo ! -d %s -p tcp ! --dport 15008 -m owner --%s-owner %d -j ISTIO_IN_REDIRECT", lo, owner, c.uid)
-		line("-A ISTIO_OUTPUT -o lo -m owner ! --%s-owner %d -j RETURN", owner, c.uid)
+		line("-A ISTIO_OUTPUT -o lo ! -d %s -p tcp %s -m owner --%s-owner %d -j ISTIO_IN_REDIRECT", lo, tunnel, owner, c.uid)
+		line("-A ISTIO_OUTPUT -o lo%s -m owner ! --%s-owner %d -j RETURN", local, owner, c.uid)
 		line("-A ISTIO_OUTPUT -m owner --%s-owner %d -j RETURN", owner, c.uid)
+	}
+	if c.resolver != "" {
+		line("-A ISTIO_OUTPUT -j ISTIO_OUTPUT_DNS")
+		for _, proto := range []string{"tcp", "udp"} {
+			line("-A ISTIO_OUTPUT_DNS -p %s --dport 53 -d %s/32 -j REDIRECT --to-ports %d", proto, c.resolver, agentPort)
+		}
 	}
 	line("-A ISTIO_OUTPUT -d %s -j RETURN", lo)
 	for _, cidr := range c.excludeCIDRs {
@@ -77,5 +89,30 @@ func (c interception) rules(v6 bool) string {
 	}
 	line("-A ISTIO_OUTPUT -j ISTIO_REDIRECT")
 	line("COMMIT")
+	c.zones(line)
 	return w.String()
+}
+
+// agentPort is where the agent takes DNS queries.
+const agentPort = 15053
+
+// zones writes the raw table of DNS capture: what the agent asks itself is
+// tracked apart (zone 1) from what it is asked (zone 2), since both may have the
+// same addresses and ports.
+func (c interception) zones(line func(format string, args ...any)) {
+	if c.resolver == "" {
+		return
+	}
+	line("*raw")
+	line("-N ISTIO_OUTPUT_DNS")
+	line("-N ISTIO_INBOUND")
+	line("-A OUTPUT -j ISTIO_OUTPUT_DNS")
+	line("-A PREROUTING -j ISTIO_INBOUND")
+	for _, owner := range []string{"uid", "gid"} {
+		line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -m owner --%s-owner %d -j CT --zone 1", owner, c.uid)
+		line("-A ISTIO_OUTPUT_DNS -p udp --sport %d -m owner --%s-owner %d -j CT --zone 2", agentPort, owner, c.uid)
+	}
+	line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -d %s/32 -j CT --zone 2", c.resolver)
+	line("-A ISTIO_INBOUND -p udp --sport 53 -s %s/32 -j CT --zone 1", c.resolver)
+	line("COMMIT")
 }

@@ -18,6 +18,7 @@ type Scenario struct {
 	About string // one sentence
 
 	v6   bool
+	json bool // its access log is there as JSON too
 	live bool // its captures are not shipped: they are another scenario's with less in them, or large
 	play func(*bed) error
 	// shows says whether the run shows what it is for, where that is left to
@@ -136,7 +137,7 @@ func (b *bed) finish(played error) (*Truth, error) {
 	if err := b.stopSniffers(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{b.thinned, b.pack} {
+	for _, step := range []func() error{b.thinned, b.halved, b.pack} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -196,7 +197,22 @@ func (b *bed) sideFiles() error {
 			return err
 		}
 	}
-	return nil
+	if !b.captured(b.node.name) {
+		return nil
+	}
+	return b.nodeFiles(filepath.Join(b.dir, b.scenario.Name+"-node-"))
+}
+
+// nodeFiles writes conntrack's table and events of the node.
+func (b *bed) nodeFiles(prefix string) error {
+	out, err := b.inside(b.node, "conntrack", "-L", "-f", "ipv4")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(prefix+"conntrack.txt", []byte(out), 0o644); err != nil {
+		return err
+	}
+	return b.eventFile(b.node, prefix)
 }
 
 func (b *bed) podFiles(p *pod, prefix string) error {
@@ -227,21 +243,47 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 	if err := os.WriteFile(prefix+"haproxy.log", log, 0o644); err != nil {
 		return err
 	}
-	events, err := os.ReadFile(filepath.Join(b.tmp, p.name+"-events.txt"))
+	if err := b.accessFiles(log, prefix); err != nil {
+		return err
+	}
+	return b.eventFile(p.host, prefix)
+}
+
+// accessFiles writes what Envoy's access log would say.
+func (b *bed) accessFiles(log []byte, prefix string) error {
+	lines, err := parseLog(log)
 	if err != nil {
-		return nil // not watched in this scenario
+		return err
+	}
+	if b.scenario.json {
+		if err := writeAccess(prefix+"access.json", lines, asJSON); err != nil {
+			return err
+		}
+	}
+	return writeAccess(prefix+"access.log", lines, asText)
+}
+
+// eventFile writes conntrack's events of a host.
+func (b *bed) eventFile(h *host, prefix string) error {
+	events, err := os.ReadFile(filepath.Join(b.tmp, h.name+"-events.txt"))
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(prefix+"conntrack-events.txt", events, 0o644)
 }
 
-// watch records conntrack events of a pod.
+// watch records conntrack events of a host, once.
 func (b *bed) watch(h *host) error {
+	if h.watched {
+		return nil
+	}
+	h.watched = true
 	out := filepath.Join(b.tmp, h.name+"-events.txt")
 	family := "ipv4"
 	if b.v6 {
 		family = "ipv6"
 	}
-	p, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family)
+	p, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,12 @@ func playAmbient(b *bed) error {
 		func() error { return b.ambientCallers(a, srv, vip(1, svcPort), inB, 7) },
 		func() error { return b.ambientCallers(srv, a, vip(2, svcPort), inA, 7) },
 		func() error { return b.mixed(2, srv, netip.AddrPort{}, ext.at(appPort), ext.at(rawPort), raw) },
-		func() error { return b.mixed(4, b.host("client"), who[0], srv.at(appPort), srv.at(rawPort), inB) },
-		func() error { return b.mixed(2, b.host("client"), who[1], srv.at(appPort), srv.at(rawPort), inB) })
+		func() error {
+			return b.mixed(4, b.host("client"), netip.AddrPortFrom(who[0], 0), srv.at(appPort), srv.at(rawPort), inB)
+		},
+		func() error {
+			return b.mixed(2, b.host("client"), netip.AddrPortFrom(who[1], 0), srv.at(appPort), srv.at(rawPort), inB)
+		})
 }
 
 func playAmbientBoth(b *bed) error {

@@ -19,9 +19,6 @@ func captureAs(record func(b *bed, srv *host) error) func(*bed) error {
 		if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
 			return err
 		}
-		if err := b.watch(srv); err != nil {
-			return err
-		}
 		if err := record(b, srv); err != nil {
 			return err
 		}
@@ -35,9 +32,6 @@ func recordAny(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap") }
 func playSLL1(b *bed) error {
 	a := b.host("a")
 	if err := b.outboundPod(sidecar{}); err != nil {
-		return err
-	}
-	if err := b.watch(a); err != nil {
 		return err
 	}
 	if err := b.sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {

@@ -34,9 +34,6 @@ func (b *bed) service(at, endpoint netip.AddrPort) error {
 
 // sniffPod captures eth0 and lo of a pod, with conntrack's events.
 func (b *bed) sniffPod(h *host) error {
-	if err := b.watch(h); err != nil {
-		return err
-	}
 	if err := b.sniff(h, "eth0", "eth0.pcap"); err != nil {
 		return err
 	}

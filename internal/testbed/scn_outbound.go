@@ -54,9 +54,6 @@ func playPassthrough(b *bed) error {
 	if err := b.service(vip(9, svcPort), b.host("b").at(appPort)); err != nil {
 		return err
 	}
-	if err := b.watch(a); err != nil {
-		return err
-	}
 	for _, iface := range []string{"eth0", "lo"} {
 		if err := b.sniff(a, iface, iface+".pcap", "--time-stamp-precision=nano"); err != nil {
 			return err
@@ -283,9 +280,6 @@ func playVIPmTLS(b *bed) error {
 
 // sniffOf captures a pod when it is not the only one.
 func (b *bed) sniffOf(h *host) error {
-	if err := b.watch(h); err != nil {
-		return err
-	}
 	for _, iface := range []string{"eth0", "lo"} {
 		if err := b.sniff(h, iface, h.name+"-"+iface+".pcap"); err != nil {
 			return err

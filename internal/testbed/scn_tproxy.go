@@ -91,23 +91,7 @@ func playOriginalSrc(b *bed) error {
 	}
 	b.packLater()
 	return b.crowd(9, func(i int) httpClient {
-		return httpClient{from: b.host("client"), local: who[i%len(who)], to: srv.at(appPort), name: "svc-b",
+		return httpClient{from: b.host("client"), local: netip.AddrPortFrom(who[i%len(who)], 0), to: srv.at(appPort), name: "svc-b",
 			calls: b.script(fmt.Sprint("c", i/len(who)), b.between(4, 6), i < 3)}
 	})
-}
-
-// addresses gives the clients' host n addresses in all and returns them, with
-// port 0.
-func (b *bed) addresses(n int) ([]netip.AddrPort, error) {
-	h := b.host("client")
-	var out []netip.AddrPort
-	for ip := h.ip; len(out) < n; ip = ip.Next() {
-		if len(out) > 0 {
-			if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, netip.AddrPortFrom(ip, 0))
-	}
-	return out, nil
 }

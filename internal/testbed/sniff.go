@@ -42,6 +42,9 @@ func (b *bed) dump(h *host, suffix string, ifaces ...string) error {
 }
 
 func (b *bed) tap(h *host, iface, name, ready string, args []string) error {
+	if err := b.watch(h); err != nil {
+		return err
+	}
 	p, err := b.start(h, filepath.Join(b.tmp, name+".out"), args...)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 )
 
@@ -26,4 +27,41 @@ func thin(name string, of int, rng *rand.Rand) error {
 		rest = rest[n:]
 	}
 	return os.WriteFile(name, kept, 0o644)
+}
+
+// thinHalves leaves of each redirected connection in a pcap of lo one
+// direction only: of every other one the requests. It returns what is lost, by
+// the client's end.
+func thinHalves(name string, proxy uint16) (map[netip.AddrPort]string, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	lost := map[netip.AddrPort]string{}
+	kept, rest := data[:24:24], data[24:]
+	err = records(data, func(r record) {
+		n := 16 + len(r.data)
+		s, err := decode(r)
+		if err != nil || !drop(lost, s, proxy) {
+			kept = append(kept, rest[:n]...)
+		}
+		rest = rest[n:]
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return lost, os.WriteFile(name, kept, 0o644)
+}
+
+// drop decides by turns what a connection loses, and whether a packet is of
+// that.
+func drop(lost map[netip.AddrPort]string, s segment, proxy uint16) bool {
+	way, client := "reply", s.dst
+	if s.dst.Port() == proxy && s.dst.Addr().IsLoopback() {
+		way, client = "request", s.src
+		if lost[client] == "" {
+			lost[client] = [...]string{"reply", "request"}[len(lost)%2]
+		}
+	}
+	return lost[client] == way
 }

@@ -24,6 +24,7 @@ type Truth struct {
 	Legs          []Leg          `json:"legs"`  // every TCP connection that crossed a capture point, by start
 	Links         []Link         `json:"links"` // every exchange that crossed a captured proxy
 	Conversations []Conversation `json:"conversations"`
+	Lookups       []Lookup       `json:"lookups,omitempty"` // names looked up over UDP, at a pod that was captured
 }
 
 // File is one capture file of a scenario.
@@ -73,9 +74,15 @@ type Leg struct {
 	// Tunnel is true for an HBONE connection: its exchanges are the CONNECT
 	// streams in the order in which they were opened, each of which carries one
 	// connection.
-	Tunnel    bool   `json:"tunnel,omitempty"`
-	Encrypted bool   `json:"encrypted"`
-	Midstream bool   `json:"midstream"`         // began before its capture
+	Tunnel    bool `json:"tunnel,omitempty"`
+	Encrypted bool `json:"encrypted"`
+	// Translated is how the leg looks at those of Points that are behind the
+	// node's NAT; OrigSrc and OrigDst hold at all others.
+	Translated []Translation `json:"translated,omitempty"`
+	// Lost says which direction of a half-flow the capture lacks altogether,
+	// "request" or "reply". Conntrack tells what it went to.
+	Lost      string `json:"lost,omitempty"`
+	Midstream bool   `json:"midstream"`         // began before its capture, or the capture has no SYN of it
 	Refused   bool   `json:"refused,omitempty"` // answered by RST, carries no byte
 	Start     string `json:"start,omitempty"`   // RFC 3339 with nanoseconds, UTC, at the end that recorded it
 	// Cause is the leg whose request made the pod open this one, where known:
@@ -144,6 +151,14 @@ type Conversation struct {
 	// Link has no bytes of these.
 	ServerSent     *Tally `json:"server_sent,omitempty"`
 	ServerReceived *Tally `json:"server_received,omitempty"`
+}
+
+// Translation is the tuple of a leg, from its client to its server, at a point
+// where NAT changed it.
+type Translation struct {
+	Point string `json:"point"`
+	Src   string `json:"src"`
+	Dst   string `json:"dst"`
 }
 
 // Leg returns the leg of the given id.

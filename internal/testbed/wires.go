@@ -26,6 +26,7 @@ type wire struct {
 	encrypted bool
 	refused   bool
 	tunnel    bool // carries streams that are connections
+	dated     bool // start is when it was dialled, though no application has an end
 }
 
 // wireKey is the tuple as the client's socket has it.
@@ -39,6 +40,7 @@ type assembly struct {
 	truth *Truth
 	hops  []*hop
 	nat   map[string]natTable // by pod
+	masks map[wireKey]translation
 }
 
 // hop is one exchange over one proxy, before legs have names.
@@ -51,6 +53,7 @@ type hop struct {
 	attempt    int
 	link       int // index + 1 of its link, 0: none
 	down, up   *turnBytes
+	vain       bool // refused before the attempt that was logged
 }
 
 // dialled lists what a connection that arrived at dst may have dialled: dst
@@ -99,6 +102,12 @@ func (a *assembly) collect(recs []*connRecord) error {
 }
 
 func (a *assembly) accepted(r *connRecord) {
+	for k, m := range a.masks { // each of them once
+		if m.src == r.remote && m.dst == r.local {
+			r.remote = k.src
+			break
+		}
+	}
 	for _, dst := range a.dialled(r.local) {
 		key := wireKey{r.remote, dst}
 		if a.redirected(key) {
@@ -239,9 +248,12 @@ func (a *assembly) follow(p *pod) error {
 			return fmt.Errorf("log of proxy %s: %w: %w", p.name, errAgain, err)
 		}
 		if u := a.upstream(p, l); u != nil {
-			h.to, h.toX = u, u.serves(l)
-			u.taken[h.toX] = true
-			u.served++
+			h.to, h.toX = u, -1
+			if !u.refused {
+				h.toX = u.serves(l)
+				u.taken[h.toX] = true
+				u.served++
+			}
 			if u.server != nil && l.Kind != "tcp" {
 				h.at = u.server.exchanges[h.toX].at
 			}
@@ -382,7 +394,12 @@ func (a *assembly) count() {
 		}
 	}
 	for _, g := range groups {
-		slices.SortFunc(g, func(x, y *hop) int { return x.at.Compare(y.at) })
+		slices.SortFunc(g, func(x, y *hop) int {
+			if x.vain != y.vain {
+				return map[bool]int{true: -1, false: 1}[x.vain]
+			}
+			return x.at.Compare(y.at)
+		})
 		for i, h := range g {
 			h.attempt = i + 1
 		}

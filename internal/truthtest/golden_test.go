@@ -39,6 +39,7 @@ func TestGolden(t *testing.T) {
 	t.Chdir(pcaps)
 	for _, s := range scenes(t, ".") {
 		t.Run(s.truth.Scenario, func(t *testing.T) {
+			s.ready(t)
 			if s.crowded() {
 				t.Skip("no golden file")
 			}

@@ -43,10 +43,15 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	}
 	s := load(t, testbed.TruthFile(dir, scenario))
 	s.live = true
+	s.ready(t)
 	if sealed(scenario) {
 		t.Run("keys", s.holdKeys)
 		t.Run("calls", s.holdCalls)
 		return
+	}
+	if s.truth.Lookups != nil {
+		t.Run("lookups", s.holdLookups)
+		t.Run("lookups in Wireshark", s.holdDissected)
 	}
 	for name, check := range map[string]func(*testing.T){
 		"truth": s.hold, "bytes": s.holdBytes, "once": s.holdOnce, "foreign": s.holdForeign, "legs": s.holdLegsView, "less": s.holdAllLess,

@@ -4,6 +4,7 @@
 //
 //	go run ./internal/testbed/run [-list] [-o DIR] [-seed N] [SCENARIO...]
 //	go run ./internal/testbed/run -big DIR
+//	go run ./internal/testbed/run -logs DIR
 //	go run ./internal/testbed/run -readme DIR
 //
 // It needs root and the packages that testbed.Packages names.
@@ -36,10 +37,14 @@ func run(ctx context.Context) error {
 	dir := flag.String("o", ".", "directory for the results")
 	seed := flag.Int64("seed", 1, "varies sizes, contents and order")
 	readme := flag.String("readme", "", "make a directory of results ready to ship: trim it and write its README.md")
+	logs := flag.String("logs", "", "write the access logs of a directory anew, from the logs of the proxy that are there")
 	big := flag.String("big", "", "record more than 300 MB of pooled inbound HTTP into a directory")
 	flag.Parse()
 	if *readme != "" {
 		return ship(*readme)
+	}
+	if *logs != "" {
+		return convert(*logs)
 	}
 	if *list {
 		for _, s := range testbed.Scenarios() {
@@ -51,6 +56,15 @@ func run(ctx context.Context) error {
 		return playBig(ctx, *big, *seed)
 	}
 	return play(ctx, *dir, *seed, flag.Args())
+}
+
+// convert names the logs that are too old to tell what an access log must.
+func convert(dir string) error {
+	old, err := testbed.AccessLogs(dir)
+	for _, n := range old {
+		fmt.Printf("%s: no times, play it anew\n", n)
+	}
+	return err
 }
 
 func ship(dir string) error {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// recordFlags name what else a pod left beside captures.
+type recordFlags struct {
+	conntrack  []string
+	accessLogs []string
+	logFormat  string
+	rules      []string
+	sockets    []string
+}
+
+func (f *recordFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.conntrack, "conntrack", nil, "`FILE` with the output of conntrack -L or -E, or /proc/net/nf_conntrack")
+	fs.StringArrayVar(&f.accessLogs, "access-log", nil, "`FILE` with the proxy's access log, text or JSON, as from kubectl logs")
+	fs.StringVar(&f.logFormat, "access-log-format", "", "`FORMAT` of the access log as Envoy is given it, if it is not Istio's")
+	fs.StringArrayVar(&f.rules, "rules", nil, "`FILE` with iptables-save, nft list ruleset or the arguments of istio-iptables")
+	fs.StringArrayVar(&f.sockets, "sockets", nil, "`FILE` with the output of ss -tnp, lsof -nPi or netstat -tnp, or /proc/net/tcp")
+}
+
+// records puts the files together. One may be given as POD=FILE, with a name
+// that --pod gives.
+func (f *recordFlags) records(pods []string) mesh.Records {
+	files := func(args []string) []mesh.RecordFile {
+		var out []mesh.RecordFile
+		for _, arg := range args {
+			pod, file, ok := strings.Cut(arg, "=")
+			if !ok || !slices.Contains(pods, pod) {
+				pod, file = "", arg
+			}
+			out = append(out, mesh.RecordFile{File: file, Pod: pod})
+		}
+		return out
+	}
+	return mesh.Records{Conntrack: files(f.conntrack), AccessLogs: files(f.accessLogs), AccessLogFormat: f.logFormat,
+		Rules: files(f.rules), Sockets: files(f.sockets)}
+}
+
+// args repeats the flags as arguments.
+func (f *recordFlags) args() string {
+	var out strings.Builder
+	add := func(name string, values ...string) {
+		for _, v := range values {
+			if strings.ContainsAny(v, " \"%$") {
+				v = "'" + v + "'"
+			}
+			fmt.Fprintf(&out, " --%s %s", name, v)
+		}
+	}
+	add("conntrack", f.conntrack...)
+	add("access-log", f.accessLogs...)
+	if f.logFormat != "" {
+		add("access-log-format", f.logFormat)
+	}
+	add("rules", f.rules...)
+	add("sockets", f.sockets...)
+	return out.String()
+}
+
+// warnRecords says what of the records could not be read or used, and what
+// contradicts the packets.
+func warnRecords(w io.Writer, r *mesh.Result) {
+	for i := range r.Records {
+		for _, s := range report.RecordFaults(&r.Records[i]) {
+			fmt.Fprintf(w, "pcapmesh: %s\n", oneLine(s))
+		}
+	}
+	for i := range r.Conflicts {
+		if i == maxConflicts {
+			fmt.Fprintf(w, "pcapmesh: %d more records contradict the packets: -o json lists them\n", len(r.Conflicts)-i)
+			break
+		}
+		fmt.Fprintf(w, "pcapmesh: %s\n", oneLine(report.Conflict(&r.Conflicts[i])))
+	}
+}
+
+// maxConflicts is how many contradictions are printed.
+const maxConflicts = 10

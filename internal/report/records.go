@@ -1,0 +1,90 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// Records prints one line for each file with records: how much of it is of
+// connections in the captures.
+func Records(w io.Writer, r *mesh.Result) error {
+	for i := range r.Records {
+		if _, err := fmt.Fprintln(w, recordText(&r.Records[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func recordText(in *mesh.RecordInfo) string {
+	s := fmt.Sprintf("%s %s: ", in.Kind, in.File)
+	switch in.Kind {
+	case mesh.RecordRules:
+		s += counted(in.Entries, "rule")
+		if in.Mesh != "" {
+			s += " of " + in.Mesh
+		}
+	default:
+		s += fmt.Sprintf("%s, %d of these captures", counted(in.Entries, entryNoun[in.Kind]), in.Matched)
+	}
+	if in.Malformed > 0 {
+		s += fmt.Sprintf(", %s malformed", counted(in.Malformed, "line"))
+	}
+	return s
+}
+
+var entryNoun = map[mesh.RecordKind]string{
+	mesh.RecordConntrack: "entry", mesh.RecordAccessLog: "line", mesh.RecordSockets: "socket",
+}
+
+// counted prints a number with its noun.
+func counted(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case noun == "entry":
+		return fmt.Sprintf("%d entries", n)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// RecordFaults says what is wrong with a file of records, a line each: what
+// could not be read, and that nothing of it is of these captures.
+func RecordFaults(in *mesh.RecordInfo) []string {
+	var out []string
+	for _, f := range in.Faults {
+		out = append(out, fmt.Sprintf("%s %s: %s; the rest is used", in.Kind, in.File, f))
+	}
+	if n := in.Malformed - len(in.Faults); n > 0 {
+		out = append(out, fmt.Sprintf("%s %s: %s more that cannot be read", in.Kind, in.File, counted(n, "line")))
+	}
+	switch {
+	case in.Entries == 0:
+		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.File, whatOf[in.Kind], counted(in.Lines, "line")))
+	case in.Matched == 0 && in.Kind != mesh.RecordRules:
+		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.File, counted(in.Entries, entryNoun[in.Kind])))
+	}
+	return out
+}
+
+var whatOf = map[mesh.RecordKind]string{
+	mesh.RecordConntrack: "a conntrack entry", mesh.RecordAccessLog: "a line of an access log in this format",
+	mesh.RecordRules: "a firewall rule", mesh.RecordSockets: "a socket",
+}
+
+// Conflict says in one line what a record and the packets say.
+func Conflict(c *mesh.Conflict) string {
+	s := fmt.Sprintf("%s %s line %d says %s; packets say %s", c.Source.Kind, c.Source.File, c.Source.Line, c.Says, c.Packets)
+	for i, p := range c.Shown {
+		if i == 0 {
+			s += " (input:packet"
+		}
+		s += fmt.Sprintf(" %d:%d", p.Input, p.Packet)
+	}
+	if len(c.Shown) > 0 {
+		s += ")"
+	}
+	return s
+}

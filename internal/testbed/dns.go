@@ -1,0 +1,294 @@
+//go:build linux
+
+package testbed
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// lookups collects what was asked, by those who asked.
+type lookups struct {
+	mu  sync.Mutex
+	all []Lookup
+}
+
+// begin notes a question before it is sent and returns its place.
+func (l *lookups) begin(q Lookup) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, q)
+	return len(l.all) - 1
+}
+
+// list returns what was asked so far.
+func (l *lookups) list() []Lookup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
+// change alters the record of a question.
+func (l *lookups) change(i int, f func(*Lookup)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(&l.all[i])
+}
+
+// asked finds the application's last question of a client's end and DNS id.
+func (l *lookups) asked(client netip.AddrPort, id uint16) *int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := len(l.all) - 1; i >= 0; i-- {
+		if q := &l.all[i]; q.Role == "app" && q.Client == client.String() && q.ID == int(id) {
+			return &i
+		}
+	}
+	return nil
+}
+
+// dialUDP makes a socket in h that is owned by uid and sends to one server.
+func (h *host) dialUDP(uid int, from, to netip.AddrPort) (*net.UDPConn, error) {
+	var local *net.UDPAddr
+	if from.IsValid() {
+		local = net.UDPAddrFromAddrPort(from)
+	}
+	var c *net.UDPConn
+	err := h.in(uid, func() (err error) {
+		c, err = net.DialUDP("udp4", local, net.UDPAddrFromAddrPort(to))
+		return err
+	})
+	return c, err
+}
+
+// dnsAsk is one question that an application or the agent sends.
+type dnsAsk struct {
+	name  string
+	typ   dnsmessage.Type
+	id    uint16
+	again time.Duration // send it once more after this; 0: never
+}
+
+// dnsClient asks questions from one socket, all at once, and waits for the
+// answers.
+type dnsClient struct {
+	from     *host
+	uid      int
+	local    netip.AddrPort // bound source, or zero
+	to       netip.AddrPort
+	role     string
+	by       netip.AddrPort // who answers
+	cause    *int
+	patience time.Duration
+}
+
+// resolve asks and returns the answers by id. It is no error if there is none.
+func (b *bed) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
+	conn, err := c.from.dialUDP(c.uid, c.local, c.to)
+	if err != nil {
+		return nil, fmt.Errorf("ask %v: %w", c.to, err)
+	}
+	defer conn.Close()
+	places := map[uint16]int{}
+	for _, a := range asks {
+		places[a.id] = b.lookups.begin(Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
+			ID: int(a.id), Name: a.name, Type: strings.TrimPrefix(a.typ.String(), "Type"), UpstreamOf: c.cause})
+		if err := b.send(conn, a, places[a.id]); err != nil {
+			return nil, err
+		}
+		if a.again > 0 {
+			again := time.AfterFunc(a.again, func() { _ = b.send(conn, a, places[a.id]) })
+			defer again.Stop()
+		}
+	}
+	return b.hear(conn, places, c.patience)
+}
+
+// send writes a query.
+func (b *bed) send(conn *net.UDPConn, a dnsAsk, place int) error {
+	query, err := a.pack()
+	if err != nil {
+		return err
+	}
+	b.lookups.change(place, func(l *Lookup) { l.Queries++ })
+	_, err = conn.Write(query)
+	return err
+}
+
+func (a dnsAsk) pack() ([]byte, error) {
+	name, err := dnsmessage.NewName(a.name + ".")
+	if err != nil {
+		return nil, fmt.Errorf("name %s: %w", a.name, err)
+	}
+	m := dnsmessage.Message{Header: dnsmessage.Header{ID: a.id, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: name, Type: a.typ, Class: dnsmessage.ClassINET}}}
+	return m.Pack()
+}
+
+// hear reads answers until all questions have one or patience is over.
+func (b *bed) hear(conn *net.UDPConn, places map[uint16]int, patience time.Duration) (map[uint16][]byte, error) {
+	answers := map[uint16][]byte{}
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
+	for len(answers) < len(places) {
+		buf := make([]byte, 2048)
+		n, err := conn.Read(buf)
+		if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+			return answers, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var m dnsmessage.Message
+		if err := m.Unpack(buf[:n]); err != nil {
+			return nil, fmt.Errorf("answer from %v: %w", conn.RemoteAddr(), err)
+		}
+		place, ok := places[m.ID]
+		if !ok || answers[m.ID] != nil {
+			return nil, fmt.Errorf("answer %d from %v was not waited for", m.ID, conn.RemoteAddr())
+		}
+		answers[m.ID] = buf[:n]
+		b.lookups.change(place, func(l *Lookup) { l.answered(&m) })
+	}
+	return answers, nil
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
+// answered takes over what an answer says.
+func (l *Lookup) answered(m *dnsmessage.Message) {
+	l.Answers++
+	l.Truncated = m.Truncated
+	l.RCode = map[dnsmessage.RCode]string{dnsmessage.RCodeSuccess: "NOERROR", dnsmessage.RCodeNameError: "NXDOMAIN"}[m.RCode]
+	for _, r := range m.Answers {
+		switch body := r.Body.(type) {
+		case *dnsmessage.AResource:
+			l.Addresses = append(l.Addresses, netip.AddrFrom4(body.A).String())
+		case *dnsmessage.AAAAResource:
+			l.Addresses = append(l.Addresses, netip.AddrFrom16(body.AAAA).String())
+		}
+	}
+}
+
+// A dnsHandler answers a query; nil means that it is left unanswered. tcp tells
+// how it came.
+type dnsHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
+
+// serveDNS answers queries in h over UDP and TCP, as user uid.
+func (b *bed) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) error {
+	var u *net.UDPConn
+	var l net.Listener
+	err := h.in(uid, func() (err error) {
+		if u, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)); err != nil {
+			return err
+		}
+		l, err = net.Listen("tcp4", at.String())
+		return err
+	})
+	if u != nil {
+		b.later(func() { _ = u.Close() })
+	}
+	if err != nil {
+		return fmt.Errorf("dns at %v: %w", at, err)
+	}
+	b.later(func() { _ = l.Close() })
+	go serveUDP(u, answer)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serveStream(c, answer)
+		}
+	}()
+	return nil
+}
+
+func serveUDP(u *net.UDPConn, answer dnsHandler) {
+	for {
+		buf := make([]byte, 2048)
+		n, from, err := u.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		go func() {
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil {
+				return
+			}
+			if out := answer(from, &m, false); out != nil {
+				_, _ = u.WriteToUDPAddrPort(out, from)
+			}
+		}()
+	}
+}
+
+// serveStream answers one query of a connection (RFC 1035 §4.2.2).
+func serveStream(c net.Conn, answer dnsHandler) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	query, err := readFrame(c)
+	var m dnsmessage.Message
+	if err != nil || m.Unpack(query) != nil {
+		return
+	}
+	if out := answer(unmapped(c.RemoteAddr()), &m, true); out != nil {
+		_, _ = c.Write(frame(out))
+	}
+	_, _ = io.Copy(io.Discard, c) // the client closes
+}
+
+// frame puts the length before a message, as over TCP.
+func frame(m []byte) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...) }
+
+func readFrame(r io.Reader) ([]byte, error) {
+	var n [2]byte
+	if _, err := io.ReadFull(r, n[:]); err != nil {
+		return nil, err
+	}
+	m := make([]byte, binary.BigEndian.Uint16(n[:]))
+	_, err := io.ReadFull(r, m)
+	return m, err
+}
+
+// resolveTCP asks one question over a connection of its own, which becomes a leg
+// of the truth.
+func (b *bed) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
+	start := time.Now()
+	raw, err := c.from.dialTCP(b.ctx, c.uid, netip.AddrPort{}, c.to)
+	if err != nil {
+		return nil, fmt.Errorf("ask %v over TCP: %w", c.to, err)
+	}
+	defer raw.Close()
+	defer bounded(b, raw)()
+	rc := b.rec.record(c.from, raw, false, start)
+	rc.rec.control = true
+	if c.by != c.to {
+		rc.rec.taken = c.by
+	}
+	if _, err := rc.Write(frame(query)); err != nil {
+		return nil, err
+	}
+	answer, err := readFrame(rc)
+	if err != nil {
+		return nil, fmt.Errorf("answer from %v over TCP: %w", c.to, err)
+	}
+	farewell(rc)
+	return answer, nil
+}

@@ -1,0 +1,86 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// refusals adds the connections that a proxy dialled in vain before the one
+// that it logged. No application and no log knows them; conntrack saw them
+// begin. Whose they were is told by time: the scenario sees to it that
+// exchanges with retries do not overlap.
+func (a *assembly) refusals() error {
+	for _, p := range a.bed.pods {
+		if p.proxy.Retries == 0 {
+			continue
+		}
+		seen, err := a.bed.events(p.host)
+		if err != nil {
+			return err
+		}
+		for _, e := range seen {
+			if err := a.refusal(p, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *assembly) refusal(p *pod, e natEntry) error {
+	if known := a.byKey[wireKey{e.src, e.dst}]; len(known) > 0 {
+		if known[0].refused {
+			a.dated(known[0], e.at)
+		}
+		return nil
+	}
+	h := a.retrying(p, e)
+	if h == nil {
+		return fmt.Errorf("%w: %v > %v belongs to no exchange, or to several", errAgain, e.src, e.dst)
+	}
+	w := a.add(wireKey{e.src, e.dst}, e.at)
+	w.up, w.refused, w.dated = p, true, true
+	again := *h
+	again.to, again.toX, again.at, again.line.Status, again.vain = w, -1, e.at, 0, true
+	a.hops = append(a.hops, &again)
+	return nil
+}
+
+// dated gives a refused connection that a log line names its time.
+func (a *assembly) dated(w *wire, at time.Time) {
+	w.start, w.dated = at, true
+	for _, h := range a.hops {
+		if h.to == w {
+			h.at = at
+		}
+	}
+}
+
+// retrying is the one exchange that was under way, with retries, where the
+// attempt went.
+func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
+	const early, late = 3 * time.Millisecond, 10 * time.Millisecond // the log cuts times off, conntrack stamps what it prints
+	for _, h := range a.hops {
+		begun := time.UnixMilli(h.line.began())
+		if h.pod != p || atoi(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
+			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.tries(h.line, e.dst) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = h
+	}
+	return found
+}
+
+// tries says whether the proxy may dial dst for the exchange of a line.
+func (p *pod) tries(l logLine, dst netip.AddrPort) bool {
+	return l.server() == dst || slices.ContainsFunc(p.proxy.Routes, func(r route) bool {
+		return r.Spare.IsValid() && (r.Spare == l.server() || r.Endpoint == l.server()) && (r.Spare == dst || r.Endpoint == dst)
+	})
+}

@@ -1,0 +1,246 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// The service address of the cluster's resolver, where Istio's agent listens,
+// and the names of the two services that the application calls.
+var (
+	resolverVIP = netip.MustParseAddrPort("10.96.0.10:53")
+	dnsAgent    = netip.MustParseAddrPort("127.0.0.1:15053")
+)
+
+const (
+	shopName = "shop.default.svc.cluster.local" // known to the agent
+	wwwName  = "www.example.com"                // an alias, known to the resolver
+)
+
+// zone answers queries from a table; what is not in it does not exist.
+type zone map[string][]dnsmessage.ResourceBody
+
+func addressOf(a netip.Addr) dnsmessage.ResourceBody {
+	if a.Is4() {
+		return &dnsmessage.AResource{A: a.As4()}
+	}
+	return &dnsmessage.AAAAResource{AAAA: a.As16()}
+}
+
+// answer writes the answer to a query. After an alias come the records of what
+// it stands for.
+func (z zone) answer(query *dnsmessage.Message) []byte {
+	q := query.Questions[0]
+	m := dnsmessage.Message{Header: dnsmessage.Header{ID: query.ID, Response: true, RecursionDesired: true, RecursionAvailable: true}, Questions: query.Questions}
+	records, known := z[strings.TrimSuffix(q.Name.String(), ".")]
+	if !known {
+		m.RCode = dnsmessage.RCodeNameError
+	}
+	owner := q.Name
+	for _, body := range records {
+		h := dnsmessage.ResourceHeader{Name: owner, Class: dnsmessage.ClassINET, TTL: 30}
+		switch body := body.(type) {
+		case *dnsmessage.CNAMEResource:
+			owner = body.CNAME
+		case *dnsmessage.AResource:
+			if q.Type != dnsmessage.TypeA {
+				continue
+			}
+		case *dnsmessage.AAAAResource:
+			if q.Type != dnsmessage.TypeAAAA {
+				continue
+			}
+		}
+		m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: body})
+	}
+	out, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// resolver is the cluster's DNS server. It is slow with names that begin with
+// slow, loses the first query for those that begin with retry and all for those
+// that begin with lost, and cuts answers that are too long for UDP.
+func (b *bed) resolver(z zone) dnsHandler {
+	heard := &lookups{}
+	return func(_ netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
+		name := query.Questions[0].Name.String()
+		before := heard.begin(Lookup{Name: name})
+		switch {
+		case strings.HasPrefix(name, "lost"), strings.HasPrefix(name, "retry") && !heard.earlier(before):
+			return nil
+		case strings.HasPrefix(name, "slow"):
+			_ = b.pause(250 * time.Millisecond)
+		}
+		out := z.answer(query)
+		if len(out) > 512 && !tcp {
+			cut := dnsmessage.Message{Header: dnsmessage.Header{ID: query.ID, Response: true, Truncated: true, RecursionDesired: true}, Questions: query.Questions}
+			out, _ = cut.Pack()
+		}
+		return out
+	}
+}
+
+// earlier says whether the question at place i was asked before.
+func (l *lookups) earlier(i int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.all[:i], func(q Lookup) bool { return q.Name == l.all[i].Name })
+}
+
+// agent stands in for the mesh's: it knows some names itself and passes on what
+// it does not know, under the same id, as its own user.
+func (b *bed) agent(h *host, uid int, z zone) dnsHandler {
+	return func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
+		q := query.Questions[0]
+		name := strings.TrimSuffix(q.Name.String(), ".")
+		if _, known := z[name]; known {
+			return z.answer(query)
+		}
+		up := dnsClient{from: h, uid: uid, to: resolverVIP, role: "upstream", by: resolverVIP, patience: time.Second}
+		ask := dnsAsk{name: name, typ: q.Type, id: query.ID}
+		if tcp {
+			packed, err := ask.pack()
+			if err != nil {
+				return nil
+			}
+			out, err := b.resolveTCP(up, packed)
+			if err != nil {
+				return nil
+			}
+			return out
+		}
+		up.cause = b.lookups.asked(from, query.ID)
+		answers, err := b.resolve(up, ask)
+		if err != nil {
+			return nil
+		}
+		return answers[query.ID]
+	}
+}
+
+// dnsPod makes pod a with DNS capture, an agent, and routes to two services,
+// and the resolver with its service address.
+func (b *bed) dnsPod() error {
+	a, ext := b.host("a"), b.host("ext")
+	rules := istioDefaults()
+	rules.resolver = resolverVIP.Addr().String()
+	var s sidecar
+	for i, h := range []*host{b.host("b"), ext} {
+		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+			return err
+		}
+		v := vip(byte(i+1), svcPort)
+		if err := b.service(v, h.at(appPort)); err != nil {
+			return err
+		}
+		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort)})
+	}
+	many := zone{}
+	for i := range 40 {
+		many["many.example.com"] = append(many["many.example.com"], addressOf(netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)})))
+	}
+	upstream := zone{
+		wwwName: {&dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("edge.cdn.example.net.")},
+			addressOf(vip(2, svcPort).Addr()), addressOf(netip.MustParseAddr("2001:db8:e::80"))},
+		"slow.example.com":                      {addressOf(netip.MustParseAddr("198.51.100.7"))},
+		"retry.example.com":                     {addressOf(netip.MustParseAddr("198.51.100.8"))},
+		"istiod.istio-system.svc.cluster.local": {addressOf(netip.MustParseAddr("10.96.0.20"))},
+		"many.example.com":                      many["many.example.com"],
+	}
+	gw := b.host("gw")
+	for _, at := range []netip.AddrPort{gw.at(53), ext.at(53)} {
+		h := gw
+		if at == ext.at(53) {
+			h = ext
+		}
+		if err := b.serveDNS(h, 0, at, b.resolver(upstream)); err != nil {
+			return err
+		}
+	}
+	if err := b.service(resolverVIP, gw.at(53)); err != nil {
+		return err
+	}
+	if _, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "udp", "-d", resolverVIP.Addr().String(),
+		"--dport", "53", "-j", "DNAT", "--to-destination", gw.at(53).String()); err != nil {
+		return err
+	}
+	if _, err := b.inject(a, rules, s); err != nil {
+		return err
+	}
+	return b.serveDNS(a, rules.uid, dnsAgent, b.agent(a, rules.uid, zone{shopName: {addressOf(vip(1, svcPort).Addr())}}))
+}
+
+// playDNS has an application look names up through the agent and call what they
+// stand for.
+func playDNS(b *bed) error {
+	if err := b.dnsPod(); err != nil {
+		return err
+	}
+	a := b.host("a")
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	app := dnsClient{from: a, to: resolverVIP, role: "app", by: dnsAgent, patience: 4 * time.Second}
+	fixed := app
+	fixed.local = netip.AddrPortFrom(a.ip, 41000)
+	hasty := app
+	hasty.patience = 300 * time.Millisecond
+	agent := dnsClient{from: a, uid: 1337, to: resolverVIP, role: "upstream", by: resolverVIP, patience: 2 * time.Second}
+	other := dnsClient{from: a, to: b.host("ext").at(53), role: "direct", by: b.host("ext").at(53), patience: 2 * time.Second}
+	both := func(name string, id uint16) []dnsAsk {
+		return []dnsAsk{{name: name, typ: dnsmessage.TypeA, id: id}, {name: name, typ: dnsmessage.TypeAAAA, id: id + 1}}
+	}
+	one := func(name string, id uint16) dnsAsk { return dnsAsk{name: name, typ: dnsmessage.TypeA, id: id} }
+	ask := func(c dnsClient, asks ...dnsAsk) func() error {
+		return func() error { _, err := b.resolve(c, asks...); return err }
+	}
+	again := one("retry.example.com", 0x2001)
+	again.again = 1300 * time.Millisecond // the agent has given up by then
+	if err := parallel(
+		ask(app, both(shopName, 0x1001)...), ask(app, both(wwwName, 0x1011)...), ask(app, one("missing.example.com", 0x1021)),
+		ask(app, one("slow.example.com", 0x1031)), ask(app, one("slow.example.com", 0x1032)), ask(app, again),
+		ask(hasty, one("lost.example.com", 0x1041)), ask(agent, one("istiod.istio-system.svc.cluster.local", 0x1051)),
+		ask(other, one(wwwName, 0x1061)),
+	); err != nil {
+		return err
+	}
+	// The same port and id again, for another name and for the same one.
+	for _, name := range []string{shopName, wwwName, shopName, "many.example.com"} {
+		if err := ask(fixed, one(name, 0x3001))(); err != nil {
+			return err
+		}
+	}
+	packed, err := one("many.example.com", 0x3001).pack()
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"", shopName} { // the long answer, and one that the agent knows
+		query := packed
+		if name != "" {
+			if query, err = one(name, 0x3002).pack(); err != nil {
+				return err
+			}
+		}
+		if _, err := b.resolveTCP(app, query); err != nil {
+			return err
+		}
+	}
+	return parallel(func() error { return b.named(a, vip(1, svcPort), shopName) }, func() error { return b.named(a, vip(2, svcPort), wwwName) })
+}
+
+// named calls a service twice by its name.
+func (b *bed) named(h *host, to netip.AddrPort, name string) error {
+	return b.crowd(2, func(i int) httpClient {
+		return httpClient{from: h, to: to, name: name, calls: b.script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
+	})
+}

@@ -1,0 +1,255 @@
+//go:build linux
+
+package testbed
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"time"
+)
+
+// What the records of a pod tell, and its captures do not.
+
+// patience of a proxy whose servers come and go: between two attempts.
+const patience = 250 * time.Millisecond
+
+// playUpstreamRefused has servers that are not there, not yet, or only one of
+// two. Exchanges that are tried again come one after the other, so that each
+// attempt can be told whose it was.
+func playUpstreamRefused(b *bed) error {
+	srv, ext := b.host("b"), b.host("ext")
+	for _, at := range []struct {
+		h    *host
+		port int
+	}{{srv, appPort}, {ext, 9002}} {
+		if err := b.serveHTTP(at.h, at.h.at(at.port), nil); err != nil {
+			return err
+		}
+	}
+	s := sidecar{Retries: 2, Patience: "250ms", Routes: []route{
+		{VIP: vip(1, svcPort), Endpoint: ext.at(9001), Spare: ext.at(9002)},
+		{VIP: vip(2, svcPort), Endpoint: ext.at(9003)}}}
+	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
+		return err
+	}
+	inbound := httpClient{from: b.host("client"), to: srv.at(appPort + 1), name: "svc-b"}
+	series := []func() error{
+		func() error { return b.inVain(inbound, "gone") },
+		func() error { return b.lateServer(inbound) },
+		func() error { return b.inVain(httpClient{from: srv, to: vip(2, svcPort), name: "svc-2"}, "none") },
+	}
+	for i := range 4 {
+		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: b.apart(fmt.Sprint("spare", i), 3)}
+		series = append(series, func() error { return b.play(c) })
+	}
+	return parallel(func() error { return b.visitors(3, 4, half) }, func() error {
+		for _, f := range series {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// apart is a script whose requests keep so far apart that attempts of two
+// exchanges do not meet.
+func (b *bed) apart(who string, n int) []call {
+	calls := b.script(who, n, true)
+	for i := range calls {
+		calls[i].think += 25 * time.Millisecond
+	}
+	return calls
+}
+
+// inVain makes a request that nobody answers but the proxy.
+func (b *bed) inVain(c httpClient, who string) error {
+	c.calls = b.apart(who, 1)
+	c.calls[0].status = http.StatusServiceUnavailable
+	return b.play(c)
+}
+
+// lateServer has an application that starts while the proxy tries again.
+func (b *bed) lateServer(c httpClient) error {
+	c.calls = b.apart("late", 3)
+	return parallel(func() error { return b.play(c) }, func() error {
+		if err := b.pause(patience + patience/2); err != nil {
+			return err
+		}
+		return b.serveHTTP(b.host("b"), c.to, nil)
+	})
+}
+
+// refusedAndServed wants both ends that refused attempts can lead to.
+func refusedAndServed(t *Truth) error {
+	vain, again := 0, 0
+	for _, l := range t.Links {
+		switch {
+		case l.Status == http.StatusServiceUnavailable:
+			vain++
+		case l.Attempt > 1:
+			again++
+		}
+	}
+	if vain < 2 || again < 2 {
+		return fmt.Errorf("%d exchanges in vain, %d served after a refusal", vain, again)
+	}
+	return nil
+}
+
+// addresses gives the client's host n addresses in all.
+func (b *bed) addresses(n int) ([]netip.Addr, error) {
+	h := b.host("client")
+	out := []netip.Addr{h.ip}
+	for len(out) < n {
+		ip := out[len(out)-1].Next()
+		if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
+			return nil, err
+		}
+		out = append(out, ip)
+	}
+	return out, nil
+}
+
+// gatewayMinted has clients that all ask the same and set no request id. Two
+// addresses have one client each, the third has three, which nothing
+// separates.
+func gatewayMinted(record func(*bed, *host) error) func(*bed) error {
+	return func(b *bed) error {
+		gw, srv := b.host("gw"), b.host("b")
+		if err := b.inboundApp(); err != nil {
+			return err
+		}
+		s := sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}
+		if _, err := b.inject(gw, interception{uid: 1337, in: svcPort}, s); err != nil {
+			return err
+		}
+		if err := record(b, gw); err != nil {
+			return err
+		}
+		at, err := b.addresses(3)
+		if err != nil {
+			return err
+		}
+		b.notes.alike = map[netip.Addr]bool{at[2]: true}
+		var calls []call
+		for i := range 5 {
+			calls = append(calls, call{method: "GET", target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.between(100, 900), b.between(2, 6)),
+				header: [][2]string{{"user-agent", "shop"}}})
+		}
+		return b.crowd(5, func(i int) httpClient {
+			return httpClient{from: b.host("client"), local: netip.AddrPortFrom(at[min(i, 2)], 0), to: gw.at(svcPort), name: "shop.example.com", calls: calls}
+		})
+	}
+}
+
+// recordPayload captures packets with TCP payload only.
+func recordPayload(b *bed, h *host) error {
+	b.notes.payload = true
+	return b.sniff(h, "eth0", "eth0.pcap", "tcp and (ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)) != 0")
+}
+
+// playNodeNAT captures connections in the pod and behind its node, which
+// translates the service's address to an endpoint (kube-proxy's DNAT) and the
+// pod's address to its own (MASQUERADE).
+func playNodeNAT(b *bed) error {
+	if err := b.natWorld(); err != nil {
+		return err
+	}
+	if err := b.sniffBehind(); err != nil {
+		return err
+	}
+	return b.callers(b.host("a"), vip(9, svcPort), 4, 4)
+}
+
+func playNodeNATMidstream(b *bed) error {
+	if err := b.natWorld(); err != nil {
+		return err
+	}
+	for _, h := range []*host{b.host("a"), b.node} { // from the start: of what began unwatched, conntrack tells nothing
+		if err := b.watch(h); err != nil {
+			return err
+		}
+	}
+	const n = 4
+	m := b.meeting()
+	err := parallel(func() error { return m.hold(n, b.beginBehind) }, func() error {
+		return b.crowd(n, func(i int) httpClient {
+			calls := b.script(fmt.Sprint("a", i), 6, half(i))
+			calls[2].before = m.wait
+			return httpClient{from: b.host("a"), to: vip(9, svcPort), name: "svc", calls: calls}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return b.pause(300 * time.Millisecond) // conntrack tells of the ends
+}
+
+// natWorld makes pod a, whose proxy has no route for the service and dials its
+// address, and a node that masks the pod.
+func (b *bed) natWorld() error {
+	srv := b.host("b")
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	if err := b.service(vip(9, svcPort), srv.at(appPort)); err != nil {
+		return err
+	}
+	b.notes.masquerade = "v-b"
+	if _, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", b.host("a").ip.String(),
+		"-o", b.notes.masquerade, "-j", "MASQUERADE", "--random-fully"); err != nil {
+		return err
+	}
+	_, err := b.inject(b.host("a"), istioDefaults(), sidecar{})
+	return err
+}
+
+// sniffBehind captures pod a and the node's side towards the service.
+func (b *bed) sniffBehind() error {
+	if err := b.sniffPod(b.host("a")); err != nil {
+		return err
+	}
+	return b.sniff(b.node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap")
+}
+
+func (b *bed) beginBehind() error {
+	if err := b.beginHere(b.host("a")); err != nil {
+		return err
+	}
+	if err := b.sniff(b.node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap"); err != nil {
+		return err
+	}
+	return b.pause(100 * time.Millisecond)
+}
+
+// playHalfMissing is outbound traffic through VIPs of which the capture of lo
+// lost one direction of every connection.
+func playHalfMissing(b *bed) error {
+	b.notes.halves = true
+	if err := b.outboundPod(sidecar{}); err != nil {
+		return err
+	}
+	a := b.host("a")
+	if err := b.sniffPod(a); err != nil {
+		return err
+	}
+	return b.crowd(8, func(i int) httpClient {
+		return httpClient{from: a, to: vip(byte(i/2%2+1), svcPort), name: "svc", calls: b.script(fmt.Sprint("a", i), 4, half(i))}
+	})
+}
+
+// halved takes one direction of redirected connections out of lo.
+func (b *bed) halved() (err error) {
+	if !b.notes.halves {
+		return nil
+	}
+	for _, s := range b.sniffers {
+		if s.iface == "lo" {
+			b.notes.lost, err = thinHalves(filepath.Join(b.dir, s.file), uint16(b.pods[0].rules.out))
+		}
+	}
+	return err
+}

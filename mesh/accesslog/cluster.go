@@ -1,0 +1,71 @@
+package accesslog
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A Cluster is the name Istio gives to an upstream, taken apart. It is
+// comparable; the zero Cluster is none.
+//
+// Names are "outbound|8000|v1|httpbin.foo.svc.cluster.local",
+// "inbound|8080||" (before Istio 1.8 "inbound|8080|http|host"), or one of
+// PassthroughCluster, BlackHoleCluster and InboundPassthroughCluster, the last
+// also with Ipv4 or Ipv6 at its end.
+type Cluster struct {
+	Direction string // outbound, inbound, inbound-vip …; "" for those with a fixed name
+	Port      uint16 // of the service
+	Subset    string // for inbound before 1.8 the name of the port
+	Host      string // of the service; "" inbound since 1.8
+	Fixed     string // PassthroughCluster, BlackHoleCluster …; "" for the others
+}
+
+// ParseCluster takes apart the name of a cluster. A ";" at its end, where
+// Istio ends the part that goes into statistics, is no part of the name.
+func ParseCluster(name string) (c Cluster, ok bool) {
+	name = strings.TrimSuffix(name, ";")
+	switch name {
+	case "PassthroughCluster", "BlackHoleCluster",
+		"InboundPassthroughCluster", "InboundPassthroughClusterIpv4", "InboundPassthroughClusterIpv6":
+		return Cluster{Fixed: name}, true
+	}
+	return splitCluster(name, "|")
+}
+
+// ParseServerName takes apart the server name a sidecar asks for on its mutual
+// TLS connections, "outbound_.8000_.v1_.httpbin.foo.svc.cluster.local".
+func ParseServerName(sni string) (c Cluster, ok bool) { return splitCluster(sni, "_.") }
+
+// splitCluster reads direction, port, subset and host.
+func splitCluster(name, sep string) (c Cluster, ok bool) {
+	direction, rest, ok1 := strings.Cut(name, sep)
+	number, rest, ok2 := strings.Cut(rest, sep)
+	subset, host, ok3 := strings.Cut(rest, sep)
+	port, err := strconv.ParseUint(number, 10, 16)
+	if !ok1 || !ok2 || !ok3 || err != nil || direction == "" || number[0] == '+' {
+		return Cluster{}, false
+	}
+	return Cluster{Direction: direction, Port: uint16(port), Subset: subset, Host: host}, true
+}
+
+// String returns the name of the cluster.
+func (c Cluster) String() string {
+	if c.Direction == "" {
+		return c.Fixed
+	}
+	return c.join("|")
+}
+
+// ServerName returns the server name that a sidecar asks for to reach c, ""
+// for one with a fixed name.
+func (c Cluster) ServerName() string {
+	if c.Direction == "" {
+		return ""
+	}
+	return c.join("_.")
+}
+
+// join writes the parts with sep between them, as splitCluster reads them.
+func (c Cluster) join(sep string) string {
+	return c.Direction + sep + strconv.Itoa(int(c.Port)) + sep + c.Subset + sep + c.Host
+}

@@ -1,0 +1,37 @@
+// Package conntrack reads what netfilter's connection tracking prints and keeps
+// the table over time.
+//
+// In go the outputs of conntrack -L and -E with any -o, that is text, XML and the
+// form of -o save, and /proc/net/nf_conntrack, one after the other or mixed, with
+// prompts, prefixes and messages between. Out come events, and from a [Table]
+// spans: an entry and the time it lived.
+//
+//	r := conntrack.NewReader(file)
+//	t := conntrack.NewTable(func(s *conntrack.Span) { … })
+//	for {
+//		e, err := r.Next()
+//		if err == io.EOF {
+//			break
+//		} else if err != nil {
+//			return err
+//		}
+//		t.Apply(e)
+//	}
+//	t.Close()
+//
+// Names are conntrack's: the orig tuple is that of the first packet as it came to
+// netfilter, before any rewriting; the reply tuple is what an answer looks like
+// before it is rewritten back, so its source is who really answered. Of an entry
+// that REDIRECT made, Reply.Src is the proxy's listener and Orig.Dst is where the
+// client wanted to go.
+//
+// Formats are those of libnetfilter_conntrack (src/conntrack/snprintf_default.c and
+// snprintf_xml.c), conntrack-tools (src/conntrack.c, ct_save_snprintf) and the
+// kernel (net/netfilter/nf_conntrack_standalone.c, ct_seq_show).
+//
+// # Limits
+//
+// A unit (a line, or a flow's part of one) of more than 64 KiB is malformed. Tables of
+// expectations are not read. Connection tracking never says when it printed a list;
+// only -E -o timestamp, -o ktimestamp and XML have times.
+package conntrack

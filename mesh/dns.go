@@ -1,0 +1,283 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A LookupRole says on whose behalf a name was looked up.
+type LookupRole uint8
+
+// The roles of lookups.
+const (
+	LookupDirect   LookupRole = iota // no agent had a part in it
+	LookupApp                        // the application's; redirected to the mesh's agent
+	LookupUpstream                   // the agent's own, or the proxy's: not redirected where the application's are
+)
+
+// String returns the role's name in the JSON output.
+func (r LookupRole) String() string { return [...]string{"direct", "app", "upstream"}[r] }
+
+// A Lookup is one question to a DNS server over UDP and what was answered:
+// a query, sent once or more often, and its answer, either of which may be
+// missing in the capture. Times are nanoseconds since 1970-01-01 UTC.
+type Lookup struct {
+	ID        int // in the order in which the lookups began
+	Role      LookupRole
+	Pod       string // as given by the user; "" when all inputs are one pod's
+	Interface string
+	Client    netip.AddrPort // who asked
+	// Server is whom the client asked. It is not valid when a redirect changed
+	// that and neither the answer was captured nor a record tells.
+	Server netip.AddrPort
+	// AnsweredBy is who really answered, or was to: behind a redirect the agent's
+	// address. It is not valid when only the answer was captured behind one.
+	AnsweredBy netip.AddrPort
+	Redirected bool
+	Captured   []capture.Tuple // each directed tuple seen
+
+	MessageID uint16 // of the DNS header
+	Name      string // asked for, without the last dot; "" when it was cut off
+	Type      string // such as A or AAAA; "" with Name
+
+	Queries, Answers int   // packets of each, retransmissions included
+	Asked, Answered  int64 // times of the first of each; 0 = not captured
+
+	RCode       string // such as NOERROR or NXDOMAIN; "" when there is no answer
+	Truncated   bool   // the answer did not fit into a datagram
+	Records     []LookupRecord
+	MoreRecords int // in the answer section, beside Records
+
+	Packets []capture.Ref // the first few that show it
+	// UpstreamOf is the ID of the application's lookup that the agent passed on
+	// with this one; -1 = none is known.
+	UpstreamOf int
+
+	start moment
+	place place
+	lo    bool // seen at a loopback point
+}
+
+// A LookupRecord is one record of an answer.
+type LookupRecord struct {
+	Name   string
+	Type   string
+	TTL    uint32     // seconds
+	Addr   netip.Addr // of A and AAAA, else not valid
+	Target string     // of CNAME and PTR, else ""
+}
+
+// maxLookupPackets is how many packets of a lookup are named.
+const maxLookupPackets = 8
+
+// originalDst tells whom a client dialled at some time, as far as a record of
+// NAT such as conntrack's knows.
+type originalDst func(client netip.AddrPort, proto capture.Proto, nanos int64) (netip.AddrPort, bool)
+
+// findLookups pairs the DNS messages of all groups. original may be nil. of
+// maps each message of each group to its lookup's place in the result, plus 1;
+// 0 means that it is not to be written, since it was seen elsewhere too.
+func findLookups(x *index, original originalDst) (lookups []*Lookup, of [][]uint32) {
+	var all []*dnsPairing
+	for g := range x.groups {
+		p := pairMessages(x, g)
+		all = append(all, p)
+		lookups = append(lookups, p.lookups...)
+	}
+	for _, p := range all {
+		p.describe(original)
+	}
+	lookups = once(lookups)
+	slices.SortStableFunc(lookups, func(a, b *Lookup) int { return a.start.compare(b.start) })
+	at := make(map[*Lookup]uint32, len(lookups))
+	for i, l := range lookups {
+		l.ID, at[l] = i, uint32(i+1)
+	}
+	for _, p := range all {
+		ids := make([]uint32, len(p.of))
+		for m, l := range p.of {
+			if l > 0 {
+				ids[m] = at[p.lookups[l-1]]
+			}
+		}
+		of = append(of, ids)
+	}
+	assignLookups(lookups)
+	return lookups, of
+}
+
+// describe fills in what the messages of each lookup say.
+func (p *dnsPairing) describe(original originalDst) {
+	s := p.x.groups[p.group].dns
+	for i, l := range p.of {
+		if l > 0 {
+			p.lookups[l-1].add(s, s.messages.At(uint32(i)))
+		}
+	}
+	for _, l := range p.lookups {
+		info := p.x.groups[p.group].points.Info(l.place.point)
+		l.Pod, l.Interface, l.lo = info.Pod, info.Name, info.Loopback
+		l.ends(original)
+	}
+}
+
+// add takes over one message; they come in the order in which they were read.
+func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
+	t := m.key.Tuple()
+	t.Proto = capture.ProtoUDP
+	if l.Captured == nil {
+		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
+	}
+	if !slices.Contains(l.Captured, t) {
+		l.Captured = append(l.Captured, t)
+	}
+	if len(l.Packets) < maxLookupPackets {
+		l.Packets = append(l.Packets, m.ref)
+	}
+	at := moment{m.nanos, m.ref}
+	if l.Queries+l.Answers == 0 || at.compare(l.start) < 0 {
+		l.start = at
+	}
+	l.MessageID = m.id
+	if !m.is(dnsNoQuestion) && l.Name == "" {
+		l.Name, l.Type = s.printed(m.name), typeName(m.qtype)
+	}
+	if !m.is(dnsReply) {
+		l.AnsweredBy = t.Dst
+		if l.Answers == 0 {
+			l.Client = t.Src
+		}
+		if l.Queries == 0 {
+			l.Asked = m.nanos
+		}
+		l.Queries++
+		return
+	}
+	l.Client, l.Server = t.Dst, t.Src
+	if l.Answers == 0 {
+		l.Answered = m.nanos
+		l.read(s, m)
+	}
+	l.Answers++
+}
+
+// read takes over what the answer says.
+func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
+	l.RCode, l.Truncated = rcodeName(m.rcode), m.is(dnsTruncated)
+	l.MoreRecords = int(m.answers) - int(m.kept)
+	l.Records = make([]LookupRecord, 0, m.kept)
+	for i := range uint32(m.kept) {
+		r := s.records.At(m.records + i)
+		rec := LookupRecord{Name: s.printed(r.owner), Type: typeName(r.typ), TTL: r.ttl, Target: s.printed(r.target)}
+		if r.addr != (capture.Addr{}) {
+			rec.Addr = r.addr.Netip()
+		}
+		l.Records = append(l.Records, rec)
+	}
+}
+
+// ends tells the server that was asked from the one that answered. l has the
+// source of the answer as Server and the destination of the query as
+// AnsweredBy.
+func (l *Lookup) ends(original originalDst) {
+	torn := l.AnsweredBy.IsValid() && l.AnsweredBy.Addr().IsLoopback() && !l.Client.Addr().IsLoopback()
+	switch {
+	case l.Queries > 0 && l.Answers > 0:
+		l.Redirected = l.Server != l.AnsweredBy || torn
+		if torn && l.Server == l.AnsweredBy { // an answer that lost its NAT
+			l.Server = netip.AddrPort{}
+		}
+	case l.Queries > 0:
+		l.Redirected = torn
+		if !torn {
+			l.Server = l.AnsweredBy
+		}
+	default:
+		l.Redirected = l.lo && !l.Server.Addr().IsLoopback() && l.Server.Addr() != l.Client.Addr()
+		if !l.Redirected {
+			l.AnsweredBy = l.Server
+		}
+	}
+	if l.Redirected && !l.Server.IsValid() && original != nil {
+		if dst, ok := original(l.Client, capture.ProtoUDP, l.start.nanos); ok {
+			l.Server = dst
+		}
+	}
+}
+
+// once leaves out lookups that another capture point shows too: of those with
+// the same ends, DNS id and question that began within a second, the fullest.
+// Loopback addresses belong to their pod.
+func once(lookups []*Lookup) []*Lookup {
+	type sameness struct {
+		client, server netip.AddrPort
+		pod            string // of what has a loopback address
+		id             uint16
+		name, typ      string
+	}
+	if !slices.ContainsFunc(lookups, func(l *Lookup) bool { return l.place != lookups[0].place }) {
+		return lookups
+	}
+	sorted := slices.Clone(lookups)
+	slices.SortStableFunc(sorted, func(a, b *Lookup) int { return a.start.compare(b.start) })
+	latest := make(map[sameness][]*Lookup)
+	gone := make(map[*Lookup]bool)
+	for _, l := range sorted {
+		k := sameness{l.Client, l.AnsweredBy, "", l.MessageID, strings.ToLower(l.Name), l.Type}
+		if l.Redirected || l.Client.Addr().IsLoopback() || l.AnsweredBy.Addr().IsLoopback() {
+			k.pod = l.Pod + "/"
+		}
+		kept := latest[k][:0]
+		for _, o := range latest[k] {
+			if l.start.nanos-o.start.nanos > int64(1e9) {
+				continue
+			}
+			kept = append(kept, o)
+		}
+		twin := slices.IndexFunc(kept, func(o *Lookup) bool { return o.place != l.place })
+		switch {
+		case twin < 0:
+			kept = append(kept, l)
+		case l.Queries+l.Answers > kept[twin].Queries+kept[twin].Answers:
+			gone[kept[twin]] = true
+			kept[twin] = l
+		default:
+			gone[l] = true
+		}
+		latest[k] = kept
+	}
+	if len(gone) == 0 {
+		return lookups
+	}
+	return slices.DeleteFunc(lookups, func(l *Lookup) bool { return gone[l] })
+}
+
+// typeName returns the name of a record type, such as AAAA or TYPE65.
+func typeName(t uint16) string {
+	switch t {
+	case 64:
+		return "SVCB"
+	case 65: // RFC 9460: browsers and Go ask for it
+		return "HTTPS"
+	}
+	s := dnsmessage.Type(t).String()
+	if name, ok := strings.CutPrefix(s, "Type"); ok {
+		return name
+	}
+	return "TYPE" + s // RFC 3597 §5
+}
+
+// rcodes are the names of response codes as tools print them (IANA).
+var rcodes = [...]string{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"}
+
+func rcodeName(c uint8) string {
+	if int(c) < len(rcodes) {
+		return rcodes[c]
+	}
+	return "RCODE" + string('0'+c/10) + string('0'+c%10)
+}

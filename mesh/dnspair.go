@@ -1,0 +1,232 @@
+package mesh
+
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
+)
+
+// lookupPatience is how long a client may wait for an answer, in nanoseconds:
+// glibc's resolver does not wait longer (RES_MAXRETRANS, resolv.h). A later
+// message with the same id is of another lookup.
+const lookupPatience = int64(30e9)
+
+// maxRecent is how many lookups of one client's end and id may be under way, and
+// maxWaiting how many queries may wait for one that NAT moved. More are not
+// looked at; nobody but an attacker has so many.
+const (
+	maxRecent  = 16
+	maxWaiting = 64
+)
+
+// A dnsPairing puts the messages of one group of inputs together to lookups.
+type dnsPairing struct {
+	x       *index
+	group   int
+	s       *dnsScan
+	lookups []*Lookup
+	of      []uint32 // by message: its lookup's place, plus 1; 0 = none
+	states  []pairState
+	recent  map[dnsEnd][]uint32 // lookups that a further message may belong to, the oldest first
+}
+
+// A dnsEnd is what the messages of a lookup have in common. The server is not
+// among it: a redirect shows another one on either side.
+type dnsEnd struct {
+	client capture.Addr
+	port   uint16
+	id     uint16
+	point  capture.Point
+}
+
+// A pairState is what is known of a lookup while messages are read.
+type pairState struct {
+	question      arena.Span // folded; empty when unknown
+	qtype         uint16
+	query, answer uint32 // first message of each, plus 1; 0 = none
+	last          int64  // time of its last message
+	absorbed      bool   // by another lookup
+}
+
+// pairMessages pairs the messages of group g.
+func pairMessages(x *index, g int) *dnsPairing {
+	s := x.groups[g].dns
+	p := &dnsPairing{x: x, group: g, s: s, of: make([]uint32, s.messages.Len()), recent: make(map[dnsEnd][]uint32)}
+	for i := range uint32(s.messages.Len()) {
+		if m := s.messages.At(i); !m.is(dnsDup) {
+			p.place(i, m)
+		}
+	}
+	p.recent = nil
+	p.moved()
+	p.renumber()
+	return p
+}
+
+// place finds the lookup that message i belongs to, or begins one.
+func (p *dnsPairing) place(i uint32, m *dnsMessage) {
+	end := dnsEnd{point: m.key.Point, id: m.id}
+	end.client, end.port = m.client()
+	live := slices.DeleteFunc(p.recent[end], func(l uint32) bool { return m.nanos-p.states[l].last > lookupPatience })
+	best, grade := uint32(0), 0
+	for _, l := range live {
+		if g := p.grade(&p.states[l], m); g > grade {
+			best, grade = l, g
+		}
+	}
+	if grade == 0 {
+		best = uint32(len(p.states))
+		p.states = append(p.states, pairState{qtype: m.qtype})
+		p.lookups = append(p.lookups, &Lookup{place: place{p.group, m.key.Point}, UpstreamOf: -1})
+		live = append(live, best)
+		live = live[max(len(live)-maxRecent, 0):]
+	}
+	p.recent[end] = live
+	p.join(best, i, m)
+}
+
+// join makes message i one of lookup l.
+func (p *dnsPairing) join(l, i uint32, m *dnsMessage) {
+	st := &p.states[l]
+	p.of[i] = l + 1
+	st.last = max(st.last, m.nanos)
+	if !m.is(dnsNoQuestion) {
+		st.question, st.qtype = m.folded, m.qtype
+	}
+	if m.is(dnsReply) && st.answer == 0 {
+		st.answer = i + 1
+	} else if !m.is(dnsReply) && st.query == 0 {
+		st.query = i + 1
+	}
+}
+
+// grade says how well m goes with a lookup of the same client and id; 0 means
+// not at all. An answer prefers who waits to who has one, and the server that
+// was asked to one that a redirect may hide. Of equals the first is served.
+func (p *dnsPairing) grade(st *pairState, m *dnsMessage) int {
+	switch {
+	case !m.is(dnsNoQuestion) && st.question.Len() > 0 && (m.folded != st.question || m.qtype != st.qtype):
+		return 0
+	case !m.is(dnsReply):
+		return p.gradeQuery(st, m)
+	case st.answer > 0 && !sameServer(p.s.messages.At(st.answer-1), m):
+		return 0
+	case st.query == 0:
+		return 1
+	}
+	grade := 0
+	switch q := p.s.messages.At(st.query - 1); {
+	case sameServer(q, m):
+		grade = 2
+	case redirectable(q, m):
+		grade = 1
+	}
+	if grade > 0 && st.answer == 0 {
+		grade += 2
+	}
+	return grade
+}
+
+// gradeQuery is grade for a query: it is a lookup's again until that is
+// answered, or its first if the capture put the answer before it.
+func (p *dnsPairing) gradeQuery(st *pairState, m *dnsMessage) int {
+	if st.query > 0 {
+		return boolGrade(st.answer == 0 && sameServer(p.s.messages.At(st.query-1), m), 1)
+	}
+	a := p.s.messages.At(st.answer - 1)
+	return boolGrade(m.nanos-a.nanos <= causality && (sameServer(m, a) || redirectable(m, a)), 1)
+}
+
+func boolGrade(ok bool, grade int) int {
+	if ok {
+		return grade
+	}
+	return 0
+}
+
+func sameServer(a, b *dnsMessage) bool {
+	x, xp := a.server()
+	y, yp := b.server()
+	return x == y && xp == yp
+}
+
+// redirectable tells whether a redirect can have torn answer a from query q: on
+// its way to the agent at a loopback address the query has lost the address that
+// the answer comes from.
+func redirectable(q, a *dnsMessage) bool {
+	return q.key.Dst.IsLoopback() && !q.key.Src.IsLoopback() && !a.key.Src.IsLoopback()
+}
+
+// moved pairs what NAT gave another port: two queries from one port to two
+// servers would be the same tuple behind the redirect, so that the second
+// query shows a port that its answer does not. It is tied by client, id and
+// question, if nothing else has these.
+func (p *dnsPairing) moved() {
+	type ask struct {
+		client   capture.Addr
+		point    capture.Point
+		id       uint16
+		qtype    uint16
+		question arena.Span
+	}
+	of := func(l uint32, m *dnsMessage) ask {
+		a := ask{point: m.key.Point, id: m.id, qtype: p.states[l].qtype, question: p.states[l].question}
+		a.client, _ = m.client()
+		return a
+	}
+	waiting := make(map[ask][]uint32)
+	for l := range p.states {
+		st := &p.states[l]
+		if q := st.query; q > 0 && st.answer == 0 && st.question.Len() > 0 {
+			if m := p.s.messages.At(q - 1); m.key.Dst.IsLoopback() && !m.key.Src.IsLoopback() {
+				k := of(uint32(l), m)
+				waiting[k] = append(waiting[k], uint32(l))
+			}
+		}
+	}
+	into := make(map[uint32]uint32)
+	for l := range p.states {
+		st := &p.states[l]
+		if st.query > 0 || st.question.Len() == 0 {
+			continue
+		}
+		a := p.s.messages.At(st.answer - 1)
+		k := of(uint32(l), a)
+		if len(waiting[k]) > maxWaiting {
+			continue
+		}
+		near := slices.DeleteFunc(slices.Clone(waiting[k]), func(w uint32) bool {
+			q := p.s.messages.At(p.states[w].query - 1)
+			return p.states[w].answer > 0 || !redirectable(q, a) || q.nanos > a.nanos+causality || a.nanos-q.nanos > lookupPatience
+		})
+		if len(near) == 1 {
+			p.states[near[0]].answer = st.answer
+			st.absorbed = true
+			into[uint32(l)] = near[0]
+		}
+	}
+	for i, l := range p.of {
+		if w, ok := into[l-1]; ok && l > 0 {
+			p.of[i] = w + 1
+		}
+	}
+}
+
+// renumber leaves out lookups that others took in.
+func (p *dnsPairing) renumber() {
+	places := make([]uint32, len(p.lookups))
+	var kept []*Lookup
+	for l, lookup := range p.lookups {
+		if !p.states[l].absorbed {
+			kept = append(kept, lookup)
+			places[l] = uint32(len(kept))
+		}
+	}
+	for i, l := range p.of {
+		if l > 0 {
+			p.of[i] = places[l-1]
+		}
+	}
+	p.lookups, p.states = kept, nil
+}

@@ -1,0 +1,75 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// A gateway appends the address of its client to x-forwarded-for, or sets it
+// (Envoy's use_remote_address); a sidecar leaves it as it is. So that field tells
+// whose request one behind the proxy is, as far as clients have different
+// addresses.
+
+// forwardedTo tells what the request behind the proxy says of the client that
+// sent it to the proxy.
+type forwardedTo uint8
+
+const (
+	forwardedUnknown forwardedTo = iota // nothing
+	forwardedOther                      // it came from someone else
+	forwardedFrom                       // it came from this client, or was passed on as it was
+)
+
+// forwards compares x-forwarded-for on both sides of the proxy.
+func forwards(d, u *exchange) forwardedTo {
+	if d.req == nil || u.req == nil || u.req.forwarded.Len() == 0 || !d.req.hasLine() || d.req.is(msgPartial) {
+		return forwardedUnknown
+	}
+	before, after := "", u.scan.text.String(u.req.forwarded)
+	if d.req.forwarded.Len() > 0 {
+		before = d.scan.text.String(d.req.forwarded)
+	}
+	client := d.leg.Orig.Src.Addr()
+	if before == after || isAddr(after, client) {
+		return forwardedFrom
+	}
+	if rest, ok := strings.CutPrefix(after, before); ok && isAddr(strings.TrimLeft(rest, ", "), client) {
+		return forwardedFrom
+	}
+	return forwardedOther
+}
+
+func isAddr(s string, a netip.Addr) bool {
+	b, err := netip.ParseAddr(strings.TrimSpace(s))
+	return err == nil && b.Unmap() == a
+}
+
+// dropForwarded drops candidates with other clients than the one that
+// x-forwarded-for names, where it names one of them.
+func dropForwarded(s *shelf, u *exchange, cs []candidate) []candidate {
+	said := func(k candidate) forwardedTo { return forwards(s.all[k.d], u) }
+	if !slices.ContainsFunc(cs, func(k candidate) bool { return said(k) == forwardedFrom }) {
+		return cs
+	}
+	return slices.DeleteFunc(cs, func(k candidate) bool { return said(k) == forwardedOther })
+}
+
+// onlyClient tells whether u names the client of d, and no other connection of
+// that client was open then: so it proves that nothing else fits, even if not all
+// was captured.
+func (c *crossing) onlyClient(d, u *exchange) bool {
+	if u.req == nil || u.req.forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
+		return false
+	}
+	client := d.leg.Orig.Src.Addr()
+	if list := u.scan.text.String(u.req.forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
+		return false
+	}
+	for _, l := range c.down {
+		if l != d.leg && l.Orig.Src.Addr() == client && l.Start <= u.begun()+causality && l.End >= u.start()-causality {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,68 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Networks are the networks of a cluster, as far as the caller knows them.
+type Networks struct {
+	Pods     []netip.Prefix // of pods (kube-controller-manager --cluster-cidr)
+	Services []netip.Prefix // of services (kube-apiserver --service-cluster-ip-range)
+}
+
+// inside tells whether an address is one of the cluster's.
+func (n *Networks) inside(a netip.Addr) bool {
+	holds := func(p netip.Prefix) bool { return p.Contains(a) }
+	return slices.ContainsFunc(n.Pods, holds) || slices.ContainsFunc(n.Services, holds)
+}
+
+func (n *Networks) empty() bool { return len(n.Pods) == 0 && len(n.Services) == 0 }
+
+// A traffic is who dials whom at one pod's points, loopback left out: what tells
+// a gateway where its captures show other traffic too.
+type traffic struct {
+	order []netip.Addr // in the order in which they were first seen
+	by    map[netip.Addr]*dealings
+}
+
+// dealings is how one address takes part.
+type dealings struct {
+	dialled, dials   bool
+	fromOut, intoNet bool // dialled from outside of the cluster's networks; dials into them
+}
+
+func (t *traffic) of(a netip.Addr) *dealings {
+	if t.by == nil {
+		t.by = make(map[netip.Addr]*dealings)
+	}
+	if t.by[a] == nil {
+		t.by[a] = new(dealings)
+		t.order = append(t.order, a)
+	}
+	return t.by[a]
+}
+
+// add notes that src dialled dst.
+func (t *traffic) add(src, dst netip.Addr, n *Networks) {
+	d, s := t.of(dst), t.of(src)
+	d.dialled, s.dials = true, true
+	d.fromOut = d.fromOut || !n.inside(src)
+	s.intoNet = s.intoNet || n.inside(dst)
+}
+
+// forwarders lists the addresses of a gateway. Where the cluster's networks are
+// known, these are the ones that take connections from outside and make some
+// into them; else the only one that is dialled and dials others.
+func (t *traffic) forwarders(n *Networks) []netip.Addr {
+	var found []netip.Addr
+	for _, a := range t.order {
+		if d := t.by[a]; d.dialled && d.dials && (n.empty() || d.fromOut && d.intoNet) {
+			found = append(found, a)
+		}
+	}
+	if n.empty() && len(found) > 1 {
+		return nil
+	}
+	return found
+}

@@ -1,0 +1,168 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
+)
+
+// An interception is what a pod's firewall rules redirect.
+type interception struct {
+	rules.Facts
+	set  *rules.Ruleset
+	file int    // index into records.files
+	pod  string // "" = any
+
+	profile *Profile // of the mesh, with these rules
+}
+
+// Under returns the profile with what firewall rules say in place of what it has:
+// ports, users, and the addresses from which the proxy dials the application. If
+// the rules are another mesh's, it is that mesh's profile.
+func (p *Profile) Under(f *rules.Facts) *Profile {
+	if named := ProfileNamed(f.Mesh); named != nil {
+		p = named
+	}
+	q := *p
+	q.Ports = slices.Clone(p.Ports)
+	q.OutboundPorts = q.moved(p.OutboundPorts, f.OutboundPorts)
+	q.InboundPorts = q.moved(p.InboundPorts, f.InboundPorts)
+	for i := range q.Ports {
+		if l := &q.Ports[i]; l.Protocol == "DNS" && len(f.DNSPorts) > 0 {
+			l.Number = f.DNSPorts[0]
+		}
+	}
+	if len(f.BindSources) > 0 {
+		q.BindSources = f.BindSources
+	}
+	if uids := numbers(f.UIDs); len(uids) > 0 {
+		q.UIDs = uids
+	}
+	return &q
+}
+
+// moved renames the listeners at old ports, and returns the new ones, if there are
+// some.
+func (p *Profile) moved(old, new []uint16) []uint16 {
+	if len(new) == 0 || slices.Equal(old, new) {
+		return old
+	}
+	for i := range p.Ports {
+		if l := &p.Ports[i]; slices.Contains(old, l.Number) && !slices.Contains(new, l.Number) {
+			l.Number = new[0]
+		}
+	}
+	return new
+}
+
+// maxSpan bounds the users that a range of rules stands for.
+const maxSpan = 64
+
+func numbers(spans []rules.Span) []uint32 {
+	var out []uint32
+	for _, s := range spans {
+		for n := uint64(s.Lo); n <= uint64(s.Hi) && n < uint64(s.Lo)+maxSpan; n++ {
+			out = append(out, uint32(n))
+		}
+	}
+	return out
+}
+
+// passes tells whether connections to a port of the pod pass by the proxy. Rules
+// without any redirect of what comes in tell nothing.
+func (i *interception) passes(port uint16) bool {
+	holds := func(spans []rules.Span) bool {
+		return slices.ContainsFunc(spans, func(s rules.Span) bool { return s.Lo <= uint32(port) && uint32(port) <= s.Hi })
+	}
+	switch {
+	case len(i.InboundPorts) == 0 || slices.Contains(i.TunnelPorts, port):
+		return false
+	case holds(i.InboundExcluded):
+		return true
+	}
+	return !i.InboundAll && !holds(i.InboundIncluded)
+}
+
+// intercepts returns the rules of a pod; nil if they are not known.
+func (rs *records) intercepts(pod string) *interception {
+	for _, i := range rs.rules {
+		if i.pod == "" || i.pod == pod {
+			return i
+		}
+	}
+	return nil
+}
+
+// profile returns the profile of a pod: with its rules in place of what p has.
+func (rs *records) profile(pod string, p *Profile) *Profile {
+	if i := rs.intercepts(pod); i != nil {
+		if i.profile == nil {
+			i.profile = p.Under(&i.Facts)
+		}
+		return i.profile
+	}
+	return p
+}
+
+// contradictions lists what connections show that the rules do not: redirects to
+// other ports, and a proxy that serves a port which is not redirected.
+func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg) []Conflict {
+	var out []Conflict
+	told := make(map[string]bool)
+	tell := func(l *Leg, says, packets string) {
+		if !told[says+packets] {
+			told[says+packets] = true
+			out = append(out, Conflict{Source: Source{RecordRules, files[i.file].File, i.line()}, Leg: l.ID, Says: says, Packets: packets,
+				Shown: []capture.Ref{x.half(l.conn.lead()).First}})
+		}
+	}
+	for _, l := range legs {
+		c := l.conn
+		if i.pod != "" && c.pod != i.pod {
+			continue
+		}
+		listener := l.Reply.Src.Port()
+		if c.halfFlow && l.Reply.Src.Addr().IsLoopback() && len(i.OutboundPorts) > 0 && !i.redirectsTo(listener) {
+			tell(l, "connections are redirected to port "+list(i.OutboundPorts), fmt.Sprintf("those of the application are answered at port %d", listener))
+		}
+		if port := l.Orig.Dst.Port(); isBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp {
+			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), fmt.Sprintf("the proxy dials %s", l.Orig.Dst))
+		}
+	}
+	return out
+}
+
+// redirectsTo tells whether a redirect of the rules leads to port.
+func (i *interception) redirectsTo(port uint16) bool {
+	return slices.Contains(i.OutboundPorts, port) || slices.Contains(i.InboundPorts, port) || slices.Contains(i.DNSPorts, port)
+}
+
+// line returns where the redirect of what the application dials stands; 0 if it
+// was made from arguments.
+func (i *interception) line() int {
+	for _, t := range i.set.Tables {
+		for _, c := range t.Chains {
+			for k := range c.Rules {
+				for _, to := range c.Rules[k].Targets {
+					if to.Name == rules.TargetRedirect && len(i.OutboundPorts) > 0 && to.Ports.Lo == uint32(i.OutboundPorts[0]) {
+						return c.Rules[k].Line
+					}
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// list prints ports.
+func list(ports []uint16) string {
+	var out []string
+	for _, p := range ports {
+		out = append(out, strconv.Itoa(int(p)))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,125 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+)
+
+// A logLine is a line of an access log with the legs it names. The proxy writes
+// one for each exchange, and for each connection that it forwards as bytes: the
+// ends of both connections, when it began and how long it took.
+type logLine struct {
+	accesslog.Line
+	file     int    // index into records.files
+	pod      string // whose proxy wrote it; "" = any
+	down, up *Leg   // nil when not captured, or not named
+	said     bool   // a leg that it names was captured
+}
+
+// A ledger finds the legs that log lines name.
+type ledger struct {
+	lines []*logLine // in the order of files, and then of their lines
+	byEnd map[netip.AddrPort][]*Leg
+	byDst map[netip.AddrPort][]*Leg // by what was dialled
+}
+
+// logSlack is how far a time in a log may be from that of the packet that it
+// means, beside how exact it is, in nanoseconds: a proxy under load takes up
+// late what came in, and writes down late what it sent.
+const logSlack = int64(2e9)
+
+// enter finds the legs of all lines.
+func (g *ledger) enter(legs []*Leg) {
+	g.byEnd, g.byDst = make(map[netip.AddrPort][]*Leg), make(map[netip.AddrPort][]*Leg)
+	for _, l := range legs {
+		g.byEnd[l.Orig.Src] = append(g.byEnd[l.Orig.Src], l)
+		if l.Reply.Dst != l.Orig.Src { // NAT moved the port: this one the proxy sees
+			g.byEnd[l.Reply.Dst] = append(g.byEnd[l.Reply.Dst], l)
+		}
+		g.byDst[l.Orig.Dst] = append(g.byDst[l.Orig.Dst], l)
+	}
+	for _, line := range g.lines {
+		line.down = g.find(line, line.client(), line.DownstreamLocal, (*Leg).downstream)
+		line.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
+		line.said = line.down != nil || line.up != nil && !line.client().IsValid()
+	}
+}
+
+// client returns the far end of the client's connection. What was taken from a
+// header or from the PROXY protocol is not an end of any: its port is 0.
+func (l *logLine) client() netip.AddrPort {
+	for _, a := range [2]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
+		if a.IsValid() && a.Port() != 0 {
+			return a
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// find returns the leg from an end to what it dialled at the time of the line.
+func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*Leg, string) bool) *Leg {
+	if !from.IsValid() || from.Port() == 0 {
+		return nil
+	}
+	var best *Leg
+	for _, l := range g.byEnd[from] {
+		if !fits(l, line.pod) || !line.during(l) || to.IsValid() && l.Orig.Dst != to && !l.lostTarget() {
+			continue
+		}
+		if best == nil || line.gap(l) < line.gap(best) {
+			best = l
+		}
+	}
+	return best
+}
+
+// lostTarget tells whether only the half of l was captured that does not show
+// what was dialled.
+func (l *Leg) lostTarget() bool {
+	return l.conn.reply == 0 && l.conn.loopback && l.Orig.Dst.Addr().IsLoopback() && !l.Orig.Src.Addr().IsLoopback()
+}
+
+// downstream tells whether a proxy of the pod, or of any if that is "", may
+// have accepted l.
+func (l *Leg) downstream(pod string) bool {
+	return l.plays(pod, RoleClientProxy, RoleAppProxy, RoleProxyProxy, RoleUnknown, RoleDirect)
+}
+
+// upstream tells whether a proxy of the pod may have dialled l.
+func (l *Leg) upstream(pod string) bool {
+	return l.plays(pod, RoleProxyApp, RoleProxyServer, RoleProxyProxy, RoleUnknown, RoleDirect)
+}
+
+func (l *Leg) plays(pod string, roles ...Role) bool {
+	return slices.ContainsFunc(l.views, func(v view) bool {
+		return (pod == "" || v.pod == pod) && (slices.Contains(roles, v.role) || v.tentative)
+	})
+}
+
+// ends returns when the line's exchange was over; ok is false if it does not
+// say.
+func (l *logLine) ends() (at int64, ok bool) {
+	return l.Start + l.Duration, l.Start != 0 && l.Duration >= 0
+}
+
+// during tells whether the line's exchange may have been on the leg, by time.
+func (l *logLine) during(leg *Leg) bool {
+	if l.Start == 0 {
+		return true
+	}
+	end, ok := l.ends()
+	return l.Start <= leg.End+logSlack && (!ok || end+l.Resolution+logSlack >= leg.Start)
+}
+
+// gap returns by how much the line's time lies outside the leg's.
+func (l *logLine) gap(leg *Leg) int64 {
+	end, _ := l.ends()
+	return max(l.Start-leg.End, leg.Start-max(end, l.Start), 0)
+}
+
+// source names the line.
+func (l *logLine) source(files []RecordInfo) Source {
+	return Source{RecordAccessLog, files[l.file].File, l.Number}
+}

@@ -1,0 +1,183 @@
+package mesh
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// A NameSource says where the name of an address was learned.
+type NameSource uint8
+
+// The sources of names.
+const (
+	NameFromDNS  NameSource = iota // an answer that holds the address
+	NameFromSNI                    // the server name of a TLS connection to it
+	NameFromHost                   // Host or :authority of a request to it
+	NameFromLog                    // a cluster in an access log
+)
+
+// String returns the source in words.
+func (s NameSource) String() string {
+	return [...]string{"dns", "sni", "host", "access-log"}[s]
+}
+
+// A LearnedName is the name that an address is asked for by.
+type LearnedName struct {
+	Addr   netip.Addr
+	Name   string
+	Source NameSource // of several, the first in the order of the constants
+}
+
+// names collects what addresses are called. The zero value is empty and ready
+// to use.
+type names struct {
+	votes map[netip.Addr][]vote // in the order in which they were first heard
+}
+
+// A vote is one name for an address.
+type vote struct {
+	name   string
+	count  int
+	source NameSource
+}
+
+// maxNames is how many names are heard for one address: a gateway may have
+// thousands, and then none is its name more than others.
+const maxNames = 64
+
+// add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
+// not heard.
+func (n *names) add(addr netip.Addr, name string, source NameSource, count int) {
+	name = hostName(name)
+	if name == "" || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
+		return
+	}
+	vs := n.votes[addr]
+	for i := range vs {
+		if vs[i].name == name {
+			vs[i].count += count
+			vs[i].source = min(vs[i].source, source)
+			return
+		}
+	}
+	if len(vs) == maxNames {
+		return
+	}
+	if n.votes == nil {
+		n.votes = make(map[netip.Addr][]vote)
+	}
+	n.votes[addr] = append(vs, vote{name, count, source})
+}
+
+// of returns the name of an address: the most frequent one, of equals the one
+// heard first. ok is false when there is none.
+func (n *names) of(addr netip.Addr) (name LearnedName, ok bool) {
+	best := vote{}
+	for _, v := range n.votes[addr] {
+		if v.count > best.count {
+			best = v
+		}
+	}
+	return LearnedName{addr, best.name, best.source}, best.count > 0
+}
+
+// all returns the names of all addresses, ordered by address.
+func (n *names) all() []LearnedName {
+	var out []LearnedName
+	for addr := range n.votes {
+		if name, ok := n.of(addr); ok {
+			out = append(out, name)
+		}
+	}
+	slices.SortFunc(out, func(a, b LearnedName) int { return a.Addr.Compare(b.Addr) })
+	return out
+}
+
+// hostName returns s as a host name in lower case without port and last dot, ""
+// when it is none: an address, or text that no resolver would take. Names come
+// from strangers and end up on terminals.
+func hostName(s string) string {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return ""
+	}
+	if host, port, ok := strings.Cut(s, ":"); ok {
+		if strings.Trim(port, "0123456789") != "" {
+			return ""
+		}
+		s = host
+	}
+	s = strings.ToLower(strings.TrimSuffix(s, "."))
+	if len(s) == 0 || len(s) > 253 { // RFC 1035 §2.3.4
+		return ""
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return ""
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return ""
+		}
+	}
+	return s
+}
+
+// serverName returns the host in a server name of TLS. Between proxies of Istio
+// it is written outbound_.PORT_.SUBSET_.HOST.
+func serverName(sni string) string {
+	rest, ok := strings.CutPrefix(sni, "outbound_.")
+	if at := strings.LastIndex(rest, "_."); ok && at >= 0 {
+		return rest[at+len("_."):]
+	}
+	return sni
+}
+
+// learnNames hears everything that names an address.
+func (r *Result) learnNames() []LearnedName {
+	var n names
+	n.hearLookups(r.Lookups)
+	n.hearLegs(r.Legs)
+	return n.all()
+}
+
+// hearLookups hears the answers of all lookups: every address is called what
+// was asked for, not what a chain of CNAMEs leads to.
+func (n *names) hearLookups(lookups []*Lookup) {
+	for _, l := range lookups {
+		for _, r := range l.Records {
+			if r.Addr.IsValid() {
+				n.add(r.Addr, l.Name, NameFromDNS, 1)
+			}
+		}
+	}
+}
+
+// hearLegs hears what clients called the servers that they dialled.
+func (n *names) hearLegs(legs []*Leg) {
+	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *Leg) int { return cmp.Compare(a.Start, b.Start) }) {
+		if l.TLS.SNI != "" {
+			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI, 1)
+		}
+		n.hearHosts(l)
+	}
+}
+
+// hearHosts hears the hosts of a leg's requests, which are nearly always one.
+func (n *names) hearHosts(l *Leg) {
+	var host []byte
+	count := 0
+	for i := range l.exchanges {
+		e := &l.exchanges[i]
+		if e.req == nil {
+			continue
+		}
+		if next := e.scan.text.Bytes(e.req.host); !bytes.Equal(next, host) {
+			n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
+			host, count = next, 0
+		}
+		count++
+	}
+	n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
+}

@@ -1,0 +1,161 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/sockets"
+)
+
+// A Process is a process that has an end of a connection open.
+type Process struct {
+	Name   string // "" if only its user is known
+	PID    int    // 0 if it is not known
+	UID    int64  // -1 if it is not known
+	Source Source
+}
+
+// A socketBook is the sockets that a file lists of a pod.
+type socketBook struct {
+	sockets.Table
+	file  int          // index into records.files
+	pod   string       // "" = any
+	found map[int]bool // lines of sockets that are ends of captured connections
+}
+
+// process returns who has a socket open; nil if the file does not say.
+func (b *socketBook) process(s sockets.Socket, files []RecordInfo) *Process {
+	p := &Process{UID: s.UID, Source: Source{RecordSockets, files[b.file].File, s.Line}}
+	if len(s.Processes) > 0 {
+		p.Name, p.PID = s.Processes[0].Name, s.Processes[0].PID
+	} else if s.UID < 0 {
+		return nil
+	}
+	return p
+}
+
+// owners returns who has the two ends of connection c open, as far as these are
+// in its pod.
+func (rs *records) owners(x *index, c *conn, profile *Profile) (orig, reply *Process) {
+	for _, b := range rs.sockets {
+		if b.pod != "" && b.pod != c.pod {
+			continue
+		}
+		t, back := c.origTuple(x), c.replyTuple(x)
+		if orig == nil {
+			orig = rs.first(b, [2]netip.AddrPort{t.Src, t.Dst})
+		}
+		if reply == nil {
+			reply = rs.first(b, rs.accepting(t, back, c, profile)...)
+		}
+	}
+	return orig, reply
+}
+
+// accepting lists what may be the ends of the socket that accepted c: who
+// answers, as far as packets and conntrack show it; behind a redirect that they do
+// not show, the proxy's listener at the address that was dialled.
+func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *Profile) [][2]netip.AddrPort {
+	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
+	if c.entry != nil {
+		ends = append(ends, [2]netip.AddrPort{c.entry.Reply.Src, c.entry.Reply.Dst})
+	}
+	for _, port := range profile.InboundPorts {
+		ends = append(ends, [2]netip.AddrPort{netip.AddrPortFrom(t.Dst.Addr(), port), t.Src})
+	}
+	return ends
+}
+
+// first returns the process of the first of the sockets that is listed; ends are
+// local and remote.
+func (rs *records) first(b *socketBook, ends ...[2]netip.AddrPort) *Process {
+	for _, e := range ends {
+		if s, ok := b.Owner(e[0], e[1]); ok {
+			b.found[s.Line] = true
+			if p := b.process(s, rs.files); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// name fills in the processes of a leg.
+func (rs *records) name(x *index, l *Leg, profile *Profile) {
+	for c := range l.sightings {
+		orig, reply := rs.owners(x, c, profile)
+		if l.OrigProcess == nil {
+			l.OrigProcess = orig
+		}
+		if l.ReplyProcess == nil {
+			l.ReplyProcess = reply
+		}
+	}
+}
+
+// A dialler is who dialled a connection: what sockets tell.
+type dialler uint8
+
+const (
+	diallerUnknown dialler = iota
+	dialledByProxy
+	dialledByApp
+)
+
+// proxies knows the processes of the proxy of each pod: by their names, and since
+// they accepted what was redirected or dialled the application as only a proxy
+// does.
+type proxies struct {
+	profile *Profile
+	known   map[proxyKey]bool
+	pods    map[string]bool // of which some process is known
+}
+
+// A proxyKey is a process, or where only that is known a user.
+type proxyKey struct {
+	pod string
+	pid int
+	uid int64
+}
+
+func (p *Process) key(pod string) proxyKey {
+	if p.PID != 0 {
+		return proxyKey{pod: pod, pid: p.PID}
+	}
+	return proxyKey{pod: pod, uid: p.UID}
+}
+
+// newProxies gathers the proxies' processes from legs that only they can have
+// accepted or dialled.
+func newProxies(legs []*Leg, profile *Profile) *proxies {
+	p := &proxies{profile, make(map[proxyKey]bool), make(map[string]bool)}
+	add := func(o *Process, pod string) {
+		if o != nil && o.PID != 0 {
+			p.known[o.key(pod)], p.pods[pod] = true, true
+		}
+	}
+	for _, l := range legs {
+		if l.conn.halfFlow || l.conn.tornEntry() {
+			add(l.ReplyProcess, l.conn.pod)
+		}
+		if isBindSource(l.Orig.Src.Addr()) {
+			add(l.OrigProcess, l.conn.pod)
+		}
+	}
+	return p
+}
+
+// dialled tells who in a pod dialled a leg.
+func (p *proxies) dialled(l *Leg, pod string) dialler {
+	o := l.OrigProcess
+	switch {
+	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.conn.pod != pod:
+		return diallerUnknown
+	case p.known[o.key(pod)], componentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
+		return dialledByProxy
+	case p.pods[pod] && o.PID != 0 && l.conn.pod == pod:
+		return dialledByApp
+	}
+	return diallerUnknown
+}

@@ -1,0 +1,275 @@
+package mesh
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"os"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/sockets"
+)
+
+// check tells early whether a file cannot be opened.
+func (o *Records) check() error {
+	for kind, files := range [...][]RecordFile{RecordConntrack: o.Conntrack, RecordAccessLog: o.AccessLogs, RecordRules: o.Rules, RecordSockets: o.Sockets} {
+		for _, f := range files {
+			if f.File == "-" {
+				continue
+			}
+			if _, err := os.Stat(f.File); err != nil {
+				return fmt.Errorf("%s %s: %w", RecordKind(kind), f.File, cause(err))
+			}
+		}
+	}
+	return nil
+}
+
+// readRecords reads all records. Of conntrack tables and access logs, which can
+// be large, only what touches the captures is kept.
+func (x *index) readRecords(o *Records) error {
+	rd := &recordReader{records: &records{ledger: new(ledger)}, touched: newTouched(x)}
+	var entries, queries []*natEntry
+	for _, f := range o.Conntrack {
+		err := rd.read(RecordConntrack, f, func(in io.Reader, info *RecordInfo) error {
+			return rd.conntrack(in, info, func(e *natEntry) {
+				if e.Proto() == capture.ProtoTCP {
+					entries = append(entries, e)
+				} else {
+					queries = append(queries, e)
+				}
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var format *accesslog.Format
+	if o.AccessLogFormat != "" {
+		var err error
+		if format, err = accesslog.ParseFormat(o.AccessLogFormat); err != nil {
+			return fmt.Errorf("access log format: %w", err)
+		}
+	}
+	for _, f := range o.AccessLogs {
+		err := rd.read(RecordAccessLog, f, func(in io.Reader, info *RecordInfo) error { return rd.accessLog(in, info, format) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range o.Rules {
+		if err := rd.read(RecordRules, f, rd.rules); err != nil {
+			return err
+		}
+	}
+	for _, f := range o.Sockets {
+		if err := rd.read(RecordSockets, f, rd.sockets); err != nil {
+			return err
+		}
+	}
+	rd.records.nat = newNATBook(entries, queries)
+	x.records = rd.records
+	return nil
+}
+
+// A recordReader reads records.
+type recordReader struct {
+	records *records
+	touched *touched
+}
+
+// read opens one file and notes what is in it.
+func (rd *recordReader) read(kind RecordKind, f RecordFile, scan func(io.Reader, *RecordInfo) error) error {
+	in := os.Stdin
+	if f.File != "-" {
+		var err error
+		if in, err = os.Open(f.File); err != nil {
+			return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+		}
+		defer in.Close()
+	}
+	text, err := unzipped(in)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+	}
+	rd.records.files = append(rd.records.files, RecordInfo{RecordFile: f, Kind: kind})
+	info := &rd.records.files[len(rd.records.files)-1]
+	if err := scan(bufio.NewReaderSize(text, 256<<10), info); err != nil {
+		return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+	}
+	return nil
+}
+
+// conntrack reads a listing or events of conntrack.
+func (rd *recordReader) conntrack(in io.Reader, info *RecordInfo, keep func(*natEntry)) error {
+	file := len(rd.records.files) - 1
+	table := conntrack.NewTable(func(s *conntrack.Span) {
+		info.Matched++
+		keep(&natEntry{Entry: s.Entry, from: s.From, to: s.To, line: s.First.Number, file: file})
+	})
+	r := conntrack.NewReader(in)
+	for {
+		e, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		info.Entries++
+		if rd.touched.entry(&e.Entry) {
+			table.Apply(e)
+		}
+	}
+	table.Close()
+	info.Lines = r.Lines()
+	n, first := r.Malformed()
+	info.Malformed = n
+	for _, f := range first {
+		info.Faults = append(info.Faults, f.Error())
+	}
+	return nil
+}
+
+// accessLog reads the log of a proxy.
+func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *accesslog.Format) error {
+	file := len(rd.records.files) - 1
+	r := accesslog.NewReader(in, format)
+	for {
+		l, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		info.Entries++
+		if rd.touched.line(l) {
+			rd.records.ledger.lines = append(rd.records.ledger.lines, &logLine{Line: *l, file: file, pod: info.Pod})
+		}
+	}
+	info.Lines = r.Lines()
+	n, first := r.Malformed()
+	info.Malformed = n
+	for _, f := range first {
+		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
+	}
+	return nil
+}
+
+// sockets reads a list of sockets.
+func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
+	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod, found: make(map[int]bool)}
+	r := sockets.NewReader(in)
+	for {
+		s, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		info.Entries++
+		if rd.touched.end(s.Local) || rd.touched.end(s.Remote) || s.State == sockets.Listen {
+			book.Add(s)
+		}
+	}
+	rd.records.sockets = append(rd.records.sockets, book)
+	info.Lines = r.Lines()
+	n, first := r.Malformed()
+	info.Malformed = n
+	for _, f := range first {
+		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
+	}
+	return nil
+}
+
+// rules reads firewall rules, or what makes some.
+func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
+	set, err := rules.Parse(in)
+	if err != nil && !errors.Is(err, rules.ErrNoRules) {
+		return err
+	}
+	info.Malformed, info.Entries = set.Malformed, set.Rules()
+	for _, m := range set.First {
+		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text))
+	}
+	if err == nil {
+		i := &interception{Facts: set.Facts(), set: set, file: len(rd.records.files) - 1, pod: info.Pod}
+		info.Mesh = i.Mesh
+		rd.records.rules = append(rd.records.rules, i)
+	}
+	return nil
+}
+
+// touched is what the captures show, as hashes: enough to pass over records of
+// other connections.
+type touched struct {
+	tuples, ends map[uint64]struct{}
+	askers       map[uint64]struct{} // who asked for names over UDP
+	from, to     int64
+}
+
+func newTouched(x *index) *touched {
+	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
+	for _, g := range x.groups {
+		for i := range g.dns.messages.Len() {
+			addr, port := g.dns.messages.At(uint32(i)).client()
+			t.askers[hashEnd(netip.AddrPortFrom(addr.Netip(), port))] = struct{}{}
+		}
+	}
+	for h := halfNo(1); int(h) <= x.len(); h++ {
+		half := x.half(h)
+		k := half.Key.Tuple()
+		t.tuples[hashTuple(k)] = struct{}{}
+		t.ends[hashEnd(k.Src)], t.ends[hashEnd(k.Dst)] = struct{}{}, struct{}{}
+		t.from, t.to = min(t.from, half.FirstNanos), max(t.to, half.LastNanos)
+	}
+	return t
+}
+
+func hashEnd(a netip.AddrPort) uint64 {
+	var b [18]byte
+	ip := a.Addr().As16()
+	copy(b[:], ip[:])
+	b[16], b[17] = byte(a.Port()>>8), byte(a.Port())
+	return xxhash.Sum64(b[:])
+}
+
+func hashTuple(t capture.Tuple) uint64 { return hashEnd(t.Src)*31 + hashEnd(t.Dst) }
+
+func (t *touched) tuple(k capture.Tuple) bool {
+	_, ok := t.tuples[hashTuple(k)]
+	return ok
+}
+
+func (t *touched) end(a netip.AddrPort) bool {
+	_, ok := t.ends[hashEnd(a)]
+	return ok && a.IsValid()
+}
+
+// entry tells whether some packet may be of the entry's connection.
+func (t *touched) entry(e *conntrack.Entry) bool {
+	if e.Proto() != capture.ProtoTCP {
+		_, ok := t.askers[hashEnd(e.Orig.Src)]
+		return ok
+	}
+	return t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse())
+}
+
+// line tells whether a log line names an end that was captured, at the time of
+// the captures.
+func (t *touched) line(l *accesslog.Line) bool {
+	if l.Start != 0 && (l.Start > t.to+logSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+logSlack < t.from) {
+		return false
+	}
+	return t.end(l.DownstreamDirect) || t.end(l.DownstreamRemote) || t.end(l.UpstreamLocal) || t.end(l.DownstreamLocal)
+}

@@ -1,0 +1,85 @@
+package rules
+
+import "bytes"
+
+// listedTarget reads what a target prints behind the matches.
+func (w *row) listedTarget(f [][]byte) (int, error) {
+	t := w.p.b.lastTarget()
+	if t == nil {
+		return 0, nil
+	}
+	switch {
+	case begins(f, "[goto]"):
+		t.Goto = true
+		return 1, nil
+	case t.Name == TargetReject && begins(f, "reject-with") && len(f) > 1:
+		t.Extra = "--reject-with " + w.p.b.text(f[1:2])
+		return 2, nil
+	case t.Name == TargetRedirect && begins(f, "redir", "ports") && len(f) > 2:
+		ports, err := span(f[2], '-', 16)
+		t.Ports = ports
+		return 3, err
+	case t.Name == TargetDNAT && bytes.HasPrefix(f[0], []byte("to:")):
+		return w.listedDNAT(t, f[0][3:])
+	case t.Name == TargetTPROXY && begins(f, "TPROXY", "redirect") && len(f) > 4:
+		return w.listedTPROXY(t, f)
+	case (t.Name == TargetMark || t.Name == TargetConnMark) && string(f[0]) == t.Name && len(f) > 1:
+		return w.listedMark(t, f)
+	case t.Name == TargetCT && begins(f, "CT", "zone") && len(f) > 2:
+		n, err := number(f[2], 16)
+		t.Zone, t.HasZone = uint16(n), true
+		return 3, err
+	}
+	return 0, nil
+}
+
+func (w *row) listedDNAT(t *Target, to []byte) (int, error) {
+	var err error
+	if t.Addr, t.Ports, err = destination(to); err != nil {
+		return 0, err
+	}
+	return 1, nil
+}
+
+// listedTPROXY reads "TPROXY redirect 0.0.0.0:15006 mark 0x539/0xffffffff".
+func (w *row) listedTPROXY(t *Target, f [][]byte) (int, error) {
+	to := f[2]
+	if bytes.Count(to, []byte(":")) > 1 && to[0] != '[' { // IPv6 is printed without brackets
+		at := bytes.LastIndexByte(to, ':')
+		to = bytes.Join([][]byte{{'['}, to[:at], []byte("]:"), to[at+1:]}, nil)
+	}
+	var err error
+	if t.Addr, t.Ports, err = destination(to); err != nil {
+		return 0, err
+	}
+	t.Value, t.Mask, err = mark(f[4])
+	return 5, err
+}
+
+// listedMark reads "MARK xset 0x10/0xf0", "CONNMARK save" and "CONNMARK restore
+// mask 0xfff".
+func (w *row) listedMark(t *Target, f [][]byte) (int, error) {
+	option := ""
+	switch string(f[1]) {
+	case "set":
+		option = "--set-mark"
+	case "xset":
+		option = "--set-xmark"
+	case "and", "or", "xor":
+		option = "--" + string(f[1]) + "-mark"
+	case "save", "restore":
+		c := cursor{b: &w.p.b}
+		if _, err := c.connMark(t, "--"+string(f[1])+"-mark"); err != nil || len(f) < 4 || string(f[2]) != "mask" {
+			return 2, err
+		}
+		n, err := number(f[3], 32)
+		t.Mask, t.CTMask = n, n
+		return 4, err
+	}
+	if option == "" || len(f) < 3 {
+		return 0, nil
+	}
+	c := cursor{b: &w.p.b, words: f[2:3]}
+	_, err := c.setMark(t, option)
+	return 3, err
+}

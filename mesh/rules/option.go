@@ -1,0 +1,274 @@
+package rules
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A cursor reads the options of one rule.
+type cursor struct {
+	b      *builder
+	words  [][]byte
+	module string // of the -m given last
+	not    bool   // a ! stands before the option
+	target bool   // options belong to the -j given last
+}
+
+var errValue = errors.New("a value is missing")
+
+// rule reads the options of a rule into b's rule at hand.
+func (c *cursor) rule() error {
+	for len(c.words) > 0 {
+		w := c.words[0]
+		c.words = c.words[1:]
+		if len(w) == 1 && w[0] == '!' {
+			c.not = true
+			continue
+		}
+		if err := c.option(w); err != nil {
+			return err
+		}
+		c.not = false
+	}
+	return nil
+}
+
+// value takes the next word. Old iptables wrote "--dport ! 80".
+func (c *cursor) value() ([]byte, error) {
+	if len(c.words) > 1 && string(c.words[0]) == "!" {
+		c.not = !c.not
+		c.words = c.words[1:]
+	}
+	if len(c.words) == 0 {
+		return nil, errValue
+	}
+	v := c.words[0]
+	c.words = c.words[1:]
+	return v, nil
+}
+
+// option reads one option.
+func (c *cursor) option(w []byte) error {
+	switch string(w) {
+	case "-m", "--match":
+		v, err := c.value()
+		c.module, c.target = c.b.name(v), false
+		if err == nil && !known(c.module) {
+			c.b.match(Match{Text: "-m " + c.b.text([][]byte{v})})
+		}
+		return err
+	case "-j", "--jump", "-g", "--goto":
+		v, err := c.value()
+		if err == nil {
+			c.b.target(Target{Name: c.b.name(v), Goto: w[1] == 'g' || len(w) > 2 && w[2] == 'g'})
+			c.target = true
+		}
+		return err
+	case "-c", "--set-counters":
+		return c.counters()
+	}
+	if c.target {
+		if done, err := c.argument(string(w)); done {
+			return err
+		}
+	}
+	if kind, read := c.find(w); read != nil {
+		v, err := c.value()
+		if err != nil {
+			return err
+		}
+		m := Match{Kind: kind, Not: c.not}
+		if err := read(c.b, v, &m); err != nil {
+			return fmt.Errorf("%s: %w", w, err)
+		}
+		if m.Kind != MatchProto || m.Value != 0 {
+			c.b.match(m)
+		}
+		return nil
+	}
+	return c.unknown(w)
+}
+
+// find looks up an option, in the module at hand where its name is ambiguous.
+func (c *cursor) find(w []byte) (Kind, func(*builder, []byte, *Match) error) {
+	switch string(w) {
+	case "-p", "--protocol":
+		return MatchProto, readProto
+	case "-s", "--source", "--src":
+		return MatchSrc, readPrefixes
+	case "-d", "--destination", "--dst":
+		return MatchDst, readPrefixes
+	case "-i", "--in-interface":
+		return MatchIn, readText
+	case "-o", "--out-interface":
+		return MatchOut, readText
+	}
+	if c.module != "" && !known(c.module) {
+		return 0, nil
+	}
+	switch string(w) {
+	case "--sport", "--source-port":
+		return MatchSrcPort, readPort
+	case "--dport", "--destination-port":
+		return MatchDstPort, readPort
+	case "--sports", "--source-ports":
+		return MatchSrcPorts, readPorts
+	case "--dports", "--destination-ports":
+		return MatchDstPorts, readPorts
+	case "--ports":
+		return MatchPorts, readPorts
+	case "--uid-owner":
+		return MatchUID, readOwner
+	case "--gid-owner":
+		return MatchGID, readOwner
+	case "--ctstate", "--state":
+		return MatchState, readState
+	case "--src-type":
+		return MatchSrcType, readText
+	case "--dst-type":
+		return MatchDstType, readText
+	case "--comment":
+		return MatchComment, readComment
+	case "--mark":
+		if c.module == "connmark" {
+			return MatchConnMark, readMark
+		}
+		return MatchMark, readMark
+	}
+	return 0, nil
+}
+
+// known tells whether all options of a module are known, so that its -m says
+// nothing.
+func known(module string) bool {
+	switch module {
+	case "tcp", "udp", "sctp", "dccp", "udplite", "multiport", "owner", "mark", "connmark", "conntrack", "state", "addrtype", "comment":
+		return true
+	}
+	return false
+}
+
+func readProto(_ *builder, v []byte, m *Match) error {
+	n, ok := protoNumber(string(bytes.ToLower(v)))
+	if !ok {
+		return fmt.Errorf("%q is no protocol", v)
+	}
+	if n == 0 && m.Not {
+		return fmt.Errorf("%q leaves no packet", v)
+	}
+	m.Value = n
+	return nil
+}
+
+func readPrefixes(b *builder, v []byte, m *Match) (err error) {
+	m.Prefixes, err = b.networks(v)
+	return err
+}
+
+func readText(b *builder, v []byte, m *Match) error {
+	if len(v) == 0 {
+		return errValue
+	}
+	m.Text = b.name(v)
+	return nil
+}
+
+func readComment(b *builder, v []byte, m *Match) error {
+	m.Text = b.name(v)
+	return nil
+}
+
+func readPort(b *builder, v []byte, m *Match) error {
+	s, err := span(v, ':', 16)
+	m.Spans = b.span(s.Lo, s.Hi)
+	return err
+}
+
+func readPorts(b *builder, v []byte, m *Match) (err error) {
+	m.Spans, err = b.list(v, ':', 16)
+	return err
+}
+
+func readOwner(b *builder, v []byte, m *Match) error {
+	s, err := span(v, '-', 32)
+	m.Spans = b.span(s.Lo, s.Hi)
+	return err
+}
+
+func readMark(_ *builder, v []byte, m *Match) (err error) {
+	m.Value, m.Mask, err = mark(v)
+	return err
+}
+
+// states are those of conntrack that --ctstate names.
+var states = []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"}
+
+func readState(b *builder, v []byte, m *Match) error {
+	v = bytes.ToUpper(v)
+	for s := range bytes.SplitSeq(v, []byte(",")) {
+		if !slices.Contains(states, string(s)) {
+			return fmt.Errorf("%q is no state", s)
+		}
+	}
+	m.Text = b.name(v)
+	return nil
+}
+
+// counters reads "-c 12 720", which iptables -S -v writes.
+func (c *cursor) counters() error {
+	for _, n := range []*uint64{&c.b.rule.Packets, &c.b.rule.Bytes} {
+		v, err := c.value()
+		if err != nil {
+			return err
+		}
+		if *n, err = count(v); err != nil {
+			return err
+		}
+	}
+	c.b.rule.Counted = true
+	return nil
+}
+
+// unknown keeps an option and its values as text, with the match or the target
+// it belongs to.
+func (c *cursor) unknown(w []byte) error {
+	if len(w) < 2 || w[0] != '-' {
+		return fmt.Errorf("%q stands where an option is wanted", w)
+	}
+	n := 0
+	for n < len(c.words) && !isOption(c.words[n]) {
+		n++
+	}
+	text := c.b.text(slices.Concat([][]byte{w}, c.words[:n]))
+	c.words = c.words[n:]
+	if c.not {
+		text = "! " + text
+	}
+	if t := c.b.lastTarget(); c.target && t != nil {
+		t.Extra = joined(t.Extra, text)
+		return nil
+	}
+	if last := c.b.last(); last != nil && last.Kind == MatchUnknown && !known(c.module) {
+		last.Text = joined(last.Text, text)
+		return nil
+	}
+	if c.module != "" {
+		text = "-m " + c.b.text([][]byte{[]byte(c.module)}) + " " + text
+	}
+	c.b.match(Match{Text: text})
+	return nil
+}
+
+// isOption tells whether a word begins an option; -1 is a value.
+func isOption(w []byte) bool {
+	return len(w) == 1 && w[0] == '!' || len(w) > 1 && w[0] == '-' && (w[1] < '0' || w[1] > '9')
+}
+
+func joined(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " " + b
+}

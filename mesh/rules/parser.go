@@ -1,0 +1,312 @@
+package rules
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+)
+
+// maxLine is the longest line in bytes. iptables takes comments of 256 bytes
+// and lists of 15 ports; nft writes a set of a thousand elements on few lines;
+// the longest seen are pods' manifests in JSON.
+const maxLine = 1 << 20
+
+// Parse reads rules in any of the forms that the package knows. What is no rule
+// is passed over; lines that should be rules and are not are counted, and the
+// rest is used. The error is r's, or [ErrNoRules].
+func Parse(r io.Reader) (*Ruleset, error) {
+	s := &Ruleset{}
+	return s, s.Read(r)
+}
+
+// Read adds the rules of another text, such as ip6tables-save's after that of
+// iptables-save. A table that is there already is replaced.
+func (s *Ruleset) Read(r io.Reader) error {
+	p := &parser{set: s, before: len(s.Tables), family: IPv4}
+	err := p.read(r)
+	p.finish()
+	if err == nil && !p.found {
+		err = ErrNoRules
+	}
+	return err
+}
+
+// A parser reads one text line by line.
+type parser struct {
+	set    *Ruleset
+	before int // tables that other texts gave
+	found  bool
+	n      int // of the line at hand, 1-based
+
+	b     builder
+	words [][]byte
+
+	family Family // of the next table, as the text around it tells
+	table  *Table // at hand; nil outside of tables
+	unsure []*Table
+	v4, v6 bool   // the table at hand has addresses of this family
+	free   bool   // the table has no frame: iptables -S and commands
+	chain  *Chain // in a listing
+	cols   *columns
+	nft    nftState
+	args   argsState
+}
+
+// read takes the text apart into lines.
+func (p *parser) read(r io.Reader) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var long []byte
+	for {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			if len(long) <= maxLine {
+				long = append(long, line...)
+			}
+			continue
+		case err != nil && err != io.EOF:
+			return err
+		}
+		if long != nil {
+			line = append(long, line...)
+			long = nil
+		}
+		if len(line) > 0 {
+			p.n++
+			p.take(line)
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// take reads one line.
+func (p *parser) take(line []byte) {
+	if len(line) > maxLine {
+		p.bad(line, fmt.Errorf("longer than %d bytes", maxLine))
+		return
+	}
+	line = bytes.TrimSpace(line)
+	if p.nft.depth > 0 {
+		p.nftLine(line)
+		return
+	}
+	if len(line) == 0 {
+		p.cols = nil
+		return
+	}
+	if p.line(line) {
+		return
+	}
+	if rest := afterPrefix(line); len(rest) < len(line) && p.line(rest) {
+		return
+	}
+	p.hint(line)
+}
+
+// line reads a line that may be a rule. It reports whether it was one of any
+// form, right or wrong.
+func (p *parser) line(line []byte) bool {
+	switch line[0] {
+	case '*':
+		return p.frame(line)
+	case ':':
+		return p.declare(line)
+	case '[':
+		if p.counted(line) {
+			return true
+		}
+	case '-':
+		return p.command(line)
+	case 'C':
+		if bytes.Equal(line, []byte("COMMIT")) {
+			p.close()
+			return true
+		}
+	}
+	return p.listing(line) || p.nftOutside(line) || p.invocation(line) || p.arguments(line)
+}
+
+// hint learns from other lines which family the next table is of: comments and
+// logs name the program.
+func (p *parser) hint(line []byte) {
+	switch {
+	case bytes.Contains(line, []byte("ip6tables")), bytes.Contains(line, []byte("(IPv6)")):
+		p.nextFamily(IPv6)
+	case bytes.Contains(line, []byte("iptables")), bytes.Contains(line, []byte("(IPv4)")):
+		p.nextFamily(IPv4)
+	}
+}
+
+// nextFamily ends a table without frame: what follows is another program's.
+func (p *parser) nextFamily(f Family) {
+	if p.free {
+		p.close()
+	}
+	p.family = f
+}
+
+// frame reads "*nat", or "* nat" as istio-init writes it.
+func (p *parser) frame(line []byte) bool {
+	name := bytes.TrimSpace(line[1:])
+	switch string(name) {
+	case "nat", "mangle", "raw", "filter", "security":
+	default:
+		return false
+	}
+	p.open(p.b.name(name))
+	return true
+}
+
+// open begins a table.
+func (p *parser) open(name string) {
+	p.close()
+	p.table = &Table{Name: name}
+	p.v4, p.v6, p.free, p.found = false, false, false, true
+}
+
+// ensure opens a table if none is: iptables -S and commands have no frame.
+func (p *parser) ensure(name string) {
+	if p.table == nil || p.free && name != "" && p.table.Name != name {
+		if name == "" {
+			name = "nat"
+		}
+		old := p.own(name)
+		p.open(name)
+		p.free = true
+		if old != nil { // commands may go to and fro between tables
+			p.table = old
+		}
+	}
+}
+
+// own returns the table of that name that this text gave by commands.
+func (p *parser) own(name string) *Table {
+	for _, t := range p.set.Tables[min(p.before, len(p.set.Tables)):] {
+		if t.Name == name && t.Family == p.family && !t.NFT {
+			return t
+		}
+	}
+	return nil
+}
+
+// close ends the table at hand.
+func (p *parser) close() {
+	t := p.table
+	p.table, p.chain, p.cols = nil, nil, nil
+	if t == nil {
+		return
+	}
+	t.Family = p.family
+	switch {
+	case p.v6 && !p.v4:
+		t.Family = IPv6
+	case p.v4:
+		t.Family = IPv4
+	}
+	if !p.v4 && !p.v6 {
+		p.unsure = append(p.unsure, t)
+	}
+	p.family = t.Family
+	p.free = false
+	p.set.put(t)
+}
+
+// settle gives tables without addresses the family of the others, if these
+// agree.
+func (p *parser) settle() {
+	for _, t := range p.unsure {
+		if t.Family == IPv4 && p.only6(t.Name) {
+			t.Family = IPv6
+		}
+	}
+}
+
+// only6 tells whether all tables of this text whose family is sure are IPv6.
+func (p *parser) only6(name string) bool {
+	found := false
+	for _, t := range p.set.Tables[min(p.before, len(p.set.Tables)):] {
+		if t.NFT || slices.Contains(p.unsure, t) {
+			continue
+		}
+		if t.Family != IPv6 || t.Name == name {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// finish ends the text.
+func (p *parser) finish() {
+	p.close()
+	p.settle()
+	p.closeNFT()
+	p.generate()
+}
+
+// declare reads ":CHAIN POLICY [packets:bytes]".
+func (p *parser) declare(line []byte) bool {
+	fields := bytes.Fields(line[1:])
+	if len(fields) == 0 || p.table == nil && len(fields) < 2 {
+		return false
+	}
+	p.ensure("")
+	c := p.table.chain(p.b.name(fields[0]))
+	if len(fields) > 1 && c.Hook != "" && string(fields[1]) != "-" {
+		c.Policy = p.b.name(fields[1])
+	}
+	return true
+}
+
+// counted reads "[12:720] -A CHAIN ...".
+func (p *parser) counted(line []byte) bool {
+	counters, rest, ok := bytes.Cut(line[1:], []byte("] "))
+	if !ok || !bytes.HasPrefix(rest, []byte("-A ")) && !bytes.HasPrefix(rest, []byte("-I ")) {
+		return false
+	}
+	packets, octets, ok := bytes.Cut(counters, []byte(":"))
+	np, err1 := count(packets)
+	nb, err2 := count(octets)
+	if !ok || err1 != nil || err2 != nil {
+		p.bad(line, fmt.Errorf("[%s] is no pair of counters", counters))
+		return true
+	}
+	p.ensure("")
+	if r := p.add(rest, line); r != nil {
+		r.Counted, r.Packets, r.Bytes = true, np, nb
+	}
+	return true
+}
+
+// count reads a counter; -L without -x writes 12K for 12,000.
+func count(s []byte) (uint64, error) {
+	unit := uint64(1)
+	if n := len(s); n > 1 {
+		switch s[n-1] {
+		case 'K':
+			unit, s = 1e3, s[:n-1]
+		case 'M':
+			unit, s = 1e6, s[:n-1]
+		case 'G':
+			unit, s = 1e9, s[:n-1]
+		case 'T':
+			unit, s = 1e12, s[:n-1]
+		}
+	}
+	n, err := strconv.ParseUint(string(s), 10, 64)
+	if err != nil || n > (1<<64-1)/unit {
+		return 0, fmt.Errorf("%q is no count", s)
+	}
+	return n * unit, nil
+}
+
+// bad counts a malformed line.
+func (p *parser) bad(line []byte, err error) {
+	p.set.malformed(p.n, bytes.TrimSpace(line), err.Error())
+}

@@ -1,0 +1,385 @@
+package rules
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Walk follows a packet through the hooks as the kernel does. One that was made
+// here goes through OUTPUT and POSTROUTING and, if it stays in the pod, is then
+// received by the loopback interface; one that came in goes through PREROUTING
+// and INPUT. At each hook base chains are asked in the order of their
+// priorities; nat once for a connection, with its first packet.
+func (s *Ruleset) Walk(p Packet) *Trace {
+	w := &walker{set: s, p: p, budget: maxVisits}
+	w.t.Packet = p
+	if p.In != "" {
+		w.receive()
+	} else {
+		w.send()
+	}
+	w.t.Dst, w.t.Mark, w.t.ConnMark = w.p.Dst, w.p.Mark, w.p.ConnMark
+	w.conclude()
+	return &w.t
+}
+
+// maxVisits bounds the rules that a walk looks at: chains may call each other
+// in ways that take forever.
+const maxVisits = 1 << 20
+
+// maxDepth is how deep chains may call each other (NFT_JUMP_STACK_SIZE).
+const maxDepth = 16
+
+// A walker is a packet on its way.
+type walker struct {
+	set *Ruleset
+	p   Packet // as it is now
+	t   Trace
+
+	hook      string
+	table     *Table // at hand
+	nat       bool   // the base chain at hand is nat's
+	natted    bool   // the destination was rewritten
+	tracked   bool   // conntrack has seen the packet: its zone is fixed
+	loop      bool   // the packet was made here and is now received by lo
+	zoned     bool   // a rule has set the zone: the first one counts
+	untracked bool   // conntrack must not see it
+	tproxy    uint16
+	dropped   bool
+	lost      bool // a rule is not understood
+	budget    int
+}
+
+// over tells whether the packet goes no further.
+func (w *walker) over() bool { return w.dropped || w.lost }
+
+func (w *walker) send() {
+	w.at("OUTPUT")
+	if w.over() {
+		return
+	}
+	if w.p.Out == loopback || w.staysHere() {
+		w.p.Out = loopback
+	}
+	w.at("POSTROUTING")
+	if w.p.Out == loopback && !w.over() {
+		w.p.In, w.p.Out, w.loop = loopback, "", true
+		w.receive()
+	}
+}
+
+// staysHere tells whether the destination after NAT is in the pod.
+func (w *walker) staysHere() bool {
+	return w.natted && (w.p.Dst.Addr().IsLoopback() || slices.Contains(w.p.Local, w.p.Dst.Addr()))
+}
+
+func (w *walker) receive() {
+	w.at("PREROUTING")
+	if !w.over() {
+		w.at("INPUT")
+	}
+}
+
+// conntrackPriority is where conntrack looks at packets: NF_IP_PRI_CONNTRACK.
+const conntrackPriority = -200
+
+// at asks all base chains of a hook.
+func (w *walker) at(hook string) {
+	w.hook = hook
+	type base struct {
+		t *Table
+		c *Chain
+	}
+	var bases []base
+	for _, t := range w.set.Tables {
+		if !t.Family.covers(w.p.family()) {
+			continue
+		}
+		for _, c := range t.Chains {
+			if c.Hook == hook {
+				bases = append(bases, base{t, c})
+			}
+		}
+	}
+	slices.SortStableFunc(bases, func(a, b base) int { return a.c.Priority - b.c.Priority })
+	named := false
+	for _, b := range bases {
+		w.tracked = w.tracked || b.c.Priority > conntrackPriority
+		w.table, w.nat = b.t, b.c.Type == "nat"
+		if w.nat && !w.asksNAT() {
+			continue
+		}
+		named = named || w.nat
+		if w.base(b.c); w.over() {
+			return
+		}
+	}
+	w.tracked = true
+	if !named {
+		w.t.hops = append(w.t.hops, hop{hook: hook, base: true, nat: true})
+	}
+}
+
+// asksNAT tells whether nat's chains are asked: for the first packet of a
+// connection, until one of them has decided.
+func (w *walker) asksNAT() bool {
+	if w.untracked || w.p.State != "" && w.p.State != "NEW" && w.p.State != "RELATED" {
+		return false
+	}
+	switch w.hook {
+	case "PREROUTING":
+		return !w.natted && !w.loop
+	case "OUTPUT":
+		return !w.natted
+	}
+	return true
+}
+
+// base asks one base chain.
+func (w *walker) base(c *Chain) {
+	from := len(w.t.hops)
+	done := w.chain(c, from, 0)
+	if done == flowNext && c.Policy == TargetDrop {
+		w.step(c, 0, nil)
+		w.drop(fmt.Sprintf("the policy of %s %s drops", w.table.Name, c.Name))
+	}
+}
+
+// A flow says how a chain was left.
+type flow uint8
+
+const (
+	flowNext flow = iota // by its end, or RETURN
+	flowDone             // with a verdict
+)
+
+// chain asks the rules of a chain; level is its place among the hops.
+func (w *walker) chain(c *Chain, level, depth int) flow {
+	w.t.hops = append(w.t.hops[:level], hop{w.hook, w.table.Name, c.Name, depth == 0, 0, len(c.Rules), w.nat, false})
+	for i := range c.Rules {
+		if w.budget--; w.budget < 0 {
+			return w.lose(c, i, "too many rules call each other")
+		}
+		r := &c.Rules[i]
+		switch w.holds(r) {
+		case no:
+			continue
+		case unknown:
+			if r.harmless() {
+				continue
+			}
+			return w.lose(c, i, "unknown match "+r.strange())
+		}
+		w.t.hops = w.t.hops[:level+1]
+		w.t.hops[level].rule = i + 1
+		w.step(c, i+1, r)
+		if next, leave := w.targets(c, i, r, level, depth); leave {
+			return next
+		}
+	}
+	return flowNext
+}
+
+// targets does what a rule says. leave tells to leave the chain.
+func (w *walker) targets(c *Chain, i int, r *Rule, level, depth int) (next flow, leave bool) {
+	for j := range r.Targets {
+		t := &r.Targets[j]
+		if to := w.table.Chain(t.Name); to != nil && to.Hook == "" {
+			if depth+1 >= maxDepth {
+				return w.lose(c, i, "chains call each other too deep"), true
+			}
+			f := w.chain(to, level+1, depth+1)
+			if f == flowDone || t.Goto {
+				return f, true
+			}
+			continue
+		}
+		w.t.hops[level].acted = true
+		switch t.Name {
+		case TargetReturn:
+			return flowNext, true
+		case TargetAccept:
+			return flowDone, true
+		case TargetDrop, TargetReject:
+			w.drop(fmt.Sprintf("rule %d of %s %s drops", i+1, w.table.Name, c.Name))
+			return flowDone, true
+		}
+		if f, done := w.act(c, i, t); done {
+			return f, true
+		}
+	}
+	return flowNext, false
+}
+
+// act does what a target that is no verdict says. done tells that it is one
+// after all.
+func (w *walker) act(c *Chain, i int, t *Target) (f flow, done bool) {
+	switch t.Name {
+	case TargetRedirect, TargetDNAT:
+		return w.rewrite(c, i, t), true
+	case TargetTPROXY:
+		if t.Ports.Lo != t.Ports.Hi || t.Ports.Lo == 0 {
+			return w.lose(c, i, "unknown target "+strings.TrimSpace(string(t.append(nil)))), true
+		}
+		w.tproxy = uint16(t.Ports.Lo)
+		w.p.Mark = w.p.Mark&^t.Mask ^ t.Value
+		return flowDone, !w.table.NFT
+	case TargetMark, TargetConnMark:
+		if t.Op == 0 {
+			return w.lose(c, i, "unknown target "+strings.TrimSpace(string(t.append(nil)))), true
+		}
+		w.mark(t)
+	case TargetCT:
+		return w.zone(c, i, t)
+	case "NOTRACK":
+		w.untracked = w.untracked || !w.tracked
+	case "LOG", "NFLOG", "CONTINUE", "TRACE", "AUDIT":
+	case "SNAT", "MASQUERADE": // the source matters to nobody here
+		return flowDone, true
+	default:
+		return w.lose(c, i, "unknown target "+t.Name), true
+	}
+	return flowNext, false
+}
+
+// rewrite gives the packet another destination. REDIRECT sends what was made
+// here to the loopback address, and what came in to the interface's own
+// (nf_nat_redirect.c).
+func (w *walker) rewrite(c *Chain, i int, t *Target) flow {
+	addr, port := t.Addr, uint16(t.Ports.Lo)
+	if t.Name == TargetRedirect {
+		addr = w.here()
+	}
+	if t.Ports.Lo != t.Ports.Hi || t.Name == TargetDNAT && !t.Addr.IsValid() && port == 0 {
+		return w.lose(c, i, "unknown choice of "+strings.TrimSpace(string(t.append(nil))))
+	}
+	if !addr.IsValid() {
+		addr = w.p.Dst.Addr()
+	}
+	if port == 0 {
+		port = w.p.Dst.Port()
+	}
+	w.p.Dst = netip.AddrPortFrom(addr, port)
+	w.natted = true
+	return flowDone
+}
+
+// here returns the address that REDIRECT sends to; the zero Addr stands for the
+// packet's own.
+func (w *walker) here() netip.Addr {
+	switch {
+	case w.hook != "OUTPUT":
+		return w.p.InAddr
+	case w.p.family() == IPv6:
+		return netip.IPv6Loopback()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// hasConn tells whether the packet has a conntrack entry, or a template for one,
+// whose mark and state can be looked at.
+func (w *walker) hasConn() bool { return (w.tracked || w.zoned) && !w.untracked }
+
+// mark does what MARK and CONNMARK say (xt_mark.c, xt_connmark.c). Before
+// conntrack has seen the packet there is no connection to mark; what is written
+// to the template of a zone is lost.
+func (w *walker) mark(t *Target) {
+	p := &w.p
+	switch {
+	case t.Name == TargetMark:
+		p.Mark = p.Mark&^t.Mask ^ t.Value
+	case !w.hasConn() || !w.tracked && t.Op != OpRestore:
+	case !w.tracked:
+		p.Mark &^= t.Mask
+	case t.Op == OpSet:
+		p.ConnMark = p.ConnMark&^t.Mask ^ t.Value
+	case t.Op == OpSave:
+		p.ConnMark = p.ConnMark&^t.CTMask ^ p.Mark&t.Mask
+	case t.Op == OpRestore:
+		p.Mark = p.Mark&^t.Mask ^ p.ConnMark&t.CTMask
+	}
+}
+
+// zone sets conntrack's zone. A packet that conntrack or an earlier rule has
+// seen keeps what it has (xt_CT.c, nft_ct.c).
+func (w *walker) zone(c *Chain, i int, t *Target) (flow, bool) {
+	switch {
+	case w.tracked || w.zoned:
+	case t.HasZone:
+		w.t.Zone, w.zoned = t.Zone, true
+	case strings.Contains(t.Extra, "--notrack"):
+		w.untracked = true
+	case t.Extra == notShown:
+		return w.lose(c, i, "unknown target CT, whose zone nft does not show"), true
+	}
+	return flowNext, false
+}
+
+// notShown stands for the arguments that nft leaves out of what iptables-nft
+// wrote.
+const notShown = "--not-shown-by-nft"
+
+// step notes that a rule applied.
+func (w *walker) step(c *Chain, n int, r *Rule) {
+	s := Step{Hook: w.hook, Table: w.table.Name, Chain: c.Name, Rule: n}
+	if r == nil {
+		s.Text, s.Target = "policy "+c.Policy, c.Policy
+	} else {
+		s.Text = r.Text()
+		var names []string
+		for i := range r.Targets {
+			names = append(names, r.Targets[i].Name)
+		}
+		s.Target = strings.Join(names, ", ")
+	}
+	w.t.Steps = append(w.t.Steps, s)
+}
+
+// lose ends the walk at rule i of c.
+func (w *walker) lose(c *Chain, i int, why string) flow {
+	w.lost = true
+	w.t.Reason = fmt.Sprintf("rule %d of %s %s: %s", i+1, w.table.Name, c.Name, why)
+	return flowDone
+}
+
+func (w *walker) drop(why string) {
+	w.dropped = true
+	w.t.Reason = why
+}
+
+// conclude says what became of the packet.
+func (w *walker) conclude() {
+	switch {
+	case w.lost:
+		w.t.Outcome = Unknown
+	case w.dropped:
+		w.t.Outcome = Dropped
+	case w.natted:
+		w.t.Outcome, w.t.Port = Redirected, w.p.Dst.Port()
+	case w.tproxy != 0:
+		w.t.Outcome, w.t.Port = Proxied, w.tproxy
+	}
+}
+
+// harmless tells whether it does not matter if a rule applies.
+func (r *Rule) harmless() bool {
+	return !slices.ContainsFunc(r.Targets, func(t Target) bool {
+		return t.Name != "LOG" && t.Name != "NFLOG" && t.Name != "CONTINUE"
+	})
+}
+
+// strange returns the matches of a rule that are not understood.
+func (r *Rule) strange() string {
+	var list []string
+	for i := range r.Matches {
+		if m := &r.Matches[i]; m.Kind == MatchUnknown {
+			list = append(list, m.Text)
+		}
+	}
+	if list == nil {
+		return "on the type of an address, without the pod's address"
+	}
+	return strings.Join(list, " ")
+}
