@@ -34,17 +34,16 @@ func (a *Args) Ruleset() *Ruleset {
 // A generator writes the rules of one family.
 type generator struct {
 	*Args
-	family    Family
-	lo, pass  string // loopback and Envoy's source on the way to the application
-	loopback  bool   // an included network is loopback
-	all       bool   // outbound: everything
-	include   []string
-	exclude   []string
-	servers   []string
-	gid       string
-	tables    []*Table
-	b         builder
-	tableName string
+	family   Family
+	lo, pass string // loopback and Envoy's source on the way to the application
+	loopback bool   // an included network is loopback
+	all      bool   // outbound: everything
+	include  []string
+	exclude  []string
+	servers  []string
+	gid      string
+	tables   []*Table
+	b        builder
 }
 
 func newGenerator(a *Args, f Family) *generator {

@@ -93,24 +93,6 @@ func (r *Rule) Comment() string {
 	return ""
 }
 
-// find returns the first match of that kind; nil if there is none.
-func (r *Rule) find(k Kind) *Match {
-	for i := range r.Matches {
-		if r.Matches[i].Kind == k {
-			return &r.Matches[i]
-		}
-	}
-	return nil
-}
-
-// target returns what the rule does first; nil if it only counts.
-func (r *Rule) target() *Target {
-	if len(r.Targets) == 0 {
-		return nil
-	}
-	return &r.Targets[0]
-}
-
 // hasPorts tells whether a protocol has ports, and an extension of its name that
 // looks at them.
 func hasPorts(proto uint32) bool {
