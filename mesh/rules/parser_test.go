@@ -95,6 +95,9 @@ func TestSavePrintsAsSaved(t *testing.T) {
 		if len(want) == 0 {
 			continue // a gateway's pod has no rules
 		}
+		for i, l := range want { // a module of which nothing is asked is left out
+			want[i] = strings.Replace(l, " -m tcp -j ", " -j ", 1)
+		}
 		if diff := cmp.Diff(want, lines(read(t, name))); diff != "" {
 			t.Errorf("%s (- saved, + printed):\n%s", name, diff)
 		}
