@@ -4,25 +4,50 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 )
 
 // A logLine is a line of an access log with the legs it names. The proxy writes
 // one for each exchange, and for each connection that it forwards as bytes: the
 // ends of both connections, when it began and how long it took.
 type logLine struct {
-	accesslog.Line
+	Number               int   // 1-based
+	Start, Resolution    int64 // nanoseconds since 1970, 0 unknown; and how exact that is
+	Duration             int64 // nanoseconds; -1 unknown
+	BytesReceived        int64 // of the request's body; -1 unknown
+	BytesSent            int64 // of the response's
+	DownstreamRemote     netip.AddrPort
+	DownstreamLocal      netip.AddrPort // as the client dialled it
+	DownstreamDirect     netip.AddrPort
+	UpstreamLocal        netip.AddrPort
+	UpstreamHost         netip.AddrPort
+	Method, Path         string
+	RequestID            string
+	Flags                []string
+	CodeDetails, Cluster string
+	Termination, Failure string
+	Route                string
+	Status, Attempts     int
+	whole                bool // of a connection rather than of an exchange
+
 	file     int    // index into records.files
 	pod      string // whose proxy wrote it; "" = any
 	down, up *Leg   // nil when not captured, or not named
 	said     bool   // a leg that it names was captured
 }
 
+// TCP tells whether the line is of a connection rather than of an exchange.
+func (l *logLine) TCP() bool { return l.whole }
+
+// HasFlag tells whether the line has a response flag.
+func (l *logLine) HasFlag(flag string) bool { return slices.Contains(l.Flags, flag) }
+
 // A ledger finds the legs that log lines name.
 type ledger struct {
-	lines []*logLine // in the order of files, and then of their lines
-	byEnd map[netip.AddrPort][]*Leg
-	byDst map[netip.AddrPort][]*Leg // by what was dialled
+	memory arena.Slab[logLine]
+	lines  []*logLine // in the order of files, and then of their lines
+	byEnd  map[netip.AddrPort][]*Leg
+	byDst  map[netip.AddrPort][]*Leg // by what was dialled
 }
 
 // logSlack is how far a time in a log may be from that of the packet that it
@@ -43,7 +68,7 @@ func (g *ledger) enter(legs []*Leg) {
 	for _, line := range g.lines {
 		line.down = g.find(line, line.client(), line.DownstreamLocal, (*Leg).downstream)
 		line.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
-		line.said = line.down != nil || line.up != nil && !line.client().IsValid()
+		line.said = line.down != nil || line.inferred()
 	}
 }
 
@@ -57,6 +82,10 @@ func (l *logLine) client() netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
+
+// inferred tells whether the line names the server's side but not which connection
+// the client had.
+func (l *logLine) inferred() bool { return l.up != nil && !l.client().IsValid() }
 
 // find returns the leg from an end to what it dialled at the time of the line.
 func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*Leg, string) bool) *Leg {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -21,140 +22,96 @@ type logEntry struct {
 // by their ends; which of a leg's exchanges a line is of, its order and times
 // tell, and what it says of the request.
 func (c *crossing) joinLogged() {
-	entries := c.entries()
-	if len(entries) == 0 {
+	entries, inferred := c.entries()
+	if len(entries)+len(inferred) == 0 {
 		return
 	}
 	c.unveil(c.down)
 	c.unveil(c.up)
-	for _, es := range entriesBy(entries, func(e *logEntry) *Leg { return e.down }) {
-		c.place(es, es[0].down, (*logEntry).fitsDown, func(e *logEntry, xs []*exchange) { e.downs = xs })
-	}
-	for _, es := range entriesBy(entries, func(e *logEntry) *Leg { return e.up }) {
-		c.place(es, es[0].up, (*logEntry).fitsUp, func(e *logEntry, xs []*exchange) { e.ups = xs })
-	}
+	c.place(entries, c.down, func(e *logEntry) **Leg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
+	c.place(slices.Concat(entries, inferred), c.up, func(e *logEntry) **Leg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
 	for _, e := range entries {
 		e.settle()
 	}
 	for _, e := range entries {
 		c.take(e)
 	}
+	c.inferClients(inferred)
 	c.joinLoggedFailures(entries)
 }
 
-// entries lists the lines whose client's leg is one of the crossing's.
-func (c *crossing) entries() []*logEntry {
-	if c.records.ledger == nil {
-		return nil
-	}
-	down := make(map[*Leg]bool)
+// entries lists the lines whose client's leg is one of the crossing's, and those
+// that name only the leg behind the proxy.
+func (c *crossing) entries() (entries, inferred []*logEntry) {
+	down, up := make(map[*Leg]bool), make(map[*Leg]bool)
 	for _, l := range c.down {
 		down[l] = true
 	}
-	var entries []*logEntry
+	for _, l := range c.up {
+		up[l] = true
+	}
 	for _, line := range c.records.ledger.lines {
-		if line.down != nil && down[line.down] {
+		switch {
+		case line.down != nil && down[line.down]:
 			entries = append(entries, &logEntry{logLine: line})
+		case line.inferred() && up[line.up]:
+			inferred = append(inferred, &logEntry{logLine: line})
 		}
 	}
-	return entries
+	return entries, inferred
 }
 
-// entriesBy groups entries by one of their legs, in the order of the legs' first
-// entries. Those without the leg are left out.
-func entriesBy(entries []*logEntry, of func(*logEntry) *Leg) [][]*logEntry {
-	at := make(map[*Leg]int)
-	var groups [][]*logEntry
+// inferClients finds the client of lines that name its address at most, taken from
+// a header, and not its connection: among the exchanges of that time by what they
+// asked.
+func (c *crossing) inferClients(entries []*logEntry) {
+	if len(entries) == 0 {
+		return
+	}
+	all := c.open(exchangesOf(c.down))
+	var during lane
+	for i, d := range all {
+		during.add(i, d.lasts())
+	}
 	for _, e := range entries {
-		l := of(e)
-		if l == nil {
+		if len(e.ups) != 1 || c.taken[e.ups[0]] {
 			continue
 		}
-		i, ok := at[l]
-		if !ok {
-			i = len(groups)
-			at[l] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], e)
-	}
-	return groups
-}
-
-// place finds out which exchanges of leg l the entries are of.
-func (c *crossing) place(entries []*logEntry, l *Leg, fits func(*logEntry, *exchange) bool, tell func(*logEntry, []*exchange)) {
-	xs := c.told(l)
-	entries = slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool { return e.TCP() })
-	if len(xs) == 0 || len(entries) == 0 {
-		return
-	}
-	slices.SortStableFunc(entries, func(a, b *logEntry) int { return cmp.Compare(a.Start, b.Start) })
-	if l.multiplexed() {
-		placeStreams(entries, xs, fits, tell)
-		return
-	}
-	a := align(len(entries), len(xs), func(i, j int) bool { return fits(entries[i], xs[j]) },
-		func(i, j int) int64 { return entries[i].distance(xs[j]) })
-	for i, e := range entries {
-		switch {
-		case a.of[i] < 0:
-		case a.sure[i]:
-			tell(e, []*exchange{xs[a.of[i]]})
-		default:
-			may := []*exchange{xs[a.of[i]]}
-			for _, j := range a.may[i] {
-				if j != a.of[i] {
-					may = append(may, xs[j])
-				}
+		u := e.ups[0]
+		var ds []*exchange
+		past := sort.Search(len(all), func(i int) bool { return all[i].start() > u.begun()+causality })
+		for k := past - 1; k >= 0 && during.until[k] >= u.start()-causality; k-- {
+			if d := all[k]; d.lasts() >= u.start()-causality && mayCause(d, u) && e.fitsDown(d) && (!e.DownstreamLocal.IsValid() || d.leg.Orig.Dst == e.DownstreamLocal) {
+				ds = append(ds, d)
 			}
-			tell(e, may)
+		}
+		if named := slices.DeleteFunc(slices.Clone(ds), func(d *exchange) bool { return !e.from(d) }); len(named) > 0 {
+			ds = named
+		}
+		if len(ds) == 1 {
+			e.down = ds[0].leg
+			c.takeExchange(e, ds[0], u)
+		} else if len(ds) > 1 {
+			c.limitUp(u, ds)
 		}
 	}
 }
 
-// told lists the exchanges of a leg, those of an encrypted one as turns tell
-// them.
-func (c *crossing) told(l *Leg) []*exchange {
-	list := l.exchanges
-	if len(list) == 0 && !l.speaksHTTP2() {
-		list = l.hidden
+// from tells whether d is of the client whose address the line has.
+func (e *logEntry) from(d *exchange) bool {
+	client := e.DownstreamRemote.Addr()
+	if d.leg.Orig.Src.Addr() == client {
+		return true
 	}
-	xs := make([]*exchange, len(list))
-	for i := range list {
-		xs[i] = &list[i]
+	if d.req == nil || d.req.forwarded.Len() == 0 {
+		return false
 	}
-	return xs
-}
-
-// placeStreams does so for a leg whose exchanges go on at once: an entry is of
-// an exchange if no other assignment of as many is possible.
-func placeStreams(entries []*logEntry, xs []*exchange, fits func(*logEntry, *exchange) bool, tell func(*logEntry, []*exchange)) {
-	may := make([][]int, len(entries))
-	for i, e := range entries {
-		for j, x := range xs {
-			if fits(e, x) {
-				may[i] = append(may[i], j)
-			}
-		}
-		slices.SortStableFunc(may[i], func(j, k int) int { return cmp.Compare(e.distance(xs[j]), e.distance(xs[k])) })
-		if k := len(may[i]); k > 1 && e.sameID(xs[may[i][0]]) {
-			may[i] = slices.DeleteFunc(may[i], func(j int) bool { return !e.sameID(xs[j]) })
+	for s := range strings.SplitSeq(d.scan.text.String(d.req.forwarded), ",") {
+		if isAddr(s, client) {
+			return true
 		}
 	}
-	a := assign(len(xs), may)
-	for i, e := range entries {
-		switch {
-		case a.ofUp[i] < 0:
-		case a.forced[i]:
-			tell(e, []*exchange{xs[a.ofUp[i]]})
-		default:
-			var left []*exchange
-			for _, j := range may[i] {
-				left = append(left, xs[j])
-			}
-			tell(e, left)
-		}
-	}
+	return false
 }
 
 // fitsDown tells whether the line may be of exchange x of the client's leg: what
@@ -192,9 +149,9 @@ func (e *logEntry) fitsUp(x *exchange) bool {
 
 func (e *logEntry) sameID(x *exchange) bool { return e.RequestID != "" && x.id() == e.RequestID }
 
-// overlaps tells whether the line's time and that of the exchange have something
-// in common. Its beginning may be earlier than the request, if the proxy counts
-// from when it began to wait, and later, if it was busy, but not after the answer.
+// overlaps tells whether the line may be of the exchange, by time. Its beginning
+// may be earlier than the request, if the proxy counts from when it began to wait;
+// then its end may be early too. It may be later, if the proxy was busy.
 func (e *logEntry) overlaps(x *exchange) bool {
 	if e.Start == 0 {
 		return true
@@ -204,7 +161,7 @@ func (e *logEntry) overlaps(x *exchange) bool {
 		late = x.resp.from.nanos
 	}
 	end, ok := e.ends()
-	return e.Start <= late+logSlack && (!ok || end+e.Resolution >= x.start()-causality)
+	return e.Start <= late+logSlack && (!ok || end+e.Resolution+logSlack >= x.start())
 }
 
 // distance returns how far apart the times of the line and of the exchange are:
@@ -263,7 +220,7 @@ func (e *logEntry) settle() {
 // take ties what a line names, if that is one exchange on either side, or a leg
 // whose exchanges are not told apart.
 func (c *crossing) take(e *logEntry) {
-	if e.TCP() {
+	if e.TCP() && e.up == nil && e.only(c.down, e.down) {
 		e.down.log = e.logLine
 	}
 	if e.up == nil {
@@ -285,8 +242,6 @@ func (c *crossing) take(e *logEntry) {
 		c.limitUp(u, e.downs)
 	case d != nil && len(e.ups) > 1:
 		c.limitDown(d, e.ups)
-	case u != nil && e.down.readable():
-		c.taken[u] = true // its client's exchange was not captured
 	}
 }
 
@@ -296,10 +251,10 @@ func sole(may []*exchange, l *Leg) (x *exchange, ok bool) {
 	switch {
 	case len(may) == 1:
 		return may[0], true
-	case len(may) == 0:
-		return nil, !l.readable() || len(l.exchanges) == 0
+	case !l.readable():
+		return nil, true // the leg is certain
 	}
-	return nil, false
+	return nil, len(may) == 0 && len(l.exchanges) == 0
 }
 
 // takeExchange ties two exchanges, or what stands for them.
@@ -308,8 +263,11 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 		return
 	}
 	if d != nil && u != nil && !mayCause(d, u) {
-		c.contradict(e.logLine, d, u)
-		return
+		if d.hidden == nil && u.hidden == nil {
+			c.contradict(e.logLine, d, u)
+			return
+		}
+		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
 	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, d, u)}}
 	c.add(l)
@@ -318,6 +276,15 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 	} else if u != nil {
 		u.log = e.logLine
 	}
+}
+
+// unhidden returns an exchange that can be read, nil for others: the leg stands for
+// those.
+func unhidden(e *exchange) *exchange {
+	if e.hidden != nil {
+		return nil
+	}
+	return e
 }
 
 // mayCause tells whether u may have been sent on behalf of d. Where the handshake
@@ -330,16 +297,53 @@ func mayCause(d, u *exchange) bool {
 	return d.start() <= u.end()+causality && u.start() <= d.end()+causality
 }
 
-// takeWhole ties two connections that the proxy forwards as bytes.
+// takeWhole ties two connections that the proxy forwards as bytes: of those with
+// the ends that the line names, the only two that go together at its time.
 func (c *crossing) takeWhole(e *logEntry) {
-	if c.busy[e.down] || c.busy[e.up] {
-		return
+	var pairs [][2]*Leg
+	for _, d := range e.alike(c.down, e.down) {
+		for _, u := range e.alike(c.up, e.up) {
+			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) {
+				pairs = append(pairs, [2]*Leg{d, u})
+			}
+		}
 	}
-	if !legNests(c.x, e.down, e.up) {
+	if len(pairs) > 1 {
+		pairs = e.nearest(pairs)
+	}
+	switch {
+	case len(pairs) == 1:
+		e.down, e.up = pairs[0][0], pairs[0][1]
+		e.down.log = e.logLine
+		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, nil, nil)}})
+	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && e.only(c.down, e.down) && e.only(c.up, e.up):
 		c.contradict(e.logLine, nil, nil)
-		return
 	}
-	c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, nil, nil)}})
+}
+
+// alike lists the legs with the ends of l that were there at the time of the line.
+func (l *logLine) alike(legs []*Leg, like *Leg) []*Leg {
+	var out []*Leg
+	for _, o := range legs {
+		if o.Orig == like.Orig && l.during(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// only tells whether l is the only leg with its ends.
+func (l *logLine) only(legs []*Leg, leg *Leg) bool { return len(l.alike(legs, leg)) == 1 }
+
+// nearest returns the pair whose client's leg began when the line says, if no other
+// is nearly as near.
+func (l *logLine) nearest(pairs [][2]*Leg) [][2]*Leg {
+	far := func(p [2]*Leg) int64 { return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0) }
+	slices.SortStableFunc(pairs, func(a, b [2]*Leg) int { return cmp.Compare(far(a), far(b)) })
+	if l.Start == 0 || far(pairs[1]) <= doubtTimes*far(pairs[0])+doubtNanos {
+		return nil
+	}
+	return pairs[:1]
 }
 
 // linked tells whether two legs are tied already.
@@ -446,7 +450,7 @@ func (e *logEntry) failedOn(u *Leg) bool {
 // failed tells whether the line is of something that failed upstream at least
 // once.
 func (l *logLine) failed() bool {
-	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.TransportFailure != ""
+	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
 }
 
 // countAttempts numbers the attempts of d in the order of time.

@@ -339,14 +339,14 @@ func (p *Path) failures() (cs []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
 		if l := x.line(); l != nil && len(l.Flags) > 0 {
-			cs = append(cs, fmt.Sprintf("pcapmesh: exchange %d: response flags %s, %s", x.ID, strings.Join(l.Flags, ","), cmp.Or(l.CodeDetails, l.TransportFailure, "no details")))
+			cs = append(cs, fmt.Sprintf("pcapmesh: exchange %d: response flags %s, %s", x.ID, strings.Join(l.Flags, ","), cmp.Or(l.CodeDetails, l.Failure, "no details")))
 		}
 	}
 	if p.client == nil { // of the view of legs
 		return cs
 	}
 	if l := p.client.log; l != nil && len(l.Flags) > 0 {
-		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.TransportFailure, l.TerminationDetails, "no details")))
+		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.Failure, l.Termination, "no details")))
 	}
 	return cs
 }

@@ -97,8 +97,8 @@ func (l *logLine) logged(files []RecordInfo) *Logged {
 	if l == nil {
 		return nil
 	}
-	return &Logged{Source: l.source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.TerminationDetails,
-		Failure: l.TransportFailure, Cluster: l.Cluster, Route: l.Route, Upstream: l.UpstreamHost}
+	return &Logged{Source: l.source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.Termination,
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route, Upstream: l.UpstreamHost}
 }
 
 // tracked returns what the entry says; nil if there is none.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -110,6 +111,7 @@ func (rd *recordReader) readSockets(o *Records) error {
 type recordReader struct {
 	records *records
 	touched *touched
+	strings map[string]string // kept once
 }
 
 // read opens one file and notes what is in it.
@@ -179,7 +181,7 @@ func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *access
 		}
 		info.Entries++
 		if rd.touched.line(l) {
-			rd.records.ledger.lines = append(rd.records.ledger.lines, &logLine{Line: *l, file: file, pod: info.Pod})
+			rd.records.ledger.lines = append(rd.records.ledger.lines, rd.logLine(l, file, info.Pod))
 		}
 	}
 	info.Lines = r.Lines()
@@ -216,6 +218,41 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
 	}
 	return nil
+}
+
+// logLine keeps of a line what ties legs and what is shown. What few values have
+// is kept once.
+func (rd *recordReader) logLine(l *accesslog.Line, file int, pod string) *logLine {
+	_, k := rd.records.ledger.memory.Add()
+	*k = logLine{
+		Number: l.Number, Start: l.Start, Resolution: l.Resolution, Duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
+		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, DownstreamDirect: l.DownstreamDirect,
+		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
+		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
+		Failure: rd.once(l.TransportFailure), Route: rd.once(l.Route), Status: l.Status, Attempts: l.Attempts, whole: l.TCP(), file: file, pod: pod,
+	}
+	for _, f := range l.Flags {
+		k.Flags = append(k.Flags, rd.once(f))
+	}
+	return k
+}
+
+// maxOnce bounds the strings that are kept once.
+const maxOnce = 1 << 16
+
+// once returns a string equal to s that does not keep the line it stands in.
+func (rd *recordReader) once(s string) string {
+	if k, ok := rd.strings[s]; ok {
+		return k
+	}
+	k := strings.Clone(s)
+	if rd.strings == nil {
+		rd.strings = make(map[string]string)
+	}
+	if len(rd.strings) < maxOnce {
+		rd.strings[k] = k
+	}
+	return k
 }
 
 // rules reads firewall rules, or what makes some.
@@ -294,5 +331,10 @@ func (t *touched) line(l *accesslog.Line) bool {
 	if l.Start != 0 && (l.Start > t.to+logSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+logSlack < t.from) {
 		return false
 	}
-	return t.end(l.DownstreamDirect) || t.end(l.DownstreamRemote) || t.end(l.UpstreamLocal) || t.end(l.DownstreamLocal)
+	for _, client := range [...]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
+		if client.IsValid() && client.Port() != 0 {
+			return t.end(client)
+		}
+	}
+	return t.end(l.UpstreamLocal)
 }

@@ -157,7 +157,7 @@ func (w *row) field(k Kind, f []byte, read func(*builder, []byte, *Match) error)
 	if len(f) > 1 && f[0] == '!' {
 		m.Not, f = true, f[1:]
 	}
-	if len(f) == 0 {
+	if len(f) == 0 || string(f) == "!" {
 		return fmt.Errorf("too few columns")
 	}
 	if err := read(&w.p.b, f, &m); err != nil {

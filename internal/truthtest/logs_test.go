@@ -1,0 +1,133 @@
+package truthtest
+
+import (
+	"compress/gzip"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// A wear is what a log may have gone through before it is read.
+type wear struct {
+	name string
+	do   func(rng *rand.Rand, lines []string) []string
+	all  bool // everything logged is told all the same
+}
+
+// startTime and remote find the time and the client of a line.
+var (
+	startTime = regexp.MustCompile(`^\[([^\]]*)\]`)
+	remote    = regexp.MustCompile(` ([0-9.]+):[0-9]+ (\S+ \S+)$`)
+)
+
+func wears() []wear {
+	moved := func(by func(*rand.Rand) time.Duration) func(*rand.Rand, []string) []string {
+		return func(rng *rand.Rand, lines []string) []string {
+			for i, l := range lines {
+				lines[i] = startTime.ReplaceAllStringFunc(l, func(s string) string {
+					at, err := time.Parse(time.RFC3339Nano, strings.Trim(s, "[]"))
+					if err != nil {
+						return s
+					}
+					return "[" + at.Add(by(rng)).Format("2006-01-02T15:04:05.000Z") + "]"
+				})
+			}
+			return lines
+		}
+	}
+	return []wear{
+		{"late by up to 100 ms", moved(func(rng *rand.Rand) time.Duration { return time.Duration(rng.IntN(100)) * time.Millisecond }), false},
+		{"early by up to 100 ms", moved(func(rng *rand.Rand) time.Duration { return -time.Duration(rng.IntN(100)) * time.Millisecond }), false},
+		{"of whole seconds", func(_ *rand.Rand, lines []string) []string {
+			for i, l := range lines {
+				lines[i] = startTime.ReplaceAllStringFunc(l, func(s string) string { return s[:20] + "Z]" })
+			}
+			return lines
+		}, false},
+		{"shuffled", func(rng *rand.Rand, lines []string) []string {
+			rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+			return lines
+		}, false},
+		{"every third line missing", func(rng *rand.Rand, lines []string) []string {
+			var left []string
+			for _, l := range lines {
+				if rng.IntN(3) > 0 {
+					left = append(left, l)
+				}
+			}
+			return left
+		}, false},
+		{"the first half missing", func(_ *rand.Rand, lines []string) []string { return lines[len(lines)/2:] }, false},
+		{"the second half missing", func(_ *rand.Rand, lines []string) []string { return lines[:len(lines)/2] }, false},
+		{"twice", func(_ *rand.Rand, lines []string) []string { return append(lines, lines...) }, true},
+		{"client's port inferred", func(_ *rand.Rand, lines []string) []string {
+			for i, l := range lines {
+				lines[i] = remote.ReplaceAllString(l, " $1:0 $2")
+			}
+			return lines
+		}, false},
+	}
+}
+
+// A log that was cut, put in another order, or whose times are not those of the
+// packets, leads to less at the worst, and to nothing wrong.
+func TestWornLogs(t *testing.T) {
+	every(t, func(t *testing.T, s *scene) {
+		if len(s.left("access.log")) == 0 || s.huge() && !s.live {
+			t.Skip("has no log, or is large")
+		}
+		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+		for _, w := range wears() {
+			t.Run(w.name, func(t *testing.T) { s.holdWorn(t, w, without) })
+		}
+	})
+}
+
+func (s *scene) holdWorn(t *testing.T, w wear, without *judge) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	var logs []mesh.RecordFile
+	for _, f := range s.left("access.log") {
+		file := filepath.Join(t.TempDir(), "access.log")
+		lines := w.do(rng, strings.Split(strings.TrimSpace(readText(t, f.File)), "\n"))
+		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		logs = append(logs, mesh.RecordFile{File: file, Pod: f.Pod})
+	}
+	r := s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt"), AccessLogs: logs}})
+	j := newJudge(s.truth, r)
+	s.settle(t, w.name+": wrong", newly(without.wrong(), j.wrong()))
+	s.settle(t, w.name+": worse", worse(without, j))
+	if c := j.count(); w.all {
+		s.settle(t, w.name+": all logged", append(c.lost, c.unlogged()...))
+	}
+	t.Logf("%d conflicts, links: %v", len(r.Conflicts), j.count())
+}
+
+// readText reads a file that may be gzipped.
+func readText(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var in io.Reader = f
+	if strings.HasSuffix(name, ".gz") {
+		if in, err = gzip.NewReader(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

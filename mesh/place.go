@@ -1,0 +1,228 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A seating is the lines that name the same two ends, and the exchanges of the
+// connections between these: one connection, or several one after the other.
+type seating struct {
+	entries  []*logEntry
+	xs       []*exchange // in the order of time
+	fits     func(*logEntry, *exchange) bool
+	tell     func(*logEntry, []*exchange) // the likeliest first
+	streams  bool                         // exchanges go on at once
+	confused bool                         // the order of the lines is not that of their times
+	pairs    *alignment                   // nil where exchanges go on at once
+}
+
+// place finds out which exchanges of one side the entries are of.
+func (c *crossing) place(entries []*logEntry, legs []*Leg, leg func(*logEntry) **Leg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
+	byEnds := make(map[capture.Tuple][]*Leg)
+	for _, l := range legs {
+		byEnds[l.Orig] = append(byEnds[l.Orig], l)
+	}
+	var all []*seating
+	for _, es := range seated(entries, leg) {
+		s := &seating{entries: es, fits: fits, tell: func(e *logEntry, xs []*exchange) {
+			*found(e), *leg(e) = xs, xs[0].leg
+		}}
+		for _, l := range byEnds[(*leg(es[0])).Orig] {
+			s.xs = append(s.xs, told(l)...)
+			s.streams = s.streams || l.multiplexed()
+		}
+		if len(s.xs) > 0 {
+			s.align()
+			all = append(all, s)
+		}
+	}
+	exact := timely(all)
+	for _, s := range all {
+		s.find(exact)
+	}
+}
+
+// mostInTime is the share of mixed up connections whose lines must all be near to
+// their exchanges, if times are to be trusted.
+const mostInTime = 0.9
+
+// timely tells whether times are to be trusted where lines are in another order than
+// these.
+func timely(all []*seating) bool {
+	confused, near := 0, 0
+	for _, s := range all {
+		if s.confused && !s.streams {
+			confused++
+			if s.near(s.pairs) {
+				near++
+			}
+		}
+	}
+	return float64(near) >= mostInTime*float64(confused)
+}
+
+// seated groups the entries that are of exchanges by the ends of their legs, in the
+// order of first entries. Those without the leg are left out.
+func seated(entries []*logEntry, leg func(*logEntry) **Leg) [][]*logEntry {
+	at := make(map[capture.Tuple]int)
+	var groups [][]*logEntry
+	for _, e := range entries {
+		l := *leg(e)
+		if l == nil || e.TCP() {
+			continue
+		}
+		i, ok := at[l.Orig]
+		if !ok {
+			i = len(groups)
+			at[l.Orig] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// told lists the exchanges of a leg, those of an encrypted one as turns tell
+// them.
+func told(l *Leg) []*exchange {
+	list := l.exchanges
+	if len(list) == 0 && !l.speaksHTTP2() {
+		list = l.hidden
+	}
+	xs := make([]*exchange, len(list))
+	for i := range list {
+		xs[i] = &list[i]
+	}
+	return xs
+}
+
+// align pairs lines and exchanges in their order, where they have one: one exchange
+// after the other goes over a connection of HTTP/1, and its line is written when it
+// is over.
+func (s *seating) align() {
+	s.arrange()
+	if !s.streams {
+		s.pairs = align(len(s.entries), len(s.xs), s.at, s.distance)
+	}
+}
+
+// find tells each entry the exchanges it may be of. Where lines are in another order
+// than their times, the log was mixed up, or its times are not exact; then order
+// counts only if times do, and every line is near to its exchange and to no other.
+func (s *seating) find(exact bool) {
+	if s.streams || s.confused && !(exact && s.near(s.pairs)) {
+		s.assign()
+		return
+	}
+	a := s.pairs
+	for i, e := range s.entries {
+		switch {
+		case a.of[i] < 0:
+		case a.sure[i]:
+			s.tell(e, []*exchange{s.xs[a.of[i]]})
+		default:
+			may := []*exchange{s.xs[a.of[i]]}
+			for _, j := range a.may[i] {
+				if j != a.of[i] {
+					may = append(may, s.xs[j])
+				}
+			}
+			s.tell(e, may)
+		}
+	}
+}
+
+func (s *seating) at(i, j int) bool        { return s.fits(s.entries[i], s.xs[j]) }
+func (s *seating) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j]) }
+
+// unordered is how much earlier than the line before it a line may say that its
+// exchange began, beside how exact times are, in nanoseconds.
+const unordered = int64(2e6)
+
+// arrange puts entries in the order of their lines, which is that of ends, or where
+// that is mixed up in the order of time. It leaves out those that stand there
+// twice, if there are more than exchanges: the log was given twice.
+func (s *seating) arrange() {
+	for i, e := range s.entries[1:] {
+		before := s.entries[i]
+		s.confused = s.confused || e.file == before.file && e.Start < before.Start-before.Resolution-unordered
+	}
+	if last := s.entries[len(s.entries)-1]; s.confused || last.file != s.entries[0].file {
+		slices.SortStableFunc(s.entries, func(a, b *logEntry) int { return cmp.Compare(a.Start, b.Start) })
+	}
+	if len(s.entries) <= len(s.xs) {
+		return
+	}
+	twice := make(map[logMark]int)
+	for _, e := range s.entries {
+		twice[e.mark()]++
+	}
+	left := make(map[logMark]int)
+	s.entries = slices.DeleteFunc(s.entries, func(e *logEntry) bool {
+		left[e.mark()]++
+		return twice[e.mark()]%2 == 0 && left[e.mark()] > twice[e.mark()]/2
+	})
+}
+
+// A logMark is what two lines of one exchange have in common.
+type logMark struct {
+	start, duration, received, sent int64
+	id, path, up                    string
+	status                          int
+}
+
+func (l *logLine) mark() logMark {
+	return logMark{l.Start, l.Duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.UpstreamLocal.String() + l.DownstreamRemote.String(), l.Status}
+}
+
+// near tells whether each line is far nearer to its exchange than to those beside
+// it.
+func (s *seating) near(a *alignment) bool {
+	for i, j := range a.of {
+		if j < 0 {
+			return false
+		}
+		for _, k := range [2]int{j - 1, j + 1} {
+			if k >= 0 && k < len(s.xs) && s.distance(i, k) <= doubtTimes*s.distance(i, j)+doubtNanos {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// assign does without order: an entry is of an exchange if no other assignment of as
+// many is possible.
+func (s *seating) assign() {
+	may := make([][]int, len(s.entries))
+	for i, e := range s.entries {
+		for j := range s.xs {
+			if s.at(i, j) {
+				may[i] = append(may[i], j)
+			}
+		}
+		slices.SortStableFunc(may[i], func(j, k int) int { return cmp.Compare(s.distance(i, j), s.distance(i, k)) })
+		if slices.ContainsFunc(may[i], func(j int) bool { return e.sameID(s.xs[j]) }) {
+			may[i] = slices.DeleteFunc(may[i], func(j int) bool { return !e.sameID(s.xs[j]) })
+		}
+	}
+	a := assign(len(s.xs), may)
+	for i, e := range s.entries {
+		switch {
+		case a.ofUp[i] < 0:
+		case a.forced[i]:
+			s.tell(e, []*exchange{s.xs[a.ofUp[i]]})
+		default:
+			left := []*exchange{s.xs[a.ofUp[i]]}
+			for _, j := range may[i] {
+				if j != a.ofUp[i] {
+					left = append(left, s.xs[j])
+				}
+			}
+			s.tell(e, left)
+		}
+	}
+}
