@@ -12,11 +12,12 @@ type algebra struct {
 	down, up           []item
 	downOrder, upOrder []int32 // by beginning
 	web                web
-	shifts             [2]shifts    // of requests, of responses
-	delays             [2][2]delays // of requests and of responses, by whether the upstream connection was new
-	holes              bool         // packets are missing in the capture
-	free               bool         // hidden exchanges may stay alone
-	multiplexed        bool         // one side is streams of HTTP/2
+	shifts             [2]shifts                 // of requests, of responses
+	delays             [2][2]delays              // of requests and of responses, by whether the upstream connection was new
+	holes              bool                      // packets are missing in the capture
+	free               bool                      // hidden exchanges may stay alone
+	multiplexed        bool                      // one side is streams of HTTP/2
+	barred             func(d, u *exchange) bool // a log ties them to others; nil: there is none
 }
 
 // learning is how often what was learned is used to learn again.
@@ -78,7 +79,8 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 // try adds a strand between d and u if u may be what the proxy made of d.
 func (a *algebra) try(d, u int32) {
 	down, up := &a.down[d], &a.up[u]
-	if down.ex.hidden == nil && up.ex.hidden == nil || !mayServe(down.ex.leg, up.ex.leg) {
+	if down.ex.hidden == nil && up.ex.hidden == nil || !mayServe(down.ex.leg, up.ex.leg) ||
+		a.barred != nil && a.barred(down.ex, up.ex) {
 		return
 	}
 	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,8 +111,12 @@ func (rs *records) profile(pod string, p *Profile) *Profile {
 
 // contradictions lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg) []Conflict {
+func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg, joins []Join) []Conflict {
 	var out []Conflict
+	joined := make(map[int]bool)
+	for _, j := range joins {
+		joined[j.From] = joined[j.From] || !j.Ambiguous
+	}
 	told := make(map[string]bool)
 	tell := func(l *Leg, says, packets string) {
 		if !told[says+packets] {
@@ -129,11 +134,30 @@ func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg)
 		if c.halfFlow && l.Reply.Src.Addr().IsLoopback() && len(i.OutboundPorts) > 0 && !i.redirectsTo(listener) {
 			tell(l, "connections are redirected to port "+list(i.OutboundPorts), fmt.Sprintf("those of the application are answered at port %d", listener))
 		}
-		if port := l.Orig.Dst.Port(); isBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp {
+		switch port := l.Orig.Dst.Port(); {
+		case isBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp:
 			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), fmt.Sprintf("the proxy dials %s", l.Orig.Dst))
+		case l.Role == RoleClientProxy && i.passes(port) && joined[l.ID]:
+			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), "the proxy serves them")
+		case c.halfFlow && l.Role == RoleAppProxy && !i.takes(l.Orig.Dst):
+			tell(l, fmt.Sprintf("connections to %s are not redirected", l.Orig.Dst), fmt.Sprintf("%s answered them", l.Reply.Src))
 		}
 	}
 	return out
+}
+
+// takes tells whether the rules redirect what applications dial there.
+func (i *interception) takes(to netip.AddrPort) bool {
+	in := func(list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(to.Addr()) })
+	}
+	has := func(list []rules.Span) bool {
+		return slices.ContainsFunc(list, func(s rules.Span) bool { return s.Lo <= uint32(to.Port()) && uint32(to.Port()) <= s.Hi })
+	}
+	if len(i.OutboundPorts) == 0 {
+		return true // nothing is known of them
+	}
+	return (i.OutboundAll || in(i.OutboundIncluded) || has(i.OutboundIncludedPorts)) && !in(i.OutboundExcluded) && !has(i.OutboundExcludedPorts)
 }
 
 // redirectsTo tells whether a redirect of the rules leads to port.

@@ -51,6 +51,7 @@ type crossing struct {
 	links    []*link
 	trust    *trust
 	records  *records
+	byLog    map[*exchange]*link       // links of exchanges that a log ties
 	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
 	taken    map[*exchange]bool        // exchanges of either side that have a link
 	busy     map[*Leg]bool             // whole legs that have one
@@ -92,6 +93,9 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 	out := &crossing{x: x, records: x.records}
 	order := []*crossing{out}
 	in := func(port uint16) *crossing {
+		if f.peers && port != 0 {
+			port = 1 // which of the application's ports a peer means is not known
+		}
 		c := byPort[port]
 		if c == nil {
 			c = &crossing{x: x, records: x.records}
@@ -132,7 +136,7 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 // gateway tells whether what comes in to a port may be forwarded by the pod
 // without interception.
 func (f *podFacts) gateway(port uint16) bool {
-	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port]
+	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port] && !f.peers
 }
 
 // join finds the links of the crossing, from the surest kind to the weakest.
@@ -141,6 +145,7 @@ func (c *crossing) join() {
 		return
 	}
 	c.taken, c.busy, c.limits = make(map[*exchange]bool), make(map[*Leg]bool), make(map[*exchange][]*exchange)
+	c.byLog = make(map[*exchange]*link)
 	c.trust = newTrust(c)
 	c.joinProbes()
 	c.joinLogged()

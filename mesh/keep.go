@@ -23,9 +23,12 @@ func (f *podFacts) lends(x *index, c *conn) bool {
 	return f.addrs[dst] || dst.IsLoopback()
 }
 
-// mayServe tells whether the addresses allow that the proxy dialled u on behalf
-// of d: where it keeps its client's address, only of legs from there.
-func mayServe(d, u *Leg) bool { return !u.kept || d.Orig.Src.Addr() == u.Orig.Src.Addr() }
+// mayServe tells whether the ends allow that the proxy dialled u on behalf of d:
+// where it keeps its client's address, only of legs from there, and where the port
+// that was dialled is the application's, only at that port.
+func mayServe(d, u *Leg) bool {
+	return (!u.kept || d.Orig.Src.Addr() == u.Orig.Src.Addr()) && (!d.fixed || d.Orig.Dst.Port() == u.Orig.Dst.Port())
+}
 
 // probes tells whether the node's probes come from addr.
 func (p *Profile) probes(addr netip.Addr) bool { return slices.Contains(p.ProbeSources, addr) }

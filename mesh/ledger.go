@@ -57,6 +57,7 @@ const logSlack = int64(2e9)
 
 // enter finds the legs of all lines.
 func (g *ledger) enter(legs []*Leg) {
+	g.leaveOutTwins()
 	g.byEnd, g.byDst = make(map[netip.AddrPort][]*Leg), make(map[netip.AddrPort][]*Leg)
 	for _, l := range legs {
 		g.byEnd[l.Orig.Src] = append(g.byEnd[l.Orig.Src], l)
@@ -70,6 +71,57 @@ func (g *ledger) enter(legs []*Leg) {
 		line.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
 		line.said = line.down != nil || line.inferred()
 	}
+}
+
+// leaveOutTwins leaves out lines that an earlier file has too, since logs are
+// fetched again when they have grown, and the second half of a log that holds every
+// line twice.
+func (g *ledger) leaveOutTwins() {
+	in := make(map[logMark]map[int]int) // how often in each file
+	for _, l := range g.lines {
+		m := l.mark()
+		if in[m] == nil {
+			in[m] = make(map[int]int)
+		}
+		in[m][l.file]++
+	}
+	twice := make(map[int]bool) // files in which every line stands twice
+	for _, l := range g.lines {
+		if _, seen := twice[l.file]; !seen {
+			twice[l.file] = true
+		}
+		twice[l.file] = twice[l.file] && in[l.mark()][l.file]%2 == 0
+	}
+	seen := make(map[logMark]map[int]int)
+	g.lines = slices.DeleteFunc(g.lines, func(l *logLine) bool {
+		m := l.mark()
+		if seen[m] == nil {
+			seen[m] = make(map[int]int)
+		}
+		seen[m][l.file]++
+		n := seen[m][l.file]
+		if twice[l.file] && n > in[m][l.file]/2 {
+			return true
+		}
+		for file, k := range in[m] {
+			if file < l.file && n <= k {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// A logMark is what two lines of one exchange have in common.
+type logMark struct {
+	start, duration, received, sent int64
+	id, path                        string
+	client, server                  netip.AddrPort
+	status                          int
+}
+
+func (l *logLine) mark() logMark {
+	return logMark{l.Start, l.Duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Status}
 }
 
 // client returns the far end of the client's connection. What was taken from a

@@ -67,6 +67,7 @@ type Leg struct {
 	Logged                    *Logged // what the proxy logged of a connection that it forwards as bytes; nil when nothing is known
 
 	log       *logLine
+	fixed     bool          // a client's leg beside others dialled by proxies: its port is the application's
 	plain     [2]*plaintext // of the conn's halves, if it is decrypted
 	conn      *conn
 	others    []*conn // the same connection seen at other points

@@ -270,12 +270,58 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
 	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, d, u)}}
-	c.add(l)
+	c.links = append(c.links, l)
+	for _, x := range [2]*exchange{d, u} {
+		if x != nil {
+			c.taken[x], c.byLog[x] = true, l
+		}
+	}
+	if d == nil && e.down.speaksHTTP2() { // its other streams would be told from too few
+		c.busy[e.down] = true
+	}
+	if u == nil && e.up.speaksHTTP2() {
+		c.busy[e.up] = true
+	}
 	if d != nil {
 		d.log = e.logLine
 	} else if u != nil {
 		u.log = e.logLine
 	}
+}
+
+// refine takes over which exchange of a leg that cannot be read turn algebra
+// believes to be the one that a log ties to that leg.
+func (c *crossing) refine(l *link) {
+	if l.ambiguous {
+		return
+	}
+	if k := c.byLog[l.up]; k != nil && k.down == nil && k.from == l.from && !c.taken[l.down] {
+		k.down, k.evidence = l.down, append(k.evidence, l.evidence...)
+		c.taken[l.down], c.byLog[l.down] = true, k
+	}
+	if k := c.byLog[l.down]; k != nil && k.up == nil && k.to == l.to && !c.taken[l.up] {
+		k.up, k.evidence = l.up, append(k.evidence, l.evidence...)
+		c.taken[l.up], c.byLog[l.up] = true, k
+	}
+}
+
+// barred tells whether a log ties d or u to something else.
+func (c *crossing) barred(d, u *exchange) bool {
+	if k := c.byLog[d]; k != nil && (k.to != u.leg || k.up != nil && k.up != u) {
+		return true
+	}
+	k := c.byLog[u]
+	return k != nil && (k.from != d.leg || k.down != nil && k.down != d)
+}
+
+// openOrTied filters out exchanges that have a link but for those that a log ties,
+// other than to streams of HTTP/2, of which turns tell nothing: from them turn
+// algebra learns.
+func (c *crossing) openOrTied(es []*exchange) []*exchange {
+	return slices.DeleteFunc(es, func(e *exchange) bool {
+		k := c.byLog[e]
+		return c.taken[e] && (k == nil || k.down == nil && k.from.speaksHTTP2() || k.up == nil && k.to.speaksHTTP2())
+	})
 }
 
 // unhidden returns an exchange that can be read, nil for others: the leg stands for

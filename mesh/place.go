@@ -30,7 +30,11 @@ func (c *crossing) place(entries []*logEntry, legs []*Leg, leg func(*logEntry) *
 		s := &seating{entries: es, fits: fits, tell: func(e *logEntry, xs []*exchange) {
 			*found(e), *leg(e) = xs, xs[0].leg
 		}}
+		s.arrange()
 		for _, l := range byEnds[(*leg(es[0])).Orig] {
+			if s.veiled(c, l) {
+				continue
+			}
 			s.xs = append(s.xs, told(l)...)
 			s.streams = s.streams || l.multiplexed()
 		}
@@ -99,11 +103,76 @@ func told(l *Leg) []*exchange {
 	return xs
 }
 
+// lateLine is how late a line may say that its exchange began, in nanoseconds, where
+// that tells whose a turn is.
+const lateLine = int64(5e6)
+
+// veiled tells whether the exchanges of a leg cannot be read nor be told by turns
+// with certainty: packets are missing, or there are not as many as lines. Then the
+// leg stands for them.
+func (s *seating) veiled(c *crossing, l *Leg) bool {
+	if len(l.exchanges) > 0 || len(l.hidden) == 0 || l.speaksHTTP2() {
+		return false
+	}
+	if s.confused {
+		return true
+	}
+	turns := l.hidden
+	s.gather(l)
+	if _, holes := l.hole(c.x); holes || len(l.hidden) != len(s.entries) {
+		l.hidden = turns
+		return true
+	}
+	return false
+}
+
+// gather makes one exchange of the turns of a leg that cannot be read which lie in
+// the time of one line: bodies that stream both ways.
+func (s *seating) gather(l *Leg) {
+	var runs []turnRun
+	for k := 0; k < len(l.hidden); {
+		n, owner := k+1, s.owner(&l.hidden[k])
+		for owner != nil && n < len(l.hidden) && s.owner(&l.hidden[n]) == owner {
+			n++
+		}
+		if n > k+1 {
+			runs = append(runs, turnRun{leg: l, from: k, to: n})
+		}
+		k = n
+	}
+	if len(runs) > 0 {
+		l.hidden = mergeTurns(l.hidden, runs)
+	}
+}
+
+// owner returns the entry in whose time a turn lies, nil if there is none or more
+// than one.
+func (s *seating) owner(turn *exchange) *logEntry {
+	var owner *logEntry
+	at := turn.begun() + (turn.end()-turn.begun())/2
+	for _, e := range s.entries {
+		end, ok := e.ends()
+		if !ok || at < e.Start-lateLine || at > end+e.Resolution {
+			continue
+		}
+		if owner != nil && at >= e.Start && at < owner.Start { // the other one's time begins later
+			owner = e
+			continue
+		}
+		if owner != nil && at >= e.Start {
+			return nil
+		}
+		if owner == nil {
+			owner = e
+		}
+	}
+	return owner
+}
+
 // align pairs lines and exchanges in their order, where they have one: one exchange
 // after the other goes over a connection of HTTP/1, and its line is written when it
 // is over.
 func (s *seating) align() {
-	s.arrange()
 	if !s.streams {
 		s.pairs = align(len(s.entries), len(s.xs), s.at, s.distance)
 	}
@@ -143,8 +212,7 @@ func (s *seating) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j
 const unordered = int64(2e6)
 
 // arrange puts entries in the order of their lines, which is that of ends, or where
-// that is mixed up in the order of time. It leaves out those that stand there
-// twice, if there are more than exchanges: the log was given twice.
+// that is mixed up in the order of time.
 func (s *seating) arrange() {
 	for i, e := range s.entries[1:] {
 		before := s.entries[i]
@@ -153,29 +221,6 @@ func (s *seating) arrange() {
 	if last := s.entries[len(s.entries)-1]; s.confused || last.file != s.entries[0].file {
 		slices.SortStableFunc(s.entries, func(a, b *logEntry) int { return cmp.Compare(a.Start, b.Start) })
 	}
-	if len(s.entries) <= len(s.xs) {
-		return
-	}
-	twice := make(map[logMark]int)
-	for _, e := range s.entries {
-		twice[e.mark()]++
-	}
-	left := make(map[logMark]int)
-	s.entries = slices.DeleteFunc(s.entries, func(e *logEntry) bool {
-		left[e.mark()]++
-		return twice[e.mark()]%2 == 0 && left[e.mark()] > twice[e.mark()]/2
-	})
-}
-
-// A logMark is what two lines of one exchange have in common.
-type logMark struct {
-	start, duration, received, sent int64
-	id, path, up                    string
-	status                          int
-}
-
-func (l *logLine) mark() logMark {
-	return logMark{l.Start, l.Duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.UpstreamLocal.String() + l.DownstreamRemote.String(), l.Status}
 }
 
 // near tells whether each line is far nearer to its exchange than to those beside

@@ -11,13 +11,13 @@ func recognise(legs []*Leg) *Profile {
 	}
 	name := "istio"
 	switch {
-	case s.listeners[4140]:
+	case s.listeners[4140] || s.dialled[4143] && !s.bound && !s.listeners[15001]:
 		name = "linkerd"
+	case s.dialled[20000] && s.loop && !s.bound:
+		name = "consul"
 	case !s.listeners[15001] || s.bound:
 	case s.spoofed && (s.dialled[15008] || !s.loop):
 		name = "istio-ambient"
-	case s.dialled[20000]:
-		name = "consul"
 	case s.dialled[15901] || s.dialled[15902] || s.dialled[15903]:
 		name = "osm"
 	}

@@ -149,7 +149,7 @@ func (r *Result) account() {
 	r.Records = rs.files
 	r.Conflicts = append(rs.nat.contradictions(r.x, rs.files, r.Legs), rs.conflicts...)
 	for _, i := range rs.rules {
-		r.Conflicts = append(r.Conflicts, i.contradictions(r.x, rs.files, r.Legs)...)
+		r.Conflicts = append(r.Conflicts, i.contradictions(r.x, rs.files, r.Legs, r.Joins)...)
 	}
 }
 

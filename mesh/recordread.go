@@ -206,7 +206,7 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 			return err
 		}
 		info.Entries++
-		if rd.touched.end(s.Local) || rd.touched.end(s.Remote) || s.State == sockets.Listen {
+		if s.State == sockets.Listen || rd.touched.socket(s) {
 			book.Add(s)
 		}
 	}
@@ -277,11 +277,18 @@ func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
 // other connections.
 type touched struct {
 	tuples, ends map[uint64]struct{}
+	inbound      map[uint16]bool // ports to which proxies have clients redirected
 	from, to     int64
 }
 
 func newTouched(x *index) *touched {
-	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), math.MaxInt64, math.MinInt64}
+	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint16]bool), math.MaxInt64, math.MinInt64}
+	for _, p := range Profiles() {
+		t.redirect(p.InboundPorts)
+	}
+	for _, i := range x.records.rules {
+		t.redirect(i.InboundPorts)
+	}
 	for h := halfNo(1); int(h) <= x.len(); h++ {
 		half := x.half(h)
 		k := half.Key.Tuple()
@@ -295,6 +302,12 @@ func newTouched(x *index) *touched {
 		}
 	}
 	return t
+}
+
+func (t *touched) redirect(ports []uint16) {
+	for _, p := range ports {
+		t.inbound[p] = true
+	}
 }
 
 func hashEnd(a netip.AddrPort) uint64 {
@@ -317,6 +330,13 @@ func (t *touched) tuple(k capture.Tuple) bool {
 func (t *touched) end(a netip.AddrPort) bool {
 	_, ok := t.ends[hashEnd(a)]
 	return ok && a.IsValid()
+}
+
+// socket tells whether a socket may be an end of a captured connection. What a
+// proxy accepts behind a redirect has its listener's port at its own end.
+func (t *touched) socket(s sockets.Socket) bool {
+	there := capture.Tuple{Proto: capture.ProtoTCP, Src: s.Local, Dst: s.Remote}
+	return t.tuple(there) || t.tuple(there.Reverse()) || t.inbound[s.Local.Port()] && t.end(s.Remote)
 }
 
 // entry tells whether some packet may be of the entry's connection.

@@ -14,6 +14,7 @@ type podFacts struct {
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
 	dials    bool                // it makes connections
+	peers    bool                // its proxy is dialled by those of others at a port of its own
 	forwards bool                // its proxy's log shows that what comes in goes out
 	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
@@ -75,6 +76,7 @@ func newRoster(x *index, legs []*Leg, p *Profile) *roster {
 			}
 			if f.addrs[t.Dst.Addr()] {
 				f.inbound[t.Dst.Port()] = true
+				f.peers = f.peers || r.dialledByPeers(l)
 			}
 			f.dials = f.dials || f.addrs[t.Src.Addr()]
 		}
@@ -130,6 +132,10 @@ func (r *roster) structure(f *podFacts, c *conn) {
 		f.apps[t.Dst.Port()] = true
 	case c.mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
 		f.addrs[t.Dst.Addr()] = true
+	case c.halfFlow && t.Src.Addr().IsLoopback(): // DNAT to the pod's address
+		f.meshed = true
+		f.addrs[c.replyTuple(r.x).Src.Addr()] = true
+		f.apps[t.Dst.Port()] = true
 	case c.halfFlow || c.tornEntry() || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
@@ -194,6 +200,7 @@ func (r *roster) assign(legs []*Leg) {
 			}
 		}
 		l.Role = l.overall()
+		l.fixed = r.pods[l.conn.pod].peers && l.Role == RoleClientProxy && !r.dialledByPeers(l)
 	}
 }
 
@@ -228,7 +235,7 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	if c.loopback {
 		return r.loopbackRole(f, c, t)
 	}
-	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
+	control := r.control(c.pod, t.Dst.Port())
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
@@ -236,8 +243,6 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 		return RoleDirect, false
 	case control:
 		return RoleControl, false
-	case f.addrs[t.Dst.Addr()] && r.passes(f, c.pod, t.Dst.Port()):
-		return RoleDirect, false
 	case f.addrs[t.Dst.Addr()]:
 		return RoleClientProxy, false
 	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
@@ -246,8 +251,23 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	return RoleProxyServer, false
 }
 
+// dialledByPeers tells whether a leg goes to the port at which the proxies of others
+// dial the proxy, whatever application's port they mean. HBONE has streams for that.
+func (r *roster) dialledByPeers(l *Leg) bool {
+	port := l.Orig.Dst.Port()
+	return port != hbonePort && slices.Contains(r.profile.TunnelPorts, port)
+}
+
 // profileOf returns the profile of a pod.
 func (r *roster) profileOf(pod string) *Profile { return r.x.records.profile(pod, r.profile) }
+
+// control tells whether only the mesh itself speaks at a port, by its profile or by
+// that of the mesh whose rules a pod is said to have.
+func (r *roster) control(pod string, port uint16) bool {
+	_, ok := r.profile.Control(port)
+	_, ruled := r.profileOf(pod).Control(port)
+	return ok || ruled
+}
 
 // passes tells whether the pod's firewall rules let connections to a port pass by
 // the proxy, and none shows otherwise.
@@ -259,8 +279,10 @@ func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
 // loopbackRole returns the role of a connection on the loopback interface.
 func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
-	_, control := r.profileOf(c.pod).Control(t.Dst.Port())
+	control := r.control(c.pod, t.Dst.Port())
 	switch {
+	case c.halfFlow && src.IsLoopback(): // the proxy dials 127.0.0.1, and is sent to the pod's address
+		return RoleProxyApp, false
 	case c.halfFlow || c.torn(r.x, f):
 		return r.redirected(c, f, t), false
 	case isBindSource(src):
@@ -270,7 +292,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
-		if f.inbound[t.Dst.Port()] && !f.apps[t.Dst.Port()] && !r.passes(f, c.pod, t.Dst.Port()) {
+		if (f.inbound[t.Dst.Port()] || f.peers) && !f.apps[t.Dst.Port()] {
 			return RoleProxyApp, true
 		}
 		return RoleDirect, false
@@ -311,7 +333,7 @@ func (c *conn) torn(x *index, f *podFacts) bool {
 
 // redirected returns the role of a half-flow by what had been dialled.
 func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) Role {
-	switch _, control := r.profileOf(c.pod).Control(t.Dst.Port()); {
+	switch control := r.control(c.pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
@@ -388,7 +410,9 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 		return RoleUnknown
 	case f.loopback && !f.watched(l):
 		return v.role
-	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()]:
+	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
+		return RoleDirect
+	case v.role == RoleClientProxy && r.passes(f, v.pod, l.Orig.Dst.Port()):
 		return RoleDirect
 	case v.role == RoleProxyServer && (l.tells() || !servesApp(legs, l, v.pod)):
 		return RoleDirect

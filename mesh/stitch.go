@@ -99,7 +99,10 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys, ports: resolverPorts(o.Profile)}}
-	if err := errors.Join(o.Records.check(), r.x.readRules(&o.Records)); err != nil {
+	if err := o.Records.check(); err != nil {
+		return nil, err
+	}
+	if err := r.x.readRules(&o.Records); err != nil {
 		return nil, err
 	}
 	if err := r.open(inputs, o); err != nil {

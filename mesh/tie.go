@@ -40,6 +40,10 @@ func (c *crossing) joinTurns() {
 	}
 	t := &tier{a: a, link: c.exchangeLink, least: believed, ordered: true}
 	for _, l := range t.links() {
+		if c.byLog[l.down] != nil || c.byLog[l.up] != nil {
+			c.refine(l)
+			continue
+		}
 		c.add(l)
 	}
 }
@@ -63,12 +67,14 @@ func (c *crossing) holes() bool {
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
 func (c *crossing) compareTurns() *algebra {
-	down := c.open(append(exchangesOf(c.down), c.unveil(c.down)...))
-	up := c.open(append(exchangesOf(c.up), c.unveil(c.up)...))
+	down := c.openOrTied(append(exchangesOf(c.down), c.unveil(c.down)...))
+	up := c.openOrTied(append(exchangesOf(c.up), c.unveil(c.up)...))
 	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
 		return nil
 	}
-	a := newAlgebra(down, up, c.holes())
+	a := &algebra{holes: c.holes(), barred: c.barred}
+	a.fill(down, up)
+	a.candidates()
 	a.solve()
 	return a
 }
