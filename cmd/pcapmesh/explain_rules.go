@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -60,4 +61,23 @@ func warnRules(w io.Writer, set *rules.Ruleset) {
 	if more := set.Malformed - len(set.First); more > 0 {
 		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)
 	}
+}
+
+// known plays the well-known flows, in the pod that was named.
+func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
+	pods, err := f.in.knownPods()
+	if err != nil {
+		return nil, err
+	}
+	var c rules.Cast
+	switch {
+	case len(pods) > 0:
+		c.Pod = pods[0].Addrs[0]
+	case !set.Covers(rules.IPv4) && set.Covers(rules.IPv6):
+		c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
+	}
+	if f.uid > 0 {
+		c.UID = uint32(f.uid)
+	}
+	return set.Flows(c), nil
 }

@@ -11,22 +11,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
-// known plays the well-known flows, in the pod that was named.
-func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
-	pods, err := f.in.knownPods()
-	if err != nil {
-		return nil, err
-	}
-	var c rules.Cast
-	if len(pods) > 0 {
-		c.Pod = pods[0].Addrs[0]
-	}
-	if f.uid > 0 {
-		c.UID = uint32(f.uid)
-	}
-	return set.Flows(c), nil
-}
-
 // ofTuple walks the connection of the command line.
 func (f *explainFlags) ofTuple(set *rules.Ruleset, args []string) ([]rules.Flow, error) {
 	t, err := parseTuple(strings.Fields(strings.Join(args, " ")))
