@@ -30,8 +30,9 @@ func align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *a
 	}
 	a := newAlignment(n)
 	if n == m && allFit(n, fits) {
+		shifted := displaced(n, distance)
 		for i := range n {
-			a.of[i], a.sure[i], a.may[i] = i, true, []int{i}
+			a.of[i], a.sure[i], a.may[i] = i, !shifted, []int{i}
 		}
 		return a
 	}
@@ -103,6 +104,31 @@ func seam(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) (i,
 		}
 	}
 	return 0, 0, false
+}
+
+// What tells that lists of one length are so by accident: the first lines are
+// missing and the last exchanges, or the other way round.
+const (
+	farthestShift = 16  // how many may be missing at either end
+	leastShifted  = 3   // of how many that are left the times must agree,
+	exactNanos    = 1e6 // as well as this, in nanoseconds
+)
+
+// displaced tells whether times say that n lines and n exchanges are not the same.
+func displaced(n int, distance func(i, j int) int64) bool {
+	mean := func(lines, exchanges int) int64 {
+		sum, k := int64(0), n-max(lines, exchanges)
+		for i := range k {
+			sum += distance(lines+i, exchanges+i)
+		}
+		return sum / int64(k)
+	}
+	for k := 1; k <= min(farthestShift, n-leastShifted); k++ {
+		if other := min(mean(k, 0), mean(0, k)); other <= exactNanos && mean(0, 0) > doubtTimes*other+doubtNanos {
+			return true
+		}
+	}
+	return false
 }
 
 func allFit(n int, fits func(i, j int) bool) bool {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sort"
 	"strings"
@@ -33,7 +34,7 @@ func (c *crossing) joinLogged() {
 	for _, e := range entries {
 		e.settle()
 	}
-	for _, e := range entries {
+	for _, e := range c.truthful(entries) {
 		c.take(e)
 	}
 	c.inferClients(inferred)
@@ -174,6 +175,21 @@ func (e *logEntry) distance(x *exchange) int64 {
 	d := far(e.Start, x.begun())
 	if end, ok := e.ends(); ok {
 		d += far(end, x.end())
+	}
+	return d
+}
+
+// apart returns how far apart the beginnings of the line and of the exchange are, or
+// the ends, if these are nearer: an exchange may wait for a connection, and an
+// answer for its reader.
+func (e *logEntry) apart(x *exchange) int64 {
+	if e.Start == 0 {
+		return 0
+	}
+	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
+	d := far(e.Start, x.begun())
+	if end, ok := e.ends(); ok {
+		d = min(d, far(end, x.end()))
 	}
 	return d
 }
@@ -406,7 +422,15 @@ func (c *crossing) logged(line *logLine, up *Leg, d, u *exchange) Evidence {
 
 // ties says which ends the line names.
 func (l *logLine) ties() string {
-	return fmt.Sprintf("%s → %s, then %s → %s", l.DownstreamRemote, l.DownstreamLocal, l.UpstreamLocal, l.UpstreamHost)
+	return fmt.Sprintf("%s → %s, then %s → %s", orDash(l.DownstreamRemote), orDash(l.DownstreamLocal), orDash(l.UpstreamLocal), orDash(l.UpstreamHost))
+}
+
+// orDash prints an address as a log does.
+func orDash(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
 }
 
 // shows returns the packet that shows an exchange, or a leg.
@@ -430,6 +454,11 @@ func (c *crossing) contradict(line *logLine, d, u *exchange) {
 	if early > 0 {
 		packets = fmt.Sprintf("behind the proxy it began %.3f ms earlier than its cause", float64(early)/1e6)
 	}
+	c.contradictBy(line, d, u, packets)
+}
+
+// contradictBy notes that a line ties what the packets say does not go together.
+func (c *crossing) contradictBy(line *logLine, d, u *exchange, packets string) {
 	c.records.conflicts = append(c.records.conflicts, Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
 		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

@@ -83,6 +83,9 @@ func (e *natEntry) alive(x *index, c *conn) bool {
 // describes tells whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
 func (e *natEntry) describes(x *index, c *conn) bool {
+	if c.loopback && e.NAT() && c.mirrored() { // over loopback one half of what is rewritten has other ends
+		return false
+	}
 	return e.asks(x, c.orig) && e.answers(x, c.reply) || e.asks(x, c.reply) && e.answers(x, c.orig)
 }
 

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -17,6 +18,7 @@ type seating struct {
 	streams  bool                         // exchanges go on at once
 	confused bool                         // the order of the lines is not that of their times
 	pairs    *alignment                   // nil where exchanges go on at once
+	gate     int64                        // how far apart a line and its exchange may be, in nanoseconds
 }
 
 // place finds out which exchanges of one side the entries are of.
@@ -39,14 +41,53 @@ func (c *crossing) place(entries []*logEntry, legs []*Leg, leg func(*logEntry) *
 			s.streams = s.streams || l.multiplexed()
 		}
 		if len(s.xs) > 0 {
-			s.align()
 			all = append(all, s)
 		}
+	}
+	gate := punctuality(all)
+	for _, s := range all {
+		if s.gate = gate; len(s.entries) == 1 && len(s.xs) == 1 { // nothing to mix up
+			s.gate = math.MaxInt64
+		}
+		s.align()
 	}
 	exact := timely(all)
 	for _, s := range all {
 		s.find(exact)
 	}
+}
+
+// How far the times of most lines are from those of their exchanges tells how far
+// any may be: gateShare of them are not farther than a gateTimes-th of it, beside
+// what a busy proxy may take.
+const (
+	gateShare = 0.4
+	gateTimes = 8
+	gateNanos = 120e6
+)
+
+// punctuality learns how far apart the times of a line and of its exchange may be,
+// in nanoseconds.
+func punctuality(all []*seating) int64 {
+	var nearest []int64
+	for _, s := range all {
+		for i := 0; i < len(s.entries); i += 1 + len(s.entries)*len(s.xs)/alignCells {
+			e, best := s.entries[i], int64(math.MaxInt64)
+			for _, x := range s.xs {
+				if s.fits(e, x) {
+					best = min(best, e.apart(x))
+				}
+			}
+			if best < math.MaxInt64 {
+				nearest = append(nearest, best)
+			}
+		}
+	}
+	if len(nearest) == 0 {
+		return 0
+	}
+	slices.Sort(nearest)
+	return gateTimes*nearest[int(gateShare*float64(len(nearest)))] + gateNanos
 }
 
 // mostInTime is the share of mixed up connections whose lines must all be near to
@@ -152,7 +193,8 @@ func (s *seating) owner(turn *exchange) *logEntry {
 	at := turn.begun() + (turn.end()-turn.begun())/2
 	for _, e := range s.entries {
 		end, ok := e.ends()
-		if !ok || at < e.Start-lateLine || at > end+e.Resolution {
+		early := at < e.Start && turn.end() < e.Start+e.Resolution // over when the line's began
+		if !ok || early || at < e.Start-lateLine || at > end+e.Resolution {
 			continue
 		}
 		if owner != nil && at >= e.Start && at < owner.Start { // the other one's time begins later
@@ -204,7 +246,10 @@ func (s *seating) find(exact bool) {
 	}
 }
 
-func (s *seating) at(i, j int) bool        { return s.fits(s.entries[i], s.xs[j]) }
+func (s *seating) at(i, j int) bool {
+	return s.fits(s.entries[i], s.xs[j]) && s.entries[i].apart(s.xs[j]) <= s.gate
+}
+
 func (s *seating) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j]) }
 
 // unordered is how much earlier than the line before it a line may say that its

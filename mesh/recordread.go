@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -130,7 +129,7 @@ func (rd *recordReader) read(kind RecordKind, f RecordFile, scan func(io.Reader,
 	}
 	rd.records.files = append(rd.records.files, RecordInfo{RecordFile: f, Kind: kind})
 	info := &rd.records.files[len(rd.records.files)-1]
-	if err := scan(bufio.NewReaderSize(text, 256<<10), info); err != nil {
+	if err := scan(text, info); err != nil {
 		return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
 	}
 	return nil

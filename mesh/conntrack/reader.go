@@ -96,7 +96,7 @@ func (r *Reader) unit() ([]byte, error) {
 	for n := 1; ; n = r.in.Buffered() + 1 {
 		_, err := r.in.Peek(min(n, maxUnit))
 		buf, _ := r.in.Peek(r.in.Buffered())
-		full := len(buf) == maxUnit
+		full := len(buf) >= maxUnit // more where r is a bufio.Reader with a longer buffer
 		if end := unitEnd(buf, full || err != nil); end > 0 {
 			return r.take(buf[:end]), nil
 		}
