@@ -85,7 +85,7 @@ func (rd *recordReader) readLogs(o *Records) error {
 	if o.AccessLogFormat != "" {
 		var err error
 		if format, err = accesslog.ParseFormat(o.AccessLogFormat); err != nil {
-			return fmt.Errorf("access log format: %w", err)
+			return err
 		}
 	}
 	for _, f := range o.AccessLogs {

@@ -47,7 +47,9 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 		return nil, nil, err
 	}
 	opts.Profile = mesh.ProfileNamed(f.mesh) // nil for auto
-	opts.Records = f.records.records(podNames(inputs))
+	if opts.Records, err = f.records.records(podNames(inputs)); err != nil {
+		return nil, nil, err
+	}
 	opts.KeyLogs = f.keyLogs
 	opts.Reread = opts.Reread || len(f.keyLogs) > 0
 	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)

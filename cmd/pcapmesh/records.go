@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
 
 // recordFlags name what else a pod left beside captures.
@@ -31,7 +32,12 @@ func (f *recordFlags) register(fs *pflag.FlagSet) {
 
 // records puts the files together. One may be given as POD=FILE, with a name
 // that --pod gives.
-func (f *recordFlags) records(pods []string) mesh.Records {
+func (f *recordFlags) records(pods []string) (mesh.Records, error) {
+	if f.logFormat != "" {
+		if _, err := accesslog.ParseFormat(f.logFormat); err != nil {
+			return mesh.Records{}, usagef("--access-log-format wants what the proxy is given as text or JSON format", "%w", err)
+		}
+	}
 	files := func(args []string) []mesh.RecordFile {
 		var out []mesh.RecordFile
 		for _, arg := range args {
@@ -44,7 +50,7 @@ func (f *recordFlags) records(pods []string) mesh.Records {
 		return out
 	}
 	return mesh.Records{Conntrack: files(f.conntrack), AccessLogs: files(f.accessLogs), AccessLogFormat: f.logFormat,
-		Rules: files(f.rules), Sockets: files(f.sockets)}
+		Rules: files(f.rules), Sockets: files(f.sockets)}, nil
 }
 
 // args repeats the flags as arguments.

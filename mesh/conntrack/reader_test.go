@@ -1,6 +1,7 @@
 package conntrack_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,19 @@ func readString(t testing.TB, s string) ([]conntrack.Event, *conntrack.Reader) {
 	t.Helper()
 	r := conntrack.NewReader(strings.NewReader(s))
 	return read(t, r), r
+}
+
+// A reader that is handed a bufio.Reader with a longer buffer than its own takes
+// that one over.
+func TestLongLineInLongerBuffer(t *testing.T) {
+	in := strings.NewReader(strings.Repeat("\x00", 100000) + "\n" + strings.Repeat("x", 600000))
+	r := conntrack.NewReader(bufio.NewReaderSize(in, 256<<10))
+	if all := read(t, r); len(all) != 0 {
+		t.Fatalf("%d events, want none", len(all))
+	}
+	if n, _ := r.Malformed(); n == 0 || r.Lines() != 2 {
+		t.Errorf("%d malformed of %d lines, want some of 2", n, r.Lines())
+	}
 }
 
 // one returns the only event of s, whatever its line.
@@ -287,6 +301,7 @@ func TestReaderMalformed(t *testing.T) {
 		{"flow cut by the end", flowStart, "cut off"},
 		{"flow cut by a line", flowStart + "\n$ \n", "cut off"},
 		{"line too long", strings.Repeat("x", 70000) + "\n", "longer than 65536 bytes"},
+		{"zeros without end", strings.Repeat("\x00", 100000), "longer than 65536 bytes"},
 		{"line too long at the end", strings.Repeat("x", 200000), "longer than 65536 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

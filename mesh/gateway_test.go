@@ -1,0 +1,43 @@
+package mesh
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+func TestForwarders(t *testing.T) {
+	const client, other, gateway, second, podA, podB = "203.0.113.5", "203.0.113.6", "10.244.3.30", "198.51.100.7", "10.244.1.1", "10.244.1.2"
+	cluster := Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}
+	tests := []struct {
+		name    string
+		n       Networks
+		dialled [][2]string // from, to
+		want    []string
+	}{
+		{"one address", Networks{}, [][2]string{{client, gateway}, {gateway, podA}}, []string{gateway}},
+		{"two without networks", Networks{}, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, nil},
+		{"other traffic", cluster, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, []string{gateway}},
+		{"dials from another address", cluster, [][2]string{{client, second}, {other, second}, {gateway, podA}, {gateway, podB}}, []string{gateway, second}},
+		{"two listeners", cluster, [][2]string{{client, gateway}, {other, second}, {gateway, podA}}, []string{gateway, second}},
+		{"on the node's network", cluster, [][2]string{{client, second}, {second, podA}, {second, podB}}, []string{second}},
+		{"no gateway", cluster, [][2]string{{client, podA}, {podB, podA}}, nil},
+		{"only pods", cluster, [][2]string{{podA, podB}}, nil},
+		{"two that dial", cluster, [][2]string{{client, second}, {podA, gateway}, {podB, gateway}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var wires traffic
+			for _, d := range tt.dialled {
+				wires.add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
+			}
+			var got []string
+			for _, a := range wires.forwarders(&tt.n) {
+				got = append(got, a.String())
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("forwarders = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
