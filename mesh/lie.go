@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
@@ -62,16 +63,31 @@ func (o *owners) instead(d, u *exchange) bool {
 // truthful leaves out lines that name exchanges of which the packets say something
 // else, and notes these.
 func (c *crossing) truthful(entries []*logEntry) []*logEntry {
-	o := ownersOf(exchangesOf(c.down))
+	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
 	return slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
-		if len(e.downs) != 1 || len(e.ups) != 1 {
+		if e.up == nil || len(e.downs) != 1 {
 			return false
 		}
-		d, u := e.downs[0], e.ups[0]
-		if d.hidden != nil || u.hidden != nil || !o.instead(d, u) {
+		d := e.downs[0]
+		if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.leg != e.up && nests(d, u) {
+			c.contradictBy(e.logLine, d, u, fmt.Sprintf("the request with its id went from %s", u.leg.Orig.Src))
+			return true
+		}
+		if len(e.ups) != 1 || d.hidden != nil || e.ups[0].hidden != nil || !o.instead(d, e.ups[0]) {
 			return false
 		}
-		c.contradictBy(e.logLine, d, u, "what is behind the proxy has the id or the body of another exchange")
+		c.contradictBy(e.logLine, d, e.ups[0], "what is behind the proxy has the id or the body of another exchange")
 		return true
 	})
+}
+
+// byID finds exchanges by their request ids; of several the first.
+func byID(es []*exchange) map[string]*exchange {
+	by := make(map[string]*exchange)
+	for _, e := range es {
+		if id := e.id(); id != "" && by[id] == nil {
+			by[id] = e
+		}
+	}
+	return by
 }

@@ -90,6 +90,35 @@ func TestWornLogs(t *testing.T) {
 	})
 }
 
+// dialler finds the end from which the proxy dialled, in a line for a sidecar's
+// inbound side.
+var dialler = regexp.MustCompile(` 127\.0\.0\.6:[0-9]+ `)
+
+// swapDiallers makes a few lines name the connection of the line after the next.
+func swapDiallers(_ *rand.Rand, lines []string) []string {
+	for i := 0; i+2 < len(lines); i += 9 {
+		a, b := dialler.FindString(lines[i]), dialler.FindString(lines[i+2])
+		if a != "" && b != "" {
+			lines[i], lines[i+2] = strings.Replace(lines[i], a, b, 1), strings.Replace(lines[i+2], b, a, 1)
+		}
+	}
+	return lines
+}
+
+// Lines that name another exchange than contents do lose against these.
+func TestLyingLogs(t *testing.T) {
+	every(t, func(t *testing.T, s *scene) {
+		if len(s.left("access.log")) == 0 || s.huge() || strings.Contains(s.truth.Scenario, "mtls") {
+			t.Skip("has no log, is large, or shows no contents")
+		}
+		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+		if c := without.count(); len(c.lost) > 0 || len(c.unlogged()) > 0 {
+			t.Skip("contents do not tell all")
+		}
+		s.holdWorn(t, wear{"diallers swapped", swapDiallers, false}, without)
+	})
+}
+
 func (s *scene) holdWorn(t *testing.T, w wear, without *judge) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	var logs []mesh.RecordFile
