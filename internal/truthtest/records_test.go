@@ -230,6 +230,31 @@ func TestConntrackContradicted(t *testing.T) {
 	}
 }
 
+// A table that says of connections over loopback that they were redirected, where
+// both halves show that they were not, undoes no join.
+func TestConntrackContradictedOverLoopback(t *testing.T) {
+	s := load(t, filepath.Join(pcaps, "same-object-truth.json"))
+	want := s.stitch(t, mesh.Options{})
+	var lied strings.Builder
+	for _, l := range want.Legs {
+		if l.Role == mesh.RoleProxyApp {
+			fmt.Fprintf(&lied, "tcp 6 117 TIME_WAIT src=%s dst=%s sport=%d dport=%d src=127.0.0.1 dst=%[1]s sport=15006 dport=%[3]d [ASSURED] mark=0 use=1\n",
+				l.Orig.Src.Addr(), l.Orig.Dst.Addr(), l.Orig.Src.Port(), l.Orig.Dst.Port())
+		}
+	}
+	file := filepath.Join(t.TempDir(), "conntrack.txt")
+	if err := os.WriteFile(file, []byte(lied.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: []mesh.RecordFile{{File: file}}}})
+	if d := changes(canonical(want, nil, nil), canonical(r, nil, nil)); len(d) > 0 {
+		t.Errorf("differs: %q", d)
+	}
+	if n := strings.Count(lied.String(), "\n"); n == 0 || len(r.Conflicts) != n {
+		t.Errorf("%d conflicts, expected one for each of %d connections", len(r.Conflicts), n)
+	}
+}
+
 // Records of other pods, and of other times, change nothing and say so.
 func TestOtherRecords(t *testing.T) {
 	all := scenes(t, pcaps)
