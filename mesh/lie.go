@@ -60,25 +60,67 @@ func (o *owners) instead(d, u *exchange) bool {
 	return false
 }
 
+// A log is not believed at all if so many of its lines contradict the packets, and
+// more than one in so many.
+const (
+	fewLies  = 3
+	lieShare = 4
+)
+
 // truthful leaves out lines that name exchanges of which the packets say something
-// else, and notes these.
+// else, and notes these; and all lines of a file of which many do.
 func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
-	return slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
-		if e.up == nil || len(e.downs) != 1 {
+	lines, lies := make(map[int]int), make(map[int]int)
+	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
+		if e.up == nil || e.TCP() {
 			return false
 		}
-		d := e.downs[0]
-		if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.leg != e.up && nests(d, u) {
-			c.contradictBy(e.logLine, d, u, fmt.Sprintf("the request with its id went from %s", u.leg.Orig.Src))
+		lines[e.file]++
+		if c.strange(e) {
+			lies[e.file]++
+		}
+		if u, packets := o.denies(e, carried); packets != "" {
+			lies[e.file]++
+			c.contradictBy(e.logLine, e.downs[0], u, packets)
 			return true
 		}
-		if len(e.ups) != 1 || d.hidden != nil || e.ups[0].hidden != nil || !o.instead(d, e.ups[0]) {
-			return false
-		}
-		c.contradictBy(e.logLine, d, e.ups[0], "what is behind the proxy has the id or the body of another exchange")
-		return true
+		return false
 	})
+	return slices.DeleteFunc(left, func(e *logEntry) bool {
+		return lies[e.file] >= fewLies && lies[e.file]*lieShare > lines[e.file]
+	})
+}
+
+// denies tells what packets say against the exchanges that a line names: "" if
+// nothing, else also what is behind the proxy instead.
+func (o *owners) denies(e *logEntry, carried map[string]*exchange) (u *exchange, packets string) {
+	if len(e.downs) != 1 {
+		return nil, ""
+	}
+	d := e.downs[0]
+	if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.leg != e.up && nests(d, u) {
+		return u, fmt.Sprintf("the request with its id went from %s", u.leg.Orig.Src)
+	}
+	if len(e.ups) != 1 || d.hidden != nil || e.ups[0].hidden != nil {
+		return nil, ""
+	}
+	switch u := e.ups[0]; {
+	case !mayCause(d, u):
+		return u, tooEarly(d.begun(), u.begun())
+	case o.instead(d, u):
+		return u, "what is behind the proxy has the id or the body of another exchange"
+	}
+	return nil, ""
+}
+
+// strange tells whether what is behind the proxy has no cause on the leg that the
+// line names, as far as turns tell: packets may be missing.
+func (c *crossing) strange(e *logEntry) bool {
+	if len(e.ups) != 1 || len(e.down.exchanges) > 0 || len(e.down.hidden) == 0 || e.down.speaksHTTP2() {
+		return false
+	}
+	return !slices.ContainsFunc(told(e.down), func(d *exchange) bool { return mayCause(d, e.ups[0]) })
 }
 
 // byID finds exchanges by their request ids; of several the first.

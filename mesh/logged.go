@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 )
 
 // An entry is a log line and the exchanges it may be of, on either side of the
@@ -54,12 +55,26 @@ func (c *crossing) entries() (entries, inferred []*logEntry) {
 	for _, line := range c.records.ledger.lines {
 		switch {
 		case line.down != nil && down[line.down]:
+			line.whole = line.whole || line.silent() && c.passes(line.down, line.up)
 			entries = append(entries, &logEntry{logLine: line})
 		case line.inferred() && up[line.up]:
 			inferred = append(inferred, &logEntry{logLine: line})
 		}
 	}
 	return entries, inferred
+}
+
+// silent tells whether nothing in the line says that it is of an exchange: its format
+// may have no such field.
+func (l *logLine) silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }
+
+// passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
+// one TLS connection goes through both.
+func (c *crossing) passes(d, u *Leg) bool {
+	if u == nil {
+		return false
+	}
+	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == "tls" && u.Protocol == "tls" && c.sameStream(d, u)
 }
 
 // inferClients finds the client of lines that name its address at most, taken from
@@ -88,6 +103,11 @@ func (c *crossing) inferClients(entries []*logEntry) {
 		}
 		if named := slices.DeleteFunc(slices.Clone(ds), func(d *exchange) bool { return !e.from(d) }); len(named) > 0 {
 			ds = named
+		}
+		if same := slices.DeleteFunc(slices.Clone(ds), func(d *exchange) bool { return !e.sameID(d) }); len(same) > 0 {
+			ds = same
+		} else if !c.trust.complete(u) {
+			continue // the right one may not have been captured
 		}
 		if len(ds) == 1 {
 			e.down = ds[0].leg
@@ -280,7 +300,6 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 	}
 	if d != nil && u != nil && !mayCause(d, u) {
 		if d.hidden == nil && u.hidden == nil {
-			c.contradict(e.logLine, d, u)
 			return
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
@@ -365,7 +384,7 @@ func (c *crossing) takeWhole(e *logEntry) {
 	var pairs [][2]*Leg
 	for _, d := range e.alike(c.down, e.down) {
 		for _, u := range e.alike(c.up, e.up) {
-			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) {
+			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !c.others(d, u) {
 				pairs = append(pairs, [2]*Leg{d, u})
 			}
 		}
@@ -379,8 +398,13 @@ func (c *crossing) takeWhole(e *logEntry) {
 		e.down.log = e.logLine
 		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, nil, nil)}})
 	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && e.only(c.down, e.down) && e.only(c.up, e.up):
-		c.contradict(e.logLine, nil, nil)
+		c.contradict(e.logLine)
 	}
+}
+
+// others tells whether two legs carry streams that differ where both can be read.
+func (c *crossing) others(d, u *Leg) bool {
+	return d.readable() && u.readable() && !d.empty() && !u.empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
 }
 
 // alike lists the legs with the ends of l that were there at the time of the line.
@@ -441,20 +465,21 @@ func (c *crossing) shows(l *Leg, e *exchange) capture.Ref {
 	return c.x.half(l.conn.lead()).First
 }
 
-// contradict notes that a line ties what cannot be cause and effect.
-func (c *crossing) contradict(line *logLine, d, u *exchange) {
-	begun := func(l *Leg, e *exchange) int64 {
-		if e != nil {
-			return e.begun()
-		}
-		return l.Start
+// contradict notes that a line ties two legs that cannot be cause and effect.
+func (c *crossing) contradict(line *logLine) {
+	packets := tooEarly(line.down.Start, line.up.Start)
+	if c.others(line.down, line.up) {
+		packets = "their contents differ"
 	}
-	early := begun(line.down, d) - begun(line.up, u)
-	packets := "what followed does not enclose in time what is behind the proxy"
-	if early > 0 {
-		packets = fmt.Sprintf("behind the proxy it began %.3f ms earlier than its cause", float64(early)/1e6)
+	c.contradictBy(line, nil, nil, packets)
+}
+
+// tooEarly says what times have against cause and effect.
+func tooEarly(down, up int64) string {
+	if early := down - up; early > 0 {
+		return fmt.Sprintf("behind the proxy it began %.3f ms earlier than its cause", float64(early)/1e6)
 	}
-	c.contradictBy(line, d, u, packets)
+	return "what followed does not enclose in time what is behind the proxy"
 }
 
 // contradictBy notes that a line ties what the packets say does not go together.
