@@ -85,7 +85,7 @@ func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 			c.contradictBy(e.logLine, e.downs[0], u, packets)
 			return true
 		}
-		return false
+		return e.blurred()
 	})
 	return slices.DeleteFunc(left, func(e *logEntry) bool {
 		return lies[e.file] >= fewLies && lies[e.file]*lieShare > lines[e.file]
@@ -112,6 +112,12 @@ func (o *owners) denies(e *logEntry, carried map[string]*exchange) (u *exchange,
 		return u, "what is behind the proxy has the id or the body of another exchange"
 	}
 	return nil, ""
+}
+
+// blurred tells whether what the line names cannot be the last attempt, and it does
+// not say how that ended: then its order stands for too little.
+func (e *logEntry) blurred() bool {
+	return e.Status == 0 && len(e.downs) == 1 && len(e.ups) == 1 && !final(e.downs[0], e.ups[0])
 }
 
 // strange tells whether what is behind the proxy has no cause on the leg that the

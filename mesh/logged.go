@@ -248,9 +248,17 @@ func (e *logEntry) settle() {
 	e.downs = slices.DeleteFunc(slices.Clone(e.downs), func(d *exchange) bool {
 		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *exchange) bool { return mayCause(d, u) })
 	})
-	e.ups = slices.DeleteFunc(slices.Clone(e.ups), func(u *exchange) bool {
-		return len(e.ups) > 1 && !slices.ContainsFunc(e.downs, func(d *exchange) bool { return mayCause(d, u) })
-	})
+	with := func(may func(d, u *exchange) bool) []*exchange {
+		return slices.DeleteFunc(slices.Clone(e.ups), func(u *exchange) bool {
+			return !slices.ContainsFunc(e.downs, func(d *exchange) bool { return may(d, u) })
+		})
+	}
+	if len(e.ups) > 1 {
+		e.ups = with(mayCause)
+	}
+	if last := with(final); len(last) > 0 { // the line names the last attempt
+		e.ups = last
+	}
 }
 
 // take ties what a line names, if that is one exchange on either side, or a leg
