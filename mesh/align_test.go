@@ -22,6 +22,7 @@ func TestAlign(t *testing.T) {
 	}{
 		{"one each", ms(1), ms(2), 100e6, []int{0}, []bool{true}},
 		{"as many, late", ms(5, 30, 31), ms(1, 2, 3), 100e6, []int{0, 1, 2}, []bool{true, true, true}},
+		{"first lines and last exchanges missing", ms(40, 60, 80, 100, 120), ms(1, 20, 41, 60, 81), 500e6, []int{0, 1, 2, 3, 4}, make([]bool, 5)},
 		{"the capture began late", ms(1, 100, 200), ms(100, 200), 50e6, []int{-1, 0, 1}, []bool{false, true, true}},
 		{"the log was cut", ms(200), ms(100, 200), 500e6, []int{1}, []bool{true}},
 		{"a line between two", ms(150), ms(100, 200), 500e6, []int{0}, []bool{false}},

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -256,11 +257,12 @@ func (rd *recordReader) once(s string) string {
 
 // rules reads firewall rules, or what makes some.
 func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
-	set, err := rules.Parse(in)
+	var lines lineCounter
+	set, err := rules.Parse(io.TeeReader(in, &lines))
 	if err != nil && !errors.Is(err, rules.ErrNoRules) {
 		return err
 	}
-	info.Malformed, info.Entries = set.Malformed, set.Rules()
+	info.Lines, info.Malformed, info.Entries = lines.count(), set.Malformed, set.Rules()
 	for _, m := range set.First {
 		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text))
 	}
@@ -270,6 +272,27 @@ func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
 		rd.records.rules = append(rd.records.rules, i)
 	}
 	return nil
+}
+
+// A lineCounter counts the lines written to it.
+type lineCounter struct {
+	ended int
+	open  bool // something follows the last end of a line
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.ended += bytes.Count(p, []byte{'\n'})
+	if len(p) > 0 {
+		c.open = p[len(p)-1] != '\n'
+	}
+	return len(p), nil
+}
+
+func (c *lineCounter) count() int {
+	if c.open {
+		return c.ended + 1
+	}
+	return c.ended
 }
 
 // touched is what the captures show, as hashes: enough to pass over records of

@@ -76,7 +76,11 @@ var whatOf = map[mesh.RecordKind]string{
 
 // Conflict says in one line what a record and the packets say.
 func Conflict(c *mesh.Conflict) string {
-	s := fmt.Sprintf("%s %s line %d says %s; packets say %s", c.Source.Kind, c.Source.File, c.Source.Line, c.Says, c.Packets)
+	place := ""
+	if c.Source.Line > 0 { // arguments have none
+		place = fmt.Sprintf(" line %d", c.Source.Line)
+	}
+	s := fmt.Sprintf("%s %s%s says %s; packets say %s", c.Source.Kind, c.Source.File, place, c.Says, c.Packets)
 	for i, p := range c.Shown {
 		if i == 0 {
 			s += " (input:packet"
