@@ -106,8 +106,15 @@ func (p *parser) take(line []byte) {
 	if rest := afterPrefix(line); len(rest) > 0 && len(rest) < len(line) && p.line(rest) {
 		return
 	}
+	if p.table != nil && !p.free && line[0] == '-' {
+		p.bad(line, errNoCommand)
+		return
+	}
 	p.hint(line)
 }
+
+// errNoCommand is of a line within a table that no command of iptables-restore is.
+var errNoCommand = errors.New("no command that makes a rule or a chain")
 
 // line reads a line that may be a rule. It reports whether it was one of any
 // form, right or wrong.

@@ -196,6 +196,7 @@ func TestMalformed(t *testing.T) {
 -A ISTIO_OUTPUT -d 10.0.0.300/32 -j RETURN
 -A ISTIO_OUTPUT -m comment --comment "no end -j RETURN
 -A ISTIO_OUTPUT -m owner --uid-owner
+-Q OUTPUT -j ISTIO_OUTPUT
 -A ISTIO_OUTPUT -j RETURN
 COMMIT
 `)
@@ -204,7 +205,7 @@ COMMIT
 		{4, "-A ISTIO_OUTPUT -d 10.0.0.300/32 -j RETURN", `-d: "10.0.0.300/32" is no address`},
 		{5, `-A ISTIO_OUTPUT -m comment --comment "no end -j RETURN`, "a quote is not closed"},
 	}
-	if diff := cmp.Diff(want, s.First); diff != "" || s.Malformed != 4 {
+	if diff := cmp.Diff(want, s.First); diff != "" || s.Malformed != 5 {
 		t.Errorf("%d malformed, - want, + got:\n%s", s.Malformed, diff)
 	}
 	if n := s.Rules(); n != 2 {
