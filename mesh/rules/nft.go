@@ -14,6 +14,10 @@ type nftState struct {
 	chain    *Chain
 	set      *set
 	elements bool     // the lines at hand are elements of the set
+	words    [][]byte // of the line at hand
+	text     [][]byte // of the rule at hand
+	list     [][]byte // of values in it
+	joined   []byte
 	tables   []*Table // of this text
 	index    map[string]*Table
 }
@@ -27,7 +31,7 @@ func (p *parser) nftOutside(line []byte) bool {
 	if line[0] != 't' && line[0] != 'a' && line[0] != 'i' {
 		return false
 	}
-	words := nftWords(line)
+	words := p.nft.split(line)
 	switch {
 	case len(words) < 3:
 		return false
@@ -42,10 +46,26 @@ func (p *parser) nftOutside(line []byte) bool {
 	return false
 }
 
-// nftWords splits a line of nft: braces and semicolons are words, and so is
-// what stands in double quotes. A comment ends the line.
-func nftWords(line []byte) [][]byte {
-	var words [][]byte
+// split splits a line: braces and semicolons are words, and so is what stands in
+// double quotes. A comment ends the line. The words are valid until the next call.
+func (n *nftState) split(line []byte) [][]byte {
+	n.words = appendNFTWords(n.words[:0], line)
+	return n.words
+}
+
+// join returns words as one text.
+func (n *nftState) join(words [][]byte) string {
+	n.joined = n.joined[:0]
+	for i, w := range words {
+		if i > 0 {
+			n.joined = append(n.joined, ' ')
+		}
+		n.joined = append(n.joined, w...)
+	}
+	return string(n.joined)
+}
+
+func appendNFTWords(words [][]byte, line []byte) [][]byte {
 	for i := 0; i < len(line); {
 		start := i
 		switch c := line[i]; {
@@ -65,7 +85,7 @@ func nftWords(line []byte) [][]byte {
 			words = append(words, line[start+1:max(i-1, start+1)])
 			continue
 		default:
-			for i < len(line) && !isBlank(line[i]) && !strings.ContainsRune("{};,\"", rune(line[i])) {
+			for i < len(line) && !isBlank(line[i]) && !isNFTMark(line[i]) {
 				i++
 			}
 		}
@@ -73,6 +93,9 @@ func nftWords(line []byte) [][]byte {
 	}
 	return words
 }
+
+// isNFTMark tells whether c ends a word and begins another.
+func isNFTMark(c byte) bool { return c == '{' || c == '}' || c == ';' || c == ',' || c == '"' }
 
 // nftTable makes the table that "FAMILY NAME" names current; without a family
 // it is ip. Tables of other families see no packets of a pod.
@@ -106,7 +129,7 @@ func (p *parser) nftTable(words [][]byte) *Table {
 
 // nftLine reads a line inside a table.
 func (p *parser) nftLine(line []byte) {
-	words := nftWords(line)
+	words := p.nft.split(line)
 	if len(words) == 0 {
 		return
 	}

@@ -12,14 +12,16 @@ type statement struct {
 	words [][]byte
 	proto bool     // the transport protocol is fixed
 	text  [][]byte // the words of the rule, without counters
+	list  [][]byte // values, kept to be written over
 }
 
 // nftRule reads a rule and adds it to c, at the place given or, with -1, at the
 // end.
 func (p *parser) nftRule(c *Chain, words [][]byte, line []byte, at int) {
 	p.b.begin(p.n)
-	s := statement{b: &p.b, t: p.nft.table, words: words}
+	s := statement{b: &p.b, t: p.nft.table, words: words, text: p.nft.text[:0], list: p.nft.list}
 	err := s.read()
+	p.nft.text, p.nft.list = s.text, s.list
 	if err == nil && at > len(c.Rules) {
 		err = fmt.Errorf("there is no rule %d", at)
 	}
@@ -29,9 +31,9 @@ func (p *parser) nftRule(c *Chain, words [][]byte, line []byte, at int) {
 		return
 	}
 	r := p.b.end()
-	r.NFT = string(bytes.Join(s.text, []byte(" ")))
+	r.NFT = p.nft.join(s.text)
 	if at < 0 {
-		c.Rules = append(c.Rules, r)
+		c.add(r)
 		return
 	}
 	p.insert(c, r, at+1, line)
@@ -242,7 +244,8 @@ func (s *statement) not() bool {
 	return false
 }
 
-// values reads a value, a set of values in braces, or the name of a set.
+// values reads a value, a set of values in braces, or the name of a set. The list is
+// valid until the next call.
 func (s *statement) values() ([][]byte, error) {
 	w := s.next()
 	switch {
@@ -257,12 +260,13 @@ func (s *statement) values() ([][]byte, error) {
 		}
 		return named.elements, nil
 	}
-	list := [][]byte{w}
+	list := append(s.list[:0], w)
 	for s.skip(",") { // "ct state established,related" has no braces
 		if s.more() {
 			list = append(list, s.next())
 		}
 	}
+	s.list = list
 	return list, nil
 }
 

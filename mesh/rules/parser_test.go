@@ -329,3 +329,21 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// A million rules of nft list ruleset.
+func BenchmarkParseNFT(b *testing.B) {
+	const million = 1_000_000
+	text := []byte("table inet istio-proxy-nat {\n\tchain output {\n\t\ttype nat hook output priority dstnat; policy accept;\n")
+	for i := range million {
+		text = fmt.Appendf(text, "\t\tip daddr 10.%d.%d.%d tcp dport %d counter packets %d bytes %d return\n", i>>16, i>>8&255, i&255, i&65535, i, 60*i)
+	}
+	text = append(text, "\t}\n}\n"...)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := rules.Parse(bytes.NewReader(text))
+		if err != nil || s.Rules() != million || s.Malformed > 0 {
+			b.Fatal(err, s.Rules(), s.First)
+		}
+	}
+}
