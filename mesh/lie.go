@@ -71,25 +71,34 @@ const (
 // else, and notes these; and all lines of a file of which many do.
 func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
-	lines, lies := make(map[int]int), make(map[int]int)
+	lines, lies := make([]int, len(c.records.files)), make([]int, len(c.records.files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
 		if e.up == nil || e.TCP() {
 			return false
 		}
 		lines[e.file]++
-		if c.strange(e) {
-			lies[e.file]++
-		}
-		if u, packets := o.denies(e, carried); packets != "" {
-			lies[e.file]++
+		u, packets := o.denies(e, carried)
+		if packets != "" {
 			c.contradictBy(e.logLine, e.downs[0], u, packets)
-			return true
 		}
-		return e.blurred()
+		if packets != "" || c.strange(e) {
+			lies[e.file]++
+		}
+		return packets != "" || e.blurred()
 	})
-	return slices.DeleteFunc(left, func(e *logEntry) bool {
-		return lies[e.file] >= fewLies && lies[e.file]*lieShare > lines[e.file]
-	})
+	for file := range lies {
+		if lies[file] >= fewLies && lies[file]*lieShare > lines[file] {
+			left = slices.DeleteFunc(left, func(e *logEntry) bool { return e.file == file })
+			c.disbelieve(file, lines[file], lies[file])
+		}
+	}
+	return left
+}
+
+// disbelieve notes, before what single lines say, that those of a file are not used.
+func (c *crossing) disbelieve(file, lines, lies int) {
+	c.records.conflicts = slices.Insert(c.records.conflicts, 0, Conflict{Source: Source{RecordAccessLog, c.records.files[file].File, 0}, Leg: -1,
+		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
 
 // denies tells what packets say against the exchanges that a line names: "" if
@@ -129,13 +138,19 @@ func (c *crossing) strange(e *logEntry) bool {
 	return !slices.ContainsFunc(told(e.down), func(d *exchange) bool { return mayCause(d, e.ups[0]) })
 }
 
-// byID finds exchanges by their request ids; of several the first.
+// byID finds exchanges by request ids that no other one has: nil for those that
+// several have.
 func byID(es []*exchange) map[string]*exchange {
 	by := make(map[string]*exchange)
 	for _, e := range es {
-		if id := e.id(); id != "" && by[id] == nil {
-			by[id] = e
+		id := e.id()
+		if id == "" {
+			continue
 		}
+		if _, twice := by[id]; twice {
+			e = nil
+		}
+		by[id] = e
 	}
 	return by
 }

@@ -47,7 +47,7 @@ func (k RecordKind) String() string { return recordNames[k] }
 type Source struct {
 	Kind RecordKind
 	File string
-	Line int // 1-based
+	Line int // 1-based; 0 = the whole file
 }
 
 // A RecordInfo says what became of a file with records.

@@ -24,7 +24,7 @@ type wear struct {
 // startTime and remote find the time and the client of a line.
 var (
 	startTime = regexp.MustCompile(`^\[([^\]]*)\]`)
-	remote    = regexp.MustCompile(` ([0-9.]+):[0-9]+ (\S+ \S+)$`)
+	remote    = regexp.MustCompile(` (([0-9.]+):[0-9]+) (\S+ \S+)$`)
 )
 
 func wears() []wear {
@@ -69,7 +69,7 @@ func wears() []wear {
 		{"twice", func(_ *rand.Rand, lines []string) []string { return append(lines, lines...) }, true},
 		{"client's port inferred", func(_ *rand.Rand, lines []string) []string {
 			for i, l := range lines {
-				lines[i] = remote.ReplaceAllString(l, " $1:0 $2")
+				lines[i] = remote.ReplaceAllString(l, " $2:0 $3")
 			}
 			return lines
 		}, false},
@@ -119,7 +119,27 @@ func TestLyingLogs(t *testing.T) {
 	})
 }
 
-func (s *scene) holdWorn(t *testing.T, w wear, without *judge) {
+// A log in which clients stand beside other lines is not used at all.
+func TestUnbelievableLog(t *testing.T) {
+	s := load(t, filepath.Join(pcaps, "mtls-http-truth.json"))
+	without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+	r := s.holdWorn(t, wear{"clients shuffled", func(rng *rand.Rand, lines []string) []string {
+		var clients []string
+		for _, l := range lines {
+			clients = append(clients, remote.FindStringSubmatch(l)[1])
+		}
+		rng.Shuffle(len(clients), func(i, j int) { clients[i], clients[j] = clients[j], clients[i] })
+		for i, l := range lines {
+			lines[i] = remote.ReplaceAllString(l, " "+clients[i]+" $3")
+		}
+		return lines
+	}, false}, without)
+	if len(r.Conflicts) != 1 || r.Conflicts[0].Source.Line != 0 {
+		t.Errorf("conflicts %+v, want one about the file", r.Conflicts)
+	}
+}
+
+func (s *scene) holdWorn(t *testing.T, w wear, without *judge) *mesh.Result {
 	rng := rand.New(rand.NewPCG(7, 7))
 	var logs []mesh.RecordFile
 	for _, f := range s.left("access.log") {
@@ -138,6 +158,7 @@ func (s *scene) holdWorn(t *testing.T, w wear, without *judge) {
 		s.settle(t, w.name+": all logged", append(c.lost, c.unlogged()...))
 	}
 	t.Logf("%d conflicts, links: %v", len(r.Conflicts), j.count())
+	return r
 }
 
 // readText reads a file that may be gzipped.
