@@ -121,7 +121,7 @@ func TestLyingLogs(t *testing.T) {
 
 // A log in which clients stand beside other lines is not used at all.
 func TestUnbelievableLog(t *testing.T) {
-	s := load(t, filepath.Join(pcaps, "mtls-http-truth.json"))
+	s := load(t, filepath.Join(pcaps, "mtls-http-truth.json.gz"))
 	without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
 	r := s.holdWorn(t, wear{"clients shuffled", func(rng *rand.Rand, lines []string) []string {
 		var clients []string
