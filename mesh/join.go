@@ -55,6 +55,7 @@ type crossing struct {
 	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
 	taken    map[*exchange]bool        // exchanges of either side that have a link
 	busy     map[*Leg]bool             // whole legs that have one
+	clients  map[content][]*Leg        // of clients, by what they carried; nil before it is asked for
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.

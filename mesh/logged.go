@@ -410,9 +410,26 @@ func (c *crossing) takeWhole(e *logEntry) {
 	}
 }
 
-// others tells whether two legs carry streams that differ where both can be read.
+// others tells whether two legs carry streams that differ where both can be read, or
+// where neither can and another client's is that of u.
 func (c *crossing) others(d, u *Leg) bool {
+	if !d.readable() && d.Protocol == u.Protocol {
+		return c.another(d, u)
+	}
 	return d.readable() && u.readable() && !d.empty() && !u.empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
+}
+
+// another tells whether u carries the stream of another client than d.
+func (c *crossing) another(d, u *Leg) bool {
+	if c.clients == nil {
+		c.clients = c.byContent(c.down)
+	}
+	of, known := c.content(u)
+	own, ownKnown := c.content(d)
+	if !known || !ownKnown || own == of || of[0].Len < minMark {
+		return false
+	}
+	return slices.ContainsFunc(c.clients[of], func(l *Leg) bool { return legNests(c.x, l, u) })
 }
 
 // alike lists the legs with the ends of l that were there at the time of the line.
