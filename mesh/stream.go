@@ -166,8 +166,12 @@ func (l *Leg) received() int64 {
 	return l.ReplyBytes
 }
 
-// refused tells whether the server never accepted the connection.
+// refused tells whether the server never accepted the connection. Without its SYN
+// what was dialled and never used cannot be told from that.
 func (l *Leg) refused(x *index) bool {
+	if l.conn.orig == 0 || !x.half(l.conn.orig).SYN {
+		return false
+	}
 	if l.conn.reply == 0 {
 		return true
 	}
