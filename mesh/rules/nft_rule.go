@@ -286,4 +286,9 @@ func (s *statement) elements() ([][]byte, error) {
 }
 
 // commas joins values as iptables writes them.
-func commas(values [][]byte) []byte { return bytes.Join(values, []byte(",")) }
+func commas(values [][]byte) []byte {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return bytes.Join(values, []byte(","))
+}
