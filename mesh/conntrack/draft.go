@@ -15,6 +15,7 @@ var (
 	errPorts    = errors.New("a tuple without ports")
 	errReply    = errors.New("no reply tuple")
 	errThird    = errors.New("a third tuple")
+	errProtos   = errors.New("several protocols")
 	errFamilies = errors.New("addresses of several families")
 	errTooLong  = fmt.Errorf("longer than %d bytes", maxUnit)
 	errCut      = errors.New("cut off")
@@ -56,6 +57,14 @@ const (
 
 // reset begins a new event.
 func (d *draft) reset() { *d = draft{names: d.names} }
+
+// protocol reads the protocol, which both tuples have alike.
+func (d *draft) protocol(p capture.Proto) {
+	if d.proto != 0 && d.proto != p {
+		d.fail(errProtos)
+	}
+	d.proto = p
+}
 
 // fail keeps the first error.
 func (d *draft) fail(err error) {

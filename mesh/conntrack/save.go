@@ -66,7 +66,7 @@ func (d *draft) saveProto(w words) {
 		if !ok {
 			d.bad("protocol", name)
 		}
-		d.proto = p
+		d.protocol(p)
 		return
 	}
 }

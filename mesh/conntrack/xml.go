@@ -101,7 +101,7 @@ func (f *flow) opening(name, tag []byte) {
 	case "meta":
 		f.dir = direction(attribute(tag, "direction"))
 	case "layer4":
-		f.proto = capture.Proto(f.number("protonum", attribute(tag, "protonum"), 255))
+		f.protocol(capture.Proto(f.number("protonum", attribute(tag, "protonum"), 255)))
 	}
 }
 
