@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 )
 
@@ -153,4 +154,27 @@ func byID(es []*exchange) map[string]*exchange {
 		by[id] = e
 	}
 	return by
+}
+
+// contradict notes that a line ties two legs that cannot be cause and effect.
+func (c *crossing) contradict(line *logLine) {
+	packets := tooEarly(line.down.Start, line.up.Start)
+	if c.others(line.down, line.up) {
+		packets = "their contents differ"
+	}
+	c.contradictBy(line, nil, nil, packets)
+}
+
+// tooEarly says what times have against cause and effect.
+func tooEarly(down, up int64) string {
+	if early := down - up; early > 0 {
+		return fmt.Sprintf("behind the proxy it began %.3f ms earlier than its cause", float64(early)/1e6)
+	}
+	return "what followed does not enclose in time what is behind the proxy"
+}
+
+// contradictBy notes that a line ties what the packets say does not go together.
+func (c *crossing) contradictBy(line *logLine, d, u *exchange, packets string) {
+	c.records.conflicts = append(c.records.conflicts, Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
+		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

@@ -144,18 +144,13 @@ func (rd *recordReader) conntrack(in io.Reader, info *RecordInfo, keep func(*nat
 		keep(&natEntry{Entry: s.Entry, from: s.From, to: s.To, line: s.First.Number, file: file})
 	})
 	r := conntrack.NewReader(in)
-	for {
-		e, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		info.Entries++
+	err := eachEntry(r.Next, info, func(e *conntrack.Event) {
 		if rd.touched.entry(&e.Entry) {
 			table.Apply(e)
 		}
+	})
+	if err != nil {
+		return err
 	}
 	table.Close()
 	info.Lines = r.Lines()
@@ -171,24 +166,19 @@ func (rd *recordReader) conntrack(in io.Reader, info *RecordInfo, keep func(*nat
 func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *accesslog.Format) error {
 	file := len(rd.records.files) - 1
 	r := accesslog.NewReader(in, format)
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		info.Entries++
+	err := eachEntry(r.Next, info, func(l *accesslog.Line) {
 		if rd.touched.line(l) {
 			rd.records.ledger.lines = append(rd.records.ledger.lines, rd.logLine(l, file, info.Pod))
 		}
+	})
+	if err != nil {
+		return err
 	}
 	info.Lines = r.Lines()
 	n, first := r.Malformed()
 	info.Malformed = n
 	for _, f := range first {
-		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
+		info.fault(f.Line, f.Reason)
 	}
 	return nil
 }
@@ -197,27 +187,42 @@ func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *access
 func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod, found: make(map[int]bool)}
 	r := sockets.NewReader(in)
-	for {
-		s, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		info.Entries++
+	err := eachEntry(r.Next, info, func(s sockets.Socket) {
 		if s.State == sockets.Listen || rd.touched.socket(s) {
 			book.Add(s)
 		}
+	})
+	if err != nil {
+		return err
 	}
 	rd.records.sockets = append(rd.records.sockets, book)
 	info.Lines = r.Lines()
 	n, first := r.Malformed()
 	info.Malformed = n
 	for _, f := range first {
-		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s", f.Line, f.Reason))
+		info.fault(f.Line, f.Reason)
 	}
 	return nil
+}
+
+// fault keeps what is wrong with a line.
+func (i *RecordInfo) fault(line int, reason string) {
+	i.Faults = append(i.Faults, fmt.Sprintf("line %d: %s", line, reason))
+}
+
+// eachEntry hands out what next returns, and counts it.
+func eachEntry[T any](next func() (T, error), info *RecordInfo, take func(T)) error {
+	for {
+		v, err := next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		info.Entries++
+		take(v)
+	}
 }
 
 // logLine keeps of a line what ties legs and what is shown. What few values have

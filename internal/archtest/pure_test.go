@@ -13,7 +13,7 @@ var (
 	index = []string{"chunk.go", "cut.go", "decrypt.go", "dnsscan.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "metadata.go", "recordread.go", "reread.go", "stitch.go", "turn.go", "unseal.go"}
 
 	decide = []string{
-		"algebra.go", "align.go", "bind.go", "candidate.go", "conn.go", "curve.go", "dns.go", "dnsnat.go", "dnspair.go", "dnsrole.go", "evidence.go", "exchange.go", "forwarded.go", "gateway.go", "h2pair.go", "h2plan.go", "hbone.go", "hbone_burst.go", "hbone_cover.go", "hbone_path.go", "hbone_stream.go", "head.go", "hidden.go", "hop.go", "intercept.go", "item.go", "join.go", "keep.go", "ledger.go", "lie.go", "leg.go", "logged.go", "marginal.go", "match.go", "multiplex.go", "names.go", "nat.go", "order.go", "path.go", "place.go", "plaintext.go", "plan.go",
+		"algebra.go", "align.go", "bind.go", "candidate.go", "conn.go", "curve.go", "dns.go", "dnsnat.go", "dnspair.go", "dnsrole.go", "evidence.go", "exchange.go", "forwarded.go", "gateway.go", "h2pair.go", "h2plan.go", "hbone.go", "hbone_burst.go", "hbone_cover.go", "hbone_path.go", "hbone_stream.go", "head.go", "hidden.go", "hop.go", "intercept.go", "item.go", "join.go", "keep.go", "ledger.go", "leg.go", "lie.go", "logentry.go", "logged.go", "loggedfail.go", "loggedwhole.go", "marginal.go", "match.go", "multiplex.go", "names.go", "nat.go", "order.go", "path.go", "place.go", "plaintext.go", "plan.go",
 		"probe.go", "process.go", "rank.go", "recognise.go", "record.go", "role.go", "scaling.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
 		"ticket.go", "tie.go", "tlsfacts.go", "trust.go", "unread.go", "worker.go",
 	}

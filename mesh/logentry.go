@@ -1,0 +1,157 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+)
+
+// An entry is a log line and the exchanges it may be of, on either side of the
+// proxy. Where the exchanges of a leg cannot be read, or not be told apart, the
+// leg stands for them.
+type logEntry struct {
+	*logLine
+	downs, ups []*exchange // the likeliest first
+}
+
+// from tells whether d is of the client whose address the line has.
+func (e *logEntry) from(d *exchange) bool {
+	client := e.DownstreamRemote.Addr()
+	if d.leg.Orig.Src.Addr() == client {
+		return true
+	}
+	if d.req == nil || d.req.forwarded.Len() == 0 {
+		return false
+	}
+	for s := range strings.SplitSeq(d.scan.text.String(d.req.forwarded), ",") {
+		if isAddr(s, client) {
+			return true
+		}
+	}
+	return false
+}
+
+// fitsDown tells whether the line may be of exchange x of the client's leg: what
+// it says of the request is what the client sent.
+func (e *logEntry) fitsDown(x *exchange) bool {
+	if !e.overlaps(x) {
+		return false
+	}
+	if x.hidden != nil {
+		return e.roomIn(x)
+	}
+	if x.req != nil && x.req.hasLine() && e.Method != "" && (x.method() != e.Method || !samePath(e.Path, x.target())) {
+		return false
+	}
+	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
+}
+
+// fitsUp tells the same of the leg behind the proxy, which may have changed the
+// request's target but not its id, unless the attempt is one that failed.
+func (e *logEntry) fitsUp(x *exchange) bool {
+	if !e.overlaps(x) {
+		return false
+	}
+	if x.hidden != nil {
+		return e.roomIn(x)
+	}
+	if id := x.id(); id != "" && e.RequestID != "" && id != e.RequestID {
+		return false
+	}
+	if x.req != nil && x.req.hasLine() && e.Method != "" && x.method() != e.Method {
+		return false
+	}
+	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
+}
+
+func (e *logEntry) sameID(x *exchange) bool { return e.RequestID != "" && x.id() == e.RequestID }
+
+// overlaps tells whether the line may be of the exchange, by time. Its beginning
+// may be earlier than the request, if the proxy counts from when it began to wait;
+// then its end may be early too. It may be later, if the proxy was busy.
+func (e *logEntry) overlaps(x *exchange) bool {
+	if e.Start == 0 {
+		return true
+	}
+	late := x.end()
+	if x.resp != nil {
+		late = x.resp.from.nanos
+	}
+	end, ok := e.ends()
+	return e.Start <= late+logSlack && (!ok || end+e.Resolution+logSlack >= x.start())
+}
+
+// distance returns how far apart the times of the line and of the exchange are:
+// both beginnings and both ends.
+func (e *logEntry) distance(x *exchange) int64 {
+	if e.Start == 0 {
+		return 0
+	}
+	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
+	d := far(e.Start, x.begun())
+	if end, ok := e.ends(); ok {
+		d += far(end, x.end())
+	}
+	return d
+}
+
+// apart returns how far apart the beginnings of the line and of the exchange are, or
+// the ends, if these are nearer: an exchange may wait for a connection, and an
+// answer for its reader.
+func (e *logEntry) apart(x *exchange) int64 {
+	if e.Start == 0 {
+		return 0
+	}
+	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
+	d := far(e.Start, x.begun())
+	if end, ok := e.ends(); ok {
+		d = min(d, far(end, x.end()))
+	}
+	return d
+}
+
+// roomIn tells whether the messages of an exchange that cannot be read are long
+// enough for the bodies that the line counts.
+func (e *logEntry) roomIn(x *exchange) bool {
+	room := func(n sizes, body int64) bool {
+		return len(n) == 0 || slices.ContainsFunc(n, func(k int64) bool { return k >= body })
+	}
+	return room(x.hidden.req, e.BytesReceived) && room(x.hidden.resp, e.BytesSent)
+}
+
+// samePath tells whether a logged path is that of a request target, which may
+// be in absolute form (RFC 9112 §3.2.2). Formats may leave the query out.
+func samePath(path, target string) bool {
+	if path == "" || path == target {
+		return true
+	}
+	if _, rest, ok := strings.Cut(target, "://"); ok {
+		target = "/"
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			target = rest[i:]
+		}
+	}
+	bare, _, _ := strings.Cut(target, "?")
+	return path == target || path == bare
+}
+
+// settle leaves of the exchanges that the line may be of those that go together:
+// cause before effect.
+func (e *logEntry) settle() {
+	if len(e.downs) == 0 || len(e.ups) == 0 {
+		return
+	}
+	e.downs = slices.DeleteFunc(slices.Clone(e.downs), func(d *exchange) bool {
+		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *exchange) bool { return mayCause(d, u) })
+	})
+	with := func(may func(d, u *exchange) bool) []*exchange {
+		return slices.DeleteFunc(slices.Clone(e.ups), func(u *exchange) bool {
+			return !slices.ContainsFunc(e.downs, func(d *exchange) bool { return may(d, u) })
+		})
+	}
+	if len(e.ups) > 1 {
+		e.ups = with(mayCause)
+	}
+	if last := with(final); len(last) > 0 { // the line names the last attempt
+		e.ups = last
+	}
+}

@@ -1,0 +1,82 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+)
+
+// joinLoggedFailures ties upstream connections that were refused to the exchange
+// or connection whose line tells of the failure: the only one that was waiting
+// for that server then.
+func (c *crossing) joinLoggedFailures(entries []*logEntry) {
+	for _, u := range c.up {
+		if !u.empty() || c.busy[u] || !u.refused(c.x) {
+			continue
+		}
+		var found []*logEntry
+		for _, e := range entries {
+			if e.failedOn(u) {
+				found = append(found, e)
+			}
+		}
+		if len(found) != 1 {
+			continue
+		}
+		e := found[0]
+		var d *exchange
+		if len(e.downs) == 1 {
+			d = e.downs[0]
+		}
+		if d == nil && !e.TCP() {
+			continue
+		}
+		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, u, d, nil)}})
+		c.countAttempts(d)
+	}
+}
+
+// failedOn tells whether the line is of an exchange or a connection that may
+// have failed on the refused leg u.
+func (e *logEntry) failedOn(u *Leg) bool {
+	switch {
+	case e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0:
+		return e.up == u
+	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.failed():
+		return false
+	case len(e.downs) == 1:
+		d := e.downs[0]
+		return d.start() <= u.Start+causality && (d.resp == nil || u.End <= d.resp.from.nanos+causality)
+	}
+	return e.down.Start <= u.Start+causality && u.Start <= e.down.End+causality && e.during(u)
+}
+
+// failed tells whether the line is of something that failed upstream at least
+// once.
+func (l *logLine) failed() bool {
+	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
+}
+
+// countAttempts numbers the attempts of d in the order of time.
+func (c *crossing) countAttempts(d *exchange) {
+	if d == nil {
+		return
+	}
+	var ls []*link
+	for _, l := range c.links {
+		if l.down == d && !l.ambiguous {
+			ls = append(ls, l)
+		}
+	}
+	slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.began(), b.began()) })
+	for i, l := range ls {
+		l.attempt = i + 1
+	}
+}
+
+// began returns when what the link leads to began.
+func (l *link) began() int64 {
+	if l.up != nil {
+		return l.up.begun()
+	}
+	return l.to.Start
+}

@@ -1,0 +1,92 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+)
+
+// silent tells whether nothing in the line says that it is of an exchange: its format
+// may have no such field.
+func (l *logLine) silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }
+
+// passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
+// one TLS connection goes through both.
+func (c *crossing) passes(d, u *Leg) bool {
+	if u == nil {
+		return false
+	}
+	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == "tls" && u.Protocol == "tls" && c.sameStream(d, u)
+}
+
+// takeWhole ties two connections that the proxy forwards as bytes: of those with
+// the ends that the line names, the only two that go together at its time.
+func (c *crossing) takeWhole(e *logEntry) {
+	var pairs [][2]*Leg
+	for _, d := range e.alike(c.down, e.down) {
+		for _, u := range e.alike(c.up, e.up) {
+			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !c.others(d, u) {
+				pairs = append(pairs, [2]*Leg{d, u})
+			}
+		}
+	}
+	if len(pairs) > 1 {
+		pairs = e.nearest(pairs)
+	}
+	switch {
+	case len(pairs) == 1:
+		e.down, e.up = pairs[0][0], pairs[0][1]
+		e.down.log = e.logLine
+		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, nil, nil)}})
+	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && e.only(c.down, e.down) && e.only(c.up, e.up):
+		c.contradict(e.logLine)
+	}
+}
+
+// others tells whether two legs carry streams that differ where both can be read, or
+// where neither can and another client's is that of u.
+func (c *crossing) others(d, u *Leg) bool {
+	if !d.readable() && d.Protocol == u.Protocol {
+		return c.another(d, u)
+	}
+	return d.readable() && u.readable() && !d.empty() && !u.empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
+}
+
+// another tells whether u carries the stream of another client than d.
+func (c *crossing) another(d, u *Leg) bool {
+	if c.clients == nil {
+		c.clients = c.byContent(c.down)
+	}
+	of, known := c.content(u)
+	own, ownKnown := c.content(d)
+	if !known || !ownKnown || own == of || of[0].Len < minMark {
+		return false
+	}
+	return slices.ContainsFunc(c.clients[of], func(l *Leg) bool { return legNests(c.x, l, u) })
+}
+
+// alike lists the legs with the ends of l that were there at the time of the line.
+func (l *logLine) alike(legs []*Leg, like *Leg) []*Leg {
+	var out []*Leg
+	for _, o := range legs {
+		if o.Orig == like.Orig && l.during(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// only tells whether l is the only leg with its ends.
+func (l *logLine) only(legs []*Leg, leg *Leg) bool { return len(l.alike(legs, leg)) == 1 }
+
+// nearest returns the pair whose client's leg began when the line says, if no other
+// is nearly as near.
+func (l *logLine) nearest(pairs [][2]*Leg) [][2]*Leg {
+	far := func(p [2]*Leg) int64 { return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0) }
+	slices.SortStableFunc(pairs, func(a, b [2]*Leg) int { return cmp.Compare(far(a), far(b)) })
+	if l.Start == 0 || far(pairs[1]) <= doubtTimes*far(pairs[0])+doubtNanos {
+		return nil
+	}
+	return pairs[:1]
+}
