@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -148,7 +150,7 @@ type loggedJSON struct {
 type joinJSON struct {
 	From       int            `json:"from"`
 	To         int            `json:"to"`
-	Confidence float64        `json:"confidence"`
+	Confidence confidence     `json:"confidence"`
 	Proven     bool           `json:"proven"`
 	Ambiguous  bool           `json:"ambiguous"`
 	Evidence   []evidenceJSON `json:"evidence"`
@@ -192,7 +194,7 @@ type hopJSON struct {
 	RequestEnd    string         `json:"request_end,omitempty"`
 	ResponseStart string         `json:"response_start,omitempty"`
 	ResponseEnd   string         `json:"response_end,omitempty"`
-	Confidence    *float64       `json:"confidence,omitempty"`
+	Confidence    *confidence    `json:"confidence,omitempty"`
 	Proven        *bool          `json:"proven,omitempty"`
 	Ambiguous     *bool          `json:"ambiguous,omitempty"`
 	Evidence      []evidenceJSON `json:"evidence,omitempty"`
@@ -203,6 +205,19 @@ type hopJSON struct {
 type rivalJSON struct {
 	Leg     int      `json:"leg"`
 	Request [2]int64 `json:"request"`
+}
+
+// A confidence is a probability, printed with at most four decimals. What is
+// behind them depends on the order in which probabilities were added up, and is
+// known no better than that. Only certainty is printed as 1.
+type confidence float64
+
+func (c confidence) MarshalJSON() ([]byte, error) {
+	rounded := math.Round(float64(c)*1e4) / 1e4
+	if c < 1 {
+		rounded = min(rounded, 0.9999)
+	}
+	return strconv.AppendFloat(nil, rounded, 'f', -1, 64), nil
 }
 
 // JSON writes a result as one JSON object, element by element, so that it
@@ -422,7 +437,7 @@ func newJoin(j *mesh.Join) joinJSON {
 	if rivals == nil {
 		rivals = []int{}
 	}
-	return joinJSON{j.From, j.To, j.Confidence, j.Proven, j.Ambiguous, newEvidence(j.Evidence), rivals}
+	return joinJSON{j.From, j.To, confidence(j.Confidence), j.Proven, j.Ambiguous, newEvidence(j.Evidence), rivals}
 }
 
 func newPath(p *mesh.Path) pathJSON {
@@ -452,7 +467,8 @@ func newHop(h *mesh.Hop) hopJSON {
 	if h.FromLeg < 0 {
 		return j
 	}
-	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &h.Confidence, &h.Proven, &h.Ambiguous
+	sure := confidence(h.Confidence)
+	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &sure, &h.Proven, &h.Ambiguous
 	j.Evidence, j.Attempt = newEvidence(h.Evidence), h.Attempt
 	rivals := make([]rivalJSON, 0, len(h.Rivals))
 	for _, r := range h.Rivals {
