@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -356,9 +357,9 @@ func (b *binder) byEntry(c *conn) direction {
 func (b *binder) byShape(c *conn) direction {
 	p := b.x.half(c.orig).Key
 	switch {
-	case isBindSource(p.Src.Netip()):
+	case profile.IsBindSource(p.Src.Netip()):
 		return asIs
-	case isBindSource(p.Dst.Netip()):
+	case profile.IsBindSource(p.Dst.Netip()):
 		return reversed
 	}
 	if c.reply != 0 {
@@ -397,13 +398,6 @@ func (b *binder) byBytes(c *conn) direction {
 // byPort takes the lower port for the server's.
 func byPort(t capture.Tuple) direction {
 	return ifTrue(t.Dst.Port() <= t.Src.Port(), asIs, reversed)
-}
-
-// isBindSource tells whether a is the address from which Istio's inbound
-// clusters dial the application (InboundPassthroughBindIpv4 and -Ipv6 in
-// Istio's pilot/pkg/networking/core/listener_address.go).
-func isBindSource(a netip.Addr) bool {
-	return a == netip.AddrFrom4([4]byte{127, 0, 0, 6}) || a == netip.AddrFrom16([16]byte{15: 6})
 }
 
 // servers knows which endpoints are servers: those that answered a SYN, and

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // maxDNSRecords is how many records are kept of one answer; the rest is counted.
@@ -86,9 +87,9 @@ type dnsScan struct {
 
 // resolverPorts returns the UDP ports where DNS is spoken: 53, and those of the
 // agents that take the pods' queries.
-func resolverPorts(extra *Profile) []uint16 {
+func resolverPorts(extra *profile.Profile) []uint16 {
 	ports := []uint16{53}
-	profiles := Profiles()
+	profiles := profile.All()
 	if extra != nil {
 		profiles = append(profiles, extra)
 	}

@@ -1,5 +1,7 @@
 package mesh
 
+import "github.com/pcapmesh/pcapmesh/mesh/profile"
+
 // A Linker is what Decide has before it joins legs.
 type Linker struct {
 	x      *index
@@ -13,7 +15,7 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x}).Again() }
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
 	l = &Linker{x: l.x, legs: makeLegs(l.x, bind(l.x))}
-	l.roster = newRoster(l.x, l.legs, Istio())
+	l.roster = newRoster(l.x, l.legs, profile.Istio())
 	l.roster.assign(l.legs)
 	for _, g := range l.legs {
 		g.exchanges = pairExchanges(l.x, g)

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // HBONE carries connections in CONNECT streams of HTTP/2 over mTLS, many in one
@@ -9,27 +11,18 @@ import (
 // exchange by exchange; each connection that it carries is tied to it as a
 // whole.
 
-// hbonePort is where ztunnel, waypoints and sidecars take tunnels.
-const hbonePort = 15008
-
 // tunnelProtocol is what Leg.Protocol says of tunnels.
 const tunnelProtocol = "hbone"
 
-// tunnels tells whether what is dialled at port is HBONE. Tunnel ports of other
-// meshes carry one connection each.
-func (p *Profile) tunnels(port uint16) bool {
-	return port == hbonePort && slices.Contains(p.TunnelPorts, port)
-}
-
 // markTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
-func markTunnels(x *index, legs []*Leg, p *Profile) {
+func markTunnels(x *index, legs []*Leg, p *profile.Profile) {
 	for _, l := range legs {
 		var streams []exchange
 		if l.Decrypted && l.multiplexed() {
 			streams = pairStreams(x, l)
 		}
-		byPort := p.tunnels(l.Orig.Dst.Port()) && (!l.readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
+		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
 		if byPort || len(streams) > 0 && allConnect(streams) {
 			l.Protocol, l.tunnel, l.streams = tunnelProtocol, true, streams
 		}

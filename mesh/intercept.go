@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -18,59 +19,7 @@ type interception struct {
 	file int    // index into records.files
 	pod  string // "" = any
 
-	profile *Profile // of the mesh, with these rules
-}
-
-// Under returns the profile with what firewall rules say in place of what it has:
-// ports, users, and the addresses from which the proxy dials the application. If
-// the rules are another mesh's, it is that mesh's profile.
-func (p *Profile) Under(f *rules.Facts) *Profile {
-	if named := ProfileNamed(f.Mesh); named != nil {
-		p = named
-	}
-	q := *p
-	q.Ports = slices.Clone(p.Ports)
-	q.OutboundPorts = q.moved(p.OutboundPorts, f.OutboundPorts)
-	q.InboundPorts = q.moved(p.InboundPorts, f.InboundPorts)
-	for i := range q.Ports {
-		if l := &q.Ports[i]; l.Protocol == "DNS" && len(f.DNSPorts) > 0 {
-			l.Number = f.DNSPorts[0]
-		}
-	}
-	if len(f.BindSources) > 0 {
-		q.BindSources = f.BindSources
-	}
-	if uids := numbers(f.UIDs); len(uids) > 0 {
-		q.UIDs = uids
-	}
-	return &q
-}
-
-// moved renames the listeners at old ports, and returns the new ones, if there are
-// some.
-func (p *Profile) moved(old, new []uint16) []uint16 {
-	if len(new) == 0 || slices.Equal(old, new) {
-		return old
-	}
-	for i := range p.Ports {
-		if l := &p.Ports[i]; slices.Contains(old, l.Number) && !slices.Contains(new, l.Number) {
-			l.Number = new[0]
-		}
-	}
-	return new
-}
-
-// maxSpan bounds the users that a range of rules stands for.
-const maxSpan = 64
-
-func numbers(spans []rules.Span) []uint32 {
-	var out []uint32
-	for _, s := range spans {
-		for n := uint64(s.Lo); n <= uint64(s.Hi) && n < uint64(s.Lo)+maxSpan; n++ {
-			out = append(out, uint32(n))
-		}
-	}
-	return out
+	profile *profile.Profile // of the mesh, with these rules
 }
 
 // passes tells whether connections to a port of the pod pass by the proxy. Rules
@@ -99,10 +48,10 @@ func (rs *records) intercepts(pod string) *interception {
 }
 
 // profile returns the profile of a pod: with its rules in place of what p has.
-func (rs *records) profile(pod string, p *Profile) *Profile {
+func (rs *records) profile(pod string, p *profile.Profile) *profile.Profile {
 	if i := rs.intercepts(pod); i != nil {
 		if i.profile == nil {
-			i.profile = p.Under(&i.Facts)
+			i.profile = i.Profile(p)
 		}
 		return i.profile
 	}
@@ -135,7 +84,7 @@ func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg,
 			tell(l, "connections are redirected to port "+list(i.OutboundPorts), fmt.Sprintf("those of the application are answered at port %d", listener))
 		}
 		switch port := l.Orig.Dst.Port(); {
-		case isBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp:
+		case profile.IsBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp:
 			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), fmt.Sprintf("the proxy dials %s", l.Orig.Dst))
 		case l.Role == RoleClientProxy && i.passes(port) && joined[l.ID]:
 			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), "the proxy serves them")

@@ -1,9 +1,6 @@
 package mesh
 
-import (
-	"net/netip"
-	"slices"
-)
+import "github.com/pcapmesh/pcapmesh/mesh/profile"
 
 // Under TPROXY, and in ambient pods, the proxy may dial the application from
 // the address of its client, with a port of its own. On loopback a stranger
@@ -17,7 +14,7 @@ func (c *conn) mirrored() bool { return c.orig != 0 && c.reply != 0 && !c.halfFl
 func (f *podFacts) lends(x *index, c *conn) bool {
 	t := c.origTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
-	if !c.loopback || !c.mirrored() || src.IsLoopback() || isBindSource(src) || f.addrs[src] {
+	if !c.loopback || !c.mirrored() || src.IsLoopback() || profile.IsBindSource(src) || f.addrs[src] {
 		return false
 	}
 	return f.addrs[dst] || dst.IsLoopback()
@@ -28,14 +25,4 @@ func (f *podFacts) lends(x *index, c *conn) bool {
 // that was dialled is the application's, only at that port.
 func mayServe(d, u *Leg) bool {
 	return (!u.kept || d.Orig.Src.Addr() == u.Orig.Src.Addr()) && (!d.fixed || d.Orig.Dst.Port() == u.Orig.Dst.Port())
-}
-
-// probes tells whether the node's probes come from addr.
-func (p *Profile) probes(addr netip.Addr) bool { return slices.Contains(p.ProbeSources, addr) }
-
-// probeSources returns the addresses to which Istio's rules translate the
-// kubelet's on its way into an ambient pod (cni/pkg/iptables, default.golden).
-func probeSources() []netip.Addr {
-	return []netip.Addr{netip.AddrFrom4([4]byte{169, 254, 7, 127}),
-		netip.MustParseAddr("e9ac:1e77:90ca:399f:4d6d:ece2:2f9b:3164"), netip.MustParseAddr("fd16:9254:7127:1337:ffff:ffff:ffff:ffff")}
 }

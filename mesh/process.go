@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
@@ -37,7 +38,7 @@ func (b *socketBook) process(s sockets.Socket, files []RecordInfo) *Process {
 
 // owners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func (rs *records) owners(x *index, c *conn, profile *Profile) (orig, reply *Process) {
+func (rs *records) owners(x *index, c *conn, profile *profile.Profile) (orig, reply *Process) {
 	for _, b := range rs.sockets {
 		if b.pod != "" && b.pod != c.pod {
 			continue
@@ -56,7 +57,7 @@ func (rs *records) owners(x *index, c *conn, profile *Profile) (orig, reply *Pro
 // accepting lists what may be the ends of the socket that accepted c: who
 // answers, as far as packets and conntrack show it; behind a redirect that they do
 // not show, the proxy's listener at the address that was dialled.
-func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *Profile) [][2]netip.AddrPort {
+func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *profile.Profile) [][2]netip.AddrPort {
 	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
 	if c.entry != nil {
 		ends = append(ends, [2]netip.AddrPort{c.entry.Reply.Src, c.entry.Reply.Dst})
@@ -82,7 +83,7 @@ func (rs *records) first(b *socketBook, ends ...[2]netip.AddrPort) *Process {
 }
 
 // name fills in the processes of a leg.
-func (rs *records) name(x *index, l *Leg, profile *Profile) {
+func (rs *records) name(x *index, l *Leg, profile *profile.Profile) {
 	for c := range l.sightings {
 		orig, reply := rs.owners(x, c, profile)
 		if l.OrigProcess == nil {
@@ -107,7 +108,7 @@ const (
 // they accepted what was redirected or dialled the application as only a proxy
 // does.
 type proxies struct {
-	profile *Profile
+	profile *profile.Profile
 	known   map[proxyKey]bool
 	pods    map[string]bool // of which some process is known
 }
@@ -128,8 +129,8 @@ func (p *Process) key(pod string) proxyKey {
 
 // newProxies gathers the proxies' processes from legs that only they can have
 // accepted or dialled.
-func newProxies(legs []*Leg, profile *Profile) *proxies {
-	p := &proxies{profile, make(map[proxyKey]bool), make(map[string]bool)}
+func newProxies(legs []*Leg, of *profile.Profile) *proxies {
+	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
 	add := func(o *Process, pod string) {
 		if o != nil && o.PID != 0 {
 			p.known[o.key(pod)], p.pods[pod] = true, true
@@ -139,7 +140,7 @@ func newProxies(legs []*Leg, profile *Profile) *proxies {
 		if l.conn.halfFlow || l.conn.tornEntry() {
 			add(l.ReplyProcess, l.conn.pod)
 		}
-		if isBindSource(l.Orig.Src.Addr()) {
+		if profile.IsBindSource(l.Orig.Src.Addr()) {
 			add(l.OrigProcess, l.conn.pod)
 		}
 	}
@@ -152,7 +153,7 @@ func (p *proxies) dialled(l *Leg, pod string) dialler {
 	switch {
 	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.conn.pod != pod:
 		return diallerUnknown
-	case p.known[o.key(pod)], componentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
+	case p.known[o.key(pod)], profile.ComponentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
 		return dialledByProxy
 	case p.pods[pod] && o.PID != 0 && l.conn.pod == pod:
 		return dialledByApp

@@ -1,10 +1,12 @@
 package mesh
 
+import "github.com/pcapmesh/pcapmesh/mesh/profile"
+
 // recognise returns the profile of the mesh that connections show: by the port
 // to which what the application dials is redirected, by what else is dialled,
 // and by how the proxy dials the application. Meshes that look alike, and no
 // mesh at all, are taken for Istio.
-func recognise(legs []*Leg) *Profile {
+func recognise(legs []*Leg) *profile.Profile {
 	var s signsOfMesh
 	for _, l := range legs {
 		s.see(l)
@@ -21,7 +23,7 @@ func recognise(legs []*Leg) *Profile {
 	case s.dialled[15901] || s.dialled[15902] || s.dialled[15903]:
 		name = "osm"
 	}
-	return ProfileNamed(name)
+	return profile.Named(name)
 }
 
 // signsOfMesh is what connections show of a mesh.
@@ -43,7 +45,7 @@ func (s *signsOfMesh) see(l *Leg) {
 		s.dialled[l.Orig.Dst.Port()] = true
 	case c.halfFlow && l.Reply.Src.Addr().IsLoopback():
 		s.listeners[l.Reply.Src.Port()] = true
-	case isBindSource(src):
+	case profile.IsBindSource(src):
 		s.bound = true
 	case src.IsLoopback() && dst.IsLoopback():
 		s.loop = true

@@ -15,6 +15,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
@@ -310,7 +311,7 @@ type touched struct {
 
 func newTouched(x *index) *touched {
 	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint16]bool), math.MaxInt64, math.MinInt64}
-	for _, p := range Profiles() {
+	for _, p := range profile.All() {
 		t.redirect(p.InboundPorts)
 	}
 	for _, i := range x.records.rules {

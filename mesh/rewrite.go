@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // A View says what a stitched capture shows.
@@ -194,7 +195,7 @@ func (r *Result) names() []capture.Name {
 		add(capture.Name{Addr: n.Addr.String(), Name: n.Name})
 	}
 	for _, l := range r.Legs {
-		if a := l.Orig.Src.Addr(); isBindSource(a) {
+		if a := l.Orig.Src.Addr(); profile.IsBindSource(a) {
 			add(capture.Name{Addr: a.String(), Name: "inbound-proxy"})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // podFacts is what the connections of a pod say about the pod.
@@ -24,14 +25,14 @@ type podFacts struct {
 // A roster knows the facts of every pod.
 type roster struct {
 	x       *index
-	profile *Profile
+	profile *profile.Profile
 	proxies *proxies
 	pods    map[string]*podFacts
 	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index, legs []*Leg, p *Profile) *roster {
+func newRoster(x *index, legs []*Leg, p *profile.Profile) *roster {
 	r := &roster{x: x, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
@@ -126,7 +127,7 @@ func (r *roster) structure(f *podFacts, c *conn) {
 	t := c.origTuple(r.x)
 	switch {
 	case !c.loopback:
-	case isBindSource(t.Src.Addr()):
+	case profile.IsBindSource(t.Src.Addr()):
 		f.meshed = true
 		f.addrs[t.Dst.Addr()] = true
 		f.apps[t.Dst.Port()] = true
@@ -239,7 +240,7 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return RoleUnknown, false
-	case r.profile.probes(t.Src.Addr()):
+	case r.profile.Probes(t.Src.Addr()):
 		return RoleDirect, false
 	case control:
 		return RoleControl, false
@@ -255,11 +256,11 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 // dial the proxy, whatever application's port they mean. HBONE has streams for that.
 func (r *roster) dialledByPeers(l *Leg) bool {
 	port := l.Orig.Dst.Port()
-	return port != hbonePort && slices.Contains(r.profile.TunnelPorts, port)
+	return port != profile.HBONEPort && slices.Contains(r.profile.TunnelPorts, port)
 }
 
 // profileOf returns the profile of a pod.
-func (r *roster) profileOf(pod string) *Profile { return r.x.records.profile(pod, r.profile) }
+func (r *roster) profileOf(pod string) *profile.Profile { return r.x.records.profile(pod, r.profile) }
 
 // control tells whether only the mesh itself speaks at a port, by its profile or by
 // that of the mesh whose rules a pod is said to have.
@@ -285,7 +286,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 		return RoleProxyApp, false
 	case c.halfFlow || c.torn(r.x, f):
 		return r.redirected(c, f, t), false
-	case isBindSource(src):
+	case profile.IsBindSource(src):
 		return RoleProxyApp, false
 	case control || t.Dst.Port() == 53:
 		return RoleControl, false

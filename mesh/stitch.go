@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -30,7 +31,7 @@ type Pod struct {
 type Options struct {
 	Pods       []Pod
 	Networks   Networks                     // of the cluster: they tell what comes to a gateway from what it sends on
-	Profile    *Profile                     // nil: recognised from the rules in Records, else from the captures
+	Profile    *profile.Profile             // nil: recognised from the rules in Records, else from the captures
 	Records    Records                      // what else the pods left
 	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
@@ -67,7 +68,7 @@ type Result struct {
 	Legs    []*Leg
 	Joins   []Join
 	Paths   []*Path
-	Profile *Profile // of the mesh, as given or recognised
+	Profile *profile.Profile // of the mesh, as given or recognised
 	// Records says what became of the records that were given, and Conflicts
 	// which of them contradict the packets.
 	Records   []RecordInfo
@@ -183,7 +184,7 @@ func (r *Result) twice(f *capture.Input) error {
 }
 
 // decide runs the pure part: from what was read to what it means.
-func (r *Result) decide(conns []*conn, profile *Profile, nearServer bool) {
+func (r *Result) decide(conns []*conn, profile *profile.Profile, nearServer bool) {
 	r.Lookups, r.lookupOf = findLookups(r.x)
 	r.x.records.zoneLookups(r.Lookups)
 	r.Legs = makeLegs(r.x, conns)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // adviceFlags are the flags of "filter --pod-ip IP inbound|outbound".
@@ -46,9 +46,9 @@ func advise(cmd *cobra.Command, a *adviceFlags, args []string, format string) er
 	if err != nil {
 		return &usageError{err: err, hint: hint}
 	}
-	ask := mesh.InboundAdvice
+	ask := profile.InboundAdvice
 	if args[0] == "outbound" {
-		ask = mesh.OutboundAdvice
+		ask = profile.OutboundAdvice
 	}
 	list, err := ask(q)
 	if err != nil {
@@ -60,8 +60,8 @@ func advise(cmd *cobra.Command, a *adviceFlags, args []string, format string) er
 	return printAdvice(cmd.OutOrStdout(), args[0], list)
 }
 
-func (a *adviceFlags) question() (*mesh.CaptureQuestion, error) {
-	q := &mesh.CaptureQuestion{Profile: mesh.ProfileNamed(a.mesh), Interface: a.iface}
+func (a *adviceFlags) question() (*profile.CaptureQuestion, error) {
+	q := &profile.CaptureQuestion{Profile: profile.Named(a.mesh), Interface: a.iface}
 	if strings.ContainsAny(a.iface, " \t\n/'\"$`;&|<>()\\") || a.iface == "" {
 		return nil, fmt.Errorf("interface %q: no name of one", a.iface)
 	}
@@ -104,8 +104,8 @@ func parsePorts(list []string) ([]uint16, error) {
 }
 
 // command returns the tcpdump command of a capture, for a shell.
-func command(a mesh.Advice) string {
+func command(a profile.Advice) string {
 	return fmt.Sprintf("tcpdump -i %s -s 0 -U -w %s '%s'", a.Interface, fileOf(a), a.Filter)
 }
 
-func fileOf(a mesh.Advice) string { return a.Interface + ".pcap" }
+func fileOf(a profile.Advice) string { return a.Interface + ".pcap" }

@@ -7,12 +7,12 @@ import (
 	"io"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // printAdvice prints the commands with the reasons as comments, so that the
 // whole can be pasted into a shell.
-func printAdvice(w io.Writer, direction string, list []mesh.Advice) error {
+func printAdvice(w io.Writer, direction string, list []profile.Advice) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# %s: run all of these at once in the pod's network namespace, as root:\n", direction)
 	fmt.Fprintf(out, "# in the pod, or on its node with nsenter -t PID -n. Stop them with ctrl-C.\n")
@@ -27,7 +27,7 @@ func printAdvice(w io.Writer, direction string, list []mesh.Advice) error {
 	return out.Flush()
 }
 
-func stitchCommand(list []mesh.Advice) string {
+func stitchCommand(list []profile.Advice) string {
 	files := []string{"pcapmesh", "stitch"}
 	for _, a := range list {
 		files = append(files, fileOf(a))
@@ -35,7 +35,7 @@ func stitchCommand(list []mesh.Advice) string {
 	return strings.Join(files, " ")
 }
 
-func printAdviceJSON(w io.Writer, list []mesh.Advice) error {
+func printAdviceJSON(w io.Writer, list []profile.Advice) error {
 	type capture struct {
 		Interface string   `json:"interface"`
 		File      string   `json:"file"`

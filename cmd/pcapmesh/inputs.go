@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // inputFlags are the flags of commands that read captures.
@@ -46,7 +47,7 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	if opts.Networks, err = f.networks.networks(); err != nil {
 		return nil, nil, err
 	}
-	opts.Profile = mesh.ProfileNamed(f.mesh) // nil for auto
+	opts.Profile = profile.Named(f.mesh) // nil for auto
 	if opts.Records, err = f.records.records(podNames(inputs)); err != nil {
 		return nil, nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 const portsLong = `Print which component of a service mesh listens where, and what a capture taken
@@ -33,7 +33,7 @@ func newPorts(o *options) *cobra.Command {
 		Long:    portsLong,
 		Example: portsExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p := mesh.ProfileNamed(name)
+			p := profile.Named(name)
 			if len(dumps) > 0 {
 				return listenersOf(cmd, o, p, dumps, args, format)
 			}
@@ -53,7 +53,7 @@ func newPorts(o *options) *cobra.Command {
 // meshNames returns the names of the built-in profiles, the default first.
 func meshNames() []string {
 	var out []string
-	for _, p := range mesh.Profiles() {
+	for _, p := range profile.All() {
 		out = append(out, p.Name)
 	}
 	return out
@@ -62,11 +62,11 @@ func meshNames() []string {
 func meshUsage() string { return "`MESH` is " + strings.Join(meshNames(), ", ") }
 
 // choosePorts returns the listeners at the ports given, all if none is.
-func choosePorts(p *mesh.Profile, args []string) ([]mesh.Port, error) {
+func choosePorts(p *profile.Profile, args []string) ([]profile.Port, error) {
 	if len(args) == 0 {
 		return p.Ports, nil
 	}
-	var out []mesh.Port
+	var out []profile.Port
 	for _, arg := range args {
 		n, err := parsePort(arg)
 		if err != nil {
@@ -93,7 +93,7 @@ func parsePort(arg string) (uint16, error) {
 	return uint16(n), nil
 }
 
-func printPorts(w io.Writer, p *mesh.Profile, list []mesh.Port, format string) error {
+func printPorts(w io.Writer, p *profile.Profile, list []profile.Port, format string) error {
 	switch format {
 	case "json":
 		return printPortsJSON(w, p, list)
@@ -108,7 +108,7 @@ func portsHeader() []string {
 	return []string{"PORT", "COMPONENT", "PROTOCOL", "PURPOSE", "SCOPE", "IN A CAPTURE"}
 }
 
-func portRows(list []mesh.Port) [][]string {
+func portRows(list []profile.Port) [][]string {
 	var out [][]string
 	for _, l := range list {
 		out = append(out, []string{fmt.Sprint(l.Number), l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows})

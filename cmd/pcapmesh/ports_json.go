@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // A portJSON is one listener of "ports -o json", version 1.
@@ -19,11 +19,11 @@ type portJSON struct {
 	Control   bool   `json:"control"`
 }
 
-func newPortJSON(l mesh.Port) portJSON {
+func newPortJSON(l profile.Port) portJSON {
 	return portJSON{l.Number, l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows, l.Control}
 }
 
-func printPortsJSON(w io.Writer, p *mesh.Profile, list []mesh.Port) error {
+func printPortsJSON(w io.Writer, p *profile.Profile, list []profile.Port) error {
 	doc := struct {
 		Version     int          `json:"version"`
 		Mesh        string       `json:"mesh"`

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // A processJSON is one process of a listener; the descriptor is null if unknown.
@@ -25,7 +25,7 @@ type listenerJSON struct {
 	ToldBy    []string      `json:"told_by"`
 }
 
-func printListenersJSON(w io.Writer, p *mesh.Profile, list []listener) error {
+func printListenersJSON(w io.Writer, p *profile.Profile, list []listener) error {
 	doc := struct {
 		Version   int            `json:"version"`
 		Mesh      string         `json:"mesh"`

@@ -8,18 +8,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
 // A listener is a listening socket and what it is to the mesh.
 type listener struct {
 	sockets.Socket
-	mesh.Listener
+	profile.Listener
 }
 
 // listenersOf prints who listens according to dumps, at the ports given or all.
-func listenersOf(cmd *cobra.Command, o *options, p *mesh.Profile, dumps, args []string, format string) error {
+func listenersOf(cmd *cobra.Command, o *options, p *profile.Profile, dumps, args []string, format string) error {
 	t, partial := readSockets(cmd, o, dumps)
 	all := t.Listeners()
 	if len(all) == 0 && partial != nil {
@@ -38,7 +38,7 @@ func listenersOf(cmd *cobra.Command, o *options, p *mesh.Profile, dumps, args []
 
 // chooseListeners tells of sockets what they are: of those at the ports given, of
 // all if none is.
-func chooseListeners(p *mesh.Profile, all []sockets.Socket, args []string) ([]listener, error) {
+func chooseListeners(p *profile.Profile, all []sockets.Socket, args []string) ([]listener, error) {
 	var ports []uint16
 	for _, arg := range args {
 		n, err := parsePort(arg)
@@ -70,7 +70,7 @@ func names(list []sockets.Process) []string {
 	return out
 }
 
-func printListeners(w io.Writer, p *mesh.Profile, list []listener, format string) error {
+func printListeners(w io.Writer, p *profile.Profile, list []listener, format string) error {
 	switch format {
 	case "json":
 		return printListenersJSON(w, p, list)

@@ -19,6 +19,8 @@ var below = map[string][]string{
 	"reassembly":           {"./capture"},
 	"mesh":                 {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls", "./mesh/*"},
 	"mesh/*":               {"./capture"},
+	"mesh/profile":         {},
+	"mesh/rules":           {"./capture", "./mesh/profile"},
 	"internal/arena":       {},
 	"internal/fingerprint": {},
 	"internal/http1":       {"./internal/fingerprint"},

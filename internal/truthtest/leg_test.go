@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // halfFlows checks that every torn connection has got both of its halves, and
@@ -67,7 +68,7 @@ func crossed(w *testbed.Leg, l *mesh.Leg) string {
 // ownTraffic tells whether the leg goes to the mesh itself, past the proxy:
 // both direct and control say that.
 func ownTraffic(w *testbed.Leg, l *mesh.Leg) bool {
-	_, own := mesh.Istio().Control(l.Orig.Dst.Port())
+	_, own := profile.Istio().Control(l.Orig.Dst.Port())
 	return own && w.Role == "direct" && l.Role == mesh.RoleControl
 }
 

@@ -1,13 +1,13 @@
-package mesh_test
+package profile_test
 
 import (
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 func TestProfilePorts(t *testing.T) {
-	p := mesh.Istio()
+	p := profile.Istio()
 	for _, tt := range []struct {
 		port                       uint16
 		outbound, inbound, control bool
@@ -33,14 +33,14 @@ func TestProfilePorts(t *testing.T) {
 }
 
 func TestProfiles(t *testing.T) {
-	if name := mesh.Profiles()[0].Name; name != "istio" {
+	if name := profile.All()[0].Name; name != "istio" {
 		t.Errorf("the first profile is %s, want istio", name)
 	}
-	if mesh.ProfileNamed("nosuch") != nil {
+	if profile.Named("nosuch") != nil {
 		t.Error("there is a profile named nosuch")
 	}
-	for _, p := range mesh.Profiles() {
-		if got := mesh.ProfileNamed(p.Name); got == nil || got.Title != p.Title {
+	for _, p := range profile.All() {
+		if got := profile.Named(p.Name); got == nil || got.Title != p.Title {
 			t.Errorf("ProfileNamed(%s) = %v", p.Name, got)
 		}
 		listed := make(map[uint16]bool)

@@ -1,4 +1,4 @@
-package mesh
+package profile
 
 // istioAmbient is ztunnel inside the pod's network namespace (cni/pkg/iptables,
 // ztunnel's ARCHITECTURE.md).

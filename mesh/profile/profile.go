@@ -1,4 +1,4 @@
-package mesh
+package profile
 
 import (
 	"net/netip"
@@ -73,14 +73,14 @@ func (p *Profile) Control(port uint16) (Port, bool) {
 	return Port{}, false
 }
 
-// Profiles returns all built-in profiles, Istio first.
-func Profiles() []*Profile {
+// All returns all built-in profiles, Istio first.
+func All() []*Profile {
 	return []*Profile{Istio(), istioAmbient(), linkerd(), consul(), kuma(), osm(), appMesh()}
 }
 
-// ProfileNamed returns the built-in profile of that name; nil if there is none.
-func ProfileNamed(name string) *Profile {
-	for _, p := range Profiles() {
+// Named returns the built-in profile of that name; nil if there is none.
+func Named(name string) *Profile {
+	for _, p := range All() {
 		if p.Name == name {
 			return p
 		}
@@ -144,3 +144,29 @@ const (
 	showsOutbound = "lo: request POD to 127.0.0.1, answer from the address dialled (half-flows)"
 	showsInbound  = "eth0: nothing, the redirect is behind the tap; lo: POD calling itself (half-flows)"
 )
+
+// IsBindSource tells whether a is the address from which Istio's inbound
+// clusters dial the application (InboundPassthroughBindIpv4 and -Ipv6 in
+// Istio's pilot/pkg/networking/core/listener_address.go).
+func IsBindSource(a netip.Addr) bool {
+	return a == netip.AddrFrom4([4]byte{127, 0, 0, 6}) || a == netip.AddrFrom16([16]byte{15: 6})
+}
+
+// HBONEPort is where ztunnel, waypoints and sidecars take tunnels.
+const HBONEPort = 15008
+
+// Tunnels tells whether what is dialled at port is HBONE. Tunnel ports of other
+// meshes carry one connection each.
+func (p *Profile) Tunnels(port uint16) bool {
+	return port == HBONEPort && slices.Contains(p.TunnelPorts, port)
+}
+
+// Probes tells whether the node's probes come from addr.
+func (p *Profile) Probes(addr netip.Addr) bool { return slices.Contains(p.ProbeSources, addr) }
+
+// probeSources returns the addresses to which Istio's rules translate the
+// kubelet's on its way into an ambient pod (cni/pkg/iptables, default.golden).
+func probeSources() []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{169, 254, 7, 127}),
+		netip.MustParseAddr("e9ac:1e77:90ca:399f:4d6d:ece2:2f9b:3164"), netip.MustParseAddr("fd16:9254:7127:1337:ffff:ffff:ffff:ffff")}
+}

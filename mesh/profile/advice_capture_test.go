@@ -1,4 +1,4 @@
-package mesh_test
+package profile_test
 
 import (
 	"encoding/binary"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // TestAdviceOnCaptures has the advice keep all packets of the legs it is for, in
@@ -44,10 +44,10 @@ func TestAdviceOnCaptures(t *testing.T) {
 		{"conntrack-flush", outbound, []uint16{80}, []uint16{8080}, map[string]int{"eth0": 10, "lo": 6}}, // POD to the VIP; from 127.0.0.1:15001
 	} {
 		truth := readLegTruth(t, tt.scenario)
-		q := &mesh.CaptureQuestion{PodAddrs: truth.podAddrs(), Ports: tt.ports, EndpointPorts: tt.endpoints}
-		ask := mesh.InboundAdvice
+		q := &profile.CaptureQuestion{PodAddrs: truth.podAddrs(), Ports: tt.ports, EndpointPorts: tt.endpoints}
+		ask := profile.InboundAdvice
 		if tt.keep[0] == "app-proxy" {
-			ask = mesh.OutboundAdvice
+			ask = profile.OutboundAdvice
 		}
 		advice, err := ask(q)
 		if err != nil {
@@ -55,7 +55,7 @@ func TestAdviceOnCaptures(t *testing.T) {
 		}
 		for _, f := range truth.Files {
 			t.Run(tt.keep[0]+" in "+f.Name, func(t *testing.T) {
-				file, err := os.ReadFile(filepath.Join("../testdata/pcaps", f.Name))
+				file, err := os.ReadFile(filepath.Join("../../testdata/pcaps", f.Name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -99,7 +99,7 @@ type legTruth struct {
 
 func readLegTruth(t *testing.T, scenario string) *legTruth {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../testdata/pcaps", scenario+"-truth.json"))
+	b, err := os.ReadFile(filepath.Join("../../testdata/pcaps", scenario+"-truth.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

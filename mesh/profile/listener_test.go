@@ -1,11 +1,11 @@
-package mesh_test
+package profile_test
 
 import (
 	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 func TestListener(t *testing.T) {
@@ -51,7 +51,7 @@ func TestListener(t *testing.T) {
 		{"another mesh's proxy", "istio", "127.0.0.1:4140", "linkerd2-proxy", 2102, "linkerd2-proxy", "process", "lo only"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := mesh.ProfileNamed(tc.profile)
+			p := profile.Named(tc.profile)
 			addr := netip.MustParseAddrPort(tc.addr)
 			got := p.Listener(addr, strings.Fields(tc.processes), tc.uid)
 			if signs := strings.Join(got.Signs, " "); got.Mesh != (tc.component != "") || got.Component != tc.component || signs != tc.signs || got.Number != addr.Port() {
@@ -66,7 +66,7 @@ func TestListener(t *testing.T) {
 			if got.Shows != want {
 				t.Errorf("shows %q, want %q", got.Shows, want)
 			}
-			if local := got.Scope == mesh.ScopeLoopback; tc.shows != listed && local != addr.Addr().IsLoopback() {
+			if local := got.Scope == profile.ScopeLoopback; tc.shows != listed && local != addr.Addr().IsLoopback() {
 				t.Errorf("scope %s of %s", got.Scope, addr)
 			}
 		})

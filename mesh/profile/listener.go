@@ -1,4 +1,4 @@
-package mesh
+package profile
 
 import (
 	"net/netip"
@@ -23,7 +23,7 @@ type Listener struct {
 // never do.
 func (p *Profile) Listener(addr netip.AddrPort, processes []string, uid int64) Listener {
 	known, listed := p.listed(addr.Port())
-	component := componentOf(processes)
+	component := ComponentOf(processes)
 	signs := signs{
 		{"process", len(processes) > 0, component != ""},
 		{"uid", uid >= 0 && len(p.UIDs) > 0, uid >= 0 && slices.Contains(p.UIDs, uint32(uid))},
@@ -89,9 +89,9 @@ func (s *signs) that(mesh bool) []string {
 // kernel cuts them to 15.
 const cutName = 9
 
-// componentOf returns the part of a mesh that the first process is which is one,
+// ComponentOf returns the part of a mesh that the first process is which is one,
 // "" if none is. Names may be cut.
-func componentOf(processes []string) string {
+func ComponentOf(processes []string) string {
 	parts := [...]struct{ program, component string }{
 		{"envoy", "Envoy"},
 		{"pilot-agent", "pilot-agent"},

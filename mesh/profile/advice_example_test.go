@@ -1,14 +1,14 @@
-package mesh_test
+package profile_test
 
 import (
 	"fmt"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 func ExampleOutboundAdvice() {
-	list, err := mesh.OutboundAdvice(&mesh.CaptureQuestion{
+	list, err := profile.OutboundAdvice(&profile.CaptureQuestion{
 		PodAddrs: []netip.Addr{netip.MustParseAddr("10.244.1.10")},
 		Ports:    []uint16{80},
 	})

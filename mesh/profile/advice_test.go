@@ -1,4 +1,4 @@
-package mesh_test
+package profile_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 func addrList(list ...string) []netip.Addr {
@@ -22,7 +22,7 @@ func addrList(list ...string) []netip.Addr {
 }
 
 func TestInboundAdvice(t *testing.T) {
-	got, err := mesh.InboundAdvice(&mesh.CaptureQuestion{PodAddrs: addrList("10.244.1.10"), Ports: []uint16{8080}})
+	got, err := profile.InboundAdvice(&profile.CaptureQuestion{PodAddrs: addrList("10.244.1.10"), Ports: []uint16{8080}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestInboundAdvice(t *testing.T) {
 }
 
 func TestOutboundAdvice(t *testing.T) {
-	got, err := mesh.OutboundAdvice(&mesh.CaptureQuestion{PodAddrs: addrList("fd00::a"), Ports: []uint16{80}, ServiceAddrs: addrList("fd00:96::1")})
+	got, err := profile.OutboundAdvice(&profile.CaptureQuestion{PodAddrs: addrList("fd00::a"), Ports: []uint16{80}, ServiceAddrs: addrList("fd00:96::1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestOutboundAdvice(t *testing.T) {
 	}
 }
 
-func adviceExprs(list []mesh.Advice) []string {
+func adviceExprs(list []profile.Advice) []string {
 	var out []string
 	for _, a := range list {
 		out = append(out, a.Interface+": "+a.Filter)
@@ -62,15 +62,15 @@ func TestAdviceErrors(t *testing.T) {
 	pod := addrList("10.244.1.10")
 	for _, tt := range []struct {
 		name string
-		ask  func(*mesh.CaptureQuestion) ([]mesh.Advice, error)
-		q    mesh.CaptureQuestion
+		ask  func(*profile.CaptureQuestion) ([]profile.Advice, error)
+		q    profile.CaptureQuestion
 		want string
 	}{
-		{"no pod", mesh.InboundAdvice, mesh.CaptureQuestion{Ports: []uint16{80}}, "no address of the pod"},
-		{"no port", mesh.InboundAdvice, mesh.CaptureQuestion{PodAddrs: pod}, "no port of the application"},
-		{"zone", mesh.OutboundAdvice, mesh.CaptureQuestion{PodAddrs: addrList("fe80::1%eth0")}, "none that an expression can hold"},
-		{"loopback", mesh.OutboundAdvice, mesh.CaptureQuestion{PodAddrs: addrList("127.0.0.1")}, "no pod or service has it"},
-		{"families", mesh.OutboundAdvice, mesh.CaptureQuestion{PodAddrs: pod, ServiceAddrs: addrList("fd00::1")}, "different families"},
+		{"no pod", profile.InboundAdvice, profile.CaptureQuestion{Ports: []uint16{80}}, "no address of the pod"},
+		{"no port", profile.InboundAdvice, profile.CaptureQuestion{PodAddrs: pod}, "no port of the application"},
+		{"zone", profile.OutboundAdvice, profile.CaptureQuestion{PodAddrs: addrList("fe80::1%eth0")}, "none that an expression can hold"},
+		{"loopback", profile.OutboundAdvice, profile.CaptureQuestion{PodAddrs: addrList("127.0.0.1")}, "no pod or service has it"},
+		{"families", profile.OutboundAdvice, profile.CaptureQuestion{PodAddrs: pod, ServiceAddrs: addrList("fd00::1")}, "different families"},
 	} {
 		if _, err := tt.ask(&tt.q); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
@@ -87,21 +87,21 @@ type tapFlow struct {
 // TestAdviceKeeps plays the tuples that captures in sidecar pods show through
 // tcpdump with the advised expressions.
 func TestAdviceKeeps(t *testing.T) {
-	in := &mesh.CaptureQuestion{PodAddrs: addrList("10.1.1.5", "fd00::5"), Ports: []uint16{8080}}
-	out := &mesh.CaptureQuestion{PodAddrs: addrList("10.1.1.5", "fd00::5"), Ports: []uint16{80, 443}}
+	in := &profile.CaptureQuestion{PodAddrs: addrList("10.1.1.5", "fd00::5"), Ports: []uint16{8080}}
+	out := &profile.CaptureQuestion{PodAddrs: addrList("10.1.1.5", "fd00::5"), Ports: []uint16{80, 443}}
 	service := *out
 	service.ServiceAddrs, service.EndpointPorts = addrList("10.96.0.9", "fd00:96::9"), []uint16{8080}
 	anyPort := *out
 	anyPort.Ports = nil
 	ambient := *in
-	ambient.Profile = mesh.ProfileNamed("istio-ambient")
+	ambient.Profile = profile.Named("istio-ambient")
 	for _, tt := range []struct {
 		name, iface string
-		ask         func(*mesh.CaptureQuestion) ([]mesh.Advice, error)
-		q           *mesh.CaptureQuestion
+		ask         func(*profile.CaptureQuestion) ([]profile.Advice, error)
+		q           *profile.CaptureQuestion
 		flows       []tapFlow
 	}{
-		{"inbound", "eth0", mesh.InboundAdvice, in, []tapFlow{
+		{"inbound", "eth0", profile.InboundAdvice, in, []tapFlow{
 			{"192.0.2.1:4000", "10.1.1.5:8080", true},
 			{"10.1.1.5:8080", "192.0.2.1:4000", true},
 			{"10.1.1.5:15006", "192.0.2.1:4000", true}, // stray answer
@@ -112,7 +112,7 @@ func TestAdviceKeeps(t *testing.T) {
 			{"10.1.1.5:4000", "10.1.1.7:8080", false}, // the pod's own call
 			{"10.1.1.7:8080", "10.1.1.5:4000", false},
 		}},
-		{"inbound", "lo", mesh.InboundAdvice, in, []tapFlow{
+		{"inbound", "lo", profile.InboundAdvice, in, []tapFlow{
 			{"127.0.0.6:4001", "10.1.1.5:8080", true},
 			{"10.1.1.5:8080", "127.0.0.6:4001", true},
 			{"127.0.0.1:4001", "127.0.0.1:8080", true}, // before 1.10
@@ -124,12 +124,12 @@ func TestAdviceKeeps(t *testing.T) {
 			{"10.96.0.9:8080", "10.1.1.5:4002", false}, // answer of an outbound half-flow
 			{"127.0.0.1:4001", "127.0.0.1:15000", false},
 		}},
-		{"ambient inbound", "lo", mesh.InboundAdvice, &ambient, []tapFlow{
+		{"ambient inbound", "lo", profile.InboundAdvice, &ambient, []tapFlow{
 			{"192.0.2.1:4001", "10.1.1.5:8080", true},
 			{"10.1.1.5:8080", "192.0.2.1:4001", true},
 			{"10.96.0.9:8080", "10.1.1.5:4002", false},
 		}},
-		{"outbound", "lo", mesh.OutboundAdvice, out, []tapFlow{
+		{"outbound", "lo", profile.OutboundAdvice, out, []tapFlow{
 			{"10.1.1.5:4000", "127.0.0.1:15001", true},
 			{"10.96.0.9:80", "10.1.1.5:4000", true},
 			{"10.96.0.7:443", "10.1.1.5:4000", true},
@@ -141,25 +141,25 @@ func TestAdviceKeeps(t *testing.T) {
 			{"10.1.1.5:8080", "127.0.0.6:4001", false},
 			{"127.0.0.1:80", "10.1.1.5:4000", false},
 		}},
-		{"outbound to any port", "lo", mesh.OutboundAdvice, &anyPort, []tapFlow{
+		{"outbound to any port", "lo", profile.OutboundAdvice, &anyPort, []tapFlow{
 			{"10.96.0.9:8080", "10.1.1.5:4000", true},
 			{"127.0.0.6:4001", "10.1.1.5:8080", false},
 			{"10.1.1.5:8080", "10.1.1.5:4000", false},
 		}},
-		{"outbound to a service", "lo", mesh.OutboundAdvice, &service, []tapFlow{
+		{"outbound to a service", "lo", profile.OutboundAdvice, &service, []tapFlow{
 			{"10.1.1.5:4000", "127.0.0.1:15001", true},
 			{"10.96.0.9:80", "10.1.1.5:4000", true},
 			{"[fd00:96::9]:443", "[fd00::5]:4000", true},
 			{"10.96.0.7:80", "10.1.1.5:4000", false},
 		}},
-		{"outbound", "eth0", mesh.OutboundAdvice, out, []tapFlow{
+		{"outbound", "eth0", profile.OutboundAdvice, out, []tapFlow{
 			{"10.1.1.5:4002", "10.1.1.7:9999", true},
 			{"10.1.1.7:9999", "10.1.1.5:4002", true},
 			{"[fd00::5]:4002", "[fd00::7]:9999", true},
 			{"10.1.1.5:4002", "10.96.0.1:15012", false},
 			{"192.0.2.1:4000", "10.1.1.5:15021", false},
 		}},
-		{"outbound to known endpoints", "eth0", mesh.OutboundAdvice, &service, []tapFlow{
+		{"outbound to known endpoints", "eth0", profile.OutboundAdvice, &service, []tapFlow{
 			{"10.1.1.5:4002", "10.1.1.7:8080", true},
 			{"10.1.1.7:8080", "10.1.1.5:4002", true},
 			{"10.1.1.5:4002", "10.96.0.9:80", true}, // passed through
@@ -182,7 +182,7 @@ func TestAdviceKeeps(t *testing.T) {
 	}
 }
 
-func expressionOn(list []mesh.Advice, iface string) string {
+func expressionOn(list []profile.Advice, iface string) string {
 	for _, a := range list {
 		if a.Interface == iface {
 			return a.Filter
@@ -193,14 +193,14 @@ func expressionOn(list []mesh.Advice, iface string) string {
 
 // TestAdviceAccepted has tcpdump compile the advice of every mesh.
 func TestAdviceAccepted(t *testing.T) {
-	for _, p := range mesh.Profiles() {
+	for _, p := range profile.All() {
 		for _, pods := range [][]netip.Addr{addrList("10.1.1.5"), addrList("fd00::5"), addrList("10.1.1.5", "10.1.1.6", "fd00::5")} {
-			q := &mesh.CaptureQuestion{Profile: p, PodAddrs: pods, Ports: []uint16{80, 8080}}
-			in, err := mesh.InboundAdvice(q)
+			q := &profile.CaptureQuestion{Profile: p, PodAddrs: pods, Ports: []uint16{80, 8080}}
+			in, err := profile.InboundAdvice(q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := mesh.OutboundAdvice(q)
+			out, err := profile.OutboundAdvice(q)
 			if err != nil {
 				t.Fatal(err)
 			}
