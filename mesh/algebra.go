@@ -7,11 +7,47 @@ import "math"
 // What the proxy does to lengths, and its delays, are learned from the capture
 // itself: estimate over what may belong together, weigh, and again.
 
+// A strand says that upstream item U may belong to downstream item D: an edge,
+// and what turn algebra sees of it.
+type strand struct {
+	*pairEdge
+	*strandFacts
+}
+
+// A strandFacts is what turn algebra sees of an edge.
+type strandFacts struct {
+	base  float64   // what is known beforehand: a factor of the weight
+	order float64   // how likely it is for whether it crosses others: another factor
+	shift [2]int64  // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	req   recordRun // of a multiplexed leg: the records that fit
+	resp  recordRun
+	delay [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
+}
+
+// A saying is what a strand said itself when last was learned.
+type saying struct {
+	p            float64
+	shift, delay [2]int64
+}
+
+func (s strand) says() saying { return saying{s.P, s.shift, s.delay} }
+
+// strand returns the strand of edge i. It is valid until an edge is added.
+func (a *algebra) strand(i int32) strand { return strand{&a.web.Edges[i], &a.facts[i]} }
+
+// add adds a strand.
+func (a *algebra) add(d, u int32) {
+	a.web.Edges = append(a.web.Edges, pairEdge{D: d, U: u})
+	a.facts = append(a.facts, strandFacts{base: 1, order: 1})
+}
+
 // algebra is turn algebra at one crossing.
 type algebra struct {
 	down, up           []item
 	downOrder, upOrder []int32 // by beginning
 	web                web
+	facts              []strandFacts             // of the edges of web
+	downs, ups         []float64                 // how many strands each item has
 	shifts             [2]shifts                 // of requests, of responses
 	delays             [2][2]delays              // of requests and of responses, by whether the upstream connection was new
 	holes              bool                      // packets are missing in the capture
@@ -88,7 +124,7 @@ func (a *algebra) try(d, u int32) {
 		up.ex.begun() < down.begin()-causality {
 		return
 	}
-	a.web.strands = append(a.web.strands, strand{d: d, u: u, base: 1, order: 1})
+	a.add(d, u)
 }
 
 // solve learns and weighs, and leaves the probabilities in the web.
@@ -102,7 +138,7 @@ func (a *algebra) solve() {
 			a.disorder()
 		}
 		a.weigh()
-		if len(a.web.strands) > manyStrands {
+		if len(a.web.Edges) > manyStrands {
 			a.web.scale(roughly)
 		} else {
 			a.web.marginals()
@@ -125,12 +161,12 @@ const manyStrands = 1 << 17
 // is: one that has many candidates has each of them with less probability
 // beforehand.
 func (a *algebra) alone(often float64) {
-	if a.web.down == nil {
-		a.web.down, a.web.up = make([]float64, len(a.down)), make([]float64, len(a.up))
-		a.web.downs, a.web.ups = make([]float64, len(a.down)), make([]float64, len(a.up))
-		for i := range a.web.strands {
-			a.web.downs[a.web.strands[i].d]++
-			a.web.ups[a.web.strands[i].u]++
+	if a.web.Down == nil {
+		a.web.Down, a.web.Up = make([]float64, len(a.down)), make([]float64, len(a.up))
+		a.downs, a.ups = make([]float64, len(a.down)), make([]float64, len(a.up))
+		for i := range a.web.Edges {
+			a.downs[a.web.Edges[i].D]++
+			a.ups[a.web.Edges[i].U]++
 		}
 	}
 	set := func(out, n []float64, items []item) {
@@ -145,18 +181,18 @@ func (a *algebra) alone(often float64) {
 			}
 		}
 	}
-	set(a.web.down, a.web.downs, a.down)
-	set(a.web.up, a.web.ups, a.up)
+	set(a.web.Down, a.downs, a.down)
+	set(a.web.Up, a.ups, a.up)
 }
 
 // loneliness returns how often items of the side with fewer have no
 // counterpart.
 func (a *algebra) loneliness() float64 {
 	down, up := make([]float64, len(a.down)), make([]float64, len(a.up))
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		down[s.d] += s.p
-		up[s.u] += s.p
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		down[s.D] += s.P
+		up[s.U] += s.P
 	}
 	of := func(sum []float64, items []item) float64 {
 		n, alone := 0.0, 0.0
@@ -179,18 +215,18 @@ func (a *algebra) loneliness() float64 {
 func (a *algebra) learn() {
 	exact := a.shifts[0].exact
 	a.shifts, a.delays = [2]shifts{{exact: exact}, {exact: exact}}, [2][2]delays{}
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
 		peers := [2]int32{a.peer(s), a.peer(s)}
 		if s.req.to > 0 {
 			peers[0] = a.kindOf(s)
 		}
 		for k, x := range s.shift {
 			if x != unknownShift {
-				a.shifts[k].add(peers[k], x, s.p)
+				a.shifts[k].add(peers[k], x, s.P)
 			}
 			if s.delay[k] != noTime {
-				a.delays[k][a.class(s)].add(s.delay[k], s.p)
+				a.delays[k][a.class(s)].add(s.delay[k], s.P)
 			}
 		}
 		if !a.multiplexed { // of a leg, strangers are chosen because they are near
@@ -201,9 +237,9 @@ func (a *algebra) learn() {
 
 // usual tells whether the differences of lengths of a strand are such as others
 // have too.
-func (a *algebra) usual(s *strand) bool {
+func (a *algebra) usual(s strand) bool {
 	for k, x := range s.shift {
-		if x != unknownShift && !a.shifts[k].usual(x, witness{x, s.p}) {
+		if x != unknownShift && !a.shifts[k].usual(x, witness{x, s.P}) {
 			return false
 		}
 	}
@@ -212,25 +248,25 @@ func (a *algebra) usual(s *strand) bool {
 
 // learnOther learns from a strand what exchanges look like that do not belong
 // together.
-func (a *algebra) learnOther(s *strand) {
+func (a *algebra) learnOther(s strand) {
 	for k, x := range s.shift {
 		if x != unknownShift {
-			a.shifts[k].addOther(x, 1-s.p)
+			a.shifts[k].addOther(x, 1-s.P)
 		}
 		if s.delay[k] != noTime {
-			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.p)
+			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.P)
 		}
 	}
 }
 
-func (a *algebra) peer(s *strand) int32 {
-	return a.down[s.d].peer<<16 | a.up[s.u].peer
+func (a *algebra) peer(s strand) int32 {
+	return a.down[s.D].peer<<16 | a.up[s.U].peer
 }
 
 // class tells apart what takes its time: what had to wait for a new upstream
 // connection.
-func (a *algebra) class(s *strand) int {
-	if a.up[s.u].fresh {
+func (a *algebra) class(s strand) int {
+	if a.up[s.U].fresh {
 		return 1
 	}
 	return 0
@@ -238,27 +274,27 @@ func (a *algebra) class(s *strand) int {
 
 // weigh gives each strand its weight by what was learned.
 func (a *algebra) weigh() {
-	for i := range a.web.strands {
-		a.weighOne(&a.web.strands[i])
+	for i := range a.web.Edges {
+		a.weighOne(a.strand(int32(i)))
 	}
 }
 
 // weighOne weighs a strand: of lengths that are in doubt by the likeliest one.
 // What it said itself when last was learned does not count.
-func (a *algebra) weighOne(s *strand) {
-	down, up := &a.down[s.d], &a.up[s.u]
-	peer, said := a.peer(s), *s
+func (a *algebra) weighOne(s strand) {
+	down, up := &a.down[s.D], &a.up[s.U]
+	peer, said := a.peer(s), s.says()
 	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
-	s.weight = s.base * s.order
+	s.Weight = s.base * s.order
 	if a.multiplexed {
-		s.weight *= a.took(0, &said, s.delay[0])
+		s.Weight *= a.took(0, a.class(s), &said, s.delay[0])
 		if h := down.ex.hidden; h != nil {
-			a.weighStream(s, h.of, h.first, up, said)
+			a.weighStream(s, h.of, h.first, up, &said)
 		} else {
 			h = up.ex.hidden
-			a.weighStream(s, h.of, h.first, down, said)
+			a.weighStream(s, h.of, h.first, down, &said)
 		}
 		return
 	}
@@ -268,14 +304,15 @@ func (a *algebra) weighOne(s *strand) {
 
 // weighMessage weighs the request (k = 0) or the response of a strand, whose
 // delay depends on which of the possible lengths it has on both sides.
-func (a *algebra) weighMessage(s *strand, k int, peer int32, own witness, said *strand, down, up sizes, delay func(i, j int) int64) {
+func (a *algebra) weighMessage(s strand, k int, peer int32, own witness, said *saying, down, up sizes, delay func(i, j int) int64) {
 	if len(down) == 0 || len(up) == 0 {
-		s.weight *= a.took(k, said, s.delay[k])
+		s.Weight *= a.took(k, a.class(s), said, s.delay[k])
 		return
 	}
-	s.weight *= a.shifts[k].best(peer, down, up, own,
+	class := a.class(s)
+	s.Weight *= a.shifts[k].best(peer, down, up, own,
 		func(i, j int, x int64) { s.shift[k], s.delay[k] = x, delay(i, j) },
-		func(i, j int) float64 { return a.took(k, said, delay(i, j)) * secondary(i) * secondary(j) })
+		func(i, j int) float64 { return a.took(k, class, said, delay(i, j)) * secondary(i) * secondary(j) })
 }
 
 // secondary returns how likely the reading with index i is beforehand, of the
@@ -287,16 +324,16 @@ func secondary(i int) float64 {
 	return .1
 }
 
-// took returns how likely a delay is for strand s, as a multiple of what it is
-// for strangers.
-func (a *algebra) took(k int, s *strand, delay int64) float64 {
+// took returns how likely a delay is for a strand of a class that said something
+// itself, as a multiple of what it is for strangers.
+func (a *algebra) took(k, class int, said *saying, delay int64) float64 {
 	switch {
 	case delay == noTime:
 		return 1
 	case delay < -causality:
 		return 0
 	}
-	return a.delays[k][a.class(s)].ratio(delay, witness{s.delay[k], s.p})
+	return a.delays[k][class].ratio(delay, witness{said.delay[k], said.p})
 }
 
 // best returns how likely the likeliest difference of two lengths is, as a

@@ -27,7 +27,8 @@ const (
 func (a *algebra) candidates() {
 	a.byBegin()
 	n := a.pairs()
-	a.web.strands = make([]strand, 0, min(n, int64(max(len(a.down), len(a.up)))))
+	likely := min(n, int64(max(len(a.down), len(a.up))))
+	a.web.Edges, a.facts = make([]pairEdge, 0, likely), make([]strandFacts, 0, likely)
 	if n <= manyPairs {
 		a.sweep(1, a.try)
 	} else {
@@ -96,10 +97,10 @@ func (a *algebra) sample(nth int) [][2]int64 {
 	some.solve()
 	sum := make(map[[2]int64]float64)
 	total := 0.0
-	for i := range some.web.strands {
-		if s := &some.web.strands[i]; s.shift[0] != unknownShift && s.shift[1] != unknownShift {
-			sum[s.shift] += s.p
-			total += s.p
+	for i := range some.web.Edges {
+		if s := some.strand(int32(i)); s.shift[0] != unknownShift && s.shift[1] != unknownShift {
+			sum[s.shift] += s.P
+			total += s.P
 		}
 	}
 	var common [][2]int64

@@ -162,10 +162,10 @@ func (a *algebra) weighTurns(down, up []curve) {
 			rare[k]++
 		}
 	}
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		s.base = inCommon(down[s.d].turns, up[s.u].turns, rare, len(up))
-		if d, u := &a.down[s.d], &a.up[s.u]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		s.base = inCommon(down[s.D].turns, up[s.U].turns, rare, len(up))
+		if d, u := &a.down[s.D], &a.up[s.U]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
 			s.base = max(s.base, 1)
 		}
 	}

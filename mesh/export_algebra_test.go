@@ -44,14 +44,14 @@ type Strand struct {
 // Marginals returns the probabilities of strands between items, of which down
 // and up give the weights of having no partner.
 func Marginals(down, up []float64, strands []Strand) []float64 {
-	w := &web{down: down, up: up}
+	w := &web{Down: down, Up: up}
 	for _, s := range strands {
-		w.strands = append(w.strands, strand{d: int32(s.Down), u: int32(s.Up), weight: s.Weight})
+		w.Edges = append(w.Edges, pairEdge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight})
 	}
 	w.marginals()
 	p := make([]float64, len(strands))
 	for i := range p {
-		p[i] = w.strands[i].p
+		p[i] = w.Edges[i].P
 	}
 	return p
 }

@@ -54,7 +54,7 @@ func (a *algebra) nearHeads() {
 				if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
 					continue
 				}
-				a.web.strands = append(a.web.strands, strand{d: d, u: int32(u), base: 1, order: 1})
+				a.add(d, int32(u))
 			}
 		}
 		return
@@ -66,7 +66,7 @@ func (a *algebra) nearHeads() {
 			if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
 				continue
 			}
-			a.web.strands = append(a.web.strands, strand{d: int32(d), u: u, base: 1, order: 1})
+			a.add(int32(d), u)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func byRequest(items []item) []int32 {
 
 // weighStream weighs strand s, one side of which is multiplexed: the request by
 // the records from its head on, the response by the records that fit best.
-func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, said strand) {
+func (a *algebra) weighStream(s strand, m *multiplex, head int, plain *item, said *saying) {
 	peer := a.peer(s)
 	sign := int64(1)
 	if m.up {
@@ -97,7 +97,7 @@ func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, sa
 		run, n := m.request(head, plain.req[0])
 		s.req = run
 		s.shift[0] = sign * (n - plain.head)
-		s.weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
+		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
 	}
 	if plain.respAt == noTime {
 		return
@@ -106,7 +106,7 @@ func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, sa
 	for _, j := range m.answers(plain.respAt) {
 		run, shift := recordRun{j, j + 1}, int64(unknownShift)
 		delay := sign * (m.reply[j].at.nanos - plain.respAt)
-		p := a.took(1, &said, delay)
+		p := a.took(1, a.class(s), said, delay)
 		if len(plain.resp) == 1 {
 			var n int64
 			run, n = m.cover(m.reply, j, plain.resp[0])
@@ -118,13 +118,13 @@ func (a *algebra) weighStream(s *strand, m *multiplex, head int, plain *item, sa
 			s.resp, s.shift[1], s.delay[1] = run, shift, delay
 		}
 	}
-	s.weight *= max(best, 0)
+	s.Weight *= max(best, 0)
 }
 
 // kindOf returns a number for the kind of request that strand s stands for: the
 // lengths of heads depend on the method, and on how much HPACK has learned.
-func (a *algebra) kindOf(s *strand) int32 {
-	plain, sealed := a.down[s.d].ex, a.up[s.u].ex
+func (a *algebra) kindOf(s strand) int32 {
+	plain, sealed := a.down[s.D].ex, a.up[s.U].ex
 	if plain.hidden != nil {
 		plain, sealed = sealed, plain
 	}
@@ -145,8 +145,8 @@ type spot struct {
 // doubtBodies makes strands unlikely whose head is the body of another request.
 func (a *algebra) doubtBodies() {
 	taken := a.takenByBodies()
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
 		e := a.sealedEnd(s)
 		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
 			s.order *= max(1-p, muchDoubt)
@@ -162,10 +162,10 @@ const muchDoubt = 1e-6
 // that is.
 func (a *algebra) takenByBodies() map[spot]float64 {
 	taken := make(map[spot]float64)
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
 		if s.req.to > s.req.from+1 {
-			taken[spot{a.sealedEnd(s).leg, s.req.to - 1}] += s.p
+			taken[spot{a.sealedEnd(s).leg, s.req.to - 1}] += s.P
 		}
 	}
 	return taken
@@ -173,20 +173,20 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 
 // bothStreams tells whether the readable exchange of a strand is a stream of
 // HTTP/2 too.
-func (a *algebra) bothStreams(s *strand) bool {
-	plain := a.down[s.d].ex
+func (a *algebra) bothStreams(s strand) bool {
+	plain := a.down[s.D].ex
 	if plain.hidden != nil {
-		plain = a.up[s.u].ex
+		plain = a.up[s.U].ex
 	}
 	return plain.leg.Protocol == "h2"
 }
 
 // sealedEnd returns the hidden exchange of a strand.
-func (a *algebra) sealedEnd(s *strand) *exchange {
-	if e := a.down[s.d].ex; e.hidden != nil {
+func (a *algebra) sealedEnd(s strand) *exchange {
+	if e := a.down[s.D].ex; e.hidden != nil {
 		return e
 	}
-	return a.up[s.u].ex
+	return a.up[s.U].ex
 }
 
 // complete gives the hidden exchange of a link the records that were found to
@@ -197,9 +197,9 @@ func (a *algebra) complete(l *link) {
 		e = l.up
 	}
 	m := e.hidden.of
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		if a.down[s.d].ex != l.down || a.up[s.u].ex != l.up {
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		if a.down[s.D].ex != l.down || a.up[s.U].ex != l.up {
 			continue
 		}
 		if s.req.to > s.req.from {

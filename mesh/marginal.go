@@ -5,50 +5,44 @@ import (
 	"slices"
 )
 
-// A strand says that upstream item u may belong to downstream item d, and how
+// A pairEdge says that upstream item U may belong to downstream item D, and how
 // likely that is.
-type strand struct {
-	d, u   int32
-	base   float64   // what is known beforehand: a factor of the weight
-	order  float64   // how likely it is for whether it crosses others: another factor
-	weight float64   // by itself, as a multiple of that of both staying alone
-	p      float64   // probability with all others taken into account
-	shift  [2]int64  // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
-	req    recordRun // of a multiplexed leg: the records that fit
-	resp   recordRun
-	delay  [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
+type pairEdge struct {
+	D, U   int32
+	Weight float64 // by itself, as a multiple of that of both staying alone
+	P      float64 // probability with all others taken into account
 }
 
-// A web is all strands between the two sides of a crossing.
+// A web is all edges between the two sides of a crossing.
 type web struct {
-	down, up   []float64 // weights of items without a partner
-	downs, ups []float64 // how many strands each item has
-	// downSum and upSum are the scaled probabilities of each item's strands.
+	Down, Up []float64 // weights of items without a partner
+	Edges    []pairEdge
+	Even     bool // many edges of each item count
+
+	// downSum and upSum are the scaled probabilities of each item's edges.
 	downSum, upSum []float64
-	strands        []strand
-	even           bool // many strands of each item count
 	factors        factors
 	roots          []root // of all items, downstream ones first
 }
 
-// marginals fills in the probabilities of all strands: how much of the weight
+// marginals fills in the probabilities of all edges: how much of the weight
 // of all pairings of both sides, in which nothing is used twice, lies on those
-// with that strand.
+// with that edge.
 //
 // Exact numbers are permanents. They are computed for parts that are small once
-// strands without a chance are left out; for others matrix scaling (R. Sinkhorn,
+// edges without a chance are left out; for others matrix scaling (R. Sinkhorn,
 // 1964) is as sure as can be afforded: it errs towards doubt.
 func (w *web) marginals() {
 	w.scale(rounds)
-	w.downSum, w.upSum = resize(w.downSum, len(w.down)), resize(w.upSum, len(w.up))
+	w.downSum, w.upSum = resize(w.downSum, len(w.Down)), resize(w.upSum, len(w.Up))
 	clear(w.downSum)
 	clear(w.upSum)
-	all := make([]int32, len(w.strands))
+	all := make([]int32, len(w.Edges))
 	for i := range all {
 		all[i] = int32(i)
-		s := &w.strands[i]
-		w.downSum[s.d] += s.p
-		w.upSum[s.u] += s.p
+		s := &w.Edges[i]
+		w.downSum[s.D] += s.P
+		w.upSum[s.U] += s.P
 	}
 	w.compute(all, noChance)
 }
@@ -57,56 +51,56 @@ func (w *web) marginals() {
 // gives the square root of the odds, of many less. Between is a compromise that
 // holds for streams, whose truth is known to be in the part.
 func (p *part) sharpen(w *web) {
-	for _, i := range p.strands {
-		s := &w.strands[i]
-		odds := math.Pow(s.p/max(1-s.p, 1e-12), 1.5)
-		s.p = odds / (1 + odds)
+	for _, i := range p.edges {
+		s := &w.Edges[i]
+		odds := math.Pow(s.P/max(1-s.P, 1e-12), 1.5)
+		s.P = odds / (1 + odds)
 	}
 }
 
-// compute computes the probabilities of strands exactly, part by part. A part
-// that is too large falls apart where strands with a small chance are left out.
-func (w *web) compute(strands []int32, least float64) {
+// compute computes the probabilities of edges exactly, part by part. A part
+// that is too large falls apart where edges with a small chance are left out.
+func (w *web) compute(edges []int32, least float64) {
 	var large []part
-	w.parts(strands, least, func(p *part) {
+	w.parts(edges, least, func(p *part) {
 		switch {
 		case p.small():
 			if least == noChance || p.faithful(w) {
 				p.exact(w)
 			}
 		case least < littleChance:
-			large = append(large, part{strands: p.strands})
-		case w.even:
+			large = append(large, part{edges: p.edges})
+		case w.Even:
 			p.sharpen(w)
 		}
 	})
 	for _, p := range large { // only now: roots are used again
-		w.compute(p.strands, least*4)
+		w.compute(p.edges, least*4)
 	}
 }
 
 const (
-	// noChance is the scaled probability below which a strand is not looked at
+	// noChance is the scaled probability below which an edge is not looked at
 	// closer: its true one is about the square.
 	noChance = 1e-4
 	// littleChance is that from which none is left out, even in a large part.
 	littleChance = 2e-2
 )
 
-// A part is strands that compete with each other and with no others.
+// A part is edges that compete with each other and with no others.
 type part struct {
-	strands    []int32
-	downs, ups []int32 // items, sorted; none of a part of one strand
+	edges      []int32
+	downs, ups []int32 // items, sorted; none of a part of one edge
 }
 
-// parts calls yield with the parts into which strands fall when those with less
+// parts calls yield with the parts into which edges fall when those with less
 // than a given chance are cut.
-func (w *web) parts(strands []int32, least float64, yield func(*part)) {
-	strands = slices.DeleteFunc(slices.Clone(strands), func(i int32) bool { return w.strands[i].p < least })
-	w.group(strands)
-	begin := make([]int32, 1, len(strands)+1) // of each part in sorted
-	for _, i := range strands {
-		n := &w.roots[w.root(w.strands[i].d)]
+func (w *web) parts(edges []int32, least float64, yield func(*part)) {
+	edges = slices.DeleteFunc(slices.Clone(edges), func(i int32) bool { return w.Edges[i].P < least })
+	w.group(edges)
+	begin := make([]int32, 1, len(edges)+1) // of each part in sorted
+	for _, i := range edges {
+		n := &w.roots[w.root(w.Edges[i].D)]
 		if n.part == 0 {
 			begin = append(begin, 0)
 			n.part = int32(len(begin)) - 1
@@ -116,16 +110,16 @@ func (w *web) parts(strands []int32, least float64, yield func(*part)) {
 	for k := range begin[1:] {
 		begin[k+1] += begin[k]
 	}
-	sorted := make([]int32, len(strands))
-	for _, i := range slices.Backward(strands) {
-		at := &begin[w.roots[w.root(w.strands[i].d)].part]
+	sorted := make([]int32, len(edges))
+	for _, i := range slices.Backward(edges) {
+		at := &begin[w.roots[w.root(w.Edges[i].D)].part]
 		*at--
 		sorted[*at] = i
 	}
 	begin = append(begin, int32(len(sorted)))
 	var p part
 	for k := 1; k < len(begin)-1; k++ {
-		p.strands = sorted[begin[k]:begin[k+1]]
+		p.edges = sorted[begin[k]:begin[k+1]]
 		p.list(w)
 		yield(&p)
 	}
@@ -134,11 +128,11 @@ func (w *web) parts(strands []int32, least float64, yield func(*part)) {
 // list lists the items of the part.
 func (p *part) list(w *web) {
 	p.downs, p.ups = p.downs[:0], p.ups[:0]
-	if len(p.strands) == 1 {
+	if len(p.edges) == 1 {
 		return
 	}
-	for _, i := range p.strands {
-		p.downs, p.ups = append(p.downs, w.strands[i].d), append(p.ups, w.strands[i].u)
+	for _, i := range p.edges {
+		p.downs, p.ups = append(p.downs, w.Edges[i].D), append(p.ups, w.Edges[i].U)
 	}
 	slices.Sort(p.downs)
 	slices.Sort(p.ups)
@@ -151,18 +145,18 @@ type root struct {
 	part int32 // of a root: number of its part; 0 = none yet
 }
 
-// group finds which items compete, as far as given strands connect them. Upstream
+// group finds which items compete, as far as given edges connect them. Upstream
 // items follow downstream ones.
-func (w *web) group(strands []int32) {
-	ups := int32(len(w.down))
-	w.roots = resize(w.roots, len(w.down)+len(w.up))
-	for _, i := range strands {
-		s := &w.strands[i]
-		w.roots[s.d], w.roots[ups+s.u] = root{up: s.d}, root{up: ups + s.u}
+func (w *web) group(edges []int32) {
+	ups := int32(len(w.Down))
+	w.roots = resize(w.roots, len(w.Down)+len(w.Up))
+	for _, i := range edges {
+		s := &w.Edges[i]
+		w.roots[s.D], w.roots[ups+s.U] = root{up: s.D}, root{up: ups + s.U}
 	}
-	for _, i := range strands {
-		s := &w.strands[i]
-		if a, b := w.root(s.d), w.root(ups+s.u); a != b {
+	for _, i := range edges {
+		s := &w.Edges[i]
+		if a, b := w.root(s.D), w.root(ups+s.U); a != b {
 			w.roots[a].up = b
 		}
 	}
@@ -194,10 +188,10 @@ const maxStates = 1 << 20
 // its items: many small chances are a good one.
 func (p *part) faithful(w *web) bool {
 	down, up := make(map[int32]float64), make(map[int32]float64)
-	for _, i := range p.strands {
-		s := &w.strands[i]
-		down[s.d] += s.p
-		up[s.u] += s.p
+	for _, i := range p.edges {
+		s := &w.Edges[i]
+		down[s.D] += s.P
+		up[s.U] += s.P
 	}
 	for d, sum := range down {
 		if sum < w.downSum[d]*(1-leftOut) {
@@ -225,12 +219,12 @@ func (p *part) small() bool {
 // pairings by which items of the smaller side are used, forwards and backwards
 // through the items of the larger one.
 func (p *part) exact(w *web) {
-	if len(p.strands) == 1 {
-		s := &w.strands[p.strands[0]]
-		s.p = s.weight / (s.weight + w.down[s.d]*w.up[s.u])
+	if len(p.edges) == 1 {
+		s := &w.Edges[p.edges[0]]
+		s.P = s.Weight / (s.Weight + w.Down[s.D]*w.Up[s.U])
 		return
 	}
-	few, many, aloneFew, aloneMany := p.downs, p.ups, w.down, w.up
+	few, many, aloneFew, aloneMany := p.downs, p.ups, w.Down, w.Up
 	swapped := len(p.downs) > len(p.ups)
 	if swapped {
 		few, many, aloneFew, aloneMany = many, few, aloneMany, aloneFew
@@ -243,22 +237,22 @@ func (p *part) exact(w *web) {
 	for i, f := range few {
 		cols[i] = aloneFew[f]
 	}
-	for _, i := range p.strands {
-		s := &w.strands[i]
-		a, b := s.d, s.u
+	for _, i := range p.edges {
+		s := &w.Edges[i]
+		a, b := s.D, s.U
 		if swapped {
 			a, b = b, a
 		}
 		col, _ := slices.BinarySearch(few, a)
 		row, _ := slices.BinarySearch(many, b)
-		rows[row].cells = append(rows[row].cells, cell{i, uint(col), s.weight})
+		rows[row].cells = append(rows[row].cells, cell{i, uint(col), s.Weight})
 	}
 	sumPairings(w, rows, cols)
 }
 
-// A cell is a strand in the matrix of a part.
+// A cell is an edge in the matrix of a part.
 type cell struct {
-	strand int32
+	edge   int32
 	col    uint
 	weight float64
 }
@@ -331,7 +325,7 @@ func sumRow(w *web, row *matrixRow, forward, back []float64) []float64 {
 	}
 	for k, c := range row.cells {
 		if total > 0 {
-			w.strands[c.strand].p = with[k] / total
+			w.Edges[c.edge].P = with[k] / total
 		}
 	}
 	rescale(before, biggest)

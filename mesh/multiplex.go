@@ -152,7 +152,7 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 		heads = append(heads, m.heads(c.x)...)
 		c.busy[m.leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.holes(), free: true, multiplexed: true, web: web{even: true}}
+	a := &algebra{holes: c.holes(), free: true, multiplexed: true, web: web{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {

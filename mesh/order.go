@@ -25,23 +25,23 @@ const besides = 5
 // leg that are probable.
 func (a *algebra) disorder() {
 	learned := orderliness{1, 1}
-	a.neighbours(func(s, t *strand) {
+	a.neighbours(func(s, t strand) {
 		switch {
-		case s.p*t.p < believed*believed || a.crosses(s, t) == 0:
+		case s.P*t.P < believed*believed || a.crosses(s, t) == 0:
 		case a.crosses(s, t) > 0:
 			learned.crossed++
 		default:
 			learned.kept++
 		}
 	})
-	for i := range a.web.strands {
-		a.web.strands[i].order = 1
+	for i := range a.web.Edges {
+		a.facts[i].order = 1
 	}
 	r := learned.ratio()
-	a.neighbours(func(s, t *strand) {
+	a.neighbours(func(s, t strand) {
 		if a.crosses(s, t) > 0 {
-			s.order *= math.Pow(r, t.p)
-			t.order *= math.Pow(r, s.p)
+			s.order *= math.Pow(r, t.P)
+			t.order *= math.Pow(r, s.P)
 		}
 	})
 	a.doubtBodies()
@@ -49,10 +49,10 @@ func (a *algebra) disorder() {
 
 // neighbours calls yield for all pairs of strands of heads that stand near each
 // other on one leg.
-func (a *algebra) neighbours(yield func(s, t *strand)) {
+func (a *algebra) neighbours(yield func(s, t strand)) {
 	byHead := make(map[*exchange][]int32)
-	for i := range a.web.strands {
-		if s := &a.web.strands[i]; s.p >= ofAccount {
+	for i := range a.web.Edges {
+		if s := a.strand(int32(i)); s.P >= ofAccount {
 			e := a.sealedEnd(s)
 			byHead[e] = append(byHead[e], int32(i))
 		}
@@ -72,7 +72,7 @@ func (a *algebra) neighbours(yield func(s, t *strand)) {
 			}
 			for _, i := range byHead[e] {
 				for _, j := range byHead[f] {
-					yield(&a.web.strands[i], &a.web.strands[j])
+					yield(a.strand(i), a.strand(j))
 				}
 			}
 		}
@@ -81,8 +81,8 @@ func (a *algebra) neighbours(yield func(s, t *strand)) {
 
 // crosses returns 1 if two strands cross in the order of requests, -1 if they
 // do not, 0 if that cannot be told.
-func (a *algebra) crosses(s, t *strand) int {
-	d, e, u, v := a.down[s.d].reqAt, a.down[t.d].reqAt, a.up[s.u].reqAt, a.up[t.u].reqAt
+func (a *algebra) crosses(s, t strand) int {
+	d, e, u, v := a.down[s.D].reqAt, a.down[t.D].reqAt, a.up[s.U].reqAt, a.up[t.U].reqAt
 	switch {
 	case d == noTime || e == noTime || u == noTime || v == noTime || d == e || u == v:
 		return 0

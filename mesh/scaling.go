@@ -27,13 +27,13 @@ type factors struct {
 	threads  []thread // those that touch an upstream item in motion
 }
 
-// A thread is a strand with a chance, as scaling sees it.
+// A thread is an edge with a chance, as scaling sees it.
 type thread struct {
 	d, u      int32
 	weight, p float64 // p is from the look before
 }
 
-// scale finds factors and leaves the probabilities by them in the strands.
+// scale finds factors and leaves the probabilities by them in the edges.
 func (w *web) scale(rounds int) {
 	f := &w.factors
 	f.begin(w)
@@ -46,38 +46,38 @@ func (w *web) scale(rounds int) {
 			break
 		}
 	}
-	for i := range w.strands {
-		s := &w.strands[i]
-		s.p = 0
-		if s.weight > 0 {
-			s.p = s.weight * f.down[s.d] / f.up[s.u]
+	for i := range w.Edges {
+		s := &w.Edges[i]
+		s.P = 0
+		if s.Weight > 0 {
+			s.P = s.Weight * f.down[s.D] / f.up[s.U]
 		}
 	}
 }
 
 func (f *factors) begin(w *web) {
-	f.down, f.sum = resize(f.down, len(w.down)), resize(f.sum, len(w.down))
-	f.moving, f.changed = resize(f.moving, len(w.down)), resize(f.changed, len(w.down))
-	f.up, f.upMoving = resize(f.up, len(w.up)), resize(f.upMoving, len(w.up))
+	f.down, f.sum = resize(f.down, len(w.Down)), resize(f.sum, len(w.Down))
+	f.moving, f.changed = resize(f.moving, len(w.Down)), resize(f.changed, len(w.Down))
+	f.up, f.upMoving = resize(f.up, len(w.Up)), resize(f.upMoving, len(w.Up))
 	for d := range f.down {
 		f.down[d], f.moving[d] = 1, false
 	}
 	clear(f.sum)
-	f.threads = resize(f.threads, len(w.strands))[:0]
-	for i := range w.strands {
-		if s := &w.strands[i]; s.weight > 0 {
-			f.threads = append(f.threads, thread{d: s.d, u: s.u, weight: s.weight, p: -1})
-			f.moving[s.d] = true
-			if !w.even && s.weight > f.sum[s.d] {
-				f.sum[s.d], f.down[s.d] = s.weight, balanced(s.weight, w.down[s.d], w.up[s.u])
+	f.threads = resize(f.threads, len(w.Edges))[:0]
+	for i := range w.Edges {
+		if s := &w.Edges[i]; s.Weight > 0 {
+			f.threads = append(f.threads, thread{d: s.D, u: s.U, weight: s.Weight, p: -1})
+			f.moving[s.D] = true
+			if !w.Even && s.Weight > f.sum[s.D] {
+				f.sum[s.D], f.down[s.D] = s.Weight, balanced(s.Weight, w.Down[s.D], w.Up[s.U])
 			}
 		}
 	}
 }
 
 // balanced returns the factor of a downstream item that competes for nothing:
-// there, a strand of such weight and the weights of both staying alone add up.
-// From it most items settle at once, as they have one strand that counts. Where
+// there, an edge of such weight and the weights of both staying alone add up.
+// From it most items settle at once, as they have one edge that counts. Where
 // many count, as with streams, it is no better to begin with than one.
 func balanced(weight, down, up float64) float64 {
 	q := 2 * weight * down / up
@@ -91,7 +91,7 @@ func balanced(weight, down, up float64) float64 {
 func (f *factors) balanceUp(w *web) {
 	for i := range f.threads {
 		u := f.threads[i].u
-		f.up[u] = w.up[u]
+		f.up[u] = w.Up[u]
 	}
 	for i := range f.threads {
 		t := &f.threads[i]
@@ -104,7 +104,7 @@ func (f *factors) balanceUp(w *web) {
 func (f *factors) balanceDown(w *web) float64 {
 	for i := range f.threads {
 		d := f.threads[i].d
-		f.sum[d] = w.down[d]
+		f.sum[d] = w.Down[d]
 	}
 	for i := range f.threads {
 		t := &f.threads[i]

@@ -30,7 +30,7 @@ type segmenter struct {
 // most of them stay alone says nothing.
 func (a *algebra) segment(down, up []*Leg) bool {
 	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*exchange]bool)}
-	downs, ups := a.explained(len(a.down), func(s *strand) int32 { return s.d }), a.explained(len(a.up), func(s *strand) int32 { return s.u })
+	downs, ups := a.explained(len(a.down), func(s strand) int32 { return s.D }), a.explained(len(a.up), func(s strand) int32 { return s.U })
 	for i := range a.down {
 		g.down = append(g.down, a.down[i].ex)
 		g.done[a.down[i].ex] = downs[i]
@@ -39,8 +39,8 @@ func (a *algebra) segment(down, up []*Leg) bool {
 		g.up = append(g.up, a.up[i].ex)
 		g.done[a.up[i].ex] = ups[i]
 	}
-	a.unexplained(a.up, func(s *strand) int32 { return s.u }, func(it *item) { g.suggest(&g.down, it, down, enclosing) })
-	a.unexplained(a.down, func(s *strand) int32 { return s.d }, func(it *item) { g.suggest(&g.up, it, up, enclosed) })
+	a.unexplained(a.up, func(s strand) int32 { return s.U }, func(it *item) { g.suggest(&g.down, it, down, enclosing) })
+	a.unexplained(a.down, func(s strand) int32 { return s.D }, func(it *item) { g.suggest(&g.up, it, up, enclosed) })
 	if len(g.runs) == 0 {
 		return false
 	}
@@ -52,7 +52,7 @@ func (a *algebra) segment(down, up []*Leg) bool {
 
 // unexplained calls yield for each readable item of one side with which no
 // strand goes together by lengths.
-func (a *algebra) unexplained(items []item, of func(*strand) int32, yield func(*item)) {
+func (a *algebra) unexplained(items []item, of func(strand) int32, yield func(*item)) {
 	explained := a.explained(len(items), of)
 	for i := range items {
 		if it := &items[i]; !explained[i] && it.ex.hidden == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
@@ -63,11 +63,11 @@ func (a *algebra) unexplained(items []item, of func(*strand) int32, yield func(*
 
 // explained tells for each of n items of one side whether some strand of it
 // goes together by lengths as others do, or is probable.
-func (a *algebra) explained(n int, of func(*strand) int32) []bool {
+func (a *algebra) explained(n int, of func(strand) int32) []bool {
 	explained := make([]bool, n)
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		if s.p >= believed && a.usual(s) || s.p >= imaginable && a.common(s) {
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		if s.P >= believed && a.usual(s) || s.P >= imaginable && a.common(s) {
 			explained[of(s)] = true
 		}
 	}
@@ -75,9 +75,9 @@ func (a *algebra) explained(n int, of func(*strand) int32) []bool {
 }
 
 // common tells whether both differences of lengths of a strand are common.
-func (a *algebra) common(s *strand) bool {
+func (a *algebra) common(s strand) bool {
 	for k, x := range s.shift {
-		if x == unknownShift || a.shifts[k].likely(a.peer(s), x, witness{x, s.p}) < commonShift {
+		if x == unknownShift || a.shifts[k].likely(a.peer(s), x, witness{x, s.P}) < commonShift {
 			return false
 		}
 	}
@@ -117,17 +117,17 @@ func (g *segmenter) taken(turns []exchange) bool {
 func (g *segmenter) merge(b *algebra) bool {
 	found := make(map[*Leg][]turnRun)
 	var legs []*Leg
-	for i := range b.web.strands {
-		s := &b.web.strands[i]
-		for _, e := range [2]*exchange{b.down[s.d].ex, b.up[s.u].ex} {
+	for i := range b.web.Edges {
+		s := b.strand(int32(i))
+		for _, e := range [2]*exchange{b.down[s.D].ex, b.up[s.U].ex} {
 			run, ok := g.runs[e]
-			if !ok || s.p < .5 {
+			if !ok || s.P < .5 {
 				continue
 			}
 			if found[run.leg] == nil {
 				legs = append(legs, run.leg)
 			}
-			run.p = s.p
+			run.p = s.P
 			found[run.leg] = append(found[run.leg], run)
 		}
 	}

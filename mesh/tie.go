@@ -148,9 +148,9 @@ func (t *tier) links() []*link {
 	if t.ordered {
 		t.lineUp()
 	}
-	for i := range t.a.web.strands {
-		if s := &t.a.web.strands[i]; s.p >= imaginable && !t.used[s.u] {
-			t.fit[s.d] = append(t.fit[s.d], int32(i))
+	for i := range t.a.web.Edges {
+		if s := t.a.strand(int32(i)); s.P >= imaginable && !t.used[s.U] {
+			t.fit[s.D] = append(t.fit[s.D], int32(i))
 		}
 	}
 	var out []*link
@@ -165,7 +165,7 @@ func (t *tier) links() []*link {
 }
 
 // told tells whether more than times speaks for a strand.
-func (s *strand) told() bool {
+func (s strand) told() bool {
 	return s.shift != [2]int64{unknownShift, unknownShift} || s.base > muchInCommon
 }
 
@@ -177,28 +177,28 @@ const muchInCommon = 1e3
 func (t *tier) believe() {
 	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
 	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
-	for i := range t.a.web.strands {
-		s := &t.a.web.strands[i]
+	for i := range t.a.web.Edges {
+		s := t.a.strand(int32(i))
 		if !t.a.common(s) {
 			continue
 		}
-		alikeDown[s.d]++
-		alikeUp[s.u]++
-		if s.p >= notExcluded && s.p < .5 {
-			down[s.d], up[s.u] = true, true
+		alikeDown[s.D]++
+		alikeUp[s.U]++
+		if s.P >= notExcluded && s.P < .5 {
+			down[s.D], up[s.U] = true, true
 		}
 	}
-	for i := range t.a.web.strands {
-		s := &t.a.web.strands[i]
+	for i := range t.a.web.Edges {
+		s := t.a.strand(int32(i))
 		least := t.least
-		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.d] || up[s.u]) {
+		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.D] || up[s.U]) {
 			least = max(least, believedByTime)
 		}
-		if !t.a.multiplexed && max(alikeDown[s.d], alikeUp[s.u]) > aCrowd {
+		if !t.a.multiplexed && max(alikeDown[s.D], alikeUp[s.U]) > aCrowd {
 			continue // order may tell
 		}
-		if s.p >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
-			t.sure[s.d], t.used[s.u] = int32(i), true
+		if s.P >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
+			t.sure[s.D], t.used[s.U] = int32(i), true
 		}
 	}
 }
@@ -221,25 +221,25 @@ func (t *tier) lineUp() {
 		return // one that is missing puts all numbers after it wrong, on both sides alike
 	}
 	of := t.a.ordered()
-	for i := range t.a.web.strands {
-		s := &t.a.web.strands[i]
-		if of[s.u] == s.d && s.p > 0 && t.sure[s.d] < 0 && !t.used[s.u] {
-			t.sure[s.d], t.used[s.u], t.only[int32(i)] = int32(i), true, true
+	for i := range t.a.web.Edges {
+		s := t.a.strand(int32(i))
+		if of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
+			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, true
 		}
 	}
 }
 
 // certain returns the link of a strand that is taken as true.
 func (t *tier) certain(i int32) *link {
-	s := &t.a.web.strands[i]
-	l := t.link(&t.a.down[s.d], &t.a.up[s.u])
-	l.confidence = min(s.p, sureProven)
+	s := t.a.strand(int32(i))
+	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
+	l.confidence = min(s.P, sureProven)
 	l.evidence = []Evidence{t.a.explain(s)}
 	if t.only[i] {
 		l.confidence = ordersAgree
 		l.evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
-	l.proven = s.p > 1-proof
+	l.proven = s.P > 1-proof
 	return l
 }
 
@@ -250,23 +250,23 @@ func (t *tier) doubtful(d int32) *link {
 	if len(fit) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.strands[j].p, t.a.web.strands[i].p) })
+	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.Edges[j].P, t.a.web.Edges[i].P) })
 	fit = fit[:min(len(fit), maxRivals+1)]
-	s := &t.a.web.strands[fit[0]]
-	l := t.link(&t.a.down[s.d], &t.a.up[s.u])
+	s := t.a.strand(fit[0])
+	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.ambiguous = true
-	l.confidence = min(s.p, believed)
+	l.confidence = min(s.P, believed)
 	l.evidence = []Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
-		r := t.link(&t.a.down[d], &t.a.up[t.a.web.strands[i].u])
+		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
 		l.rivals = append(l.rivals, rival{r.to, r.up})
 	}
 	return l
 }
 
 // explain says what turn algebra saw of a strand.
-func (a *algebra) explain(s *strand) Evidence {
-	d, u := &a.down[s.d], &a.up[s.u]
+func (a *algebra) explain(s strand) Evidence {
+	d, u := &a.down[s.D], &a.up[s.U]
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
@@ -274,7 +274,7 @@ func (a *algebra) explain(s *strand) Evidence {
 }
 
 // compared appends what is known of the lengths and the delay of one message.
-func (a *algebra) compared(dst []byte, k int, s *strand, down sizes) []byte {
+func (a *algebra) compared(dst []byte, k int, s strand, down sizes) []byte {
 	if x := s.shift[k]; x == unknownShift {
 		dst = append(dst, "of unknown length"...)
 	} else {

@@ -34,9 +34,9 @@ func (a *algebra) workers() bool {
 	})
 	a.certain(func(d, _ *Leg) { ties[find(d)]++ })
 	found := false
-	for i := range a.web.strands {
-		s := &a.web.strands[i]
-		d, u := find(a.down[s.d].ex.leg), find(a.up[s.u].ex.leg)
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		d, u := find(a.down[s.D].ex.leg), find(a.up[s.U].ex.leg)
 		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
 			s.base *= foreign
 			found = true
@@ -47,9 +47,9 @@ func (a *algebra) workers() bool {
 
 // certain calls yield with the legs of all strands that are taken as true.
 func (a *algebra) certain(yield func(down, up *Leg)) {
-	for i := range a.web.strands {
-		if s := &a.web.strands[i]; s.p >= believed && a.usual(s) {
-			yield(a.down[s.d].ex.leg, a.up[s.u].ex.leg)
+	for i := range a.web.Edges {
+		if s := a.strand(int32(i)); s.P >= believed && a.usual(s) {
+			yield(a.down[s.D].ex.leg, a.up[s.U].ex.leg)
 		}
 	}
 }
