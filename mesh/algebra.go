@@ -53,6 +53,7 @@ type algebra struct {
 	holes              bool                      // packets are missing in the capture
 	free               bool                      // hidden exchanges may stay alone
 	multiplexed        bool                      // one side is streams of HTTP/2
+	streamsOf          map[*Leg]*multiplex       // by leg, those streams; else nil
 	barred             func(d, u *exchange) bool // a log ties them to others; nil: there is none
 }
 
@@ -86,10 +87,10 @@ func (a *algebra) fill(down, up []*exchange) {
 		a.up = append(a.up, newItem(e))
 	}
 	for i := range a.down {
-		a.down[i].peer = peerOf(peers, a.down[i].ex)
+		a.down[i].peer, a.down[i].of = peerOf(peers, a.down[i].ex), a.streamsOf[a.down[i].ex.leg]
 	}
 	for i := range a.up {
-		a.up[i].peer = peerOf(peers, a.up[i].ex)
+		a.up[i].peer, a.up[i].of = peerOf(peers, a.up[i].ex), a.streamsOf[a.up[i].ex.leg]
 	}
 }
 
@@ -291,10 +292,10 @@ func (a *algebra) weighOne(s strand) {
 	if a.multiplexed {
 		s.Weight *= a.took(0, a.class(s), &said, s.delay[0])
 		if h := down.ex.hidden; h != nil {
-			a.weighStream(s, h.of, h.first, up, &said)
+			a.weighStream(s, down.of, h.first, up, &said)
 		} else {
 			h = up.ex.hidden
-			a.weighStream(s, h.of, h.first, down, &said)
+			a.weighStream(s, up.of, h.first, down, &said)
 		}
 		return
 	}

@@ -27,13 +27,13 @@ const tsSlack = 60_000
 
 // bind pairs halves to connections, gives them a direction, and ties stray
 // halves to the connections they belong to.
-func bind(x *index) []*conn {
-	b := binder{x: x, partner: make([]halfNo, x.len()+1)}
+func bind(x *index, nat *natBook) []*conn {
+	b := binder{x: x, nat: nat, partner: make([]halfNo, x.len()+1)}
 	b.takeBound()
 	b.bindByEntries()
 	b.bindByNumbers()
 	b.collect()
-	x.records.nat.recall(x, b.conns)
+	nat.recall(x, b.conns)
 	b.orient()
 	b.attachStrays()
 	return b.conns
@@ -41,6 +41,7 @@ func bind(x *index) []*conn {
 
 type binder struct {
 	x       *index
+	nat     *natBook
 	partner []halfNo // by halfNo
 	memory  arena.Slab[conn]
 	conns   []*conn
@@ -95,8 +96,7 @@ func (b *binder) bindByNumbers() {
 
 // bindByEntries pairs halves that conntrack knows to be one connection.
 func (b *binder) bindByEntries() {
-	nat := b.x.records.nat
-	if nat.empty() {
+	if b.nat.empty() {
 		return
 	}
 	var unbound []halfNo
@@ -105,7 +105,7 @@ func (b *binder) bindByEntries() {
 			unbound = append(unbound, h)
 		}
 	}
-	b.takeSure(nat.edges(b.x, unbound))
+	b.takeSure(b.nat.edges(b.x, unbound))
 }
 
 // takeSure pairs halves by edges, those first that are surest.

@@ -10,17 +10,17 @@ import (
 // A conn is one TCP connection as one capture point saw it: the half of its
 // originator and the half that answers.
 type conn struct {
-	orig, reply halfNo // 0 = not captured
-	strays      []stray
-	entry       *natEntry // of conntrack; nil when none is known
-	pod         string
-	place       place
-	loopback    bool
-	inferred    bool // orientation was guessed: no SYN
-	halfFlow    bool // orig's destination is not reply's source
-	start       int64
-	end         int64
-	first       capture.Ref
+	pair
+	strays   []stray
+	entry    *natEntry // of conntrack; nil when none is known
+	pod      string
+	place    place
+	loopback bool
+	inferred bool // orientation was guessed: no SYN
+	halfFlow bool // orig's destination is not reply's source
+	start    int64
+	end      int64
+	first    capture.Ref
 }
 
 // A stray is a half that belongs to a conn though its tuple differs: packets
@@ -30,27 +30,18 @@ type stray struct {
 	reply bool // it runs in the direction of the conn's reply
 }
 
-// halves iterates over the captured halves of c.
-func (c *conn) halves(yield func(halfNo) bool) {
-	if c.orig != 0 && !yield(c.orig) {
-		return
+// pairsOf lists the halves of conns.
+func pairsOf(conns []*conn) []pair {
+	pairs := make([]pair, len(conns))
+	for i, c := range conns {
+		pairs[i] = c.pair
 	}
-	if c.reply != 0 {
-		yield(c.reply)
-	}
-}
-
-// lead returns the originator's half, or the other if that was not captured.
-func (c *conn) lead() halfNo {
-	if c.orig != 0 {
-		return c.orig
-	}
-	return c.reply
+	return pairs
 }
 
 // fill makes c the conn of one or two halves, not oriented yet.
 func (c *conn) fill(x *index, a, b halfNo) {
-	*c = conn{orig: a, reply: b, place: x.place(a)}
+	*c = conn{pair: pair{a, b}, place: x.place(a)}
 	info := x.point(a)
 	c.pod, c.loopback = info.Pod, info.Loopback
 	h := x.half(a)

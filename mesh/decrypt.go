@@ -83,14 +83,14 @@ var ErrNoKeys = errors.New("holds no TLS secret")
 // decrypt reads the TLS halves for which there are keys once more, and makes
 // what it finds in them take the place of what pass 1 found. The keys and the
 // parameters of a connection may come after its records; that is why.
-func (r *Result) decrypt(conns []*conn) error {
-	x := r.x
+// Of each group it reads the inputs given.
+func decrypt(x *index, inputs [][]*capture.Input, pairs []pair) error {
 	if x.keys.Len() == 0 {
 		return nil
 	}
 	x.plain = make(map[halfNo]*plaintext)
 	want := make([]reassembly.HalfSet, len(x.groups))
-	for _, c := range conns {
+	for _, c := range pairs {
 		x.unseal(c)
 		for h := range c.halves {
 			if x.plain[h] != nil {
@@ -108,18 +108,18 @@ func (r *Result) decrypt(conns []*conn) error {
 		scans[g] = newScan(x.groups[g].table, x.groups[g].points)
 		scans[g].sealed = true // turns may have to be compared with those of a leg without keys
 		l := &unsealer{x: x, group: g, next: scans[g], learn: true}
-		errs = append(errs, reassembly.Read(r.groups[g], x.groups[g].table, &want[g], l))
+		errs = append(errs, reassembly.Read(inputs[g], x.groups[g].table, &want[g], l))
 	}
 	if err := errors.Join(errs...); err != nil {
 		x.plain = nil
 		return err
 	}
-	x.keepOpened(conns, scans)
+	x.keepOpened(pairs, scans)
 	return nil
 }
 
 // unseal notes of both halves of c how to open them, if that is known.
-func (x *index) unseal(c *conn) {
+func (x *index) unseal(c pair) {
 	if c.orig == 0 || c.reply == 0 {
 		return
 	}
@@ -149,9 +149,9 @@ func (x *index) unseal(c *conn) {
 }
 
 // keepOpened makes the second scans those of the halves that were decrypted.
-func (x *index) keepOpened(conns []*conn, scans []*scan) {
+func (x *index) keepOpened(pairs []pair, scans []*scan) {
 	opened := make([]reassembly.HalfSet, len(scans))
-	for _, c := range conns {
+	for _, c := range pairs {
 		if x.plain[c.lead()] == nil {
 			continue
 		}
@@ -179,7 +179,7 @@ func (x *index) keepOpened(conns []*conn, scans []*scan) {
 // futile tells whether decrypting c was in vain: nothing of a half could be
 // opened, or packets were cut so short that more is missing than there is. Then
 // record headers say more.
-func (x *index) futile(c *conn, scans []*scan) bool {
+func (x *index) futile(c pair, scans []*scan) bool {
 	var there, lost, cut int64
 	for h := range c.halves {
 		p := x.plain[h]

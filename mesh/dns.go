@@ -79,7 +79,7 @@ const maxLookupPackets = 8
 // findLookups pairs the DNS messages of all groups. of maps each message of each
 // group to its lookup's place in the result, plus 1; 0 means that it is not to be
 // written, since it was seen elsewhere too.
-func findLookups(x *index) (lookups []*Lookup, of [][]uint32) {
+func findLookups(x *index, rs *records) (lookups []*Lookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.groups {
 		p := pairMessages(x, g)
@@ -89,7 +89,7 @@ func findLookups(x *index) (lookups []*Lookup, of [][]uint32) {
 	for _, p := range all {
 		p.describe()
 	}
-	x.records.recallLookups(lookups)
+	rs.recallLookups(lookups)
 	lookups = once(lookups)
 	slices.SortStableFunc(lookups, func(a, b *Lookup) int { return a.start.compare(b.start) })
 	at := make(map[*Lookup]uint32, len(lookups))

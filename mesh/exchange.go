@@ -91,11 +91,11 @@ func pairExchanges(x *index, l *Leg) []exchange {
 	if l.multiplexed() {
 		return pairStreams(x, l)
 	}
-	p := newPairing(x, l.conn)
+	p := newPairing(x, l.conn.pair)
 	return p.run(l)
 }
 
-func newPairing(x *index, c *conn) *pairing {
+func newPairing(x *index, c pair) *pairing {
 	p := &pairing{x: x, c: c}
 	if c.orig != 0 {
 		p.reqScan = x.scanOf(c.orig)
@@ -150,7 +150,7 @@ func listMessages(s *scan, r *record, want protocol) []*message {
 
 type pairing struct {
 	x                 *index
-	c                 *conn
+	c                 pair
 	reqs, resps       []*message
 	reqScan, respScan *scan
 	next              int  // of reqs: the first that no response was found for yet

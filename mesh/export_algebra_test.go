@@ -5,17 +5,18 @@ import "github.com/pcapmesh/pcapmesh/mesh/profile"
 // A Linker is what Decide has before it joins legs.
 type Linker struct {
 	x      *index
+	rs     *records
 	legs   []*Leg
 	roster *roster
 }
 
 // NewLinker goes back to where legs are not joined yet.
-func NewLinker(r *Result) *Linker { return (&Linker{x: r.x}).Again() }
+func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Again() }
 
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
-	l = &Linker{x: l.x, legs: makeLegs(l.x, bind(l.x))}
-	l.roster = newRoster(l.x, l.legs, profile.Istio())
+	l = &Linker{x: l.x, rs: l.rs, legs: makeLegs(l.x, bind(l.x, l.rs.nat))}
+	l.roster = newRoster(l.x, l.rs, new(cluster), l.legs, profile.Istio())
 	l.roster.assign(l.legs)
 	for _, g := range l.legs {
 		g.exchanges = pairExchanges(l.x, g)
@@ -26,7 +27,7 @@ func (l *Linker) Again() *Linker {
 // Link joins the legs and returns how many links there are, and how many of
 // them are not ambiguous.
 func (l *Linker) Link() (all, sure int) {
-	links := joinLegs(l.x, l.legs, l.roster)
+	links := joinLegs(l.x, l.legs, l.roster, newLedger(nil, nil))
 	for _, k := range links {
 		if !k.ambiguous {
 			sure++

@@ -21,16 +21,13 @@ type halfNo uint32
 
 // An index is all that pass 1 found: what Decide looks at.
 type index struct {
-	groups   []*group
-	base     []uint32 // halves in the groups before group i
-	pods     []Pod
-	networks Networks
-	again    map[halfNo]*scan // halves that were read again, and what reads them now
-	keys     *tls.KeyLog
-	records  *records
-	plain    map[halfNo]*plaintext // halves that are decrypted
-	notes    map[halfNo][]string   // what went wrong with a half
-	ports    []uint16              // UDP ports where DNS is spoken
+	groups []*group
+	base   []uint32         // halves in the groups before group i
+	again  map[halfNo]*scan // halves that were read again, and what reads them now
+	keys   *tls.KeyLog
+	plain  map[halfNo]*plaintext // halves that are decrypted
+	notes  map[halfNo][]string   // what went wrong with a half
+	ports  []uint16              // UDP ports where DNS is spoken
 }
 
 // add appends a group.
@@ -66,6 +63,28 @@ func (x *index) number(group int, h reassembly.HalfID) halfNo {
 		return 0
 	}
 	return halfNo(x.base[group] + uint32(h))
+}
+
+// A pair is the two halves of one connection: what the originator sent, and what
+// answers it. 0 = not captured.
+type pair struct{ orig, reply halfNo }
+
+// halves iterates over the captured halves of p.
+func (p pair) halves(yield func(halfNo) bool) {
+	if p.orig != 0 && !yield(p.orig) {
+		return
+	}
+	if p.reply != 0 {
+		yield(p.reply)
+	}
+}
+
+// lead returns the originator's half, or the other if that was not captured.
+func (p pair) lead() halfNo {
+	if p.orig != 0 {
+		return p.orig
+	}
+	return p.reply
 }
 
 func (x *index) half(h halfNo) *reassembly.Half {

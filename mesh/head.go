@@ -196,7 +196,7 @@ func (a *algebra) complete(l *link) {
 	if e.hidden == nil {
 		e = l.up
 	}
-	m := e.hidden.of
+	m := a.streamsOf[e.leg]
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		if a.down[s.D].ex != l.down || a.up[s.U].ex != l.up {

@@ -133,10 +133,9 @@ type hidden struct {
 	// reqAt and respAt are when messages of each of these lengths began, in
 	// nanoseconds; empty where there is no doubt.
 	reqAt, respAt []int64
-	vague         [2]bool    // what of the first bytes is handshake is not known, so neither is when data began
-	of            *multiplex // the HTTP/2 leg that it may be a stream of; nil for turns
-	first         int        // then, index of its first record
-	nth           int        // and how many requests were before it on the leg; fewHeads stands for more
+	vague         [2]bool // what of the first bytes is handshake is not known, so neither is when data began
+	first         int     // of a stream of HTTP/2: index of its first record
+	nth           int     // and how many requests were before it on the leg; fewHeads stands for more
 }
 
 // A boundary is where an exchange begins, in both directions.

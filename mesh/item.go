@@ -8,8 +8,9 @@ import (
 // An item is an exchange as turn algebra sees it: lengths and times.
 type item struct {
 	ex              *exchange
-	peer            int32 // who the encrypted leg belongs to
-	fresh           bool  // the first one on its connection
+	of              *multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
+	peer            int32      // who the encrypted leg belongs to
+	fresh           bool       // the first one on its connection
 	req, resp       sizes
 	head            int64 // of a request that HTTP/2 may carry: length of its target there
 	reqAt, reqTo    int64 // nanoseconds; noTime when not captured

@@ -51,18 +51,19 @@ type crossing struct {
 	links    []*link
 	trust    *trust
 	records  *records
+	ledger   *ledger
 	byLog    map[*exchange]*link       // links of exchanges that a log ties
 	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
 	taken    map[*exchange]bool        // exchanges of either side that have a link
 	busy     map[*Leg]bool             // whole legs that have one
-	clients  map[content][]*Leg        // of clients, by what they carried; nil before it is asked for
+	clients  map[content][]*Leg        // of clients, by what they carried; nil if no log names any
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index, legs []*Leg, r *roster) []*link {
+func joinLegs(x *index, legs []*Leg, r *roster, logs *ledger) []*link {
 	var links []*link
 	for _, pod := range podNames(legs) {
-		for _, c := range crossings(x, legs, pod, r.pods[pod]) {
+		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
 			c.join()
 			links = append(links, c.links...)
 		}
@@ -89,9 +90,9 @@ func podNames(legs []*Leg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
+func crossings(x *index, rs *records, logs *ledger, legs []*Leg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
-	out := &crossing{x: x, records: x.records}
+	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}
 	in := func(port uint16) *crossing {
 		if f.peers && port != 0 {
@@ -99,7 +100,7 @@ func crossings(x *index, legs []*Leg, pod string, f *podFacts) []*crossing {
 		}
 		c := byPort[port]
 		if c == nil {
-			c = &crossing{x: x, records: x.records}
+			c = &crossing{x: x, records: rs, ledger: logs}
 			byPort[port] = c
 			order = append(order, c)
 		}

@@ -3,11 +3,9 @@ package mesh
 import (
 	"net/netip"
 	"slices"
-
-	"github.com/pcapmesh/pcapmesh/internal/arena"
 )
 
-// A logLine is a line of an access log with the legs it names. The proxy writes
+// A logLine is a line of an access log. The proxy writes
 // one for each exchange, and for each connection that it forwards as bytes: the
 // ends of both connections, when it began and how long it took.
 type logLine struct {
@@ -30,10 +28,15 @@ type logLine struct {
 	Status, Attempts     int
 	whole                bool // of a connection rather than of an exchange
 
-	file     int    // index into records.files
-	pod      string // whose proxy wrote it; "" = any
-	down, up *Leg   // nil when not captured, or not named
-	said     bool   // a leg that it names was captured
+	file int    // index into records.files
+	pod  string // whose proxy wrote it; "" = any
+}
+
+// A namedLine is a line with the legs it names.
+type namedLine struct {
+	*logLine
+	down, up *Leg // nil when not captured, or not named
+	said     bool // a leg that it names was captured
 }
 
 // TCP tells whether the line is of a connection rather than of an exchange.
@@ -44,10 +47,9 @@ func (l *logLine) HasFlag(flag string) bool { return slices.Contains(l.Flags, fl
 
 // A ledger finds the legs that log lines name.
 type ledger struct {
-	memory arena.Slab[logLine]
-	lines  []*logLine // in the order of files, and then of their lines
-	byEnd  map[netip.AddrPort][]*Leg
-	byDst  map[netip.AddrPort][]*Leg // by what was dialled
+	lines []*namedLine // in the order of files, and then of their lines
+	byEnd map[netip.AddrPort][]*Leg
+	byDst map[netip.AddrPort][]*Leg // by what was dialled
 }
 
 // logSlack is how far a time in a log may be from that of the packet that it
@@ -55,9 +57,9 @@ type ledger struct {
 // late what came in, and writes down late what it sent.
 const logSlack = int64(2e9)
 
-// enter finds the legs of all lines.
-func (g *ledger) enter(legs []*Leg) {
-	g.leaveOutTwins()
+// newLedger finds the legs of all lines.
+func newLedger(lines []*logLine, legs []*Leg) *ledger {
+	g := new(ledger)
 	g.byEnd, g.byDst = make(map[netip.AddrPort][]*Leg), make(map[netip.AddrPort][]*Leg)
 	for _, l := range legs {
 		g.byEnd[l.Orig.Src] = append(g.byEnd[l.Orig.Src], l)
@@ -66,19 +68,22 @@ func (g *ledger) enter(legs []*Leg) {
 		}
 		g.byDst[l.Orig.Dst] = append(g.byDst[l.Orig.Dst], l)
 	}
-	for _, line := range g.lines {
-		line.down = g.find(line, line.client(), line.DownstreamLocal, (*Leg).downstream)
-		line.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
-		line.said = line.down != nil || line.inferred()
+	for _, line := range withoutTwins(lines) {
+		n := &namedLine{logLine: line}
+		n.down = g.find(line, line.client(), line.DownstreamLocal, (*Leg).downstream)
+		n.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
+		n.said = n.down != nil || n.inferred()
+		g.lines = append(g.lines, n)
 	}
+	return g
 }
 
-// leaveOutTwins leaves out lines that an earlier file has too, since logs are
+// withoutTwins leaves out lines that an earlier file has too, since logs are
 // fetched again when they have grown, and the second half of a log that holds every
 // line twice.
-func (g *ledger) leaveOutTwins() {
+func withoutTwins(lines []*logLine) []*logLine {
 	in := make(map[logMark]map[int]int) // how often in each file
-	for _, l := range g.lines {
+	for _, l := range lines {
 		m := l.mark()
 		if in[m] == nil {
 			in[m] = make(map[int]int)
@@ -86,14 +91,14 @@ func (g *ledger) leaveOutTwins() {
 		in[m][l.file]++
 	}
 	twice := make(map[int]bool) // files in which every line stands twice
-	for _, l := range g.lines {
+	for _, l := range lines {
 		if _, seen := twice[l.file]; !seen {
 			twice[l.file] = true
 		}
 		twice[l.file] = twice[l.file] && in[l.mark()][l.file]%2 == 0
 	}
 	seen := make(map[logMark]map[int]int)
-	g.lines = slices.DeleteFunc(g.lines, func(l *logLine) bool {
+	return slices.DeleteFunc(slices.Clone(lines), func(l *logLine) bool {
 		m := l.mark()
 		if seen[m] == nil {
 			seen[m] = make(map[int]int)
@@ -137,7 +142,7 @@ func (l *logLine) client() netip.AddrPort {
 
 // inferred tells whether the line names the server's side but not which connection
 // the client had.
-func (l *logLine) inferred() bool { return l.up != nil && !l.client().IsValid() }
+func (l *namedLine) inferred() bool { return l.up != nil && !l.client().IsValid() }
 
 // find returns the leg from an end to what it dialled at the time of the line.
 func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*Leg, string) bool) *Leg {

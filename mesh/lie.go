@@ -80,7 +80,7 @@ func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 		lines[e.file]++
 		u, packets := o.denies(e, carried)
 		if packets != "" {
-			c.contradictBy(e.logLine, e.downs[0], u, packets)
+			c.contradictBy(e.namedLine, e.downs[0], u, packets)
 		}
 		if packets != "" || c.strange(e) {
 			lies[e.file]++
@@ -157,7 +157,7 @@ func byID(es []*exchange) map[string]*exchange {
 }
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
-func (c *crossing) contradict(line *logLine) {
+func (c *crossing) contradict(line *namedLine) {
 	packets := tooEarly(line.down.Start, line.up.Start)
 	if c.others(line.down, line.up) {
 		packets = "their contents differ"
@@ -174,7 +174,7 @@ func tooEarly(down, up int64) string {
 }
 
 // contradictBy notes that a line ties what the packets say does not go together.
-func (c *crossing) contradictBy(line *logLine, d, u *exchange, packets string) {
+func (c *crossing) contradictBy(line *namedLine, d, u *exchange, packets string) {
 	c.records.conflicts = append(c.records.conflicts, Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
 		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

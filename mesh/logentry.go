@@ -5,13 +5,18 @@ import (
 	"strings"
 )
 
-// An entry is a log line and the exchanges it may be of, on either side of the
+// A logEntry is a log line and the exchanges it may be of, on either side of the
 // proxy. Where the exchanges of a leg cannot be read, or not be told apart, the
 // leg stands for them.
 type logEntry struct {
-	*logLine
+	*namedLine
 	downs, ups []*exchange // the likeliest first
+	whole      bool        // of a connection rather than of an exchange
 }
+
+// TCP tells whether the line is of a connection rather than of an exchange: it says
+// so, or the proxy forwards its legs as bytes.
+func (e *logEntry) TCP() bool { return e.whole || e.logLine.TCP() }
 
 // from tells whether d is of the client whose address the line has.
 func (e *logEntry) from(d *exchange) bool {

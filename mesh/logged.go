@@ -19,6 +19,7 @@ func (c *crossing) joinLogged() {
 	}
 	c.unveil(c.down)
 	c.unveil(c.up)
+	c.clients = c.byContent(c.down)
 	c.place(entries, c.down, func(e *logEntry) **Leg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
 	c.place(slices.Concat(entries, inferred), c.up, func(e *logEntry) **Leg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
 	for _, e := range entries {
@@ -41,13 +42,12 @@ func (c *crossing) entries() (entries, inferred []*logEntry) {
 	for _, l := range c.up {
 		up[l] = true
 	}
-	for _, line := range c.records.ledger.lines {
+	for _, line := range c.ledger.lines {
 		switch {
 		case line.down != nil && down[line.down]:
-			line.whole = line.whole || line.silent() && c.passes(line.down, line.up)
-			entries = append(entries, &logEntry{logLine: line})
+			entries = append(entries, &logEntry{namedLine: line, whole: line.silent() && c.passes(line.down, line.up)})
 		case line.inferred() && up[line.up]:
-			inferred = append(inferred, &logEntry{logLine: line})
+			inferred = append(inferred, &logEntry{namedLine: line})
 		}
 	}
 	return entries, inferred
@@ -145,7 +145,7 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
-	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, d, u)}}
+	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, e.up, d, u)}}
 	c.links = append(c.links, l)
 	for _, x := range [2]*exchange{d, u} {
 		if x != nil {
@@ -225,7 +225,7 @@ func (c *crossing) linked(from, to *Leg) bool {
 }
 
 // logged is the evidence of a line for its leg and the leg up behind the proxy.
-func (c *crossing) logged(line *logLine, up *Leg, d, u *exchange) Evidence {
+func (c *crossing) logged(line *namedLine, up *Leg, d, u *exchange) Evidence {
 	s := line.source(c.records.files)
 	return Evidence{Kind: AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
 		Packets: []capture.Ref{c.shows(line.down, d), c.shows(up, u)}}

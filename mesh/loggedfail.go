@@ -30,7 +30,7 @@ func (c *crossing) joinLoggedFailures(entries []*logEntry) {
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, u, d, nil)}})
+		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, u, d, nil)}})
 		c.countAttempts(d)
 	}
 }

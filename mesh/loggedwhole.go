@@ -38,9 +38,9 @@ func (c *crossing) takeWhole(e *logEntry) {
 	case len(pairs) == 1:
 		e.down, e.up = pairs[0][0], pairs[0][1]
 		e.down.log = e.logLine
-		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.logLine, e.up, nil, nil)}})
+		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, e.up, nil, nil)}})
 	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && e.only(c.down, e.down) && e.only(c.up, e.up):
-		c.contradict(e.logLine)
+		c.contradict(e.namedLine)
 	}
 }
 
@@ -55,9 +55,6 @@ func (c *crossing) others(d, u *Leg) bool {
 
 // another tells whether u carries the stream of another client than d.
 func (c *crossing) another(d, u *Leg) bool {
-	if c.clients == nil {
-		c.clients = c.byContent(c.down)
-	}
 	of, known := c.content(u)
 	own, ownKnown := c.content(d)
 	if !known || !ownKnown || own == of || of[0].Len < minMark {

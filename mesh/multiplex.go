@@ -112,7 +112,7 @@ func (m *multiplex) heads(x *index) []*exchange {
 		e := &exchange{leg: m.leg, scan: x.scanOf(m.leg.conn.orig), respScan: x.scanOf(m.leg.conn.reply), floor: m.leg.Start}
 		e.req = hiddenMessage(m.orig[i : i+1])
 		e.req.flags |= msgRequest
-		e.hidden = &hidden{of: m, first: i, nth: min(len(es), fewHeads)}
+		e.hidden = &hidden{first: i, nth: min(len(es), fewHeads)}
 		es = append(es, e)
 	}
 	return es
@@ -148,11 +148,13 @@ func (c *crossing) joinMultiplexed() {
 // other.
 func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	var heads []*exchange
+	of := make(map[*Leg]*multiplex)
 	for _, m := range ms {
+		of[m.leg] = m
 		heads = append(heads, m.heads(c.x)...)
 		c.busy[m.leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.holes(), free: true, multiplexed: true, web: web{Even: true}}
+	a := &algebra{holes: c.holes(), free: true, multiplexed: true, streamsOf: of, web: web{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {

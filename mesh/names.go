@@ -137,11 +137,11 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func (r *Result) learnNames() []LearnedName {
+func (r *Result) learnNames(logs *ledger) []LearnedName {
 	var n names
 	n.hearLookups(r.Lookups)
 	n.hearLegs(r.Legs)
-	n.hearLog(r.x.records.ledger)
+	n.hearLog(logs)
 	return n.all()
 }
 

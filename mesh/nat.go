@@ -113,7 +113,6 @@ func (b *natBook) of(x *index, c *conn) []*natEntry {
 	for _, v := range b.views[x.half(c.lead()).Key.Tuple()] {
 		if v.e.alive(x, c) && v.e.describes(x, c) && !slices.Contains(es, v.e) {
 			es = append(es, v.e)
-			v.e.fits = true
 		}
 	}
 	return es
@@ -159,6 +158,7 @@ func (b *natBook) recall(x *index, conns []*conn) {
 		c := conns[i]
 		var free, reused []*natEntry
 		for _, e := range b.of(x, c) {
+			e.fits = true
 			switch began, taken := since[natSeat{e, c.place}]; {
 			case !taken:
 				free = append(free, e)

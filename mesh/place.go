@@ -34,8 +34,12 @@ func (c *crossing) place(entries []*logEntry, legs []*Leg, leg func(*logEntry) *
 		}}
 		s.arrange()
 		for _, l := range byEnds[(*leg(es[0])).Orig] {
-			if s.veiled(c, l) {
-				continue
+			if veiled(l) {
+				turns := s.gathered(l)
+				if s.confused || len(turns) != len(s.entries) || holed(c.x, l) {
+					continue // the leg stands for its exchanges
+				}
+				l.hidden = turns
 			}
 			s.xs = append(s.xs, told(l)...)
 			s.streams = s.streams || l.multiplexed()
@@ -148,28 +152,21 @@ func told(l *Leg) []*exchange {
 // that tells whose a turn is.
 const lateLine = int64(5e6)
 
-// veiled tells whether the exchanges of a leg cannot be read nor be told by turns
-// with certainty: packets are missing, or there are not as many as lines. Then the
-// leg stands for them.
-func (s *seating) veiled(c *crossing, l *Leg) bool {
-	if len(l.exchanges) > 0 || len(l.hidden) == 0 || l.speaksHTTP2() {
-		return false
-	}
-	if s.confused {
-		return true
-	}
-	turns := l.hidden
-	s.gather(l)
-	if _, holes := l.hole(c.x); holes || len(l.hidden) != len(s.entries) {
-		l.hidden = turns
-		return true
-	}
-	return false
+// veiled tells whether the exchanges of a leg cannot be read, and turns tell of
+// them. That is certain if no packets are missing, and there are as many as lines.
+func veiled(l *Leg) bool {
+	return len(l.exchanges) == 0 && len(l.hidden) > 0 && !l.speaksHTTP2()
 }
 
-// gather makes one exchange of the turns of a leg that cannot be read which lie in
-// the time of one line: bodies that stream both ways.
-func (s *seating) gather(l *Leg) {
+// holed tells whether packets of a leg are missing.
+func holed(x *index, l *Leg) bool {
+	_, holes := l.hole(x)
+	return holes
+}
+
+// gathered lists the exchanges of a leg that cannot be read, with one in place of
+// the turns that lie in the time of one line: bodies that stream both ways.
+func (s *seating) gathered(l *Leg) []exchange {
 	var runs []turnRun
 	for k := 0; k < len(l.hidden); {
 		n, owner := k+1, s.owner(&l.hidden[k])
@@ -181,9 +178,10 @@ func (s *seating) gather(l *Leg) {
 		}
 		k = n
 	}
-	if len(runs) > 0 {
-		l.hidden = mergeTurns(l.hidden, runs)
+	if len(runs) == 0 {
+		return l.hidden
 	}
+	return mergeTurns(l.hidden, runs)
 }
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more

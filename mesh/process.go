@@ -36,22 +36,38 @@ func (b *socketBook) process(s sockets.Socket, files []RecordInfo) *Process {
 	return p
 }
 
+// An ownership is who has the two ends of a connection open, nil where that is not
+// known, and the sockets that tell.
+type ownership struct {
+	orig, reply *Process
+	told        []toldSocket
+}
+
+// A toldSocket is a line of a list of sockets.
+type toldSocket struct {
+	book *socketBook
+	line int
+}
+
 // owners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func (rs *records) owners(x *index, c *conn, profile *profile.Profile) (orig, reply *Process) {
+func (rs *records) owners(x *index, c *conn, profile *profile.Profile) (o ownership) {
 	for _, b := range rs.sockets {
 		if b.pod != "" && b.pod != c.pod {
 			continue
 		}
 		t, back := c.origTuple(x), c.replyTuple(x)
-		if orig == nil {
-			orig = rs.first(b, [2]netip.AddrPort{t.Src, t.Dst})
+		var told []toldSocket
+		if o.orig == nil {
+			o.orig, told = b.first(rs.files, [2]netip.AddrPort{t.Src, t.Dst})
+			o.told = append(o.told, told...)
 		}
-		if reply == nil {
-			reply = rs.first(b, rs.accepting(t, back, c, profile)...)
+		if o.reply == nil {
+			o.reply, told = b.first(rs.files, rs.accepting(t, back, c, profile)...)
+			o.told = append(o.told, told...)
 		}
 	}
-	return orig, reply
+	return o
 }
 
 // accepting lists what may be the ends of the socket that accepted c: who
@@ -68,29 +84,34 @@ func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *profile.Pr
 	return ends
 }
 
-// first returns the process of the first of the sockets that is listed; ends are
-// local and remote.
-func (rs *records) first(b *socketBook, ends ...[2]netip.AddrPort) *Process {
+// first returns the process of the first of the sockets that is listed, and all
+// that were looked at for that; ends are local and remote.
+func (b *socketBook) first(files []RecordInfo, ends ...[2]netip.AddrPort) (p *Process, told []toldSocket) {
 	for _, e := range ends {
-		if s, ok := b.Owner(e[0], e[1]); ok {
-			b.found[s.Line] = true
-			if p := b.process(s, rs.files); p != nil {
-				return p
-			}
+		s, ok := b.Owner(e[0], e[1])
+		if !ok {
+			continue
+		}
+		told = append(told, toldSocket{b, s.Line})
+		if p = b.process(s, files); p != nil {
+			break
 		}
 	}
-	return nil
+	return p, told
 }
 
-// name fills in the processes of a leg.
+// name fills in the processes of a leg, and notes which sockets told them.
 func (rs *records) name(x *index, l *Leg, profile *profile.Profile) {
 	for c := range l.sightings {
-		orig, reply := rs.owners(x, c, profile)
+		o := rs.owners(x, c, profile)
+		for _, s := range o.told {
+			s.book.found[s.line] = true
+		}
 		if l.OrigProcess == nil {
-			l.OrigProcess = orig
+			l.OrigProcess = o.orig
 		}
 		if l.ReplyProcess == nil {
-			l.ReplyProcess = reply
+			l.ReplyProcess = o.reply
 		}
 	}
 }

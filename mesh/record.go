@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 )
 
 // Records name files with what else a pod leaves beside packets. A record
@@ -115,16 +116,17 @@ type records struct {
 	files     []RecordInfo
 	nat       *natBook // of TCP
 	datagrams *natBook // of UDP
-	ledger    *ledger
+	memory    arena.Slab[logLine]
+	lines     []*logLine // of access logs, in the order of files, and then of their lines
 	sockets   []*socketBook
 	rules     []*interception
 	conflicts []Conflict
 }
 
 // account says what became of all records.
-func (r *Result) account() {
-	rs := r.x.records
-	for _, l := range rs.ledger.lines {
+func (r *Result) account(logs *ledger) {
+	rs := r.records
+	for _, l := range logs.lines {
 		if l.said {
 			rs.files[l.file].Matched++
 		}

@@ -36,24 +36,32 @@ func (o *Records) check() error {
 }
 
 // readRules reads the records that say where to look: firewall rules.
-func (x *index) readRules(o *Records) error {
-	rd := &recordReader{records: &records{ledger: new(ledger)}}
-	x.records = rd.records
+func readRules(o *Records) (*records, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	rd := &recordReader{records: new(records)}
 	for _, f := range o.Rules {
 		if err := rd.read(RecordRules, f, rd.rules); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for _, i := range rd.records.rules {
-		x.ports = append(x.ports, i.DNSPorts...)
-	}
-	return nil
+	return rd.records, nil
 }
 
-// readRecords reads the other records. Of conntrack tables and access logs, which
+// dnsPorts lists the ports to which rules redirect DNS queries.
+func (rs *records) dnsPorts() []uint16 {
+	var ports []uint16
+	for _, i := range rs.rules {
+		ports = append(ports, i.DNSPorts...)
+	}
+	return ports
+}
+
+// read reads the other records. Of conntrack tables and access logs, which
 // can be large, only what touches the captures is kept.
-func (x *index) readRecords(o *Records) error {
-	rd := &recordReader{records: x.records, touched: newTouched(x)}
+func (rs *records) read(o *Records, x *index) error {
+	rd := &recordReader{records: rs, touched: newTouched(x, rs.rules)}
 	for _, read := range [...]func(*Records) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
 		if err := read(o); err != nil {
 			return err
@@ -169,7 +177,7 @@ func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *access
 	r := accesslog.NewReader(in, format)
 	err := eachEntry(r.Next, info, func(l *accesslog.Line) {
 		if rd.touched.line(l) {
-			rd.records.ledger.lines = append(rd.records.ledger.lines, rd.logLine(l, file, info.Pod))
+			rd.records.lines = append(rd.records.lines, rd.logLine(l, file, info.Pod))
 		}
 	})
 	if err != nil {
@@ -229,7 +237,7 @@ func eachEntry[T any](next func() (T, error), info *RecordInfo, take func(T)) er
 // logLine keeps of a line what ties legs and what is shown. What few values have
 // is kept once.
 func (rd *recordReader) logLine(l *accesslog.Line, file int, pod string) *logLine {
-	_, k := rd.records.ledger.memory.Add()
+	_, k := rd.records.memory.Add()
 	*k = logLine{
 		Number: l.Number, Start: l.Start, Resolution: l.Resolution, Duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
 		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, DownstreamDirect: l.DownstreamDirect,
@@ -309,12 +317,12 @@ type touched struct {
 	from, to     int64
 }
 
-func newTouched(x *index) *touched {
+func newTouched(x *index, redirects []*interception) *touched {
 	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint16]bool), math.MaxInt64, math.MinInt64}
 	for _, p := range profile.All() {
 		t.redirect(p.InboundPorts)
 	}
-	for _, i := range x.records.rules {
+	for _, i := range redirects {
 		t.redirect(i.InboundPorts)
 	}
 	for h := halfNo(1); int(h) <= x.len(); h++ {

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/http1"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -10,17 +11,18 @@ import (
 // their requests: the answer to HEAD announces a body and has none, and the
 // request may come later in the captures or be bound by numbers only at the
 // end.
-func (r *Result) reread(conns []*conn) error {
-	wrong := make(map[halfNo]*conn)
-	want := make([]reassembly.HalfSet, len(r.x.groups))
-	for _, c := range conns {
-		if misread(r.x, c) {
-			g, id := r.x.locate(c.reply)
+// Of each group it reads the inputs given.
+func reread(x *index, inputs [][]*capture.Input, pairs []pair) error {
+	wrong := make(map[halfNo]pair)
+	want := make([]reassembly.HalfSet, len(x.groups))
+	for _, c := range pairs {
+		if misread(x, c) {
+			g, id := x.locate(c.reply)
 			want[g].Add(id)
 			wrong[c.reply] = c
 		}
-		if h := unframed(r.x, c); h != 0 {
-			g, id := r.x.locate(h)
+		if h := unframed(x, c); h != 0 {
+			g, id := x.locate(h)
 			want[g].Add(id)
 			wrong[h] = c
 		}
@@ -29,28 +31,27 @@ func (r *Result) reread(conns []*conn) error {
 		if want[g].Empty() {
 			continue
 		}
-		s := r.secondScan(g, wrong)
-		if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want[g], r.x.decrypted(g, s)); err != nil {
+		s := x.secondScan(g, wrong)
+		if err := reassembly.Read(inputs[g], x.groups[g].table, &want[g], x.decrypted(g, s)); err != nil {
 			return err
 		}
-		r.x.adopt(g, s, &want[g])
+		x.adopt(g, s, &want[g])
 	}
 	return nil
 }
 
 // secondScan returns a scan that asks the requests, all of them known by now,
 // what a response answers.
-func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
-	s := newScan(r.x.groups[g].table, r.x.groups[g].points)
+func (x *index) secondScan(g int, wrong map[halfNo]pair) *scan {
+	s := newScan(x.groups[g].table, x.groups[g].points)
 	asking := make(map[reassembly.HalfID]*pairing)
 	s.knownH2 = func(h reassembly.HalfID) bool {
-		c := wrong[r.x.number(g, h)]
-		return c != nil && unframed(r.x, c) == r.x.number(g, h)
+		return unframed(x, wrong[x.number(g, h)]) == x.number(g, h)
 	}
 	s.asked = func(h reassembly.HalfID, resp *message) http1.BodyRule {
 		p := asking[h]
 		if p == nil {
-			p = newPairing(r.x, wrong[r.x.number(g, h)])
+			p = newPairing(x, wrong[x.number(g, h)])
 			asking[h] = p
 		}
 		if req := p.request(resp); req != nil {
@@ -63,7 +64,7 @@ func (r *Result) secondScan(g int, wrong map[halfNo]*conn) *scan {
 
 // unframed returns the half of c that was not read as HTTP/2 though the other
 // one is: a capture may begin in the middle of a frame. 0 = none.
-func unframed(x *index, c *conn) halfNo {
+func unframed(x *index, c pair) halfNo {
 	if c.orig == 0 || c.reply == 0 {
 		return 0
 	}
@@ -91,7 +92,7 @@ func (x *index) adopt(group int, s *scan, halves *reassembly.HalfSet) {
 
 // misread tells whether a response of c was read with the wrong rule for its
 // body.
-func misread(x *index, c *conn) bool {
+func misread(x *index, c pair) bool {
 	if c.orig == 0 || c.reply == 0 || x.record(c.reply).proto != protoResponses {
 		return false
 	}

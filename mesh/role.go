@@ -25,15 +25,22 @@ type podFacts struct {
 // A roster knows the facts of every pod.
 type roster struct {
 	x       *index
+	records *records
 	profile *profile.Profile
 	proxies *proxies
 	pods    map[string]*podFacts
 	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
+// A cluster is what the caller knows beforehand.
+type cluster struct {
+	pods     []Pod
+	networks Networks
+}
+
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index, legs []*Leg, p *profile.Profile) *roster {
-	r := &roster{x: x, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
+func newRoster(x *index, rs *records, known *cluster, legs []*Leg, p *profile.Profile) *roster {
+	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
 		for c := range l.sightings {
@@ -46,11 +53,11 @@ func newRoster(x *index, legs []*Leg, p *profile.Profile) *roster {
 				if wires[c.pod] == nil {
 					wires[c.pod] = new(traffic)
 				}
-				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &x.networks)
+				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &known.networks)
 			}
 		}
 	}
-	for _, p := range x.pods {
+	for _, p := range known.pods {
 		for _, a := range p.Addrs {
 			r.facts(p.Name).addrs[a] = true
 		}
@@ -59,7 +66,7 @@ func newRoster(x *index, legs []*Leg, p *profile.Profile) *roster {
 		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
 			v.elect(f.addrs)
 			if len(f.addrs) == 0 {
-				for _, a := range wires[pod].forwarders(&x.networks) {
+				for _, a := range wires[pod].forwarders(&known.networks) {
 					f.addrs[a] = true
 				}
 			}
@@ -260,7 +267,7 @@ func (r *roster) dialledByPeers(l *Leg) bool {
 }
 
 // profileOf returns the profile of a pod.
-func (r *roster) profileOf(pod string) *profile.Profile { return r.x.records.profile(pod, r.profile) }
+func (r *roster) profileOf(pod string) *profile.Profile { return r.records.profile(pod, r.profile) }
 
 // control tells whether only the mesh itself speaks at a port, by its profile or by
 // that of the mesh whose rules a pod is said to have.
@@ -273,7 +280,7 @@ func (r *roster) control(pod string, port uint16) bool {
 // passes tells whether the pod's firewall rules let connections to a port pass by
 // the proxy, and none shows otherwise.
 func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
-	i := r.x.records.intercepts(pod)
+	i := r.records.intercepts(pod)
 	return i != nil && i.passes(port) && !f.apps[port]
 }
 

@@ -79,6 +79,7 @@ type Result struct {
 	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
 
 	x       *index
+	records *records
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
@@ -99,27 +100,26 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index{pods: o.Pods, networks: o.Networks, keys: keys, ports: resolverPorts(o.Profile)}}
-	if err := o.Records.check(); err != nil {
+	rs, err := readRules(&o.Records)
+	if err != nil {
 		return nil, err
 	}
-	if err := r.x.readRules(&o.Records); err != nil {
-		return nil, err
-	}
+	r := &Result{x: &index{keys: keys, ports: append(resolverPorts(o.Profile), rs.dnsPorts()...)}, records: rs}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.index(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	if err := r.x.readRecords(&o.Records); err != nil {
+	if err := rs.read(&o.Records, r.x); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	conns := bind(r.x)
-	if err := errors.Join(r.decrypt(conns), r.reread(conns)); err != nil && o.Reread {
+	conns := bind(r.x, rs.nat)
+	pairs := pairsOf(conns)
+	if err := errors.Join(decrypt(r.x, r.groups, pairs), reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.decide(conns, o.Profile, o.NearServer)
+	r.decide(conns, &cluster{o.Pods, o.Networks}, o.Profile, o.NearServer)
 	return r, nil
 }
 
@@ -184,42 +184,42 @@ func (r *Result) twice(f *capture.Input) error {
 }
 
 // decide runs the pure part: from what was read to what it means.
-func (r *Result) decide(conns []*conn, profile *profile.Profile, nearServer bool) {
-	r.Lookups, r.lookupOf = findLookups(r.x)
-	r.x.records.zoneLookups(r.Lookups)
+func (r *Result) decide(conns []*conn, known *cluster, profile *profile.Profile, nearServer bool) {
+	r.Lookups, r.lookupOf = findLookups(r.x, r.records)
+	r.records.zoneLookups(r.Lookups)
 	r.Legs = makeLegs(r.x, conns)
 	if profile == nil {
 		profile = recognise(r.Legs)
 	}
 	r.Profile = profile
 	for _, l := range r.Legs {
-		r.x.records.name(r.x, l, r.x.records.profile(l.Pod, profile))
+		r.records.name(r.x, l, r.records.profile(l.Pod, profile))
 	}
-	roster := newRoster(r.x, r.Legs, profile)
+	roster := newRoster(r.x, r.records, known, r.Legs, profile)
 	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
 	roster.assign(r.Legs)
 	markTunnels(r.x, r.Legs, profile)
-	r.x.records.ledger.enter(r.Legs)
-	roster.believe(r.x.records.ledger)
+	logs := newLedger(r.records.lines, r.Legs)
+	roster.believe(logs)
 	for _, l := range r.Legs {
 		l.exchanges = pairExchanges(r.x, l)
 		l.loose = looseBytes(r.x, l.conn)
 	}
-	links := joinLegs(r.x, r.Legs, roster)
+	links := joinLegs(r.x, r.Legs, roster, logs)
 	joined := make(map[*Leg]bool)
 	for _, l := range links {
 		joined[l.from], joined[l.to] = true, true
 	}
 	roster.settle(r.Legs, func(l *Leg) bool { return joined[l] })
 	r.Joins = joinsOf(links)
-	r.Names = r.learnNames()
+	r.Names = r.learnNames(logs)
 	r.Paths = trace(r.Legs, links)
 	r.planner = planner{x: r.x, legs: r.Legs, nearServer: nearServer}
 	for _, in := range r.Inputs {
 		r.planner.files = append(r.planner.files, in.File)
 	}
 	r.planner.plan(r.Paths)
-	r.account()
+	r.account(logs)
 }
 
 // Close closes the inputs.
