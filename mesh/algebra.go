@@ -53,7 +53,7 @@ type algebra struct {
 	holes              bool                      // packets are missing in the capture
 	free               bool                      // hidden exchanges may stay alone
 	multiplexed        bool                      // one side is streams of HTTP/2
-	streamsOf          map[*Leg]*multiplex       // by leg, those streams; else nil
+	streamsOf          map[*workLeg]*multiplex   // by leg, those streams; else nil
 	barred             func(d, u *exchange) bool // a log ties them to others; nil: there is none
 }
 

@@ -34,7 +34,7 @@ type curve struct {
 }
 
 // curves measures the legs of one side that are TLS or plain bytes.
-func (c *crossing) curves(legs []*Leg) []curve {
+func (c *crossing) curves(legs []*workLeg) []curve {
 	var out []curve
 	var veils []*veil
 	for _, l := range legs {

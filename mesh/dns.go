@@ -58,7 +58,11 @@ type Lookup struct {
 	// UpstreamOf is the ID of the application's lookup that the agent passed on
 	// with this one; -1 = none is known.
 	UpstreamOf int
+}
 
+// A workLookup is a lookup as it is being decided upon.
+type workLookup struct {
+	*Lookup
 	start moment
 	place place
 	lo    bool // seen at a loopback point
@@ -79,7 +83,7 @@ const maxLookupPackets = 8
 // findLookups pairs the DNS messages of all groups. of maps each message of each
 // group to its lookup's place in the result, plus 1; 0 means that it is not to be
 // written, since it was seen elsewhere too.
-func findLookups(x *index, rs *records) (lookups []*Lookup, of [][]uint32) {
+func findLookups(x *index, rs *records) (lookups []*workLookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.groups {
 		p := pairMessages(x, g)
@@ -91,8 +95,8 @@ func findLookups(x *index, rs *records) (lookups []*Lookup, of [][]uint32) {
 	}
 	rs.recallLookups(lookups)
 	lookups = once(lookups)
-	slices.SortStableFunc(lookups, func(a, b *Lookup) int { return a.start.compare(b.start) })
-	at := make(map[*Lookup]uint32, len(lookups))
+	slices.SortStableFunc(lookups, func(a, b *workLookup) int { return a.start.compare(b.start) })
+	at := make(map[*workLookup]uint32, len(lookups))
 	for i, l := range lookups {
 		l.ID, at[l] = i, uint32(i+1)
 	}
@@ -125,7 +129,7 @@ func (p *dnsPairing) describe() {
 }
 
 // add takes over one message; they come in the order in which they were read.
-func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
+func (l *workLookup) add(s *dnsScan, m *dnsMessage) {
 	t := m.tuple()
 	if l.Captured == nil {
 		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
@@ -164,7 +168,7 @@ func (l *Lookup) add(s *dnsScan, m *dnsMessage) {
 }
 
 // read takes over what the answer says.
-func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
+func (l *workLookup) read(s *dnsScan, m *dnsMessage) {
 	l.RCode, l.Truncated = rcodeName(m.rcode), m.is(dnsTruncated)
 	l.MoreRecords = int(m.answers) - int(m.kept)
 	l.Records = make([]LookupRecord, 0, m.kept)
@@ -181,7 +185,7 @@ func (l *Lookup) read(s *dnsScan, m *dnsMessage) {
 // ends tells the server that was asked from the one that answered. l has the
 // source of the answer as Server and the destination of the query as
 // AnsweredBy.
-func (l *Lookup) ends() {
+func (l *workLookup) ends() {
 	torn := l.AnsweredBy.IsValid() && l.AnsweredBy.Addr().IsLoopback() && !l.Client.Addr().IsLoopback()
 	switch {
 	case l.Queries > 0 && l.Answers > 0:
@@ -205,20 +209,20 @@ func (l *Lookup) ends() {
 // once leaves out lookups that another capture point shows too: of those with
 // the same ends, DNS id and question that began within a second, the fullest.
 // Loopback addresses belong to their pod.
-func once(lookups []*Lookup) []*Lookup {
+func once(lookups []*workLookup) []*workLookup {
 	type sameness struct {
 		client, server netip.AddrPort
 		pod            string // of what has a loopback address
 		id             uint16
 		name, typ      string
 	}
-	if !slices.ContainsFunc(lookups, func(l *Lookup) bool { return l.place != lookups[0].place }) {
+	if !slices.ContainsFunc(lookups, func(l *workLookup) bool { return l.place != lookups[0].place }) {
 		return lookups
 	}
 	sorted := slices.Clone(lookups)
-	slices.SortStableFunc(sorted, func(a, b *Lookup) int { return a.start.compare(b.start) })
-	latest := make(map[sameness][]*Lookup)
-	gone := make(map[*Lookup]bool)
+	slices.SortStableFunc(sorted, func(a, b *workLookup) int { return a.start.compare(b.start) })
+	latest := make(map[sameness][]*workLookup)
+	gone := make(map[*workLookup]bool)
 	for _, l := range sorted {
 		k := sameness{l.Client, l.AnsweredBy, "", l.MessageID, strings.ToLower(l.Name), l.Type}
 		if l.Redirected || l.Client.Addr().IsLoopback() || l.AnsweredBy.Addr().IsLoopback() {
@@ -231,7 +235,7 @@ func once(lookups []*Lookup) []*Lookup {
 			}
 			kept = append(kept, o)
 		}
-		twin := slices.IndexFunc(kept, func(o *Lookup) bool { return o.place != l.place })
+		twin := slices.IndexFunc(kept, func(o *workLookup) bool { return o.place != l.place })
 		switch {
 		case twin < 0:
 			kept = append(kept, l)
@@ -246,7 +250,7 @@ func once(lookups []*Lookup) []*Lookup {
 	if len(gone) == 0 {
 		return lookups
 	}
-	return slices.DeleteFunc(lookups, func(l *Lookup) bool { return gone[l] })
+	return slices.DeleteFunc(lookups, func(l *workLookup) bool { return gone[l] })
 }
 
 // typeName returns the name of a record type, such as AAAA or TYPE65.

@@ -46,7 +46,7 @@ type lookupEnd struct {
 // only one direction was captured. An entry without times tells whom the client
 // asked last from its port; it is not believed where answers show that the client
 // asked others too.
-func (r *records) recallLookups(lookups []*Lookup) {
+func (r *records) recallLookups(lookups []*workLookup) {
 	if r.datagrams.empty() {
 		return
 	}
@@ -70,7 +70,7 @@ func (r *records) recallLookups(lookups []*Lookup) {
 
 // serversAsked lists whom the clients of redirected lookups asked, as far as
 // packets tell.
-func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
+func serversAsked(lookups []*workLookup) map[lookupEnd][]netip.AddrPort {
 	asked := make(map[lookupEnd][]netip.AddrPort)
 	for _, l := range lookups {
 		k := lookupEnd{l.place, l.Client}
@@ -87,7 +87,7 @@ func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
 const agentZone = 1
 
 // zoneLookups makes lookups the agent's own that conntrack has in its zone.
-func (r *records) zoneLookups(lookups []*Lookup) {
+func (r *records) zoneLookups(lookups []*workLookup) {
 	for _, l := range lookups {
 		if l.Role != LookupDirect {
 			continue

@@ -25,7 +25,7 @@ type dnsPairing struct {
 	x       *index
 	group   int
 	s       *dnsScan
-	lookups []*Lookup
+	lookups []*workLookup
 	of      []uint32 // by message: its lookup's place, plus 1; 0 = none
 	states  []pairState
 	recent  map[dnsEnd][]uint32 // lookups that a further message may belong to, the oldest first
@@ -78,7 +78,7 @@ func (p *dnsPairing) place(i uint32, m *dnsMessage) {
 	if grade == 0 {
 		best = uint32(len(p.states))
 		p.states = append(p.states, pairState{qtype: m.qtype})
-		p.lookups = append(p.lookups, &Lookup{place: place{p.group, m.key.Point}, UpstreamOf: -1})
+		p.lookups = append(p.lookups, &workLookup{Lookup: &Lookup{UpstreamOf: -1}, place: place{p.group, m.key.Point}})
 		live = append(live, best)
 		live = live[max(len(live)-maxRecent, 0):]
 	}
@@ -234,7 +234,7 @@ func (p *dnsPairing) near(waiting []uint32, a *dnsMessage) (near []uint32) {
 // renumber leaves out lookups that others took in.
 func (p *dnsPairing) renumber() {
 	places := make([]uint32, len(p.lookups))
-	var kept []*Lookup
+	var kept []*workLookup
 	for l, lookup := range p.lookups {
 		if !p.states[l].absorbed {
 			kept = append(kept, lookup)

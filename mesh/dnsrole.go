@@ -10,7 +10,7 @@ import (
 // assignLookups tells the application's lookups from the agent's. Where the
 // agent takes the queries of a pod, nobody but the agent and the proxy can ask
 // the servers from which the application's are redirected.
-func assignLookups(lookups []*Lookup) {
+func assignLookups(lookups []*workLookup) {
 	plain(lookups)
 	pods := make(map[string]*resolving)
 	for _, l := range lookups {
@@ -21,7 +21,7 @@ func assignLookups(lookups []*Lookup) {
 	}
 	// What the agent asks leaves the pod; a capture that pcapmesh wrote has the
 	// application's lookups on loopback without redirect.
-	others := slices.DeleteFunc(slices.Clone(lookups), func(l *Lookup) bool {
+	others := slices.DeleteFunc(slices.Clone(lookups), func(l *workLookup) bool {
 		return l.Redirected || l.lo || pods[l.Pod] == nil || !pods[l.Pod].clients[l.Client.Addr()]
 	})
 	for _, l := range others { // whom the agent asks, if no answer tells
@@ -43,7 +43,7 @@ func assignLookups(lookups []*Lookup) {
 // plain takes back that answers were redirected whose queries were not captured,
 // where others of the same server at the same point were not: a resolver can
 // have an address of its own on loopback.
-func plain(lookups []*Lookup) {
+func plain(lookups []*workLookup) {
 	type seat struct {
 		place  place
 		server netip.AddrPort
@@ -76,7 +76,7 @@ func resolvingIn(pods map[string]*resolving, pod string) *resolving {
 	return pods[pod]
 }
 
-func (r *resolving) learn(l *Lookup) {
+func (r *resolving) learn(l *workLookup) {
 	r.clients[l.Client.Addr()] = true
 	if l.Server.IsValid() {
 		r.servers[l.Server] = true
@@ -88,7 +88,7 @@ func (r *resolving) learn(l *Lookup) {
 }
 
 // question returns what was asked for, to be compared.
-func (l *Lookup) question() [2]string { return [2]string{strings.ToLower(l.Name), l.Type} }
+func (l *workLookup) question() [2]string { return [2]string{strings.ToLower(l.Name), l.Type} }
 
 // maxCauses bounds how many of the application's lookups with one question are
 // looked at for one of the agent's.
@@ -99,7 +99,7 @@ const maxCauses = 64
 // several the first in time that was not passed on yet is taken. The application
 // may ask a server from which it is not redirected at the same time, so that
 // there only the id tells. -1 means none.
-func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
+func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
 	asked := r.asked[l.question()]
 	begun := sort.Search(len(asked), func(i int) bool { return lookups[asked[i]].start.nanos > l.start.nanos+causality })
 	best, grade := -1, 0
@@ -118,13 +118,13 @@ func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 
 // waits tells whether the application still waited for a when l was answered,
 // or asked.
-func (a *Lookup) waits(l *Lookup) bool {
+func (a *workLookup) waits(l *workLookup) bool {
 	until := max(l.start.nanos, l.Answered)
 	return a.Answered == 0 || a.Answered >= until-causality
 }
 
 // capturesDNS tells which pods' agents answer their queries, over UDP or TCP.
-func capturesDNS(x *index, lookups []*Lookup, legs []*Leg) map[string]bool {
+func capturesDNS(x *index, lookups []*workLookup, legs []*workLeg) map[string]bool {
 	pods := make(map[string]bool)
 	for _, l := range lookups {
 		if l.Redirected {

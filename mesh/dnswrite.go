@@ -57,9 +57,9 @@ func (d *dnsEmitter) find(ref capture.Ref) (p dnsPacket, ok bool) {
 	return ps[i], true
 }
 
-// tuple returns the ends between which a message is written: the client's and
+// endsOf returns the ends between which a message is written: the client's and
 // those of the server that it asked, as far as that is known.
-func (l *Lookup) tuple(m *dnsMessage) (src, dst netip.AddrPort) {
+func endsOf(l *Lookup, m *dnsMessage) (src, dst netip.AddrPort) {
 	a, port := m.server()
 	server := addrPort(a, port)
 	if l.Server.IsValid() {
@@ -84,7 +84,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 		return true, nil
 	}
 	l := e.dns.lookups[no-1]
-	src, dst := l.tuple(m)
+	src, dst := endsOf(l, m)
 	iface, err := e.iface(place{at.group, m.key.Point})
 	if err != nil {
 		return true, err

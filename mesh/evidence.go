@@ -245,7 +245,7 @@ func sameBytesDetail(d *exchange, r *resemblance) string {
 
 // legNests tells whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
-func legNests(x *index, d, u *Leg) bool {
+func legNests(x *index, d, u *workLeg) bool {
 	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
 		return false
 	}
@@ -272,7 +272,7 @@ type legMatch struct {
 }
 
 // compareLegs compares the raw streams of two legs in both directions.
-func compareLegs(x *index, d, u *Leg) legMatch {
+func compareLegs(x *index, d, u *workLeg) legMatch {
 	m := legMatch{verdict: fingerprint.Equal}
 	for _, h := range [2][2]halfNo{{d.conn.orig, u.conn.orig}, {d.conn.reply, u.conn.reply}} {
 		m.add(x, h[0], h[1])

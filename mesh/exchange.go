@@ -5,7 +5,7 @@ import "github.com/pcapmesh/pcapmesh/capture"
 // An exchange is one request and its response on a leg. One of them may be
 // missing in the capture.
 type exchange struct {
-	leg       *Leg
+	leg       *workLeg
 	no        int      // 0-based, in the order of requests on the leg
 	req, resp *message // nil when not captured
 	scan      *scan    // of the request's half
@@ -87,7 +87,7 @@ func (e *exchange) target() string {
 // request that its sender had not received the beginning of, and once a
 // request shows that its sender had more of the other side than when it sent
 // the one before, the response to the one before is over.
-func pairExchanges(x *index, l *Leg) []exchange {
+func pairExchanges(x *index, l *workLeg) []exchange {
 	if l.multiplexed() {
 		return pairStreams(x, l)
 	}
@@ -157,7 +157,7 @@ type pairing struct {
 	adrift            bool // responses were missed: the order alone pairs no longer
 }
 
-func (p *pairing) run(l *Leg) []exchange {
+func (p *pairing) run(l *workLeg) []exchange {
 	var out []exchange
 	emit := func(req, resp *message) {
 		e := exchange{leg: l, no: len(out), req: req, resp: resp, scan: p.reqScan, respScan: p.respScan, floor: l.Start}

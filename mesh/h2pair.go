@@ -7,7 +7,7 @@ import (
 
 // pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
 // those of one stream are an exchange, and several go on at once.
-func pairStreams(x *index, l *Leg) []exchange {
+func pairStreams(x *index, l *workLeg) []exchange {
 	es, at := askedOn(x, l)
 	s, ms := muxedOf(x, l.conn.reply)
 	for _, m := range ms {
@@ -42,7 +42,7 @@ func muxedOf(x *index, h halfNo) (*scan, []*message) {
 }
 
 // askedOn lists the requests of a leg, and where each stream's is in the list.
-func askedOn(x *index, l *Leg) (es []exchange, at map[uint32]int) {
+func askedOn(x *index, l *workLeg) (es []exchange, at map[uint32]int) {
 	at = make(map[uint32]int)
 	s, ms := muxedOf(x, l.conn.orig)
 	for _, m := range ms {

@@ -21,7 +21,7 @@ func (c *conversation) onlyHTTP2(chosen []*exchange) []*exchange {
 }
 
 // modeOf tells how the chosen exchanges are written, seen from a path's client.
-func modeOf(client *Leg, chosen []*exchange) Mode {
+func modeOf(client *workLeg, chosen []*exchange) Mode {
 	if len(chosen) > 0 && client.speaksHTTP2() && !slices.ContainsFunc(chosen, onHTTP2) {
 		return H2To11
 	}

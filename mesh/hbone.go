@@ -16,7 +16,7 @@ const tunnelProtocol = "hbone"
 
 // markTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
-func markTunnels(x *index, legs []*Leg, p *profile.Profile) {
+func markTunnels(x *index, legs []*workLeg, p *profile.Profile) {
 	for _, l := range legs {
 		var streams []exchange
 		if l.Decrypted && l.multiplexed() {
@@ -51,7 +51,7 @@ type tunnelling struct {
 
 // A core is a connection that a tunnel may carry.
 type core struct {
-	leg    *Leg
+	leg    *workLeg
 	bursts []burst
 	in     int      // index of the tunnel it is in for sure; -1 = none
 	unseen [2]int64 // by direction, how much the bursts may have that were not found there
@@ -59,11 +59,11 @@ type core struct {
 
 // joinTunnels ties the connections of a pod to the tunnels that carry them: of
 // those that no other leg of the pod carries on.
-func joinTunnels(x *index, legs []*Leg, pod string, links []*link) []*link {
-	if !slices.ContainsFunc(legs, func(l *Leg) bool { return l.tunnel }) {
+func joinTunnels(x *index, legs []*workLeg, pod string, links []*link) []*link {
+	if !slices.ContainsFunc(legs, func(l *workLeg) bool { return l.tunnel }) {
 		return nil
 	}
-	joined := make(map[*Leg]bool)
+	joined := make(map[*workLeg]bool)
 	for _, l := range links {
 		joined[l.from], joined[l.to] = true, true
 	}
@@ -87,7 +87,7 @@ func joinTunnels(x *index, legs []*Leg, pod string, links []*link) []*link {
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index, l *Leg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
+func newCore(x *index, l *workLeg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
 // alike for so long by chance.
@@ -105,7 +105,7 @@ func (t *tunnelling) join() {
 }
 
 // inside returns the leg that a link ties to a tunnel.
-func (t *tunnelling) inside(l *link) *Leg {
+func (t *tunnelling) inside(l *link) *workLeg {
 	if t.inbound {
 		return l.to
 	}

@@ -16,7 +16,7 @@ type burst struct {
 
 // burstsOf lists the bursts of both sides of a leg, in order of time. Of HTTP
 // the messages are known, of other plain bytes the units, of TLS the records.
-func burstsOf(x *index, l *Leg) []burst {
+func burstsOf(x *index, l *workLeg) []burst {
 	var bs []burst
 	for i := range l.exchanges {
 		e := &l.exchanges[i]
@@ -92,7 +92,7 @@ type parcel struct {
 
 // A mantle is a tunnel as seen from outside.
 type mantle struct {
-	leg     *Leg
+	leg     *workLeg
 	parcels [2][]parcel // by direction, in order of the stream
 	bySize  [2]map[int64][]int
 	known   bool     // its records are all there
@@ -100,7 +100,7 @@ type mantle struct {
 }
 
 // newMantle returns what is known of the tunnel l.
-func newMantle(x *index, l *Leg) *mantle {
+func newMantle(x *index, l *workLeg) *mantle {
 	m := &mantle{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
 	v := newVeil(x, l)
 	m.known = v.sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0

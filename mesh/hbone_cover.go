@@ -43,7 +43,7 @@ func (t *tunnelling) joinBursts() {
 
 // unlinked lists the connections that have no link yet.
 func (t *tunnelling) unlinked() []*core {
-	linked := make(map[*Leg]bool)
+	linked := make(map[*workLeg]bool)
 	for _, l := range t.links {
 		linked[t.inside(l)] = true
 	}

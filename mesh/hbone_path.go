@@ -5,8 +5,8 @@ import "github.com/pcapmesh/pcapmesh/internal/fingerprint"
 // joinAcross finds, where both ends of a tunnel were captured, which connection
 // that went in is which that came out: by what they carried.
 func joinAcross(x *index, links []*link) {
-	var tunnels []*Leg
-	in, out := make(map[*Leg][]*Leg), make(map[*Leg][]*Leg)
+	var tunnels []*workLeg
+	in, out := make(map[*workLeg][]*workLeg), make(map[*workLeg][]*workLeg)
 	for _, l := range links {
 		switch {
 		case l.ambiguous:
@@ -25,7 +25,7 @@ func joinAcross(x *index, links []*link) {
 }
 
 // pairAcross ties the legs on both sides of a tunnel that can be told.
-func pairAcross(x *index, in, out []*Leg) {
+func pairAcross(x *index, in, out []*workLeg) {
 	edges := make([][]int, len(out))
 	for u, up := range out {
 		for d, down := range in {
@@ -45,7 +45,7 @@ func pairAcross(x *index, in, out []*Leg) {
 // unkept returns a leg as if the proxy had dialled it from an address of its
 // own: the tunnel's client is the pod, but the application may have used another
 // of its addresses.
-func unkept(l *Leg) *Leg {
+func unkept(l *workLeg) *workLeg {
 	k := *l
 	k.kept = false
 	return &k
@@ -53,7 +53,7 @@ func unkept(l *Leg) *Leg {
 
 // sameCarried tells whether two legs carried the same bytes, as far as can be
 // told.
-func sameCarried(x *index, d, u *Leg) bool {
+func sameCarried(x *index, d, u *workLeg) bool {
 	if len(d.exchanges) != len(u.exchanges) {
 		return false
 	}
@@ -80,7 +80,7 @@ func (t *tracer) passTunnels() {
 
 // enter begins a path that a tunnel has to do with: the tunnel comes before what
 // came out of it, and after what goes into it.
-func (t *tracer) enter(p *Path, l *Leg) {
+func (t *tracer) enter(p *workPath, l *workLeg) {
 	if k := t.around[l]; k != nil {
 		p.Legs = []int{k.from.ID, l.ID}
 		p.links = append(p.links, k)
@@ -101,7 +101,7 @@ func (t *tracer) enter(p *Path, l *Leg) {
 }
 
 // leave adds what came out of a tunnel in another pod.
-func (t *tracer) leave(p *Path, k *link) {
+func (t *tracer) leave(p *workPath, k *link) {
 	if s := k.from.across; s != nil && k.to.tunnel {
 		p.links = append(p.links, t.around[s])
 		p.addLeg(s.ID)

@@ -15,7 +15,7 @@ import (
 // openTunnels makes the streams of decrypted tunnels exchanges where some carry
 // connections that were not captured: for these the tunnel is HTTP/2 like any
 // other.
-func openTunnels(legs []*Leg) {
+func openTunnels(legs []*workLeg) {
 	for _, l := range legs {
 		if l.tunnel && l.Decrypted && !l.spent {
 			l.exchanges, l.opened = l.streams, true
@@ -107,7 +107,7 @@ func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, fo
 	return l
 }
 
-func addRival(rs []rival, l *Leg) []rival {
+func addRival(rs []rival, l *workLeg) []rival {
 	for _, r := range rs {
 		if r.leg == l {
 			return rs
@@ -117,7 +117,7 @@ func addRival(rs []rival, l *Leg) []rival {
 }
 
 // carried tells whether stream e may have carried the connection l.
-func (t *tunnelling) carried(l *Leg, e *exchange) bool {
+func (t *tunnelling) carried(l *workLeg, e *exchange) bool {
 	if to, err := netip.ParseAddrPort(e.target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
 	}

@@ -138,7 +138,7 @@ func (a *algebra) kindOf(s strand) int32 {
 
 // A spot is a record of a leg.
 type spot struct {
-	leg    *Leg
+	leg    *workLeg
 	record int
 }
 

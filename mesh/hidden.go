@@ -13,7 +13,7 @@ import (
 
 // A veil is a leg seen from outside.
 type veil struct {
-	leg         *Leg
+	leg         *workLeg
 	orig, reply *sealed // nil when not captured
 	flight      int     // records of the server's flight
 	sure        int     // records after it that are tickets for sure; -1 = the handshake was not seen, or TLS before 1.3
@@ -22,7 +22,7 @@ type veil struct {
 
 // newVeil returns what is known of leg l from outside; its directions are nil
 // if no turns of them were kept.
-func newVeil(x *index, l *Leg) *veil {
+func newVeil(x *index, l *workLeg) *veil {
 	over, slack := overhead(x, l.conn)
 	v := &veil{leg: l, orig: newSealed(x, l.conn.orig, over, slack), reply: newSealed(x, l.conn.reply, over, slack), sure: -1}
 	if v.sealed() {

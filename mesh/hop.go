@@ -15,10 +15,8 @@ type Hop struct {
 	Proven, Ambiguous          bool
 	Evidence                   []Evidence
 	Rivals                     []HopRival
-	Attempt                    int // 1-based
-
-	ex   *exchange // nil when no exchange can be read on the leg
-	link *link     // nil in the first hop
+	Attempt                    int  // 1-based
+	Decrypted                  bool // the exchange was read from a decrypted leg, so that the plaintext ranges are valid
 }
 
 // A HopRival is another exchange that fits as well.
@@ -27,16 +25,33 @@ type HopRival struct {
 	Request [2]int64
 }
 
-// firstHop returns the hop of a path's client leg.
-func firstHop(l *Leg, e *exchange) Hop {
-	h := Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true, ex: e}
-	h.measure(e)
-	return h
+// A step is what a hop stands for.
+type step struct {
+	ex   *exchange // nil when no exchange can be read on the leg
+	link *link     // nil in the first hop
 }
+
+// A trail is the hops of an exchange, and beside each the step that it stands for.
+type trail struct {
+	hops  []Hop
+	steps []step
+}
+
+func (t *trail) add(h Hop, s step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
+
+// begin adds the hop of a path's client leg.
+func (t *trail) begin(l *workLeg, e *exchange) {
+	h := Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
+	measure(&h, e)
+	t.add(h, step{ex: e})
+}
+
+// follow adds the hop that a link leads to.
+func (t *trail) follow(l *link) { t.add(hopOf(l), step{l.up, l}) }
 
 func hopOf(l *link) Hop {
 	h := Hop{Leg: l.to.ID, FromLeg: l.from.ID, Confidence: l.confidence, Proven: l.proven, Ambiguous: l.ambiguous,
-		Evidence: l.evidence, Attempt: l.attempt, ex: l.up, link: l}
+		Evidence: l.evidence, Attempt: l.attempt}
 	for _, r := range l.rivals {
 		hr := HopRival{Leg: r.leg.ID}
 		if r.ex != nil {
@@ -44,23 +59,19 @@ func hopOf(l *link) Hop {
 		}
 		h.Rivals = append(h.Rivals, hr)
 	}
-	h.measure(l.up)
+	measure(&h, l.up)
 	if l.up == nil && l.down != nil { // a connection that carried nothing
 		h.RequestStart, h.ResponseEnd = l.to.Start, l.to.End
 	}
 	return h
 }
 
-// Decrypted tells whether the exchange was read from a decrypted leg, so that
-// the plaintext ranges are valid.
-func (h *Hop) Decrypted() bool { return h.ex != nil && h.ex.leg.Decrypted }
-
-// measure fills ranges and times from e.
-func (h *Hop) measure(e *exchange) {
+// measure fills in ranges and times from e.
+func measure(h *Hop, e *exchange) {
 	if e == nil {
 		return
 	}
-	if e.leg.Decrypted {
+	if h.Decrypted = e.leg.Decrypted; h.Decrypted {
 		h.PlainRequest, h.PlainResponse = rangeOf(e.req), rangeOf(e.resp)
 	}
 	if e.req != nil {
@@ -75,7 +86,7 @@ func (h *Hop) measure(e *exchange) {
 
 // wire returns the range of the leg's wire stream in the given direction that
 // carries a range of what was read: of a decrypted leg, whole records.
-func (l *Leg) wire(dir int, r [2]int64) [2]int64 {
+func (l *workLeg) wire(dir int, r [2]int64) [2]int64 {
 	if p := l.plain[dir]; p != nil && r[1] > r[0] {
 		return p.carriers(r)
 	}

@@ -60,14 +60,14 @@ func (rs *records) profile(pod string, p *profile.Profile) *profile.Profile {
 
 // contradictions lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func (i *interception) contradictions(x *index, files []RecordInfo, legs []*Leg, joins []Join) []Conflict {
+func (i *interception) contradictions(x *index, files []RecordInfo, legs []*workLeg, joins []Join) []Conflict {
 	var out []Conflict
 	joined := make(map[int]bool)
 	for _, j := range joins {
 		joined[j.From] = joined[j.From] || !j.Ambiguous
 	}
 	told := make(map[string]bool)
-	tell := func(l *Leg, says, packets string) {
+	tell := func(l *workLeg, says, packets string) {
 		if !told[says+packets] {
 			told[says+packets] = true
 			out = append(out, Conflict{Source: Source{RecordRules, files[i.file].File, i.line()}, Leg: l.ID, Says: says, Packets: packets,

@@ -27,7 +27,7 @@ const (
 // A link ties an exchange, or a whole leg, to its counterpart on the server
 // side of one proxy.
 type link struct {
-	from, to   *Leg
+	from, to   *workLeg
 	down, up   *exchange // nil for whole legs
 	stream     *exchange // of the tunnel on one side; nil if it is none, or not known
 	attempt    int       // 1-based; the last one was the one that counted
@@ -40,14 +40,14 @@ type link struct {
 
 // A rival is what fits as well.
 type rival struct {
-	leg *Leg
+	leg *workLeg
 	ex  *exchange // nil for a whole leg
 }
 
 // A crossing is the legs on both sides of one proxy that may belong together.
 type crossing struct {
 	x        *index
-	down, up []*Leg
+	down, up []*workLeg
 	links    []*link
 	trust    *trust
 	records  *records
@@ -55,12 +55,12 @@ type crossing struct {
 	byLog    map[*exchange]*link       // links of exchanges that a log ties
 	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
 	taken    map[*exchange]bool        // exchanges of either side that have a link
-	busy     map[*Leg]bool             // whole legs that have one
-	clients  map[content][]*Leg        // of clients, by what they carried; nil if no log names any
+	busy     map[*workLeg]bool         // whole legs that have one
+	clients  map[content][]*workLeg    // of clients, by what they carried; nil if no log names any
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index, legs []*Leg, r *roster, logs *ledger) []*link {
+func joinLegs(x *index, legs []*workLeg, r *roster, logs *ledger) []*link {
 	var links []*link
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
@@ -75,7 +75,7 @@ func joinLegs(x *index, legs []*Leg, r *roster, logs *ledger) []*link {
 }
 
 // podNames lists the pods that legs were seen in, in the order of the legs.
-func podNames(legs []*Leg) []string {
+func podNames(legs []*workLeg) []string {
 	var names []string
 	for _, l := range legs {
 		for _, v := range l.views {
@@ -90,7 +90,7 @@ func podNames(legs []*Leg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index, rs *records, logs *ledger, legs []*Leg, pod string, f *podFacts) []*crossing {
+func crossings(x *index, rs *records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
 	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}
@@ -146,7 +146,7 @@ func (c *crossing) join() {
 	if len(c.down) == 0 || len(c.up) == 0 {
 		return
 	}
-	c.taken, c.busy, c.limits = make(map[*exchange]bool), make(map[*Leg]bool), make(map[*exchange][]*exchange)
+	c.taken, c.busy, c.limits = make(map[*exchange]bool), make(map[*workLeg]bool), make(map[*exchange][]*exchange)
 	c.byLog = make(map[*exchange]*link)
 	c.trust = newTrust(c)
 	c.joinProbes()
@@ -192,7 +192,7 @@ func (c *crossing) add(l *link) {
 
 // exchangesOf lists the exchanges of legs that can be read, in the order of
 // their start.
-func exchangesOf(legs []*Leg) []*exchange {
+func exchangesOf(legs []*workLeg) []*exchange {
 	n := 0
 	for _, l := range legs {
 		n += len(l.exchanges)

@@ -23,6 +23,6 @@ func (f *podFacts) lends(x *index, c *conn) bool {
 // mayServe tells whether the ends allow that the proxy dialled u on behalf of d:
 // where it keeps its client's address, only of legs from there, and where the port
 // that was dialled is the application's, only at that port.
-func mayServe(d, u *Leg) bool {
+func mayServe(d, u *workLeg) bool {
 	return (!u.kept || d.Orig.Src.Addr() == u.Orig.Src.Addr()) && (!d.fixed || d.Orig.Dst.Port() == u.Orig.Dst.Port())
 }

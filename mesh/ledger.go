@@ -35,8 +35,8 @@ type logLine struct {
 // A namedLine is a line with the legs it names.
 type namedLine struct {
 	*logLine
-	down, up *Leg // nil when not captured, or not named
-	said     bool // a leg that it names was captured
+	down, up *workLeg // nil when not captured, or not named
+	said     bool     // a leg that it names was captured
 }
 
 // TCP tells whether the line is of a connection rather than of an exchange.
@@ -48,8 +48,8 @@ func (l *logLine) HasFlag(flag string) bool { return slices.Contains(l.Flags, fl
 // A ledger finds the legs that log lines name.
 type ledger struct {
 	lines []*namedLine // in the order of files, and then of their lines
-	byEnd map[netip.AddrPort][]*Leg
-	byDst map[netip.AddrPort][]*Leg // by what was dialled
+	byEnd map[netip.AddrPort][]*workLeg
+	byDst map[netip.AddrPort][]*workLeg // by what was dialled
 }
 
 // logSlack is how far a time in a log may be from that of the packet that it
@@ -58,9 +58,9 @@ type ledger struct {
 const logSlack = int64(2e9)
 
 // newLedger finds the legs of all lines.
-func newLedger(lines []*logLine, legs []*Leg) *ledger {
+func newLedger(lines []*logLine, legs []*workLeg) *ledger {
 	g := new(ledger)
-	g.byEnd, g.byDst = make(map[netip.AddrPort][]*Leg), make(map[netip.AddrPort][]*Leg)
+	g.byEnd, g.byDst = make(map[netip.AddrPort][]*workLeg), make(map[netip.AddrPort][]*workLeg)
 	for _, l := range legs {
 		g.byEnd[l.Orig.Src] = append(g.byEnd[l.Orig.Src], l)
 		if l.Reply.Dst != l.Orig.Src { // NAT moved the port: this one the proxy sees
@@ -70,8 +70,8 @@ func newLedger(lines []*logLine, legs []*Leg) *ledger {
 	}
 	for _, line := range withoutTwins(lines) {
 		n := &namedLine{logLine: line}
-		n.down = g.find(line, line.client(), line.DownstreamLocal, (*Leg).downstream)
-		n.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
+		n.down = g.find(line, line.client(), line.DownstreamLocal, (*workLeg).downstream)
+		n.up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*workLeg).upstream)
 		n.said = n.down != nil || n.inferred()
 		g.lines = append(g.lines, n)
 	}
@@ -145,11 +145,11 @@ func (l *logLine) client() netip.AddrPort {
 func (l *namedLine) inferred() bool { return l.up != nil && !l.client().IsValid() }
 
 // find returns the leg from an end to what it dialled at the time of the line.
-func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*Leg, string) bool) *Leg {
+func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*workLeg, string) bool) *workLeg {
 	if !from.IsValid() || from.Port() == 0 {
 		return nil
 	}
-	var best *Leg
+	var best *workLeg
 	for _, l := range g.byEnd[from] {
 		if !fits(l, line.pod) || !line.during(l) || to.IsValid() && l.Orig.Dst != to && !l.lostTarget() {
 			continue
@@ -163,22 +163,22 @@ func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*Leg, st
 
 // lostTarget tells whether only the half of l was captured that does not show
 // what was dialled.
-func (l *Leg) lostTarget() bool {
+func (l *workLeg) lostTarget() bool {
 	return l.conn.reply == 0 && l.conn.loopback && l.Orig.Dst.Addr().IsLoopback() && !l.Orig.Src.Addr().IsLoopback()
 }
 
 // downstream tells whether a proxy of the pod, or of any if that is "", may
 // have accepted l.
-func (l *Leg) downstream(pod string) bool {
+func (l *workLeg) downstream(pod string) bool {
 	return l.plays(pod, RoleClientProxy, RoleAppProxy, RoleProxyProxy, RoleUnknown, RoleDirect)
 }
 
 // upstream tells whether a proxy of the pod may have dialled l.
-func (l *Leg) upstream(pod string) bool {
+func (l *workLeg) upstream(pod string) bool {
 	return l.plays(pod, RoleProxyApp, RoleProxyServer, RoleProxyProxy, RoleUnknown, RoleDirect)
 }
 
-func (l *Leg) plays(pod string, roles ...Role) bool {
+func (l *workLeg) plays(pod string, roles ...Role) bool {
 	return slices.ContainsFunc(l.views, func(v view) bool {
 		return (pod == "" || v.pod == pod) && (slices.Contains(roles, v.role) || v.tentative)
 	})
@@ -191,7 +191,7 @@ func (l *logLine) ends() (at int64, ok bool) {
 }
 
 // during tells whether the line's exchange may have been on the leg, by time.
-func (l *logLine) during(leg *Leg) bool {
+func (l *logLine) during(leg *workLeg) bool {
 	if l.Start == 0 {
 		return true
 	}
@@ -200,7 +200,7 @@ func (l *logLine) during(leg *Leg) bool {
 }
 
 // gap returns by how much the line's time lies outside the leg's.
-func (l *logLine) gap(leg *Leg) int64 {
+func (l *logLine) gap(leg *workLeg) int64 {
 	end, _ := l.ends()
 	return max(l.Start-leg.End, leg.Start-max(end, l.Start), 0)
 }

@@ -48,6 +48,9 @@ type Leg struct {
 	OrigPackets, ReplyPackets int
 	OrigBytes, ReplyBytes     int64 // distinct stream bytes seen
 	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
+	// ExchangeCount is the number of requests and responses read on the leg, in a
+	// tunnel that of its streams.
+	ExchangeCount int
 
 	Protocol string // http/1.1, h2, hbone (a tunnel, decrypted or not), tls, dns or tcp
 	TLS      TLS    // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
@@ -65,7 +68,12 @@ type Leg struct {
 	// is not known, or they are not in the pod.
 	OrigProcess, ReplyProcess *Process
 	Logged                    *Logged // what the proxy logged of a connection that it forwards as bytes; nil when nothing is known
+}
 
+// A workLeg is a leg as it is being decided upon: what is told of it, and what only
+// deciding needs.
+type workLeg struct {
+	*Leg
 	log       *logLine
 	fixed     bool          // a client's leg beside others dialled by proxies: its port is the application's
 	plain     [2]*plaintext // of the conn's halves, if it is decrypted
@@ -80,7 +88,7 @@ type Leg struct {
 	streams   []exchange // of a tunnel that is decrypted
 	opened    bool       // a tunnel whose streams are its exchanges
 	spent     bool       // all that a tunnel carried is tied
-	across    *Leg       // what the tunnel carried on in another pod that was captured
+	across    *workLeg   // what the tunnel carried on in another pod that was captured
 }
 
 // A view is a leg's role as one pod sees it.
@@ -91,24 +99,20 @@ type view struct {
 	bare      bool // nothing there tells of a proxy
 }
 
-// Exchanges returns the number of requests and responses read on the leg, in a
-// tunnel that of its streams.
-func (l *Leg) Exchanges() int { return max(len(l.exchanges), len(l.streams)) }
-
 // readable tells whether the bytes of the leg are plaintext.
-func (l *Leg) readable() bool { return l.Protocol != "tls" && !l.tunnel || l.opened }
+func (l *workLeg) readable() bool { return l.Protocol != "tls" && !l.tunnel || l.opened }
 
 // multiplexed tells whether exchanges on the leg may go on at once.
-func (l *Leg) multiplexed() bool { return l.Protocol == "h2" || l.opened }
+func (l *workLeg) multiplexed() bool { return l.Protocol == "h2" || l.opened }
 
 // speaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
-func (l *Leg) speaksHTTP2() bool {
+func (l *workLeg) speaksHTTP2() bool {
 	return l.multiplexed() || !l.readable() && len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
 }
 
 // view returns the role of l in the given pod.
-func (l *Leg) view(pod string) Role {
+func (l *workLeg) view(pod string) Role {
 	for _, v := range l.views {
 		if v.pod == pod {
 			return v.role
@@ -118,9 +122,10 @@ func (l *Leg) view(pod string) Role {
 }
 
 // makeLegs turns conns into legs; a connection seen at two points is one.
-func makeLegs(x *index, conns []*conn) []*Leg {
-	var memory arena.Slab[Leg]
-	legs := make([]*Leg, 0, len(conns))
+func makeLegs(x *index, conns []*conn) []*workLeg {
+	var memory arena.Slab[workLeg]
+	var told arena.Slab[Leg] // apart, so that who keeps a leg keeps no more than that
+	legs := make([]*workLeg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
 	for _, c := range conns {
@@ -131,6 +136,7 @@ func makeLegs(x *index, conns []*conn) []*Leg {
 			}
 		}
 		_, l := memory.Add()
+		_, l.Leg = told.Add()
 		l.conn = c
 		legs = append(legs, l)
 		if several {
@@ -154,7 +160,7 @@ func severalPlaces(conns []*conn) bool {
 
 // choose makes the fullest of the leg's observations the one that is used; of
 // equals the first.
-func (l *Leg) choose(x *index) {
+func (l *workLeg) choose(x *index) {
 	best := -1
 	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(min(c.orig, 1)+min(c.reply, 1)) }
 	for i, o := range l.others {
@@ -168,7 +174,7 @@ func (l *Leg) choose(x *index) {
 }
 
 // describe fills the public fields that follow from the leg's halves.
-func (l *Leg) describe(x *index) {
+func (l *workLeg) describe(x *index) {
 	c := l.conn
 	l.Pod, l.Interface = l.where(x)
 	l.Orig, l.Reply = c.origTuple(x), c.replyTuple(x)
@@ -201,7 +207,7 @@ func (l *Leg) describe(x *index) {
 // where names the pod of the leg and the interface, of several that of a
 // capture taken on one interface alone, which is known better than what "any"
 // shows.
-func (l *Leg) where(x *index) (pod, name string) {
+func (l *workLeg) where(x *index) (pod, name string) {
 	info := x.point(l.conn.lead())
 	for _, o := range l.others {
 		if i := x.point(o.lead()); info.Cooked && !i.Cooked && i.Pod == info.Pod {
@@ -212,7 +218,7 @@ func (l *Leg) where(x *index) (pod, name string) {
 }
 
 // observe notes where one observation of the leg was made.
-func (l *Leg) observe(x *index, o *conn) {
+func (l *workLeg) observe(x *index, o *conn) {
 	for h := range o.halves {
 		l.show(x.half(h))
 	}
@@ -222,7 +228,7 @@ func (l *Leg) observe(x *index, o *conn) {
 }
 
 // show notes one half of an observation.
-func (l *Leg) show(h *reassembly.Half) {
+func (l *workLeg) show(h *reassembly.Half) {
 	if in := int(h.First.Input); !slices.Contains(l.Inputs, in) {
 		l.Inputs = append(l.Inputs, in)
 	}
@@ -246,4 +252,14 @@ func protocolOf(x *index, c *conn) string {
 		return "dns"
 	}
 	return "tcp"
+}
+
+// plainLegs returns what is told of legs.
+func plainLegs(legs []*workLeg) []*Leg {
+	out := make([]*Leg, len(legs))
+	for i, l := range legs {
+		l.ExchangeCount = max(len(l.exchanges), len(l.streams))
+		out[i] = l.Leg
+	}
+	return out
 }

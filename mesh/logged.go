@@ -20,8 +20,8 @@ func (c *crossing) joinLogged() {
 	c.unveil(c.down)
 	c.unveil(c.up)
 	c.clients = c.byContent(c.down)
-	c.place(entries, c.down, func(e *logEntry) **Leg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
-	c.place(slices.Concat(entries, inferred), c.up, func(e *logEntry) **Leg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
+	c.place(entries, c.down, func(e *logEntry) **workLeg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
+	c.place(slices.Concat(entries, inferred), c.up, func(e *logEntry) **workLeg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
 	for _, e := range entries {
 		e.settle()
 	}
@@ -35,7 +35,7 @@ func (c *crossing) joinLogged() {
 // entries lists the lines whose client's leg is one of the crossing's, and those
 // that name only the leg behind the proxy.
 func (c *crossing) entries() (entries, inferred []*logEntry) {
-	down, up := make(map[*Leg]bool), make(map[*Leg]bool)
+	down, up := make(map[*workLeg]bool), make(map[*workLeg]bool)
 	for _, l := range c.down {
 		down[l] = true
 	}
@@ -124,7 +124,7 @@ func (c *crossing) take(e *logEntry) {
 
 // sole returns the one exchange that a line is of, nil for a leg that cannot be
 // read and on which it was not found; ok is false if it is not certain.
-func sole(may []*exchange, l *Leg) (x *exchange, ok bool) {
+func sole(may []*exchange, l *workLeg) (x *exchange, ok bool) {
 	switch {
 	case len(may) == 1:
 		return may[0], true
@@ -220,12 +220,12 @@ func mayCause(d, u *exchange) bool {
 }
 
 // linked tells whether two legs are tied already.
-func (c *crossing) linked(from, to *Leg) bool {
+func (c *crossing) linked(from, to *workLeg) bool {
 	return slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && l.to == to })
 }
 
 // logged is the evidence of a line for its leg and the leg up behind the proxy.
-func (c *crossing) logged(line *namedLine, up *Leg, d, u *exchange) Evidence {
+func (c *crossing) logged(line *namedLine, up *workLeg, d, u *exchange) Evidence {
 	s := line.source(c.records.files)
 	return Evidence{Kind: AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
 		Packets: []capture.Ref{c.shows(line.down, d), c.shows(up, u)}}
@@ -245,7 +245,7 @@ func orDash(a netip.AddrPort) string {
 }
 
 // shows returns the packet that shows an exchange, or a leg.
-func (c *crossing) shows(l *Leg, e *exchange) capture.Ref {
+func (c *crossing) shows(l *workLeg, e *exchange) capture.Ref {
 	if e != nil {
 		return e.ref()
 	}

@@ -37,7 +37,7 @@ func (c *crossing) joinLoggedFailures(entries []*logEntry) {
 
 // failedOn tells whether the line is of an exchange or a connection that may
 // have failed on the refused leg u.
-func (e *logEntry) failedOn(u *Leg) bool {
+func (e *logEntry) failedOn(u *workLeg) bool {
 	switch {
 	case e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0:
 		return e.up == u

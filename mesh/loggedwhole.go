@@ -13,7 +13,7 @@ func (l *logLine) silent() bool { return l.Method == "" && l.Path == "" && l.Sta
 
 // passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
-func (c *crossing) passes(d, u *Leg) bool {
+func (c *crossing) passes(d, u *workLeg) bool {
 	if u == nil {
 		return false
 	}
@@ -23,11 +23,11 @@ func (c *crossing) passes(d, u *Leg) bool {
 // takeWhole ties two connections that the proxy forwards as bytes: of those with
 // the ends that the line names, the only two that go together at its time.
 func (c *crossing) takeWhole(e *logEntry) {
-	var pairs [][2]*Leg
+	var pairs [][2]*workLeg
 	for _, d := range e.alike(c.down, e.down) {
 		for _, u := range e.alike(c.up, e.up) {
 			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !c.others(d, u) {
-				pairs = append(pairs, [2]*Leg{d, u})
+				pairs = append(pairs, [2]*workLeg{d, u})
 			}
 		}
 	}
@@ -46,7 +46,7 @@ func (c *crossing) takeWhole(e *logEntry) {
 
 // others tells whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
-func (c *crossing) others(d, u *Leg) bool {
+func (c *crossing) others(d, u *workLeg) bool {
 	if !d.readable() && d.Protocol == u.Protocol {
 		return c.another(d, u)
 	}
@@ -54,18 +54,18 @@ func (c *crossing) others(d, u *Leg) bool {
 }
 
 // another tells whether u carries the stream of another client than d.
-func (c *crossing) another(d, u *Leg) bool {
+func (c *crossing) another(d, u *workLeg) bool {
 	of, known := c.content(u)
 	own, ownKnown := c.content(d)
 	if !known || !ownKnown || own == of || of[0].Len < minMark {
 		return false
 	}
-	return slices.ContainsFunc(c.clients[of], func(l *Leg) bool { return legNests(c.x, l, u) })
+	return slices.ContainsFunc(c.clients[of], func(l *workLeg) bool { return legNests(c.x, l, u) })
 }
 
 // alike lists the legs with the ends of l that were there at the time of the line.
-func (l *logLine) alike(legs []*Leg, like *Leg) []*Leg {
-	var out []*Leg
+func (l *logLine) alike(legs []*workLeg, like *workLeg) []*workLeg {
+	var out []*workLeg
 	for _, o := range legs {
 		if o.Orig == like.Orig && l.during(o) {
 			out = append(out, o)
@@ -75,13 +75,15 @@ func (l *logLine) alike(legs []*Leg, like *Leg) []*Leg {
 }
 
 // only tells whether l is the only leg with its ends.
-func (l *logLine) only(legs []*Leg, leg *Leg) bool { return len(l.alike(legs, leg)) == 1 }
+func (l *logLine) only(legs []*workLeg, leg *workLeg) bool { return len(l.alike(legs, leg)) == 1 }
 
 // nearest returns the pair whose client's leg began when the line says, if no other
 // is nearly as near.
-func (l *logLine) nearest(pairs [][2]*Leg) [][2]*Leg {
-	far := func(p [2]*Leg) int64 { return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0) }
-	slices.SortStableFunc(pairs, func(a, b [2]*Leg) int { return cmp.Compare(far(a), far(b)) })
+func (l *logLine) nearest(pairs [][2]*workLeg) [][2]*workLeg {
+	far := func(p [2]*workLeg) int64 {
+		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
+	}
+	slices.SortStableFunc(pairs, func(a, b [2]*workLeg) int { return cmp.Compare(far(a), far(b)) })
 	if l.Start == 0 || far(pairs[1]) <= doubtTimes*far(pairs[0])+doubtNanos {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 
 // A multiplex is a leg that is HTTP/2 as far as can be seen from outside.
 type multiplex struct {
-	leg         *Leg
+	leg         *workLeg
 	orig, reply []*unit // records of data
 	over        int64
 	up          bool // it is the server side of the proxy
@@ -78,7 +78,7 @@ func control(n int64) bool {
 }
 
 // multiplexed lists the legs of one side that are HTTP/2 under TLS.
-func (c *crossing) multiplexed(legs []*Leg, up bool) []*multiplex {
+func (c *crossing) multiplexed(legs []*workLeg, up bool) []*multiplex {
 	var out []*multiplex
 	var veils []*veil
 	for _, l := range c.sealed(legs) {
@@ -148,7 +148,7 @@ func (c *crossing) joinMultiplexed() {
 // other.
 func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	var heads []*exchange
-	of := make(map[*Leg]*multiplex)
+	of := make(map[*workLeg]*multiplex)
 	for _, m := range ms {
 		of[m.leg] = m
 		heads = append(heads, m.heads(c.x)...)

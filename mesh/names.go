@@ -160,7 +160,7 @@ func (n *names) hearLog(g *ledger) {
 
 // hearLookups hears the answers of all lookups: every address is called what
 // was asked for, not what a chain of CNAMEs leads to.
-func (n *names) hearLookups(lookups []*Lookup) {
+func (n *names) hearLookups(lookups []*workLookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
@@ -171,8 +171,8 @@ func (n *names) hearLookups(lookups []*Lookup) {
 }
 
 // hearLegs hears what clients called the servers that they dialled.
-func (n *names) hearLegs(legs []*Leg) {
-	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *Leg) int { return cmp.Compare(a.Start, b.Start) }) {
+func (n *names) hearLegs(legs []*workLeg) {
+	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *workLeg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
 			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI, 1)
 		}
@@ -181,7 +181,7 @@ func (n *names) hearLegs(legs []*Leg) {
 }
 
 // hearHosts hears the hosts of a leg's requests, which are nearly always one.
-func (n *names) hearHosts(l *Leg) {
+func (n *names) hearHosts(l *workLeg) {
 	var host []byte
 	count := 0
 	for i := range l.exchanges {

@@ -252,7 +252,7 @@ func (e *natEntry) idle() int64 {
 
 // contradictions lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*Leg) []Conflict {
+func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*workLeg) []Conflict {
 	var out []Conflict
 	told := make(map[*natEntry]bool)
 	for _, l := range legs {
@@ -273,7 +273,7 @@ func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*Leg) []Co
 	return out
 }
 
-func (e *natEntry) conflict(x *index, files []RecordInfo, l *Leg, c *conn) Conflict {
+func (e *natEntry) conflict(x *index, files []RecordInfo, l *workLeg, c *conn) Conflict {
 	says := func(orig, reply capture.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)

@@ -37,12 +37,18 @@ type Path struct {
 	Ambiguous      bool  // some join has rivals
 	Exchanges      []Exchange
 	Mode           Mode // how its stream is written, if not as the client spoke
+	Joined         bool // a join without rivals ties legs of it
+	Lead           int  // ID of the leg that has its ends: the client's, or what a tunnel carried of it
+}
 
-	client *Leg
+// A workPath is a path as it is being traced.
+type workPath struct {
+	*Path
+	client *workLeg
 	own    []*exchange // nil: all of the client leg; else those that no other path claims
 	links  []*link     // in the order of Exchanges
 	tunnel *link       // how its bytes go through a tunnel; nil if not, or not for sure
-	conv   *conversation
+	steps  [][]step    // by exchange and hop
 }
 
 // A Mode says what became of a path's exchanges in its stream.
@@ -76,19 +82,20 @@ type GRPC struct {
 
 // tracer builds paths from legs and links.
 type tracer struct {
-	memory arena.Slab[Path]
-	legs   []*Leg
+	memory arena.Slab[workPath]
+	told   arena.Slab[Path]
+	legs   []*workLeg
 	byEx   map[*exchange][]*link // links that lead on from an exchange
-	byLeg  map[*Leg][]*link      // links that lead on from a leg as a whole
-	whole  map[*Leg]bool         // legs claimed as a whole
+	byLeg  map[*workLeg][]*link  // links that lead on from a leg as a whole
+	whole  map[*workLeg]bool     // legs claimed as a whole
 	claims map[*exchange]bool    // exchanges claimed by a client
-	around map[*Leg]*link        // by a leg behind a tunnel: its tie to it
+	around map[*workLeg]*link    // by a leg behind a tunnel: its tie to it
 }
 
 // trace builds the paths, in the order of their client legs.
-func trace(legs []*Leg, links []*link) []*Path {
-	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*Leg][]*link),
-		whole: make(map[*Leg]bool), claims: make(map[*exchange]bool), around: make(map[*Leg]*link)}
+func trace(legs []*workLeg, links []*link) []*workPath {
+	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*workLeg][]*link),
+		whole: make(map[*workLeg]bool), claims: make(map[*exchange]bool), around: make(map[*workLeg]*link)}
 	for _, l := range links {
 		if l.to.Role == RoleControl { // tied, but each is a conversation of its own
 			continue
@@ -118,7 +125,7 @@ func trace(legs []*Leg, links []*link) []*Path {
 	for _, ls := range t.byEx {
 		slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.attempt, b.attempt) })
 	}
-	paths := make([]*Path, 0, len(legs))
+	paths := make([]*workPath, 0, len(legs))
 	for _, l := range legs {
 		if p := t.path(l); p != nil {
 			paths = append(paths, p)
@@ -129,12 +136,14 @@ func trace(legs []*Leg, links []*link) []*Path {
 
 // path returns the path that begins with l; nil when all of l belongs to the
 // paths of others.
-func (t *tracer) path(l *Leg) *Path {
+func (t *tracer) path(l *workLeg) *workPath {
 	if t.whole[l] {
 		return nil
 	}
 	_, p := t.memory.Add()
-	*p = Path{client: l, Client: l.Orig.Src, Server: l.Orig.Dst, Legs: []int{l.ID}}
+	p.client = l
+	_, p.Path = t.told.Add()
+	p.Lead, p.Client, p.Server, p.Legs = l.ID, l.Orig.Src, l.Orig.Dst, []int{l.ID}
 	t.enter(p, l)
 	own := t.unclaimed(l)
 	if len(own) < len(l.exchanges) {
@@ -154,7 +163,7 @@ func (t *tracer) path(l *Leg) *Path {
 }
 
 // unclaimed lists the exchanges of l that no client claims.
-func (t *tracer) unclaimed(l *Leg) []*exchange {
+func (t *tracer) unclaimed(l *workLeg) []*exchange {
 	var own []*exchange
 	for i := range l.exchanges {
 		if e := &l.exchanges[i]; !t.claims[e] {
@@ -165,33 +174,33 @@ func (t *tracer) unclaimed(l *Leg) []*exchange {
 }
 
 // exchange adds e and its hops to p.
-func (t *tracer) exchange(p *Path, e *exchange) {
-	x := newExchange(len(p.Exchanges), e)
-	x.Hops = t.hops([]Hop{firstHop(e.leg, e)}, e)
-	p.addExchange(x)
+func (t *tracer) exchange(p *workPath, e *exchange) {
+	var tr trail
+	tr.begin(e.leg, e)
+	t.hops(&tr, e)
+	p.addExchange(newExchange(len(p.Exchanges), e), tr)
 }
 
 func newExchange(id int, e *exchange) Exchange {
 	return Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true, GRPC: e.grpc()}
 }
 
-// hops appends the hops that lead on from e.
-func (t *tracer) hops(hs []Hop, e *exchange) []Hop {
+// hops adds the hops that lead on from e.
+func (t *tracer) hops(tr *trail, e *exchange) {
 	for _, l := range t.byEx[e] {
-		hs = append(hs, hopOf(l))
+		tr.follow(l)
 		if l.up != nil {
-			hs = t.hops(hs, l.up)
+			t.hops(tr, l.up)
 		}
 	}
 	if l := t.beyond(e); l != nil {
-		hs = append(hs, hopOf(l))
+		tr.follow(l)
 	}
-	return hs
 }
 
 // follow adds what leads on from l as a whole: the one leg of a byte-for-byte
 // proxy, encrypted legs, or the exchanges behind one.
-func (t *tracer) follow(p *Path, l *Leg) {
+func (t *tracer) follow(p *workPath, l *workLeg) {
 	for _, k := range t.byLeg[l] {
 		p.links = append(p.links, k)
 		if k.up == nil {
@@ -203,44 +212,60 @@ func (t *tracer) follow(p *Path, l *Leg) {
 			}
 			continue
 		}
-		x := newExchange(len(p.Exchanges), k.up)
-		first := firstHop(l, nil)
-		x.Hops = t.hops([]Hop{first, hopOf(k)}, k.up)
-		p.addExchange(x)
+		var tr trail
+		tr.begin(l, nil)
+		tr.follow(k)
+		t.hops(&tr, k.up)
+		p.addExchange(newExchange(len(p.Exchanges), k.up), tr)
 	}
-	if len(l.exchanges) > 0 {
-		return
-	}
-	slices.SortStableFunc(p.Exchanges, func(a, b Exchange) int {
-		return cmp.Compare(a.Hops[len(a.Hops)-1].RequestStart, b.Hops[len(b.Hops)-1].RequestStart)
-	})
-	for i := range p.Exchanges {
-		p.Exchanges[i].ID = i
+	if len(l.exchanges) == 0 {
+		p.sortExchanges()
 	}
 }
 
-func (p *Path) addLeg(id int) {
+// sortExchanges puts exchanges that are known from behind the proxy in the order in
+// which they began there.
+func (p *workPath) sortExchanges() {
+	began := func(x *Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
+	order := make([]int, len(p.Exchanges))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(began(&p.Exchanges[i]), began(&p.Exchanges[j])) })
+	exchanges, steps := make([]Exchange, len(order)), make([][]step, len(order))
+	for k, i := range order {
+		exchanges[k], steps[k] = p.Exchanges[i], p.steps[i]
+		exchanges[k].ID = k
+	}
+	if len(order) > 0 {
+		p.Exchanges, p.steps = exchanges, steps
+	}
+}
+
+func (p *workPath) addLeg(id int) {
 	if !slices.Contains(p.Legs, id) {
 		p.Legs = append(p.Legs, id)
 	}
 }
 
-func (p *Path) addExchange(x Exchange) {
-	for _, h := range x.Hops {
-		if x.Method == "" && h.ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
-			x.learn(h.ex)
+func (p *workPath) addExchange(x Exchange, tr trail) {
+	x.Hops = tr.hops
+	for i, s := range tr.steps {
+		h := &x.Hops[i]
+		if x.Method == "" && s.ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
+			learn(&x, s.ex)
 		}
 		p.addLeg(h.Leg)
-		x.Proven = x.Proven && (h.link == nil || h.Proven)
+		x.Proven = x.Proven && (s.link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous
 	}
 	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.proven)
 	p.Ambiguous = p.Ambiguous || x.Ambiguous
-	p.Exchanges = append(p.Exchanges, x)
+	p.Exchanges, p.steps = append(p.Exchanges, x), append(p.steps, tr.steps)
 }
 
 // learn takes from a later hop what the client's leg does not show.
-func (x *Exchange) learn(e *exchange) {
+func learn(x *Exchange, e *exchange) {
 	x.Method, x.Target, x.GRPC = e.method(), e.target(), e.grpc()
 	if x.RequestID == "" {
 		x.RequestID = e.id()
@@ -250,11 +275,11 @@ func (x *Exchange) learn(e *exchange) {
 	}
 }
 
-// Joined tells whether a join without rivals ties legs of the path.
-func (p *Path) Joined() bool {
-	for i := range p.Exchanges {
-		for _, h := range p.Exchanges[i].Hops {
-			if h.link != nil && !h.Ambiguous {
+// joined tells whether a join without rivals ties legs of the path.
+func (p *workPath) joined() bool {
+	for i := range p.steps {
+		for k, s := range p.steps[i] {
+			if s.link != nil && !p.Exchanges[i].Hops[k].Ambiguous {
 				return true
 			}
 		}
@@ -262,13 +287,19 @@ func (p *Path) Joined() bool {
 	return slices.ContainsFunc(p.links, func(l *link) bool { return !l.ambiguous })
 }
 
-// Lead returns the ID of the leg that has the path's ends: the client's, or
-// what a tunnel carried of it.
-func (p *Path) Lead() int { return p.client.ID }
+// line returns the log line of exchange i: the one of the proxy nearest the client.
+func (p *workPath) line(i int) *logLine {
+	for k, s := range p.steps[i] {
+		if s.ex != nil && s.ex.log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+			return s.ex.log
+		}
+	}
+	return nil
+}
 
 // finish fills what follows from the path's legs together.
-func (p *Path) finish(legs []*Leg) {
-	p.Direction = p.direction(legs)
+func (p *workPath) finish(legs []*workLeg) {
+	p.Direction, p.Joined = p.direction(legs), p.joined()
 	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == Direct)
 	for _, id := range p.Legs {
 		l := legs[id]
@@ -280,7 +311,7 @@ func (p *Path) finish(legs []*Leg) {
 	}
 }
 
-func (p *Path) direction(legs []*Leg) Direction {
+func (p *workPath) direction(legs []*workLeg) Direction {
 	last := legs[p.Legs[len(p.Legs)-1]]
 	switch p.client.Role {
 	case RoleClientProxy:
@@ -342,4 +373,13 @@ func (j *Join) improve(l *link) {
 		}
 	}
 	slices.Sort(j.Rivals)
+}
+
+// plainPaths returns what is told of paths.
+func plainPaths(paths []*workPath) []*Path {
+	out := make([]*Path, len(paths))
+	for i, p := range paths {
+		out[i] = p.Path
+	}
+	return out
 }

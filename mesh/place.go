@@ -22,8 +22,8 @@ type seating struct {
 }
 
 // place finds out which exchanges of one side the entries are of.
-func (c *crossing) place(entries []*logEntry, legs []*Leg, leg func(*logEntry) **Leg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
-	byEnds := make(map[capture.Tuple][]*Leg)
+func (c *crossing) place(entries []*logEntry, legs []*workLeg, leg func(*logEntry) **workLeg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
+	byEnds := make(map[capture.Tuple][]*workLeg)
 	for _, l := range legs {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
 	}
@@ -115,7 +115,7 @@ func timely(all []*seating) bool {
 
 // seated groups the entries that are of exchanges by the ends of their legs, in the
 // order of first entries. Those without the leg are left out.
-func seated(entries []*logEntry, leg func(*logEntry) **Leg) [][]*logEntry {
+func seated(entries []*logEntry, leg func(*logEntry) **workLeg) [][]*logEntry {
 	at := make(map[capture.Tuple]int)
 	var groups [][]*logEntry
 	for _, e := range entries {
@@ -136,7 +136,7 @@ func seated(entries []*logEntry, leg func(*logEntry) **Leg) [][]*logEntry {
 
 // told lists the exchanges of a leg, those of an encrypted one as turns tell
 // them.
-func told(l *Leg) []*exchange {
+func told(l *workLeg) []*exchange {
 	list := l.exchanges
 	if len(list) == 0 && !l.speaksHTTP2() {
 		list = l.hidden
@@ -154,19 +154,19 @@ const lateLine = int64(5e6)
 
 // veiled tells whether the exchanges of a leg cannot be read, and turns tell of
 // them. That is certain if no packets are missing, and there are as many as lines.
-func veiled(l *Leg) bool {
+func veiled(l *workLeg) bool {
 	return len(l.exchanges) == 0 && len(l.hidden) > 0 && !l.speaksHTTP2()
 }
 
 // holed tells whether packets of a leg are missing.
-func holed(x *index, l *Leg) bool {
+func holed(x *index, l *workLeg) bool {
 	_, holes := l.hole(x)
 	return holes
 }
 
 // gathered lists the exchanges of a leg that cannot be read, with one in place of
 // the turns that lie in the time of one line: bodies that stream both ways.
-func (s *seating) gathered(l *Leg) []exchange {
+func (s *seating) gathered(l *workLeg) []exchange {
 	var runs []turnRun
 	for k := 0; k < len(l.hidden); {
 		n, owner := k+1, s.owner(&l.hidden[k])

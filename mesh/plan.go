@@ -16,12 +16,12 @@ import (
 // pieces of several legs packetised anew.
 type conversation struct {
 	client, server netip.AddrPort
-	frame          *Leg        // its packets, or in a rebuilt stream its handshake and close
+	frame          *workLeg    // its packets, or in a rebuilt stream its handshake and close
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
 	calls          []*exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
 	rebuilt        bool
 	first          moment   // of the first packet written
-	path           *Path    // whose legs are named in comments
+	path           *workPath // whose legs are named in comments
 	omitted        []string // exchanges that are not written, and why
 }
 
@@ -44,7 +44,7 @@ func (m moment) compare(o moment) int {
 // planner decides what is written of each path.
 type planner struct {
 	x          *index
-	legs       []*Leg
+	legs       []*workLeg
 	files      []string // names of the inputs, for comments
 	nearServer bool     // carry the bytes of the leg nearest the server
 }
@@ -52,18 +52,21 @@ type planner struct {
 // plan gives every path its conversation and its number: paths are numbered in
 // the order of their first written packets, which is how Wireshark numbers TCP
 // streams.
-func (pl *planner) plan(paths []*Path) {
-	for _, p := range paths {
-		p.conv = pl.conversation(p)
-		p.conv.path = p
-	}
-	slices.SortStableFunc(paths, func(a, b *Path) int { return a.conv.first.compare(b.conv.first) })
+func (pl *planner) plan(paths []*workPath) []*conversation {
+	convs := make([]*conversation, len(paths))
 	for i, p := range paths {
-		p.ID = i
+		convs[i] = pl.conversation(p)
+		convs[i].path = p
 	}
+	slices.SortStableFunc(convs, func(a, b *conversation) int { return a.first.compare(b.first) })
+	for i, c := range convs {
+		c.path.ID = i
+		paths[i] = c.path
+	}
+	return convs
 }
 
-func (pl *planner) conversation(p *Path) *conversation {
+func (pl *planner) conversation(p *workPath) *conversation {
 	switch {
 	case p.own != nil && p.client.multiplexed():
 		return pl.rebuild(p, p.client, p.own)
@@ -88,7 +91,7 @@ func (pl *planner) conversation(p *Path) *conversation {
 
 // rewrite plans to write the packets of leg l under the path's ends.
 // There are none of a decrypted leg: its stream is made anew.
-func (pl *planner) rewrite(p *Path, l *Leg) *conversation {
+func (pl *planner) rewrite(p *workPath, l *workLeg) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
 	if l.Decrypted && (!l.tunnel || l.opened) { // else other paths have what is in it
 		c = whole(c)
@@ -114,7 +117,7 @@ func whole(c *conversation) *conversation {
 
 // firstByte returns the moment of the first byte of l that was captured, that
 // of its first packet if there is none.
-func (pl *planner) firstByte(l *Leg) moment {
+func (pl *planner) firstByte(l *workLeg) moment {
 	first := moment{nanos: math.MaxInt64}
 	for h := range l.conn.halves {
 		if r := pl.x.record(h); r.proto != protoNone {
@@ -130,13 +133,13 @@ func (pl *planner) firstByte(l *Leg) moment {
 }
 
 // firstPacket returns the moment of the first packet of l.
-func (pl *planner) firstPacket(l *Leg) moment {
+func (pl *planner) firstPacket(l *workLeg) moment {
 	return moment{l.conn.start, l.conn.first}
 }
 
 // wholeLeg returns the leg of a byte-for-byte path whose bytes are written:
 // the readable one nearest the chosen end.
-func (pl *planner) wholeLeg(p *Path) *Leg {
+func (pl *planner) wholeLeg(p *workPath) *workLeg {
 	best := p.client
 	for _, k := range p.links {
 		if k.up == nil && !k.ambiguous && k.to.readable() && !k.to.empty() && (pl.nearServer || !best.readable()) {
@@ -147,10 +150,10 @@ func (pl *planner) wholeLeg(p *Path) *Leg {
 }
 
 // choose picks for each exchange of p the hop whose bytes are written.
-func (pl *planner) choose(p *Path) (chosen []*exchange, omitted []string) {
+func (pl *planner) choose(p *workPath) (chosen []*exchange, omitted []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		if e := pl.hop(x); e != nil {
+		if e := pl.hop(p, i); e != nil {
 			chosen = append(chosen, e)
 			continue
 		}
@@ -159,18 +162,18 @@ func (pl *planner) choose(p *Path) (chosen []*exchange, omitted []string) {
 	return chosen, omitted
 }
 
-// hop returns the readable exchange nearest the chosen end, failed attempts
+// hop returns of an exchange of p the readable one nearest the chosen end, failed attempts
 // and guesses left out.
-func (pl *planner) hop(x *Exchange) *exchange {
+func (pl *planner) hop(p *workPath, no int) *exchange {
 	var found *exchange
-	for i := range x.Hops {
-		h := &x.Hops[i]
-		failed := i+1 < len(x.Hops) && x.Hops[i+1].FromLeg == h.FromLeg
-		if h.ex == nil || h.ex.hidden != nil || h.Ambiguous || failed {
+	hops := p.Exchanges[no].Hops
+	for i, s := range p.steps[no] {
+		failed := i+1 < len(hops) && hops[i+1].FromLeg == hops[i].FromLeg
+		if s.ex == nil || s.ex.hidden != nil || hops[i].Ambiguous || failed {
 			continue
 		}
 		if found == nil || pl.nearServer {
-			found = h.ex
+			found = s.ex
 		}
 	}
 	return found
@@ -189,7 +192,7 @@ func why(x *Exchange) string {
 
 // onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
 // its real packets can be used.
-func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *Leg {
+func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *workLeg {
 	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].leg.exchanges) {
 		return nil
 	}
@@ -203,7 +206,7 @@ func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *Leg {
 
 // rebuild plans to write chosen exchanges back to back inside the handshake
 // and close of the leg frame.
-func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversation {
+func (pl *planner) rebuild(p *workPath, frame *workLeg, chosen []*exchange) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: frame, rebuilt: true, first: pl.firstPacket(frame)}
 	if slices.ContainsFunc(chosen, onHTTP2) {
 		chosen = c.onlyHTTP2(chosen)
@@ -224,7 +227,7 @@ func (pl *planner) rebuild(p *Path, frame *Leg, chosen []*exchange) *conversatio
 
 // rest plans to write of the path's leg what no other path carries: all but the
 // messages of the exchanges that others claim.
-func (pl *planner) rest(p *Path) *conversation {
+func (pl *planner) rest(p *workPath) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
 	own := make(map[*exchange]bool)
 	for _, e := range p.own {
@@ -303,8 +306,9 @@ func (pl *planner) piece(h halfNo, m *message) *piece {
 }
 
 // comments says for each leg of a path where it was seen and how it was tied.
-func (pl *planner) comments(p *Path) []string {
+func (pl *planner) comments(c *conversation) []string {
 	var cs []string
+	p := c.path
 	for _, id := range p.Legs {
 		l := pl.legs[id]
 		h := pl.x.half(l.conn.lead())
@@ -322,23 +326,23 @@ func (pl *planner) comments(p *Path) []string {
 		}
 	}
 	cs = append(cs, p.failures()...)
-	if len(p.conv.calls) > 0 {
+	if len(c.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
 	if p.Mode == H2To11 {
 		cs = append(cs, "pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, in the order of requests")
 	}
-	for _, o := range p.conv.omitted {
+	for _, o := range c.omitted {
 		cs = append(cs, "pcapmesh: left out: "+o)
 	}
 	return cs
 }
 
 // failures says what the proxy logged of exchanges that did not go well.
-func (p *Path) failures() (cs []string) {
+func (p *workPath) failures() (cs []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		if l := x.line(); l != nil && len(l.Flags) > 0 {
+		if l := p.line(i); l != nil && len(l.Flags) > 0 {
 			cs = append(cs, fmt.Sprintf("pcapmesh: exchange %d: response flags %s, %s", x.ID, strings.Join(l.Flags, ","), cmp.Or(l.CodeDetails, l.Failure, "no details")))
 		}
 	}
@@ -352,7 +356,7 @@ func (p *Path) failures() (cs []string) {
 }
 
 // tie says how the leg with the given ID was joined to the one before it.
-func (p *Path) tie(id int) string {
+func (p *workPath) tie(id int) string {
 	var best *link
 	consider := func(l *link) {
 		if l != nil && l.to.ID == id && (best == nil || best.ambiguous && !l.ambiguous || best.ambiguous == l.ambiguous && l.confidence > best.confidence) {
@@ -362,9 +366,9 @@ func (p *Path) tie(id int) string {
 	for _, l := range p.links {
 		consider(l)
 	}
-	for i := range p.Exchanges {
-		for _, h := range p.Exchanges[i].Hops {
-			consider(h.link)
+	for _, steps := range p.steps {
+		for _, s := range steps {
+			consider(s.link)
 		}
 	}
 	if best == nil || len(best.evidence) == 0 {
@@ -384,7 +388,7 @@ func (pl *planner) legConversations() []*conversation {
 	var cs []*conversation
 	for _, l := range pl.legs {
 		c := &conversation{client: l.Orig.Src, server: l.Orig.Dst, frame: l, first: pl.firstPacket(l)}
-		c.path = &Path{Legs: []int{l.ID}, conv: c}
+		c.path = &workPath{Path: &Path{Legs: []int{l.ID}}}
 		cs = append(cs, c)
 	}
 	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.compare(b.first) })

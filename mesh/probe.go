@@ -8,7 +8,7 @@ import "slices"
 // with the control legs, never with proxied ones.
 func probes(control *crossing, all []*crossing) {
 	for _, c := range all {
-		var up []*Leg
+		var up []*workLeg
 		for _, l := range c.up {
 			if c != control && l.probe() && probed(control.down, l) {
 				l.views = markControl(l.views)
@@ -31,7 +31,7 @@ func markControl(views []view) []view {
 }
 
 // probe tells whether all requests of l name kubelet as their sender.
-func (l *Leg) probe() bool {
+func (l *workLeg) probe() bool {
 	for i := range l.exchanges {
 		if !l.exchanges[i].probe() {
 			return false
@@ -45,7 +45,7 @@ func (e *exchange) probe() bool { return e.req != nil && e.req.is(msgProbe) }
 
 // probed tells whether each exchange of l stands within a probe request on a
 // control leg.
-func probed(control []*Leg, l *Leg) bool {
+func probed(control []*workLeg, l *workLeg) bool {
 	for i := range l.exchanges {
 		u := &l.exchanges[i]
 		found := false
@@ -85,6 +85,6 @@ func (c *crossing) joinProbes() {
 }
 
 // probesOf lists the exchanges of legs that kubelet asked for.
-func probesOf(legs []*Leg) []*exchange {
+func probesOf(legs []*workLeg) []*exchange {
 	return slices.DeleteFunc(exchangesOf(legs), func(e *exchange) bool { return !e.probe() })
 }

@@ -101,7 +101,7 @@ func (b *socketBook) first(files []RecordInfo, ends ...[2]netip.AddrPort) (p *Pr
 }
 
 // name fills in the processes of a leg, and notes which sockets told them.
-func (rs *records) name(x *index, l *Leg, profile *profile.Profile) {
+func (rs *records) name(x *index, l *workLeg, profile *profile.Profile) {
 	for c := range l.sightings {
 		o := rs.owners(x, c, profile)
 		for _, s := range o.told {
@@ -150,7 +150,7 @@ func (p *Process) key(pod string) proxyKey {
 
 // newProxies gathers the proxies' processes from legs that only they can have
 // accepted or dialled.
-func newProxies(legs []*Leg, of *profile.Profile) *proxies {
+func newProxies(legs []*workLeg, of *profile.Profile) *proxies {
 	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
 	add := func(o *Process, pod string) {
 		if o != nil && o.PID != 0 {
@@ -169,7 +169,7 @@ func newProxies(legs []*Leg, of *profile.Profile) *proxies {
 }
 
 // dialled tells who in a pod dialled a leg.
-func (p *proxies) dialled(l *Leg, pod string) dialler {
+func (p *proxies) dialled(l *workLeg, pod string) dialler {
 	o := l.OrigProcess
 	switch {
 	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.conn.pod != pod:

@@ -6,7 +6,7 @@ import "github.com/pcapmesh/pcapmesh/mesh/profile"
 // to which what the application dials is redirected, by what else is dialled,
 // and by how the proxy dials the application. Meshes that look alike, and no
 // mesh at all, are taken for Istio.
-func recognise(legs []*Leg) *profile.Profile {
+func recognise(legs []*workLeg) *profile.Profile {
 	var s signsOfMesh
 	for _, l := range legs {
 		s.see(l)
@@ -35,7 +35,7 @@ type signsOfMesh struct {
 	loop      bool            // 127.0.0.1 dialled 127.0.0.1
 }
 
-func (s *signsOfMesh) see(l *Leg) {
+func (s *signsOfMesh) see(l *workLeg) {
 	if s.listeners == nil {
 		s.listeners, s.dialled = make(map[uint16]bool), make(map[uint16]bool)
 	}

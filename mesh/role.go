@@ -39,7 +39,7 @@ type cluster struct {
 }
 
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index, rs *records, known *cluster, legs []*Leg, p *profile.Profile) *roster {
+func newRoster(x *index, rs *records, known *cluster, legs []*workLeg, p *profile.Profile) *roster {
 	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
@@ -105,10 +105,10 @@ func (f *podFacts) watch(c *conn) {
 
 // watched tells whether the loopback interface was being captured when l began,
 // so that its counterpart there would have been seen.
-func (f *podFacts) watched(l *Leg) bool { return f.loopback && f.from <= l.End && l.Start <= f.to }
+func (f *podFacts) watched(l *workLeg) bool { return f.loopback && f.from <= l.End && l.Start <= f.to }
 
 // sightings iterates over all observations of l, the used one first.
-func (l *Leg) sightings(yield func(*conn) bool) {
+func (l *workLeg) sightings(yield func(*conn) bool) {
 	if !yield(l.conn) {
 		return
 	}
@@ -195,7 +195,7 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 
 // assign gives every leg its role in each pod that shows it, as far as
 // structure and ports tell; what joins tell is added by settle.
-func (r *roster) assign(legs []*Leg) {
+func (r *roster) assign(legs []*workLeg) {
 	for _, l := range legs {
 		for c := range l.sightings {
 			role, tentative := r.role(c)
@@ -219,7 +219,7 @@ func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && 
 // overall is the role of l over all pods: what one pod's proxy sends and
 // another pod's proxy receives runs between proxies. What only passes by says
 // nothing beside that.
-func (l *Leg) overall() Role {
+func (l *workLeg) overall() Role {
 	views := l.views
 	if slices.ContainsFunc(views, func(v view) bool { return !v.bare }) {
 		views = slices.DeleteFunc(slices.Clone(views), func(v view) bool { return v.bare })
@@ -261,7 +261,7 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 
 // dialledByPeers tells whether a leg goes to the port at which the proxies of others
 // dial the proxy, whatever application's port they mean. HBONE has streams for that.
-func (r *roster) dialledByPeers(l *Leg) bool {
+func (r *roster) dialledByPeers(l *workLeg) bool {
 	port := l.Orig.Dst.Port()
 	return port != profile.HBONEPort && slices.Contains(r.profile.TunnelPorts, port)
 }
@@ -313,7 +313,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 // dialled corrects a role by who dialled the connection, as far as sockets tell:
 // what the application dials on loopback or past the redirect is its own, and what
 // the proxy dials is on behalf of someone.
-func (r *roster) dialled(l *Leg, pod string, role Role, tentative bool) (Role, bool) {
+func (r *roster) dialled(l *workLeg, pod string, role Role, tentative bool) (Role, bool) {
 	switch by := r.proxies.dialled(l, pod); {
 	case tentative && by != diallerUnknown:
 		return ifElse(by == dialledByProxy, RoleProxyApp, RoleDirect), false
@@ -377,7 +377,7 @@ func ifElse(ok bool, yes, no Role) Role {
 
 // recast gives l the role in a pod, or in all if that is "", unless it has one
 // of those that fit.
-func (l *Leg) recast(pod string, role Role, fit ...Role) {
+func (l *workLeg) recast(pod string, role Role, fit ...Role) {
 	for i := range l.views {
 		if v := &l.views[i]; (pod == "" || v.pod == pod) && (v.tentative || !slices.Contains(fit, v.role)) {
 			v.role, v.tentative = role, false
@@ -388,7 +388,7 @@ func (l *Leg) recast(pod string, role Role, fit ...Role) {
 
 // settle corrects the roles of legs that no join confirmed: what has no
 // counterpart, where a counterpart must have been seen, passed by the proxy.
-func (r *roster) settle(legs []*Leg, joined func(*Leg) bool) {
+func (r *roster) settle(legs []*workLeg, joined func(*workLeg) bool) {
 	for _, l := range legs {
 		for _, v := range l.views {
 			if v.tentative && joined(l) {
@@ -407,7 +407,7 @@ func (r *roster) settle(legs []*Leg, joined func(*Leg) bool) {
 	}
 }
 
-func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
+func (r *roster) settled(legs []*workLeg, l *workLeg, v view) Role {
 	f := r.pods[v.pod]
 	switch {
 	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
@@ -431,7 +431,7 @@ func (r *roster) settled(legs []*Leg, l *Leg, v view) Role {
 // tells tells whether something can be read on l that would be seen on the other
 // side of a proxy too: of HTTP/2 an exchange, since the rest is a connection's
 // own.
-func (l *Leg) tells() bool {
+func (l *workLeg) tells() bool {
 	if l.multiplexed() {
 		return len(l.exchanges) > 0
 	}
@@ -440,7 +440,7 @@ func (l *Leg) tells() bool {
 
 // servesApp tells whether some connection of the pod's application was open
 // when l began, so that the proxy may have dialled l for it.
-func servesApp(legs []*Leg, l *Leg, pod string) bool {
+func servesApp(legs []*workLeg, l *workLeg, pod string) bool {
 	for _, a := range legs {
 		if a.view(pod) == RoleAppProxy && a.Start <= l.Start+causality && a.End >= l.Start-causality {
 			return true

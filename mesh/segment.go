@@ -11,7 +11,7 @@ import "slices"
 // A turnRun is a run of turns of one leg that may be one exchange: indices
 // [from, to) into Leg.hidden.
 type turnRun struct {
-	leg      *Leg
+	leg      *workLeg
 	from, to int
 	p        float64
 }
@@ -28,7 +28,7 @@ type segmenter struct {
 // on the other side show it for which a finds no counterpart. It tells whether
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
-func (a *algebra) segment(down, up []*Leg) bool {
+func (a *algebra) segment(down, up []*workLeg) bool {
 	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*exchange]bool)}
 	downs, ups := a.explained(len(a.down), func(s strand) int32 { return s.D }), a.explained(len(a.up), func(s strand) int32 { return s.U })
 	for i := range a.down {
@@ -89,7 +89,7 @@ const commonShift = 0.02
 
 // suggest adds the runs of turns whose times go together with it, as far as
 // none of the turns goes together with something by itself.
-func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*Leg, bounds func(*item, []exchange) (int, int, bool)) {
+func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*workLeg, bounds func(*item, []exchange) (int, int, bool)) {
 	for _, l := range legs {
 		from, to, ok := bounds(it, l.hidden)
 		run := turnRun{leg: l, from: from, to: to}
@@ -115,8 +115,8 @@ func (g *segmenter) taken(turns []exchange) bool {
 
 // merge makes exchanges of the runs that b believes in.
 func (g *segmenter) merge(b *algebra) bool {
-	found := make(map[*Leg][]turnRun)
-	var legs []*Leg
+	found := make(map[*workLeg][]turnRun)
+	var legs []*workLeg
 	for i := range b.web.Edges {
 		s := b.strand(int32(i))
 		for _, e := range [2]*exchange{b.down[s.D].ex, b.up[s.U].ex} {

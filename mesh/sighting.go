@@ -11,13 +11,13 @@ import (
 // the numbers alone.
 type sightings struct {
 	x      *index
-	bySYN  map[[2]uint32][]*Leg
-	byPort map[uint16][]*Leg           // by the client's port, which no NAT of a mesh changes
-	byNAT  map[[2]capture.Tuple][]*Leg // by what conntrack knows of both sides of NAT
+	bySYN  map[[2]uint32][]*workLeg
+	byPort map[uint16][]*workLeg           // by the client's port, which no NAT of a mesh changes
+	byNAT  map[[2]capture.Tuple][]*workLeg // by what conntrack knows of both sides of NAT
 }
 
 func newSightings(x *index) *sightings {
-	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]capture.Tuple][]*Leg)}
+	return &sightings{x, make(map[[2]uint32][]*workLeg), make(map[uint16][]*workLeg), make(map[[2]capture.Tuple][]*workLeg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false
@@ -36,7 +36,7 @@ func (s *sightings) isns(c *conn) (isns [2]uint32, ok bool) {
 	return [2]uint32{p.ISN, q.ISN}, true
 }
 
-func (s *sightings) add(l *Leg) {
+func (s *sightings) add(l *workLeg) {
 	if k, ok := s.isns(l.conn); ok {
 		s.bySYN[k] = append(s.bySYN[k], l)
 	}
@@ -48,7 +48,7 @@ func (s *sightings) add(l *Leg) {
 }
 
 // find returns the leg that c is another sighting of, or nil.
-func (s *sightings) find(c *conn) *Leg {
+func (s *sightings) find(c *conn) *workLeg {
 	if k, ok := s.isns(c); ok {
 		for _, l := range s.bySYN[k] {
 			if s.elsewhere(l, c) && s.akin(l.conn, c) {
@@ -74,7 +74,7 @@ func (s *sightings) find(c *conn) *Leg {
 
 // elsewhere tells whether c is at a point that does not show l yet. A
 // connection between loopback addresses never leaves its pod.
-func (s *sightings) elsewhere(l *Leg, c *conn) bool {
+func (s *sightings) elsewhere(l *workLeg, c *conn) bool {
 	for o := range l.sightings {
 		if o.place == c.place {
 			return false

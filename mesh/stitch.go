@@ -65,7 +65,7 @@ type InputPoint struct {
 // they form. Its slices are in a fixed order and must not be changed.
 type Result struct {
 	Inputs  []InputInfo
-	Legs    []*Leg
+	Legs    []*workLeg
 	Joins   []Join
 	Paths   []*Path
 	Profile *profile.Profile // of the mesh, as given or recognised
@@ -74,7 +74,7 @@ type Result struct {
 	Records   []RecordInfo
 	Conflicts []Conflict
 
-	Lookups []*Lookup     // names looked up over UDP
+	Lookups []*workLookup // names looked up over UDP
 	Names   []LearnedName // what addresses are called, ordered by address
 	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
 
@@ -206,11 +206,11 @@ func (r *Result) decide(conns []*conn, known *cluster, profile *profile.Profile,
 		l.loose = looseBytes(r.x, l.conn)
 	}
 	links := joinLegs(r.x, r.Legs, roster, logs)
-	joined := make(map[*Leg]bool)
+	joined := make(map[*workLeg]bool)
 	for _, l := range links {
 		joined[l.from], joined[l.to] = true, true
 	}
-	roster.settle(r.Legs, func(l *Leg) bool { return joined[l] })
+	roster.settle(r.Legs, func(l *workLeg) bool { return joined[l] })
 	r.Joins = joinsOf(links)
 	r.Names = r.learnNames(logs)
 	r.Paths = trace(r.Legs, links)

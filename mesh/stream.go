@@ -40,7 +40,7 @@ func (c *crossing) joinStreams() {
 // them: that is more than what lengths and times say of legs that cannot be
 // read, which come next. One TLS connection end to end is equal too.
 func (c *crossing) joinEqual() {
-	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *Leg) bool { return !l.readable() }) {
+	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *workLeg) bool { return !l.readable() }) {
 		return
 	}
 	downs, ups := c.byContent(c.down), c.byContent(c.up)
@@ -59,13 +59,13 @@ func (c *crossing) joinEqual() {
 type content [2]fingerprint.Print
 
 // content returns the content of a leg; ok is false if it is not all known.
-func (c *crossing) content(l *Leg) (k content, ok bool) {
+func (c *crossing) content(l *workLeg) (k content, ok bool) {
 	a, b := c.x.record(l.conn.orig), c.x.record(l.conn.reply)
 	return content{a.print, b.print}, a.print.Complete() && b.print.Complete()
 }
 
-func (c *crossing) byContent(legs []*Leg) map[content][]*Leg {
-	m := make(map[content][]*Leg)
+func (c *crossing) byContent(legs []*workLeg) map[content][]*workLeg {
+	m := make(map[content][]*workLeg)
 	for _, l := range c.streams(legs) {
 		if k, ok := c.content(l); ok {
 			m[k] = append(m[k], l)
@@ -76,7 +76,7 @@ func (c *crossing) byContent(legs []*Leg) map[content][]*Leg {
 
 // carriers lists the downstream legs that up may carry on, none if they are too
 // many to tell apart.
-func (c *crossing) carriers(downs []*Leg, up *Leg) []int {
+func (c *crossing) carriers(downs []*workLeg, up *workLeg) []int {
 	var ds []int
 	for d, down := range downs {
 		if !c.mayCarry(down, up) {
@@ -95,7 +95,7 @@ func (c *crossing) carriers(downs []*Leg, up *Leg) []int {
 
 // streamCertain tells whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
-func (c *crossing) streamCertain(down, up *Leg) bool {
+func (c *crossing) streamCertain(down, up *workLeg) bool {
 	if c.trust.whole(up.Start, up.End) {
 		return true
 	}
@@ -104,13 +104,13 @@ func (c *crossing) streamCertain(down, up *Leg) bool {
 
 // sameStream tells whether what was seen of two legs' streams is the same, and
 // enough to say something.
-func (c *crossing) sameStream(down, up *Leg) bool {
+func (c *crossing) sameStream(down, up *workLeg) bool {
 	match := compareLegs(c.x, down, up)
 	return match.verdict != fingerprint.Different && match.bytes >= minMark
 }
 
 // streamRivals lists the other upstream legs that fit.
-func streamRivals(ups []*Leg, fit []int, u int) []rival {
+func streamRivals(ups []*workLeg, fit []int, u int) []rival {
 	var rs []rival
 	for _, v := range fit {
 		if v != u {
@@ -122,8 +122,8 @@ func streamRivals(ups []*Leg, fit []int, u int) []rival {
 
 // streams lists the legs that are matched as a whole: all that have no
 // exchanges of their own and are no pool for others.
-func (c *crossing) streams(legs []*Leg) []*Leg {
-	var out []*Leg
+func (c *crossing) streams(legs []*workLeg) []*workLeg {
+	var out []*workLeg
 	for _, l := range legs {
 		if len(l.exchanges) == 0 && !c.busy[l] && l.Protocol != "h2" {
 			out = append(out, l)
@@ -133,7 +133,7 @@ func (c *crossing) streams(legs []*Leg) []*Leg {
 }
 
 // mayCarry tells whether the whole leg up may be what the proxy made of down.
-func (c *crossing) mayCarry(down, up *Leg) bool {
+func (c *crossing) mayCarry(down, up *workLeg) bool {
 	if !legNests(c.x, down, up) {
 		return false
 	}
@@ -147,11 +147,11 @@ func (c *crossing) mayCarry(down, up *Leg) bool {
 }
 
 // empty tells whether a leg carried no byte.
-func (l *Leg) empty() bool { return l.sent()+l.received() == 0 }
+func (l *workLeg) empty() bool { return l.sent()+l.received() == 0 }
 
 // sent returns how many bytes of the originator were seen, decrypted if the leg
 // is.
-func (l *Leg) sent() int64 {
+func (l *workLeg) sent() int64 {
 	if p := l.plain[0]; p != nil {
 		return p.len
 	}
@@ -159,7 +159,7 @@ func (l *Leg) sent() int64 {
 }
 
 // received returns the same of the other side.
-func (l *Leg) received() int64 {
+func (l *workLeg) received() int64 {
 	if p := l.plain[1]; p != nil {
 		return p.len
 	}
@@ -168,7 +168,7 @@ func (l *Leg) received() int64 {
 
 // refused tells whether the server never accepted the connection. Without its SYN
 // what was dialled and never used cannot be told from that.
-func (l *Leg) refused(x *index) bool {
+func (l *workLeg) refused(x *index) bool {
 	if l.conn.orig == 0 || !x.half(l.conn.orig).SYN {
 		return false
 	}
@@ -179,7 +179,7 @@ func (l *Leg) refused(x *index) bool {
 	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream
 }
 
-func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
+func (c *crossing) streamLink(down, up *workLeg, sole bool) *link {
 	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
 	es := Evidence{Kind: OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
@@ -201,6 +201,6 @@ func (c *crossing) streamLink(down, up *Leg, sole bool) *link {
 	return l
 }
 
-func streamDetail(d, u *Leg) string {
+func streamDetail(d, u *workLeg) string {
 	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.sent(), u.received())
 }

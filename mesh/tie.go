@@ -50,15 +50,15 @@ func (c *crossing) joinTurns() {
 
 // unlogged leaves out legs of which a log tells the exchanges: they stay as they
 // are.
-func (c *crossing) unlogged(legs []*Leg) []*Leg {
-	return slices.DeleteFunc(slices.Clone(legs), func(l *Leg) bool {
+func (c *crossing) unlogged(legs []*workLeg) []*workLeg {
+	return slices.DeleteFunc(slices.Clone(legs), func(l *workLeg) bool {
 		return slices.ContainsFunc(l.hidden, func(e exchange) bool { return e.log != nil })
 	})
 }
 
 // holes tells whether packets of some leg are missing in the capture.
 func (c *crossing) holes() bool {
-	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *Leg) bool {
+	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *workLeg) bool {
 		_, ok := l.hole(c.x)
 		return ok
 	})
@@ -82,12 +82,12 @@ func (c *crossing) compareTurns() *algebra {
 func isHidden(e *exchange) bool { return e.hidden != nil }
 
 // sealed lists the TLS legs whose exchanges are hidden.
-func (c *crossing) sealed(legs []*Leg) []*Leg {
-	return slices.DeleteFunc(unreadable(legs), func(l *Leg) bool { return c.busy[l] || l.Protocol != "tls" })
+func (c *crossing) sealed(legs []*workLeg) []*workLeg {
+	return slices.DeleteFunc(unreadable(legs), func(l *workLeg) bool { return c.busy[l] || l.Protocol != "tls" })
 }
 
 // unveil lists the exchanges of those legs.
-func (c *crossing) unveil(legs []*Leg) []*exchange {
+func (c *crossing) unveil(legs []*workLeg) []*exchange {
 	sealed := c.sealed(legs)
 	var veils []*veil
 	for _, l := range sealed {

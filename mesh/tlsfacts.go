@@ -172,8 +172,8 @@ type dial struct {
 
 // judgeResumed gives legs that resume a session, and tell nothing more, the
 // verdict about the legs on which such sessions began, if that is one.
-func judgeResumed(legs []*Leg) {
-	began := make(map[dial]*Leg)
+func judgeResumed(legs []*workLeg) {
+	began := make(map[dial]*workLeg)
 	split := make(map[dial]bool)
 	for _, l := range legs {
 		if l.TLS.Reason == "" || l.TLS.Resumed {
@@ -193,4 +193,4 @@ func judgeResumed(legs []*Leg) {
 	}
 }
 
-func (l *Leg) dial() dial { return dial{l.Orig.Src.Addr(), l.Reply.Src, l.TLS.SNI} }
+func (l *workLeg) dial() dial { return dial{l.Orig.Src.Addr(), l.Reply.Src, l.TLS.SNI} }

@@ -39,7 +39,7 @@ func newTrust(c *crossing) *trust {
 
 // hole returns when the leg was not captured whole: all its life if bytes are
 // missing; until its first exchanges are over if it began before the capture.
-func (l *Leg) hole(x *index) (span, bool) {
+func (l *workLeg) hole(x *index) (span, bool) {
 	switch {
 	case l.multiplexed():
 		return l.holeH2(x)
@@ -57,7 +57,7 @@ func (l *Leg) hole(x *index) (span, bool) {
 // was an exchange, and which. One that shows nothing of itself was asked while
 // frames of the client may have been missed, and answered while frames of the
 // server may have been; or it began before the capture.
-func (l *Leg) holeH2(x *index) (span, bool) {
+func (l *workLeg) holeH2(x *index) (span, bool) {
 	if l.conn.orig == 0 || l.conn.reply == 0 {
 		return span{l.Start, l.End}, true
 	}

@@ -21,7 +21,7 @@ func (c *crossing) joinToUnreadDown() {
 	hidden := unreadable(c.down)
 	guesses := newGuesses()
 	for _, u := range c.open(exchangesOf(c.up)) {
-		var may []*Leg
+		var may []*workLeg
 		for _, d := range hidden {
 			if len(may) <= maxRivals && c.busyAround(d, u) {
 				may = append(may, d)
@@ -42,38 +42,38 @@ func (c *crossing) joinToUnreadDown() {
 // guesses collects for each leg the upstream legs it may have used, the first
 // maxRivals and one.
 type guesses struct {
-	legs []*Leg // in the order of their first guess
-	may  map[*Leg][]*Leg
-	seen map[[2]*Leg]bool
+	legs []*workLeg // in the order of their first guess
+	may  map[*workLeg][]*workLeg
+	seen map[[2]*workLeg]bool
 }
 
 func newGuesses() *guesses {
-	return &guesses{may: make(map[*Leg][]*Leg), seen: make(map[[2]*Leg]bool)}
+	return &guesses{may: make(map[*workLeg][]*workLeg), seen: make(map[[2]*workLeg]bool)}
 }
 
-func (g *guesses) add(from, to *Leg) {
-	if len(g.may[from]) > maxRivals || g.seen[[2]*Leg{from, to}] {
+func (g *guesses) add(from, to *workLeg) {
+	if len(g.may[from]) > maxRivals || g.seen[[2]*workLeg{from, to}] {
 		return
 	}
 	if g.may[from] == nil {
 		g.legs = append(g.legs, from)
 	}
-	g.seen[[2]*Leg{from, to}] = true
+	g.seen[[2]*workLeg{from, to}] = true
 	g.may[from] = append(g.may[from], to)
 }
 
 // addGuesses adds an ambiguous link for each leg with guesses that nothing
 // surer ties to it.
 func (c *crossing) addGuesses(g *guesses) {
-	sure := make(map[[2]*Leg]bool)
+	sure := make(map[[2]*workLeg]bool)
 	for _, l := range c.links {
 		if !l.ambiguous {
-			sure[[2]*Leg{l.from, l.to}] = true
+			sure[[2]*workLeg{l.from, l.to}] = true
 		}
 	}
 	for _, from := range g.legs {
 		may := g.may[from]
-		first := slices.IndexFunc(may, func(to *Leg) bool { return !sure[[2]*Leg{from, to}] })
+		first := slices.IndexFunc(may, func(to *workLeg) bool { return !sure[[2]*workLeg{from, to}] })
 		if first < 0 {
 			continue
 		}
@@ -89,8 +89,8 @@ func (c *crossing) addGuesses(g *guesses) {
 }
 
 // unreadable lists the legs whose exchanges stay hidden behind encryption.
-func unreadable(legs []*Leg) []*Leg {
-	var out []*Leg
+func unreadable(legs []*workLeg) []*workLeg {
+	var out []*workLeg
 	for _, l := range legs {
 		if (len(l.exchanges) == 0 || l.exchanges[0].hidden != nil) && !l.empty() && !l.readable() {
 			out = append(out, l)
@@ -101,7 +101,7 @@ func unreadable(legs []*Leg) []*Leg {
 
 // busyAround tells whether leg d carried bytes both before the request of u
 // and after its response.
-func (c *crossing) busyAround(d *Leg, u *exchange) bool {
+func (c *crossing) busyAround(d *workLeg, u *exchange) bool {
 	orig, reply := c.x.record(d.conn.orig), c.x.record(d.conn.reply)
 	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
 		(u.resp == nil || reply.open || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
@@ -114,10 +114,10 @@ func (c *crossing) joinToUnreadUp() {
 	if len(hidden) == 0 {
 		return
 	}
-	clients, guesses := make(map[*Leg][]*Leg), newGuesses()
-	choice := make(map[*Leg]bool) // hidden legs that are not some exchange's only candidate
+	clients, guesses := make(map[*workLeg][]*workLeg), newGuesses()
+	choice := make(map[*workLeg]bool) // hidden legs that are not some exchange's only candidate
 	for _, d := range c.open(exchangesOf(c.down)) {
-		var may []*Leg
+		var may []*workLeg
 		for _, u := range hidden {
 			if len(may) <= maxRivals && c.busyWithin(u, d) {
 				may = append(may, u)
@@ -143,7 +143,7 @@ func (c *crossing) joinToUnreadUp() {
 }
 
 // busyWithin tells whether leg u carried bytes within the exchange d.
-func (c *crossing) busyWithin(u *Leg, d *exchange) bool {
+func (c *crossing) busyWithin(u *workLeg, d *exchange) bool {
 	orig, reply := c.x.record(u.conn.orig), c.x.record(u.conn.reply)
 	if orig.proto == protoNone || d.resp == nil && reply.proto == protoNone {
 		return false
@@ -154,7 +154,7 @@ func (c *crossing) busyWithin(u *Leg, d *exchange) bool {
 // joinRefused ties upstream connections that carried nothing to the one
 // exchange that was waiting for an upstream then: failed attempts.
 func (c *crossing) joinRefused() {
-	var refused []*Leg
+	var refused []*workLeg
 	for _, u := range c.up {
 		if u.empty() && !c.busy[u] && u.refused(c.x) && c.trust.whole(u.Start, u.End) {
 			refused = append(refused, u)
@@ -201,7 +201,7 @@ func waited(d *exchange, served, at int64) bool {
 	return d.resp != nil && d.resp.status >= 500 && d.resp.from.nanos >= at-causality
 }
 
-func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
+func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) Evidence {
 	ev := Evidence{Kind: OnlyCandidate, Detail: "no other connection was open and busy at the time"}
 	ev.Packets = append(ev.Packets, c.x.half(d.conn.lead()).First)
 	if e != nil {
@@ -215,7 +215,7 @@ func (c *crossing) onlyInTime(d, u *Leg, e *exchange) Evidence {
 // adjacency looks for neighbouring source ports: Linux takes the next even
 // ports for connections from one address to one destination within 10 s
 // (net/ipv4/inet_hashtables.c, __inet_hash_connect).
-func adjacency(x *index, d, u *Leg) (Evidence, bool) {
+func adjacency(x *index, d, u *workLeg) (Evidence, bool) {
 	a, b := d.Orig, u.Orig
 	gap := int(b.Src.Port()) - int(a.Src.Port())
 	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {

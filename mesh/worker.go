@@ -16,8 +16,8 @@ const (
 // workers makes strands between different groups of legs unlikely, and tells
 // whether there are such.
 func (a *algebra) workers() bool {
-	root := make(map[*Leg]*Leg)
-	find := func(l *Leg) *Leg {
+	root := make(map[*workLeg]*workLeg)
+	find := func(l *workLeg) *workLeg {
 		for root[l] != nil {
 			if up := root[root[l]]; up != nil {
 				root[l] = up
@@ -26,13 +26,13 @@ func (a *algebra) workers() bool {
 		}
 		return l
 	}
-	ties := make(map[*Leg]int)
-	a.certain(func(d, u *Leg) {
+	ties := make(map[*workLeg]int)
+	a.certain(func(d, u *workLeg) {
 		if d, u = find(d), find(u); d != u {
 			root[d] = u
 		}
 	})
-	a.certain(func(d, _ *Leg) { ties[find(d)]++ })
+	a.certain(func(d, _ *workLeg) { ties[find(d)]++ })
 	found := false
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
@@ -46,7 +46,7 @@ func (a *algebra) workers() bool {
 }
 
 // certain calls yield with the legs of all strands that are taken as true.
-func (a *algebra) certain(yield func(down, up *Leg)) {
+func (a *algebra) certain(yield func(down, up *workLeg)) {
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= believed && a.usual(s) {
 			yield(a.down[s.D].ex.leg, a.up[s.U].ex.leg)
