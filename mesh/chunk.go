@@ -44,7 +44,7 @@ type placed struct {
 
 // gather reads the pieces of all rebuilt conversations and returns their
 // chunks in the order of conversation, direction and stream.
-func (r *Result) gather(convs []*conversation, sp *spool) ([]chunk, error) {
+func (r *source) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
 	for g, group := range r.x.groups {
 		c := &gatherer{group: g, x: r.x, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}

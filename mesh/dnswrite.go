@@ -25,8 +25,8 @@ type dnsPacket struct {
 }
 
 // newDNSEmitter lists the packets of all messages.
-func newDNSEmitter(r *Result) *dnsEmitter {
-	d := &dnsEmitter{x: r.x, lookups: r.Lookups, of: r.lookupOf, packets: make([][]dnsPacket, len(r.inputs)), begun: make([]bool, len(r.Lookups))}
+func newDNSEmitter(r *source) *dnsEmitter {
+	d := &dnsEmitter{x: r.x, lookups: r.lookups, of: r.lookupOf, packets: make([][]dnsPacket, len(r.inputs)), begun: make([]bool, len(r.lookups))}
 	for g, group := range r.x.groups {
 		s := group.dns
 		for i := range uint32(s.messages.Len()) {
@@ -112,7 +112,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 		l4 -= at
 	}
 	if err := capture.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
-		return nil, fmt.Errorf("%s: packet %d: %w", e.r.Inputs[p.Ref.Input].File, p.Ref.Packet, err)
+		return nil, fmt.Errorf("%s: packet %d: %w", e.src.files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
 }
@@ -121,11 +121,11 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 func (e *emitter) dnsComment(l *Lookup, m *dnsMessage, p *capture.Packet) []string {
 	first := !e.dns.begun[l.ID]
 	e.dns.begun[l.ID] = true
-	if e.o.Comments == CommentNone || e.o.Comments == CommentFirst && !first {
+	if e.o.Comments == noPackets || e.o.Comments == firstPackets && !first {
 		return p.Comments
 	}
 	s := fmt.Sprintf("pcapmesh: dns lookup %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
-		e.r.Inputs[p.Ref.Input].File, p.Ref.Packet, m.key.Tuple())
+		e.src.files[p.Ref.Input], p.Ref.Packet, m.key.Tuple())
 	if l.Redirected && !l.Server.IsValid() {
 		s += ", redirected; whom the client asked is not known"
 	}

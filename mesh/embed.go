@@ -24,13 +24,13 @@ func (e *emitter) writeKeys() error {
 			continue
 		}
 		for h := range c.frame.conn.halves {
-			random, ok := e.r.x.clientRandom(h)
+			random, ok := e.src.x.clientRandom(h)
 			if !ok || seen[random] {
 				continue
 			}
 			seen[random] = true
 			had := len(lines)
-			if lines = e.r.x.keys.AppendLines(lines, random); len(lines) > had {
+			if lines = e.src.x.keys.AppendLines(lines, random); len(lines) > had {
 				e.sum.Secrets++
 			}
 			if len(lines) < maxSecrets {

@@ -6,7 +6,7 @@ import "github.com/pcapmesh/pcapmesh/mesh/profile"
 type Linker struct {
 	x      *index
 	rs     *records
-	legs   []*Leg
+	legs   []*workLeg
 	roster *roster
 }
 

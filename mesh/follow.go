@@ -1,14 +1,11 @@
 package mesh
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
-// A Chunk is bytes of a path's stream, in the order they were sent.
-type Chunk struct {
+// A bit is bytes of a stream, in the order they were sent.
+type bit struct {
 	Reply   bool        // sent by the server
 	Nanos   int64       // of the packet that carried them
 	Ref     capture.Ref // that packet
@@ -16,39 +13,12 @@ type Chunk struct {
 	Missing int64       // bytes that are missing at this place; Data is empty then
 }
 
-// Errors for numbers that name nothing; test for them with errors.Is.
-var (
-	ErrNoPath     = errors.New("no such stream")
-	ErrNoExchange = errors.New("no such exchange")
-)
-
-// Follow reads the inputs again and calls yield with the bytes of a path: what
-// following its stream in the stitched capture shows. no selects one
-// exchange, -1 all of the stream. It stops at the first error of yield.
-func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
-	if path < 0 || path >= len(r.Paths) {
-		return fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
-	}
-	p := r.Paths[path]
-	c := p.conv
-	if no >= 0 {
-		if no >= len(p.Exchanges) {
-			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
-		}
-		e := r.planner.hop(&p.Exchanges[no])
-		if e == nil {
-			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
-		}
-		c = r.planner.rebuild(p, p.client, []*exchange{e})
-	}
+// follow reads the inputs again and passes on the bytes of c in the order of time.
+// It stops at the first error of yield.
+func (r *source) follow(c *conversation, yield func(bit) error) error {
 	if !c.rebuilt {
 		c = whole(c)
 	}
-	return r.yield(c, yield)
-}
-
-// yield gathers the pieces of c and passes them on in the order of time.
-func (r *Result) yield(c *conversation, yield func(Chunk) error) error {
 	sp := &spool{}
 	defer sp.Close()
 	chunks, err := r.gather([]*conversation{c}, sp)
@@ -75,8 +45,8 @@ func (r *Result) yield(c *conversation, yield func(Chunk) error) error {
 }
 
 // passOn tells one chunk, and after it what was cut off its packet.
-func passOn(k *chunk, sp *spool, yield func(Chunk) error) error {
-	out := Chunk{Reply: k.reply, Nanos: k.from.nanos, Ref: k.from.ref}
+func passOn(k *chunk, sp *spool, yield func(bit) error) error {
+	out := bit{Reply: k.reply, Nanos: k.from.nanos, Ref: k.from.ref}
 	if k.gap {
 		out.Missing = k.n
 		return yield(out)

@@ -60,7 +60,7 @@ type callHalf struct {
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
-func (r *Result) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) {
+func (r *source) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
 	for g := range r.x.groups {
 		parts, err := r.readCalls(g, convs, sp)
@@ -88,7 +88,7 @@ func (r *Result) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) 
 }
 
 // readCalls reads what group g has of them.
-func (r *Result) readCalls(g int, convs []*conversation, sp *spool) ([]callPart, error) {
+func (r *source) readCalls(g int, convs []*conversation, sp *spool) ([]callPart, error) {
 	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
 	var want reassembly.HalfSet
 	for i, conv := range convs {

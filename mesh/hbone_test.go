@@ -239,7 +239,7 @@ func TestTunnelSpent(t *testing.T) {
 			t.Errorf("%s: %d paths, expected %d", tt.name, len(r.Paths), tt.want)
 		}
 		for _, p := range r.Paths {
-			if l := r.Legs[p.Lead()]; l.Protocol == "hbone" != (tt.hide && len(p.Legs) == 1) {
+			if l := r.Legs[p.Lead]; l.Protocol == "hbone" != (tt.hide && len(p.Legs) == 1) {
 				t.Errorf("%s: path %s > %s of a leg that is %s", tt.name, p.Client, p.Server, l.Protocol)
 			}
 		}

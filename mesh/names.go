@@ -137,10 +137,10 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func (r *Result) learnNames(logs *ledger) []LearnedName {
+func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []LearnedName {
 	var n names
-	n.hearLookups(r.Lookups)
-	n.hearLegs(r.Legs)
+	n.hearLookups(lookups)
+	n.hearLegs(legs)
 	n.hearLog(logs)
 	return n.all()
 }

@@ -16,22 +16,22 @@ var (
 	ErrOutputExists  = errors.New("exists and was not written by pcapmesh")
 )
 
-// WriteFile writes the stitched capture to the named file, which appears under
-// its name only when it is complete. A file that exists is replaced only if
-// pcapmesh wrote it, or with force; never if it is an input.
-func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
-	special, err := r.mayReplace(name, force)
+// writeFile writes to the named file, which appears under its name only when it is
+// complete. A file that exists is replaced only if pcapmesh wrote it, or with force;
+// never if it is an input.
+func (s *source) writeFile(name string, force bool, o emitOptions) (written, error) {
+	special, err := s.mayReplace(name, force)
 	if err != nil {
-		return Summary{}, err
+		return written{}, err
 	}
 	if special {
-		return r.writeInto(name, o)
+		return s.writeInto(name, o)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return Summary{}, fmt.Errorf("%s: %w", name, cause(err))
+		return written{}, fmt.Errorf("%s: %w", name, cause(err))
 	}
-	sum, err := r.WriteCapture(f, o)
+	sum, err := s.write(f, o)
 	if err == nil {
 		err = f.Chmod(o.mode())
 	}
@@ -47,8 +47,8 @@ func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, e
 
 // mode returns the permissions of the file that is written: TLS secrets in it
 // are for its owner only.
-func (o *WriteOptions) mode() os.FileMode {
-	if o != nil && o.EmbedKeys {
+func (o *emitOptions) mode() os.FileMode {
+	if o.EmbedKeys {
 		return 0o600
 	}
 	return 0o644
@@ -64,18 +64,18 @@ func cause(err error) error {
 }
 
 // writeInto writes to a device or a named pipe.
-func (r *Result) writeInto(name string, o *WriteOptions) (Summary, error) {
+func (s *source) writeInto(name string, o emitOptions) (written, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return Summary{}, err
+		return written{}, err
 	}
-	sum, err := r.WriteCapture(f, o)
+	sum, err := s.write(f, o)
 	return sum, errors.Join(err, f.Close())
 }
 
 // mayReplace refuses to replace what is not ours to replace. special tells that
 // the file is a device or a pipe, which is written to and not replaced.
-func (r *Result) mayReplace(name string, force bool) (special bool, err error) {
+func (s *source) mayReplace(name string, force bool) (special bool, err error) {
 	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
@@ -83,13 +83,8 @@ func (r *Result) mayReplace(name string, force bool) (special bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for _, in := range r.inputs {
-		if in == nil {
-			continue
-		}
-		if i := in.FileInfo(); i != nil && os.SameFile(i, info) {
-			return false, fmt.Errorf("%s: %w", name, ErrOutputIsInput)
-		}
+	if s.isInput(info) {
+		return false, fmt.Errorf("%s: %w", name, ErrOutputIsInput)
 	}
 	if info.IsDir() {
 		return false, fmt.Errorf("%s: is a directory", name)

@@ -20,9 +20,9 @@ type conversation struct {
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
 	calls          []*exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
 	rebuilt        bool
-	first          moment   // of the first packet written
+	first          moment    // of the first packet written
 	path           *workPath // whose legs are named in comments
-	omitted        []string // exchanges that are not written, and why
+	omitted        []string  // exchanges that are not written, and why
 }
 
 // A piece is a range of a half that goes into a rebuilt stream.
@@ -202,6 +202,15 @@ func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *workLeg {
 		}
 	}
 	return chosen[0].leg
+}
+
+// exchange plans to write one exchange of a path; nil if it cannot be read.
+func (pl *planner) exchange(c *conversation, no int) *conversation {
+	e := pl.hop(c.path, no)
+	if e == nil {
+		return nil
+	}
+	return pl.rebuild(c.path, c.path.client, []*exchange{e})
 }
 
 // rebuild plans to write chosen exchanges back to back inside the handshake

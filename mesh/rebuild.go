@@ -32,7 +32,7 @@ type made struct {
 
 // rebuildAll makes the packets of all rebuilt conversations.
 func (e *emitter) rebuildAll() error {
-	chunks, err := e.r.gather(e.convs, e.spool)
+	chunks, err := e.src.gather(e.convs, e.spool)
 	if err != nil {
 		return err
 	}
@@ -71,14 +71,14 @@ func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
 			b.next[d] = 1
 			continue
 		}
-		half := e.r.x.half(h)
+		half := e.src.x.half(h)
 		b.next[d] = half.Base
 		b.end[d], b.rst[d] = half.EndNanos, half.RST
 	}
 	b.start, b.acked = b.next, b.next
 	b.now = c.first
 	if !c.frame.Midstream && leg.orig != 0 && leg.reply != 0 {
-		b.handshake(e.r.x.half(leg.orig), e.r.x.half(leg.reply))
+		b.handshake(e.src.x.half(leg.orig), e.src.x.half(leg.reply))
 	}
 	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
 	b.interleave(raise(chunks[:k]), raise(chunks[k:]))
@@ -212,7 +212,7 @@ func (e *emitter) writeOne(m *made) error {
 		h.Ack = 0
 	}
 	if m.flags&capture.FlagSYN != 0 {
-		half := e.r.x.half(side)
+		half := e.src.x.half(side)
 		h.MSS, h.WScale = half.MSS, half.WScale
 	}
 	payload, err := e.spool.read(nil, m.spot, int(m.n))
@@ -225,10 +225,10 @@ func (e *emitter) writeOne(m *made) error {
 	}
 	e.buf = capture.AppendTCP(e.buf[:0], &h, append(payload, make([]byte, m.cut)...))
 	var comments []string
-	if e.o.Comments != CommentNone {
+	if e.o.Comments != noPackets {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, e.r.planner.comments(c.path)...)
+			comments = append(comments, e.src.planner.comments(c)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

@@ -124,8 +124,7 @@ type records struct {
 }
 
 // account says what became of all records.
-func (r *Result) account(logs *ledger) {
-	rs := r.records
+func (f *finding) account(x *index, rs *records, logs *ledger) {
 	for _, l := range logs.lines {
 		if l.said {
 			rs.files[l.file].Matched++
@@ -134,7 +133,7 @@ func (r *Result) account(logs *ledger) {
 	for _, b := range rs.sockets {
 		rs.files[b.file].Matched = len(b.found)
 	}
-	for _, l := range r.Legs {
+	for _, l := range f.legs {
 		for c := range l.sightings {
 			if l.Conntrack == nil {
 				l.Conntrack = c.entry.tracked(rs.files)
@@ -142,26 +141,14 @@ func (r *Result) account(logs *ledger) {
 		}
 		l.Logged = l.log.logged(rs.files)
 	}
-	for _, p := range r.Paths {
+	for _, p := range f.paths {
 		for i := range p.Exchanges {
-			x := &p.Exchanges[i]
-			x.Logged = x.line().logged(rs.files)
+			p.Exchanges[i].Logged = p.line(i).logged(rs.files)
 		}
 	}
-	r.Records = rs.files
-	r.Conflicts = append(rs.nat.contradictions(r.x, rs.files, r.Legs), rs.conflicts...)
+	f.records = rs.files
+	f.conflicts = append(rs.nat.contradictions(x, rs.files, f.legs), rs.conflicts...)
 	for _, i := range rs.rules {
-		r.Conflicts = append(r.Conflicts, i.contradictions(r.x, rs.files, r.Legs, r.Joins)...)
+		f.conflicts = append(f.conflicts, i.contradictions(x, rs.files, f.legs, f.joins)...)
 	}
-}
-
-// line returns the log line of an exchange: the one of the proxy nearest the
-// client.
-func (x *Exchange) line() *logLine {
-	for i := range x.Hops {
-		if e := x.Hops[i].ex; e != nil && e.log != nil && !x.Hops[i].Ambiguous {
-			return e.log
-		}
-	}
-	return nil
 }

@@ -7,47 +7,36 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
-// A View says what a stitched capture shows.
-type View uint8
-
-// The views.
-const (
-	ViewPaths View = iota // one TCP stream per path
-	ViewLegs              // every leg by itself, nothing joined
-)
-
-// Comments says which packets of a stitched capture carry a comment.
-type Comments uint8
-
-// The choices for comments.
-const (
-	CommentFirst Comments = iota // the first packet of each stream: its legs and how they were tied
-	CommentAll                   // every packet: where it was captured
-	CommentNone
-)
-
-// WriteOptions change a stitched capture. The zero value, and nil, are the
-// defaults.
-type WriteOptions struct {
-	View      View
-	Comments  Comments
+// emitOptions change a stitched capture. The zero value is the default.
+type emitOptions struct {
+	Legs      bool // every leg by itself, nothing joined
+	Comments  emitComments
 	KeepOther bool   // copy packets that are neither TCP nor DNS
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
-	EmbedKeys bool   // write the TLS secrets, from key logs and inputs, of connections that stay encrypted
+	EmbedKeys bool   // write the TLS secrets of connections that stay encrypted
 	Version   string // of the program that writes, for the section header; may be empty
 }
+
+// emitComments says which packets carry a comment.
+type emitComments uint8
+
+// The choices for comments.
+const (
+	firstPackets emitComments = iota // the first packet of each stream: its legs and how they were tied
+	allPackets                       // every packet: where it was captured
+	noPackets
+)
 
 // Application is what a stitched capture names as the program that wrote it,
 // followed by a space and its version if that is known. It tells that a file
 // may be replaced.
 const Application = "pcapmesh"
 
-// A Summary counts what was written.
-type Summary struct {
+// written counts what was written.
+type written struct {
 	Streams int // TCP streams
 	Joined  int // of them, those of joined paths
 	Packets int
@@ -64,8 +53,8 @@ type target struct {
 
 // An emitter writes a stitched capture.
 type emitter struct {
-	r       *Result
-	o       WriteOptions
+	src     *source
+	o       emitOptions
 	out     sink
 	convs   []*conversation
 	begun   []bool // by conversation: its first packet is written
@@ -76,27 +65,24 @@ type emitter struct {
 	spool   *spool
 	dns     *dnsEmitter
 	buf     []byte
-	sum     Summary
+	sum     written
 }
 
-// WriteCapture writes the paths as a pcapng file in which every conversation
-// is one TCP stream, numbered as the paths are. It reads the inputs again.
-func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
-	e := &emitter{r: r, ifaces: make(map[place]int), other: make(map[[2]uint32]int)}
-	if o != nil {
-		e.o = *o
-	}
-	e.plan()
+// write writes the conversations as a pcapng file in which each is one TCP
+// stream. It reads the inputs again.
+func (s *source) write(w io.Writer, o emitOptions) (written, error) {
+	e := &emitter{src: s, o: o, ifaces: make(map[place]int), other: make(map[[2]uint32]int)}
+	e.aimAll()
 	defer e.spool.Close()
 	if err := e.rebuildAll(); err != nil {
 		return e.sum, err
 	}
 	var err error
-	if e.out, err = newSink(w, &e.o, r.sectionComments()); err != nil {
+	if e.out, err = newSink(w, &e.o, s.comments); err != nil {
 		return e.sum, err
 	}
 	if !e.o.NoNames {
-		if err := e.out.WriteNames(r.names()); err != nil {
+		if err := e.out.WriteNames(s.names); err != nil {
 			return e.sum, err
 		}
 	}
@@ -118,23 +104,21 @@ func applicationName(version string) string {
 	return Application + " " + version
 }
 
-// plan decides for every half what becomes of its packets.
-func (e *emitter) plan() {
-	e.spool, e.dns = &spool{}, newDNSEmitter(e.r)
-	if e.o.View == ViewLegs {
-		e.convs = e.r.planner.legConversations()
-		e.sum.Streams = len(e.convs)
-	} else {
-		for _, p := range e.r.Paths {
-			e.convs = append(e.convs, p.conv)
-			e.sum.Streams++
-			if p.Joined() {
-				e.sum.Joined++
-			}
+// aimAll decides for every half what becomes of its packets.
+func (e *emitter) aimAll() {
+	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
+	e.convs = e.src.convs
+	if e.o.Legs {
+		e.convs = e.src.planner.legConversations()
+	}
+	e.sum.Streams = len(e.convs)
+	for _, c := range e.convs {
+		if c.path.Joined {
+			e.sum.Joined++
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
-	e.targets = make([]target, e.r.x.len()+1)
+	e.targets = make([]target, e.src.x.len()+1)
 	for i, c := range e.convs {
 		if !c.rebuilt {
 			e.aim(i, c)
@@ -150,7 +134,7 @@ func (e *emitter) aim(i int, c *conversation) {
 		if h == 0 {
 			return
 		}
-		if k := e.r.x.half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
+		if k := e.src.x.half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
 			t.src, t.dst = netip.AddrPort{}, netip.AddrPort{}
 		}
 		e.targets[h] = t
@@ -166,46 +150,10 @@ func (e *emitter) aim(i int, c *conversation) {
 	}
 }
 
-// sectionComments returns the comments on the inputs' sections.
-func (r *Result) sectionComments() []string {
-	var cs []string
-	for i := range r.Inputs {
-		cs = append(cs, r.Inputs[i].Comments...)
-	}
-	return cs
-}
-
-// names returns the name records of the inputs, and labels addresses that
-// stand for a proxy.
-func (r *Result) names() []capture.Name {
-	var names []capture.Name
-	seen := make(map[capture.Name]bool)
-	add := func(n capture.Name) {
-		if !seen[n] {
-			seen[n] = true
-			names = append(names, n)
-		}
-	}
-	for i := range r.Inputs {
-		for _, n := range r.Inputs[i].Names {
-			add(n)
-		}
-	}
-	for _, n := range r.Names {
-		add(capture.Name{Addr: n.Addr.String(), Name: n.Name})
-	}
-	for _, l := range r.Legs {
-		if a := l.Orig.Src.Addr(); profile.IsBindSource(a) {
-			add(capture.Name{Addr: a.String(), Name: "inbound-proxy"})
-		}
-	}
-	return names
-}
-
 // copyPackets goes through the inputs once more, in the order of time, and
 // writes what has a target, and between it what was made anew.
 func (e *emitter) copyPackets() error {
-	readers, byNumber, err := e.r.openAll()
+	readers, byNumber, err := e.src.openAll()
 	defer closeAll(readers)
 	if err != nil {
 		return err
@@ -234,11 +182,11 @@ func (e *emitter) copyPackets() error {
 
 // openAll opens all inputs that were read, and lists their readers by the
 // numbers of the inputs too.
-func (r *Result) openAll() (readers, byNumber []*capture.Reader, err error) {
-	byNumber = make([]*capture.Reader, len(r.inputs))
-	for _, g := range r.groups {
+func (s *source) openAll() (readers, byNumber []*capture.Reader, err error) {
+	byNumber = make([]*capture.Reader, len(s.inputs))
+	for _, g := range s.groups {
 		for _, in := range g {
-			if i := &r.Inputs[in.Number()]; i.Err != nil && i.Packets == 0 {
+			if s.unread[in.Number()] {
 				continue // as in the first reading
 			}
 			f, err := in.Reader()
@@ -264,8 +212,8 @@ func closeAll(rs []*capture.Reader) {
 
 // writePacket writes a captured packet, if it has a target.
 func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
-	g := e.r.where[p.Ref.Input]
-	id := e.r.x.groups[g].table.At(p.Ref)
+	g := e.src.where[p.Ref.Input]
+	id := e.src.x.groups[g].table.At(p.Ref)
 	if id == 0 {
 		if done, err := e.writeDNS(p); done {
 			return err
@@ -275,12 +223,12 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if id.Dup() {
 		return nil
 	}
-	h := e.r.x.number(g, id.ID())
+	h := e.src.x.number(g, id.ID())
 	t := &e.targets[h]
 	if t.conv == 0 {
 		return nil
 	}
-	iface, err := e.iface(e.r.x.place(h))
+	iface, err := e.iface(e.src.x.place(h))
 	if err != nil {
 		return err
 	}
@@ -307,7 +255,7 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 		l4 -= at
 	}
 	if err := capture.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
-		return nil, fmt.Errorf("%s: packet %d: %w", e.r.Inputs[p.Ref.Input].File, p.Ref.Packet, err)
+		return nil, fmt.Errorf("%s: packet %d: %w", e.src.files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
 }
@@ -315,16 +263,16 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 // comment returns the comments for a packet of conversation i: its own, and
 // ours.
 func (e *emitter) comment(i int32, p *capture.Packet) []string {
-	if e.o.Comments == CommentNone {
+	if e.o.Comments == noPackets {
 		return p.Comments
 	}
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.r.planner.comments(e.convs[i].path)...)
+		cs = append(cs[:len(cs):len(cs)], e.src.planner.comments(e.convs[i])...)
 	}
-	if e.o.Comments == CommentAll {
-		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.r.Inputs[p.Ref.Input].File, p.Ref.Packet))
+	if e.o.Comments == allPackets {
+		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.files[p.Ref.Input], p.Ref.Packet))
 	}
 	return cs
 }
@@ -359,7 +307,7 @@ func (e *emitter) iface(at place) (int, error) {
 	if i, ok := e.ifaces[at]; ok {
 		return i, nil
 	}
-	info := e.r.x.groups[at.group].points.Info(at.point)
+	info := e.src.x.groups[at.group].points.Info(at.point)
 	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod

@@ -15,7 +15,7 @@ type sink interface {
 	Flush() error
 }
 
-func newSink(w io.Writer, o *WriteOptions, comments []string) (sink, error) {
+func newSink(w io.Writer, o *emitOptions, comments []string) (sink, error) {
 	if !o.Classic {
 		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments, Background: true}), nil
 	}

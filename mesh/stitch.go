@@ -65,7 +65,7 @@ type InputPoint struct {
 // they form. Its slices are in a fixed order and must not be changed.
 type Result struct {
 	Inputs  []InputInfo
-	Legs    []*workLeg
+	Legs    []*Leg
 	Joins   []Join
 	Paths   []*Path
 	Profile *profile.Profile // of the mesh, as given or recognised
@@ -74,7 +74,7 @@ type Result struct {
 	Records   []RecordInfo
 	Conflicts []Conflict
 
-	Lookups []*workLookup // names looked up over UDP
+	Lookups []*Lookup     // names looked up over UDP
 	Names   []LearnedName // what addresses are called, ordered by address
 	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
 
@@ -83,9 +83,7 @@ type Result struct {
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
-	planner planner
-
-	lookupOf [][]uint32 // as from findLookups
+	source  *source
 }
 
 // Stitch reads captures, ties the legs that belong together and returns the
@@ -119,7 +117,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err := errors.Join(decrypt(r.x, r.groups, pairs), reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.decide(conns, &cluster{o.Pods, o.Networks}, o.Profile, o.NearServer)
+	r.decide(conns, o)
 	return r, nil
 }
 
@@ -183,43 +181,25 @@ func (r *Result) twice(f *capture.Input) error {
 	return nil
 }
 
-// decide runs the pure part: from what was read to what it means.
-func (r *Result) decide(conns []*conn, known *cluster, profile *profile.Profile, nearServer bool) {
-	r.Lookups, r.lookupOf = findLookups(r.x, r.records)
-	r.records.zoneLookups(r.Lookups)
-	r.Legs = makeLegs(r.x, conns)
-	if profile == nil {
-		profile = recognise(r.Legs)
+// decide finds out what was read means, and prepares to write it.
+func (r *Result) decide(conns []*conn, o *Options) {
+	found := decide(&matter{x: r.x, records: r.records, conns: conns, known: &cluster{o.Pods, o.Networks}, profile: o.Profile})
+	r.Legs, r.Joins, r.Profile = plainLegs(found.legs), found.joins, found.profile
+	r.Records, r.Conflicts, r.Names = found.records, found.conflicts, found.names
+	for _, l := range found.lookups {
+		r.Lookups = append(r.Lookups, l.Lookup)
 	}
-	r.Profile = profile
-	for _, l := range r.Legs {
-		r.records.name(r.x, l, r.records.profile(l.Pod, profile))
+	r.source = &source{inputs: r.inputs, groups: r.groups, where: r.where, x: r.x, lookups: r.Lookups, lookupOf: found.lookupOf,
+		comments: r.sectionComments(), planner: &planner{x: r.x, legs: found.legs, nearServer: o.NearServer}}
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		r.source.files = append(r.source.files, in.File)
+		r.source.unread = append(r.source.unread, in.Err != nil && in.Packets == 0)
 	}
-	roster := newRoster(r.x, r.records, known, r.Legs, profile)
-	roster.agents = capturesDNS(r.x, r.Lookups, r.Legs)
-	roster.assign(r.Legs)
-	markTunnels(r.x, r.Legs, profile)
-	logs := newLedger(r.records.lines, r.Legs)
-	roster.believe(logs)
-	for _, l := range r.Legs {
-		l.exchanges = pairExchanges(r.x, l)
-		l.loose = looseBytes(r.x, l.conn)
-	}
-	links := joinLegs(r.x, r.Legs, roster, logs)
-	joined := make(map[*workLeg]bool)
-	for _, l := range links {
-		joined[l.from], joined[l.to] = true, true
-	}
-	roster.settle(r.Legs, func(l *workLeg) bool { return joined[l] })
-	r.Joins = joinsOf(links)
-	r.Names = r.learnNames(logs)
-	r.Paths = trace(r.Legs, links)
-	r.planner = planner{x: r.x, legs: r.Legs, nearServer: nearServer}
-	for _, in := range r.Inputs {
-		r.planner.files = append(r.planner.files, in.File)
-	}
-	r.planner.plan(r.Paths)
-	r.account(logs)
+	r.source.planner.files = r.source.files
+	r.source.convs = r.source.planner.plan(found.paths)
+	r.source.names = r.nameRecords()
+	r.Paths = plainPaths(found.paths)
 }
 
 // Close closes the inputs.

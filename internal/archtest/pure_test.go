@@ -7,42 +7,7 @@ import (
 	"testing"
 )
 
-// The three bars of package mesh, and what stands beside them. A new file must
-// choose one.
-var (
-	index = []string{"chunk.go", "cut.go", "decrypt.go", "dnsscan.go", "group.go", "h2.go", "h2gather.go", "index.go", "message.go", "metadata.go", "recordread.go", "reread.go", "stitch.go", "turn.go", "unseal.go"}
-
-	decide = []string{
-		"algebra.go", "align.go", "bind.go", "candidate.go", "conn.go", "curve.go", "dns.go", "dnsnat.go", "dnspair.go", "dnsrole.go", "evidence.go", "exchange.go", "forwarded.go", "gateway.go", "h2pair.go", "h2plan.go", "hbone.go", "hbone_burst.go", "hbone_cover.go", "hbone_path.go", "hbone_stream.go", "head.go", "hidden.go", "hop.go", "intercept.go", "item.go", "join.go", "keep.go", "ledger.go", "leg.go", "lie.go", "logentry.go", "logged.go", "loggedfail.go", "loggedwhole.go", "marginal.go", "match.go", "multiplex.go", "names.go", "nat.go", "order.go", "path.go", "place.go", "plaintext.go", "plan.go",
-		"probe.go", "process.go", "rank.go", "recognise.go", "record.go", "role.go", "scaling.go", "sealed.go", "segment.go", "shelf.go", "shift.go", "sighting.go", "solve.go", "stray.go", "stream.go",
-		"ticket.go", "tie.go", "tlsfacts.go", "trust.go", "unread.go", "worker.go",
-	}
-
-	emit = []string{"dnswrite.go", "embed.go", "follow.go", "h2write.go", "output.go", "rebuild.go", "rewrite.go", "sink.go", "spool.go"}
-
-	beside = []string{"doc.go"}
-)
-
-func TestEveryMeshFileHasABar(t *testing.T) {
-	bars := slices.Concat(index, decide, emit, beside)
-	var found []string
-	for _, s := range sources(t) {
-		if s.dir != "mesh" || s.isTest() {
-			continue
-		}
-		found = append(found, s.name)
-		if !slices.Contains(bars, s.name) {
-			t.Errorf("mesh/%s belongs to no bar: Index, Decide or Emit?", s.name)
-		}
-	}
-	for _, name := range bars {
-		if !slices.Contains(found, name) {
-			t.Errorf("mesh/%s is listed here but is gone", name)
-		}
-	}
-}
-
-// impure says what the files of Decide must not import: the world outside, and
+// impure says what the packages under mesh/internal/decide must not import: the world outside, and
 // what makes two runs differ.
 var impure = []string{
 	"bufio", "context", "crypto/rand", "io", "io/fs", "io/ioutil", "log", "log/slog", "math/rand", "math/rand/v2",
@@ -63,7 +28,7 @@ var touching = map[string][]string{
 
 func TestDecideIsPure(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.dir == "mesh" && slices.Contains(decide, s.name) {
+		if strings.HasPrefix(s.dir, "mesh/internal/decide") {
 			for _, fault := range impurities(s) {
 				t.Errorf("%s: %s: the same index must always give the same result", s.path(), fault)
 			}

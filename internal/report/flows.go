@@ -38,7 +38,7 @@ func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
 		return r.Paths, 0
 	}
 	paths := slices.Clone(r.Paths)
-	size := func(p *mesh.Path) int64 { l := r.Legs[p.Lead()]; return l.OrigBytes + l.ReplyBytes }
+	size := func(p *mesh.Path) int64 { l := r.Legs[p.Lead]; return l.OrigBytes + l.ReplyBytes }
 	slices.SortStableFunc(paths, func(a, b *mesh.Path) int { return int(min(max(size(b)-size(a), -1), 1)) })
 	paths = paths[:limit]
 	slices.SortFunc(paths, func(a, b *mesh.Path) int { return a.ID - b.ID })
@@ -46,7 +46,7 @@ func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
 }
 
 func pathRow(r *mesh.Result, p *mesh.Path) []string {
-	l := r.Legs[p.Lead()]
+	l := r.Legs[p.Lead]
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
 		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)) + flagsText(r, p), size(l.OrigBytes), size(l.ReplyBytes),
@@ -229,7 +229,7 @@ func Legs(w io.Writer, r *mesh.Result, limit int, wide, names bool) (hidden int,
 func exchangeCounts(r *mesh.Result) map[int]int {
 	counts := make(map[int]int)
 	for _, l := range r.Legs {
-		counts[l.ID] = l.Exchanges()
+		counts[l.ID] = l.ExchangeCount
 	}
 	return counts
 }
@@ -322,7 +322,7 @@ func CSV(w io.Writer, r *mesh.Result) error {
 		}
 		n := func(v int64) string { return strconv.FormatInt(v, 10) }
 		err = out.Write([]string{strconv.Itoa(l.ID), l.Role.String(), l.Pod, l.Interface, l.Orig.Src.String(), l.Orig.Dst.String(),
-			l.Reply.Src.String(), l.Protocol, strconv.Itoa(l.Exchanges()), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
+			l.Reply.Src.String(), l.Protocol, strconv.Itoa(l.ExchangeCount), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
 			stamp(l.Start), stamp(l.End), l.ClosedBy, joinedTo(r, l)})
 	}
 	if err != nil {

@@ -461,7 +461,7 @@ func newHop(h *mesh.Hop) hopJSON {
 	j := hopJSON{Leg: h.Leg, Request: h.Request, Response: h.Response,
 		RequestStart: stamp(h.RequestStart), RequestEnd: stamp(h.RequestEnd),
 		ResponseStart: stamp(h.ResponseStart), ResponseEnd: stamp(h.ResponseEnd)}
-	if h.Decrypted() {
+	if h.Decrypted {
 		j.PlainRequest, j.PlainResponse = &h.PlainRequest, &h.PlainResponse
 	}
 	if h.FromLeg < 0 {

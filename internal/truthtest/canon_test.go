@@ -59,7 +59,7 @@ func (c *canon) legs() (lines []string) {
 		slices.Sort(seen)
 		lines = append(lines, fmt.Sprintf("leg %s: %s %s %s, reply %s, seen %v, midstream %v, inferred %v, closed by %s, %d+%d packets, %d+%d bytes, %d missing, %d exchanges",
 			c.names[l.ID], l.Role, l.Pod, l.Protocol, c.tuple(l.Reply), seen, l.Midstream, l.Inferred, l.ClosedBy,
-			l.OrigPackets, l.ReplyPackets, l.OrigBytes, l.ReplyBytes, l.OrigMissing+l.ReplyMissing, l.Exchanges()))
+			l.OrigPackets, l.ReplyPackets, l.OrigBytes, l.ReplyBytes, l.OrigMissing+l.ReplyMissing, l.ExchangeCount))
 	}
 	return lines
 }

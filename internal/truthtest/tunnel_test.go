@@ -48,7 +48,7 @@ func TestTunnelsSpent(t *testing.T) {
 		s := load(t, testbed.TruthFile(pcaps, name))
 		r := s.stitch(t, mesh.Options{})
 		for _, p := range r.Paths {
-			if l := r.Legs[p.Lead()]; l.Protocol == "hbone" {
+			if l := r.Legs[p.Lead]; l.Protocol == "hbone" {
 				t.Errorf("%s: the tunnel %s is a path", name, l.Orig)
 			}
 			for _, x := range p.Exchanges {

@@ -1,0 +1,61 @@
+package mesh
+
+import "github.com/pcapmesh/pcapmesh/mesh/profile"
+
+// A matter is what is decided upon: what was read, and what the caller knows.
+type matter struct {
+	x       *index
+	records *records
+	conns   []*conn
+	known   *cluster
+	profile *profile.Profile // nil: recognised
+}
+
+// A finding is what the captures and records mean.
+type finding struct {
+	legs      []*workLeg
+	joins     []Join
+	paths     []*workPath
+	profile   *profile.Profile // of the mesh, as given or recognised
+	records   []RecordInfo
+	conflicts []Conflict
+	lookups   []*workLookup
+	lookupOf  [][]uint32 // as from findLookups
+	names     []LearnedName
+}
+
+// decide runs all passes. Each takes what those before it made.
+func decide(m *matter) *finding {
+	var f finding
+	x, rs := m.x, m.records
+	f.lookups, f.lookupOf = findLookups(x, rs)
+	rs.zoneLookups(f.lookups)
+	f.legs = makeLegs(x, m.conns)
+	if f.profile = m.profile; f.profile == nil {
+		f.profile = recognise(f.legs)
+	}
+	for _, l := range f.legs {
+		rs.name(x, l, rs.profile(l.Pod, f.profile))
+	}
+	roster := newRoster(x, rs, m.known, f.legs, f.profile)
+	roster.agents = capturesDNS(x, f.lookups, f.legs)
+	roster.assign(f.legs)
+	markTunnels(x, f.legs, f.profile)
+	logs := newLedger(rs.lines, f.legs)
+	roster.believe(logs)
+	for _, l := range f.legs {
+		l.exchanges = pairExchanges(x, l)
+		l.loose = looseBytes(x, l.conn)
+	}
+	links := joinLegs(x, f.legs, roster, logs)
+	joined := make(map[*workLeg]bool)
+	for _, l := range links {
+		joined[l.from], joined[l.to] = true, true
+	}
+	roster.settle(f.legs, func(l *workLeg) bool { return joined[l] })
+	f.joins = joinsOf(links)
+	f.names = learnNames(f.lookups, f.legs, logs)
+	f.paths = trace(f.legs, links)
+	f.account(x, rs, logs)
+	return &f
+}

@@ -1,0 +1,109 @@
+package mesh
+
+import (
+	"io"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
+
+// A View says what a stitched capture shows.
+type View uint8
+
+// The views.
+const (
+	ViewPaths View = iota // one TCP stream per path
+	ViewLegs              // every leg by itself, nothing joined
+)
+
+// Comments says which packets of a stitched capture carry a comment.
+type Comments uint8
+
+// The choices for comments.
+const (
+	CommentFirst Comments = iota // the first packet of each stream: its legs and how they were tied
+	CommentAll                   // every packet: where it was captured
+	CommentNone
+)
+
+// WriteOptions change a stitched capture. The zero value, and nil, are the
+// defaults.
+type WriteOptions struct {
+	View      View
+	Comments  Comments
+	KeepOther bool   // copy packets that are neither TCP nor DNS
+	Classic   bool   // a classic pcap file: no comments, names and interfaces
+	NoNames   bool   // no name records
+	EmbedKeys bool   // write the TLS secrets, from key logs and inputs, of connections that stay encrypted
+	Version   string // of the program that writes, for the section header; may be empty
+}
+
+// A Summary counts what was written.
+type Summary struct {
+	Streams int // TCP streams
+	Joined  int // of them, those of joined paths
+	Packets int
+	Other   int // packets that are no TCP, copied
+	DNS     int // packets of DNS over UDP
+	Secrets int // connections whose TLS secrets were written
+}
+
+// options returns the options as the writer wants them.
+func (o *WriteOptions) options() emitOptions {
+	if o == nil {
+		return emitOptions{}
+	}
+	return emitOptions{Legs: o.View == ViewLegs, Comments: emitComments(o.Comments), KeepOther: o.KeepOther, Classic: o.Classic,
+		NoNames: o.NoNames, EmbedKeys: o.EmbedKeys, Version: o.Version}
+}
+
+// WriteCapture writes the paths as a pcapng file in which every conversation
+// is one TCP stream, numbered as the paths are. It reads the inputs again.
+func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
+	sum, err := r.source.write(w, o.options())
+	return Summary(sum), err
+}
+
+// WriteFile writes the stitched capture to the named file, which appears under
+// its name only when it is complete. A file that exists is replaced only if
+// pcapmesh wrote it, or with force; never if it is an input.
+func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
+	sum, err := r.source.writeFile(name, force, o.options())
+	return Summary(sum), err
+}
+
+// sectionComments returns the comments on the inputs' sections.
+func (r *Result) sectionComments() []string {
+	var cs []string
+	for i := range r.Inputs {
+		cs = append(cs, r.Inputs[i].Comments...)
+	}
+	return cs
+}
+
+// nameRecords returns the name records of the inputs, and labels addresses that
+// stand for a proxy.
+func (r *Result) nameRecords() []capture.Name {
+	var names []capture.Name
+	seen := make(map[capture.Name]bool)
+	add := func(n capture.Name) {
+		if !seen[n] {
+			seen[n] = true
+			names = append(names, n)
+		}
+	}
+	for i := range r.Inputs {
+		for _, n := range r.Inputs[i].Names {
+			add(n)
+		}
+	}
+	for _, n := range r.Names {
+		add(capture.Name{Addr: n.Addr.String(), Name: n.Name})
+	}
+	for _, l := range r.Legs {
+		if a := l.Orig.Src.Addr(); profile.IsBindSource(a) {
+			add(capture.Name{Addr: a.String(), Name: "inbound-proxy"})
+		}
+	}
+	return names
+}
