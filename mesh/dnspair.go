@@ -132,15 +132,13 @@ func (p *dnsPairing) grade(st *pairState, m *dnsMessage) int {
 // answered, or its first if the capture put the answer before it.
 func (p *dnsPairing) gradeQuery(st *pairState, m *dnsMessage) int {
 	if st.query > 0 {
-		return boolGrade(st.answer == 0 && sameServer(p.s.messages.At(st.query-1), m), 1)
+		if st.answer == 0 && sameServer(p.s.messages.At(st.query-1), m) {
+			return 1
+		}
+		return 0
 	}
-	a := p.s.messages.At(st.answer - 1)
-	return boolGrade(m.nanos-a.nanos <= causality && (sameServer(m, a) || redirectable(m, a)), 1)
-}
-
-func boolGrade(ok bool, grade int) int {
-	if ok {
-		return grade
+	if a := p.s.messages.At(st.answer - 1); m.nanos-a.nanos <= causality && (sameServer(m, a) || redirectable(m, a)) {
+		return 1
 	}
 	return 0
 }

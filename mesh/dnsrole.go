@@ -109,7 +109,14 @@ func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
 		if l.start.nanos-a.start.nanos > lookupPatience || !a.waits(l) || !same && !r.servers[l.Server] {
 			continue
 		}
-		if g := 1 + boolGrade(same, 2) + boolGrade(!r.used[id], 1); g > grade {
+		g := 1
+		if same {
+			g += 2
+		}
+		if !r.used[id] {
+			g++
+		}
+		if g > grade {
 			best, grade = id, g
 		}
 	}

@@ -316,7 +316,10 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 func (r *roster) dialled(l *workLeg, pod string, role Role, tentative bool) (Role, bool) {
 	switch by := r.proxies.dialled(l, pod); {
 	case tentative && by != diallerUnknown:
-		return ifElse(by == dialledByProxy, RoleProxyApp, RoleDirect), false
+		if by == dialledByProxy {
+			return RoleProxyApp, false
+		}
+		return RoleDirect, false
 	case role == RoleProxyServer && by == dialledByApp:
 		return RoleDirect, false
 	}
@@ -358,21 +361,21 @@ func (r *roster) believe(g *ledger) {
 		if d == nil || u == nil || d == u {
 			continue
 		}
-		d.recast(line.pod, ifElse(d.conn.loopback, RoleAppProxy, RoleClientProxy), RoleClientProxy, RoleAppProxy, RoleProxyProxy)
-		u.recast(line.pod, ifElse(u.conn.loopback, RoleProxyApp, RoleProxyServer), RoleProxyApp, RoleProxyServer, RoleProxyProxy)
+		accepted, dialled := RoleClientProxy, RoleProxyServer
+		if d.conn.loopback {
+			accepted = RoleAppProxy
+		}
+		if u.conn.loopback {
+			dialled = RoleProxyApp
+		}
+		d.recast(line.pod, accepted, RoleClientProxy, RoleAppProxy, RoleProxyProxy)
+		u.recast(line.pod, dialled, RoleProxyApp, RoleProxyServer, RoleProxyProxy)
 		for _, v := range u.views {
 			if v.role == RoleProxyServer && d.view(v.pod) == RoleClientProxy {
 				r.pods[v.pod].forwards = true
 			}
 		}
 	}
-}
-
-func ifElse(ok bool, yes, no Role) Role {
-	if ok {
-		return yes
-	}
-	return no
 }
 
 // recast gives l the role in a pod, or in all if that is "", unless it has one

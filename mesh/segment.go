@@ -1,6 +1,10 @@
 package mesh
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // A turn is not always an exchange. Where a server begins to answer before the
 // request is over, one exchange is several turns. Turns alone do not show that,
@@ -142,8 +146,8 @@ func enclosing(it *item, turns []exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from, _ = slices.BinarySearchFunc(turns, it.reqAt+causality, func(e exchange, at int64) int { return order(e.start() <= at) })
-	to, _ = slices.BinarySearchFunc(turns, it.respTo-causality, func(e exchange, at int64) int { return order(e.end() < at) })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() > it.reqAt+causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() >= it.respTo-causality })
 	from, to = from-1, to+1
 	return from, to, from >= 0 && to <= len(turns) && from < to
 }
@@ -153,18 +157,9 @@ func enclosed(it *item, turns []exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from, _ = slices.BinarySearchFunc(turns, it.reqAt-causality, func(e exchange, at int64) int { return order(e.start() < at) })
-	to, _ = slices.BinarySearchFunc(turns, it.respTo+causality, func(e exchange, at int64) int { return order(e.end() <= at) })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() >= it.reqAt-causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() > it.respTo+causality })
 	return from, to, from < to
-}
-
-// order makes a condition that holds up to some element the result of a
-// comparison.
-func order(before bool) int {
-	if before {
-		return -1
-	}
-	return 1
 }
 
 // joinedTurns returns the exchange that consists of the given turns.
@@ -210,7 +205,7 @@ func extend(m, n *message) *message {
 
 // disjoint leaves of runs that overlap the most probable ones.
 func disjoint(runs []turnRun) []turnRun {
-	slices.SortStableFunc(runs, func(a, b turnRun) int { return order(a.p > b.p || a.p == b.p && a.from < b.from) })
+	slices.SortStableFunc(runs, func(a, b turnRun) int { return cmp.Or(cmp.Compare(b.p, a.p), cmp.Compare(a.from, b.from)) })
 	var out []turnRun
 	for _, r := range runs {
 		if !slices.ContainsFunc(out, func(o turnRun) bool { return o.from < r.to && r.from < o.to }) {
