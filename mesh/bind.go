@@ -33,7 +33,7 @@ func bind(x *index, nat *natBook) []*conn {
 	b.bindByEntries()
 	b.bindByNumbers()
 	b.collect()
-	nat.recall(x, b.conns)
+	recallEntries(nat, x, b.conns)
 	b.orient()
 	b.attachStrays()
 	return b.conns
@@ -105,7 +105,7 @@ func (b *binder) bindByEntries() {
 			unbound = append(unbound, h)
 		}
 	}
-	b.takeSure(b.nat.edges(b.x, unbound))
+	b.takeSure(entryEdges(b.nat, b.x, unbound))
 }
 
 // takeSure pairs halves by edges, those first that are surest.

@@ -11,8 +11,8 @@ import (
 
 // joinCurves ties whole legs of which one is encrypted and the other is plain
 // bytes.
-func (c *crossing) joinCurves() {
-	down, up := c.curves(c.down), c.curves(c.up)
+func joinCurves(c *crossing) {
+	down, up := curves(c, c.down), curves(c, c.up)
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
@@ -34,7 +34,7 @@ type curve struct {
 }
 
 // curves measures the legs of one side that are TLS or plain bytes.
-func (c *crossing) curves(legs []*workLeg) []curve {
+func curves(c *crossing, legs []*workLeg) []curve {
 	var out []curve
 	var veils []*veil
 	for _, l := range legs {

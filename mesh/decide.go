@@ -29,13 +29,13 @@ func decide(m *matter) *finding {
 	var f finding
 	x, rs := m.x, m.records
 	f.lookups, f.lookupOf = findLookups(x, rs)
-	rs.zoneLookups(f.lookups)
+	zoneLookups(rs, f.lookups)
 	f.legs = makeLegs(x, m.conns)
 	if f.profile = m.profile; f.profile == nil {
 		f.profile = recognise(f.legs)
 	}
 	for _, l := range f.legs {
-		rs.name(x, l, rs.profile(l.Pod, f.profile))
+		nameProcesses(rs, x, l, rs.profile(l.Pod, f.profile))
 	}
 	roster := newRoster(x, rs, m.known, f.legs, f.profile)
 	roster.agents = capturesDNS(x, f.lookups, f.legs)

@@ -93,7 +93,7 @@ func findLookups(x *index, rs *records) (lookups []*workLookup, of [][]uint32) {
 	for _, p := range all {
 		p.describe()
 	}
-	rs.recallLookups(lookups)
+	recallLookups(rs, lookups)
 	lookups = once(lookups)
 	slices.SortStableFunc(lookups, func(a, b *workLookup) int { return a.start.compare(b.start) })
 	at := make(map[*workLookup]uint32, len(lookups))

@@ -46,7 +46,7 @@ type lookupEnd struct {
 // only one direction was captured. An entry without times tells whom the client
 // asked last from its port; it is not believed where answers show that the client
 // asked others too.
-func (r *records) recallLookups(lookups []*workLookup) {
+func recallLookups(r *records, lookups []*workLookup) {
 	if r.datagrams.empty() {
 		return
 	}
@@ -87,7 +87,7 @@ func serversAsked(lookups []*workLookup) map[lookupEnd][]netip.AddrPort {
 const agentZone = 1
 
 // zoneLookups makes lookups the agent's own that conntrack has in its zone.
-func (r *records) zoneLookups(lookups []*workLookup) {
+func zoneLookups(r *records, lookups []*workLookup) {
 	for _, l := range lookups {
 		if l.Role != LookupDirect {
 			continue

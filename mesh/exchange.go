@@ -92,7 +92,7 @@ func pairExchanges(x *index, l *workLeg) []exchange {
 		return pairStreams(x, l)
 	}
 	p := newPairing(x, l.conn.pair)
-	return p.run(l)
+	return pairInOrder(p, l)
 }
 
 func newPairing(x *index, c pair) *pairing {
@@ -157,7 +157,7 @@ type pairing struct {
 	adrift            bool // responses were missed: the order alone pairs no longer
 }
 
-func (p *pairing) run(l *workLeg) []exchange {
+func pairInOrder(p *pairing, l *workLeg) []exchange {
 	var out []exchange
 	emit := func(req, resp *message) {
 		e := exchange{leg: l, no: len(out), req: req, resp: resp, scan: p.reqScan, respScan: p.respScan, floor: l.Start}

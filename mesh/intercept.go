@@ -58,9 +58,9 @@ func (rs *records) profile(pod string, p *profile.Profile) *profile.Profile {
 	return p
 }
 
-// contradictions lists what connections show that the rules do not: redirects to
+// ruleConflicts lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func (i *interception) contradictions(x *index, files []RecordInfo, legs []*workLeg, joins []Join) []Conflict {
+func ruleConflicts(i *interception, x *index, files []RecordInfo, legs []*workLeg, joins []Join) []Conflict {
 	var out []Conflict
 	joined := make(map[int]bool)
 	for _, j := range joins {

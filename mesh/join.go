@@ -64,7 +64,7 @@ func joinLegs(x *index, legs []*workLeg, r *roster, logs *ledger) []*link {
 	var links []*link
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
-			c.join()
+			join(c)
 			links = append(links, c.links...)
 		}
 		links = append(links, joinTunnels(x, legs, pod, links)...)
@@ -142,7 +142,7 @@ func (f *podFacts) gateway(port uint16) bool {
 }
 
 // join finds the links of the crossing, from the surest kind to the weakest.
-func (c *crossing) join() {
+func join(c *crossing) {
 	if len(c.down) == 0 || len(c.up) == 0 {
 		return
 	}
@@ -150,15 +150,15 @@ func (c *crossing) join() {
 	c.byLog = make(map[*exchange]*link)
 	c.trust = newTrust(c)
 	c.joinProbes()
-	c.joinLogged()
+	joinLogged(c)
 	c.joinRetries()
 	c.joinExchanges()
 	c.joinEqual()
-	c.joinCurves()
+	joinCurves(c)
 	c.joinStreams()
-	c.joinMultiplexed()
-	c.joinTurns()
-	c.reveal()
+	joinMultiplexed(c)
+	joinTurns(c)
+	revealHidden(c)
 	c.joinUnread()
 	c.joinRefused()
 	slices.SortStableFunc(c.links, func(a, b *link) int {
@@ -234,7 +234,7 @@ func (c *crossing) joinRetries() {
 	down := newShelf(exchangesOf(c.down))
 	groups := make(map[*exchange][]*exchange)
 	for _, u := range exchangesOf(c.up) {
-		if ds := down.sameID(u); len(ds) == 1 && ds[0].line() == u.line() {
+		if ds := down.sameID(u); len(ds) == 1 && requestLine(ds[0]) == requestLine(u) {
 			groups[ds[0]] = append(groups[ds[0]], u)
 		}
 	}

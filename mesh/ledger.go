@@ -151,10 +151,10 @@ func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*workLeg
 	}
 	var best *workLeg
 	for _, l := range g.byEnd[from] {
-		if !fits(l, line.pod) || !line.during(l) || to.IsValid() && l.Orig.Dst != to && !l.lostTarget() {
+		if !fits(l, line.pod) || !during(line, l) || to.IsValid() && l.Orig.Dst != to && !l.lostTarget() {
 			continue
 		}
-		if best == nil || line.gap(l) < line.gap(best) {
+		if best == nil || gap(line, l) < gap(line, best) {
 			best = l
 		}
 	}
@@ -191,7 +191,7 @@ func (l *logLine) ends() (at int64, ok bool) {
 }
 
 // during tells whether the line's exchange may have been on the leg, by time.
-func (l *logLine) during(leg *workLeg) bool {
+func during(l *logLine, leg *workLeg) bool {
 	if l.Start == 0 {
 		return true
 	}
@@ -200,7 +200,7 @@ func (l *logLine) during(leg *workLeg) bool {
 }
 
 // gap returns by how much the line's time lies outside the leg's.
-func (l *logLine) gap(leg *workLeg) int64 {
+func gap(l *logLine, leg *workLeg) int64 {
 	end, _ := l.ends()
 	return max(l.Start-leg.End, leg.Start-max(end, l.Start), 0)
 }

@@ -70,7 +70,7 @@ const (
 
 // truthful leaves out lines that name exchanges of which the packets say something
 // else, and notes these; and all lines of a file of which many do.
-func (c *crossing) truthful(entries []*logEntry) []*logEntry {
+func truthful(c *crossing, entries []*logEntry) []*logEntry {
 	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
 	lines, lies := make([]int, len(c.records.files)), make([]int, len(c.records.files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
@@ -80,9 +80,9 @@ func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 		lines[e.file]++
 		u, packets := o.denies(e, carried)
 		if packets != "" {
-			c.contradictBy(e.namedLine, e.downs[0], u, packets)
+			contradictBy(c, e.namedLine, e.downs[0], u, packets)
 		}
-		if packets != "" || c.strange(e) {
+		if packets != "" || strange(c, e) {
 			lies[e.file]++
 		}
 		return packets != "" || e.blurred()
@@ -90,14 +90,14 @@ func (c *crossing) truthful(entries []*logEntry) []*logEntry {
 	for file := range lies {
 		if lies[file] >= fewLies && lies[file]*lieShare > lines[file] {
 			left = slices.DeleteFunc(left, func(e *logEntry) bool { return e.file == file })
-			c.disbelieve(file, lines[file], lies[file])
+			disbelieve(c, file, lines[file], lies[file])
 		}
 	}
 	return left
 }
 
 // disbelieve notes, before what single lines say, that those of a file are not used.
-func (c *crossing) disbelieve(file, lines, lies int) {
+func disbelieve(c *crossing, file, lines, lies int) {
 	c.records.conflicts = slices.Insert(c.records.conflicts, 0, Conflict{Source: Source{RecordAccessLog, c.records.files[file].File, 0}, Leg: -1,
 		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
@@ -132,7 +132,7 @@ func (e *logEntry) blurred() bool {
 
 // strange tells whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
-func (c *crossing) strange(e *logEntry) bool {
+func strange(c *crossing, e *logEntry) bool {
 	if len(e.ups) != 1 || len(e.down.exchanges) > 0 || len(e.down.hidden) == 0 || e.down.speaksHTTP2() {
 		return false
 	}
@@ -157,12 +157,12 @@ func byID(es []*exchange) map[string]*exchange {
 }
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
-func (c *crossing) contradict(line *namedLine) {
+func contradict(c *crossing, line *namedLine) {
 	packets := tooEarly(line.down.Start, line.up.Start)
-	if c.others(line.down, line.up) {
+	if others(c, line.down, line.up) {
 		packets = "their contents differ"
 	}
-	c.contradictBy(line, nil, nil, packets)
+	contradictBy(c, line, nil, nil, packets)
 }
 
 // tooEarly says what times have against cause and effect.
@@ -174,7 +174,7 @@ func tooEarly(down, up int64) string {
 }
 
 // contradictBy notes that a line ties what the packets say does not go together.
-func (c *crossing) contradictBy(line *namedLine, d, u *exchange, packets string) {
+func contradictBy(c *crossing, line *namedLine, d, u *exchange, packets string) {
 	c.records.conflicts = append(c.records.conflicts, Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
 		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

@@ -12,29 +12,29 @@ import (
 // joinLogged ties what lines of the proxy's access log name. The legs are named
 // by their ends; which of a leg's exchanges a line is of, its order and times
 // tell, and what it says of the request.
-func (c *crossing) joinLogged() {
-	entries, inferred := c.entries()
+func joinLogged(c *crossing) {
+	entries, inferred := loggedEntries(c)
 	if len(entries)+len(inferred) == 0 {
 		return
 	}
-	c.unveil(c.down)
-	c.unveil(c.up)
+	unveil(c, c.down)
+	unveil(c, c.up)
 	c.clients = c.byContent(c.down)
-	c.place(entries, c.down, func(e *logEntry) **workLeg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
-	c.place(slices.Concat(entries, inferred), c.up, func(e *logEntry) **workLeg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
+	placeEntries(c, entries, c.down, func(e *logEntry) **workLeg { return &e.down }, func(e *logEntry) *[]*exchange { return &e.downs }, (*logEntry).fitsDown)
+	placeEntries(c, slices.Concat(entries, inferred), c.up, func(e *logEntry) **workLeg { return &e.up }, func(e *logEntry) *[]*exchange { return &e.ups }, (*logEntry).fitsUp)
 	for _, e := range entries {
 		e.settle()
 	}
-	for _, e := range c.truthful(entries) {
-		c.take(e)
+	for _, e := range truthful(c, entries) {
+		take(c, e)
 	}
-	c.inferClients(inferred)
-	c.joinLoggedFailures(entries)
+	inferClients(c, inferred)
+	joinLoggedFailures(c, entries)
 }
 
-// entries lists the lines whose client's leg is one of the crossing's, and those
+// loggedEntries lists the lines whose client's leg is one of the crossing's, and those
 // that name only the leg behind the proxy.
-func (c *crossing) entries() (entries, inferred []*logEntry) {
+func loggedEntries(c *crossing) (entries, inferred []*logEntry) {
 	down, up := make(map[*workLeg]bool), make(map[*workLeg]bool)
 	for _, l := range c.down {
 		down[l] = true
@@ -45,7 +45,7 @@ func (c *crossing) entries() (entries, inferred []*logEntry) {
 	for _, line := range c.ledger.lines {
 		switch {
 		case line.down != nil && down[line.down]:
-			entries = append(entries, &logEntry{namedLine: line, whole: line.silent() && c.passes(line.down, line.up)})
+			entries = append(entries, &logEntry{namedLine: line, whole: line.silent() && passes(c, line.down, line.up)})
 		case line.inferred() && up[line.up]:
 			inferred = append(inferred, &logEntry{namedLine: line})
 		}
@@ -56,7 +56,7 @@ func (c *crossing) entries() (entries, inferred []*logEntry) {
 // inferClients finds the client of lines that name its address at most, taken from
 // a header, and not its connection: among the exchanges of that time by what they
 // asked.
-func (c *crossing) inferClients(entries []*logEntry) {
+func inferClients(c *crossing, entries []*logEntry) {
 	if len(entries) == 0 {
 		return
 	}
@@ -87,7 +87,7 @@ func (c *crossing) inferClients(entries []*logEntry) {
 		}
 		if len(ds) == 1 {
 			e.down = ds[0].leg
-			c.takeExchange(e, ds[0], u)
+			takeExchange(c, e, ds[0], u)
 		} else if len(ds) > 1 {
 			c.limitUp(u, ds)
 		}
@@ -96,8 +96,8 @@ func (c *crossing) inferClients(entries []*logEntry) {
 
 // take ties what a line names, if that is one exchange on either side, or a leg
 // whose exchanges are not told apart.
-func (c *crossing) take(e *logEntry) {
-	if e.TCP() && e.up == nil && e.only(c.down, e.down) {
+func take(c *crossing, e *logEntry) {
+	if e.TCP() && e.up == nil && onlyAlike(e.namedLine.logLine, c.down, e.down) {
 		e.down.log = e.logLine
 	}
 	if e.up == nil {
@@ -107,14 +107,14 @@ func (c *crossing) take(e *logEntry) {
 		return
 	}
 	if e.TCP() {
-		c.takeWhole(e)
+		takeWhole(c, e)
 		return
 	}
 	d, knownDown := sole(e.downs, e.down)
 	u, knownUp := sole(e.ups, e.up)
 	switch {
 	case knownDown && knownUp:
-		c.takeExchange(e, d, u)
+		takeExchange(c, e, d, u)
 	case u != nil && len(e.downs) > 1:
 		c.limitUp(u, e.downs)
 	case d != nil && len(e.ups) > 1:
@@ -135,7 +135,7 @@ func sole(may []*exchange, l *workLeg) (x *exchange, ok bool) {
 }
 
 // takeExchange ties two exchanges, or what stands for them.
-func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
+func takeExchange(c *crossing, e *logEntry, d, u *exchange) {
 	if d != nil && c.taken[d] || u != nil && c.taken[u] || d == nil && u == nil && c.linked(e.down, e.up) {
 		return
 	}
@@ -145,7 +145,7 @@ func (c *crossing) takeExchange(e *logEntry, d, u *exchange) {
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
-	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, e.up, d, u)}}
+	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, e.up, d, u)}}
 	c.links = append(c.links, l)
 	for _, x := range [2]*exchange{d, u} {
 		if x != nil {
@@ -224,8 +224,8 @@ func (c *crossing) linked(from, to *workLeg) bool {
 	return slices.ContainsFunc(c.links, func(l *link) bool { return l.from == from && l.to == to })
 }
 
-// logged is the evidence of a line for its leg and the leg up behind the proxy.
-func (c *crossing) logged(line *namedLine, up *workLeg, d, u *exchange) Evidence {
+// lineEvidence is the evidence of a line for its leg and the leg up behind the proxy.
+func lineEvidence(c *crossing, line *namedLine, up *workLeg, d, u *exchange) Evidence {
 	s := line.source(c.records.files)
 	return Evidence{Kind: AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
 		Packets: []capture.Ref{c.shows(line.down, d), c.shows(up, u)}}

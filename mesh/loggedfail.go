@@ -8,7 +8,7 @@ import (
 // joinLoggedFailures ties upstream connections that were refused to the exchange
 // or connection whose line tells of the failure: the only one that was waiting
 // for that server then.
-func (c *crossing) joinLoggedFailures(entries []*logEntry) {
+func joinLoggedFailures(c *crossing, entries []*logEntry) {
 	for _, u := range c.up {
 		if !u.empty() || c.busy[u] || !u.refused(c.x) {
 			continue
@@ -30,7 +30,7 @@ func (c *crossing) joinLoggedFailures(entries []*logEntry) {
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, u, d, nil)}})
+		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, u, d, nil)}})
 		c.countAttempts(d)
 	}
 }
@@ -47,7 +47,7 @@ func (e *logEntry) failedOn(u *workLeg) bool {
 		d := e.downs[0]
 		return d.start() <= u.Start+causality && (d.resp == nil || u.End <= d.resp.from.nanos+causality)
 	}
-	return e.down.Start <= u.Start+causality && u.Start <= e.down.End+causality && e.during(u)
+	return e.down.Start <= u.Start+causality && u.Start <= e.down.End+causality && during(e.namedLine.logLine, u)
 }
 
 // failed tells whether the line is of something that failed upstream at least

@@ -13,7 +13,7 @@ func (l *logLine) silent() bool { return l.Method == "" && l.Path == "" && l.Sta
 
 // passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
-func (c *crossing) passes(d, u *workLeg) bool {
+func passes(c *crossing, d, u *workLeg) bool {
 	if u == nil {
 		return false
 	}
@@ -22,39 +22,39 @@ func (c *crossing) passes(d, u *workLeg) bool {
 
 // takeWhole ties two connections that the proxy forwards as bytes: of those with
 // the ends that the line names, the only two that go together at its time.
-func (c *crossing) takeWhole(e *logEntry) {
+func takeWhole(c *crossing, e *logEntry) {
 	var pairs [][2]*workLeg
-	for _, d := range e.alike(c.down, e.down) {
-		for _, u := range e.alike(c.up, e.up) {
-			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !c.others(d, u) {
+	for _, d := range alikeLegs(e.namedLine.logLine, c.down, e.down) {
+		for _, u := range alikeLegs(e.namedLine.logLine, c.up, e.up) {
+			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !others(c, d, u) {
 				pairs = append(pairs, [2]*workLeg{d, u})
 			}
 		}
 	}
 	if len(pairs) > 1 {
-		pairs = e.nearest(pairs)
+		pairs = nearestPair(e.namedLine.logLine, pairs)
 	}
 	switch {
 	case len(pairs) == 1:
 		e.down, e.up = pairs[0][0], pairs[0][1]
 		e.down.log = e.logLine
-		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{c.logged(e.namedLine, e.up, nil, nil)}})
-	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && e.only(c.down, e.down) && e.only(c.up, e.up):
-		c.contradict(e.namedLine)
+		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, e.up, nil, nil)}})
+	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && onlyAlike(e.namedLine.logLine, c.down, e.down) && onlyAlike(e.namedLine.logLine, c.up, e.up):
+		contradict(c, e.namedLine)
 	}
 }
 
 // others tells whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
-func (c *crossing) others(d, u *workLeg) bool {
+func others(c *crossing, d, u *workLeg) bool {
 	if !d.readable() && d.Protocol == u.Protocol {
-		return c.another(d, u)
+		return another(c, d, u)
 	}
 	return d.readable() && u.readable() && !d.empty() && !u.empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
 }
 
 // another tells whether u carries the stream of another client than d.
-func (c *crossing) another(d, u *workLeg) bool {
+func another(c *crossing, d, u *workLeg) bool {
 	of, known := c.content(u)
 	own, ownKnown := c.content(d)
 	if !known || !ownKnown || own == of || of[0].Len < minMark {
@@ -63,23 +63,25 @@ func (c *crossing) another(d, u *workLeg) bool {
 	return slices.ContainsFunc(c.clients[of], func(l *workLeg) bool { return legNests(c.x, l, u) })
 }
 
-// alike lists the legs with the ends of l that were there at the time of the line.
-func (l *logLine) alike(legs []*workLeg, like *workLeg) []*workLeg {
+// alikeLegs lists the legs with the ends of l that were there at the time of the line.
+func alikeLegs(l *logLine, legs []*workLeg, like *workLeg) []*workLeg {
 	var out []*workLeg
 	for _, o := range legs {
-		if o.Orig == like.Orig && l.during(o) {
+		if o.Orig == like.Orig && during(l, o) {
 			out = append(out, o)
 		}
 	}
 	return out
 }
 
-// only tells whether l is the only leg with its ends.
-func (l *logLine) only(legs []*workLeg, leg *workLeg) bool { return len(l.alike(legs, leg)) == 1 }
+// onlyAlike tells whether l is the only leg with its ends.
+func onlyAlike(l *logLine, legs []*workLeg, leg *workLeg) bool {
+	return len(alikeLegs(l, legs, leg)) == 1
+}
 
-// nearest returns the pair whose client's leg began when the line says, if no other
+// nearestPair returns the pair whose client's leg began when the line says, if no other
 // is nearly as near.
-func (l *logLine) nearest(pairs [][2]*workLeg) [][2]*workLeg {
+func nearestPair(l *logLine, pairs [][2]*workLeg) [][2]*workLeg {
 	far := func(p [2]*workLeg) int64 {
 		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
 	}

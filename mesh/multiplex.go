@@ -77,11 +77,11 @@ func control(n int64) bool {
 	return n < minHeaders
 }
 
-// multiplexed lists the legs of one side that are HTTP/2 under TLS.
-func (c *crossing) multiplexed(legs []*workLeg, up bool) []*multiplex {
+// multiplexedLegs lists the legs of one side that are HTTP/2 under TLS.
+func multiplexedLegs(c *crossing, legs []*workLeg, up bool) []*multiplex {
 	var out []*multiplex
 	var veils []*veil
-	for _, l := range c.sealed(legs) {
+	for _, l := range sealedLegs(c, legs) {
 		if slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
 			veils = append(veils, newVeil(c.x, l))
 		}
@@ -129,24 +129,24 @@ func hiddenMessage(us []*unit) *message {
 }
 
 // joinMultiplexed ties exchanges to legs that are HTTP/2 under TLS.
-func (c *crossing) joinMultiplexed() {
+func joinMultiplexed(c *crossing) {
 	for _, up := range [2]bool{false, true} {
 		hiding, reading := c.down, c.up
 		if up {
 			hiding, reading = reading, hiding
 		}
-		ms := c.multiplexed(hiding, up)
+		ms := multiplexedLegs(c, hiding, up)
 		es := c.open(exchangesOf(reading))
 		if len(ms) == 0 || len(es) == 0 {
 			continue
 		}
-		c.joinStreamsOf(ms, es, up)
+		joinStreamsOf(c, ms, es, up)
 	}
 }
 
 // joinStreamsOf ties readable exchanges of one side to multiplexed legs of the
 // other.
-func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
+func joinStreamsOf(c *crossing, ms []*multiplex, es []*exchange, up bool) {
 	var heads []*exchange
 	of := make(map[*workLeg]*multiplex)
 	for _, m := range ms {
@@ -163,14 +163,14 @@ func (c *crossing) joinStreamsOf(ms []*multiplex, es []*exchange, up bool) {
 	a.byBegin()
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: c.exchangeLink, least: believedStream}
+	t := &tier{a: a, link: func(d *item, u *item) *link { return exchangeLink(c, d, u) }, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)
 		c.add(l)
 	}
 	for _, m := range ms {
-		m.reveal(links)
+		revealStreams(m, links)
 	}
 }
 
@@ -236,8 +236,8 @@ func (m *multiplex) answers(at int64) []int {
 	return out
 }
 
-// reveal makes the exchanges that were tied the exchanges of the leg.
-func (m *multiplex) reveal(links []*link) {
+// revealStreams makes the exchanges that were tied the exchanges of the leg.
+func revealStreams(m *multiplex, links []*link) {
 	mine := make(map[*exchange]bool)
 	var es []*exchange
 	each := func(yield func(**exchange)) {

@@ -68,9 +68,9 @@ func off(s conntrack.Stamp, nanos int64) int64 {
 	return d
 }
 
-// alive tells whether the connection that c is may be the one of the entry, by
+// entryAlive tells whether the connection that c is may be the one of the entry, by
 // time: it begins with the first packet, if that was captured.
-func (e *natEntry) alive(x *index, c *conn) bool {
+func entryAlive(e *natEntry, x *index, c *conn) bool {
 	if e.from.Known() {
 		d := off(e.from, c.start)
 		if d > natSlack && (e.from.Local || off(e.from, c.end) > natSlack) || d < -natSlack && c.hasSYN(x) {
@@ -82,15 +82,15 @@ func (e *natEntry) alive(x *index, c *conn) bool {
 
 // describes tells whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
-func (e *natEntry) describes(x *index, c *conn) bool {
+func describes(e *natEntry, x *index, c *conn) bool {
 	if c.loopback && e.NAT() && c.mirrored() { // over loopback one half of what is rewritten has other ends
 		return false
 	}
-	return e.asks(x, c.orig) && e.answers(x, c.reply) || e.asks(x, c.reply) && e.answers(x, c.orig)
+	return entryAsks(e, x, c.orig) && entryAnswers(e, x, c.reply) || entryAsks(e, x, c.reply) && entryAnswers(e, x, c.orig)
 }
 
-// asks tells whether h may be what the client sent; 0 may be anything.
-func (e *natEntry) asks(x *index, h halfNo) bool {
+// entryAsks tells whether h may be what the client sent; 0 may be anything.
+func entryAsks(e *natEntry, x *index, h halfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -98,8 +98,8 @@ func (e *natEntry) asks(x *index, h halfNo) bool {
 	return t == e.Orig || t == e.Reply.Reverse()
 }
 
-// answers tells whether h may be what the client was sent.
-func (e *natEntry) answers(x *index, h halfNo) bool {
+// entryAnswers tells whether h may be what the client was sent.
+func entryAnswers(e *natEntry, x *index, h halfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -107,20 +107,20 @@ func (e *natEntry) answers(x *index, h halfNo) bool {
 	return t == e.Orig.Reverse() || t == e.Reply
 }
 
-// of lists the entries that may be of connection c: by tuples and by time.
-func (b *natBook) of(x *index, c *conn) []*natEntry {
+// fittingEntries lists the entries that may be of connection c: by tuples and by time.
+func fittingEntries(b *natBook, x *index, c *conn) []*natEntry {
 	var es []*natEntry
 	for _, v := range b.views[x.half(c.lead()).Key.Tuple()] {
-		if v.e.alive(x, c) && v.e.describes(x, c) && !slices.Contains(es, v.e) {
+		if entryAlive(v.e, x, c) && describes(v.e, x, c) && !slices.Contains(es, v.e) {
 			es = append(es, v.e)
 		}
 	}
 	return es
 }
 
-// edges lists the pairs of unbound halves that an entry names as the two
+// entryEdges lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
-func (b *natBook) edges(x *index, unbound []halfNo) []edge {
+func entryEdges(b *natBook, x *index, unbound []halfNo) []edge {
 	byTuple := make(map[capture.Tuple][]halfNo)
 	for _, h := range unbound {
 		t := x.half(h).Key.Tuple()
@@ -144,12 +144,12 @@ func (b *natBook) edges(x *index, unbound []halfNo) []edge {
 	return edges
 }
 
-// recall gives connections their entries. An entry with times is of the
+// recallEntries gives connections their entries. An entry with times is of the
 // connection that began nearest to it. One without was in the table when that was
 // listed, so it is of the last connection that it can be of; where several can
 // be, the one that was used last, which timeouts tell. Before that one it was of
 // those whose ends its client used again before it could expire.
-func (b *natBook) recall(x *index, conns []*conn) {
+func recallEntries(b *natBook, x *index, conns []*conn) {
 	if b.empty() {
 		return
 	}
@@ -157,7 +157,7 @@ func (b *natBook) recall(x *index, conns []*conn) {
 	for i := len(conns) - 1; i >= 0; i-- {
 		c := conns[i]
 		var free, reused []*natEntry
-		for _, e := range b.of(x, c) {
+		for _, e := range fittingEntries(b, x, c) {
 			e.fits = true
 			switch began, taken := since[natSeat{e, c.place}]; {
 			case !taken:
@@ -250,9 +250,9 @@ func (e *natEntry) idle() int64 {
 	return max(full-int64(e.Timeout), 0)
 }
 
-// contradictions lists the entries that share a direction with a connection and
+// entryConflicts lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*workLeg) []Conflict {
+func entryConflicts(b *natBook, x *index, files []RecordInfo, legs []*workLeg) []Conflict {
 	var out []Conflict
 	told := make(map[*natEntry]bool)
 	for _, l := range legs {
@@ -262,9 +262,9 @@ func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*workLeg) 
 			}
 			for _, h := range [2]halfNo{c.orig, c.reply} {
 				for _, v := range b.views[x.half(h).Key.Tuple()] {
-					if e := v.e; !e.fits && !told[e] && e.alive(x, c) && !e.describes(x, c) {
+					if e := v.e; !e.fits && !told[e] && entryAlive(e, x, c) && !describes(e, x, c) {
 						told[e] = true
-						out = append(out, e.conflict(x, files, l, c))
+						out = append(out, entryConflict(e, x, files, l, c))
 					}
 				}
 			}
@@ -273,7 +273,7 @@ func (b *natBook) contradictions(x *index, files []RecordInfo, legs []*workLeg) 
 	return out
 }
 
-func (e *natEntry) conflict(x *index, files []RecordInfo, l *workLeg, c *conn) Conflict {
+func entryConflict(e *natEntry, x *index, files []RecordInfo, l *workLeg, c *conn) Conflict {
 	says := func(orig, reply capture.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)

@@ -352,7 +352,7 @@ func joinsOf(links []*link) []Join {
 			at[k] = i
 			joins = append(joins, Join{From: k.from, To: k.to, Ambiguous: true})
 		}
-		joins[i].improve(l)
+		improve(&joins[i], l)
 	}
 	slices.SortStableFunc(joins, func(a, b Join) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
@@ -361,7 +361,7 @@ func joinsOf(links []*link) []Join {
 }
 
 // improve takes over l if it is a better reason than the one before.
-func (j *Join) improve(l *link) {
+func improve(j *Join, l *link) {
 	if !j.Ambiguous && (l.ambiguous || l.confidence <= j.Confidence) || j.Ambiguous && l.ambiguous && l.confidence <= j.Confidence {
 		return
 	}

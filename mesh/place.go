@@ -21,8 +21,8 @@ type seating struct {
 	gate     int64                        // how far apart a line and its exchange may be, in nanoseconds
 }
 
-// place finds out which exchanges of one side the entries are of.
-func (c *crossing) place(entries []*logEntry, legs []*workLeg, leg func(*logEntry) **workLeg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
+// placeEntries finds out which exchanges of one side the entries are of.
+func placeEntries(c *crossing, entries []*logEntry, legs []*workLeg, leg func(*logEntry) **workLeg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
 	byEnds := make(map[capture.Tuple][]*workLeg)
 	for _, l := range legs {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)

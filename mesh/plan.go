@@ -329,12 +329,12 @@ func (pl *planner) comments(c *conversation) []string {
 		if l.LostHeaders {
 			s += ", header fields that refer to a lost table unknown"
 		}
-		cs = append(cs, s+p.tie(id))
+		cs = append(cs, s+tie(p, id))
 		for _, note := range l.Notes {
 			cs = append(cs, fmt.Sprintf("pcapmesh: leg %d: %s", l.ID, note))
 		}
 	}
-	cs = append(cs, p.failures()...)
+	cs = append(cs, failures(p)...)
 	if len(c.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
@@ -348,7 +348,7 @@ func (pl *planner) comments(c *conversation) []string {
 }
 
 // failures says what the proxy logged of exchanges that did not go well.
-func (p *workPath) failures() (cs []string) {
+func failures(p *workPath) (cs []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
 		if l := p.line(i); l != nil && len(l.Flags) > 0 {
@@ -365,7 +365,7 @@ func (p *workPath) failures() (cs []string) {
 }
 
 // tie says how the leg with the given ID was joined to the one before it.
-func (p *workPath) tie(id int) string {
+func tie(p *workPath, id int) string {
 	var best *link
 	consider := func(l *link) {
 		if l != nil && l.to.ID == id && (best == nil || best.ambiguous && !l.ambiguous || best.ambiguous == l.ambiguous && l.confidence > best.confidence) {

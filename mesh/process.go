@@ -49,9 +49,9 @@ type toldSocket struct {
 	line int
 }
 
-// owners returns who has the two ends of connection c open, as far as these are
+// socketOwners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func (rs *records) owners(x *index, c *conn, profile *profile.Profile) (o ownership) {
+func socketOwners(rs *records, x *index, c *conn, profile *profile.Profile) (o ownership) {
 	for _, b := range rs.sockets {
 		if b.pod != "" && b.pod != c.pod {
 			continue
@@ -63,17 +63,17 @@ func (rs *records) owners(x *index, c *conn, profile *profile.Profile) (o owners
 			o.told = append(o.told, told...)
 		}
 		if o.reply == nil {
-			o.reply, told = b.first(rs.files, rs.accepting(t, back, c, profile)...)
+			o.reply, told = b.first(rs.files, acceptingEnds(rs, t, back, c, profile)...)
 			o.told = append(o.told, told...)
 		}
 	}
 	return o
 }
 
-// accepting lists what may be the ends of the socket that accepted c: who
+// acceptingEnds lists what may be the ends of the socket that accepted c: who
 // answers, as far as packets and conntrack show it; behind a redirect that they do
 // not show, the proxy's listener at the address that was dialled.
-func (rs *records) accepting(t, back capture.Tuple, c *conn, profile *profile.Profile) [][2]netip.AddrPort {
+func acceptingEnds(rs *records, t, back capture.Tuple, c *conn, profile *profile.Profile) [][2]netip.AddrPort {
 	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
 	if c.entry != nil {
 		ends = append(ends, [2]netip.AddrPort{c.entry.Reply.Src, c.entry.Reply.Dst})
@@ -100,10 +100,10 @@ func (b *socketBook) first(files []RecordInfo, ends ...[2]netip.AddrPort) (p *Pr
 	return p, told
 }
 
-// name fills in the processes of a leg, and notes which sockets told them.
-func (rs *records) name(x *index, l *workLeg, profile *profile.Profile) {
+// nameProcesses fills in the processes of a leg, and notes which sockets told them.
+func nameProcesses(rs *records, x *index, l *workLeg, profile *profile.Profile) {
 	for c := range l.sightings {
-		o := rs.owners(x, c, profile)
+		o := socketOwners(rs, x, c, profile)
 		for _, s := range o.told {
 			s.book.found[s.line] = true
 		}
@@ -141,7 +141,7 @@ type proxyKey struct {
 	uid int64
 }
 
-func (p *Process) key(pod string) proxyKey {
+func keyOf(p *Process, pod string) proxyKey {
 	if p.PID != 0 {
 		return proxyKey{pod: pod, pid: p.PID}
 	}
@@ -154,7 +154,7 @@ func newProxies(legs []*workLeg, of *profile.Profile) *proxies {
 	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
 	add := func(o *Process, pod string) {
 		if o != nil && o.PID != 0 {
-			p.known[o.key(pod)], p.pods[pod] = true, true
+			p.known[keyOf(o, pod)], p.pods[pod] = true, true
 		}
 	}
 	for _, l := range legs {
@@ -174,7 +174,7 @@ func (p *proxies) dialled(l *workLeg, pod string) dialler {
 	switch {
 	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.conn.pod != pod:
 		return diallerUnknown
-	case p.known[o.key(pod)], profile.ComponentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
+	case p.known[keyOf(o, pod)], profile.ComponentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
 		return dialledByProxy
 	case p.pods[pod] && o.PID != 0 && l.conn.pod == pod:
 		return dialledByApp

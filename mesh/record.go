@@ -147,8 +147,8 @@ func (f *finding) account(x *index, rs *records, logs *ledger) {
 		}
 	}
 	f.records = rs.files
-	f.conflicts = append(rs.nat.contradictions(x, rs.files, f.legs), rs.conflicts...)
+	f.conflicts = append(entryConflicts(rs.nat, x, rs.files, f.legs), rs.conflicts...)
 	for _, i := range rs.rules {
-		f.conflicts = append(f.conflicts, i.contradictions(x, rs.files, f.legs, f.joins)...)
+		f.conflicts = append(f.conflicts, ruleConflicts(i, x, rs.files, f.legs, f.joins)...)
 	}
 }

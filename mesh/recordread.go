@@ -20,8 +20,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
-// check tells early whether a file cannot be opened.
-func (o *Records) check() error {
+// checkFiles tells early whether a file cannot be opened.
+func checkFiles(o *Records) error {
 	for kind, files := range [...][]RecordFile{RecordConntrack: o.Conntrack, RecordAccessLog: o.AccessLogs, RecordRules: o.Rules, RecordSockets: o.Sockets} {
 		for _, f := range files {
 			if f.File == "-" {
@@ -37,7 +37,7 @@ func (o *Records) check() error {
 
 // readRules reads the records that say where to look: firewall rules.
 func readRules(o *Records) (*records, error) {
-	if err := o.check(); err != nil {
+	if err := checkFiles(o); err != nil {
 		return nil, err
 	}
 	rd := &recordReader{records: new(records)}

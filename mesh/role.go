@@ -291,7 +291,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role,
 	switch {
 	case c.halfFlow && src.IsLoopback(): // the proxy dials 127.0.0.1, and is sent to the pod's address
 		return RoleProxyApp, false
-	case c.halfFlow || c.torn(r.x, f):
+	case c.halfFlow || tornHalf(c, r.x, f):
 		return r.redirected(c, f, t), false
 	case profile.IsBindSource(src):
 		return RoleProxyApp, false
@@ -326,9 +326,9 @@ func (r *roster) dialled(l *workLeg, pod string, role Role, tentative bool) (Rol
 	return role, tentative
 }
 
-// torn tells whether a lone half on loopback has the shape of a half-flow: a
+// tornHalf tells whether a lone half on loopback has the shape of a half-flow: a
 // pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
-func (c *conn) torn(x *index, f *podFacts) bool {
+func tornHalf(c *conn, x *index, f *podFacts) bool {
 	t := c.origTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	switch {
@@ -425,7 +425,7 @@ func (r *roster) settled(legs []*workLeg, l *workLeg, v view) Role {
 		return RoleDirect
 	case v.role == RoleClientProxy && r.passes(f, v.pod, l.Orig.Dst.Port()):
 		return RoleDirect
-	case v.role == RoleProxyServer && (l.tells() || !servesApp(legs, l, v.pod)):
+	case v.role == RoleProxyServer && (tells(l) || !servesApp(legs, l, v.pod)):
 		return RoleDirect
 	}
 	return v.role
@@ -434,7 +434,7 @@ func (r *roster) settled(legs []*workLeg, l *workLeg, v view) Role {
 // tells tells whether something can be read on l that would be seen on the other
 // side of a proxy too: of HTTP/2 an exchange, since the rest is a connection's
 // own.
-func (l *workLeg) tells() bool {
+func tells(l *workLeg) bool {
 	if l.multiplexed() {
 		return len(l.exchanges) > 0
 	}

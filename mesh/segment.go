@@ -170,14 +170,14 @@ func joinedTurns(turns []exchange) exchange {
 	e.req, e.resp = extend(e.req, nil), extend(e.resp, nil)
 	for i := range turns[1:] {
 		t := &turns[i+1]
-		h.req, h.resp = h.req.plus(t.hidden.req), h.resp.plus(t.hidden.resp)
+		h.req, h.resp = plus(h.req, t.hidden.req), plus(h.resp, t.hidden.resp)
 		e.req, e.resp = extend(e.req, t.req), extend(e.resp, t.resp)
 	}
 	return e
 }
 
 // plus adds a length to each of s.
-func (s sizes) plus(o sizes) sizes {
+func plus(s sizes, o sizes) sizes {
 	if len(o) != 1 {
 		return nil
 	}

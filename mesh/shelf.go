@@ -59,7 +59,7 @@ func newShelf(es []*exchange) *shelf {
 			s.lost.add(i, e.lasts())
 			continue
 		}
-		s.row(e.line()).add(i, e)
+		s.row(requestLine(e)).add(i, e)
 	}
 	return s
 }
@@ -105,8 +105,8 @@ func (e *exchange) lasts() int64 {
 	return e.resp.to.nanos
 }
 
-// line hashes the request line.
-func (e *exchange) line() uint64 {
+// requestLine hashes the request line.
+func requestLine(e *exchange) uint64 {
 	return xxhash.Sum64(e.scan.text.Bytes(e.req.method))*31 + xxhash.Sum64(e.scan.text.Bytes(e.req.target))
 }
 
@@ -146,7 +146,7 @@ func (s *shelf) candidates(u *exchange) []candidate {
 // sameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
 func (s *shelf) sameLine(u *exchange) []candidate {
-	r := s.byLine[u.line()]
+	r := s.byLine[requestLine(u)]
 	if r == nil {
 		return nil
 	}

@@ -27,18 +27,18 @@ const imaginable = 1e-3
 const proof = 1e-6
 
 // joinTurns ties exchanges of encrypted legs by turn algebra.
-func (c *crossing) joinTurns() {
-	a := c.compareTurns()
+func joinTurns(c *crossing) {
+	a := compareTurns(c)
 	if a == nil {
 		return
 	}
 	for range learning {
-		if !a.segment(c.unlogged(c.sealed(c.down)), c.unlogged(c.sealed(c.up))) {
+		if !a.segment(unlogged(c, sealedLegs(c, c.down)), unlogged(c, sealedLegs(c, c.up))) {
 			break
 		}
-		a = c.compareTurns()
+		a = compareTurns(c)
 	}
-	t := &tier{a: a, link: c.exchangeLink, least: believed, ordered: true}
+	t := &tier{a: a, link: func(d *item, u *item) *link { return exchangeLink(c, d, u) }, least: believed, ordered: true}
 	for _, l := range t.links() {
 		if c.byLog[l.down] != nil || c.byLog[l.up] != nil {
 			c.refine(l)
@@ -50,7 +50,7 @@ func (c *crossing) joinTurns() {
 
 // unlogged leaves out legs of which a log tells the exchanges: they stay as they
 // are.
-func (c *crossing) unlogged(legs []*workLeg) []*workLeg {
+func unlogged(c *crossing, legs []*workLeg) []*workLeg {
 	return slices.DeleteFunc(slices.Clone(legs), func(l *workLeg) bool {
 		return slices.ContainsFunc(l.hidden, func(e exchange) bool { return e.log != nil })
 	})
@@ -66,9 +66,9 @@ func (c *crossing) holes() bool {
 
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
-func (c *crossing) compareTurns() *algebra {
-	down := c.openOrTied(append(exchangesOf(c.down), c.unveil(c.down)...))
-	up := c.openOrTied(append(exchangesOf(c.up), c.unveil(c.up)...))
+func compareTurns(c *crossing) *algebra {
+	down := c.openOrTied(append(exchangesOf(c.down), unveil(c, c.down)...))
+	up := c.openOrTied(append(exchangesOf(c.up), unveil(c, c.up)...))
 	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
 		return nil
 	}
@@ -81,14 +81,14 @@ func (c *crossing) compareTurns() *algebra {
 
 func isHidden(e *exchange) bool { return e.hidden != nil }
 
-// sealed lists the TLS legs whose exchanges are hidden.
-func (c *crossing) sealed(legs []*workLeg) []*workLeg {
+// sealedLegs lists the TLS legs whose exchanges are hidden.
+func sealedLegs(c *crossing, legs []*workLeg) []*workLeg {
 	return slices.DeleteFunc(unreadable(legs), func(l *workLeg) bool { return c.busy[l] || l.Protocol != "tls" })
 }
 
 // unveil lists the exchanges of those legs.
-func (c *crossing) unveil(legs []*workLeg) []*exchange {
-	sealed := c.sealed(legs)
+func unveil(c *crossing, legs []*workLeg) []*exchange {
+	sealed := sealedLegs(c, legs)
 	var veils []*veil
 	for _, l := range sealed {
 		if l.hidden == nil {
@@ -108,9 +108,9 @@ func (c *crossing) unveil(legs []*workLeg) []*exchange {
 	return es
 }
 
-// reveal makes the hidden exchanges of legs that were tied by them exchanges
+// revealHidden makes the hidden exchanges of legs that were tied by them exchanges
 // like others.
-func (c *crossing) reveal() {
+func revealHidden(c *crossing) {
 	for _, l := range c.links {
 		for _, e := range [2]*exchange{l.down, l.up} {
 			if e != nil && e.hidden != nil {
@@ -121,7 +121,7 @@ func (c *crossing) reveal() {
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func (c *crossing) exchangeLink(d, u *item) *link {
+func exchangeLink(c *crossing, d, u *item) *link {
 	return &link{from: d.ex.leg, to: u.ex.leg, down: d.ex, up: u.ex, attempt: 1}
 }
 

@@ -141,7 +141,7 @@ const minMark = 16
 // request line and its bodies. 0 = not seen, or says nothing.
 func marks(e *exchange) (m [3]uint64) {
 	if e.req != nil && e.req.target.Len() > 1 && e.req.hasLine() {
-		m[0] = e.line() | 1
+		m[0] = requestLine(e) | 1
 	}
 	if e.req != nil {
 		m[1] = bodyMark(e.req)
