@@ -385,7 +385,7 @@ func (b *binder) byShape(c *conn) direction {
 // byBytes orients by who sends requests.
 func (b *binder) byBytes(c *conn) direction {
 	for i, h := range [2]halfNo{c.orig, c.reply} {
-		switch b.x.record(h).proto {
+		switch b.x.facts(h).proto {
 		case protoRequests, protoH2Requests:
 			return [2]direction{asIs, reversed}[i]
 		case protoResponses, protoH2Responses:

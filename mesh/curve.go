@@ -84,7 +84,7 @@ func (v *veil) curve(x *index) curve {
 
 // all returns what went in one direction as one message; nil if nothing did.
 func (s *sealed) all(x *index, h halfNo) *message {
-	r := x.record(h)
+	r := x.facts(h)
 	if r.proto == protoNone || s != nil && !s.plain && (len(s.starts) == 0 || s.starts[0] >= s.end) {
 		return nil
 	}

@@ -249,14 +249,14 @@ func legNests(x *index, d, u *workLeg) bool {
 	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
 		return false
 	}
-	du, uu := x.record(d.conn.orig), x.record(u.conn.orig)
+	du, uu := x.facts(d.conn.orig), x.facts(u.conn.orig)
 	if du.proto == protoNone && uu.proto != protoNone && d.conn.orig != 0 {
 		return false
 	}
 	if du.proto != protoNone && uu.proto != protoNone && !u.Midstream && !du.late && uu.data.nanos < du.data.nanos-causality {
 		return false
 	}
-	dr, ur := x.record(d.conn.reply), x.record(u.conn.reply)
+	dr, ur := x.facts(d.conn.reply), x.facts(u.conn.reply)
 	if dr.proto == protoNone || ur.proto == protoNone || d.Midstream {
 		return true
 	}
@@ -282,7 +282,7 @@ func compareLegs(x *index, d, u *workLeg) legMatch {
 
 // add compares one direction.
 func (m *legMatch) add(x *index, h, g halfNo) {
-	p, q := x.record(h), x.record(g)
+	p, q := x.facts(h), x.facts(g)
 	v := fingerprint.Unknown
 	switch {
 	case h == 0 || g == 0:
@@ -313,7 +313,7 @@ func (m *legMatch) add(x *index, h, g halfNo) {
 
 // shorter returns the record of the two streams that is behind because the
 // capture ended; nil if none is.
-func shorter(p, q *record) *record {
+func shorter(p, q *halfFacts) *halfFacts {
 	switch {
 	case p.open && p.print.Len < q.print.Len:
 		return p
@@ -325,7 +325,7 @@ func shorter(p, q *record) *record {
 
 // beginAlike compares the beginnings of two streams: the length of the shorter
 // one if they are equal, -1 if they are not, 0 if that is not known.
-func beginAlike(p, q *record) int64 {
+func beginAlike(p, q *halfFacts) int64 {
 	n := min(p.print.Len, q.print.Len)
 	if n < fingerprint.Window || p.print.Known&q.print.Known&fingerprint.KnownFirst == 0 {
 		return 0

@@ -99,11 +99,11 @@ func newPairing(x *index, c pair) *pairing {
 	p := &pairing{x: x, c: c}
 	if c.orig != 0 {
 		p.reqScan = x.scanOf(c.orig)
-		p.reqs = listMessages(p.reqScan, x.record(c.orig), protoRequests)
+		p.reqs = listMessages(p.reqScan, x.facts(c.orig), protoRequests)
 	}
 	if c.reply != 0 {
 		p.respScan = x.scanOf(c.reply)
-		p.resps = listMessages(p.respScan, x.record(c.reply), protoResponses)
+		p.resps = listMessages(p.respScan, x.facts(c.reply), protoResponses)
 	}
 	return p
 }
@@ -112,7 +112,7 @@ func newPairing(x *index, c pair) *pairing {
 // far as that is certain: those of messages whose heads were lost.
 func looseBytes(x *index, c *conn) bool {
 	for h := range c.halves {
-		r := x.record(h)
+		r := x.facts(h)
 		if r.unframed {
 			return true
 		}
@@ -135,7 +135,7 @@ func looseBytes(x *index, c *conn) bool {
 }
 
 // listMessages lists the messages of a half, none if it carries others.
-func listMessages(s *scan, r *record, want protocol) []*message {
+func listMessages(s *scan, r *halfFacts, want protocol) []*message {
 	if r.proto != want {
 		return nil
 	}

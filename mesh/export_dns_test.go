@@ -4,7 +4,7 @@ import "github.com/pcapmesh/pcapmesh/capture"
 
 // ChosenName adds the names to one address's and returns the one that is chosen.
 func ChosenName(learned ...LearnedName) (LearnedName, bool) {
-	var n names
+	var n naming
 	for _, l := range learned {
 		n.add(l.Addr, l.Name, l.Source, 1)
 	}

@@ -8,7 +8,7 @@ import (
 
 func TestForwarders(t *testing.T) {
 	const client, other, gateway, second, podA, podB = "203.0.113.5", "203.0.113.6", "10.244.3.30", "198.51.100.7", "10.244.1.1", "10.244.1.2"
-	cluster := Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}
+	known := Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}
 	tests := []struct {
 		name    string
 		n       Networks
@@ -17,13 +17,13 @@ func TestForwarders(t *testing.T) {
 	}{
 		{"one address", Networks{}, [][2]string{{client, gateway}, {gateway, podA}}, []string{gateway}},
 		{"two without networks", Networks{}, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, nil},
-		{"other traffic", cluster, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, []string{gateway}},
-		{"dials from another address", cluster, [][2]string{{client, second}, {other, second}, {gateway, podA}, {gateway, podB}}, []string{gateway, second}},
-		{"two listeners", cluster, [][2]string{{client, gateway}, {other, second}, {gateway, podA}}, []string{gateway, second}},
-		{"on the node's network", cluster, [][2]string{{client, second}, {second, podA}, {second, podB}}, []string{second}},
-		{"no gateway", cluster, [][2]string{{client, podA}, {podB, podA}}, nil},
-		{"only pods", cluster, [][2]string{{podA, podB}}, nil},
-		{"two that dial", cluster, [][2]string{{client, second}, {podA, gateway}, {podB, gateway}}, nil},
+		{"other traffic", known, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, []string{gateway}},
+		{"dials from another address", known, [][2]string{{client, second}, {other, second}, {gateway, podA}, {gateway, podB}}, []string{gateway, second}},
+		{"two listeners", known, [][2]string{{client, gateway}, {other, second}, {gateway, podA}}, []string{gateway, second}},
+		{"on the node's network", known, [][2]string{{client, second}, {second, podA}, {second, podB}}, []string{second}},
+		{"no gateway", known, [][2]string{{client, podA}, {podB, podA}}, nil},
+		{"only pods", known, [][2]string{{podA, podB}}, nil},
+		{"two that dial", known, [][2]string{{client, second}, {podA, gateway}, {podB, gateway}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -92,16 +92,16 @@ func (x *index) half(h halfNo) *reassembly.Half {
 	return x.groups[g].table.Half(id)
 }
 
-// record returns what the scanners found in h; the zero record when no byte of
+// facts returns what the scanners found in h; the zero record when no byte of
 // it was read.
-func (x *index) record(h halfNo) *record {
+func (x *index) facts(h halfNo) *halfFacts {
 	if h == 0 {
-		return &record{tunnel: -1}
+		return &halfFacts{tunnel: -1}
 	}
 	_, id := x.locate(h)
 	s := x.scanOf(h)
 	if int(id) >= s.records.Len() {
-		return &record{tunnel: -1}
+		return &halfFacts{tunnel: -1}
 	}
 	return s.records.At(uint32(id))
 }

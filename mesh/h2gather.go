@@ -118,7 +118,7 @@ func (c *callReader) want(x *index, g int, want *reassembly.HalfSet, e *exchange
 		}
 		want.Add(id)
 		if c.halves[id] == nil {
-			c.halves[id] = &callHalf{start: x.record(h).start, reply: reply, calls: make(map[uint32][2]int32), last: make(map[uint32]int)}
+			c.halves[id] = &callHalf{start: x.facts(h).start, reply: reply, calls: make(map[uint32][2]int32), last: make(map[uint32]int)}
 		}
 		c.halves[id].calls[q.stream] = [2]int32{conv, call}
 	}

@@ -33,7 +33,7 @@ func pairStreams(x *index, l *workLeg) []exchange {
 // muxedOf lists the messages of a half, none if it is no HTTP/2: only one side
 // may have looked like that.
 func muxedOf(x *index, h halfNo) (*scan, []*message) {
-	r := x.record(h)
+	r := x.facts(h)
 	if !r.proto.isH2() {
 		return nil, nil
 	}

@@ -64,7 +64,7 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 	}
 	edges := make([][]int, len(t.inner))
 	for i, c := range t.inner {
-		r := t.x.record(c.leg.conn.orig)
+		r := t.x.facts(c.leg.conn.orig)
 		var near []int
 		if n := t.x.length(c.leg.conn.orig); r.wholly() && r.proto != protoNone && n >= 0 {
 			near = slices.Concat(bySize[n], bySize[fingerprint.UnknownLen])
@@ -83,7 +83,7 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 }
 
 // wholly tells whether the half was seen from its first byte to its last.
-func (r *record) wholly() bool { return r.lost == 0 && r.start && !r.open }
+func (r *halfFacts) wholly() bool { return r.lost == 0 && r.start && !r.open }
 
 // streamLink ties a connection to stream k of those that fit.
 func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *link {
@@ -130,7 +130,7 @@ func (t *tunnelling) carried(l *workLeg, e *exchange) bool {
 // sameContent tells whether what a half carried may be the body of m: by length,
 // and by content where a print of the half was kept.
 func sameContent(x *index, h halfNo, m *message) bool {
-	r := x.record(h)
+	r := x.facts(h)
 	switch {
 	case h == 0 || m == nil:
 		return true

@@ -56,7 +56,7 @@ func overhead(x *index, c *conn) (over, slack int64) {
 // packs the whole flight into one record. Tickets follow the client's flight.
 func (v *veil) shake(x *index, c *conn) {
 	orig, reply := &x.seal(c.orig).facts, &x.seal(c.reply).facts
-	begun := x.record(c.orig).start || x.record(c.reply).start || orig.Known || reply.Known
+	begun := x.facts(c.orig).start || x.facts(c.reply).start || orig.Known || reply.Known
 	if !begun || v.orig.over != over13 {
 		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
 		v.vague = [2]bool{!begun, !begun} // the first message may have begun before

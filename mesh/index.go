@@ -26,8 +26,8 @@ const (
 	protoH2Responses                 // HTTP/2, a server's half
 )
 
-// A record is what pass 1 keeps of one half beside reassembly.Half.
-type record struct {
+// A halfFacts is what pass 1 keeps of one half beside reassembly.Half.
+type halfFacts struct {
 	first, last uint32 // messages, linked by message.next; 0 = none
 	count       uint32 // of messages
 	proto       protocol
@@ -51,7 +51,7 @@ type record struct {
 // packet of a half that is no HTTP needs comes first: it is what the cache of
 // the processor has to hold when many connections are open at once.
 type live struct {
-	record    *record
+	record    *halfFacts
 	lastNanos int64
 	raw       bool // the sampler runs
 	plain     bool // and nothing else: this is no HTTP
@@ -81,7 +81,7 @@ type live struct {
 type scan struct {
 	table    *reassembly.Table
 	points   *capture.Points       // nil: no half is known to be on loopback
-	records  arena.Slab[record]    // by HalfID
+	records  arena.Slab[halfFacts] // by HalfID
 	messages arena.Slab[message]   // index 0 is unused
 	muxed    arena.Slab[h2Message] // index 0 is unused
 	fields   arena.Slab[field]
@@ -238,7 +238,7 @@ func (s *scan) begin(at reassembly.At, p []byte) *live {
 
 // sampleOnly makes a live state that takes nothing but the fingerprint of the
 // stream: bytes that cannot be read can still be the same on two legs.
-func (s *scan) sampleOnly(at reassembly.At, r *record) *live {
+func (s *scan) sampleOnly(at reassembly.At, r *halfFacts) *live {
 	i := s.newLive()
 	s.liveOf[at.Half] = i + 1
 	l := s.lives.At(i)

@@ -199,7 +199,7 @@ func (l *workLeg) describe(x *index) {
 	l.plain = [2]*plaintext{x.plain[c.orig], x.plain[c.reply]}
 	l.Decrypted = l.plain[0] != nil || l.plain[1] != nil
 	for h := range c.halves {
-		l.LostHeaders = l.LostHeaders || x.record(h).unknown
+		l.LostHeaders = l.LostHeaders || x.facts(h).unknown
 		l.Notes = append(l.Notes, x.notes[h]...)
 	}
 }
@@ -239,7 +239,7 @@ func (l *workLeg) show(h *reassembly.Half) {
 
 // protocolOf names what the connection speaks.
 func protocolOf(x *index, c *conn) string {
-	a, b := x.record(c.orig).proto, x.record(c.reply).proto
+	a, b := x.facts(c.orig).proto, x.facts(c.reply).proto
 	is := func(p protocol) bool { return a == p || b == p }
 	switch {
 	case is(protoTLS):

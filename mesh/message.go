@@ -223,7 +223,7 @@ func (s *scan) Head(h *http1.Head) http1.BodyRule {
 }
 
 // link appends message i to the list of its half.
-func (s *scan) link(r *record, i uint32) {
+func (s *scan) link(r *halfFacts, i uint32) {
 	m := s.messages.At(i)
 	m.before = m.start
 	if r.last == 0 {

@@ -33,9 +33,9 @@ type LearnedName struct {
 	Source NameSource // of several, the first in the order of the constants
 }
 
-// names collects what addresses are called. The zero value is empty and ready
+// naming collects what addresses are called. The zero value is empty and ready
 // to use.
-type names struct {
+type naming struct {
 	votes map[netip.Addr][]vote // in the order in which they were first heard
 }
 
@@ -52,7 +52,7 @@ const maxNames = 64
 
 // add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
 // not heard.
-func (n *names) add(addr netip.Addr, name string, source NameSource, count int) {
+func (n *naming) add(addr netip.Addr, name string, source NameSource, count int) {
 	name = hostName(name)
 	if name == "" || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
 		return
@@ -76,7 +76,7 @@ func (n *names) add(addr netip.Addr, name string, source NameSource, count int) 
 
 // of returns the name of an address: the most frequent one, of equals the one
 // heard first. ok is false when there is none.
-func (n *names) of(addr netip.Addr) (name LearnedName, ok bool) {
+func (n *naming) of(addr netip.Addr) (name LearnedName, ok bool) {
 	best := vote{}
 	for _, v := range n.votes[addr] {
 		if v.count > best.count {
@@ -87,7 +87,7 @@ func (n *names) of(addr netip.Addr) (name LearnedName, ok bool) {
 }
 
 // all returns the names of all addresses, ordered by address.
-func (n *names) all() []LearnedName {
+func (n *naming) all() []LearnedName {
 	var out []LearnedName
 	for addr := range n.votes {
 		if name, ok := n.of(addr); ok {
@@ -138,7 +138,7 @@ func serverName(sni string) string {
 
 // learnNames hears everything that names an address.
 func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []LearnedName {
-	var n names
+	var n naming
 	n.hearLookups(lookups)
 	n.hearLegs(legs)
 	n.hearLog(logs)
@@ -147,7 +147,7 @@ func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []LearnedN
 
 // hearLog hears the clusters of a log: what was dialled from inside, and the server
 // that was chosen, are called after the service.
-func (n *names) hearLog(g *ledger) {
+func (n *naming) hearLog(g *ledger) {
 	for _, l := range g.lines {
 		c, ok := accesslog.ParseCluster(l.Cluster)
 		if !l.said || !ok || c.Host == "" || c.Direction != "outbound" {
@@ -160,7 +160,7 @@ func (n *names) hearLog(g *ledger) {
 
 // hearLookups hears the answers of all lookups: every address is called what
 // was asked for, not what a chain of CNAMEs leads to.
-func (n *names) hearLookups(lookups []*workLookup) {
+func (n *naming) hearLookups(lookups []*workLookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
@@ -171,7 +171,7 @@ func (n *names) hearLookups(lookups []*workLookup) {
 }
 
 // hearLegs hears what clients called the servers that they dialled.
-func (n *names) hearLegs(legs []*workLeg) {
+func (n *naming) hearLegs(legs []*workLeg) {
 	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *workLeg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
 			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI, 1)
@@ -181,7 +181,7 @@ func (n *names) hearLegs(legs []*workLeg) {
 }
 
 // hearHosts hears the hosts of a leg's requests, which are nearly always one.
-func (n *names) hearHosts(l *workLeg) {
+func (n *naming) hearHosts(l *workLeg) {
 	var host []byte
 	count := 0
 	for i := range l.exchanges {

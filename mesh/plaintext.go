@@ -97,7 +97,7 @@ func (p *plaintext) heard(ack, base uint32, near int64) int64 {
 // seen returns how many bytes of half h were captured, as its scan counts them.
 func (x *index) seen(h halfNo) int64 {
 	if p := x.plain[h]; p != nil {
-		return p.len - x.record(h).lost
+		return p.len - x.facts(h).lost
 	}
 	return x.half(h).Bytes
 }

@@ -120,7 +120,7 @@ func whole(c *conversation) *conversation {
 func (pl *planner) firstByte(l *workLeg) moment {
 	first := moment{nanos: math.MaxInt64}
 	for h := range l.conn.halves {
-		if r := pl.x.record(h); r.proto != protoNone {
+		if r := pl.x.facts(h); r.proto != protoNone {
 			if at := (moment{r.data.nanos, r.data.ref}); at.compare(first) < 0 {
 				first = at
 			}
@@ -303,7 +303,7 @@ func firstOf(chosen []*exchange) moment {
 // message before: interim responses and empty lines. After the last message
 // before a tunnel comes the tunnel.
 func (pl *planner) piece(h halfNo, m *message) *piece {
-	r := pl.x.record(h)
+	r := pl.x.facts(h)
 	p := &piece{half: h, from: m.before, to: m.end}
 	if m.is(msgResync) {
 		p.from = m.start

@@ -68,7 +68,7 @@ func unframed(x *index, c pair) halfNo {
 	if c.orig == 0 || c.reply == 0 {
 		return 0
 	}
-	a, b := x.record(c.orig).proto, x.record(c.reply).proto
+	a, b := x.facts(c.orig).proto, x.facts(c.reply).proto
 	switch {
 	case a == protoTCP && b.isH2():
 		return c.orig
@@ -93,7 +93,7 @@ func (x *index) adopt(group int, s *scan, halves *reassembly.HalfSet) {
 // misread tells whether a response of c was read with the wrong rule for its
 // body.
 func misread(x *index, c pair) bool {
-	if c.orig == 0 || c.reply == 0 || x.record(c.reply).proto != protoResponses {
+	if c.orig == 0 || c.reply == 0 || x.facts(c.reply).proto != protoResponses {
 		return false
 	}
 	p := newPairing(x, c)

@@ -31,7 +31,7 @@ func newSealed(x *index, h halfNo, over, slack int64) *sealed {
 	if len(us) == 0 {
 		return nil
 	}
-	half, r := x.half(h), x.record(h)
+	half, r := x.half(h), x.facts(h)
 	s := &sealed{units: us, base: half.Base, opened: x.plain[h], end: x.length(h), over: over, slack: slack, plain: x.seal(h) == nil}
 	s.whole = r.start && !r.open && r.lost == 0
 	if s.plain {

@@ -60,7 +60,7 @@ type content [2]fingerprint.Print
 
 // content returns the content of a leg; ok is false if it is not all known.
 func (c *crossing) content(l *workLeg) (k content, ok bool) {
-	a, b := c.x.record(l.conn.orig), c.x.record(l.conn.reply)
+	a, b := c.x.facts(l.conn.orig), c.x.facts(l.conn.reply)
 	return content{a.print, b.print}, a.print.Complete() && b.print.Complete()
 }
 

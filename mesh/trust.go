@@ -43,7 +43,7 @@ func (l *workLeg) hole(x *index) (span, bool) {
 	switch {
 	case l.multiplexed():
 		return l.holeH2(x)
-	case x.record(l.conn.orig).lost+x.record(l.conn.reply).lost > 0 || l.conn.orig == 0 || l.conn.reply == 0:
+	case x.facts(l.conn.orig).lost+x.facts(l.conn.reply).lost > 0 || l.conn.orig == 0 || l.conn.reply == 0:
 		return span{l.Start, l.End}, true
 	case l.Midstream && len(l.exchanges) > 0:
 		return span{l.Start, l.exchanges[0].end()}, true
@@ -61,7 +61,7 @@ func (l *workLeg) holeH2(x *index) (span, bool) {
 	if l.conn.orig == 0 || l.conn.reply == 0 {
 		return span{l.Start, l.End}, true
 	}
-	asked, answered := x.record(l.conn.orig).adrift, x.record(l.conn.reply).adrift
+	asked, answered := x.facts(l.conn.orig).adrift, x.facts(l.conn.reply).adrift
 	hole := span{asked.from, answered.to}
 	found := asked.from != 0 && answered.from != 0 && hole.from <= hole.to
 	if !l.Midstream {

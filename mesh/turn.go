@@ -82,7 +82,7 @@ func (s *seal) close(off int64, h tls.Handler) {
 
 // seal returns what pass 1 kept of TLS on half h; nil if that is not TLS.
 func (x *index) seal(h halfNo) *seal {
-	r := x.record(h)
+	r := x.facts(h)
 	if r.turns == 0 {
 		return nil
 	}
@@ -203,7 +203,7 @@ func (s *scan) Lost(off, n int64) {
 
 // unitsOf lists the units of half h; none if they were not kept.
 func (x *index) unitsOf(h halfNo) []*unit {
-	r := x.record(h)
+	r := x.facts(h)
 	if r.turns == 0 {
 		return nil
 	}

@@ -102,7 +102,7 @@ func unreadable(legs []*workLeg) []*workLeg {
 // busyAround tells whether leg d carried bytes both before the request of u
 // and after its response.
 func (c *crossing) busyAround(d *workLeg, u *exchange) bool {
-	orig, reply := c.x.record(d.conn.orig), c.x.record(d.conn.reply)
+	orig, reply := c.x.facts(d.conn.orig), c.x.facts(d.conn.reply)
 	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
 		(u.resp == nil || reply.open || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
 }
@@ -144,7 +144,7 @@ func (c *crossing) joinToUnreadUp() {
 
 // busyWithin tells whether leg u carried bytes within the exchange d.
 func (c *crossing) busyWithin(u *workLeg, d *exchange) bool {
-	orig, reply := c.x.record(u.conn.orig), c.x.record(u.conn.reply)
+	orig, reply := c.x.facts(u.conn.orig), c.x.facts(u.conn.reply)
 	if orig.proto == protoNone || d.resp == nil && reply.proto == protoNone {
 		return false
 	}

@@ -17,14 +17,14 @@ func Flows(w io.Writer, list []rules.Flow, withRules bool) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := flow(w, &list[i], withRules); err != nil {
+		if err := wellKnown(w, &list[i], withRules); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func flow(w io.Writer, f *rules.Flow, withRules bool) error {
+func wellKnown(w io.Writer, f *rules.Flow, withRules bool) error {
 	if f.Name != "" {
 		fmt.Fprintln(w, f.Name)
 	}

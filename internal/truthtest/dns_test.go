@@ -210,18 +210,18 @@ func asked(ls []*mesh.Lookup) []string {
 // asked for.
 func (s *scene) holdNames(t *testing.T, r *mesh.Result) {
 	t.Helper()
-	names := make(map[string]string)
+	told := make(map[string]string)
 	for _, n := range r.Names {
 		if n.Source == mesh.NameFromDNS {
-			names[n.Addr.String()] = n.Name
+			told[n.Addr.String()] = n.Name
 		}
 	}
 	n := 0
 	for _, l := range s.truth.Lookups {
 		for _, a := range l.Addresses {
 			n++
-			if names[a] != l.Name {
-				t.Errorf("%s is called %q, want %q", a, names[a], l.Name)
+			if told[a] != l.Name {
+				t.Errorf("%s is called %q, want %q", a, told[a], l.Name)
 			}
 		}
 	}

@@ -14,21 +14,21 @@ import (
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// A flow is one direction of a stream as somebody read it.
-type flow struct {
+// A tcpStream is one direction of a stream as somebody read it.
+type tcpStream struct {
 	data    []byte
 	missing int64
 }
 
 // tally reduces a flow as the truth does.
-func (f *flow) tally() testbed.Tally {
+func (f *tcpStream) tally() testbed.Tally {
 	sum := sha256.Sum256(f.data)
 	return testbed.Tally{Bytes: int64(len(f.data)), SHA256: hex.EncodeToString(sum[:])}
 }
 
 // differs says how a flow is not what the applications wrote; "" when it is.
 // Of one that was not captured whole only the length is known.
-func (f *flow) differs(want testbed.Tally, whole bool) string {
+func (f *tcpStream) differs(want testbed.Tally, whole bool) string {
 	if !whole {
 		if n := int64(len(f.data)) + f.missing; n > want.Bytes {
 			return fmt.Sprintf("%d bytes, %d of them missing, really %d", n, f.missing, want.Bytes)
@@ -44,7 +44,7 @@ func (f *flow) differs(want testbed.Tally, whole bool) string {
 // A stream is one TCP conversation: what the client sent and the server.
 type stream struct {
 	client, server string // as the packets name them
-	flows          [2]flow
+	flows          [2]tcpStream
 }
 
 // follow reads all paths of a result.
@@ -72,7 +72,7 @@ func side(reply bool) int {
 	return 0
 }
 
-func (f *flow) add(c mesh.Chunk) {
+func (f *tcpStream) add(c mesh.Chunk) {
 	f.data = append(f.data, c.Data...)
 	f.missing += c.Missing
 }
@@ -81,7 +81,7 @@ func (f *flow) add(c mesh.Chunk) {
 type halfRead struct {
 	*reassembly.Half
 	id      reassembly.HalfID
-	flow    flow
+	flow    tcpStream
 	pieces  []piece
 	written []int // by byte of flow.data: how often it stands in some stream
 }
@@ -177,7 +177,7 @@ func (g *reading) streams() []*stream {
 			continue
 		}
 		t := h.Key.Tuple()
-		s := &stream{client: t.Src.String(), server: t.Dst.String(), flows: [2]flow{h.flow, {}}}
+		s := &stream{client: t.Src.String(), server: t.Dst.String(), flows: [2]tcpStream{h.flow, {}}}
 		if p != nil {
 			s.flows[1] = p.flow
 		}
@@ -202,7 +202,7 @@ func (g *reading) stray(h *halfRead) bool {
 // toward turns s so that its client is the given one, if it is an end of s.
 func (s *stream) toward(client, server string) *stream {
 	if s.client == server && s.server == client && client != server {
-		return &stream{client, server, [2]flow{s.flows[1], s.flows[0]}}
+		return &stream{client, server, [2]tcpStream{s.flows[1], s.flows[0]}}
 	}
 	return s
 }
