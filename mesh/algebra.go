@@ -1,6 +1,10 @@
 package mesh
 
-import "math"
+import (
+	"math"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+)
 
 // Turn algebra ties exchanges of which at least one side cannot be read: by
 // the lengths of their messages, by causality, and by how long the proxy takes.
@@ -102,7 +106,7 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 	}
 	l := e.leg
 	name := l.Orig.Src.Addr().String()
-	if l.Role == RoleProxyServer {
+	if l.Role == flow.RoleProxyServer {
 		name = l.Orig.Dst.String() + " " + l.TLS.SNI
 	}
 	n, ok := peers[name]

@@ -1,27 +1,33 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/mesh/profile"
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
+)
 
 // A matter is what is decided upon: what was read, and what the caller knows.
 type matter struct {
 	x       *index
 	records *records
 	conns   []*conn
-	known   *cluster
+	known   *cluster.Known
 	profile *profile.Profile // nil: recognised
 }
 
 // A finding is what the captures and records mean.
 type finding struct {
 	legs      []*workLeg
-	joins     []Join
+	joins     []flow.Join
 	paths     []*workPath
 	profile   *profile.Profile // of the mesh, as given or recognised
-	records   []RecordInfo
-	conflicts []Conflict
+	records   []record.Info
+	conflicts []record.Conflict
 	lookups   []*workLookup
 	lookupOf  [][]uint32 // as from findLookups
-	names     []LearnedName
+	names     []names.Learned
 }
 
 // decide runs all passes. Each takes what those before it made.

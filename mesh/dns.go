@@ -8,73 +8,15 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
-
-// A LookupRole says on whose behalf a name was looked up.
-type LookupRole uint8
-
-// The roles of lookups.
-const (
-	LookupDirect   LookupRole = iota // no agent had a part in it
-	LookupApp                        // the application's; redirected to the mesh's agent
-	LookupUpstream                   // the agent's own, or the proxy's: not redirected where the application's are
-)
-
-// String returns the role's name in the JSON output.
-func (r LookupRole) String() string { return [...]string{"direct", "app", "upstream"}[r] }
-
-// A Lookup is one question to a DNS server over UDP and what was answered:
-// a query, sent once or more often, and its answer, either of which may be
-// missing in the capture. Times are nanoseconds since 1970-01-01 UTC.
-type Lookup struct {
-	ID        int // in the order in which the lookups began
-	Role      LookupRole
-	Pod       string // as given by the user; "" when all inputs are one pod's
-	Interface string
-	Client    netip.AddrPort // who asked
-	// Server is whom the client asked. It is not valid when a redirect changed
-	// that and neither the answer was captured nor a record tells.
-	Server netip.AddrPort
-	// AnsweredBy is who really answered, or was to: behind a redirect the agent's
-	// address. It is not valid when only the answer was captured behind one.
-	AnsweredBy netip.AddrPort
-	Redirected bool
-	Record     Source          // what tells Server or AnsweredBy, if packets do not
-	Captured   []capture.Tuple // each directed tuple seen
-
-	MessageID uint16 // of the DNS header
-	Name      string // asked for, without the last dot; "" when it was cut off
-	Type      string // such as A or AAAA; "" with Name
-
-	Queries, Answers int   // packets of each, retransmissions included
-	Asked, Answered  int64 // times of the first of each; 0 = not captured
-
-	RCode       string // such as NOERROR or NXDOMAIN; "" when there is no answer
-	Truncated   bool   // the answer did not fit into a datagram
-	Records     []LookupRecord
-	MoreRecords int // in the answer section, beside Records
-
-	Packets []capture.Ref // the first few that show it
-	// UpstreamOf is the ID of the application's lookup that the agent passed on
-	// with this one; -1 = none is known.
-	UpstreamOf int
-}
 
 // A workLookup is a lookup as it is being decided upon.
 type workLookup struct {
-	*Lookup
+	*names.Lookup
 	start moment
 	place place
 	lo    bool // seen at a loopback point
-}
-
-// A LookupRecord is one record of an answer.
-type LookupRecord struct {
-	Name   string
-	Type   string
-	TTL    uint32     // seconds
-	Addr   netip.Addr // of A and AAAA, else not valid
-	Target string     // of CNAME and PTR, else ""
 }
 
 // maxLookupPackets is how many packets of a lookup are named.
@@ -171,10 +113,10 @@ func (l *workLookup) add(s *dnsScan, m *dnsMessage) {
 func (l *workLookup) read(s *dnsScan, m *dnsMessage) {
 	l.RCode, l.Truncated = rcodeName(m.rcode), m.is(dnsTruncated)
 	l.MoreRecords = int(m.answers) - int(m.kept)
-	l.Records = make([]LookupRecord, 0, m.kept)
+	l.Records = make([]names.Record, 0, m.kept)
 	for i := range uint32(m.kept) {
 		r := s.records.At(m.records + i)
-		rec := LookupRecord{Name: s.printed(r.owner), Type: typeName(r.typ), TTL: r.ttl, Target: s.printed(r.target)}
+		rec := names.Record{Name: s.printed(r.owner), Type: typeName(r.typ), TTL: r.ttl, Target: s.printed(r.target)}
 		if r.addr != (capture.Addr{}) {
 			rec.Addr = r.addr.Netip()
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 const (
@@ -92,7 +94,7 @@ func (d *dnsTrace) stitch(t testing.TB) *mesh.Result {
 
 // lookupLine is a lookup as one line: role, client, server asked, who answered,
 // question, outcome, packets by number, and the lookup it was asked for.
-func lookupLine(l *mesh.Lookup) string {
+func lookupLine(l *names.Lookup) string {
 	var ns []string
 	for _, p := range l.Packets {
 		ns = append(ns, fmt.Sprint(p.Packet))
@@ -379,7 +381,7 @@ func TestLookupsAndConntrack(t *testing.T) {
 		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40006 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40006 mark=0 zone=1 use=1\n" +
 		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40007 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40007 mark=0 use=1\n" +
 		"udp      17 29 src=10.244.1.99 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.99 sport=53 dport=40002 mark=0 use=1\n"
-	records := mesh.Records{Conntrack: []mesh.RecordFile{{File: pcaptest.WriteFile(t, "conntrack.txt", []byte(table))}}}
+	records := record.Files{Conntrack: []record.File{{Name: pcaptest.WriteFile(t, "conntrack.txt", []byte(table))}}}
 	r, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "dns.pcapng", pcaptest.UDPFile(d.ds))}}, &mesh.Options{Records: records})
 	if err != nil {
 		t.Fatal(err)
@@ -419,7 +421,7 @@ func TestLookupRecords(t *testing.T) {
 	d.add("eth0", 2, podAddr+":40000", resolver, dnsQuery(8, "many"))
 	d.add("eth0", 3, resolver, podAddr+":40000", dnsAnswer(8, "many", many...))
 	r := d.stitch(t)
-	want := []mesh.LookupRecord{
+	want := []names.Record{
 		{Name: "www", Type: "CNAME", TTL: 30, Target: "cdn"}, {Name: "cdn", Type: "CNAME", TTL: 30, Target: "edge.cdn"},
 		{Name: "edge.cdn", Type: "A", TTL: 30, Addr: netip.MustParseAddr("192.0.2.1")}, {Name: "edge.cdn", Type: "A", TTL: 30, Addr: netip.MustParseAddr("192.0.2.2")},
 	}
@@ -431,7 +433,7 @@ func TestLookupRecords(t *testing.T) {
 	}
 	// The name asked for, not the one at the end of the chain; 192.0.2.1 was
 	// first asked for as www.
-	if n := r.Names[0]; n != (mesh.LearnedName{Addr: netip.MustParseAddr("192.0.2.1"), Name: "www", Source: mesh.NameFromDNS}) {
+	if n := r.Names[0]; n != (names.Learned{Addr: netip.MustParseAddr("192.0.2.1"), Name: "www", Source: names.FromDNS}) {
 		t.Errorf("name %+v, want www", n)
 	}
 }

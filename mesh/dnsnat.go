@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // entryOf returns conntrack's entry of a redirected datagram that was captured
@@ -89,12 +90,12 @@ const agentZone = 1
 // zoneLookups makes lookups the agent's own that conntrack has in its zone.
 func zoneLookups(r *records, lookups []*workLookup) {
 	for _, l := range lookups {
-		if l.Role != LookupDirect {
+		if l.Role != names.Direct {
 			continue
 		}
 		own := func(v natView) bool { return !v.e.NAT() && v.e.OrigZone() == agentZone && v.e.covers(l.start.nanos) }
 		if slices.ContainsFunc(r.datagrams.views[l.Captured[0]], own) {
-			l.Role = LookupUpstream
+			l.Role = names.Upstream
 		}
 	}
 }

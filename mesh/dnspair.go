@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // lookupPatience is how long a client may wait for an answer, in nanoseconds:
@@ -78,7 +79,7 @@ func (p *dnsPairing) place(i uint32, m *dnsMessage) {
 	if grade == 0 {
 		best = uint32(len(p.states))
 		p.states = append(p.states, pairState{qtype: m.qtype})
-		p.lookups = append(p.lookups, &workLookup{Lookup: &Lookup{UpstreamOf: -1}, place: place{p.group, m.key.Point}})
+		p.lookups = append(p.lookups, &workLookup{Lookup: &names.Lookup{UpstreamOf: -1}, place: place{p.group, m.key.Point}})
 		live = append(live, best)
 		live = live[max(len(live)-maxRecent, 0):]
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // assignLookups tells the application's lookups from the agent's. Where the
@@ -15,7 +17,7 @@ func assignLookups(lookups []*workLookup) {
 	pods := make(map[string]*resolving)
 	for _, l := range lookups {
 		if l.Redirected {
-			l.Role = LookupApp
+			l.Role = names.App
 			resolvingIn(pods, l.Pod).learn(l)
 		}
 	}
@@ -35,7 +37,7 @@ func assignLookups(lookups []*workLookup) {
 			r.used[l.UpstreamOf] = true
 		}
 		if r.servers[l.Server] {
-			l.Role = LookupUpstream
+			l.Role = names.Upstream
 		}
 	}
 }

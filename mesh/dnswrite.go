@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // A dnsEmitter writes the packets of lookups, with the redirect undone.
 type dnsEmitter struct {
 	x       *index
-	lookups []*Lookup
+	lookups []*names.Lookup
 	of      [][]uint32    // by group and message: lookup's ID plus 1
 	packets [][]dnsPacket // by input, in the order of packet numbers
 	begun   []bool        // by lookup: its first packet is written
@@ -59,7 +60,7 @@ func (d *dnsEmitter) find(ref capture.Ref) (p dnsPacket, ok bool) {
 
 // endsOf returns the ends between which a message is written: the client's and
 // those of the server that it asked, as far as that is known.
-func endsOf(l *Lookup, m *dnsMessage) (src, dst netip.AddrPort) {
+func endsOf(l *names.Lookup, m *dnsMessage) (src, dst netip.AddrPort) {
 	a, port := m.server()
 	server := addrPort(a, port)
 	if l.Server.IsValid() {
@@ -118,7 +119,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 }
 
 // dnsComment returns the comments for a packet of a lookup: its own, and ours.
-func (e *emitter) dnsComment(l *Lookup, m *dnsMessage, p *capture.Packet) []string {
+func (e *emitter) dnsComment(l *names.Lookup, m *dnsMessage, p *capture.Packet) []string {
 	first := !e.dns.begun[l.ID]
 	e.dns.begun[l.ID] = true
 	if e.o.Comments == noPackets || e.o.Comments == firstPackets && !first {

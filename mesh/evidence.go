@@ -6,39 +6,12 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // causality is how much earlier than its cause an effect may be stamped, in
 // nanoseconds: packets of two interfaces are stamped on different CPUs.
 const causality = int64(50 * time.Microsecond)
-
-// An EvidenceKind says what ties two legs together; the strongest come first.
-type EvidenceKind uint8
-
-// The kinds of evidence.
-const (
-	SameConnection EvidenceKind = iota + 1 // one TCP connection seen twice
-	Conntrack                              // a conntrack entry names both
-	AccessLog                              // a line of the proxy's access log names both
-	RequestID                              // equal x-request-id
-	SameBytes                              // equal contents, and no other candidate has them
-	TurnAlgebra                            // lengths of turns
-	OnlyCandidate                          // nothing else fits in time
-	PortAdjacency                          // neighbouring source ports
-)
-
-var kindNames = [...]string{"", "same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "only-candidate", "port-adjacency"}
-
-// String returns the kind's name in the JSON output, such as "request-id".
-func (k EvidenceKind) String() string { return kindNames[k] }
-
-// Evidence is one reason to join two legs, and the packets that show it.
-type Evidence struct {
-	Kind    EvidenceKind
-	Detail  string
-	Packets []capture.Ref
-	Source  Source // the record that says so; none if packets show it
-}
 
 // nests tells whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
@@ -208,20 +181,20 @@ func subset(a, b []uint32) bool {
 }
 
 // explain returns the evidence for a join of two exchanges.
-func explain(d, u *exchange, r *resemblance, sole bool) []Evidence {
+func explain(d, u *exchange, r *resemblance, sole bool) []flow.Evidence {
 	shown := []capture.Ref{d.ref(), u.ref()}
-	var es []Evidence
+	var es []flow.Evidence
 	if r.sameID {
-		es = append(es, Evidence{Kind: RequestID, Detail: "x-request-id " + d.scan.text.String(d.req.id), Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.RequestID, Detail: "x-request-id " + d.scan.text.String(d.req.id), Packets: shown})
 	}
 	if r.content {
-		es = append(es, Evidence{Kind: SameBytes, Detail: sameBytesDetail(d, r), Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.SameBytes, Detail: sameBytesDetail(d, r), Packets: shown})
 	}
 	switch {
 	case !sole:
-		es = append(es, Evidence{Kind: OnlyCandidate, Detail: "every other assignment leaves an upstream exchange without its request", Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.OnlyCandidate, Detail: "every other assignment leaves an upstream exchange without its request", Packets: shown})
 	case len(es) == 0:
-		es = append(es, Evidence{Kind: SameBytes, Detail: sameHeadDetail(d, r), Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.SameBytes, Detail: sameHeadDetail(d, r), Packets: shown})
 	}
 	return es
 }

@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/mesh/profile"
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
 
 // A Linker is what Decide has before it joins legs.
 type Linker struct {
@@ -16,7 +19,7 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Agai
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
 	l = &Linker{x: l.x, rs: l.rs, legs: makeLegs(l.x, bind(l.x, l.rs.nat))}
-	l.roster = newRoster(l.x, l.rs, new(cluster), l.legs, profile.Istio())
+	l.roster = newRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
 	l.roster.assign(l.legs)
 	for _, g := range l.legs {
 		g.exchanges = pairExchanges(l.x, g)

@@ -1,9 +1,12 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+)
 
 // ChosenName adds the names to one address's and returns the one that is chosen.
-func ChosenName(learned ...LearnedName) (LearnedName, bool) {
+func ChosenName(learned ...names.Learned) (names.Learned, bool) {
 	var n naming
 	for _, l := range learned {
 		n.add(l.Addr, l.Name, l.Source, 1)

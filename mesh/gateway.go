@@ -3,21 +3,9 @@ package mesh
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
-
-// Networks are the networks of a cluster, as far as the caller knows them.
-type Networks struct {
-	Pods     []netip.Prefix // of pods (kube-controller-manager --cluster-cidr)
-	Services []netip.Prefix // of services (kube-apiserver --service-cluster-ip-range)
-}
-
-// inside tells whether an address is one of the cluster's.
-func (n *Networks) inside(a netip.Addr) bool {
-	holds := func(p netip.Prefix) bool { return p.Contains(a) }
-	return slices.ContainsFunc(n.Pods, holds) || slices.ContainsFunc(n.Services, holds)
-}
-
-func (n *Networks) empty() bool { return len(n.Pods) == 0 && len(n.Services) == 0 }
 
 // A traffic is who dials whom at one pod's points, loopback left out: what tells
 // a gateway where its captures show other traffic too.
@@ -48,11 +36,11 @@ func (t *traffic) of(a netip.Addr) *dealings {
 }
 
 // add notes that src dialled dst.
-func (t *traffic) add(src, dst netip.Addr, n *Networks) {
+func (t *traffic) add(src, dst netip.Addr, n *cluster.Networks) {
 	d, s := t.of(dst), t.of(src)
 	d.dialled, s.dials = true, true
-	d.fromOut = d.fromOut || !n.inside(src)
-	s.intoNet = s.intoNet || n.inside(dst)
+	d.fromOut = d.fromOut || !n.Contain(src)
+	s.intoNet = s.intoNet || n.Contain(dst)
 	if len(d.by) < maxDiallers && !slices.Contains(d.by, src) {
 		d.by = append(d.by, src)
 	}
@@ -62,8 +50,8 @@ func (t *traffic) add(src, dst netip.Addr, n *Networks) {
 // known, these are the ones that take connections from outside and make some
 // into them, be it the same address or another one; else the only one that is
 // dialled and dials others.
-func (t *traffic) forwarders(n *Networks) []netip.Addr {
-	if !n.empty() {
+func (t *traffic) forwarders(n *cluster.Networks) []netip.Addr {
+	if !n.IsZero() {
 		return t.between()
 	}
 	both := t.which(func(d *dealings) bool { return d.dialled && d.dials })

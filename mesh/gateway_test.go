@@ -4,19 +4,21 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
 
 func TestForwarders(t *testing.T) {
 	const client, other, gateway, second, podA, podB = "203.0.113.5", "203.0.113.6", "10.244.3.30", "198.51.100.7", "10.244.1.1", "10.244.1.2"
-	known := Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}
+	known := cluster.Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}
 	tests := []struct {
 		name    string
-		n       Networks
+		n       cluster.Networks
 		dialled [][2]string // from, to
 		want    []string
 	}{
-		{"one address", Networks{}, [][2]string{{client, gateway}, {gateway, podA}}, []string{gateway}},
-		{"two without networks", Networks{}, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, nil},
+		{"one address", cluster.Networks{}, [][2]string{{client, gateway}, {gateway, podA}}, []string{gateway}},
+		{"two without networks", cluster.Networks{}, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, nil},
 		{"other traffic", known, [][2]string{{client, gateway}, {gateway, podA}, {podA, podB}}, []string{gateway}},
 		{"dials from another address", known, [][2]string{{client, second}, {other, second}, {gateway, podA}, {gateway, podB}}, []string{gateway, second}},
 		{"two listeners", known, [][2]string{{client, gateway}, {other, second}, {gateway, podA}}, []string{gateway, second}},

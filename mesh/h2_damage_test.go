@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Bytes of HTTP/2 that are not what they were harm nobody: what is found of
@@ -42,7 +43,7 @@ func TestDamagedHTTP2(t *testing.T) {
 // checkPlaces checks that messages lie inside of their legs.
 func checkPlaces(t *testing.T, r *mesh.Result) {
 	t.Helper()
-	eachHop(r, func(_ *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		l := r.Legs[h.Leg]
 		if h.Request[1] > l.OrigBytes+l.OrigMissing || h.Response[1] > l.ReplyBytes+l.ReplyMissing || h.Request[0] > h.Request[1] || h.Response[0] > h.Response[1] {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // pooled is a trace of two HTTP/1.1 clients whose calls share one HTTP/2
@@ -140,7 +141,7 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if r.Paths[0].Mode != mesh.H2To11 || r.Paths[1].Mode != "" {
+	if r.Paths[0].Mode != flow.H2To11 || r.Paths[1].Mode != "" {
 		t.Errorf("modes %q and %q", r.Paths[0].Mode, r.Paths[1].Mode)
 	}
 	var sent, received strings.Builder
@@ -155,7 +156,7 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	if want := request("GET", "/1") + request("GET", "/2"); err != nil || sent.String() != want {
 		t.Errorf("sent %q, want %q; %v", sent.String(), want, err)
 	}
-	if p := pathOf(r, "192.0.2.1"); p.Mode != mesh.H2To11 {
+	if p := pathOf(r, "192.0.2.1"); p.Mode != flow.H2To11 {
 		t.Errorf("mode %q", p.Mode)
 	}
 	if want := response(201, "") + response(202, ""); received.String() != want {
@@ -164,8 +165,8 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 }
 
 // pathOf returns the path of the client with the given address.
-func pathOf(r *mesh.Result, client string) *mesh.Path {
-	i := slices.IndexFunc(r.Paths, func(p *mesh.Path) bool { return p.Client.Addr().String() == client })
+func pathOf(r *mesh.Result, client string) *flow.Path {
+	i := slices.IndexFunc(r.Paths, func(p *flow.Path) bool { return p.Client.Addr().String() == client })
 	return r.Paths[i]
 }
 

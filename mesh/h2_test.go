@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // muxed is a connection that speaks HTTP/2.
@@ -166,7 +167,7 @@ func TestGRPCCall(t *testing.T) {
 	c.answer(3, 200, "")
 	c.Close()
 	r := stitchTrace(t, tr)
-	if g := r.Paths[0].Exchanges[0].GRPC; g == nil || *g != (mesh.GRPC{Status: 5, Sent: 1, Received: 2}) {
+	if g := r.Paths[0].Exchanges[0].GRPC; g == nil || *g != (flow.GRPC{Status: 5, Sent: 1, Received: 2}) {
 		t.Errorf("grpc = %+v", g)
 	}
 	if g := r.Paths[0].Exchanges[1].GRPC; g != nil {
@@ -196,7 +197,7 @@ func TestHTTP2InMidstream(t *testing.T) {
 		t.Errorf("joins %q, want %q", got, want)
 	}
 	for _, l := range r.Legs {
-		if l.LostHeaders != (l.Role == mesh.RoleProxyApp) || l.Role == mesh.RoleProxyApp && !l.Midstream {
+		if l.LostHeaders != (l.Role == flow.RoleProxyApp) || l.Role == flow.RoleProxyApp && !l.Midstream {
 			t.Errorf("leg %+v", l)
 		}
 	}

@@ -3,6 +3,8 @@ package mesh
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
@@ -56,8 +58,8 @@ func askedOn(x *index, l *workLeg) (es []exchange, at map[uint32]int) {
 }
 
 // grpc returns what the exchange says as a gRPC call, nil if it is none.
-func (e *exchange) grpc() *GRPC {
-	g, found := &GRPC{Status: -1}, false
+func (e *exchange) grpc() *flow.GRPC {
+	g, found := &flow.GRPC{Status: -1}, false
 	if q := e.scan.h2Of(e.req); q != nil && q.grpc >= 0 {
 		g.Sent, found = int(q.grpc), true
 	}

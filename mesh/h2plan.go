@@ -3,6 +3,8 @@ package mesh
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 func onHTTP2(e *exchange) bool { return e.leg.multiplexed() }
@@ -21,9 +23,9 @@ func (c *conversation) onlyHTTP2(chosen []*exchange) []*exchange {
 }
 
 // modeOf tells how the chosen exchanges are written, seen from a path's client.
-func modeOf(client *workLeg, chosen []*exchange) Mode {
+func modeOf(client *workLeg, chosen []*exchange) flow.Mode {
 	if len(chosen) > 0 && client.speaksHTTP2() && !slices.ContainsFunc(chosen, onHTTP2) {
-		return H2To11
+		return flow.H2To11
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package mesh
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -71,14 +72,14 @@ func joinTunnels(x *index, legs []*workLeg, pod string, links []*link) []*link {
 	for _, l := range legs {
 		role := l.view(pod)
 		switch {
-		case l.tunnel && role == RoleClientProxy:
+		case l.tunnel && role == flow.RoleClientProxy:
 			in.tunnels = append(in.tunnels, newMantle(x, l))
-		case l.tunnel && role == RoleProxyServer:
+		case l.tunnel && role == flow.RoleProxyServer:
 			out.tunnels = append(out.tunnels, newMantle(x, l))
 		case l.tunnel || joined[l] || l.empty():
-		case role == RoleProxyApp && l.kept:
+		case role == flow.RoleProxyApp && l.kept:
 			in.inner = append(in.inner, newCore(x, l))
-		case role == RoleAppProxy:
+		case role == flow.RoleAppProxy:
 			out.inner = append(out.inner, newCore(x, l))
 		}
 	}

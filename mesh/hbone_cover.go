@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Without keys, a connection shows in its tunnel by its bursts: each goes through
@@ -239,7 +240,7 @@ func (t *tunnelling) take(c *core, g *weighing) {
 	l := t.link(c, m)
 	l.confidence = min(g.share(), sureProven)
 	l.proven = g.share() > 1-proof
-	l.evidence = []Evidence{t.found(c, f)}
+	l.evidence = []flow.Evidence{t.found(c, f)}
 	t.links = append(t.links, l)
 }
 
@@ -251,12 +252,12 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 	l := t.link(c, m)
 	if len(g.fits) == 1 && m.known {
 		e := t.found(c, f)
-		e.Kind, e.Detail = OnlyCandidate, "no other tunnel fits in time; "+e.Detail
-		c.in, c.unseen, l.confidence, l.evidence = f.tunnel, f.unseen, sureOnlyInTime, []Evidence{e}
+		e.Kind, e.Detail = flow.OnlyCandidate, "no other tunnel fits in time; "+e.Detail
+		c.in, c.unseen, l.confidence, l.evidence = f.tunnel, f.unseen, sureOnlyInTime, []flow.Evidence{e}
 		return l
 	}
 	l.ambiguous, l.confidence = true, min(g.share(), believed)
-	l.evidence = []Evidence{t.found(c, g.fits[0])}
+	l.evidence = []flow.Evidence{t.found(c, g.fits[0])}
 	for _, f := range g.fits[1:] {
 		l.rivals = append(l.rivals, rival{leg: t.tunnels[f.tunnel].leg})
 	}
@@ -264,8 +265,8 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 }
 
 // found says what was seen.
-func (t *tunnelling) found(c *core, f fit) Evidence {
+func (t *tunnelling) found(c *core, f fit) flow.Evidence {
 	m := t.tunnels[f.tunnel]
-	return Evidence{Kind: TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
+	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
 		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, t.x.half(m.leg.conn.lead()).First}}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // With keys, every connection has a CONNECT stream of its own in a tunnel, with
@@ -102,7 +103,7 @@ func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, fo
 	} else {
 		c.in, l.stream = s.tunnel, s.ex
 	}
-	l.evidence = []Evidence{{Kind: SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
+	l.evidence = []flow.Evidence{{Kind: flow.SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
 		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, s.ex.ref()}}}
 	return l
 }

@@ -1,29 +1,6 @@
 package mesh
 
-// A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
-// the leg's wire stream; empty where nothing flowed or nothing can be read. In
-// those of HTTP/2 frames of other exchanges may stand too.
-// Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
-type Hop struct {
-	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
-	Request, Response          [2]int64
-	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
-	PlainResponse              [2]int64
-	RequestStart, RequestEnd   int64
-	ResponseStart, ResponseEnd int64
-	Confidence                 float64
-	Proven, Ambiguous          bool
-	Evidence                   []Evidence
-	Rivals                     []HopRival
-	Attempt                    int  // 1-based
-	Decrypted                  bool // the exchange was read from a decrypted leg, so that the plaintext ranges are valid
-}
-
-// A HopRival is another exchange that fits as well.
-type HopRival struct {
-	Leg     int
-	Request [2]int64
-}
+import "github.com/pcapmesh/pcapmesh/mesh/flow"
 
 // A step is what a hop stands for.
 type step struct {
@@ -33,15 +10,15 @@ type step struct {
 
 // A trail is the hops of an exchange, and beside each the step that it stands for.
 type trail struct {
-	hops  []Hop
+	hops  []flow.Hop
 	steps []step
 }
 
-func (t *trail) add(h Hop, s step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
+func (t *trail) add(h flow.Hop, s step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
 
 // begin adds the hop of a path's client leg.
 func (t *trail) begin(l *workLeg, e *exchange) {
-	h := Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
+	h := flow.Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
 	measure(&h, e)
 	t.add(h, step{ex: e})
 }
@@ -49,11 +26,11 @@ func (t *trail) begin(l *workLeg, e *exchange) {
 // follow adds the hop that a link leads to.
 func (t *trail) follow(l *link) { t.add(hopOf(l), step{l.up, l}) }
 
-func hopOf(l *link) Hop {
-	h := Hop{Leg: l.to.ID, FromLeg: l.from.ID, Confidence: l.confidence, Proven: l.proven, Ambiguous: l.ambiguous,
+func hopOf(l *link) flow.Hop {
+	h := flow.Hop{Leg: l.to.ID, FromLeg: l.from.ID, Confidence: l.confidence, Proven: l.proven, Ambiguous: l.ambiguous,
 		Evidence: l.evidence, Attempt: l.attempt}
 	for _, r := range l.rivals {
-		hr := HopRival{Leg: r.leg.ID}
+		hr := flow.Rival{Leg: r.leg.ID}
 		if r.ex != nil {
 			hr.Request = r.leg.wire(0, rangeOf(r.ex.req))
 		}
@@ -67,7 +44,7 @@ func hopOf(l *link) Hop {
 }
 
 // measure fills in ranges and times from e.
-func measure(h *Hop, e *exchange) {
+func measure(h *flow.Hop, e *exchange) {
 	if e == nil {
 		return
 	}

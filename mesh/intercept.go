@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -60,8 +62,8 @@ func (rs *records) profile(pod string, p *profile.Profile) *profile.Profile {
 
 // ruleConflicts lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func ruleConflicts(i *interception, x *index, files []RecordInfo, legs []*workLeg, joins []Join) []Conflict {
-	var out []Conflict
+func ruleConflicts(i *interception, x *index, files []record.Info, legs []*workLeg, joins []flow.Join) []record.Conflict {
+	var out []record.Conflict
 	joined := make(map[int]bool)
 	for _, j := range joins {
 		joined[j.From] = joined[j.From] || !j.Ambiguous
@@ -70,7 +72,7 @@ func ruleConflicts(i *interception, x *index, files []RecordInfo, legs []*workLe
 	tell := func(l *workLeg, says, packets string) {
 		if !told[says+packets] {
 			told[says+packets] = true
-			out = append(out, Conflict{Source: Source{RecordRules, files[i.file].File, i.line()}, Leg: l.ID, Says: says, Packets: packets,
+			out = append(out, record.Conflict{Source: record.Source{Kind: record.Rules, File: files[i.file].Name, Line: i.line()}, Leg: l.ID, Says: says, Packets: packets,
 				Shown: []capture.Ref{x.half(l.conn.lead()).First}})
 		}
 	}
@@ -84,11 +86,11 @@ func ruleConflicts(i *interception, x *index, files []RecordInfo, legs []*workLe
 			tell(l, "connections are redirected to port "+list(i.OutboundPorts), fmt.Sprintf("those of the application are answered at port %d", listener))
 		}
 		switch port := l.Orig.Dst.Port(); {
-		case profile.IsBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == RoleProxyApp:
+		case profile.IsBindSource(l.Orig.Src.Addr()) && i.passes(port) && l.Role == flow.RoleProxyApp:
 			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), fmt.Sprintf("the proxy dials %s", l.Orig.Dst))
-		case l.Role == RoleClientProxy && i.passes(port) && joined[l.ID]:
+		case l.Role == flow.RoleClientProxy && i.passes(port) && joined[l.ID]:
 			tell(l, fmt.Sprintf("connections to port %d are not redirected", port), "the proxy serves them")
-		case c.halfFlow && l.Role == RoleAppProxy && !i.takes(l.Orig.Dst):
+		case c.halfFlow && l.Role == flow.RoleAppProxy && !i.takes(l.Orig.Dst):
 			tell(l, fmt.Sprintf("connections to %s are not redirected", l.Orig.Dst), fmt.Sprintf("%s answered them", l.Reply.Src))
 		}
 	}

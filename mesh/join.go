@@ -3,18 +3,9 @@ package mesh
 import (
 	"cmp"
 	"slices"
-)
 
-// A Join ties two legs: From is nearer the client. In a pool it is the best of
-// the joins of their exchanges.
-type Join struct {
-	From, To   int // leg IDs
-	Confidence float64
-	Proven     bool
-	Ambiguous  bool
-	Evidence   []Evidence
-	Rivals     []int // IDs of legs that fit To's place as well, sorted
-}
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+)
 
 // Confidences. They are fractions of joins that are right, at the least, on
 // captures whose truth is known.
@@ -34,7 +25,7 @@ type link struct {
 	confidence float64
 	proven     bool
 	ambiguous  bool
-	evidence   []Evidence
+	evidence   []flow.Evidence
 	rivals     []rival
 }
 
@@ -112,22 +103,22 @@ func crossings(x *index, rs *records, logs *ledger, legs []*workLeg, pod string,
 		}
 		port := l.Orig.Dst.Port()
 		switch l.view(pod) {
-		case RoleClientProxy:
+		case flow.RoleClientProxy:
 			if f.gateway(port) {
 				out.down = append(out.down, l)
 			} else {
 				in(port).down = append(in(port).down, l)
 			}
-		case RoleProxyApp:
+		case flow.RoleProxyApp:
 			in(port).up = append(in(port).up, l)
-		case RoleProxyProxy:
+		case flow.RoleProxyProxy:
 			in(port).down = append(in(port).down, l)
 			out.up = append(out.up, l)
-		case RoleAppProxy:
+		case flow.RoleAppProxy:
 			out.down = append(out.down, l)
-		case RoleProxyServer:
+		case flow.RoleProxyServer:
 			out.up = append(out.up, l)
-		case RoleControl:
+		case flow.RoleControl:
 			in(0).down = append(in(0).down, l)
 		}
 	}

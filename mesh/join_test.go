@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A crossing is a trace of clients of the pod and of the proxy's connections
@@ -51,7 +52,7 @@ func (c *crossing) hopList(r *mesh.Result) []string {
 	return out
 }
 
-func (c *crossing) hops(r *mesh.Result, e mesh.Exchange) string {
+func (c *crossing) hops(r *mesh.Result, e flow.Exchange) string {
 	s := "-"
 	for i, h := range e.Hops[1:] {
 		if i > 0 {
@@ -114,19 +115,19 @@ func TestJoinEvidence(t *testing.T) {
 		name   string
 		calls  [2]call
 		want   []string
-		kind   mesh.EvidenceKind
+		kind   flow.EvidenceKind
 		proven bool
 	}{
-		{"request ids", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("b"))}, []string{"1", "0"}, mesh.RequestID, true},
+		{"request ids", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("b"))}, []string{"1", "0"}, flow.RequestID, true},
 		{"ids against equal contents", [2]call{answer(plain(0, 1, "/", id("a")), "same"), answer(plain(1, 0, "/", id("b")), "same")},
-			[]string{"1", "0"}, mesh.RequestID, true},
-		{"targets", [2]call{plain(0, 1, "/a"), plain(1, 0, "/b")}, []string{"1", "0"}, mesh.SameBytes, true},
-		{"a field", [2]call{plain(0, 1, "/", "user-agent: a"), plain(1, 0, "/", "user-agent: b")}, []string{"1", "0"}, mesh.SameBytes, true},
-		{"contents of requests", [2]call{post(0, 1, "one"), post(1, 0, "two")}, []string{"1", "0"}, mesh.SameBytes, true},
-		{"contents of responses", [2]call{answer(plain(0, 1, "/"), "one"), answer(plain(1, 0, "/"), "two")}, []string{"1", "0"}, mesh.SameBytes, true},
-		{"one id settles the other call", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/")}, []string{"1", "0"}, mesh.RequestID, true},
-		{"nothing", [2]call{plain(0, 1, "/"), plain(1, 0, "/")}, []string{"1?1", "0?1"}, mesh.SameBytes, false},
-		{"one id for both", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("a"))}, []string{"1?1", "0?1"}, mesh.RequestID, false},
+			[]string{"1", "0"}, flow.RequestID, true},
+		{"targets", [2]call{plain(0, 1, "/a"), plain(1, 0, "/b")}, []string{"1", "0"}, flow.SameBytes, true},
+		{"a field", [2]call{plain(0, 1, "/", "user-agent: a"), plain(1, 0, "/", "user-agent: b")}, []string{"1", "0"}, flow.SameBytes, true},
+		{"contents of requests", [2]call{post(0, 1, "one"), post(1, 0, "two")}, []string{"1", "0"}, flow.SameBytes, true},
+		{"contents of responses", [2]call{answer(plain(0, 1, "/"), "one"), answer(plain(1, 0, "/"), "two")}, []string{"1", "0"}, flow.SameBytes, true},
+		{"one id settles the other call", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/")}, []string{"1", "0"}, flow.RequestID, true},
+		{"nothing", [2]call{plain(0, 1, "/"), plain(1, 0, "/")}, []string{"1?1", "0?1"}, flow.SameBytes, false},
+		{"one id for both", [2]call{plain(0, 1, "/", id("a")), plain(1, 0, "/", id("a"))}, []string{"1?1", "0?1"}, flow.RequestID, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCrossing(2)

@@ -3,6 +3,9 @@ package mesh
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A logLine is a line of an access log. The proxy writes
@@ -170,15 +173,15 @@ func (l *workLeg) lostTarget() bool {
 // downstream tells whether a proxy of the pod, or of any if that is "", may
 // have accepted l.
 func (l *workLeg) downstream(pod string) bool {
-	return l.plays(pod, RoleClientProxy, RoleAppProxy, RoleProxyProxy, RoleUnknown, RoleDirect)
+	return l.plays(pod, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy, flow.RoleUnknown, flow.RoleDirect)
 }
 
 // upstream tells whether a proxy of the pod may have dialled l.
 func (l *workLeg) upstream(pod string) bool {
-	return l.plays(pod, RoleProxyApp, RoleProxyServer, RoleProxyProxy, RoleUnknown, RoleDirect)
+	return l.plays(pod, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy, flow.RoleUnknown, flow.RoleDirect)
 }
 
-func (l *workLeg) plays(pod string, roles ...Role) bool {
+func (l *workLeg) plays(pod string, roles ...flow.Role) bool {
 	return slices.ContainsFunc(l.views, func(v view) bool {
 		return (pod == "" || v.pod == pod) && (slices.Contains(roles, v.role) || v.tentative)
 	})
@@ -206,6 +209,6 @@ func gap(l *logLine, leg *workLeg) int64 {
 }
 
 // source names the line.
-func (l *logLine) source(files []RecordInfo) Source {
-	return Source{RecordAccessLog, files[l.file].File, l.Number}
+func (l *logLine) source(files []record.Info) record.Source {
+	return record.Source{Kind: record.AccessLog, File: files[l.file].Name, Line: l.Number}
 }

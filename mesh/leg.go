@@ -5,75 +5,14 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
-
-// A Role says what a connection does for the mesh.
-type Role uint8
-
-// The roles of legs, named by who dials whom.
-const (
-	RoleUnknown     Role = iota
-	RoleClientProxy      // a remote client to this pod's proxy (inbound)
-	RoleProxyApp         // the proxy to its own application (inbound)
-	RoleAppProxy         // the application to its own proxy (outbound)
-	RoleProxyServer      // the proxy to a server (outbound)
-	RoleProxyProxy       // a proxy to a proxy, both of them captured
-	RoleDirect           // past the proxy
-	RoleControl          // the mesh's own traffic: health, metrics, DNS, agent
-)
-
-var roleNames = [...]string{"unknown", "client-proxy", "proxy-app", "app-proxy", "proxy-server", "proxy-proxy", "direct", "control"}
-
-// String returns the role's name in the JSON output, such as "client-proxy".
-func (r Role) String() string { return roleNames[r] }
-
-// A Leg is one TCP connection in its role. Times are nanoseconds since
-// 1970-01-01 UTC.
-type Leg struct {
-	ID        int
-	Role      Role
-	Pod       string // as given by the user; "" when all inputs are one pod's
-	Inputs    []int  // 0-based numbers of the inputs that show it
-	Interface string
-	Orig      capture.Tuple   // as the client dialled it
-	Reply     capture.Tuple   // conntrack's reply tuple: Src is who really answered
-	Captured  []capture.Tuple // each directed tuple seen
-	Start     int64
-	End       int64
-	Midstream bool   // the connection began before the capture
-	Inferred  bool   // its direction was guessed, since no SYN was seen
-	ClosedBy  string // orig, reply, orig-rst, reply-rst or open
-
-	OrigPackets, ReplyPackets int
-	OrigBytes, ReplyBytes     int64 // distinct stream bytes seen
-	OrigMissing, ReplyMissing int64 // stream bytes known to be missing
-	// ExchangeCount is the number of requests and responses read on the leg, in a
-	// tunnel that of its streams.
-	ExchangeCount int
-
-	Protocol string // http/1.1, h2, hbone (a tunnel, decrypted or not), tls, dns or tcp
-	TLS      TLS    // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
-	// Decrypted tells that the connection is TLS and was read with secrets from
-	// a key log.
-	Decrypted bool
-	// Notes say what is wrong with the connection, such as records that do not
-	// authenticate.
-	Notes []string
-	// LostHeaders tells that header fields of HTTP/2 are not known, because
-	// they refer to others that were not captured.
-	LostHeaders bool
-	Conntrack   *Tracked // nil when no entry is known
-	// OrigProcess and ReplyProcess have the connection's ends open; nil when that
-	// is not known, or they are not in the pod.
-	OrigProcess, ReplyProcess *Process
-	Logged                    *Logged // what the proxy logged of a connection that it forwards as bytes; nil when nothing is known
-}
 
 // A workLeg is a leg as it is being decided upon: what is told of it, and what only
 // deciding needs.
 type workLeg struct {
-	*Leg
+	*flow.Leg
 	log       *logLine
 	fixed     bool          // a client's leg beside others dialled by proxies: its port is the application's
 	plain     [2]*plaintext // of the conn's halves, if it is decrypted
@@ -94,7 +33,7 @@ type workLeg struct {
 // A view is a leg's role as one pod sees it.
 type view struct {
 	pod       string
-	role      Role
+	role      flow.Role
 	tentative bool // only a join can confirm it
 	bare      bool // nothing there tells of a proxy
 }
@@ -112,19 +51,19 @@ func (l *workLeg) speaksHTTP2() bool {
 }
 
 // view returns the role of l in the given pod.
-func (l *workLeg) view(pod string) Role {
+func (l *workLeg) view(pod string) flow.Role {
 	for _, v := range l.views {
 		if v.pod == pod {
 			return v.role
 		}
 	}
-	return RoleUnknown
+	return flow.RoleUnknown
 }
 
 // makeLegs turns conns into legs; a connection seen at two points is one.
 func makeLegs(x *index, conns []*conn) []*workLeg {
 	var memory arena.Slab[workLeg]
-	var told arena.Slab[Leg] // apart, so that who keeps a leg keeps no more than that
+	var told arena.Slab[flow.Leg] // apart, so that who keeps a leg keeps no more than that
 	legs := make([]*workLeg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
@@ -255,8 +194,8 @@ func protocolOf(x *index, c *conn) string {
 }
 
 // plainLegs returns what is told of legs.
-func plainLegs(legs []*workLeg) []*Leg {
-	out := make([]*Leg, len(legs))
+func plainLegs(legs []*workLeg) []*flow.Leg {
+	out := make([]*flow.Leg, len(legs))
 	for i, l := range legs {
 		l.ExchangeCount = max(len(l.exchanges), len(l.streams))
 		out[i] = l.Leg

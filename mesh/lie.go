@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A log may be of another pod, or changed by what collected it. Where both exchanges
@@ -98,7 +99,7 @@ func truthful(c *crossing, entries []*logEntry) []*logEntry {
 
 // disbelieve notes, before what single lines say, that those of a file are not used.
 func disbelieve(c *crossing, file, lines, lies int) {
-	c.records.conflicts = slices.Insert(c.records.conflicts, 0, Conflict{Source: Source{RecordAccessLog, c.records.files[file].File, 0}, Leg: -1,
+	c.records.conflicts = slices.Insert(c.records.conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.records.files[file].Name, Line: 0}, Leg: -1,
 		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
 
@@ -175,6 +176,6 @@ func tooEarly(down, up int64) string {
 
 // contradictBy notes that a line ties what the packets say does not go together.
 func contradictBy(c *crossing, line *namedLine, d, u *exchange, packets string) {
-	c.records.conflicts = append(c.records.conflicts, Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
+	c.records.conflicts = append(c.records.conflicts, record.Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
 		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

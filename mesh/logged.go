@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // joinLogged ties what lines of the proxy's access log name. The legs are named
@@ -145,7 +146,7 @@ func takeExchange(c *crossing, e *logEntry, d, u *exchange) {
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
-	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, e.up, d, u)}}
+	l := &link{from: e.down, to: e.up, down: d, up: u, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, e.up, d, u)}}
 	c.links = append(c.links, l)
 	for _, x := range [2]*exchange{d, u} {
 		if x != nil {
@@ -225,9 +226,9 @@ func (c *crossing) linked(from, to *workLeg) bool {
 }
 
 // lineEvidence is the evidence of a line for its leg and the leg up behind the proxy.
-func lineEvidence(c *crossing, line *namedLine, up *workLeg, d, u *exchange) Evidence {
+func lineEvidence(c *crossing, line *namedLine, up *workLeg, d, u *exchange) flow.Evidence {
 	s := line.source(c.records.files)
-	return Evidence{Kind: AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
+	return flow.Evidence{Kind: flow.AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
 		Packets: []capture.Ref{c.shows(line.down, d), c.shows(up, u)}}
 }
 

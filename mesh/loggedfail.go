@@ -3,6 +3,8 @@ package mesh
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // joinLoggedFailures ties upstream connections that were refused to the exchange
@@ -30,7 +32,7 @@ func joinLoggedFailures(c *crossing, entries []*logEntry) {
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, u, d, nil)}})
+		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, u, d, nil)}})
 		c.countAttempts(d)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // silent tells whether nothing in the line says that it is of an exchange: its format
@@ -38,7 +39,7 @@ func takeWhole(c *crossing, e *logEntry) {
 	case len(pairs) == 1:
 		e.down, e.up = pairs[0][0], pairs[0][1]
 		e.down.log = e.logLine
-		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []Evidence{lineEvidence(c, e.namedLine, e.up, nil, nil)}})
+		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, e.up, nil, nil)}})
 	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && onlyAlike(e.namedLine.logLine, c.down, e.down) && onlyAlike(e.namedLine.logLine, c.up, e.up):
 		contradict(c, e.namedLine)
 	}

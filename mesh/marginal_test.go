@@ -127,14 +127,14 @@ func TestMarginalsOf(t *testing.T) {
 	}{
 		{"nothing", 0, 0, nil, nil},
 		{"no strand", 2, 1, nil, nil},
-		{"one", 1, 1, []mesh.Strand{{0, 0, 1}}, []float64{.9999}},
-		{"one of no weight", 1, 1, []mesh.Strand{{0, 0, 0}}, []float64{0}},
-		{"one for two", 2, 1, []mesh.Strand{{0, 0, 3}, {1, 0, 1}}, []float64{.75, .25}},
+		{"one", 1, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 1}}, []float64{.9999}},
+		{"one of no weight", 1, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 0}}, []float64{0}},
+		{"one for two", 2, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 3}, {Down: 1, Up: 0, Weight: 1}}, []float64{.75, .25}},
 		{"two alike", 2, 2, alike(2, 1), []float64{.5, .5, .5, .5}},
-		{"forced by the other", 2, 2, []mesh.Strand{{0, 0, 1}, {0, 1, 1}, {1, 0, 1}}, []float64{0, 1, 1}},
-		{"forced though unlikely", 2, 2, []mesh.Strand{{0, 0, 1e3}, {0, 1, 1}, {1, 0, 1}}, []float64{.09, .91, .91}},
-		{"of enormous weight", 2, 2, []mesh.Strand{{0, 0, 1e250}, {0, 1, 1e200}, {1, 0, 1e200}, {1, 1, 1e250}}, []float64{1, 0, 0, 1}},
-		{"of tiny weight", 1, 2, []mesh.Strand{{0, 0, 1e-280}, {0, 1, 1e-290}}, []float64{0, 0}},
+		{"forced by the other", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{0, 1, 1}},
+		{"forced though unlikely", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e3}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{.09, .91, .91}},
+		{"of enormous weight", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e250}, {Down: 0, Up: 1, Weight: 1e200}, {Down: 1, Up: 0, Weight: 1e200}, {Down: 1, Up: 1, Weight: 1e250}}, []float64{1, 0, 0, 1}},
+		{"of tiny weight", 1, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e-280}, {Down: 0, Up: 1, Weight: 1e-290}}, []float64{0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for i, p := range mesh.Marginals(some(tt.downs), some(tt.up), tt.strands) {

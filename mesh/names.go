@@ -8,30 +8,8 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
-
-// A NameSource says where the name of an address was learned.
-type NameSource uint8
-
-// The sources of names.
-const (
-	NameFromDNS  NameSource = iota // an answer that holds the address
-	NameFromSNI                    // the server name of a TLS connection to it
-	NameFromHost                   // Host or :authority of a request to it
-	NameFromLog                    // a cluster in an access log
-)
-
-// String returns the source in words.
-func (s NameSource) String() string {
-	return [...]string{"dns", "sni", "host", "access-log"}[s]
-}
-
-// A LearnedName is the name that an address is asked for by.
-type LearnedName struct {
-	Addr   netip.Addr
-	Name   string
-	Source NameSource // of several, the first in the order of the constants
-}
 
 // naming collects what addresses are called. The zero value is empty and ready
 // to use.
@@ -43,7 +21,7 @@ type naming struct {
 type vote struct {
 	name   string
 	count  int
-	source NameSource
+	source names.Source
 }
 
 // maxNames is how many names are heard for one address: a gateway may have
@@ -52,7 +30,7 @@ const maxNames = 64
 
 // add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
 // not heard.
-func (n *naming) add(addr netip.Addr, name string, source NameSource, count int) {
+func (n *naming) add(addr netip.Addr, name string, source names.Source, count int) {
 	name = hostName(name)
 	if name == "" || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
 		return
@@ -76,25 +54,25 @@ func (n *naming) add(addr netip.Addr, name string, source NameSource, count int)
 
 // of returns the name of an address: the most frequent one, of equals the one
 // heard first. ok is false when there is none.
-func (n *naming) of(addr netip.Addr) (name LearnedName, ok bool) {
+func (n *naming) of(addr netip.Addr) (name names.Learned, ok bool) {
 	best := vote{}
 	for _, v := range n.votes[addr] {
 		if v.count > best.count {
 			best = v
 		}
 	}
-	return LearnedName{addr, best.name, best.source}, best.count > 0
+	return names.Learned{Addr: addr, Name: best.name, Source: best.source}, best.count > 0
 }
 
 // all returns the names of all addresses, ordered by address.
-func (n *naming) all() []LearnedName {
-	var out []LearnedName
+func (n *naming) all() []names.Learned {
+	var out []names.Learned
 	for addr := range n.votes {
 		if name, ok := n.of(addr); ok {
 			out = append(out, name)
 		}
 	}
-	slices.SortFunc(out, func(a, b LearnedName) int { return a.Addr.Compare(b.Addr) })
+	slices.SortFunc(out, func(a, b names.Learned) int { return a.Addr.Compare(b.Addr) })
 	return out
 }
 
@@ -137,7 +115,7 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []LearnedName {
+func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []names.Learned {
 	var n naming
 	n.hearLookups(lookups)
 	n.hearLegs(legs)
@@ -153,8 +131,8 @@ func (n *naming) hearLog(g *ledger) {
 		if !l.said || !ok || c.Host == "" || c.Direction != "outbound" {
 			continue
 		}
-		n.add(l.DownstreamLocal.Addr(), c.Host, NameFromLog, 1)
-		n.add(l.UpstreamHost.Addr(), c.Host, NameFromLog, 1)
+		n.add(l.DownstreamLocal.Addr(), c.Host, names.FromLog, 1)
+		n.add(l.UpstreamHost.Addr(), c.Host, names.FromLog, 1)
 	}
 }
 
@@ -164,7 +142,7 @@ func (n *naming) hearLookups(lookups []*workLookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
-				n.add(r.Addr, l.Name, NameFromDNS, 1)
+				n.add(r.Addr, l.Name, names.FromDNS, 1)
 			}
 		}
 	}
@@ -174,7 +152,7 @@ func (n *naming) hearLookups(lookups []*workLookup) {
 func (n *naming) hearLegs(legs []*workLeg) {
 	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *workLeg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
-			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), NameFromSNI, 1)
+			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), names.FromSNI, 1)
 		}
 		n.hearHosts(l)
 	}
@@ -190,10 +168,10 @@ func (n *naming) hearHosts(l *workLeg) {
 			continue
 		}
 		if next := e.scan.text.Bytes(e.req.host); !bytes.Equal(next, host) {
-			n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
+			n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 			host, count = next, 0
 		}
 		count++
 	}
-	n.add(l.Orig.Dst.Addr(), string(host), NameFromHost, count)
+	n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 func TestHostName(t *testing.T) {
@@ -36,23 +37,23 @@ func TestServerName(t *testing.T) {
 // name counts.
 func TestNameIsChosen(t *testing.T) {
 	a := netip.MustParseAddr("10.96.10.1")
-	name := func(s string, source mesh.NameSource) mesh.LearnedName {
-		return mesh.LearnedName{Addr: a, Name: s, Source: source}
+	name := func(s string, source names.Source) names.Learned {
+		return names.Learned{Addr: a, Name: s, Source: source}
 	}
 	for _, tt := range []struct {
-		heard []mesh.LearnedName
-		want  mesh.LearnedName
+		heard []names.Learned
+		want  names.Learned
 	}{
-		{[]mesh.LearnedName{name("a", mesh.NameFromDNS), name("b", mesh.NameFromHost)}, name("a", mesh.NameFromDNS)},
-		{[]mesh.LearnedName{name("a", mesh.NameFromDNS), name("b", mesh.NameFromHost), name("B.", mesh.NameFromSNI)}, name("b", mesh.NameFromSNI)},
-		{[]mesh.LearnedName{name("a", mesh.NameFromHost), name("a:80", mesh.NameFromDNS)}, name("a", mesh.NameFromDNS)},
-		{[]mesh.LearnedName{name("10.96.10.1", mesh.NameFromHost), name("a", mesh.NameFromHost)}, name("a", mesh.NameFromHost)},
+		{[]names.Learned{name("a", names.FromDNS), name("b", names.FromHost)}, name("a", names.FromDNS)},
+		{[]names.Learned{name("a", names.FromDNS), name("b", names.FromHost), name("B.", names.FromSNI)}, name("b", names.FromSNI)},
+		{[]names.Learned{name("a", names.FromHost), name("a:80", names.FromDNS)}, name("a", names.FromDNS)},
+		{[]names.Learned{name("10.96.10.1", names.FromHost), name("a", names.FromHost)}, name("a", names.FromHost)},
 	} {
 		if got, ok := mesh.ChosenName(tt.heard...); !ok || got != tt.want {
 			t.Errorf("of %v chosen: %v, want %v", tt.heard, got, tt.want)
 		}
 	}
-	if got, ok := mesh.ChosenName(mesh.LearnedName{Addr: netip.MustParseAddr("127.0.0.1"), Name: "a"}); ok {
+	if got, ok := mesh.ChosenName(names.Learned{Addr: netip.MustParseAddr("127.0.0.1"), Name: "a"}); ok {
 		t.Errorf("a loopback address is called %v", got)
 	}
 }

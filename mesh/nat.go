@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A natEntry is a conntrack entry that touches a connection in the captures.
@@ -252,8 +253,8 @@ func (e *natEntry) idle() int64 {
 
 // entryConflicts lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func entryConflicts(b *natBook, x *index, files []RecordInfo, legs []*workLeg) []Conflict {
-	var out []Conflict
+func entryConflicts(b *natBook, x *index, files []record.Info, legs []*workLeg) []record.Conflict {
+	var out []record.Conflict
 	told := make(map[*natEntry]bool)
 	for _, l := range legs {
 		for c := range l.sightings {
@@ -273,14 +274,14 @@ func entryConflicts(b *natBook, x *index, files []RecordInfo, legs []*workLeg) [
 	return out
 }
 
-func entryConflict(e *natEntry, x *index, files []RecordInfo, l *workLeg, c *conn) Conflict {
+func entryConflict(e *natEntry, x *index, files []record.Info, l *workLeg, c *conn) record.Conflict {
 	says := func(orig, reply capture.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)
 		}
 		return fmt.Sprintf("%s dialled %s and %s answered", orig.Src, orig.Dst, reply.Src)
 	}
-	return Conflict{Source: e.source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
+	return record.Conflict{Source: e.source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
 		Shown: []capture.Ref{x.half(c.orig).First, x.half(c.reply).First}}
 }
 
@@ -288,8 +289,8 @@ func entryConflict(e *natEntry, x *index, files []RecordInfo, l *workLeg, c *con
 // at several times.
 func (e *natEntry) tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
 
-func (e *natEntry) source(files []RecordInfo) Source {
-	return Source{RecordConntrack, files[e.file].File, e.line}
+func (e *natEntry) source(files []record.Info) record.Source {
+	return record.Source{Kind: record.Conntrack, File: files[e.file].Name, Line: e.line}
 }
 
 func (b *natBook) empty() bool { return len(b.entries) == 0 }

@@ -2,48 +2,15 @@ package mesh
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
-
-// A Direction says which way a path runs, seen from the pod.
-type Direction uint8
-
-// The directions of paths.
-const (
-	DirectionUnknown Direction = iota
-	Inbound                    // from a client to the pod's application
-	Outbound                   // from the pod's application to a server
-	Self                       // from the pod's application to itself, by way of the proxy
-	Gateway                    // through a pod that only forwards
-	Direct                     // past the proxy
-)
-
-var directionNames = [...]string{"unknown", "inbound", "outbound", "self", "gateway", "direct"}
-
-// String returns the direction's name in the JSON output, such as "inbound".
-func (d Direction) String() string { return directionNames[d] }
-
-// A Path is one conversation, from the client's end to the server's: a client
-// leg, and the legs that carry it on behind the proxies.
-type Path struct {
-	ID             int // also the number of its TCP stream in the default view of the stitched capture
-	Direction      Direction
-	Client, Server netip.AddrPort
-	Legs           []int // leg IDs, client side first
-	Complete       bool  // joined to its end, and no byte of it is missing
-	Ambiguous      bool  // some join has rivals
-	Exchanges      []Exchange
-	Mode           Mode // how its stream is written, if not as the client spoke
-	Joined         bool // a join without rivals ties legs of it
-	Lead           int  // ID of the leg that has its ends: the client's, or what a tunnel carried of it
-}
 
 // A workPath is a path as it is being traced.
 type workPath struct {
-	*Path
+	*flow.Path
 	client *workLeg
 	own    []*exchange // nil: all of the client leg; else those that no other path claims
 	links  []*link     // in the order of Exchanges
@@ -51,39 +18,10 @@ type workPath struct {
 	steps  [][]step    // by exchange and hop
 }
 
-// A Mode says what became of a path's exchanges in its stream.
-type Mode string
-
-// H2To11: the client spoke HTTP/2, of which only HTTP/1.1 behind the proxy can
-// be read or was asked for. The stream has its exchanges one after the other, in
-// the order of requests.
-const H2To11 Mode = "h2→1.1"
-
-// An Exchange is one request and its response, leg by leg.
-type Exchange struct {
-	ID        int // 0-based within the path
-	RequestID string
-	Method    string
-	Target    string
-	Status    int  // 0 when the response was not captured
-	Proven    bool // the weakest hop's
-	Ambiguous bool
-	Hops      []Hop   // client side first
-	GRPC      *GRPC   // nil if it is no gRPC call, or that is not known
-	Logged    *Logged // what the proxy logged of it; nil if nothing is known
-}
-
-// GRPC is what an exchange says as a gRPC call.
-type GRPC struct {
-	Status   int // grpc-status; -1 when it was not captured
-	Sent     int // messages of the request, as far as they were captured
-	Received int // messages of the response
-}
-
 // tracer builds paths from legs and links.
 type tracer struct {
 	memory arena.Slab[workPath]
-	told   arena.Slab[Path]
+	told   arena.Slab[flow.Path]
 	legs   []*workLeg
 	byEx   map[*exchange][]*link // links that lead on from an exchange
 	byLeg  map[*workLeg][]*link  // links that lead on from a leg as a whole
@@ -97,7 +35,7 @@ func trace(legs []*workLeg, links []*link) []*workPath {
 	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*workLeg][]*link),
 		whole: make(map[*workLeg]bool), claims: make(map[*exchange]bool), around: make(map[*workLeg]*link)}
 	for _, l := range links {
-		if l.to.Role == RoleControl { // tied, but each is a conversation of its own
+		if l.to.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
 		}
 		if l.stream != nil {
@@ -181,8 +119,8 @@ func (t *tracer) exchange(p *workPath, e *exchange) {
 	p.addExchange(newExchange(len(p.Exchanges), e), tr)
 }
 
-func newExchange(id int, e *exchange) Exchange {
-	return Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true, GRPC: e.grpc()}
+func newExchange(id int, e *exchange) flow.Exchange {
+	return flow.Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true, GRPC: e.grpc()}
 }
 
 // hops adds the hops that lead on from e.
@@ -226,13 +164,13 @@ func (t *tracer) follow(p *workPath, l *workLeg) {
 // sortExchanges puts exchanges that are known from behind the proxy in the order in
 // which they began there.
 func (p *workPath) sortExchanges() {
-	began := func(x *Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
+	began := func(x *flow.Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
 	order := make([]int, len(p.Exchanges))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(began(&p.Exchanges[i]), began(&p.Exchanges[j])) })
-	exchanges, steps := make([]Exchange, len(order)), make([][]step, len(order))
+	exchanges, steps := make([]flow.Exchange, len(order)), make([][]step, len(order))
 	for k, i := range order {
 		exchanges[k], steps[k] = p.Exchanges[i], p.steps[i]
 		exchanges[k].ID = k
@@ -248,7 +186,7 @@ func (p *workPath) addLeg(id int) {
 	}
 }
 
-func (p *workPath) addExchange(x Exchange, tr trail) {
+func (p *workPath) addExchange(x flow.Exchange, tr trail) {
 	x.Hops = tr.hops
 	for i, s := range tr.steps {
 		h := &x.Hops[i]
@@ -265,7 +203,7 @@ func (p *workPath) addExchange(x Exchange, tr trail) {
 }
 
 // learn takes from a later hop what the client's leg does not show.
-func learn(x *Exchange, e *exchange) {
+func learn(x *flow.Exchange, e *exchange) {
 	x.Method, x.Target, x.GRPC = e.method(), e.target(), e.grpc()
 	if x.RequestID == "" {
 		x.RequestID = e.id()
@@ -300,68 +238,68 @@ func (p *workPath) line(i int) *logLine {
 // finish fills what follows from the path's legs together.
 func (p *workPath) finish(legs []*workLeg) {
 	p.Direction, p.Joined = p.direction(legs), p.joined()
-	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == Direct)
+	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == flow.Direct)
 	for _, id := range p.Legs {
 		l := legs[id]
 		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.conn.orig != 0 && l.conn.reply != 0
 	}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == Direct || p.tunnel != nil)
+		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == flow.Direct || p.tunnel != nil)
 	}
 }
 
-func (p *workPath) direction(legs []*workLeg) Direction {
+func (p *workPath) direction(legs []*workLeg) flow.Direction {
 	last := legs[p.Legs[len(p.Legs)-1]]
 	switch p.client.Role {
-	case RoleClientProxy:
-		if last.Role == RoleProxyServer {
-			return Gateway
+	case flow.RoleClientProxy:
+		if last.Role == flow.RoleProxyServer {
+			return flow.Gateway
 		}
-		return Inbound
-	case RoleProxyApp:
-		return Inbound
-	case RoleAppProxy:
-		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].conn.loopback && legs[id].Role == RoleProxyProxy }) {
-			return Self
+		return flow.Inbound
+	case flow.RoleProxyApp:
+		return flow.Inbound
+	case flow.RoleAppProxy:
+		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].conn.loopback && legs[id].Role == flow.RoleProxyProxy }) {
+			return flow.Self
 		}
-		return Outbound
-	case RoleProxyServer:
-		return Outbound
-	case RoleProxyProxy:
+		return flow.Outbound
+	case flow.RoleProxyServer:
+		return flow.Outbound
+	case flow.RoleProxyProxy:
 		if p.client.conn.loopback {
-			return Self
+			return flow.Self
 		}
-		return Inbound
-	case RoleDirect, RoleControl:
-		return Direct
+		return flow.Inbound
+	case flow.RoleDirect, flow.RoleControl:
+		return flow.Direct
 	}
-	return DirectionUnknown
+	return flow.DirectionUnknown
 }
 
 // joinsOf sums links up to one join for each pair of legs: the best.
-func joinsOf(links []*link) []Join {
+func joinsOf(links []*link) []flow.Join {
 	type pair struct{ from, to int }
 	at := make(map[pair]int)
-	var joins []Join
+	var joins []flow.Join
 	for _, l := range links {
 		k := pair{l.from.ID, l.to.ID}
 		i, ok := at[k]
 		if !ok {
 			i = len(joins)
 			at[k] = i
-			joins = append(joins, Join{From: k.from, To: k.to, Ambiguous: true})
+			joins = append(joins, flow.Join{From: k.from, To: k.to, Ambiguous: true})
 		}
 		improve(&joins[i], l)
 	}
-	slices.SortStableFunc(joins, func(a, b Join) int {
+	slices.SortStableFunc(joins, func(a, b flow.Join) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
 	return joins
 }
 
 // improve takes over l if it is a better reason than the one before.
-func improve(j *Join, l *link) {
+func improve(j *flow.Join, l *link) {
 	if !j.Ambiguous && (l.ambiguous || l.confidence <= j.Confidence) || j.Ambiguous && l.ambiguous && l.confidence <= j.Confidence {
 		return
 	}
@@ -376,8 +314,8 @@ func improve(j *Join, l *link) {
 }
 
 // plainPaths returns what is told of paths.
-func plainPaths(paths []*workPath) []*Path {
-	out := make([]*Path, len(paths))
+func plainPaths(paths []*workPath) []*flow.Path {
+	out := make([]*flow.Path, len(paths))
 	for i, p := range paths {
 		out[i] = p.Path
 	}

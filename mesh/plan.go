@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A conversation is what is written of a path, as one TCP stream between the
@@ -179,7 +180,7 @@ func (pl *planner) hop(p *workPath, no int) *exchange {
 	return found
 }
 
-func why(x *Exchange) string {
+func why(x *flow.Exchange) string {
 	if x.Ambiguous {
 		n := 0
 		for _, h := range x.Hops {
@@ -338,7 +339,7 @@ func (pl *planner) comments(c *conversation) []string {
 	if len(c.calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
-	if p.Mode == H2To11 {
+	if p.Mode == flow.H2To11 {
 		cs = append(cs, "pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, in the order of requests")
 	}
 	for _, o := range c.omitted {
@@ -397,7 +398,7 @@ func (pl *planner) legConversations() []*conversation {
 	var cs []*conversation
 	for _, l := range pl.legs {
 		c := &conversation{client: l.Orig.Src, server: l.Orig.Dst, frame: l, first: pl.firstPacket(l)}
-		c.path = &workPath{Path: &Path{Legs: []int{l.ID}}}
+		c.path = &workPath{Path: &flow.Path{Legs: []int{l.ID}}}
 		cs = append(cs, c)
 	}
 	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.compare(b.first) })

@@ -1,6 +1,10 @@
 package mesh
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+)
 
 // probes moves the agent's own health checks out of the crossings: on behalf
 // of a request to its port 15020 the agent dials the application from
@@ -25,7 +29,7 @@ func probes(control *crossing, all []*crossing) {
 
 func markControl(views []view) []view {
 	for i := range views {
-		views[i].role = RoleControl
+		views[i].role = flow.RoleControl
 	}
 	return views
 }
@@ -63,7 +67,7 @@ func probed(control []*workLeg, l *workLeg) bool {
 // asked for them. Their request lines differ: only time ties them.
 func (c *crossing) joinProbes() {
 	ds, us := probesOf(c.down), probesOf(c.up)
-	if len(ds) == 0 || len(us) == 0 || ds[0].leg.Role != RoleControl {
+	if len(ds) == 0 || len(us) == 0 || ds[0].leg.Role != flow.RoleControl {
 		return
 	}
 	edges := make([][]int, len(us))
@@ -79,7 +83,7 @@ func (c *crossing) joinProbes() {
 		if a.forced[u] {
 			d := ds[a.ofUp[u]]
 			c.add(&link{from: d.leg, to: us[u].leg, down: d, up: us[u], attempt: 1, confidence: sureElimined,
-				evidence: []Evidence{c.onlyInTime(d.leg, us[u].leg, us[u])}})
+				evidence: []flow.Evidence{c.onlyInTime(d.leg, us[u].leg, us[u])}})
 		}
 	}
 }

@@ -6,16 +6,9 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
-
-// A Process is a process that has an end of a connection open.
-type Process struct {
-	Name   string // "" if only its user is known
-	PID    int    // 0 if it is not known
-	UID    int64  // -1 if it is not known
-	Source Source
-}
 
 // A socketBook is the sockets that a file lists of a pod.
 type socketBook struct {
@@ -26,8 +19,8 @@ type socketBook struct {
 }
 
 // process returns who has a socket open; nil if the file does not say.
-func (b *socketBook) process(s sockets.Socket, files []RecordInfo) *Process {
-	p := &Process{UID: s.UID, Source: Source{RecordSockets, files[b.file].File, s.Line}}
+func (b *socketBook) process(s sockets.Socket, files []record.Info) *record.Process {
+	p := &record.Process{UID: s.UID, Source: record.Source{Kind: record.Sockets, File: files[b.file].Name, Line: s.Line}}
 	if len(s.Processes) > 0 {
 		p.Name, p.PID = s.Processes[0].Name, s.Processes[0].PID
 	} else if s.UID < 0 {
@@ -39,7 +32,7 @@ func (b *socketBook) process(s sockets.Socket, files []RecordInfo) *Process {
 // An ownership is who has the two ends of a connection open, nil where that is not
 // known, and the sockets that tell.
 type ownership struct {
-	orig, reply *Process
+	orig, reply *record.Process
 	told        []toldSocket
 }
 
@@ -86,7 +79,7 @@ func acceptingEnds(rs *records, t, back capture.Tuple, c *conn, profile *profile
 
 // first returns the process of the first of the sockets that is listed, and all
 // that were looked at for that; ends are local and remote.
-func (b *socketBook) first(files []RecordInfo, ends ...[2]netip.AddrPort) (p *Process, told []toldSocket) {
+func (b *socketBook) first(files []record.Info, ends ...[2]netip.AddrPort) (p *record.Process, told []toldSocket) {
 	for _, e := range ends {
 		s, ok := b.Owner(e[0], e[1])
 		if !ok {
@@ -141,7 +134,7 @@ type proxyKey struct {
 	uid int64
 }
 
-func keyOf(p *Process, pod string) proxyKey {
+func keyOf(p *record.Process, pod string) proxyKey {
 	if p.PID != 0 {
 		return proxyKey{pod: pod, pid: p.PID}
 	}
@@ -152,7 +145,7 @@ func keyOf(p *Process, pod string) proxyKey {
 // accepted or dialled.
 func newProxies(legs []*workLeg, of *profile.Profile) *proxies {
 	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
-	add := func(o *Process, pod string) {
+	add := func(o *record.Process, pod string) {
 		if o != nil && o.PID != 0 {
 			p.known[keyOf(o, pod)], p.pods[pod] = true, true
 		}

@@ -16,19 +16,20 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
 // checkFiles tells early whether a file cannot be opened.
-func checkFiles(o *Records) error {
-	for kind, files := range [...][]RecordFile{RecordConntrack: o.Conntrack, RecordAccessLog: o.AccessLogs, RecordRules: o.Rules, RecordSockets: o.Sockets} {
+func checkFiles(o *record.Files) error {
+	for kind, files := range [...][]record.File{record.Conntrack: o.Conntrack, record.AccessLog: o.AccessLogs, record.Rules: o.Rules, record.Sockets: o.Sockets} {
 		for _, f := range files {
-			if f.File == "-" {
+			if f.Name == "-" {
 				continue
 			}
-			if _, err := os.Stat(f.File); err != nil {
-				return fmt.Errorf("%s %s: %w", RecordKind(kind), f.File, cause(err))
+			if _, err := os.Stat(f.Name); err != nil {
+				return fmt.Errorf("%s %s: %w", record.Kind(kind), f.Name, cause(err))
 			}
 		}
 	}
@@ -36,13 +37,13 @@ func checkFiles(o *Records) error {
 }
 
 // readRules reads the records that say where to look: firewall rules.
-func readRules(o *Records) (*records, error) {
+func readRules(o *record.Files) (*records, error) {
 	if err := checkFiles(o); err != nil {
 		return nil, err
 	}
 	rd := &recordReader{records: new(records)}
 	for _, f := range o.Rules {
-		if err := rd.read(RecordRules, f, rd.rules); err != nil {
+		if err := rd.read(record.Rules, f, rd.rules); err != nil {
 			return nil, err
 		}
 	}
@@ -60,9 +61,9 @@ func (rs *records) dnsPorts() []uint16 {
 
 // read reads the other records. Of conntrack tables and access logs, which
 // can be large, only what touches the captures is kept.
-func (rs *records) read(o *Records, x *index) error {
+func (rs *records) read(o *record.Files, x *index) error {
 	rd := &recordReader{records: rs, touched: newTouched(x, rs.rules)}
-	for _, read := range [...]func(*Records) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
+	for _, read := range [...]func(*record.Files) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
 		if err := read(o); err != nil {
 			return err
 		}
@@ -70,10 +71,10 @@ func (rs *records) read(o *Records, x *index) error {
 	return nil
 }
 
-func (rd *recordReader) readConntrack(o *Records) error {
+func (rd *recordReader) readConntrack(o *record.Files) error {
 	var entries, queries []*natEntry
 	for _, f := range o.Conntrack {
-		err := rd.read(RecordConntrack, f, func(in io.Reader, info *RecordInfo) error {
+		err := rd.read(record.Conntrack, f, func(in io.Reader, info *record.Info) error {
 			return rd.conntrack(in, info, func(e *natEntry) {
 				if e.Proto() == capture.ProtoTCP {
 					entries = append(entries, e)
@@ -90,7 +91,7 @@ func (rd *recordReader) readConntrack(o *Records) error {
 	return nil
 }
 
-func (rd *recordReader) readLogs(o *Records) error {
+func (rd *recordReader) readLogs(o *record.Files) error {
 	var format *accesslog.Format
 	if o.AccessLogFormat != "" {
 		var err error
@@ -99,7 +100,7 @@ func (rd *recordReader) readLogs(o *Records) error {
 		}
 	}
 	for _, f := range o.AccessLogs {
-		err := rd.read(RecordAccessLog, f, func(in io.Reader, info *RecordInfo) error { return rd.accessLog(in, info, format) })
+		err := rd.read(record.AccessLog, f, func(in io.Reader, info *record.Info) error { return rd.accessLog(in, info, format) })
 		if err != nil {
 			return err
 		}
@@ -107,9 +108,9 @@ func (rd *recordReader) readLogs(o *Records) error {
 	return nil
 }
 
-func (rd *recordReader) readSockets(o *Records) error {
+func (rd *recordReader) readSockets(o *record.Files) error {
 	for _, f := range o.Sockets {
-		if err := rd.read(RecordSockets, f, rd.sockets); err != nil {
+		if err := rd.read(record.Sockets, f, rd.sockets); err != nil {
 			return err
 		}
 	}
@@ -124,29 +125,29 @@ type recordReader struct {
 }
 
 // read opens one file and notes what is in it.
-func (rd *recordReader) read(kind RecordKind, f RecordFile, scan func(io.Reader, *RecordInfo) error) error {
+func (rd *recordReader) read(kind record.Kind, f record.File, scan func(io.Reader, *record.Info) error) error {
 	in := os.Stdin
-	if f.File != "-" {
+	if f.Name != "-" {
 		var err error
-		if in, err = os.Open(f.File); err != nil {
-			return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+		if in, err = os.Open(f.Name); err != nil {
+			return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
 		}
 		defer in.Close()
 	}
 	text, err := unzipped(in)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+		return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
 	}
-	rd.records.files = append(rd.records.files, RecordInfo{RecordFile: f, Kind: kind})
+	rd.records.files = append(rd.records.files, record.Info{File: f, Kind: kind})
 	info := &rd.records.files[len(rd.records.files)-1]
 	if err := scan(text, info); err != nil {
-		return fmt.Errorf("%s %s: %w", kind, f.File, cause(err))
+		return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
 	}
 	return nil
 }
 
 // conntrack reads a listing or events of conntrack.
-func (rd *recordReader) conntrack(in io.Reader, info *RecordInfo, keep func(*natEntry)) error {
+func (rd *recordReader) conntrack(in io.Reader, info *record.Info, keep func(*natEntry)) error {
 	file := len(rd.records.files) - 1
 	table := conntrack.NewTable(func(s *conntrack.Span) {
 		info.Matched++
@@ -172,7 +173,7 @@ func (rd *recordReader) conntrack(in io.Reader, info *RecordInfo, keep func(*nat
 }
 
 // accessLog reads the log of a proxy.
-func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *accesslog.Format) error {
+func (rd *recordReader) accessLog(in io.Reader, info *record.Info, format *accesslog.Format) error {
 	file := len(rd.records.files) - 1
 	r := accesslog.NewReader(in, format)
 	err := eachEntry(r.Next, info, func(l *accesslog.Line) {
@@ -187,13 +188,13 @@ func (rd *recordReader) accessLog(in io.Reader, info *RecordInfo, format *access
 	n, first := r.Malformed()
 	info.Malformed = n
 	for _, f := range first {
-		info.fault(f.Line, f.Reason)
+		info.Fault(f.Line, f.Reason)
 	}
 	return nil
 }
 
 // sockets reads a list of sockets.
-func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
+func (rd *recordReader) sockets(in io.Reader, info *record.Info) error {
 	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod, found: make(map[int]bool)}
 	r := sockets.NewReader(in)
 	err := eachEntry(r.Next, info, func(s sockets.Socket) {
@@ -209,18 +210,13 @@ func (rd *recordReader) sockets(in io.Reader, info *RecordInfo) error {
 	n, first := r.Malformed()
 	info.Malformed = n
 	for _, f := range first {
-		info.fault(f.Line, f.Reason)
+		info.Fault(f.Line, f.Reason)
 	}
 	return nil
 }
 
-// fault keeps what is wrong with a line.
-func (i *RecordInfo) fault(line int, reason string) {
-	i.Faults = append(i.Faults, fmt.Sprintf("line %d: %s", line, reason))
-}
-
 // eachEntry hands out what next returns, and counts it.
-func eachEntry[T any](next func() (T, error), info *RecordInfo, take func(T)) error {
+func eachEntry[T any](next func() (T, error), info *record.Info, take func(T)) error {
 	for {
 		v, err := next()
 		if err == io.EOF {
@@ -270,7 +266,7 @@ func (rd *recordReader) once(s string) string {
 }
 
 // rules reads firewall rules, or what makes some.
-func (rd *recordReader) rules(in io.Reader, info *RecordInfo) error {
+func (rd *recordReader) rules(in io.Reader, info *record.Info) error {
 	var lines lineCounter
 	set, err := rules.Parse(io.TeeReader(in, &lines))
 	if err != nil && !errors.Is(err, rules.ErrNoRules) {

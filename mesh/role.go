@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -32,14 +34,8 @@ type roster struct {
 	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
-// A cluster is what the caller knows beforehand.
-type cluster struct {
-	pods     []Pod
-	networks Networks
-}
-
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index, rs *records, known *cluster, legs []*workLeg, p *profile.Profile) *roster {
+func newRoster(x *index, rs *records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
 	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
@@ -53,11 +49,11 @@ func newRoster(x *index, rs *records, known *cluster, legs []*workLeg, p *profil
 				if wires[c.pod] == nil {
 					wires[c.pod] = new(traffic)
 				}
-				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &known.networks)
+				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
 			}
 		}
 	}
-	for _, p := range known.pods {
+	for _, p := range known.Pods {
 		for _, a := range p.Addrs {
 			r.facts(p.Name).addrs[a] = true
 		}
@@ -66,7 +62,7 @@ func newRoster(x *index, rs *records, known *cluster, legs []*workLeg, p *profil
 		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
 			v.elect(f.addrs)
 			if len(f.addrs) == 0 {
-				for _, a := range wires[pod].forwarders(&known.networks) {
+				for _, a := range wires[pod].forwarders(&known.Networks) {
 					f.addrs[a] = true
 				}
 			}
@@ -203,12 +199,12 @@ func (r *roster) assign(legs []*workLeg) {
 			if tentative {
 				r.pods[c.pod].maybe[c.server(r.x).Port()] = true
 			}
-			if l.view(c.pod) == RoleUnknown {
+			if l.view(c.pod) == flow.RoleUnknown {
 				l.views = append(l.views, view{c.pod, role, tentative, !r.pods[c.pod].proxied()})
 			}
 		}
 		l.Role = l.overall()
-		l.fixed = r.pods[l.conn.pod].peers && l.Role == RoleClientProxy && !r.dialledByPeers(l)
+		l.fixed = r.pods[l.conn.pod].peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
 	}
 }
 
@@ -219,17 +215,17 @@ func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && 
 // overall is the role of l over all pods: what one pod's proxy sends and
 // another pod's proxy receives runs between proxies. What only passes by says
 // nothing beside that.
-func (l *workLeg) overall() Role {
+func (l *workLeg) overall() flow.Role {
 	views := l.views
 	if slices.ContainsFunc(views, func(v view) bool { return !v.bare }) {
 		views = slices.DeleteFunc(slices.Clone(views), func(v view) bool { return v.bare })
 	}
 	role := views[0].role
 	for _, v := range views[1:] {
-		if role != v.role && (v.role == RoleClientProxy || v.role == RoleProxyServer) && (role == RoleClientProxy || role == RoleProxyServer) {
-			return RoleProxyProxy
+		if role != v.role && (v.role == flow.RoleClientProxy || v.role == flow.RoleProxyServer) && (role == flow.RoleClientProxy || role == flow.RoleProxyServer) {
+			return flow.RoleProxyProxy
 		}
-		if role == RoleUnknown {
+		if role == flow.RoleUnknown {
 			role = v.role
 		}
 	}
@@ -238,7 +234,7 @@ func (l *workLeg) overall() Role {
 
 // role returns what c is for its pod. A tentative role holds only if a join
 // confirms it.
-func (r *roster) role(c *conn) (role Role, tentative bool) {
+func (r *roster) role(c *conn) (role flow.Role, tentative bool) {
 	f, t := r.pods[c.pod], c.origTuple(r.x)
 	if c.loopback {
 		return r.loopbackRole(f, c, t)
@@ -246,17 +242,17 @@ func (r *roster) role(c *conn) (role Role, tentative bool) {
 	control := r.control(c.pod, t.Dst.Port())
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
-		return RoleUnknown, false
+		return flow.RoleUnknown, false
 	case r.profile.Probes(t.Src.Addr()):
-		return RoleDirect, false
+		return flow.RoleDirect, false
 	case control:
-		return RoleControl, false
+		return flow.RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
-		return RoleClientProxy, false
+		return flow.RoleClientProxy, false
 	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
-		return RoleControl, false
+		return flow.RoleControl, false
 	}
-	return RoleProxyServer, false
+	return flow.RoleProxyServer, false
 }
 
 // dialledByPeers tells whether a leg goes to the port at which the proxies of others
@@ -285,43 +281,43 @@ func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
-func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role Role, tentative bool) {
+func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role flow.Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	control := r.control(c.pod, t.Dst.Port())
 	switch {
 	case c.halfFlow && src.IsLoopback(): // the proxy dials 127.0.0.1, and is sent to the pod's address
-		return RoleProxyApp, false
+		return flow.RoleProxyApp, false
 	case c.halfFlow || tornHalf(c, r.x, f):
 		return r.redirected(c, f, t), false
 	case profile.IsBindSource(src):
-		return RoleProxyApp, false
+		return flow.RoleProxyApp, false
 	case control || t.Dst.Port() == 53:
-		return RoleControl, false
+		return flow.RoleControl, false
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
 		if (f.inbound[t.Dst.Port()] || f.peers) && !f.apps[t.Dst.Port()] {
-			return RoleProxyApp, true
+			return flow.RoleProxyApp, true
 		}
-		return RoleDirect, false
+		return flow.RoleDirect, false
 	case f.addrs[dst], f.lends(r.x, c): // TPROXY and ambient keep the client's address
-		return RoleProxyApp, false
+		return flow.RoleProxyApp, false
 	}
-	return RoleUnknown, false
+	return flow.RoleUnknown, false
 }
 
 // dialled corrects a role by who dialled the connection, as far as sockets tell:
 // what the application dials on loopback or past the redirect is its own, and what
 // the proxy dials is on behalf of someone.
-func (r *roster) dialled(l *workLeg, pod string, role Role, tentative bool) (Role, bool) {
+func (r *roster) dialled(l *workLeg, pod string, role flow.Role, tentative bool) (flow.Role, bool) {
 	switch by := r.proxies.dialled(l, pod); {
 	case tentative && by != diallerUnknown:
 		if by == dialledByProxy {
-			return RoleProxyApp, false
+			return flow.RoleProxyApp, false
 		}
-		return RoleDirect, false
-	case role == RoleProxyServer && by == dialledByApp:
-		return RoleDirect, false
+		return flow.RoleDirect, false
+	case role == flow.RoleProxyServer && by == dialledByApp:
+		return flow.RoleDirect, false
 	}
 	return role, tentative
 }
@@ -343,14 +339,14 @@ func tornHalf(c *conn, x *index, f *podFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) Role {
+func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) flow.Role {
 	switch control := r.control(c.pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
-		return RoleControl
+		return flow.RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
-		return RoleProxyProxy
+		return flow.RoleProxyProxy
 	}
-	return RoleAppProxy
+	return flow.RoleAppProxy
 }
 
 // believe takes roles from the proxy's log where structure leaves them open:
@@ -361,17 +357,17 @@ func (r *roster) believe(g *ledger) {
 		if d == nil || u == nil || d == u {
 			continue
 		}
-		accepted, dialled := RoleClientProxy, RoleProxyServer
+		accepted, dialled := flow.RoleClientProxy, flow.RoleProxyServer
 		if d.conn.loopback {
-			accepted = RoleAppProxy
+			accepted = flow.RoleAppProxy
 		}
 		if u.conn.loopback {
-			dialled = RoleProxyApp
+			dialled = flow.RoleProxyApp
 		}
-		d.recast(line.pod, accepted, RoleClientProxy, RoleAppProxy, RoleProxyProxy)
-		u.recast(line.pod, dialled, RoleProxyApp, RoleProxyServer, RoleProxyProxy)
+		d.recast(line.pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
+		u.recast(line.pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
 		for _, v := range u.views {
-			if v.role == RoleProxyServer && d.view(v.pod) == RoleClientProxy {
+			if v.role == flow.RoleProxyServer && d.view(v.pod) == flow.RoleClientProxy {
 				r.pods[v.pod].forwards = true
 			}
 		}
@@ -380,7 +376,7 @@ func (r *roster) believe(g *ledger) {
 
 // recast gives l the role in a pod, or in all if that is "", unless it has one
 // of those that fit.
-func (l *workLeg) recast(pod string, role Role, fit ...Role) {
+func (l *workLeg) recast(pod string, role flow.Role, fit ...flow.Role) {
 	for i := range l.views {
 		if v := &l.views[i]; (pod == "" || v.pod == pod) && (v.tentative || !slices.Contains(fit, v.role)) {
 			v.role, v.tentative = role, false
@@ -410,23 +406,23 @@ func (r *roster) settle(legs []*workLeg, joined func(*workLeg) bool) {
 	}
 }
 
-func (r *roster) settled(legs []*workLeg, l *workLeg, v view) Role {
+func (r *roster) settled(legs []*workLeg, l *workLeg, v view) flow.Role {
 	f := r.pods[v.pod]
 	switch {
 	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
-		return RoleDirect
+		return flow.RoleDirect
 	case l.tunnel: // what it carries may not have been captured
 		return v.role
-	case v.role == RoleClientProxy && !f.meshed && !f.loopback, v.role == RoleProxyServer && !f.meshed && !f.loopback:
-		return RoleUnknown
+	case v.role == flow.RoleClientProxy && !f.meshed && !f.loopback, v.role == flow.RoleProxyServer && !f.meshed && !f.loopback:
+		return flow.RoleUnknown
 	case f.loopback && !f.watched(l):
 		return v.role
-	case v.role == RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
-		return RoleDirect
-	case v.role == RoleClientProxy && r.passes(f, v.pod, l.Orig.Dst.Port()):
-		return RoleDirect
-	case v.role == RoleProxyServer && (tells(l) || !servesApp(legs, l, v.pod)):
-		return RoleDirect
+	case v.role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
+		return flow.RoleDirect
+	case v.role == flow.RoleClientProxy && r.passes(f, v.pod, l.Orig.Dst.Port()):
+		return flow.RoleDirect
+	case v.role == flow.RoleProxyServer && (tells(l) || !servesApp(legs, l, v.pod)):
+		return flow.RoleDirect
 	}
 	return v.role
 }
@@ -445,7 +441,7 @@ func tells(l *workLeg) bool {
 // when l began, so that the proxy may have dialled l for it.
 func servesApp(legs []*workLeg, l *workLeg, pod string) bool {
 	for _, a := range legs {
-		if a.view(pod) == RoleAppProxy && a.Start <= l.Start+causality && a.End >= l.Start-causality {
+		if a.view(pod) == flow.RoleAppProxy && a.Start <= l.Start+causality && a.End >= l.Start-causality {
 			return true
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // meshed makes a trace show that a proxy is at work in the pod: an exchange
@@ -32,26 +32,26 @@ func TestRoles(t *testing.T) {
 		iface, orig, dst string
 		listener         string // of a redirect; "" = none
 		tls              bool
-		want             mesh.Role
+		want             flow.Role
 	}{
-		{"a client to a port that the proxy serves", "eth0", "192.0.2.1:40000", app, "", true, mesh.RoleClientProxy},
-		{"a client to a port that it does not", "eth0", "192.0.2.1:40000", pod + ":9999", "", false, mesh.RoleDirect},
-		{"a client to the agent", "eth0", "192.0.2.1:40000", pod + ":15020", "", false, mesh.RoleControl},
-		{"from 127.0.0.6", "lo", "127.0.0.6:40001", app, "", false, mesh.RoleProxyApp},
-		{"an application's call", "lo", pod + ":40000", vip, "127.0.0.1:15001", false, mesh.RoleAppProxy},
-		{"an application's call, other proxy", "lo", pod + ":40000", vip, "127.0.0.1:4140", false, mesh.RoleAppProxy},
-		{"the proxy to its own inbound side", "lo", pod + ":40000", app, "127.0.0.1:15006", false, mesh.RoleProxyProxy},
-		{"a name looked up over TCP", "lo", pod + ":40000", "10.96.0.10:53", "127.0.0.1:15053", false, mesh.RoleControl},
-		{"the application to itself", "lo", pod + ":40000", pod + ":9999", "", false, mesh.RoleDirect},
-		{"within loopback", "lo", "127.0.0.1:40000", "127.0.0.1:9999", "", false, mesh.RoleDirect},
-		{"the proxy's own admin port", "lo", "127.0.0.1:40000", "127.0.0.1:15000", "", false, mesh.RoleControl},
-		{"a call past the proxy", "eth0", pod + ":40000", "203.0.113.9:443", "", false, mesh.RoleDirect},
-		{"from a client's address, on loopback", "lo", "192.0.2.1:40000", app, "", false, mesh.RoleProxyApp},
-		{"from a client's address to 127.0.0.1", "lo", "192.0.2.1:40000", "127.0.0.1:8080", "", false, mesh.RoleProxyApp},
-		{"the kubelet's probe of an ambient pod", "eth0", "169.254.7.127:40000", app, "", false, mesh.RoleDirect},
-		{"a tunnel to the pod", "eth0", "192.0.2.1:40000", pod + ":15008", "", true, mesh.RoleClientProxy},
-		{"a tunnel of the pod's", "eth0", pod + ":40000", "10.244.9.9:15008", "", true, mesh.RoleProxyServer},
-		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, mesh.RoleUnknown},
+		{"a client to a port that the proxy serves", "eth0", "192.0.2.1:40000", app, "", true, flow.RoleClientProxy},
+		{"a client to a port that it does not", "eth0", "192.0.2.1:40000", pod + ":9999", "", false, flow.RoleDirect},
+		{"a client to the agent", "eth0", "192.0.2.1:40000", pod + ":15020", "", false, flow.RoleControl},
+		{"from 127.0.0.6", "lo", "127.0.0.6:40001", app, "", false, flow.RoleProxyApp},
+		{"an application's call", "lo", pod + ":40000", vip, "127.0.0.1:15001", false, flow.RoleAppProxy},
+		{"an application's call, other proxy", "lo", pod + ":40000", vip, "127.0.0.1:4140", false, flow.RoleAppProxy},
+		{"the proxy to its own inbound side", "lo", pod + ":40000", app, "127.0.0.1:15006", false, flow.RoleProxyProxy},
+		{"a name looked up over TCP", "lo", pod + ":40000", "10.96.0.10:53", "127.0.0.1:15053", false, flow.RoleControl},
+		{"the application to itself", "lo", pod + ":40000", pod + ":9999", "", false, flow.RoleDirect},
+		{"within loopback", "lo", "127.0.0.1:40000", "127.0.0.1:9999", "", false, flow.RoleDirect},
+		{"the proxy's own admin port", "lo", "127.0.0.1:40000", "127.0.0.1:15000", "", false, flow.RoleControl},
+		{"a call past the proxy", "eth0", pod + ":40000", "203.0.113.9:443", "", false, flow.RoleDirect},
+		{"from a client's address, on loopback", "lo", "192.0.2.1:40000", app, "", false, flow.RoleProxyApp},
+		{"from a client's address to 127.0.0.1", "lo", "192.0.2.1:40000", "127.0.0.1:8080", "", false, flow.RoleProxyApp},
+		{"the kubelet's probe of an ambient pod", "eth0", "169.254.7.127:40000", app, "", false, flow.RoleDirect},
+		{"a tunnel to the pod", "eth0", "192.0.2.1:40000", pod + ":15008", "", true, flow.RoleClientProxy},
+		{"a tunnel of the pod's", "eth0", pod + ":40000", "10.244.9.9:15008", "", true, flow.RoleProxyServer},
+		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, flow.RoleUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var tr pcaptest.Trace
@@ -94,11 +94,11 @@ func TestRolesOldProxy(t *testing.T) {
 	up.Send(request("GET", "/"))
 	up.Reply(response(200, "x"))
 	client.Reply(response(200, "x"))
-	var roles []mesh.Role
+	var roles []flow.Role
 	for _, l := range stitchTrace(t, &tr).Legs {
 		roles = append(roles, l.Role)
 	}
-	want := []mesh.Role{mesh.RoleClientProxy, mesh.RoleProxyApp, mesh.RoleDirect}
+	want := []flow.Role{flow.RoleClientProxy, flow.RoleProxyApp, flow.RoleDirect}
 	for i, w := range want {
 		if roles[i] != w {
 			t.Errorf("leg %d: role %s, expected %s", i, roles[i], w)

@@ -10,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A packing is what a client and a proxy make of TLS.
@@ -235,7 +236,7 @@ func TestSealedConfidence(t *testing.T) {
 		for seed := range uint64(4) {
 			w := playSealed(1000+10*uint64(i)+seed, o.with(func(o *sealedOptions) { o.tls = packings()[seed].tls }))
 			r := w.stitch(t, "eth0", "lo")
-			eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+			eachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
 				for k := range least {
 					if h := &e.Hops[i]; i > 0 && h.Confidence >= least[k] {
 						all[k]++
@@ -295,7 +296,7 @@ func (w *sealedWorld) story(r *mesh.Result) []string {
 		}
 		return fmt.Sprint("upstream ", w.ups[r.Legs[leg].Orig.Src])
 	}
-	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		out = append(out, fmt.Sprintf("%s exchange %d: %v %v on %s, %.3f %v, %d rivals", number(e.Hops[0].Leg), e.ID, h.Request, h.Response, number(h.Leg),
 			h.Confidence, h.Ambiguous, len(h.Rivals)))

@@ -14,6 +14,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A sealedWorld is a simulated pod whose proxy speaks TLS with clients, or with
@@ -422,7 +423,7 @@ func (w *sealedWorld) exchangeAt(side, conn int, nanos int64) int {
 }
 
 // which tells which exchange a hop really is; -1 = none.
-func (w *sealedWorld) which(r *mesh.Result, h *mesh.Hop) int {
+func (w *sealedWorld) which(r *mesh.Result, h *flow.Hop) int {
 	at := h.RequestStart
 	if at == 0 {
 		at = h.ResponseStart
@@ -454,11 +455,11 @@ func (w *sealedWorld) judge(r *mesh.Result) *sealedScore {
 	}
 	s := &sealedScore{all: w.asked}
 	at := make(map[[2]int64]int) // exchange by leg and start of the request
-	eachHop(r, func(_ *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		at[[2]int64{int64(h.Leg), h.Request[0]}] = w.which(r, h)
 	})
-	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
 		if i == 0 {
 			return
 		}

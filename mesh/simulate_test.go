@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A world is a simulated pod: clients that ask one thing after the other, a
@@ -166,7 +167,7 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 	t.Helper()
 	s := new(score)
 	at := make(map[[2]int64]int) // exchange by leg and start of the request
-	eachHop(r, func(_ *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		if h.RequestStart != 0 {
 			at[[2]int64{int64(h.Leg), h.Request[0]}] = w.of(h)
@@ -176,7 +177,7 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 			t.Errorf("leg %d: the request of exchange %d with the response of %d", h.Leg, a, w.asked[h.ResponseStart])
 		}
 	})
-	eachHop(r, func(p *mesh.Path, e *mesh.Exchange, i int) {
+	eachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
 		if i > 0 {
 			w.hop(t, s, p, e, i, at)
 		}
@@ -185,7 +186,7 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 }
 
 // hop judges one tie.
-func (w *world) hop(t *testing.T, s *score, p *mesh.Path, e *mesh.Exchange, i int, at map[[2]int64]int) {
+func (w *world) hop(t *testing.T, s *score, p *flow.Path, e *flow.Exchange, i int, at map[[2]int64]int) {
 	t.Helper()
 	h, k := &e.Hops[i], w.of(&e.Hops[0])
 	named := w.of(h) == k
@@ -207,7 +208,7 @@ func (w *world) hop(t *testing.T, s *score, p *mesh.Path, e *mesh.Exchange, i in
 	}
 }
 
-func eachHop(r *mesh.Result, f func(p *mesh.Path, e *mesh.Exchange, i int)) {
+func eachHop(r *mesh.Result, f func(p *flow.Path, e *flow.Exchange, i int)) {
 	for _, p := range r.Paths {
 		for k := range p.Exchanges {
 			for i := range p.Exchanges[k].Hops {
@@ -218,7 +219,7 @@ func eachHop(r *mesh.Result, f func(p *mesh.Path, e *mesh.Exchange, i int)) {
 }
 
 // of tells which exchange a hop really is.
-func (w *world) of(h *mesh.Hop) int {
+func (w *world) of(h *flow.Hop) int {
 	at := h.RequestStart
 	if at == 0 {
 		at = h.ResponseStart

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // A source is what a stitched capture is made of.
@@ -16,7 +17,7 @@ type source struct {
 	x        *index
 	planner  *planner
 	convs    []*conversation // of the paths
-	lookups  []*Lookup
+	lookups  []*names.Lookup
 	lookupOf [][]uint32     // by group and message: lookup's ID plus 1
 	names    []capture.Name // to write
 	comments []string       // on the section

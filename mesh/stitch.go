@@ -3,13 +3,16 @@ package mesh
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -20,19 +23,13 @@ type Input struct {
 	Interface string // replaces the interface names in the file unless ""
 }
 
-// A Pod is what the caller knows of a pod beforehand.
-type Pod struct {
-	Name  string
-	Addrs []netip.Addr // none: found in the captures
-}
-
 // Options change how captures are read and joined. The zero value, and nil,
 // are the defaults.
 type Options struct {
-	Pods       []Pod
-	Networks   Networks                     // of the cluster: they tell what comes to a gateway from what it sends on
+	Pods       []cluster.Pod
+	Networks   cluster.Networks             // of the cluster: they tell what comes to a gateway from what it sends on
 	Profile    *profile.Profile             // nil: recognised from the rules in Records, else from the captures
-	Records    Records                      // what else the pods left
+	Records    record.Files                 // what else the pods left
 	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
 	Reread     bool                         // pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
 	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
@@ -65,18 +62,18 @@ type InputPoint struct {
 // they form. Its slices are in a fixed order and must not be changed.
 type Result struct {
 	Inputs  []InputInfo
-	Legs    []*Leg
-	Joins   []Join
-	Paths   []*Path
+	Legs    []*flow.Leg
+	Joins   []flow.Join
+	Paths   []*flow.Path
 	Profile *profile.Profile // of the mesh, as given or recognised
 	// Records says what became of the records that were given, and Conflicts
 	// which of them contradict the packets.
-	Records   []RecordInfo
-	Conflicts []Conflict
+	Records   []record.Info
+	Conflicts []record.Conflict
 
-	Lookups []*Lookup     // names looked up over UDP
-	Names   []LearnedName // what addresses are called, ordered by address
-	NotDNS  int           // UDP datagrams at ports of DNS that hold no DNS message
+	Lookups []*names.Lookup // names looked up over UDP
+	Names   []names.Learned // what addresses are called, ordered by address
+	NotDNS  int             // UDP datagrams at ports of DNS that hold no DNS message
 
 	x       *index
 	records *records
@@ -183,7 +180,7 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide finds out what was read means, and prepares to write it.
 func (r *Result) decide(conns []*conn, o *Options) {
-	found := decide(&matter{x: r.x, records: r.records, conns: conns, known: &cluster{o.Pods, o.Networks}, profile: o.Profile})
+	found := decide(&matter{x: r.x, records: r.records, conns: conns, known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, profile: o.Profile})
 	r.Legs, r.Joins, r.Profile = plainLegs(found.legs), found.joins, found.profile
 	r.Records, r.Conflicts, r.Names = found.records, found.conflicts, found.names
 	for _, l := range found.lookups {

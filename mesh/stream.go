@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // joinStreams ties legs that are proxied byte for byte, one to one.
@@ -181,10 +182,10 @@ func (l *workLeg) refused(x *index) bool {
 
 func (c *crossing) streamLink(down, up *workLeg, sole bool) *link {
 	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
-	es := Evidence{Kind: OnlyCandidate, Detail: "no other connection fits in time"}
+	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
 		if m := compareLegs(c.x, down, up); m.verdict == fingerprint.Equal && m.bytes > 0 {
-			es = Evidence{Kind: SameBytes, Detail: streamDetail(down, up)}
+			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
 			l.confidence, l.proven = sureElimined, sole
 			if sole {
 				l.confidence = sureProven
@@ -194,7 +195,7 @@ func (c *crossing) streamLink(down, up *workLeg, sole bool) *link {
 	for _, h := range []halfNo{down.conn.lead(), up.conn.lead()} {
 		es.Packets = append(es.Packets, c.x.half(h).First)
 	}
-	l.evidence = []Evidence{es}
+	l.evidence = []flow.Evidence{es}
 	if e, ok := adjacency(c.x, down, up); ok {
 		l.evidence = append(l.evidence, e)
 	}

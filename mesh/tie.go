@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // believed is the probability from which turn algebra's word is taken.
@@ -234,7 +235,7 @@ func (t *tier) certain(i int32) *link {
 	s := t.a.strand(int32(i))
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.confidence = min(s.P, sureProven)
-	l.evidence = []Evidence{t.a.explain(s)}
+	l.evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {
 		l.confidence = ordersAgree
 		l.evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
@@ -256,7 +257,7 @@ func (t *tier) doubtful(d int32) *link {
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.ambiguous = true
 	l.confidence = min(s.P, believed)
-	l.evidence = []Evidence{t.a.explain(s)}
+	l.evidence = []flow.Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
 		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
 		l.rivals = append(l.rivals, rival{r.to, r.up})
@@ -265,12 +266,12 @@ func (t *tier) doubtful(d int32) *link {
 }
 
 // explain says what turn algebra saw of a strand.
-func (a *algebra) explain(s strand) Evidence {
+func (a *algebra) explain(s strand) flow.Evidence {
 	d, u := &a.down[s.D], &a.up[s.U]
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
-	return Evidence{Kind: TurnAlgebra, Detail: string(detail), Packets: []capture.Ref{d.ex.ref(), u.ex.ref()}}
+	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: string(detail), Packets: []capture.Ref{d.ex.ref(), u.ex.ref()}}
 }
 
 // compared appends what is known of the lengths and the delay of one message.

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // verdicts stitches a trace of TLS connections and returns what is known of
 // each leg.
-func verdicts(t *testing.T, tr *pcaptest.Trace) (out []mesh.TLS) {
+func verdicts(t *testing.T, tr *pcaptest.Trace) (out []flow.TLS) {
 	t.Helper()
 	for _, l := range stitchTrace(t, tr).Legs {
 		if l.Protocol != "tls" {
@@ -71,19 +71,19 @@ func TestMutualTLSReasons(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		config pcaptest.TLSConfig
-		want   mesh.TLS
+		want   flow.TLS
 	}{
-		{"1.3", pcaptest.TLSConfig{}, mesh.TLS{Version: "1.3", Reason: "client flight is Finished alone"}},
-		{"1.3 asked", pcaptest.TLSConfig{Asked: true}, mesh.TLS{Version: "1.3", Reason: "client certificate asked for, none shown"}},
-		{"1.3 mutual", pcaptest.TLSConfig{Mutual: true, Signature: 64}, mesh.TLS{Version: "1.3", Mutual: true, Reason: "client flight of 359 bytes"}},
-		{"1.3 packed", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Signature: 64}, mesh.TLS{Version: "1.3", Mutual: true, Reason: "client flight of 359 bytes"}},
-		{"1.3 resumed", pcaptest.TLSConfig{Resumed: true}, mesh.TLS{Version: "1.3", Resumed: true}},
-		{"1.3 resumed, Istio", pcaptest.TLSConfig{Resumed: true, ALPN: istio}, mesh.TLS{Version: "1.3", Resumed: true, Mutual: true, Reason: "ALPN istio-http/1.1", ALPN: istio}},
-		{"1.3 early", pcaptest.TLSConfig{Resumed: true, EarlyData: 900}, mesh.TLS{Version: "1.3", Resumed: true, EarlyData: true}},
-		{"1.2", pcaptest.TLSConfig{Version: 0x0303, SNI: "a.example"}, mesh.TLS{Version: "1.2", SNI: "a.example", Reason: "no client certificate asked for", Identities: ids[1:]}},
-		{"1.2 asked", pcaptest.TLSConfig{Version: 0x0303, Asked: true}, mesh.TLS{Version: "1.2", Reason: "client certificate asked for, none shown", Identities: ids[1:]}},
-		{"1.2 mutual", pcaptest.TLSConfig{Version: 0x0303, Mutual: true}, mesh.TLS{Version: "1.2", Mutual: true, Reason: "client certificate", Identities: ids}},
-		{"1.2 resumed", pcaptest.TLSConfig{Version: 0x0303, Resumed: true}, mesh.TLS{Version: "1.2", Resumed: true}},
+		{"1.3", pcaptest.TLSConfig{}, flow.TLS{Version: "1.3", Reason: "client flight is Finished alone"}},
+		{"1.3 asked", pcaptest.TLSConfig{Asked: true}, flow.TLS{Version: "1.3", Reason: "client certificate asked for, none shown"}},
+		{"1.3 mutual", pcaptest.TLSConfig{Mutual: true, Signature: 64}, flow.TLS{Version: "1.3", Mutual: true, Reason: "client flight of 359 bytes"}},
+		{"1.3 packed", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Signature: 64}, flow.TLS{Version: "1.3", Mutual: true, Reason: "client flight of 359 bytes"}},
+		{"1.3 resumed", pcaptest.TLSConfig{Resumed: true}, flow.TLS{Version: "1.3", Resumed: true}},
+		{"1.3 resumed, Istio", pcaptest.TLSConfig{Resumed: true, ALPN: istio}, flow.TLS{Version: "1.3", Resumed: true, Mutual: true, Reason: "ALPN istio-http/1.1", ALPN: istio}},
+		{"1.3 early", pcaptest.TLSConfig{Resumed: true, EarlyData: 900}, flow.TLS{Version: "1.3", Resumed: true, EarlyData: true}},
+		{"1.2", pcaptest.TLSConfig{Version: 0x0303, SNI: "a.example"}, flow.TLS{Version: "1.2", SNI: "a.example", Reason: "no client certificate asked for", Identities: ids[1:]}},
+		{"1.2 asked", pcaptest.TLSConfig{Version: 0x0303, Asked: true}, flow.TLS{Version: "1.2", Reason: "client certificate asked for, none shown", Identities: ids[1:]}},
+		{"1.2 mutual", pcaptest.TLSConfig{Version: 0x0303, Mutual: true}, flow.TLS{Version: "1.2", Mutual: true, Reason: "client certificate", Identities: ids}},
+		{"1.2 resumed", pcaptest.TLSConfig{Version: 0x0303, Resumed: true}, flow.TLS{Version: "1.2", Resumed: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var tr pcaptest.Trace

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // joinUnread ties exchanges on one side of the proxy to legs on the other side
@@ -29,7 +30,7 @@ func (c *crossing) joinToUnreadDown() {
 		}
 		if len(may) == 1 && c.trust.complete(u) && !u.leg.Midstream {
 			c.add(&link{from: may[0], to: u.leg, up: u, attempt: 1, confidence: sureOnlyInTime,
-				evidence: []Evidence{c.onlyInTime(may[0], u.leg, u)}})
+				evidence: []flow.Evidence{c.onlyInTime(may[0], u.leg, u)}})
 			continue
 		}
 		for _, d := range may {
@@ -79,7 +80,7 @@ func (c *crossing) addGuesses(g *guesses) {
 		}
 		may[0], may[first] = may[first], may[0]
 		l := &link{from: from, to: may[0], attempt: 1, ambiguous: true, confidence: 1 / float64(max(len(may), 2)),
-			evidence: []Evidence{c.onlyInTime(from, may[0], nil)}}
+			evidence: []flow.Evidence{c.onlyInTime(from, may[0], nil)}}
 		l.evidence[0].Detail = "open and busy at the time"
 		for _, r := range may[1:] {
 			l.rivals = append(l.rivals, rival{leg: r})
@@ -136,7 +137,7 @@ func (c *crossing) joinToUnreadUp() {
 			continue
 		}
 		for _, d := range clients[u] {
-			c.add(&link{from: d, to: u, attempt: 1, confidence: sureOnlyInTime, evidence: []Evidence{c.onlyInTime(d, u, nil)}})
+			c.add(&link{from: d, to: u, attempt: 1, confidence: sureOnlyInTime, evidence: []flow.Evidence{c.onlyInTime(d, u, nil)}})
 		}
 	}
 	c.addGuesses(guesses)
@@ -175,7 +176,7 @@ func (c *crossing) joinRefused() {
 		}
 		if n == 1 {
 			c.add(&link{from: only.leg, to: u, down: only, attempt: 1, confidence: sureOnlyInTime,
-				evidence: []Evidence{c.onlyInTime(only.leg, u, nil)}})
+				evidence: []flow.Evidence{c.onlyInTime(only.leg, u, nil)}})
 			c.countAttempts(only)
 		}
 	}
@@ -201,8 +202,8 @@ func waited(d *exchange, served, at int64) bool {
 	return d.resp != nil && d.resp.status >= 500 && d.resp.from.nanos >= at-causality
 }
 
-func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) Evidence {
-	ev := Evidence{Kind: OnlyCandidate, Detail: "no other connection was open and busy at the time"}
+func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) flow.Evidence {
+	ev := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection was open and busy at the time"}
 	ev.Packets = append(ev.Packets, c.x.half(d.conn.lead()).First)
 	if e != nil {
 		ev.Packets = append(ev.Packets, e.ref())
@@ -215,12 +216,12 @@ func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) Evidence {
 // adjacency looks for neighbouring source ports: Linux takes the next even
 // ports for connections from one address to one destination within 10 s
 // (net/ipv4/inet_hashtables.c, __inet_hash_connect).
-func adjacency(x *index, d, u *workLeg) (Evidence, bool) {
+func adjacency(x *index, d, u *workLeg) (flow.Evidence, bool) {
 	a, b := d.Orig, u.Orig
 	gap := int(b.Src.Port()) - int(a.Src.Port())
 	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
-		return Evidence{}, false
+		return flow.Evidence{}, false
 	}
-	return Evidence{Kind: PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
+	return flow.Evidence{Kind: flow.PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
 		Packets: []capture.Ref{x.half(d.conn.lead()).First, x.half(u.conn.lead()).First}}, true
 }

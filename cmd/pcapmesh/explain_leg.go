@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -45,17 +46,17 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 }
 
 // cast tells by a leg's role who made it and which way it goes.
-func (f *explainFlags) cast(p *rules.Packet, l *mesh.Leg, facts *rules.Facts) {
-	byProxy := l.Role == mesh.RoleProxyApp || l.Role == mesh.RoleProxyServer || l.Role == mesh.RoleProxyProxy
+func (f *explainFlags) cast(p *rules.Packet, l *flow.Leg, facts *rules.Facts) {
+	byProxy := l.Role == flow.RoleProxyApp || l.Role == flow.RoleProxyServer || l.Role == flow.RoleProxyProxy
 	if byProxy && f.uid < 0 {
 		p.UID, p.GID = facts.ProxyIDs()
 		p.Mark = facts.Mark
 	}
 	switch src := p.Src.Addr(); {
 	case p.In != "" || p.Out != "":
-	case l.Role == mesh.RoleProxyApp:
+	case l.Role == flow.RoleProxyApp:
 		p.Out = "lo"
-	case l.Role == mesh.RoleClientProxy, !slices.Contains(p.Local, src) && !src.IsLoopback():
+	case l.Role == flow.RoleClientProxy, !slices.Contains(p.Local, src) && !src.IsLoopback():
 		p.In = "eth0"
 	case slices.Contains(p.Local, p.Dst.Addr()) || p.Dst.Addr().IsLoopback():
 		p.Out = "lo"
@@ -65,16 +66,16 @@ func (f *explainFlags) cast(p *rules.Packet, l *mesh.Leg, facts *rules.Facts) {
 }
 
 // podAddresses returns what the legs of a pod tell of its addresses.
-func podAddresses(legs []*mesh.Leg, pod string) []netip.Addr {
+func podAddresses(legs []*flow.Leg, pod string) []netip.Addr {
 	var out []netip.Addr
 	for _, l := range legs {
 		if l.Pod != pod {
 			continue
 		}
 		switch l.Role {
-		case mesh.RoleClientProxy, mesh.RoleProxyApp:
+		case flow.RoleClientProxy, flow.RoleProxyApp:
 			out = append(out, l.Orig.Dst.Addr())
-		case mesh.RoleAppProxy, mesh.RoleProxyServer:
+		case flow.RoleAppProxy, flow.RoleProxyServer:
 			out = append(out, l.Orig.Src.Addr())
 		}
 	}
@@ -85,7 +86,7 @@ func podAddresses(legs []*mesh.Leg, pod string) []netip.Addr {
 
 // warnLeg says that the packets of a leg went another way than the rules send
 // them.
-func warnLeg(w io.Writer, l *mesh.Leg, t *rules.Trace) {
+func warnLeg(w io.Writer, l *flow.Leg, t *rules.Trace) {
 	seen := t.Sights()
 	if len(seen) == 0 {
 		fmt.Fprintf(w, "pcapmesh: leg %d was captured, but the rules leave nothing to capture: are they of this pod?\n", l.ID)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -36,7 +36,7 @@ func (f *explainFlags) ofTuple(set *rules.Ruleset, args []string) ([]rules.Flow,
 }
 
 // addresses4 returns all addresses of pods.
-func addresses4(pods []mesh.Pod) []netip.Addr {
+func addresses4(pods []cluster.Pod) []netip.Addr {
 	var out []netip.Addr
 	for _, p := range pods {
 		out = append(out, p.Addrs...)

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pcapmesh/pcapmesh/capture/filter"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
 
 // networkFlags name the networks of the cluster.
@@ -18,7 +18,7 @@ func (f *networkFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.services, "service-cidr", nil, "`CIDR` of the cluster's services, or the command line of kube-apiserver")
 }
 
-func (f *networkFlags) networks() (n mesh.Networks, err error) {
+func (f *networkFlags) networks() (n cluster.Networks, err error) {
 	if n.Pods, err = prefixes("--pod-cidr", f.pods, "--cluster-cidr"); err != nil {
 		return n, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
 
 // podNames lists the names given by --pod.
@@ -17,8 +18,8 @@ func podNames(ins []mesh.Input) []string {
 }
 
 // knownPods reads --pod-ip.
-func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
-	var pods []mesh.Pod
+func (f *inputFlags) knownPods() ([]cluster.Pod, error) {
+	var pods []cluster.Pod
 	for _, s := range f.podIPs {
 		name, ip, ok := strings.Cut(s, "=")
 		if !ok {
@@ -28,7 +29,7 @@ func (f *inputFlags) knownPods() ([]mesh.Pod, error) {
 		if err != nil {
 			return nil, usagef("--pod-ip 10.244.1.10", "--pod-ip %q: not an IP address", s)
 		}
-		pods = append(pods, mesh.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
+		pods = append(pods, cluster.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
 	}
 	return pods, nil
 }

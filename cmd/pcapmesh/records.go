@@ -11,6 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // recordFlags name what else a pod left beside captures.
@@ -32,24 +33,24 @@ func (f *recordFlags) register(fs *pflag.FlagSet) {
 
 // records puts the files together. One may be given as POD=FILE, with a name
 // that --pod gives.
-func (f *recordFlags) records(pods []string) (mesh.Records, error) {
+func (f *recordFlags) records(pods []string) (record.Files, error) {
 	if f.logFormat != "" {
 		if _, err := accesslog.ParseFormat(f.logFormat); err != nil {
-			return mesh.Records{}, usagef("--access-log-format wants what the proxy is given as text or JSON format", "%w", err)
+			return record.Files{}, usagef("--access-log-format wants what the proxy is given as text or JSON format", "%w", err)
 		}
 	}
-	files := func(args []string) []mesh.RecordFile {
-		var out []mesh.RecordFile
+	files := func(args []string) []record.File {
+		var out []record.File
 		for _, arg := range args {
 			pod, file, ok := strings.Cut(arg, "=")
 			if !ok || !slices.Contains(pods, pod) {
 				pod, file = "", arg
 			}
-			out = append(out, mesh.RecordFile{File: file, Pod: pod})
+			out = append(out, record.File{Name: file, Pod: pod})
 		}
 		return out
 	}
-	return mesh.Records{Conntrack: files(f.conntrack), AccessLogs: files(f.accessLogs), AccessLogFormat: f.logFormat,
+	return record.Files{Conntrack: files(f.conntrack), AccessLogs: files(f.accessLogs), AccessLogFormat: f.logFormat,
 		Rules: files(f.rules), Sockets: files(f.sockets)}, nil
 }
 

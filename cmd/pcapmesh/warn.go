@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // warn says what is wrong with the inputs. A capture that was cut off at its
@@ -36,7 +37,7 @@ func warn(w io.Writer, o *options, r *mesh.Result) error {
 
 // warnKeys says that secrets were of no use.
 func (f *inputFlags) warnKeys(cmd *cobra.Command, r *mesh.Result, reread bool) {
-	if slices.ContainsFunc(r.Legs, func(l *mesh.Leg) bool { return l.Decrypted }) {
+	if slices.ContainsFunc(r.Legs, func(l *flow.Leg) bool { return l.Decrypted }) {
 		return
 	}
 	if len(f.keyLogs) > 0 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 func main() {
@@ -43,7 +44,7 @@ func run(w io.Writer, files ...string) error {
 }
 
 // took is how long a hop took where it was captured, 0 if that is not known.
-func took(h *mesh.Hop) time.Duration {
+func took(h *flow.Hop) time.Duration {
 	if h.RequestStart == 0 || h.ResponseEnd == 0 {
 		return 0
 	}
@@ -51,7 +52,7 @@ func took(h *mesh.Hop) time.Duration {
 }
 
 // doubt says that another exchange fits as well.
-func doubt(h *mesh.Hop) string {
+func doubt(h *flow.Hop) string {
 	if h.Ambiguous {
 		return fmt.Sprintf("  one of %d that fit", 1+len(h.Rivals))
 	}

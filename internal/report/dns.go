@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // lookupJSON is an element of the member "dns", which is absent when nothing was
@@ -48,7 +50,7 @@ type answerJSON struct {
 	Target  string `json:"target,omitempty"`  // of CNAME and PTR
 }
 
-func newLookup(l *mesh.Lookup) lookupJSON {
+func newLookup(l *names.Lookup) lookupJSON {
 	j := lookupJSON{ID: l.ID, Role: l.Role.String(), Pod: l.Pod, Interface: l.Interface, Client: l.Client.String(),
 		Server: endText(l.Server, ""), AnsweredBy: endText(l.AnsweredBy, ""), Redirected: l.Redirected,
 		MessageID: int(l.MessageID), Name: l.Name, Type: l.Type, Queries: l.Queries, Answers: l.Answers,
@@ -67,7 +69,7 @@ func newLookup(l *mesh.Lookup) lookupJSON {
 	for _, p := range l.Packets {
 		j.Packets = append(j.Packets, packetJSON{p.Input, p.Packet})
 	}
-	if l.Record != (mesh.Source{}) {
+	if l.Record != (record.Source{}) {
 		s := newSource(l.Record)
 		j.Record = &s
 	}
@@ -108,12 +110,12 @@ func DNS(w io.Writer, r *mesh.Result) error {
 			parts = append(parts, fmt.Sprintf(format, n))
 		}
 	}
-	add(roles[mesh.LookupApp], "%d of the application")
+	add(roles[names.App], "%d of the application")
 	if len(passed) > 0 {
 		parts[0] += fmt.Sprintf(" (%d passed on by the agent)", len(passed))
 	}
-	add(roles[mesh.LookupUpstream], "%d upstream")
-	add(roles[mesh.LookupDirect], "%d direct")
+	add(roles[names.Upstream], "%d upstream")
+	add(roles[names.Direct], "%d direct")
 	add(unanswered, "%d unanswered")
 	add(unasked, "%d without the query")
 	add(r.NotDNS, "%d datagrams that are no DNS")
@@ -144,7 +146,7 @@ func Lookups(w io.Writer, r *mesh.Result, limit int) (hidden int, err error) {
 	return hidden, Table(w, lookupHeader, rows)
 }
 
-func lookupRow(l *mesh.Lookup) []string {
+func lookupRow(l *names.Lookup) []string {
 	where, role, took := l.Interface, l.Role.String(), "-"
 	if l.Pod != "" {
 		where = l.Pod + "/" + where
@@ -164,7 +166,7 @@ func lookupRow(l *mesh.Lookup) []string {
 }
 
 // questionText says what was asked, and how often if more than once.
-func questionText(l *mesh.Lookup) string {
+func questionText(l *names.Lookup) string {
 	s := strings.TrimSpace(l.Type + " " + l.Name)
 	if s == "" {
 		s = "?"
@@ -177,7 +179,7 @@ func questionText(l *mesh.Lookup) string {
 
 // answerText is the response code unless all is well, and what the records lead
 // to.
-func answerText(l *mesh.Lookup) string {
+func answerText(l *names.Lookup) string {
 	if l.Answers == 0 {
 		return "-"
 	}

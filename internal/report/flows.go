@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // pathHeader is the header of the table of paths.
@@ -33,19 +35,19 @@ func Paths(w io.Writer, r *mesh.Result, limit int, names bool) (hidden int, err 
 }
 
 // fullest returns the limit paths with the most bytes, in their order.
-func fullest(r *mesh.Result, limit int) ([]*mesh.Path, int) {
+func fullest(r *mesh.Result, limit int) ([]*flow.Path, int) {
 	if limit <= 0 || len(r.Paths) <= limit {
 		return r.Paths, 0
 	}
 	paths := slices.Clone(r.Paths)
-	size := func(p *mesh.Path) int64 { l := r.Legs[p.Lead]; return l.OrigBytes + l.ReplyBytes }
-	slices.SortStableFunc(paths, func(a, b *mesh.Path) int { return int(min(max(size(b)-size(a), -1), 1)) })
+	size := func(p *flow.Path) int64 { l := r.Legs[p.Lead]; return l.OrigBytes + l.ReplyBytes }
+	slices.SortStableFunc(paths, func(a, b *flow.Path) int { return int(min(max(size(b)-size(a), -1), 1)) })
 	paths = paths[:limit]
-	slices.SortFunc(paths, func(a, b *mesh.Path) int { return a.ID - b.ID })
+	slices.SortFunc(paths, func(a, b *flow.Path) int { return a.ID - b.ID })
 	return paths, len(r.Paths) - limit
 }
 
-func pathRow(r *mesh.Result, p *mesh.Path) []string {
+func pathRow(r *mesh.Result, p *flow.Path) []string {
 	l := r.Legs[p.Lead]
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
@@ -56,10 +58,10 @@ func pathRow(r *mesh.Result, p *mesh.Path) []string {
 
 // flagsText lists the response flags that the proxy logged of a path, with how
 // often each combination.
-func flagsText(r *mesh.Result, p *mesh.Path) string {
+func flagsText(r *mesh.Result, p *flow.Path) string {
 	var kinds []string
 	count := make(map[string]int)
-	add := func(l *mesh.Logged) {
+	add := func(l *record.Logged) {
 		if l == nil || len(l.Flags) == 0 {
 			return
 		}
@@ -81,7 +83,7 @@ func flagsText(r *mesh.Result, p *mesh.Path) string {
 }
 
 // legsText names the legs of a path by what tells them in a capture.
-func legsText(r *mesh.Result, p *mesh.Path) string {
+func legsText(r *mesh.Result, p *flow.Path) string {
 	var parts []string
 	for i, id := range p.Legs {
 		if i == 3 && len(p.Legs) > 4 {
@@ -93,7 +95,7 @@ func legsText(r *mesh.Result, p *mesh.Path) string {
 	return strings.Join(parts, ", ")
 }
 
-func legText(l *mesh.Leg, first bool) string {
+func legText(l *flow.Leg, first bool) string {
 	s := l.Interface
 	if l.Pod != "" {
 		s = l.Pod + "/" + s
@@ -102,7 +104,7 @@ func legText(l *mesh.Leg, first bool) string {
 		s += " " + protocol(l)
 	}
 	switch {
-	case l.Role == mesh.RoleControl || l.Role == mesh.RoleDirect:
+	case l.Role == flow.RoleControl || l.Role == flow.RoleDirect:
 		return s + " (not through the proxy)"
 	case l.Orig.Dst != l.Reply.Src: // redirected
 		return s + " " + port(l.Reply.Src)
@@ -116,7 +118,7 @@ func legText(l *mesh.Leg, first bool) string {
 
 // protocol names what the connection speaks; mtls is TLS on which the client
 // proves who it is, and mtls+h2 HTTP/2 that was decrypted.
-func protocol(l *mesh.Leg) string {
+func protocol(l *flow.Leg) string {
 	s := l.Protocol
 	switch {
 	case l.Protocol == "hbone": // mTLS by definition
@@ -136,7 +138,7 @@ func protocol(l *mesh.Leg) string {
 func port(a netip.AddrPort) string { return ":" + strconv.Itoa(int(a.Port())) }
 
 // joinedBy names the kinds of evidence that tie the legs of a path.
-func joinedBy(r *mesh.Result, p *mesh.Path) string {
+func joinedBy(r *mesh.Result, p *flow.Path) string {
 	var kinds []string
 	add := func(k string) {
 		if !slices.Contains(kinds, k) {
@@ -163,7 +165,7 @@ func joinedBy(r *mesh.Result, p *mesh.Path) string {
 	return strings.Join(kinds, ", ")
 }
 
-func kindText(k mesh.EvidenceKind, ambiguous bool) string {
+func kindText(k flow.EvidenceKind, ambiguous bool) string {
 	s := strings.ReplaceAll(k.String(), "-", " ")
 	if ambiguous {
 		s = "ambiguous"
@@ -207,7 +209,7 @@ func Legs(w io.Writer, r *mesh.Result, limit int, wide, names bool) (hidden int,
 		legs = legs[:limit]
 	}
 	header := slices.Clone(legHeader)
-	processes := slices.ContainsFunc(r.Legs, func(l *mesh.Leg) bool { return l.OrigProcess != nil || l.ReplyProcess != nil })
+	processes := slices.ContainsFunc(r.Legs, func(l *flow.Leg) bool { return l.OrigProcess != nil || l.ReplyProcess != nil })
 	if processes {
 		header = append(header, "PROCESSES")
 	}
@@ -234,7 +236,7 @@ func exchangeCounts(r *mesh.Result) map[int]int {
 	return counts
 }
 
-func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, processes, wide bool) []string {
+func legRow(r *mesh.Result, l *flow.Leg, exchanges int, processes, wide bool) []string {
 	where := l.Interface
 	if l.Pod != "" {
 		where = l.Pod + "/" + where
@@ -255,7 +257,7 @@ func legRow(r *mesh.Result, l *mesh.Leg, exchanges int, processes, wide bool) []
 
 // processText names a process as ss does, name and number; of one whose name is not
 // known the user.
-func processText(p *mesh.Process) string {
+func processText(p *record.Process) string {
 	switch {
 	case p == nil:
 		return "?"
@@ -265,7 +267,7 @@ func processText(p *mesh.Process) string {
 	return fmt.Sprintf("%s/%d", p.Name, p.PID)
 }
 
-func joinedTo(r *mesh.Result, l *mesh.Leg) string {
+func joinedTo(r *mesh.Result, l *flow.Leg) string {
 	var to []string
 	for _, j := range r.Joins {
 		if j.From == l.ID {
@@ -284,7 +286,7 @@ func joinedTo(r *mesh.Result, l *mesh.Leg) string {
 
 // evidenceOf names for each join of l its kind and the packets that show it, as
 // input:packet.
-func evidenceOf(r *mesh.Result, l *mesh.Leg) string {
+func evidenceOf(r *mesh.Result, l *flow.Leg) string {
 	var out []string
 	for _, j := range r.Joins {
 		if j.From != l.ID || len(j.Evidence) == 0 {
@@ -303,7 +305,7 @@ func evidenceOf(r *mesh.Result, l *mesh.Leg) string {
 	return strings.Join(out, "; ")
 }
 
-func captured(l *mesh.Leg) string {
+func captured(l *flow.Leg) string {
 	var ts []string
 	for _, t := range l.Captured {
 		ts = append(ts, t.String())

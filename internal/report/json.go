@@ -11,6 +11,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // The JSON output, version 1. These structs are the format: fields may be
@@ -339,7 +341,7 @@ func newInput(in *mesh.InputInfo) inputJSON {
 
 func newTuple(t capture.Tuple) tupleJSON { return tupleJSON{t.Src.String(), t.Dst.String()} }
 
-func newLeg(l *mesh.Leg) legJSON {
+func newLeg(l *flow.Leg) legJSON {
 	j := legJSON{ID: l.ID, Role: l.Role.String(), Pod: l.Pod, Inputs: l.Inputs, Interface: l.Interface,
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
@@ -359,7 +361,7 @@ func newLeg(l *mesh.Leg) legJSON {
 	return j
 }
 
-func newTLS(t *mesh.TLS) *tlsJSON {
+func newTLS(t *flow.TLS) *tlsJSON {
 	j := tlsJSON{Version: t.Version, SNI: t.SNI, ALPN: t.ALPN, Why: t.Reason, Identities: t.Identities, Resumed: t.Resumed, EarlyData: t.EarlyData}
 	if t.Reason != "" {
 		j.Mutual = &t.Mutual
@@ -367,11 +369,11 @@ func newTLS(t *mesh.TLS) *tlsJSON {
 	return &j
 }
 
-func newEvidence(es []mesh.Evidence) []evidenceJSON {
+func newEvidence(es []flow.Evidence) []evidenceJSON {
 	js := []evidenceJSON{}
 	for _, e := range es {
 		j := evidenceJSON{Kind: e.Kind.String(), Detail: e.Detail, Packets: newPackets(e.Packets)}
-		if e.Source != (mesh.Source{}) {
+		if e.Source != (record.Source{}) {
 			s := newSource(e.Source)
 			j.Record = &s
 		}
@@ -388,13 +390,13 @@ func newPackets(refs []capture.Ref) []packetJSON {
 	return js
 }
 
-func newSource(s mesh.Source) sourceJSON { return sourceJSON{s.Kind.String(), s.File, s.Line} }
+func newSource(s record.Source) sourceJSON { return sourceJSON{s.Kind.String(), s.File, s.Line} }
 
-func newRecord(in *mesh.RecordInfo) recordJSON {
-	return recordJSON{in.File, in.Kind.String(), in.Pod, in.Lines, in.Entries, in.Matched, in.Malformed, in.Faults, in.Mesh}
+func newRecord(in *record.Info) recordJSON {
+	return recordJSON{in.Name, in.Kind.String(), in.Pod, in.Lines, in.Entries, in.Matched, in.Malformed, in.Faults, in.Mesh}
 }
 
-func newConflict(c *mesh.Conflict) conflictJSON {
+func newConflict(c *record.Conflict) conflictJSON {
 	j := conflictJSON{Record: newSource(c.Source), Says: c.Says, Packets: c.Packets, Shown: newPackets(c.Shown)}
 	if c.Leg >= 0 {
 		j.Leg = &c.Leg
@@ -402,14 +404,14 @@ func newConflict(c *mesh.Conflict) conflictJSON {
 	return j
 }
 
-func newTracked(t *mesh.Tracked) *trackedJSON {
+func newTracked(t *record.Tracked) *trackedJSON {
 	if t == nil {
 		return nil
 	}
 	return &trackedJSON{newSource(t.Source), newTuple(t.Orig), newTuple(t.Reply), t.State, t.Mark, t.Zone}
 }
 
-func newProcess(p *mesh.Process) *processJSON {
+func newProcess(p *record.Process) *processJSON {
 	if p == nil {
 		return nil
 	}
@@ -420,7 +422,7 @@ func newProcess(p *mesh.Process) *processJSON {
 	return j
 }
 
-func newLogged(l *mesh.Logged) *loggedJSON {
+func newLogged(l *record.Logged) *loggedJSON {
 	if l == nil {
 		return nil
 	}
@@ -432,7 +434,7 @@ func newLogged(l *mesh.Logged) *loggedJSON {
 	return j
 }
 
-func newJoin(j *mesh.Join) joinJSON {
+func newJoin(j *flow.Join) joinJSON {
 	rivals := j.Rivals
 	if rivals == nil {
 		rivals = []int{}
@@ -440,7 +442,7 @@ func newJoin(j *mesh.Join) joinJSON {
 	return joinJSON{j.From, j.To, confidence(j.Confidence), j.Proven, j.Ambiguous, newEvidence(j.Evidence), rivals}
 }
 
-func newPath(p *mesh.Path) pathJSON {
+func newPath(p *flow.Path) pathJSON {
 	j := pathJSON{ID: p.ID, Direction: p.Direction.String(), Client: p.Client.String(), Server: p.Server.String(),
 		Legs: p.Legs, Complete: p.Complete, Ambiguous: p.Ambiguous, Exchanges: make([]exchangeJSON, 0, len(p.Exchanges)), Mode: string(p.Mode)}
 	for i := range p.Exchanges {
@@ -457,7 +459,7 @@ func newPath(p *mesh.Path) pathJSON {
 	return j
 }
 
-func newHop(h *mesh.Hop) hopJSON {
+func newHop(h *flow.Hop) hopJSON {
 	j := hopJSON{Leg: h.Leg, Request: h.Request, Response: h.Response,
 		RequestStart: stamp(h.RequestStart), RequestEnd: stamp(h.RequestEnd),
 		ResponseStart: stamp(h.ResponseStart), ResponseEnd: stamp(h.ResponseEnd)}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 func TestConfidenceHasFourDecimals(t *testing.T) {
@@ -23,7 +24,7 @@ func TestConfidenceHasFourDecimals(t *testing.T) {
 		{1, "1"},
 	} {
 		var out bytes.Buffer
-		r := &mesh.Result{Joins: []mesh.Join{{Confidence: test.confidence}}}
+		r := &mesh.Result{Joins: []flow.Join{{Confidence: test.confidence}}}
 		if err := report.JSON(&out, r); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // Records prints one line for each file with records: how much of it is of
@@ -18,10 +19,10 @@ func Records(w io.Writer, r *mesh.Result) error {
 	return nil
 }
 
-func recordText(in *mesh.RecordInfo) string {
-	s := fmt.Sprintf("%s %s: ", in.Kind, in.File)
+func recordText(in *record.Info) string {
+	s := fmt.Sprintf("%s %s: ", in.Kind, in.Name)
 	switch in.Kind {
-	case mesh.RecordRules:
+	case record.Rules:
 		s += counted(in.Entries, "rule")
 		if in.Mesh != "" {
 			s += " of " + in.Mesh
@@ -35,8 +36,8 @@ func recordText(in *mesh.RecordInfo) string {
 	return s
 }
 
-var entryNoun = map[mesh.RecordKind]string{
-	mesh.RecordConntrack: "entry", mesh.RecordAccessLog: "line", mesh.RecordSockets: "socket",
+var entryNoun = map[record.Kind]string{
+	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
 }
 
 // counted prints a number with its noun.
@@ -52,30 +53,30 @@ func counted(n int, noun string) string {
 
 // RecordFaults says what is wrong with a file of records, a line each: what
 // could not be read, and that nothing of it is of these captures.
-func RecordFaults(in *mesh.RecordInfo) []string {
+func RecordFaults(in *record.Info) []string {
 	var out []string
 	for _, f := range in.Faults {
-		out = append(out, fmt.Sprintf("%s %s: %s; the rest is used", in.Kind, in.File, f))
+		out = append(out, fmt.Sprintf("%s %s: %s; the rest is used", in.Kind, in.Name, f))
 	}
 	if n := in.Malformed - len(in.Faults); n > 0 {
-		out = append(out, fmt.Sprintf("%s %s: %s that cannot be read", in.Kind, in.File, counted(n, "more line")))
+		out = append(out, fmt.Sprintf("%s %s: %s that cannot be read", in.Kind, in.Name, counted(n, "more line")))
 	}
 	switch {
 	case in.Entries == 0:
-		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.File, whatOf[in.Kind], counted(in.Lines, "line")))
-	case in.Matched == 0 && in.Kind != mesh.RecordRules:
-		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.File, counted(in.Entries, entryNoun[in.Kind])))
+		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.Name, whatOf[in.Kind], counted(in.Lines, "line")))
+	case in.Matched == 0 && in.Kind != record.Rules:
+		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.Name, counted(in.Entries, entryNoun[in.Kind])))
 	}
 	return out
 }
 
-var whatOf = map[mesh.RecordKind]string{
-	mesh.RecordConntrack: "a conntrack entry", mesh.RecordAccessLog: "a line of an access log in this format",
-	mesh.RecordRules: "a firewall rule", mesh.RecordSockets: "a socket",
+var whatOf = map[record.Kind]string{
+	record.Conntrack: "a conntrack entry", record.AccessLog: "a line of an access log in this format",
+	record.Rules: "a firewall rule", record.Sockets: "a socket",
 }
 
 // Conflict says in one line what a record and the packets say.
-func Conflict(c *mesh.Conflict) string {
+func Conflict(c *record.Conflict) string {
 	place := ""
 	if c.Source.Line > 0 { // arguments have none
 		place = fmt.Sprintf(" line %d", c.Source.Line)

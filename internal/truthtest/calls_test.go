@@ -13,13 +13,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A call is an exchange as a stream shows it.
 type call struct{ id, method, target, status string }
 
 // multiplexed tells whether a leg of the path is HTTP/2 that can be read.
-func multiplexed(r *mesh.Result, p *mesh.Path) bool {
+func multiplexed(r *mesh.Result, p *flow.Path) bool {
 	return slices.ContainsFunc(p.Legs, func(id int) bool { return r.Legs[id].Protocol == "h2" })
 }
 
@@ -33,7 +34,7 @@ func TestCalls(t *testing.T) {
 func (s *scene) holdCalls(t *testing.T) {
 	for _, near := range []bool{false, true} {
 		r := s.stitch(t, mesh.Options{NearServer: near})
-		if !slices.ContainsFunc(r.Paths, func(p *mesh.Path) bool { return multiplexed(r, p) }) {
+		if !slices.ContainsFunc(r.Paths, func(p *flow.Path) bool { return multiplexed(r, p) }) {
 			t.Skip("no HTTP/2 that can be read")
 		}
 		var calls []call

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A canon describes a result in lines that do not depend on the order of
@@ -17,18 +18,18 @@ import (
 type canon struct {
 	r     *mesh.Result
 	back  func(netip.AddrPort) netip.AddrPort // undoes a renaming
-	alien func(*mesh.Leg) bool                // legs that do not count
+	alien func(*flow.Leg) bool                // legs that do not count
 	names map[int]string                      // of legs, by ID
 }
 
 // canonical returns the lines of a result, sorted. back and alien may be nil.
-func canonical(r *mesh.Result, back func(netip.AddrPort) netip.AddrPort, alien func(*mesh.Leg) bool) []string {
+func canonical(r *mesh.Result, back func(netip.AddrPort) netip.AddrPort, alien func(*flow.Leg) bool) []string {
 	c := &canon{r: r, back: back, alien: alien, names: make(map[int]string)}
 	if back == nil {
 		c.back = func(a netip.AddrPort) netip.AddrPort { return a }
 	}
 	if alien == nil {
-		c.alien = func(*mesh.Leg) bool { return false }
+		c.alien = func(*flow.Leg) bool { return false }
 	}
 	lines := append(c.legs(), c.joins()...)
 	lines = append(lines, c.paths()...)
@@ -43,7 +44,7 @@ func (c *canon) tuple(t capture.Tuple) string {
 // legs names the legs by what was dialled, numbering those of one tuple.
 func (c *canon) legs() (lines []string) {
 	byTime := slices.Clone(c.r.Legs)
-	slices.SortStableFunc(byTime, func(a, b *mesh.Leg) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(byTime, func(a, b *flow.Leg) int { return cmp.Compare(a.Start, b.Start) })
 	count := make(map[string]int)
 	for _, l := range byTime {
 		t := c.tuple(l.Orig)
@@ -76,10 +77,10 @@ func (c *canon) joins() (lines []string) {
 }
 
 // tie describes a join. Neighbouring ports suggest, and change with names.
-func (c *canon) tie(proven, ambiguous bool, confidence float64, es []mesh.Evidence, rivals []mesh.HopRival) string {
+func (c *canon) tie(proven, ambiguous bool, confidence float64, es []flow.Evidence, rivals []flow.Rival) string {
 	var kinds, others []string
 	for _, e := range es {
-		if e.Kind != mesh.PortAdjacency {
+		if e.Kind != flow.PortAdjacency {
 			kinds = append(kinds, e.Kind.String())
 		}
 	}
@@ -109,7 +110,7 @@ func (c *canon) paths() (lines []string) {
 	return lines
 }
 
-func (c *canon) exchange(e *mesh.Exchange) string {
+func (c *canon) exchange(e *flow.Exchange) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %d proven %v ambiguous %v", e.Method, e.Target, e.Status, e.Proven, e.Ambiguous)
 	for _, h := range e.Hops {

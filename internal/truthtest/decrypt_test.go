@@ -14,6 +14,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // mostDecrypted bounds how many connections of a scene are held against tshark.
@@ -32,7 +33,7 @@ func TestDecryptedAsTshark(t *testing.T) {
 		streams := follow(t, r)
 		n := 0
 		for i, in := range s.inputs {
-			var paths []*mesh.Path
+			var paths []*flow.Path
 			for _, p := range r.Paths {
 				l := r.Legs[p.Legs[0]]
 				if l.Decrypted && l.Protocol != "hbone" && slices.Contains(l.Inputs, i) && len(l.Captured) == 2 && l.Captured[0] == l.Captured[1].Reverse() {
@@ -60,7 +61,7 @@ func TestDecryptedAsTshark(t *testing.T) {
 
 // tsharkDecrypts has tshark decrypt the client legs of paths. It returns them
 // by client.
-func tsharkDecrypts(t *testing.T, file, keys string, paths []*mesh.Path) map[string]*stream {
+func tsharkDecrypts(t *testing.T, file, keys string, paths []*flow.Path) map[string]*stream {
 	args := []string{"-n", "-r", file, "-o", "tls.keylog_file:" + keys, "-o", "tcp.reassemble_out_of_order:TRUE"}
 	byClient := make(map[string]*stream)
 	for _, p := range paths {

@@ -14,6 +14,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // Names looked up over UDP are paired as those who asked say, and told apart by
@@ -37,14 +40,14 @@ func TestLookupsAndZones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[mesh.LookupRole]string{mesh.LookupApp: "zone=2", mesh.LookupUpstream: "zone=1", mesh.LookupDirect: "zone="}
+		want := map[names.Role]string{names.App: "zone=2", names.Upstream: "zone=1", names.Direct: "zone="}
 		for _, l := range s.stitch(t, mesh.Options{}).Lookups {
 			entry := fmt.Sprintf("src=%v dst=", l.Client.Addr())
 			found := false
 			for line := range strings.Lines(string(text)) {
 				if strings.HasPrefix(line, "udp ") && strings.Contains(line, entry) && strings.Contains(line, fmt.Sprintf("sport=%d dport=53 ", l.Client.Port())) {
 					found = true
-					if strings.Contains(line, want[l.Role]) == (l.Role == mesh.LookupDirect) {
+					if strings.Contains(line, want[l.Role]) == (l.Role == names.Direct) {
 						t.Errorf("%v of %v is %v; conntrack: %s", l.Name, l.Client, l.Role, line)
 					}
 				}
@@ -105,7 +108,7 @@ func (s *scene) holdLess53(t *testing.T, keep func(*capture.Datagram) bool, app 
 		}
 	}
 	for _, l := range r.Legs {
-		if l.Orig.Dst.Port() == 53 && (l.Role != mesh.RoleControl || l.Protocol != "dns") {
+		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != "dns") {
 			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
 		}
 	}
@@ -115,8 +118,8 @@ func (s *scene) holdLess53(t *testing.T, keep func(*capture.Datagram) bool, app 
 // holdTracked checks that conntrack fills in what half a capture leaves open.
 func (s *scene) holdTracked(t *testing.T, inputs []mesh.Input) {
 	t.Helper()
-	table := mesh.RecordFile{File: filepath.Join(s.dir, s.truth.Scenario+"-conntrack.txt")}
-	r := stitch(t, inputs, mesh.Options{Records: mesh.Records{Conntrack: []mesh.RecordFile{table}}})
+	table := record.File{Name: filepath.Join(s.dir, s.truth.Scenario+"-conntrack.txt")}
+	r := stitch(t, inputs, mesh.Options{Records: record.Files{Conntrack: []record.File{table}}})
 	ends := make(map[string][2]string)
 	for _, l := range s.truth.Lookups {
 		ends[l.Client] = [2]string{l.Server, l.AnsweredBy}
@@ -150,7 +153,7 @@ func (s *scene) holdLookups(t *testing.T) {
 		t.Errorf("lookups (-truth +found):\n%s", d)
 	}
 	for _, l := range r.Legs {
-		if l.Orig.Dst.Port() == 53 && (l.Role != mesh.RoleControl || l.Protocol != "dns") {
+		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != "dns") {
 			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
 		}
 	}
@@ -184,8 +187,8 @@ func (s *scene) askedTruth() []string {
 }
 
 // asked lists the lookups that were found.
-func asked(ls []*mesh.Lookup) []string {
-	text := func(l *mesh.Lookup) string {
+func asked(ls []*names.Lookup) []string {
+	text := func(l *names.Lookup) string {
 		var addrs []string
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
@@ -212,7 +215,7 @@ func (s *scene) holdNames(t *testing.T, r *mesh.Result) {
 	t.Helper()
 	told := make(map[string]string)
 	for _, n := range r.Names {
-		if n.Source == mesh.NameFromDNS {
+		if n.Source == names.FromDNS {
 			told[n.Addr.String()] = n.Name
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A spot names an exchange of a result: where it stands on its leg.
@@ -14,7 +15,7 @@ type spot struct {
 	req, res [2]int64
 }
 
-func spotOf(h *mesh.Hop) spot { return spot{h.Leg, h.Request, h.Response} }
+func spotOf(h *flow.Hop) spot { return spot{h.Leg, h.Request, h.Response} }
 
 // empty tells whether nothing of an exchange can be read there: the hop is its
 // leg as a whole.

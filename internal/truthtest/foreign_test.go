@@ -11,6 +11,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Wireshark and tcpflow, which know nothing of meshes, read from a stitched
@@ -164,7 +165,7 @@ func newNotes(r *mesh.Result, rows []row, had func() map[string]bool) (bad []str
 }
 
 // noted tells whether a leg had the note as captured.
-func noted(had map[string]bool, note string, l *mesh.Leg) bool {
+func noted(had map[string]bool, note string, l *flow.Leg) bool {
 	return slices.ContainsFunc(l.Captured, func(c capture.Tuple) bool { return had[note+c.String()] })
 }
 

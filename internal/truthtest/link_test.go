@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // An end is one side of a tie: an exchange of a leg of the truth, or with the
@@ -53,7 +54,7 @@ func newJudge(t *testbed.Truth, r *mesh.Result) *judge {
 }
 
 // gather takes the ties of one exchange: each hop and the one it leads on from.
-func (j *judge) gather(hops []mesh.Hop) {
+func (j *judge) gather(hops []flow.Hop) {
 	for i := range hops {
 		for k := i - 1; k >= 0; k-- {
 			if hops[k].Leg == hops[i].FromLeg {
@@ -64,7 +65,7 @@ func (j *judge) gather(hops []mesh.Hop) {
 	}
 }
 
-func (j *judge) hop(from, to *mesh.Hop) tie {
+func (j *judge) hop(from, to *flow.Hop) tie {
 	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
 	for _, r := range to.Rivals {
 		s, ok := j.k.byReq[[2]int64{int64(r.Leg), r.Request[0]}]
@@ -77,7 +78,7 @@ func (j *judge) hop(from, to *mesh.Hop) tie {
 }
 
 // byExchange tells whether hops show the join already.
-func (j *judge) byExchange(n *mesh.Join) bool {
+func (j *judge) byExchange(n *flow.Join) bool {
 	if w := j.m.truth[n.From]; w != nil && w.Tunnel {
 		return false // hops lead on from the leg before it
 	}
@@ -93,7 +94,7 @@ func (j *judge) byExchange(n *mesh.Join) bool {
 	return false
 }
 
-func (j *judge) join(n *mesh.Join) tie {
+func (j *judge) join(n *flow.Join) tie {
 	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, confidence: n.Confidence, ambiguous: n.Ambiguous}
 	for _, r := range n.Rivals {
 		t.rivals = append(t.rivals, j.end(spot{leg: r}))
@@ -216,7 +217,7 @@ func (j *judge) wrong() []string {
 // probe that it was asked for.
 func (j *judge) caused(t *tie) bool {
 	w, ok := j.truth.Leg(t.to.leg)
-	return ok && w.Role == mesh.RoleControl.String() && w.Cause == t.from.leg
+	return ok && w.Role == flow.RoleControl.String() && w.Cause == t.from.leg
 }
 
 // linkOf returns the link of the truth that a tie stands for.

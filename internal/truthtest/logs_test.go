@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A wear is what a log may have gone through before it is read.
@@ -83,7 +84,7 @@ func TestWornLogs(t *testing.T) {
 		if len(s.left("access.log")) == 0 || s.huge() && !s.live {
 			t.Skip("has no log, or is large")
 		}
-		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt")}}))
 		for _, w := range wears() {
 			t.Run(w.name, func(t *testing.T) { s.holdWorn(t, w, without) })
 		}
@@ -111,7 +112,7 @@ func TestLyingLogs(t *testing.T) {
 		if len(s.left("access.log")) == 0 || s.huge() || strings.Contains(s.truth.Scenario, "mtls") {
 			t.Skip("has no log, is large, or shows no contents")
 		}
-		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+		without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt")}}))
 		if c := without.count(); len(c.lost) > 0 || len(c.unlogged()) > 0 {
 			t.Skip("contents do not tell all")
 		}
@@ -122,7 +123,7 @@ func TestLyingLogs(t *testing.T) {
 // A log in which clients stand beside other lines is not used at all.
 func TestUnbelievableLog(t *testing.T) {
 	s := load(t, filepath.Join(pcaps, "mtls-http-truth.json.gz"))
-	without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt")}}))
+	without := newJudge(s.truth, s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt")}}))
 	r := s.holdWorn(t, wear{"clients shuffled", func(rng *rand.Rand, lines []string) []string {
 		var clients []string
 		for _, l := range lines {
@@ -141,16 +142,16 @@ func TestUnbelievableLog(t *testing.T) {
 
 func (s *scene) holdWorn(t *testing.T, w wear, without *judge) *mesh.Result {
 	rng := rand.New(rand.NewPCG(7, 7))
-	var logs []mesh.RecordFile
+	var logs []record.File
 	for _, f := range s.left("access.log") {
 		file := filepath.Join(t.TempDir(), "access.log")
-		lines := w.do(rng, strings.Split(strings.TrimSpace(readText(t, f.File)), "\n"))
+		lines := w.do(rng, strings.Split(strings.TrimSpace(readText(t, f.Name)), "\n"))
 		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		logs = append(logs, mesh.RecordFile{File: file, Pod: f.Pod})
+		logs = append(logs, record.File{Name: file, Pod: f.Pod})
 	}
-	r := s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: s.left("conntrack.txt"), AccessLogs: logs}})
+	r := s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt"), AccessLogs: logs}})
 	j := newJudge(s.truth, r)
 	s.settle(t, w.name+": wrong", newly(without.wrong(), j.wrong()))
 	s.settle(t, w.name+": worse", worse(without, j))

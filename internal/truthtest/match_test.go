@@ -4,16 +4,16 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A match says which leg of the result is which leg of the truth.
 type match struct {
-	ours  map[string]*mesh.Leg // by testbed.Leg.ID
+	ours  map[string]*flow.Leg // by testbed.Leg.ID
 	truth map[int]*testbed.Leg // by mesh.Leg.ID
-	extra []*mesh.Leg          // legs of the result that never were
+	extra []*flow.Leg          // legs of the result that never were
 	lost  []*testbed.Leg       // legs of the truth that the result lacks
-	near  map[string]*mesh.Leg // of lost legs, one that has at least the client's end
+	near  map[string]*flow.Leg // of lost legs, one that has at least the client's end
 }
 
 // sealed tells whether a leg of the truth cannot be read.
@@ -24,9 +24,9 @@ func (m *match) sealed(w *testbed.Leg) bool {
 
 // matchLegs pairs legs by the tuple that was dialled; of several incarnations
 // of one tuple, the ones nearest in time.
-func matchLegs(t *testbed.Truth, legs []*mesh.Leg) *match {
-	m := &match{ours: make(map[string]*mesh.Leg), truth: make(map[int]*testbed.Leg), near: make(map[string]*mesh.Leg)}
-	m.pair(t, legs, func(w *testbed.Leg, l *mesh.Leg) bool {
+func matchLegs(t *testbed.Truth, legs []*flow.Leg) *match {
+	m := &match{ours: make(map[string]*flow.Leg), truth: make(map[int]*testbed.Leg), near: make(map[string]*flow.Leg)}
+	m.pair(t, legs, func(w *testbed.Leg, l *flow.Leg) bool {
 		return l.Orig.Src.String() == w.OrigSrc && l.Orig.Dst.String() == w.OrigDst
 	}, m.ours)
 	for i := range t.Legs {
@@ -34,7 +34,7 @@ func matchLegs(t *testbed.Truth, legs []*mesh.Leg) *match {
 			m.lost = append(m.lost, w)
 		}
 	}
-	m.pair(t, legs, func(w *testbed.Leg, l *mesh.Leg) bool {
+	m.pair(t, legs, func(w *testbed.Leg, l *flow.Leg) bool {
 		return m.ours[w.ID] == nil && (l.Orig.Src.String() == w.OrigSrc || l.Orig.Dst.String() == w.OrigSrc)
 	}, m.near)
 	for _, l := range legs {
@@ -46,10 +46,10 @@ func matchLegs(t *testbed.Truth, legs []*mesh.Leg) *match {
 }
 
 // pair matches what fits, the pairs that are nearest in time first.
-func (m *match) pair(t *testbed.Truth, legs []*mesh.Leg, fits func(*testbed.Leg, *mesh.Leg) bool, into map[string]*mesh.Leg) {
+func (m *match) pair(t *testbed.Truth, legs []*flow.Leg, fits func(*testbed.Leg, *flow.Leg) bool, into map[string]*flow.Leg) {
 	type couple struct {
 		w *testbed.Leg
-		l *mesh.Leg
+		l *flow.Leg
 	}
 	var all []couple
 	for i := range t.Legs {
@@ -68,7 +68,7 @@ func (m *match) pair(t *testbed.Truth, legs []*mesh.Leg, fits func(*testbed.Leg,
 }
 
 // apart is how far the starts of two legs are apart, in milliseconds.
-func apart(w *testbed.Leg, l *mesh.Leg) int64 {
+func apart(w *testbed.Leg, l *flow.Leg) int64 {
 	at := nanos(w.Start)
 	if at == 0 {
 		return 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // No byte stands in two streams, and every byte that can be read stands in
@@ -113,7 +114,7 @@ func (l *ledger) audit() (bad []string) {
 }
 
 // halves lists all sightings of both directions of a leg.
-func (l *ledger) halves(leg *mesh.Leg) (hs [2][]*halfRead) {
+func (l *ledger) halves(leg *flow.Leg) (hs [2][]*halfRead) {
 	for _, h := range l.read.halfs[1:] {
 		t := h.Key.Tuple()
 		if !slices.Contains(leg.Captured, t) || !slices.Contains(leg.Inputs, int(h.First.Input)) ||
@@ -132,8 +133,8 @@ func (l *ledger) show() {
 	for _, p := range l.r.Paths {
 		for i := range p.Exchanges {
 			hops := p.Exchanges[i].Hops
-			sure := slices.DeleteFunc(slices.Clone(hops), func(h mesh.Hop) bool { return h.Ambiguous })
-			written := slices.ContainsFunc(sure, func(h mesh.Hop) bool { return l.hopWritten(&h) })
+			sure := slices.DeleteFunc(slices.Clone(hops), func(h flow.Hop) bool { return h.Ambiguous })
+			written := slices.ContainsFunc(sure, func(h flow.Hop) bool { return l.hopWritten(&h) })
 			for _, h := range hops {
 				s := shown{[2][2]int64{h.Request, h.Response}, written && !h.Ambiguous}
 				l.shown[h.Leg] = append(l.shown[h.Leg], s)
@@ -146,7 +147,7 @@ func (l *ledger) show() {
 }
 
 // showWhole notes that all legs of a path carry what one of them shows.
-func (l *ledger) showWhole(p *mesh.Path) {
+func (l *ledger) showWhole(p *flow.Path) {
 	written := slices.ContainsFunc(p.Legs, func(id int) bool {
 		hs := l.halves(l.r.Legs[id])
 		return l.written(append(hs[0], hs[1]...), 0, math.MaxInt64) > 0
@@ -157,7 +158,7 @@ func (l *ledger) showWhole(p *mesh.Path) {
 	}
 }
 
-func (l *ledger) hopWritten(h *mesh.Hop) bool {
+func (l *ledger) hopWritten(h *flow.Hop) bool {
 	hs := l.halves(l.r.Legs[h.Leg])
 	return l.written(hs[0], h.Request[0], h.Request[1])+l.written(hs[1], h.Response[0], h.Response[1]) > 0
 }
@@ -180,7 +181,7 @@ func (l *ledger) written(hs []*halfRead, from, to int64) (n int) {
 // in any sighting, and in no exchange of which another hop is written. What
 // stands between two exchanges belongs to the later one, what follows the last
 // to the last.
-func (l *ledger) lacking(leg *mesh.Leg, d int, hs []*halfRead) (n int) {
+func (l *ledger) lacking(leg *flow.Leg, d int, hs []*halfRead) (n int) {
 	if len(hs) == 0 {
 		return 0
 	}
@@ -199,7 +200,7 @@ func (l *ledger) lacking(leg *mesh.Leg, d int, hs []*halfRead) (n int) {
 
 // represented tells whether the byte at a stream offset belongs to an exchange
 // that some stream shows.
-func (l *ledger) represented(leg *mesh.Leg, d int, at int64) bool {
+func (l *ledger) represented(leg *flow.Leg, d int, at int64) bool {
 	best, yes := int64(math.MaxInt64), false
 	last, yesLast := int64(-1), false
 	for _, s := range l.shown[leg.ID] {

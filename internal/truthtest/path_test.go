@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // paths checks that every conversation is one path, with its direction, its
@@ -36,7 +37,7 @@ func (j *judge) paths() (bad []string) {
 // rest tells whether a path is what is left of a shared leg of which some bytes
 // were not captured, so that they, or an exchange, cannot be told whose they
 // are.
-func (j *judge) rest(p *mesh.Path) bool {
+func (j *judge) rest(p *flow.Path) bool {
 	w := j.m.truth[p.Legs[0]]
 	return w != nil && len(p.Legs) == 1 && !w.Complete
 }
@@ -49,7 +50,7 @@ func (j *judge) holed(id string) bool {
 	return ok && !w.Complete
 }
 
-func (j *judge) conversation(c *testbed.Conversation, p *mesh.Path) (bad []string) {
+func (j *judge) conversation(c *testbed.Conversation, p *flow.Path) (bad []string) {
 	differ := func(what string, got, want any) {
 		if got != want {
 			bad = append(bad, fmt.Sprintf("path %d %s > %s: %s %v, really %v", p.ID, c.Client, c.Server, what, got, want))

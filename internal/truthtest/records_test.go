@@ -13,11 +13,13 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // records names what else the pods of the scene left.
-func (s *scene) records() mesh.Records {
-	return mesh.Records{
+func (s *scene) records() record.Files {
+	return record.Files{
 		Conntrack:  slices.Concat(s.left("conntrack.txt"), s.left("conntrack-events.txt")),
 		AccessLogs: s.left("access.log"),
 		Rules:      s.left("iptables.txt"),
@@ -27,7 +29,7 @@ func (s *scene) records() mesh.Records {
 
 // left lists the files of one kind that lie beside the captures, of each pod
 // that was captured.
-func (s *scene) left(kind string) (files []mesh.RecordFile) {
+func (s *scene) left(kind string) (files []record.File) {
 	names := []string{s.truth.Scenario + "-", s.truth.Scenario + "-node-"}
 	for _, p := range s.truth.Pods {
 		names = append(names, s.truth.Scenario+"-"+p.Name+"-")
@@ -42,7 +44,7 @@ func (s *scene) left(kind string) (files []mesh.RecordFile) {
 			if i > 1 {
 				pod = podOf(s.truth.Args, s.fileOf(s.truth.Pods[i-2].Name))
 			}
-			files = append(files, mesh.RecordFile{File: file, Pod: pod})
+			files = append(files, record.File{Name: file, Pod: pod})
 		}
 	}
 	return files
@@ -71,9 +73,9 @@ func (s *scene) holdRecords(t *testing.T) {
 	j := newJudge(s.truth, r)
 	for i := range r.Records {
 		in := &r.Records[i]
-		t.Logf("%s %s: %d entries, %d matched", in.Kind, filepath.Base(in.File), in.Entries, in.Matched)
+		t.Logf("%s %s: %d entries, %d matched", in.Kind, filepath.Base(in.Name), in.Entries, in.Matched)
 		if in.Malformed > 0 {
-			t.Errorf("%s: %d malformed: %v", in.File, in.Malformed, in.Faults)
+			t.Errorf("%s: %d malformed: %v", in.Name, in.Malformed, in.Faults)
 		}
 	}
 	for _, c := range r.Conflicts {
@@ -84,7 +86,7 @@ func (s *scene) holdRecords(t *testing.T) {
 	s.settle(t, "records: legs", j.legs())
 	s.settle(t, "records: wrong", newly(without.wrong(), j.wrong()))
 	s.settle(t, "records: worse", worse(without, j))
-	if slices.ContainsFunc(r.Records, func(in mesh.RecordInfo) bool { return in.Kind == mesh.RecordAccessLog && in.Entries > 0 }) {
+	if slices.ContainsFunc(r.Records, func(in record.Info) bool { return in.Kind == record.AccessLog && in.Entries > 0 }) {
 		s.settle(t, "records: wrong with log", j.wrong())
 		c := j.count()
 		s.settle(t, "records: all logged", append(c.lost, c.unlogged()...))
@@ -137,13 +139,13 @@ func TestConntrackHalves(t *testing.T) {
 }
 
 // holdHalf takes one half of every redirected connection out of the captures.
-func (s *scene) holdHalf(t *testing.T, files []mesh.RecordFile, lack string) {
+func (s *scene) holdHalf(t *testing.T, files []record.File, lack string) {
 	all := s.tapes(t)
 	edit(all, func(p *capture.Packet) bool {
 		v, ok := dissectPacket(p)
 		return !ok || s.keeps(v.src, v.dst, lack)
 	})
-	r := stitch(t, writeTapes(t, all), mesh.Options{Records: mesh.Records{Conntrack: files}})
+	r := stitch(t, writeTapes(t, all), mesh.Options{Records: record.Files{Conntrack: files}})
 	m := matchLegs(s.truth, r.Legs)
 	var bad []string
 	n := 0
@@ -164,11 +166,11 @@ func (s *scene) holdHalf(t *testing.T, files []mesh.RecordFile, lack string) {
 }
 
 // tracked tells whether conntrack lists a leg's connection.
-func tracked(t *testing.T, files []mesh.RecordFile, w *testbed.Leg) bool {
+func tracked(t *testing.T, files []record.File, w *testbed.Leg) bool {
 	src, dst := netip.MustParseAddrPort(w.OrigSrc), netip.MustParseAddrPort(w.OrigDst)
 	entry := fmt.Sprintf(" src=%s dst=%s sport=%d dport=%d ", src.Addr(), dst.Addr(), src.Port(), dst.Port())
-	return slices.ContainsFunc(files, func(f mesh.RecordFile) bool {
-		text, err := os.ReadFile(f.File)
+	return slices.ContainsFunc(files, func(f record.File) bool {
+		text, err := os.ReadFile(f.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +209,7 @@ func (s *scene) keeps(from, to netip.AddrPort, lack string) bool {
 func TestConntrackContradicted(t *testing.T) {
 	s := load(t, filepath.Join(pcaps, "outbound-plain-vip-truth.json"))
 	file := filepath.Join(t.TempDir(), "conntrack.txt")
-	text, err := os.ReadFile(s.left("conntrack.txt")[0].File)
+	text, err := os.ReadFile(s.left("conntrack.txt")[0].Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +218,7 @@ func TestConntrackContradicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := canonical(s.stitch(t, mesh.Options{}), nil, nil)
-	r := s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: []mesh.RecordFile{{File: file}}}})
+	r := s.stitch(t, mesh.Options{Records: record.Files{Conntrack: []record.File{{Name: file}}}})
 	if d := changes(want, canonical(r, nil, nil)); len(d) > 0 {
 		t.Errorf("differs: %q", d)
 	}
@@ -237,7 +239,7 @@ func TestConntrackContradictedOverLoopback(t *testing.T) {
 	want := s.stitch(t, mesh.Options{})
 	var lied strings.Builder
 	for _, l := range want.Legs {
-		if l.Role == mesh.RoleProxyApp {
+		if l.Role == flow.RoleProxyApp {
 			fmt.Fprintf(&lied, "tcp 6 117 TIME_WAIT src=%s dst=%s sport=%d dport=%d src=127.0.0.1 dst=%[1]s sport=15006 dport=%[3]d [ASSURED] mark=0 use=1\n",
 				l.Orig.Src.Addr(), l.Orig.Dst.Addr(), l.Orig.Src.Port(), l.Orig.Dst.Port())
 		}
@@ -246,7 +248,7 @@ func TestConntrackContradictedOverLoopback(t *testing.T) {
 	if err := os.WriteFile(file, []byte(lied.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := s.stitch(t, mesh.Options{Records: mesh.Records{Conntrack: []mesh.RecordFile{{File: file}}}})
+	r := s.stitch(t, mesh.Options{Records: record.Files{Conntrack: []record.File{{Name: file}}}})
 	if d := changes(canonical(want, nil, nil), canonical(r, nil, nil)); len(d) > 0 {
 		t.Errorf("differs: %q", d)
 	}
@@ -264,9 +266,9 @@ func TestOtherRecords(t *testing.T) {
 			if s.huge() {
 				t.Skip("others show it")
 			}
-			var common []mesh.RecordKind
+			var common []record.Kind
 			if strings.HasPrefix(s.truth.Scenario, "port-") && strings.HasPrefix(other.truth.Scenario, "port-") || strings.HasPrefix(s.truth.Scenario, "node-nat") {
-				common = []mesh.RecordKind{mesh.RecordConntrack, mesh.RecordAccessLog, mesh.RecordSockets} // played one after the other, on the same ports
+				common = []record.Kind{record.Conntrack, record.AccessLog, record.Sockets} // played one after the other, on the same ports
 			}
 			s.holdOther(t, s.inputs, other.records(), common)
 		})
@@ -287,20 +289,20 @@ func TestPeersRecords(t *testing.T) {
 				}
 			}
 			r := s.records()
-			for _, list := range []*[]mesh.RecordFile{&r.Conntrack, &r.AccessLogs, &r.Sockets, &r.Rules} {
-				*list = slices.DeleteFunc(*list, func(f mesh.RecordFile) bool { return f.Pod == pod })
+			for _, list := range []*[]record.File{&r.Conntrack, &r.AccessLogs, &r.Sockets, &r.Rules} {
+				*list = slices.DeleteFunc(*list, func(f record.File) bool { return f.Pod == pod })
 				for i := range *list {
 					(*list)[i].Pod = ""
 				}
 			}
-			s.holdOther(t, inputs, r, []mesh.RecordKind{mesh.RecordConntrack, mesh.RecordSockets}) // of connections between the two, entries are there
+			s.holdOther(t, inputs, r, []record.Kind{record.Conntrack, record.Sockets}) // of connections between the two, entries are there
 		})
 	}
 }
 
 // holdOther checks that records change nothing and say that nothing of them is
 // of these captures, but for the kinds that may have something in common with them.
-func (s *scene) holdOther(t *testing.T, inputs []mesh.Input, records mesh.Records, common []mesh.RecordKind) {
+func (s *scene) holdOther(t *testing.T, inputs []mesh.Input, records record.Files, common []record.Kind) {
 	want := canonical(stitch(t, inputs, mesh.Options{}), nil, nil)
 	r := stitch(t, inputs, mesh.Options{Records: records})
 	if d := changes(want, canonical(r, nil, nil)); len(d) > 0 {
@@ -308,12 +310,12 @@ func (s *scene) holdOther(t *testing.T, inputs []mesh.Input, records mesh.Record
 	}
 	for i := range r.Records {
 		in := &r.Records[i]
-		silent := slices.Contains(common, in.Kind) || in.Kind == mesh.RecordRules || in.Entries == 0
+		silent := slices.Contains(common, in.Kind) || in.Kind == record.Rules || in.Entries == 0
 		if in.Matched > 0 && !silent {
-			t.Errorf("%s %s: %d of %d entries match", in.Kind, filepath.Base(in.File), in.Matched, in.Entries)
+			t.Errorf("%s %s: %d of %d entries match", in.Kind, filepath.Base(in.Name), in.Matched, in.Entries)
 		}
 		if len(report.RecordFaults(in)) == 0 && !silent {
-			t.Errorf("%s %s: nothing is said of it", in.Kind, filepath.Base(in.File))
+			t.Errorf("%s %s: nothing is said of it", in.Kind, filepath.Base(in.Name))
 		}
 	}
 }

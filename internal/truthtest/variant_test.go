@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A variant is a change of the captures that must change nothing of what is
@@ -20,7 +21,7 @@ type variant struct {
 	name  string
 	make  func(testing.TB, *scene, []*tape) []*tape
 	back  func(netip.AddrPort) netip.AddrPort
-	alien func(*mesh.Leg) bool
+	alien func(*flow.Leg) bool
 	small bool // small scenarios are enough for it
 }
 
@@ -92,7 +93,7 @@ func shifted(_ testing.TB, _ *scene, all []*tape) []*tape {
 // stranger is the port of servers that have nothing to do with the scene.
 const stranger = 19999
 
-func bystander(l *mesh.Leg) bool { return l.Orig.Dst.Port() == stranger }
+func bystander(l *flow.Leg) bool { return l.Orig.Dst.Port() == stranger }
 
 // strangers adds connections of the pod that pass by the proxy, at the time of
 // the others and in part with the same requests.

@@ -354,7 +354,7 @@ func TestReaderWithFormat(t *testing.T) {
 	if len(lines) != 3 || lines[0].ConnectionID != 17 || lines[1].ConnectionID != 18 || lines[2].Status != 200 {
 		t.Errorf("got %+v", lines)
 	}
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{6, "not of the format given, and of no known one"}) || r.Other() != 2 {
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 6, Reason: "not of the format given, and of no known one"}) || r.Other() != 2 {
 		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
 	}
 }

@@ -285,9 +285,9 @@ func TestMalformedLinesAreCounted(t *testing.T) {
 	}
 	n, first := r.Malformed()
 	want := []accesslog.Fault{
-		{2, "no known access log format; give its format string"},
-		{3, `cannot read "yesterday" of key "start_time"`},
-		{4, "longer than 65536 bytes"},
+		{Line: 2, Reason: "no known access log format; give its format string"},
+		{Line: 3, Reason: `cannot read "yesterday" of key "start_time"`},
+		{Line: 4, Reason: "longer than 65536 bytes"},
 	}
 	if n != 7 {
 		t.Errorf("%d malformed, want 7", n)
@@ -304,7 +304,7 @@ func TestMalformedLinesAreCounted(t *testing.T) {
 func TestLogEndsInsideLine(t *testing.T) {
 	const at = "2024-01-01T00:00:00.123456789Z "
 	_, r := readAll(t, at+"stdout P "+outboundHTTP[:100], nil)
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{1, "the log ends inside the line"}) {
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 1, Reason: "the log ends inside the line"}) {
 		t.Errorf("%d malformed: %v", n, first)
 	}
 	lines, _ := readAll(t, at+"stdout P "+outboundHTTP, nil)
@@ -317,7 +317,7 @@ func TestLogEndsInsideLine(t *testing.T) {
 func TestEndlessPieces(t *testing.T) {
 	piece := "2024-01-01T00:00:00.1Z stdout P " + strings.Repeat("x", 1000) + "\n"
 	lines, r := readAll(t, strings.Repeat(piece, 1000)+"2024-01-01T00:00:00.1Z stdout F end\n"+outboundHTTP, nil)
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{1, "longer than 65536 bytes"}) || len(lines) != 1 {
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 1, Reason: "longer than 65536 bytes"}) || len(lines) != 1 {
 		t.Errorf("%d lines, %d malformed: %v", len(lines), n, first)
 	}
 }

@@ -202,9 +202,9 @@ func TestMalformed(t *testing.T) {
 COMMIT
 `)
 	want := []rules.Malformed{
-		{2, "-A OUTPUT -p tcp --dport http80 -j RETURN", `--dport: "http80" is no number below 65536`},
-		{4, "-A ISTIO_OUTPUT -d 10.0.0.300/32 -j RETURN", `-d: "10.0.0.300/32" is no address`},
-		{5, `-A ISTIO_OUTPUT -m comment --comment "no end -j RETURN`, "a quote is not closed"},
+		{Line: 2, Text: "-A OUTPUT -p tcp --dport http80 -j RETURN", Why: `--dport: "http80" is no number below 65536`},
+		{Line: 4, Text: "-A ISTIO_OUTPUT -d 10.0.0.300/32 -j RETURN", Why: `-d: "10.0.0.300/32" is no address`},
+		{Line: 5, Text: `-A ISTIO_OUTPUT -m comment --comment "no end -j RETURN`, Why: "a quote is not closed"},
 	}
 	if diff := cmp.Diff(want, s.First); diff != "" || s.Malformed != 5 {
 		t.Errorf("%d malformed, - want, + got:\n%s", s.Malformed, diff)

@@ -64,7 +64,7 @@ func TestReal(t *testing.T) {
 		{"ss of a device", "LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:*", sockets.Socket{State: sockets.Listen, Local: ends("127.0.0.53:53"), UID: -1}},
 		{"ss of a device, IPv6", "ESTAB 0 0 [fe80::5054:ff:fe12:3456]%eth0:546 [fe80::1%eth0]:80", sockets.Socket{State: sockets.Established, Local: ends("[fe80::5054:ff:fe12:3456]:546"), Remote: ends("[fe80::1]:80"), UID: -1}},
 		{"ss before 2013", `LISTEN     0      128                      :::22                      :::*      users:(("sshd",1234,4),("sshd",1235,4))`,
-			sockets.Socket{State: sockets.Listen, Local: ends("[::]:22"), Processes: []sockets.Process{{"sshd", 1234, 4}, {"sshd", 1235, 4}}, UID: -1}},
+			sockets.Socket{State: sockets.Listen, Local: ends("[::]:22"), Processes: []sockets.Process{{Name: "sshd", PID: 1234, FD: 4}, {Name: "sshd", PID: 1235, FD: 4}}, UID: -1}},
 		{"ss state established", `0      0      10.1.0.5:41234   10.96.0.10:80    users:(("curl",pid=9,fd=5))`,
 			sockets.Socket{State: sockets.Established, Local: ends("10.1.0.5:41234"), Remote: ends("10.96.0.10:80"), Processes: one("curl", 9, 5), UID: -1}},
 		{"ss state listening, with Netid", "tcp 0 128 10.1.0.5:80 0.0.0.0:*", sockets.Socket{State: sockets.Listen, Local: ends("10.1.0.5:80"), UID: -1}},

@@ -1,0 +1,26 @@
+package flow
+
+// A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
+// the leg's wire stream; empty where nothing flowed or nothing can be read. In
+// those of HTTP/2 frames of other exchanges may stand too.
+// Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
+type Hop struct {
+	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
+	Request, Response          [2]int64
+	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
+	PlainResponse              [2]int64
+	RequestStart, RequestEnd   int64
+	ResponseStart, ResponseEnd int64
+	Confidence                 float64
+	Proven, Ambiguous          bool
+	Evidence                   []Evidence
+	Rivals                     []Rival
+	Attempt                    int  // 1-based
+	Decrypted                  bool // the exchange was read from a decrypted leg, so that the plaintext ranges are valid
+}
+
+// A Rival is another exchange that fits as well.
+type Rival struct {
+	Leg     int
+	Request [2]int64
+}

@@ -1,0 +1,12 @@
+package flow
+
+// A Join ties two legs: From is nearer the client. In a pool it is the best of
+// the joins of their exchanges.
+type Join struct {
+	From, To   int // leg IDs
+	Confidence float64
+	Proven     bool
+	Ambiguous  bool
+	Evidence   []Evidence
+	Rivals     []int // IDs of legs that fit To's place as well, sorted
+}

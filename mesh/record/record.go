@@ -1,0 +1,107 @@
+package record
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// A Process is a process that has an end of a connection open.
+type Process struct {
+	Name   string // "" if only its user is known
+	PID    int    // 0 if it is not known
+	UID    int64  // -1 if it is not known
+	Source Source
+}
+
+// Files name files with what else a pod leaves beside packets. A record
+// proves joins that the packets leave in doubt, or corrects what is assumed of
+// the pod; where it contradicts the packets, the packets count and a Conflict
+// says so.
+type Files struct {
+	Conntrack  []File // conntrack -L or -E in any of its forms, /proc/net/nf_conntrack
+	AccessLogs []File // of Envoy or ztunnel
+	// AccessLogFormat is the format of the access logs as Envoy is given it
+	// (%START_TIME% …); "" = Istio's, whose versions are told apart.
+	AccessLogFormat string
+	Rules           []File // iptables-save, nft list ruleset, or what istio-iptables is told
+	Sockets         []File // ss, lsof, netstat or /proc/net/tcp
+}
+
+// A File names a file with records, "-" for standard input; gzip is
+// unpacked.
+type File struct {
+	Name string
+	Pod  string // of which it is; "" = of any
+}
+
+// A Kind says what left a record.
+type Kind uint8
+
+// The kinds of records.
+const (
+	Conntrack Kind = iota + 1
+	AccessLog
+	Rules
+	Sockets
+)
+
+var recordNames = [...]string{"", "conntrack", "access-log", "rules", "sockets"}
+
+// String returns the kind's name in the JSON output, such as "access-log".
+func (k Kind) String() string { return recordNames[k] }
+
+// A Source names a line of a record. The zero Source is none: packets show it.
+type Source struct {
+	Kind Kind
+	File string
+	Line int // 1-based; 0 = the whole file
+}
+
+// An Info says what became of a file with records.
+type Info struct {
+	File
+	Kind      Kind
+	Lines     int
+	Entries   int      // entries, exchanges, rules or sockets in it
+	Matched   int      // of them those of connections or endpoints in the captures
+	Malformed int      // lines that could not be read; the rest was used
+	Faults    []string // the first three of them, with line numbers
+	Mesh      string   // of rules: the mesh whose they are; "" if none is known
+}
+
+// A Conflict is a record that says otherwise than the packets, which count.
+type Conflict struct {
+	Source  Source
+	Leg     int    // ID of the leg that it is about; -1 = none
+	Says    string // what the record says
+	Packets string // what the packets say
+	Shown   []capture.Ref
+}
+
+// Tracked is what conntrack knows of a connection.
+type Tracked struct {
+	Source      Source
+	Orig, Reply capture.Tuple
+	State       string
+	Mark        uint32
+	Zone        uint16
+}
+
+// Logged is what a line of the proxy's access log adds to what packets show.
+type Logged struct {
+	Source      Source
+	Flags       []string // response flags, such as UF, URX, NR and DC
+	Details     string   // response code details, such as via_upstream
+	Termination string   // connection termination details
+	Failure     string   // upstream transport failure reason
+	Cluster     string   // upstream cluster
+	Route       string
+	Upstream    netip.AddrPort // the server that was chosen; invalid if none was
+}
+
+// Fault keeps what is wrong with a line.
+func (i *Info) Fault(line int, reason string) {
+	i.Faults = append(i.Faults, fmt.Sprintf("line %d: %s", line, reason))
+}
