@@ -3,6 +3,7 @@ package mesh
 import (
 	"math"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
@@ -14,7 +15,7 @@ import (
 // A strand says that upstream item U may belong to downstream item D: an edge,
 // and what turn algebra sees of it.
 type strand struct {
-	*pairEdge
+	*assign.Edge
 	*strandFacts
 }
 
@@ -41,7 +42,7 @@ func (a *algebra) strand(i int32) strand { return strand{&a.web.Edges[i], &a.fac
 
 // add adds a strand.
 func (a *algebra) add(d, u int32) {
-	a.web.Edges = append(a.web.Edges, pairEdge{D: d, U: u})
+	a.web.Edges = append(a.web.Edges, assign.Edge{D: d, U: u})
 	a.facts = append(a.facts, strandFacts{base: 1, order: 1})
 }
 
@@ -49,7 +50,7 @@ func (a *algebra) add(d, u int32) {
 type algebra struct {
 	down, up           []item
 	downOrder, upOrder []int32 // by beginning
-	web                web
+	web                assign.Graph
 	facts              []strandFacts             // of the edges of web
 	downs, ups         []float64                 // how many strands each item has
 	shifts             [2]shifts                 // of requests, of responses
@@ -136,7 +137,7 @@ func (a *algebra) try(d, u int32) {
 func (a *algebra) solve() {
 	a.alone(hardlyAlone)
 	a.weigh()
-	a.web.scale(roughly)
+	a.web.Scale(assign.Roughly)
 	for range learning {
 		a.learn()
 		if a.multiplexed {
@@ -144,18 +145,18 @@ func (a *algebra) solve() {
 		}
 		a.weigh()
 		if len(a.web.Edges) > manyStrands {
-			a.web.scale(roughly)
+			a.web.Scale(assign.Roughly)
 		} else {
-			a.web.marginals()
+			a.web.Marginals()
 		}
 		if a.holes {
 			a.alone(a.loneliness())
 		}
 	}
-	a.web.marginals()
+	a.web.Marginals()
 	if !a.multiplexed && a.workers() {
 		a.weigh()
-		a.web.marginals()
+		a.web.Marginals()
 	}
 }
 

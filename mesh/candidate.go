@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // Which exchanges may belong together is asked by time, and where too many go
@@ -28,7 +30,7 @@ func (a *algebra) candidates() {
 	a.byBegin()
 	n := a.pairs()
 	likely := min(n, int64(max(len(a.down), len(a.up))))
-	a.web.Edges, a.facts = make([]pairEdge, 0, likely), make([]strandFacts, 0, likely)
+	a.web.Edges, a.facts = make([]assign.Edge, 0, likely), make([]strandFacts, 0, likely)
 	if n <= manyPairs {
 		a.sweep(1, a.try)
 	} else {

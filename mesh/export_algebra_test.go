@@ -39,27 +39,6 @@ func (l *Linker) Link() (all, sure int) {
 	return len(links), sure
 }
 
-// A Strand says that an upstream item may belong to a downstream one.
-type Strand struct {
-	Down, Up int
-	Weight   float64
-}
-
-// Marginals returns the probabilities of strands between items, of which down
-// and up give the weights of having no partner.
-func Marginals(down, up []float64, strands []Strand) []float64 {
-	w := &web{Down: down, Up: up}
-	for _, s := range strands {
-		w.Edges = append(w.Edges, pairEdge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight})
-	}
-	w.marginals()
-	p := make([]float64, len(strands))
-	for i := range p {
-		p[i] = w.Edges[i].P
-	}
-	return p
-}
-
 // DelayBin returns the bin of a delay, and its width in nanoseconds.
 func DelayBin(nanos int64) (int, float64) { return bin(nanos), width(bin(nanos)) }
 

@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/internal/fingerprint"
+import (
+	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+)
 
 // joinAcross finds, where both ends of a tunnel were captured, which connection
 // that went in is which that came out: by what they carried.
@@ -34,10 +37,10 @@ func pairAcross(x *index, in, out []*workLeg) {
 			}
 		}
 	}
-	a := assign(len(in), edges)
+	a := assign.Match(len(in), edges)
 	for u := range out {
-		if a.forced[u] {
-			in[a.ofUp[u]].across = out[u]
+		if a.Forced[u] {
+			in[a.OfUp[u]].across = out[u]
 		}
 	}
 }

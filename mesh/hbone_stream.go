@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -44,10 +45,10 @@ func (t *tunnelling) joinStreams() {
 		return
 	}
 	edges := t.carriers(ss)
-	a := assign(len(ss), edges)
+	a := assign.Match(len(ss), edges)
 	for i, c := range t.inner {
-		if k := a.ofUp[i]; k >= 0 {
-			t.links = append(t.links, t.streamLink(c, ss, edges[i], k, a.forced[i]))
+		if k := a.OfUp[i]; k >= 0 {
+			t.links = append(t.links, t.streamLink(c, ss, edges[i], k, a.Forced[i]))
 		}
 	}
 }

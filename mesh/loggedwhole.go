@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -87,7 +88,7 @@ func nearestPair(l *logLine, pairs [][2]*workLeg) [][2]*workLeg {
 		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
 	}
 	slices.SortStableFunc(pairs, func(a, b [2]*workLeg) int { return cmp.Compare(far(a), far(b)) })
-	if l.Start == 0 || far(pairs[1]) <= doubtTimes*far(pairs[0])+doubtNanos {
+	if l.Start == 0 || far(pairs[1]) <= assign.DoubtTimes*far(pairs[0])+assign.DoubtNanos {
 		return nil
 	}
 	return pairs[:1]

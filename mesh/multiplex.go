@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
 )
 
@@ -154,7 +155,7 @@ func joinStreamsOf(c *crossing, ms []*multiplex, es []*exchange, up bool) {
 		heads = append(heads, m.heads(c.x)...)
 		c.busy[m.leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.holes(), free: true, multiplexed: true, streamsOf: of, web: web{Even: true}}
+	a := &algebra{holes: c.holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {

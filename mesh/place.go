@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // A seating is the lines that name the same two ends, and the exchanges of the
@@ -17,7 +18,7 @@ type seating struct {
 	tell     func(*logEntry, []*exchange) // the likeliest first
 	streams  bool                         // exchanges go on at once
 	confused bool                         // the order of the lines is not that of their times
-	pairs    *alignment                   // nil where exchanges go on at once
+	pairs    *assign.Alignment            // nil where exchanges go on at once
 	gate     int64                        // how far apart a line and its exchange may be, in nanoseconds
 }
 
@@ -75,7 +76,7 @@ const (
 func punctuality(all []*seating) int64 {
 	var nearest []int64
 	for _, s := range all {
-		for i := 0; i < len(s.entries); i += 1 + len(s.entries)*len(s.xs)/alignCells {
+		for i := 0; i < len(s.entries); i += 1 + len(s.entries)*len(s.xs)/assign.AlignCells {
 			e, best := s.entries[i], int64(math.MaxInt64)
 			for _, x := range s.xs {
 				if s.fits(e, x) {
@@ -214,7 +215,7 @@ func (s *seating) owner(turn *exchange) *logEntry {
 // is over.
 func (s *seating) align() {
 	if !s.streams {
-		s.pairs = align(len(s.entries), len(s.xs), s.at, s.distance)
+		s.pairs = assign.Align(len(s.entries), len(s.xs), s.at, s.distance)
 	}
 }
 
@@ -229,13 +230,13 @@ func (s *seating) find(exact bool) {
 	a := s.pairs
 	for i, e := range s.entries {
 		switch {
-		case a.of[i] < 0:
-		case a.sure[i]:
-			s.tell(e, []*exchange{s.xs[a.of[i]]})
+		case a.Of[i] < 0:
+		case a.Sure[i]:
+			s.tell(e, []*exchange{s.xs[a.Of[i]]})
 		default:
-			may := []*exchange{s.xs[a.of[i]]}
-			for _, j := range a.may[i] {
-				if j != a.of[i] {
+			may := []*exchange{s.xs[a.Of[i]]}
+			for _, j := range a.May[i] {
+				if j != a.Of[i] {
 					may = append(may, s.xs[j])
 				}
 			}
@@ -268,13 +269,13 @@ func (s *seating) arrange() {
 
 // near tells whether each line is far nearer to its exchange than to those beside
 // it.
-func (s *seating) near(a *alignment) bool {
-	for i, j := range a.of {
+func (s *seating) near(a *assign.Alignment) bool {
+	for i, j := range a.Of {
 		if j < 0 {
 			return false
 		}
 		for _, k := range [2]int{j - 1, j + 1} {
-			if k >= 0 && k < len(s.xs) && s.distance(i, k) <= doubtTimes*s.distance(i, j)+doubtNanos {
+			if k >= 0 && k < len(s.xs) && s.distance(i, k) <= assign.DoubtTimes*s.distance(i, j)+assign.DoubtNanos {
 				return false
 			}
 		}
@@ -297,16 +298,16 @@ func (s *seating) assign() {
 			may[i] = slices.DeleteFunc(may[i], func(j int) bool { return !e.sameID(s.xs[j]) })
 		}
 	}
-	a := assign(len(s.xs), may)
+	a := assign.Match(len(s.xs), may)
 	for i, e := range s.entries {
 		switch {
-		case a.ofUp[i] < 0:
-		case a.forced[i]:
-			s.tell(e, []*exchange{s.xs[a.ofUp[i]]})
+		case a.OfUp[i] < 0:
+		case a.Forced[i]:
+			s.tell(e, []*exchange{s.xs[a.OfUp[i]]})
 		default:
-			left := []*exchange{s.xs[a.ofUp[i]]}
+			left := []*exchange{s.xs[a.OfUp[i]]}
 			for _, j := range may[i] {
-				if j != a.ofUp[i] {
+				if j != a.OfUp[i] {
 					left = append(left, s.xs[j])
 				}
 			}

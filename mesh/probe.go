@@ -3,6 +3,7 @@ package mesh
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
@@ -78,10 +79,10 @@ func (c *crossing) joinProbes() {
 			}
 		}
 	}
-	a := assign(len(ds), edges)
+	a := assign.Match(len(ds), edges)
 	for u := range us {
-		if a.forced[u] {
-			d := ds[a.ofUp[u]]
+		if a.Forced[u] {
+			d := ds[a.OfUp[u]]
 			c.add(&link{from: d.leg, to: us[u].leg, down: d, up: us[u], attempt: 1, confidence: sureElimined,
 				evidence: []flow.Evidence{c.onlyInTime(d.leg, us[u].leg, us[u])}})
 		}

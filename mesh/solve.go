@@ -1,6 +1,10 @@
 package mesh
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/assign"
+)
 
 // A candidate is a downstream exchange that an upstream one may belong to.
 type candidate struct {
@@ -16,7 +20,7 @@ type solver struct {
 	ups      []*exchange
 	cands    [][]candidate // by up
 	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt
-	a        *assignment
+	a        *assign.Matching
 	accepted []bool          // by up: its matched edge is taken as true
 	crowded  []*lane         // in the order of their first up
 	crowds   map[*lane][]int // ups of each crowded lane, which are not matched
@@ -35,7 +39,7 @@ func (c *crossing) joinExchanges() {
 	}
 	s.prune()
 	edges, attempts := s.split()
-	s.a = assign(len(s.down.all), edges)
+	s.a = assign.Match(len(s.down.all), edges)
 	s.lineUp()
 	s.accept()
 	for d, e := range s.down.all {
@@ -153,10 +157,10 @@ func (s *solver) near(d int, ups []int, rank int) []int {
 func (s *solver) accept() {
 	s.accepted = make([]bool, len(s.ups))
 	for u := range s.ups {
-		if !s.a.forced[u] {
+		if !s.a.Forced[u] {
 			continue
 		}
-		d := s.a.ofUp[u]
+		d := s.a.OfUp[u]
 		like := s.like(d, u)
 		if len(s.crowd[d]) == 0 && (s.c.trust.believes(s.down.all[d], s.ups[u], like) || s.c.onlyClient(s.down.all[d], s.ups[u])) {
 			s.accepted[u] = true
@@ -173,7 +177,7 @@ func (s *solver) like(d, u int) *resemblance {
 // add adds a link without rivals.
 func (s *solver) add(d, u int, like *resemblance) {
 	e, f := s.down.all[d], s.ups[u]
-	sole := len(s.a.up[u]) == 1 && len(s.a.down[d]) == 1
+	sole := len(s.a.Up[u]) == 1 && len(s.a.Down[d]) == 1
 	l := &link{from: e.leg, to: f.leg, down: e, up: f, attempt: 1,
 		confidence: sureElimined, proven: sole && !like.cut, evidence: explain(e, f, like, sole)}
 	if l.proven {
@@ -186,15 +190,15 @@ func (s *solver) add(d, u int, like *resemblance) {
 // its own: the first as best guess, the others as rivals. Where there are no
 // others, the rivals are the downstream exchanges that want the same one.
 func (s *solver) addAmbiguous(d int) {
-	if u := s.a.ofDown[d]; u >= 0 && s.accepted[u] {
+	if u := s.a.OfDown[d]; u >= 0 && s.accepted[u] {
 		return
 	}
-	open := slices.DeleteFunc(slices.Concat(s.a.down[d], s.crowd[d]), func(u int) bool { return s.accepted[u] })
+	open := slices.DeleteFunc(slices.Concat(s.a.Down[d], s.crowd[d]), func(u int) bool { return s.accepted[u] })
 	if len(open) == 0 {
 		return
 	}
 	open = open[:min(len(open), maxRivals+1)]
-	best := s.a.ofDown[d]
+	best := s.a.OfDown[d]
 	if best < 0 {
 		best = open[0]
 	}
@@ -217,7 +221,7 @@ func (s *solver) addAmbiguous(d int) {
 // competitors lists the other downstream exchanges that u may belong to.
 func (s *solver) competitors(d, u int) []rival {
 	var rs []rival
-	for _, o := range s.a.up[u] {
+	for _, o := range s.a.Up[u] {
 		if o != d {
 			rs = append(rs, rival{s.down.all[o].leg, s.down.all[o]})
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -15,19 +16,19 @@ func (c *crossing) joinStreams() {
 	for u, up := range ups {
 		edges[u] = c.carriers(downs, up)
 	}
-	a := assign(len(downs), edges)
+	a := assign.Match(len(downs), edges)
 	for u, up := range ups {
-		if a.ofUp[u] < 0 {
+		if a.OfUp[u] < 0 {
 			continue
 		}
-		down := downs[a.ofUp[u]]
-		sole := len(a.up[u]) == 1 && len(a.down[a.ofUp[u]]) == 1
+		down := downs[a.OfUp[u]]
+		sole := len(a.Up[u]) == 1 && len(a.Down[a.OfUp[u]]) == 1
 		l := c.streamLink(down, up, sole)
-		if !a.forced[u] || !c.streamCertain(down, up) {
+		if !a.Forced[u] || !c.streamCertain(down, up) {
 			l.ambiguous, l.proven = true, false
-			l.rivals = streamRivals(ups, a.down[a.ofUp[u]], u)
-			for _, d := range a.up[u] {
-				if len(l.rivals) == 0 && d != a.ofUp[u] {
+			l.rivals = streamRivals(ups, a.Down[a.OfUp[u]], u)
+			for _, d := range a.Up[u] {
+				if len(l.rivals) == 0 && d != a.OfUp[u] {
 					l.rivals = append(l.rivals, rival{leg: downs[d]})
 				}
 			}

@@ -1,22 +1,22 @@
-package mesh
+package assign
 
 import (
 	"math"
 	"slices"
 )
 
-// A pairEdge says that upstream item U may belong to downstream item D, and how
+// An Edge says that upstream item U may belong to downstream item D, and how
 // likely that is.
-type pairEdge struct {
+type Edge struct {
 	D, U   int32
 	Weight float64 // by itself, as a multiple of that of both staying alone
 	P      float64 // probability with all others taken into account
 }
 
-// A web is all edges between the two sides of a crossing.
-type web struct {
+// A Graph is all edges between the two sides of a crossing.
+type Graph struct {
 	Down, Up []float64 // weights of items without a partner
-	Edges    []pairEdge
+	Edges    []Edge
 	Even     bool // many edges of each item count
 
 	// downSum and upSum are the scaled probabilities of each item's edges.
@@ -25,15 +25,15 @@ type web struct {
 	roots          []root // of all items, downstream ones first
 }
 
-// marginals fills in the probabilities of all edges: how much of the weight
+// Marginals fills in the probabilities of all edges: how much of the weight
 // of all pairings of both sides, in which nothing is used twice, lies on those
 // with that edge.
 //
 // Exact numbers are permanents. They are computed for parts that are small once
 // edges without a chance are left out; for others matrix scaling (R. Sinkhorn,
 // 1964) is as sure as can be afforded: it errs towards doubt.
-func (w *web) marginals() {
-	w.scale(rounds)
+func (w *Graph) Marginals() {
+	w.Scale(rounds)
 	w.downSum, w.upSum = resize(w.downSum, len(w.Down)), resize(w.upSum, len(w.Up))
 	clear(w.downSum)
 	clear(w.upSum)
@@ -50,7 +50,7 @@ func (w *web) marginals() {
 // sharpen makes scaled probabilities surer: of two pairs that compete, scaling
 // gives the square root of the odds, of many less. Between is a compromise that
 // holds for streams, whose truth is known to be in the part.
-func (p *part) sharpen(w *web) {
+func (p *part) sharpen(w *Graph) {
 	for _, i := range p.edges {
 		s := &w.Edges[i]
 		odds := math.Pow(s.P/max(1-s.P, 1e-12), 1.5)
@@ -60,7 +60,7 @@ func (p *part) sharpen(w *web) {
 
 // compute computes the probabilities of edges exactly, part by part. A part
 // that is too large falls apart where edges with a small chance are left out.
-func (w *web) compute(edges []int32, least float64) {
+func (w *Graph) compute(edges []int32, least float64) {
 	var large []part
 	w.parts(edges, least, func(p *part) {
 		switch {
@@ -95,7 +95,7 @@ type part struct {
 
 // parts calls yield with the parts into which edges fall when those with less
 // than a given chance are cut.
-func (w *web) parts(edges []int32, least float64, yield func(*part)) {
+func (w *Graph) parts(edges []int32, least float64, yield func(*part)) {
 	edges = slices.DeleteFunc(slices.Clone(edges), func(i int32) bool { return w.Edges[i].P < least })
 	w.group(edges)
 	begin := make([]int32, 1, len(edges)+1) // of each part in sorted
@@ -126,7 +126,7 @@ func (w *web) parts(edges []int32, least float64, yield func(*part)) {
 }
 
 // list lists the items of the part.
-func (p *part) list(w *web) {
+func (p *part) list(w *Graph) {
 	p.downs, p.ups = p.downs[:0], p.ups[:0]
 	if len(p.edges) == 1 {
 		return
@@ -147,7 +147,7 @@ type root struct {
 
 // group finds which items compete, as far as given edges connect them. Upstream
 // items follow downstream ones.
-func (w *web) group(edges []int32) {
+func (w *Graph) group(edges []int32) {
 	ups := int32(len(w.Down))
 	w.roots = resize(w.roots, len(w.Down)+len(w.Up))
 	for _, i := range edges {
@@ -163,7 +163,7 @@ func (w *web) group(edges []int32) {
 }
 
 // root returns the root of an item.
-func (w *web) root(i int32) int32 {
+func (w *Graph) root(i int32) int32 {
 	for w.roots[i].up != i {
 		w.roots[i].up = w.roots[w.roots[i].up].up
 		i = w.roots[i].up
@@ -186,7 +186,7 @@ const maxStates = 1 << 20
 
 // faithful tells whether what was left out of the part is little for each of
 // its items: many small chances are a good one.
-func (p *part) faithful(w *web) bool {
+func (p *part) faithful(w *Graph) bool {
 	down, up := make(map[int32]float64), make(map[int32]float64)
 	for _, i := range p.edges {
 		s := &w.Edges[i]
@@ -218,7 +218,7 @@ func (p *part) small() bool {
 // exact computes the probabilities of a small part: a sum over all
 // pairings by which items of the smaller side are used, forwards and backwards
 // through the items of the larger one.
-func (p *part) exact(w *web) {
+func (p *part) exact(w *Graph) {
 	if len(p.edges) == 1 {
 		s := &w.Edges[p.edges[0]]
 		s.P = s.Weight / (s.Weight + w.Down[s.D]*w.Up[s.U])
@@ -266,7 +266,7 @@ type matrixRow struct {
 
 // sumPairings sums the weights of all pairings of rows with columns, of which
 // alone gives the weights of having no partner.
-func sumPairings(w *web, rows []matrixRow, alone []float64) {
+func sumPairings(w *Graph, rows []matrixRow, alone []float64) {
 	states := 1 << len(alone)
 	forward := make([][]float64, len(rows)+1)
 	forward[0] = make([]float64, states)
@@ -307,7 +307,7 @@ func sumPairings(w *web, rows []matrixRow, alone []float64) {
 
 // sumRow fills in the probabilities of one row and returns the weights of the
 // states before it.
-func sumRow(w *web, row *matrixRow, forward, back []float64) []float64 {
+func sumRow(w *Graph, row *matrixRow, forward, back []float64) []float64 {
 	before := make([]float64, len(back))
 	total, biggest := 0.0, 0.0
 	with := make([]float64, len(row.cells))

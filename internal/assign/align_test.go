@@ -1,4 +1,4 @@
-package mesh
+package assign
 
 import (
 	"math/rand/v2"
@@ -33,9 +33,9 @@ func TestAlign(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			distance := func(i, j int) int64 { return max(tt.lines[i]-tt.exchanges[j], tt.exchanges[j]-tt.lines[i]) }
-			a := align(len(tt.lines), len(tt.exchanges), func(i, j int) bool { return distance(i, j) <= tt.within }, distance)
-			if !slices.Equal(a.of, tt.of) || !slices.Equal(a.sure, tt.sure) {
-				t.Errorf("align = %v sure %v, want %v sure %v", a.of, a.sure, tt.of, tt.sure)
+			a := Align(len(tt.lines), len(tt.exchanges), func(i, j int) bool { return distance(i, j) <= tt.within }, distance)
+			if !slices.Equal(a.Of, tt.of) || !slices.Equal(a.Sure, tt.sure) {
+				t.Errorf("align = %v sure %v, want %v sure %v", a.Of, a.Sure, tt.of, tt.sure)
 			}
 		})
 	}
@@ -52,17 +52,17 @@ func TestAlignAgainstAll(t *testing.T) {
 		for i := range fits {
 			fits[i], far[i] = rng.IntN(3) > 0, int64(rng.IntN(4))*3e6
 		}
-		a := align(n, m, func(i, j int) bool { return fits[i*m+j] }, func(i, j int) int64 { return far[i*m+j] })
+		a := Align(n, m, func(i, j int) bool { return fits[i*m+j] }, func(i, j int) int64 { return far[i*m+j] })
 		best, may := allPairings(n, m, fits, far)
 		got := score{}
-		for i, j := range a.of {
+		for i, j := range a.Of {
 			if j >= 0 {
 				got = got.add(score{1, far[i*m+j]})
 			}
 			if n == m && got.pairs == int32(n) {
 				continue // as many of both are paired as they come
 			}
-			if a.sure[i] && len(may[i]) == 0 {
+			if a.Sure[i] && len(may[i]) == 0 {
 				t.Fatalf("line %d is sure of %d, which no largest pairing has", i, j)
 			}
 		}
@@ -74,8 +74,8 @@ func TestAlignAgainstAll(t *testing.T) {
 			continue
 		}
 		for i := range may {
-			if !slices.Equal(a.may[i], may[i]) {
-				t.Fatalf("line %d may have %v, want %v", i, a.may[i], may[i])
+			if !slices.Equal(a.May[i], may[i]) {
+				t.Fatalf("line %d may have %v, want %v", i, a.May[i], may[i])
 			}
 		}
 	}
@@ -131,8 +131,8 @@ func TestAlignLong(t *testing.T) {
 		}
 	}
 	distance := func(i, j int) int64 { d := int64(i)*10e6 + 1e5 - exchanges[j]; return max(d, -d) }
-	a := align(n, len(exchanges), func(i, j int) bool { return distance(i, j) < 2e9 }, distance)
-	for i, j := range a.of {
+	a := Align(n, len(exchanges), func(i, j int) bool { return distance(i, j) < 2e9 }, distance)
+	for i, j := range a.Of {
 		switch {
 		case i%1000 == 500 && j >= 0:
 			t.Fatalf("line %d of an exchange that was not captured is paired with %d", i, j)

@@ -1,11 +1,11 @@
-package mesh_test
+package assign_test
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // maxima lists all matchings of the greatest size: for each up the down it is
@@ -40,7 +40,7 @@ func maxima(nDown int, up [][]int) (best [][]int) {
 // the greatest, and forced is what all of them have in common.
 func checkAssign(t *testing.T, nDown int, up [][]int) {
 	t.Helper()
-	got, forced := mesh.Assign(nDown, up)
+	got, forced := matched(nDown, up)
 	all := maxima(nDown, up)
 	if !slices.ContainsFunc(all, func(m []int) bool { return slices.Equal(m, got) }) {
 		t.Fatalf("%d downs, ups %v: %v is no maximum matching; one is %v", nDown, up, got, all[0])
@@ -73,7 +73,7 @@ func TestAssign(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			checkAssign(t, tt.downs, tt.up)
-			if _, forced := mesh.Assign(tt.downs, tt.up); !slices.Equal(forced, tt.forced) {
+			if _, forced := matched(tt.downs, tt.up); !slices.Equal(forced, tt.forced) {
 				t.Errorf("forced %v, expected %v", forced, tt.forced)
 			}
 		})
@@ -141,7 +141,7 @@ func TestAssignLarge(t *testing.T) {
 		{"all fit everywhere", len(block), ups(len(block), func(int) []int { return block }), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ofUp, forced := mesh.Assign(tt.downs, tt.up)
+			ofUp, forced := matched(tt.downs, tt.up)
 			for u := range tt.up {
 				if ofUp[u] < 0 || forced[u] != tt.forced {
 					t.Fatalf("up %d: matched with %d, forced %v, expected %v", u, ofUp[u], forced[u], tt.forced)
@@ -149,4 +149,11 @@ func TestAssignLarge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// matched returns which downstream item each upstream one gets, -1 for none, and
+// whether nothing else is possible.
+func matched(nDown int, up [][]int) (ofUp []int, forced []bool) {
+	m := assign.Match(nDown, up)
+	return m.OfUp, m.Forced
 }

@@ -1,4 +1,4 @@
-package mesh
+package assign
 
 import (
 	"cmp"
@@ -9,30 +9,30 @@ import (
 // order, but either list may lack some: the log may have been cut, the capture
 // may have begun late. An alignment pairs them in order, as many as fit.
 
-// An alignment is a pairing of n lines with m exchanges that keeps both orders.
-type alignment struct {
-	of   []int   // by line: the exchange it is paired with; -1 = none
-	sure []bool  // by line: no other pairing is as good, or nearly
-	may  [][]int // by line: the exchanges it has in pairings as large as the largest
+// An Alignment is a pairing of n lines with m exchanges that keeps both orders.
+type Alignment struct {
+	Of   []int   // by line: the exchange it is paired with; -1 = none
+	Sure []bool  // by line: no other pairing is as good, or nearly
+	May  [][]int // by line: the exchanges it has in pairings as large as the largest
 }
 
-// alignCells bounds the work of one alignment.
-const alignCells = 1 << 22
+// AlignCells bounds the work of one alignment.
+const AlignCells = 1 << 22
 
-// align pairs n lines with m exchanges in order: as many as fit, and of the
+// Align pairs n lines with m exchanges in order: as many as fit, and of the
 // largest pairings the one with the least distance. fits tells whether a line
 // may be of an exchange, and distance how far apart their times are, in
 // nanoseconds. Very long lists are aligned in parts; where no pair is certain at
 // which to part them, nothing is paired.
-func align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *alignment {
-	if n*m > alignCells && (n != m || !allFit(n, fits)) {
+func Align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *Alignment {
+	if n*m > AlignCells && (n != m || !allFit(n, fits)) {
 		return alignParts(n, m, fits, distance)
 	}
 	a := newAlignment(n)
 	if n == m && allFit(n, fits) {
 		shifted := displaced(n, distance)
 		for i := range n {
-			a.of[i], a.sure[i], a.may[i] = i, !shifted, []int{i}
+			a.Of[i], a.Sure[i], a.May[i] = i, !shifted, []int{i}
 		}
 		return a
 	}
@@ -48,31 +48,31 @@ func align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *a
 	return a
 }
 
-func newAlignment(n int) *alignment {
-	return &alignment{of: fill(n), sure: make([]bool, n), may: make([][]int, n)}
+func newAlignment(n int) *Alignment {
+	return &Alignment{Of: fill(n), Sure: make([]bool, n), May: make([][]int, n)}
 }
 
 // alignParts aligns what comes before a certain pair and what comes from it on.
-func alignParts(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *alignment {
+func alignParts(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *Alignment {
 	a := newAlignment(n)
 	i, j, ok := seam(n, m, fits, distance)
 	if !ok {
 		return a
 	}
-	a.take(0, 0, align(i, j, fits, distance))
-	a.take(i, j, align(n-i, m-j, func(k, l int) bool { return fits(i+k, j+l) }, func(k, l int) int64 { return distance(i+k, j+l) }))
+	a.take(0, 0, Align(i, j, fits, distance))
+	a.take(i, j, Align(n-i, m-j, func(k, l int) bool { return fits(i+k, j+l) }, func(k, l int) int64 { return distance(i+k, j+l) }))
 	return a
 }
 
 // take takes over an alignment of the lines from i and the exchanges from j on.
-func (a *alignment) take(i, j int, o *alignment) {
-	for k, to := range o.of {
+func (a *Alignment) take(i, j int, o *Alignment) {
+	for k, to := range o.Of {
 		if to >= 0 {
-			a.of[i+k] = j + to
+			a.Of[i+k] = j + to
 		}
-		a.sure[i+k] = o.sure[k]
-		for _, to := range o.may[k] {
-			a.may[i+k] = append(a.may[i+k], j+to)
+		a.Sure[i+k] = o.Sure[k]
+		for _, to := range o.May[k] {
+			a.May[i+k] = append(a.May[i+k], j+to)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func seam(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) (i,
 				next = d
 			}
 		}
-		if best > 0 && (next < 0 || next > doubtTimes*distance(i, best)+doubtNanos) {
+		if best > 0 && (next < 0 || next > DoubtTimes*distance(i, best)+DoubtNanos) {
 			return i, best, true
 		}
 	}
@@ -124,7 +124,7 @@ func displaced(n int, distance func(i, j int) int64) bool {
 		return sum / int64(k)
 	}
 	for k := 1; k <= min(farthestShift, n-leastShifted); k++ {
-		if other := min(mean(k, 0), mean(0, k)); other <= exactNanos && mean(0, 0) > doubtTimes*other+doubtNanos {
+		if other := min(mean(k, 0), mean(0, k)); other <= exactNanos && mean(0, 0) > DoubtTimes*other+DoubtNanos {
 			return true
 		}
 	}
@@ -201,13 +201,13 @@ func (g *grid) through(i, j int) score {
 }
 
 // trace takes the best pairing.
-func (g *grid) trace(a *alignment) {
+func (g *grid) trace(a *Alignment) {
 	best := g.tail[0]
 	j := 0
 	for i := 0; i < g.n && j < g.m; {
 		switch rest := g.tail[g.at(i, j)]; {
 		case g.fits[i*g.m+j] && g.pair(i, j).add(g.tail[g.at(i+1, j+1)]) == rest:
-			a.of[i] = j
+			a.Of[i] = j
 			i, j = i+1, j+1
 		case g.tail[g.at(i, j+1)] == rest:
 			j++
@@ -218,7 +218,7 @@ func (g *grid) trace(a *alignment) {
 	for i := range g.n {
 		for j := range g.m {
 			if g.fits[i*g.m+j] && g.through(i, j).pairs == best.pairs {
-				a.may[i] = append(a.may[i], j)
+				a.May[i] = append(a.May[i], j)
 			}
 		}
 	}
@@ -227,27 +227,27 @@ func (g *grid) trace(a *alignment) {
 // doubt is by how much farther apart, in all, the next best pairing must be for
 // times to decide: so many times, and by so many nanoseconds.
 const (
-	doubtTimes = 4
-	doubtNanos = 2e6
+	DoubtTimes = 4
+	DoubtNanos = 2e6
 )
 
 // judge finds the lines whose pair no other pairing comes near to: none that is
 // as large pairs them otherwise, or leaves them out, unless times are far worse.
-func (g *grid) judge(a *alignment) {
+func (g *grid) judge(a *Alignment) {
 	best := g.tail[0]
 	for i := range g.n {
-		if a.of[i] < 0 {
+		if a.Of[i] < 0 {
 			continue
 		}
-		next, found := g.without(i, a.of[i])
-		own := g.distance(i, a.of[i])
-		far := next.distance-best.distance > (doubtTimes-1)*own+doubtNanos
-		a.sure[i] = !found || next.pairs < best.pairs || far
+		next, found := g.without(i, a.Of[i])
+		own := g.distance(i, a.Of[i])
+		far := next.distance-best.distance > (DoubtTimes-1)*own+DoubtNanos
+		a.Sure[i] = !found || next.pairs < best.pairs || far
 	}
 	wanted := g.byExchange(a)
-	for i, j := range a.of { // another line may want the exchange of this one
-		if a.sure[i] {
-			a.sure[i] = g.unwanted(i, j, wanted[j])
+	for i, j := range a.Of { // another line may want the exchange of this one
+		if a.Sure[i] {
+			a.Sure[i] = g.unwanted(i, j, wanted[j])
 		}
 	}
 }
@@ -271,9 +271,9 @@ func (g *grid) without(i, j int) (s score, found bool) {
 }
 
 // byExchange lists for each exchange the lines that may have it.
-func (g *grid) byExchange(a *alignment) [][]int {
+func (g *grid) byExchange(a *Alignment) [][]int {
 	by := make([][]int, g.m)
-	for i, js := range a.may {
+	for i, js := range a.May {
 		for _, j := range js {
 			by[j] = append(by[j], i)
 		}
@@ -289,6 +289,6 @@ func (g *grid) unwanted(i, j int, lines []int) bool {
 			return false
 		}
 		o := g.through(k, j)
-		return o.pairs == best.pairs && o.distance-best.distance <= (doubtTimes-1)*g.distance(i, j)+doubtNanos
+		return o.pairs == best.pairs && o.distance-best.distance <= (DoubtTimes-1)*g.distance(i, j)+DoubtNanos
 	})
 }

@@ -1,4 +1,4 @@
-package mesh
+package assign
 
 import "math"
 
@@ -8,7 +8,7 @@ import "math"
 
 const (
 	rounds  = 100
-	roughly = 10 // rounds while learning
+	Roughly = 10 // rounds while learning
 	// settled is the change of factors at which all are taken to stay, and
 	// still that of probabilities, from one look to the next, at which one is.
 	settled = 1e-4
@@ -33,8 +33,8 @@ type thread struct {
 	weight, p float64 // p is from the look before
 }
 
-// scale finds factors and leaves the probabilities by them in the edges.
-func (w *web) scale(rounds int) {
+// Scale finds factors and leaves the probabilities by them in the edges.
+func (w *Graph) Scale(rounds int) {
 	f := &w.factors
 	f.begin(w)
 	for n := 1; n <= rounds; n++ {
@@ -55,7 +55,7 @@ func (w *web) scale(rounds int) {
 	}
 }
 
-func (f *factors) begin(w *web) {
+func (f *factors) begin(w *Graph) {
 	f.down, f.sum = resize(f.down, len(w.Down)), resize(f.sum, len(w.Down))
 	f.moving, f.changed = resize(f.moving, len(w.Down)), resize(f.changed, len(w.Down))
 	f.up, f.upMoving = resize(f.up, len(w.Up)), resize(f.upMoving, len(w.Up))
@@ -88,7 +88,7 @@ func balanced(weight, down, up float64) float64 {
 }
 
 // balanceUp makes the sums of upstream items one.
-func (f *factors) balanceUp(w *web) {
+func (f *factors) balanceUp(w *Graph) {
 	for i := range f.threads {
 		u := f.threads[i].u
 		f.up[u] = w.Up[u]
@@ -101,7 +101,7 @@ func (f *factors) balanceUp(w *web) {
 
 // balanceDown makes the sums of downstream items one and returns by how much
 // the factors change for it.
-func (f *factors) balanceDown(w *web) float64 {
+func (f *factors) balanceDown(w *Graph) float64 {
 	for i := range f.threads {
 		d := f.threads[i].d
 		f.sum[d] = w.Down[d]

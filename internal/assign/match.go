@@ -1,26 +1,26 @@
-package mesh
+package assign
 
-// An assignment of upstream items to downstream items: which edges hold
+// A Matching is one of upstream items with downstream items: which edges hold
 // whatever else is true, and which only may.
 //
 // Every upstream exchange was caused by one downstream exchange, so the truth
 // is a matching that covers as many upstream items as can be covered. An edge
 // that is in every such matching is forced: the capture determines it. The
 // others are ambiguous.
-type assignment struct {
-	down, up [][]int // edges: down[d] lists ups, up[u] lists downs
-	ofDown   []int   // matched up of each down; -1 = none
-	ofUp     []int   // matched down of each up; -1 = none
-	forced   []bool  // by up: its matched edge is in every maximum matching
+type Matching struct {
+	Down, Up [][]int // edges: down[d] lists ups, up[u] lists downs
+	OfDown   []int   // matched up of each down; -1 = none
+	OfUp     []int   // matched down of each up; -1 = none
+	Forced   []bool  // by up: its matched edge is in every maximum matching
 }
 
-// assign computes a maximum matching of nDown and up items; up[u] lists the
+// Match computes a maximum matching of nDown and up items; up[u] lists the
 // candidates of u in a deterministic order.
-func assign(nDown int, up [][]int) *assignment {
-	a := &assignment{down: make([][]int, nDown), up: up, ofDown: fill(nDown), ofUp: fill(len(up)), forced: make([]bool, len(up))}
+func Match(nDown int, up [][]int) *Matching {
+	a := &Matching{Down: make([][]int, nDown), Up: up, OfDown: fill(nDown), OfUp: fill(len(up)), Forced: make([]bool, len(up))}
 	for u, ds := range up {
 		for _, d := range ds {
-			a.down[d] = append(a.down[d], u)
+			a.Down[d] = append(a.Down[d], u)
 		}
 	}
 	seen := make([]int, nDown)
@@ -42,10 +42,10 @@ func fill(n int) []int {
 // augment looks for a place for u, moving others if need be (Kuhn's
 // algorithm, with an explicit stack since chains can be long). seen marks the
 // downs tried in this round.
-func (a *assignment) augment(u, round int, seen []int) bool {
-	for _, d := range a.up[u] {
-		if a.ofDown[d] < 0 {
-			a.ofDown[d], a.ofUp[u] = u, d
+func (a *Matching) augment(u, round int, seen []int) bool {
+	for _, d := range a.Up[u] {
+		if a.OfDown[d] < 0 {
+			a.OfDown[d], a.OfUp[u] = u, d
 			return true
 		}
 	}
@@ -54,27 +54,27 @@ func (a *assignment) augment(u, round int, seen []int) bool {
 	var via []int // downs along the stack
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
-		if f.next == len(a.up[f.u]) {
+		if f.next == len(a.Up[f.u]) {
 			stack = stack[:len(stack)-1]
 			if len(via) > 0 {
 				via = via[:len(via)-1]
 			}
 			continue
 		}
-		d := a.up[f.u][f.next]
+		d := a.Up[f.u][f.next]
 		f.next++
 		if seen[d] == round {
 			continue
 		}
 		seen[d] = round
 		via = append(via, d)
-		if a.ofDown[d] < 0 {
+		if a.OfDown[d] < 0 {
 			for i := range stack {
-				a.ofDown[via[i]], a.ofUp[stack[i].u] = stack[i].u, via[i]
+				a.OfDown[via[i]], a.OfUp[stack[i].u] = stack[i].u, via[i]
 			}
 			return true
 		}
-		stack = append(stack, frame{a.ofDown[d], 0})
+		stack = append(stack, frame{a.OfDown[d], 0})
 	}
 	return false
 }
@@ -82,35 +82,35 @@ func (a *assignment) augment(u, round int, seen []int) bool {
 // findForced marks the matched edges that no other maximum matching can do
 // without (Dulmage-Mendelsohn): those that lie on no alternating path from a
 // free item and on no alternating cycle.
-func (a *assignment) findForced() {
-	loose := make([]bool, len(a.up)) // matched ups that another matching pairs otherwise
+func (a *Matching) findForced() {
+	loose := make([]bool, len(a.Up)) // matched ups that another matching pairs otherwise
 	a.loosenFromFreeUps(loose)
 	a.loosenFromFreeDowns(loose)
 	comp := a.components()
 	size := make(map[int]int)
-	for u := range a.up {
-		if a.ofUp[u] >= 0 {
+	for u := range a.Up {
+		if a.OfUp[u] >= 0 {
 			size[comp[u]]++
 		}
 	}
-	for u := range a.up {
-		a.forced[u] = a.ofUp[u] >= 0 && !loose[u] && size[comp[u]] == 1
+	for u := range a.Up {
+		a.Forced[u] = a.OfUp[u] >= 0 && !loose[u] && size[comp[u]] == 1
 	}
 }
 
 // loosenFromFreeUps follows free up → down → its matched up.
-func (a *assignment) loosenFromFreeUps(loose []bool) {
+func (a *Matching) loosenFromFreeUps(loose []bool) {
 	var queue []int
-	for u := range a.up {
-		if a.ofUp[u] < 0 {
+	for u := range a.Up {
+		if a.OfUp[u] < 0 {
 			queue = append(queue, u)
 		}
 	}
 	for len(queue) > 0 {
 		u := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, d := range a.up[u] {
-			if v := a.ofDown[d]; v >= 0 && !loose[v] {
+		for _, d := range a.Up[u] {
+			if v := a.OfDown[d]; v >= 0 && !loose[v] {
 				loose[v] = true
 				queue = append(queue, v)
 			}
@@ -119,19 +119,19 @@ func (a *assignment) loosenFromFreeUps(loose []bool) {
 }
 
 // loosenFromFreeDowns follows free down → up → its matched down.
-func (a *assignment) loosenFromFreeDowns(loose []bool) {
+func (a *Matching) loosenFromFreeDowns(loose []bool) {
 	var queue []int
-	for d := range a.down {
-		if a.ofDown[d] < 0 {
+	for d := range a.Down {
+		if a.OfDown[d] < 0 {
 			queue = append(queue, d)
 		}
 	}
-	visited := make([]bool, len(a.up))
+	visited := make([]bool, len(a.Up))
 	for len(queue) > 0 {
 		d := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, u := range a.down[d] {
-			if m := a.ofUp[u]; m >= 0 && m != d && !visited[u] {
+		for _, u := range a.Down[d] {
+			if m := a.OfUp[u]; m >= 0 && m != d && !visited[u] {
 				visited[u], loose[u] = true, true
 				queue = append(queue, m)
 			}
@@ -142,15 +142,15 @@ func (a *assignment) loosenFromFreeDowns(loose []bool) {
 // components numbers the strongly connected components of the graph in which
 // up u points to the up matched with each of u's other candidates (Tarjan's
 // algorithm, iterative).
-func (a *assignment) components() []int {
-	n := len(a.up)
+func (a *Matching) components() []int {
+	n := len(a.Up)
 	comp, index, low := fill(n), fill(n), make([]int, n)
 	var stack []int
 	onStack := make([]bool, n)
 	next, ncomp := 0, 0
 	type frame struct{ u, edge int }
-	for root := range a.up {
-		if index[root] >= 0 || a.ofUp[root] < 0 {
+	for root := range a.Up {
+		if index[root] >= 0 || a.OfUp[root] < 0 {
 			continue
 		}
 		calls := []frame{{root, 0}}
@@ -196,11 +196,11 @@ func (a *assignment) components() []int {
 
 // step returns the up matched with candidate i of u; -1 when that is u itself
 // or the candidate is free; ok is false after the last.
-func (a *assignment) step(u, i int) (v int, ok bool) {
-	if i >= len(a.up[u]) {
+func (a *Matching) step(u, i int) (v int, ok bool) {
+	if i >= len(a.Up[u]) {
 		return -1, false
 	}
-	v = a.ofDown[a.up[u][i]]
+	v = a.OfDown[a.Up[u][i]]
 	if v == u {
 		v = -1
 	}

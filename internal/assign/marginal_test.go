@@ -1,11 +1,11 @@
-package mesh_test
+package assign_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // pairings sums the weights of all pairings in which no item is used twice,
@@ -16,7 +16,7 @@ type pairings struct {
 	known    map[uint64]float64
 }
 
-func newPairings(down, up []float64, strands []mesh.Strand) *pairings {
+func newPairings(down, up []float64, strands []strand) *pairings {
 	p := &pairings{down: down, up: up, known: make(map[uint64]float64)}
 	for range down {
 		p.weight = append(p.weight, make([]float64, len(up)))
@@ -54,7 +54,7 @@ func (p *pairings) from(d int, free uint64) float64 {
 }
 
 // of returns the probability of a strand.
-func (p *pairings) of(s mesh.Strand) float64 {
+func (p *pairings) of(s strand) float64 {
 	all := 1<<len(p.up) - 1
 	total := p.from(0, uint64(all))
 	without := newPairings(p.down, p.up, nil)
@@ -66,7 +66,7 @@ func (p *pairings) of(s mesh.Strand) float64 {
 }
 
 // tangle returns a random web: weights vary over many orders of magnitude.
-func tangle(r *rand.Rand, downs, ups int, density float64) (down, up []float64, strands []mesh.Strand) {
+func tangle(r *rand.Rand, downs, ups int, density float64) (down, up []float64, strands []strand) {
 	for range downs {
 		down = append(down, math.Exp(r.Float64()*4-4))
 	}
@@ -77,7 +77,7 @@ func tangle(r *rand.Rand, downs, ups int, density float64) (down, up []float64, 
 	for d := range downs {
 		for u := range ups {
 			if r.Float64() < density {
-				strands = append(strands, mesh.Strand{Down: d, Up: u, Weight: math.Exp((r.Float64() - .3) * spread)})
+				strands = append(strands, strand{Down: d, Up: u, Weight: math.Exp((r.Float64() - .3) * spread)})
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func TestMarginals(t *testing.T) {
 	for n := range 2000 {
 		down, up, strands := tangle(r, 1+r.IntN(6), 1+r.IntN(6), .3+.7*r.Float64())
 		oracle := newPairings(down, up, strands)
-		for i, p := range mesh.Marginals(down, up, strands) {
+		for i, p := range marginalsOf(down, up, strands) {
 			want := oracle.of(strands[i])
 			worst = max(worst, math.Abs(p-want))
 			if math.Abs(p-want) > 1e-3 {
@@ -104,10 +104,10 @@ func TestMarginals(t *testing.T) {
 }
 
 func TestMarginalsOf(t *testing.T) {
-	alike := func(n int, w float64) (s []mesh.Strand) {
+	alike := func(n int, w float64) (s []strand) {
 		for d := range n {
 			for u := range n {
-				s = append(s, mesh.Strand{Down: d, Up: u, Weight: w})
+				s = append(s, strand{Down: d, Up: u, Weight: w})
 			}
 		}
 		return s
@@ -122,22 +122,22 @@ func TestMarginalsOf(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		downs, up int
-		strands   []mesh.Strand
+		strands   []strand
 		want      []float64
 	}{
 		{"nothing", 0, 0, nil, nil},
 		{"no strand", 2, 1, nil, nil},
-		{"one", 1, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 1}}, []float64{.9999}},
-		{"one of no weight", 1, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 0}}, []float64{0}},
-		{"one for two", 2, 1, []mesh.Strand{{Down: 0, Up: 0, Weight: 3}, {Down: 1, Up: 0, Weight: 1}}, []float64{.75, .25}},
+		{"one", 1, 1, []strand{{Down: 0, Up: 0, Weight: 1}}, []float64{.9999}},
+		{"one of no weight", 1, 1, []strand{{Down: 0, Up: 0, Weight: 0}}, []float64{0}},
+		{"one for two", 2, 1, []strand{{Down: 0, Up: 0, Weight: 3}, {Down: 1, Up: 0, Weight: 1}}, []float64{.75, .25}},
 		{"two alike", 2, 2, alike(2, 1), []float64{.5, .5, .5, .5}},
-		{"forced by the other", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{0, 1, 1}},
-		{"forced though unlikely", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e3}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{.09, .91, .91}},
-		{"of enormous weight", 2, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e250}, {Down: 0, Up: 1, Weight: 1e200}, {Down: 1, Up: 0, Weight: 1e200}, {Down: 1, Up: 1, Weight: 1e250}}, []float64{1, 0, 0, 1}},
-		{"of tiny weight", 1, 2, []mesh.Strand{{Down: 0, Up: 0, Weight: 1e-280}, {Down: 0, Up: 1, Weight: 1e-290}}, []float64{0, 0}},
+		{"forced by the other", 2, 2, []strand{{Down: 0, Up: 0, Weight: 1}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{0, 1, 1}},
+		{"forced though unlikely", 2, 2, []strand{{Down: 0, Up: 0, Weight: 1e3}, {Down: 0, Up: 1, Weight: 1}, {Down: 1, Up: 0, Weight: 1}}, []float64{.09, .91, .91}},
+		{"of enormous weight", 2, 2, []strand{{Down: 0, Up: 0, Weight: 1e250}, {Down: 0, Up: 1, Weight: 1e200}, {Down: 1, Up: 0, Weight: 1e200}, {Down: 1, Up: 1, Weight: 1e250}}, []float64{1, 0, 0, 1}},
+		{"of tiny weight", 1, 2, []strand{{Down: 0, Up: 0, Weight: 1e-280}, {Down: 0, Up: 1, Weight: 1e-290}}, []float64{0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for i, p := range mesh.Marginals(some(tt.downs), some(tt.up), tt.strands) {
+			for i, p := range marginalsOf(some(tt.downs), some(tt.up), tt.strands) {
 				if math.IsNaN(p) || math.Abs(p-tt.want[i]) > .01 {
 					t.Errorf("strand %v has %v, not %v", tt.strands[i], p, tt.want[i])
 				}
@@ -145,7 +145,7 @@ func TestMarginalsOf(t *testing.T) {
 		})
 	}
 	for _, n := range []int{3, 12, 13, 40} {
-		for i, p := range mesh.Marginals(some(n), some(n), alike(n, 1)) {
+		for i, p := range marginalsOf(some(n), some(n), alike(n, 1)) {
 			if math.Abs(p*float64(n)-1) > .02 {
 				t.Fatalf("%d alike: strand %d has %v", n, i, p)
 			}
@@ -162,7 +162,7 @@ func TestMarginalsOfLarge(t *testing.T) {
 		down, up, strands := tangle(r, size, size, .15+.5*r.Float64())
 		oracle := newPairings(down, up, strands)
 		downSum, upSum := make([]float64, size), make([]float64, size)
-		for i, p := range mesh.Marginals(down, up, strands) {
+		for i, p := range marginalsOf(down, up, strands) {
 			s := strands[i]
 			downSum[s.Down] += p
 			upSum[s.Up] += p
@@ -186,21 +186,42 @@ func TestMarginalsOfLarge(t *testing.T) {
 func TestMarginalsOfMany(t *testing.T) {
 	const downs, ups = 12, 10000
 	var down, up []float64
-	var strands []mesh.Strand
+	var strands []strand
 	for range downs {
 		down = append(down, .02)
 	}
 	for u := range ups {
 		up = append(up, .02)
 		for d := range downs {
-			strands = append(strands, mesh.Strand{Down: d, Up: u, Weight: 1})
+			strands = append(strands, strand{Down: d, Up: u, Weight: 1})
 		}
 	}
 	sum := 0.0
-	for _, p := range mesh.Marginals(down, up, strands) {
+	for _, p := range marginalsOf(down, up, strands) {
 		sum += p
 	}
 	if math.Abs(sum-downs) > .5 {
 		t.Errorf("%d items have %v partners among %d", downs, sum, ups)
 	}
+}
+
+// A strand is an edge between two items given by their numbers.
+type strand struct {
+	Down, Up int
+	Weight   float64
+}
+
+// marginalsOf returns the probabilities of strands between items, of which down
+// and up give the weights of having no partner.
+func marginalsOf(down, up []float64, strands []strand) []float64 {
+	g := &assign.Graph{Down: down, Up: up}
+	for _, s := range strands {
+		g.Edges = append(g.Edges, assign.Edge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight})
+	}
+	g.Marginals()
+	p := make([]float64, len(strands))
+	for i := range p {
+		p[i] = g.Edges[i].P
+	}
+	return p
 }
