@@ -5,6 +5,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // Turn algebra ties exchanges of which at least one side cannot be read: by
@@ -127,7 +129,7 @@ func (a *algebra) try(d, u int32) {
 	}
 	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
 		after(earliest(up.respAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
-		up.ex.begun() < down.begin()-causality {
+		up.ex.begun() < down.begin()-index.Causality {
 		return
 	}
 	a.add(d, u)
@@ -310,7 +312,7 @@ func (a *algebra) weighOne(s strand) {
 
 // weighMessage weighs the request (k = 0) or the response of a strand, whose
 // delay depends on which of the possible lengths it has on both sides.
-func (a *algebra) weighMessage(s strand, k int, peer int32, own witness, said *saying, down, up sizes, delay func(i, j int) int64) {
+func (a *algebra) weighMessage(s strand, k int, peer int32, own witness, said *saying, down, up scan.Sizes, delay func(i, j int) int64) {
 	if len(down) == 0 || len(up) == 0 {
 		s.Weight *= a.took(k, a.class(s), said, s.delay[k])
 		return
@@ -336,7 +338,7 @@ func (a *algebra) took(k, class int, said *saying, delay int64) float64 {
 	switch {
 	case delay == noTime:
 		return 1
-	case delay < -causality:
+	case delay < -index.Causality:
 		return 0
 	}
 	return a.delays[k][class].ratio(delay, witness{said.delay[k], said.p})
@@ -345,7 +347,7 @@ func (a *algebra) took(k, class int, said *saying, delay int64) float64 {
 // best returns how likely the likeliest difference of two lengths is, as a
 // multiple of what it is for strangers, and tells which it is. more weighs each
 // pair of lengths further.
-func (s *shifts) best(peer int32, down, up sizes, own witness, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
+func (s *shifts) best(peer int32, down, up scan.Sizes, own witness, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
 	best := -1.0
 	for i, d := range down {
 		for j, u := range up {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -27,8 +29,8 @@ const tsSlack = 60_000
 
 // bind pairs halves to connections, gives them a direction, and ties stray
 // halves to the connections they belong to.
-func bind(x *index, nat *natBook) []*conn {
-	b := binder{x: x, nat: nat, partner: make([]halfNo, x.len()+1)}
+func bind(x *index.Index, nat *natBook) []*conn {
+	b := binder{x: x, nat: nat, partner: make([]index.HalfNo, x.Len()+1)}
 	b.takeBound()
 	b.bindByEntries()
 	b.bindByNumbers()
@@ -40,28 +42,28 @@ func bind(x *index, nat *natBook) []*conn {
 }
 
 type binder struct {
-	x       *index
+	x       *index.Index
 	nat     *natBook
-	partner []halfNo // by halfNo
+	partner []index.HalfNo // by HalfNo
 	memory  arena.Slab[conn]
 	conns   []*conn
-	began   map[place]int64 // time of the first segment of each place; made when needed
+	began   map[index.Place]int64 // time of the first segment of each place; made when needed
 }
 
-func (b *binder) pair(p, q halfNo) { b.partner[p], b.partner[q] = q, p }
+func (b *binder) pair(p, q index.HalfNo) { b.partner[p], b.partner[q] = q, p }
 
 // takeBound takes over what was bound while reading, but for pairs bound in
 // the middle whose numbers do not fit exactly: with all halves known there may
 // be a better answer.
 func (b *binder) takeBound() {
-	for g, group := range b.x.groups {
-		for id := 1; id <= group.table.Len(); id++ {
-			h := group.table.Half(reassembly.HalfID(id))
+	for g, group := range b.x.Groups {
+		for id := 1; id <= group.Table.Len(); id++ {
+			h := group.Table.Half(reassembly.HalfID(id))
 			if h.Partner == 0 {
 				continue
 			}
-			if p := group.table.Half(h.Partner); h.SYN && p.SYN || exactly(h, p) {
-				b.partner[b.x.number(g, reassembly.HalfID(id))] = b.x.number(g, h.Partner)
+			if p := group.Table.Half(h.Partner); h.SYN && p.SYN || exactly(h, p) {
+				b.partner[b.x.Number(g, reassembly.HalfID(id))] = b.x.Number(g, h.Partner)
 			}
 		}
 	}
@@ -69,7 +71,7 @@ func (b *binder) takeBound() {
 
 // A reach is a piece of the sequence space in which a client address speaks.
 type reach struct {
-	place place
+	place index.Place
 	addr  capture.Addr
 	port  uint16 // of the client; 0 for any
 	piece uint32 // sequence number >> reachShift
@@ -85,8 +87,8 @@ const (
 // timestamps: these REDIRECT leaves alone, and the client's address too, but
 // not always its port. A half with several equally good answers stays alone.
 func (b *binder) bindByNumbers() {
-	asks := make(map[reach][]halfNo)
-	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+	asks := make(map[reach][]index.HalfNo)
+	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
 		if b.partner[h] == 0 {
 			b.register(asks, h)
 		}
@@ -99,8 +101,8 @@ func (b *binder) bindByEntries() {
 	if b.nat.empty() {
 		return
 	}
-	var unbound []halfNo
-	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+	var unbound []index.HalfNo
+	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
 		if b.partner[h] == 0 {
 			unbound = append(unbound, h)
 		}
@@ -123,12 +125,12 @@ func (b *binder) takeSure(edges []edge) {
 // what may be stray packets, equal ports before others.
 func (b *binder) takeOnly(edges []edge, exact, solid, samePort bool) {
 	fits := func(e edge) bool {
-		p, q := b.x.half(e.p), b.x.half(e.q)
+		p, q := b.x.Half(e.p), b.x.Half(e.q)
 		return b.partner[e.p] == 0 && b.partner[e.q] == 0 && (!exact || exactly(p, q)) &&
 			(!solid || (p.SYN || p.Bytes > 0) && (q.SYN || q.Bytes > 0)) &&
 			(!samePort || p.Key.SrcPort == q.Key.DstPort || p.Key.DstPort == q.Key.SrcPort)
 	}
-	count := make(map[halfNo]int)
+	count := make(map[index.HalfNo]int)
 	for _, e := range edges {
 		if fits(e) {
 			count[e.p]++
@@ -153,17 +155,17 @@ func exactly(p, q *reassembly.Half) bool {
 }
 
 // An edge is two halves that may answer each other; p < q.
-type edge struct{ p, q halfNo }
+type edge struct{ p, q index.HalfNo }
 
 // edges lists the pairs of unbound halves whose numbers fit, each once.
-func (b *binder) edges(asks map[reach][]halfNo) []edge {
+func (b *binder) edges(asks map[reach][]index.HalfNo) []edge {
 	var edges []edge
-	for y := halfNo(1); int(y) <= b.x.len(); y++ {
-		half := b.x.half(y)
+	for y := index.HalfNo(1); int(y) <= b.x.Len(); y++ {
+		half := b.x.Half(y)
 		if b.partner[y] != 0 || !half.HasAck {
 			continue
 		}
-		r := reach{b.x.place(y), half.Key.Dst, half.Key.DstPort, half.FirstAck >> reachShift}
+		r := reach{b.x.Place(y), half.Key.Dst, half.Key.DstPort, half.FirstAck >> reachShift}
 		edges = b.tryAll(edges, asks[r], y)
 		r.port = 0
 		edges = b.tryAll(edges, asks[r], y)
@@ -176,12 +178,12 @@ func (b *binder) edges(asks map[reach][]halfNo) []edge {
 
 // tryAll adds an edge for each of the halves that y may answer. Of very many
 // none would be certain.
-func (b *binder) tryAll(edges []edge, asks []halfNo, y halfNo) []edge {
+func (b *binder) tryAll(edges []edge, asks []index.HalfNo, y index.HalfNo) []edge {
 	if len(asks) > maxReach {
 		return edges
 	}
 	for _, a := range asks {
-		if a != y && answers(b.x.half(a), b.x.half(y)) {
+		if a != y && answers(b.x.Half(a), b.x.Half(y)) {
 			edges = append(edges, edge{min(a, y), max(a, y)})
 		}
 	}
@@ -190,15 +192,15 @@ func (b *binder) tryAll(edges []edge, asks []halfNo, y halfNo) []edge {
 
 // register enters h under every piece of sequence space that an answer to it
 // may acknowledge.
-func (b *binder) register(asks map[reach][]halfNo, h halfNo) {
-	half := b.x.half(h)
+func (b *binder) register(asks map[reach][]index.HalfNo, h index.HalfNo) {
+	half := b.x.Half(h)
 	lo, hi := seqRange(half)
 	lo -= ackSlack
 	pieces := min((hi+ackSlack-lo)>>reachShift+1, 1<<(32-reachShift)-1)
 	for i := range pieces + 1 {
 		piece := (lo>>reachShift + i) & (1<<(32-reachShift) - 1)
 		for _, port := range [2]uint16{half.Key.SrcPort, 0} {
-			r := reach{b.x.place(h), half.Key.Src, port, piece}
+			r := reach{b.x.Place(h), half.Key.Src, port, piece}
 			asks[r] = append(asks[r], h)
 		}
 	}
@@ -239,7 +241,7 @@ func acknowledges(q, p *reassembly.Half) bool {
 // collect makes conns of pairs and single halves, in the order of their first
 // packets.
 func (b *binder) collect() {
-	for h := halfNo(1); int(h) <= b.x.len(); h++ {
+	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
 		if p := b.partner[h]; p == 0 || p > h {
 			_, c := b.memory.Add()
 			c.fill(b.x, h, p)
@@ -250,7 +252,7 @@ func (b *binder) collect() {
 		if p.start != q.start {
 			return cmp.Compare(p.start, q.start)
 		}
-		if before(p.first, q.first) {
+		if index.Before(p.first, q.first) {
 			return -1
 		}
 		return 1
@@ -304,28 +306,28 @@ func (b *binder) orient() {
 		b.turn(c, d)
 	}
 	for _, c := range b.conns {
-		c.halfFlow = c.orig != 0 && c.reply != 0 &&
-			b.x.half(c.orig).Key.Reverse() != b.x.half(c.reply).Key
+		c.halfFlow = c.Orig != 0 && c.Reply != 0 &&
+			b.x.Half(c.Orig).Key.Reverse() != b.x.Half(c.Reply).Key
 	}
 }
 
 // keyTuple returns the captured tuple of c's first half as it stands.
-func (b *binder) keyTuple(c *conn) capture.Tuple { return b.x.half(c.orig).Key.Tuple() }
+func (b *binder) keyTuple(c *conn) capture.Tuple { return b.x.Half(c.Orig).Key.Tuple() }
 
 // turn applies a direction. A single half may turn out to be the reply.
 func (b *binder) turn(c *conn, d direction) {
 	if d == reversed {
-		c.orig, c.reply = c.reply, c.orig
+		c.Orig, c.Reply = c.Reply, c.Orig
 	}
 }
 
 func (b *binder) bySYN(c *conn) direction {
-	p := b.x.half(c.orig)
+	p := b.x.Half(c.Orig)
 	if p.SYN {
 		return ifTrue(!p.SYNACK, asIs, reversed)
 	}
-	if c.reply != 0 {
-		if q := b.x.half(c.reply); q.SYN {
+	if c.Reply != 0 {
+		if q := b.x.Half(c.Reply); q.SYN {
 			return ifTrue(q.SYNACK, asIs, reversed)
 		}
 	}
@@ -355,15 +357,15 @@ func (b *binder) byEntry(c *conn) direction {
 // byShape orients by 127.0.0.6 and ::6, which only ever dial, and by the shape
 // of half-flows: only the client's address is the same in both.
 func (b *binder) byShape(c *conn) direction {
-	p := b.x.half(c.orig).Key
+	p := b.x.Half(c.Orig).Key
 	switch {
 	case profile.IsBindSource(p.Src.Netip()):
 		return asIs
 	case profile.IsBindSource(p.Dst.Netip()):
 		return reversed
 	}
-	if c.reply != 0 {
-		q := b.x.half(c.reply).Key
+	if c.Reply != 0 {
+		q := b.x.Half(c.Reply).Key
 		if p.Reverse() == q {
 			return unsure
 		}
@@ -384,11 +386,11 @@ func (b *binder) byShape(c *conn) direction {
 
 // byBytes orients by who sends requests.
 func (b *binder) byBytes(c *conn) direction {
-	for i, h := range [2]halfNo{c.orig, c.reply} {
-		switch b.x.facts(h).proto {
-		case protoRequests, protoH2Requests:
+	for i, h := range [2]index.HalfNo{c.Orig, c.Reply} {
+		switch b.x.Content(h).Proto {
+		case scan.ProtoRequests, scan.ProtoH2Requests:
 			return [2]direction{asIs, reversed}[i]
-		case protoResponses, protoH2Responses:
+		case scan.ProtoResponses, scan.ProtoH2Responses:
 			return [2]direction{reversed, asIs}[i]
 		}
 	}

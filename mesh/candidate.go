@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // Which exchanges may belong together is asked by time, and where too many go
@@ -48,8 +49,8 @@ func (a *algebra) pairs() int64 {
 	slices.Sort(ends)
 	n := int64(0)
 	for i := range a.up {
-		begun, _ := slices.BinarySearch(begins, a.up[i].ex.begun()+causality+1)
-		over, _ := slices.BinarySearch(ends, a.up[i].begin()-causality)
+		begun, _ := slices.BinarySearch(begins, a.up[i].ex.begun()+index.Causality+1)
+		over, _ := slices.BinarySearch(ends, a.up[i].begin()-index.Causality)
 		n += int64(max(begun-over, 0))
 	}
 	return n
@@ -80,11 +81,11 @@ func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 			continue
 		}
 		up := &a.up[u]
-		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.begun()+causality {
+		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.begun()+index.Causality {
 			active = append(active, a.downOrder[next])
 			next++
 		}
-		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-causality })
+		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-index.Causality })
 		for _, d := range active {
 			yield(d, u)
 		}
@@ -150,9 +151,9 @@ func (a *algebra) lookUp(common [][2]int64) {
 	for _, u := range a.upOrder {
 		it := &a.up[u]
 		near := func(list []int32, most int) {
-			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.begun()+causality })
+			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.begun()+index.Causality })
 			for i := last - 1; i >= 0 && i >= last-most; i-- {
-				if d := list[i]; seen[d] != u+1 && a.down[d].over() >= it.begin()-causality {
+				if d := list[i]; seen[d] != u+1 && a.down[d].over() >= it.begin()-index.Causality {
 					seen[d] = u + 1
 					a.try(d, u)
 				}

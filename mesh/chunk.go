@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -12,12 +14,12 @@ import (
 type chunk struct {
 	conv  int32
 	reply bool
-	gap   bool   // the bytes are missing: no packet carried them
-	piece int32  // index into the conversation's pieces of that direction
-	off   int64  // in the half
-	from  moment // of the packet that carried them
-	at    moment // the same, raised so that time does not run back in the stream
-	spot  int64  // in the spool
+	gap   bool         // the bytes are missing: no packet carried them
+	piece int32        // index into the conversation's pieces of that direction
+	off   int64        // in the half
+	from  index.Moment // of the packet that carried them
+	at    index.Moment // the same, raised so that time does not run back in the stream
+	spot  int64        // in the spool
 	n     int64
 	cut   int64 // bytes that the packet carried after these and the snapshot length cut off
 }
@@ -26,7 +28,7 @@ type chunk struct {
 // later reading.
 type gatherer struct {
 	group  int
-	x      *index
+	x      *index.Index
 	wanted map[reassembly.HalfID][]placed // by half, in stream order
 	next   map[reassembly.HalfID]int
 	spool  *spool
@@ -46,13 +48,13 @@ type placed struct {
 // chunks in the order of conversation, direction and stream.
 func (r *source) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
-	for g, group := range r.x.groups {
+	for g, group := range r.x.Groups {
 		c := &gatherer{group: g, x: r.x, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
 		var want reassembly.HalfSet
 		for i, conv := range convs {
 			for dir, ps := range conv.pieces {
 				for no, p := range ps {
-					if pg, id := r.x.locate(p.half); pg == g {
+					if pg, id := r.x.Locate(p.half); pg == g {
 						want.Add(id)
 						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
 					}
@@ -65,7 +67,7 @@ func (r *source) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.from, b.from) })
 		}
-		if err := reassembly.Read(r.groups[g], group.table, &want, r.x.decrypted(g, c)); err != nil {
+		if err := reassembly.Read(r.groups[g], group.Table, &want, r.x.Decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {
@@ -131,7 +133,7 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 			return w.from - end
 		}
 		from, to := max(w.from, at.Off), min(w.to, end)
-		m := moment{at.Nanos, at.Ref}
+		m := index.Moment{Nanos: at.Nanos, Ref: at.Ref}
 		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, from: m, at: m, n: to - from}
 		switch why {
 		case 0:
@@ -145,7 +147,7 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 		}
 	}
 	if g.next[at.Half] == len(ps) {
-		return unwanted
+		return scan.Unwanted
 	}
 	return 0
 }

@@ -3,6 +3,9 @@ package mesh
 import (
 	"math"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A connection that is proxied byte for byte carries the same on both legs: as
@@ -38,7 +41,7 @@ func curves(c *crossing, legs []*workLeg) []curve {
 	var out []curve
 	var veils []*veil
 	for _, l := range legs {
-		if c.busy[l] || l.empty() || len(l.exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.conn.orig == 0 || l.conn.reply == 0 {
+		if c.busy[l] || l.empty() || len(l.exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.conn.Orig == 0 || l.conn.Reply == 0 {
 			continue
 		}
 		veils = append(veils, newVeil(c.x, l))
@@ -61,11 +64,11 @@ func wholes(cs []curve) []*exchange {
 }
 
 // curve measures the leg.
-func (v *veil) curve(x *index) curve {
+func (v *veil) curve(x *index.Index) curve {
 	l := v.leg
-	k := curve{whole: exchange{leg: l, scan: x.scanOf(l.conn.orig), respScan: x.scanOf(l.conn.reply), floor: l.Start}}
+	k := curve{whole: exchange{leg: l, scan: x.ScanOf(l.conn.Orig), respScan: x.ScanOf(l.conn.Reply), floor: l.Start}}
 	e := &k.whole
-	e.req, e.resp = v.orig.all(x, l.conn.orig), v.reply.all(x, l.conn.reply)
+	e.req, e.resp = v.orig.all(x, l.conn.Orig), v.reply.all(x, l.conn.Reply)
 	if l.Protocol == "tls" {
 		e.hidden = new(hidden)
 		e.hidden.vague = v.vague
@@ -83,44 +86,44 @@ func (v *veil) curve(x *index) curve {
 }
 
 // all returns what went in one direction as one message; nil if nothing did.
-func (s *sealed) all(x *index, h halfNo) *message {
-	r := x.facts(h)
-	if r.proto == protoNone || s != nil && !s.plain && (len(s.starts) == 0 || s.starts[0] >= s.end) {
+func (s *sealed) all(x *index.Index, h index.HalfNo) *scan.Message {
+	r := x.Content(h)
+	if r.Proto == scan.ProtoNone || s != nil && !s.plain && (len(s.starts) == 0 || s.starts[0] >= s.end) {
 		return nil
 	}
-	m := &message{end: x.length(h), from: r.data, to: r.data, serviceMillis: -1}
-	m.to.nanos = r.lastNanos
+	m := &scan.Message{End: x.Length(h), From: r.Data, To: r.Data, ServiceMillis: -1}
+	m.To.Nanos = r.LastNanos
 	if s != nil && !s.plain {
-		m.start, m.before, m.end = s.starts[0], s.starts[0], s.end
-		if u := s.at(m.start); u != nil {
-			m.from = u.at
+		m.Start, m.Before, m.End = s.starts[0], s.starts[0], s.end
+		if u := s.at(m.Start); u != nil {
+			m.From = u.At
 		}
-		if u := s.last(m.start, m.end); u != nil {
-			m.to.nanos = u.until
+		if u := s.last(m.Start, m.End); u != nil {
+			m.To.Nanos = u.Until
 		}
 	}
-	if r.start {
-		m.flags = msgComplete
+	if r.Start {
+		m.Flags = scan.MsgComplete
 	}
-	if r.open {
-		m.flags |= msgOpen
+	if r.Open {
+		m.Flags |= scan.MsgOpen
 	}
 	return m
 }
 
 // totals lists the plaintext lengths that a direction may have, and when it
 // began if it has that length; none if it was not seen from beginning to end.
-func (s *sealed) totals(m *message) (n sizes, at []int64) {
-	if s == nil || s.plain || m != nil && !m.is(msgComplete) {
+func (s *sealed) totals(m *scan.Message) (n scan.Sizes, at []int64) {
+	if s == nil || s.plain || m != nil && !m.Is(scan.MsgComplete) {
 		return nil, nil
 	}
 	if m == nil {
-		return sizes{0}, nil
+		return scan.Sizes{0}, nil
 	}
 	for i, from := range s.starts {
-		began := m.from.nanos
+		began := m.From.Nanos
 		if u := s.at(from); u != nil {
-			began = u.at.nanos
+			began = u.At.Nanos
 		}
 		lengths := s.between(from, s.end)
 		if i == 0 && lengths == nil {

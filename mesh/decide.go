@@ -3,6 +3,7 @@ package mesh
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -10,7 +11,7 @@ import (
 
 // A matter is what is decided upon: what was read, and what the caller knows.
 type matter struct {
-	x       *index
+	x       *index.Index
 	records *records
 	conns   []*conn
 	known   *cluster.Known

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // A workLookup is a lookup as it is being decided upon.
 type workLookup struct {
 	*names.Lookup
-	start moment
-	place place
+	start index.Moment
+	place index.Place
 	lo    bool // seen at a loopback point
 }
 
@@ -25,9 +26,9 @@ const maxLookupPackets = 8
 // findLookups pairs the DNS messages of all groups. of maps each message of each
 // group to its lookup's place in the result, plus 1; 0 means that it is not to be
 // written, since it was seen elsewhere too.
-func findLookups(x *index, rs *records) (lookups []*workLookup, of [][]uint32) {
+func findLookups(x *index.Index, rs *records) (lookups []*workLookup, of [][]uint32) {
 	var all []*dnsPairing
-	for g := range x.groups {
+	for g := range x.Groups {
 		p := pairMessages(x, g)
 		all = append(all, p)
 		lookups = append(lookups, p.lookups...)
@@ -37,7 +38,7 @@ func findLookups(x *index, rs *records) (lookups []*workLookup, of [][]uint32) {
 	}
 	recallLookups(rs, lookups)
 	lookups = once(lookups)
-	slices.SortStableFunc(lookups, func(a, b *workLookup) int { return a.start.compare(b.start) })
+	slices.SortStableFunc(lookups, func(a, b *workLookup) int { return a.start.Compare(b.start) })
 	at := make(map[*workLookup]uint32, len(lookups))
 	for i, l := range lookups {
 		l.ID, at[l] = i, uint32(i+1)
@@ -57,22 +58,22 @@ func findLookups(x *index, rs *records) (lookups []*workLookup, of [][]uint32) {
 
 // describe fills in what the messages of each lookup say.
 func (p *dnsPairing) describe() {
-	s := p.x.groups[p.group].dns
+	s := p.x.Groups[p.group].DNS
 	for i, l := range p.of {
 		if l > 0 {
-			p.lookups[l-1].add(s, s.messages.At(uint32(i)))
+			p.lookups[l-1].add(s, s.Messages.At(uint32(i)))
 		}
 	}
 	for _, l := range p.lookups {
-		info := p.x.groups[p.group].points.Info(l.place.point)
+		info := p.x.Groups[p.group].Points.Info(l.place.Point)
 		l.Pod, l.Interface, l.lo = info.Pod, info.Name, info.Loopback
 		l.ends()
 	}
 }
 
 // add takes over one message; they come in the order in which they were read.
-func (l *workLookup) add(s *dnsScan, m *dnsMessage) {
-	t := m.tuple()
+func (l *workLookup) add(s *index.DNSScan, m *index.DNSMessage) {
+	t := m.Tuple()
 	if l.Captured == nil {
 		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
 	}
@@ -80,45 +81,45 @@ func (l *workLookup) add(s *dnsScan, m *dnsMessage) {
 		l.Captured = append(l.Captured, t)
 	}
 	if len(l.Packets) < maxLookupPackets {
-		l.Packets = append(l.Packets, m.ref)
+		l.Packets = append(l.Packets, m.Ref)
 	}
-	at := moment{m.nanos, m.ref}
-	if l.Queries+l.Answers == 0 || at.compare(l.start) < 0 {
+	at := index.Moment{Nanos: m.Nanos, Ref: m.Ref}
+	if l.Queries+l.Answers == 0 || at.Compare(l.start) < 0 {
 		l.start = at
 	}
-	l.MessageID = m.id
-	if !m.is(dnsNoQuestion) && l.Name == "" {
-		l.Name, l.Type = s.printed(m.name), typeName(m.qtype)
+	l.MessageID = m.ID
+	if !m.Is(index.DNSNoQuestion) && l.Name == "" {
+		l.Name, l.Type = s.Printed(m.Name), typeName(m.Qtype)
 	}
-	if !m.is(dnsReply) {
+	if !m.Is(index.DNSReply) {
 		l.AnsweredBy = t.Dst
 		if l.Answers == 0 {
 			l.Client = t.Src
 		}
 		if l.Queries == 0 {
-			l.Asked = m.nanos
+			l.Asked = m.Nanos
 		}
 		l.Queries++
 		return
 	}
 	l.Client, l.Server = t.Dst, t.Src
 	if l.Answers == 0 {
-		l.Answered = m.nanos
+		l.Answered = m.Nanos
 		l.read(s, m)
 	}
 	l.Answers++
 }
 
 // read takes over what the answer says.
-func (l *workLookup) read(s *dnsScan, m *dnsMessage) {
-	l.RCode, l.Truncated = rcodeName(m.rcode), m.is(dnsTruncated)
-	l.MoreRecords = int(m.answers) - int(m.kept)
-	l.Records = make([]names.Record, 0, m.kept)
-	for i := range uint32(m.kept) {
-		r := s.records.At(m.records + i)
-		rec := names.Record{Name: s.printed(r.owner), Type: typeName(r.typ), TTL: r.ttl, Target: s.printed(r.target)}
-		if r.addr != (capture.Addr{}) {
-			rec.Addr = r.addr.Netip()
+func (l *workLookup) read(s *index.DNSScan, m *index.DNSMessage) {
+	l.RCode, l.Truncated = rcodeName(m.Rcode), m.Is(index.DNSTruncated)
+	l.MoreRecords = int(m.Answers) - int(m.Kept)
+	l.Records = make([]names.Record, 0, m.Kept)
+	for i := range uint32(m.Kept) {
+		r := s.Records.At(m.Records + i)
+		rec := names.Record{Name: s.Printed(r.Owner), Type: typeName(r.Typ), TTL: r.Ttl, Target: s.Printed(r.Target)}
+		if r.Addr != (capture.Addr{}) {
+			rec.Addr = r.Addr.Netip()
 		}
 		l.Records = append(l.Records, rec)
 	}
@@ -162,7 +163,7 @@ func once(lookups []*workLookup) []*workLookup {
 		return lookups
 	}
 	sorted := slices.Clone(lookups)
-	slices.SortStableFunc(sorted, func(a, b *workLookup) int { return a.start.compare(b.start) })
+	slices.SortStableFunc(sorted, func(a, b *workLookup) int { return a.start.Compare(b.start) })
 	latest := make(map[sameness][]*workLookup)
 	gone := make(map[*workLookup]bool)
 	for _, l := range sorted {
@@ -172,7 +173,7 @@ func once(lookups []*workLookup) []*workLookup {
 		}
 		kept := latest[k][:0]
 		for _, o := range latest[k] {
-			if l.start.nanos-o.start.nanos > int64(1e9) {
+			if l.start.Nanos-o.start.Nanos > int64(1e9) {
 				continue
 			}
 			kept = append(kept, o)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -39,7 +40,7 @@ func (e *natEntry) covers(nanos int64) bool {
 
 // A lookupEnd is a client's end at a capture point.
 type lookupEnd struct {
-	place  place
+	place  index.Place
 	client netip.AddrPort
 }
 
@@ -56,7 +57,7 @@ func recallLookups(r *records, lookups []*workLookup) {
 		if !l.Redirected || l.Server.IsValid() && l.AnsweredBy.IsValid() {
 			continue
 		}
-		e := r.datagrams.entryOf(l.Captured[0], l.start.nanos)
+		e := r.datagrams.entryOf(l.Captured[0], l.start.Nanos)
 		if e == nil {
 			continue
 		}
@@ -93,7 +94,7 @@ func zoneLookups(r *records, lookups []*workLookup) {
 		if l.Role != names.Direct {
 			continue
 		}
-		own := func(v natView) bool { return !v.e.NAT() && v.e.OrigZone() == agentZone && v.e.covers(l.start.nanos) }
+		own := func(v natView) bool { return !v.e.NAT() && v.e.OrigZone() == agentZone && v.e.covers(l.start.Nanos) }
 		if slices.ContainsFunc(r.datagrams.views[l.Captured[0]], own) {
 			l.Role = names.Upstream
 		}

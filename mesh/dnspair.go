@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -23,9 +24,9 @@ const (
 
 // A dnsPairing puts the messages of one group of inputs together to lookups.
 type dnsPairing struct {
-	x       *index
+	x       *index.Index
 	group   int
-	s       *dnsScan
+	s       *index.DNSScan
 	lookups []*workLookup
 	of      []uint32 // by message: its lookup's place, plus 1; 0 = none
 	states  []pairState
@@ -51,11 +52,11 @@ type pairState struct {
 }
 
 // pairMessages pairs the messages of group g.
-func pairMessages(x *index, g int) *dnsPairing {
-	s := x.groups[g].dns
-	p := &dnsPairing{x: x, group: g, s: s, of: make([]uint32, s.messages.Len()), recent: make(map[dnsEnd][]uint32)}
-	for i := range uint32(s.messages.Len()) {
-		if m := s.messages.At(i); !m.is(dnsDup) {
+func pairMessages(x *index.Index, g int) *dnsPairing {
+	s := x.Groups[g].DNS
+	p := &dnsPairing{x: x, group: g, s: s, of: make([]uint32, s.Messages.Len()), recent: make(map[dnsEnd][]uint32)}
+	for i := range uint32(s.Messages.Len()) {
+		if m := s.Messages.At(i); !m.Is(index.DNSDup) {
 			p.place(i, m)
 		}
 	}
@@ -66,10 +67,10 @@ func pairMessages(x *index, g int) *dnsPairing {
 }
 
 // place finds the lookup that message i belongs to, or begins one.
-func (p *dnsPairing) place(i uint32, m *dnsMessage) {
-	end := dnsEnd{point: m.key.Point, id: m.id}
-	end.client, end.port = m.client()
-	live := slices.DeleteFunc(p.recent[end], func(l uint32) bool { return m.nanos-p.states[l].last > lookupPatience })
+func (p *dnsPairing) place(i uint32, m *index.DNSMessage) {
+	end := dnsEnd{point: m.Key.Point, id: m.ID}
+	end.client, end.port = m.Client()
+	live := slices.DeleteFunc(p.recent[end], func(l uint32) bool { return m.Nanos-p.states[l].last > lookupPatience })
 	best, grade := uint32(0), 0
 	for _, l := range live {
 		if g := p.grade(&p.states[l], m); g > grade {
@@ -78,8 +79,8 @@ func (p *dnsPairing) place(i uint32, m *dnsMessage) {
 	}
 	if grade == 0 {
 		best = uint32(len(p.states))
-		p.states = append(p.states, pairState{qtype: m.qtype})
-		p.lookups = append(p.lookups, &workLookup{Lookup: &names.Lookup{UpstreamOf: -1}, place: place{p.group, m.key.Point}})
+		p.states = append(p.states, pairState{qtype: m.Qtype})
+		p.lookups = append(p.lookups, &workLookup{Lookup: &names.Lookup{UpstreamOf: -1}, place: index.Place{Group: p.group, Point: m.Key.Point}})
 		live = append(live, best)
 		live = live[max(len(live)-maxRecent, 0):]
 	}
@@ -88,16 +89,16 @@ func (p *dnsPairing) place(i uint32, m *dnsMessage) {
 }
 
 // join makes message i one of lookup l.
-func (p *dnsPairing) join(l, i uint32, m *dnsMessage) {
+func (p *dnsPairing) join(l, i uint32, m *index.DNSMessage) {
 	st := &p.states[l]
 	p.of[i] = l + 1
-	st.last = max(st.last, m.nanos)
-	if !m.is(dnsNoQuestion) {
-		st.question, st.qtype = m.folded, m.qtype
+	st.last = max(st.last, m.Nanos)
+	if !m.Is(index.DNSNoQuestion) {
+		st.question, st.qtype = m.Folded, m.Qtype
 	}
-	if m.is(dnsReply) && st.answer == 0 {
+	if m.Is(index.DNSReply) && st.answer == 0 {
 		st.answer = i + 1
-	} else if !m.is(dnsReply) && st.query == 0 {
+	} else if !m.Is(index.DNSReply) && st.query == 0 {
 		st.query = i + 1
 	}
 }
@@ -105,19 +106,19 @@ func (p *dnsPairing) join(l, i uint32, m *dnsMessage) {
 // grade says how well m goes with a lookup of the same client and id; 0 means
 // not at all. An answer prefers who waits to who has one, and the server that
 // was asked to one that a redirect may hide. Of equals the first is served.
-func (p *dnsPairing) grade(st *pairState, m *dnsMessage) int {
+func (p *dnsPairing) grade(st *pairState, m *index.DNSMessage) int {
 	switch {
-	case !m.is(dnsNoQuestion) && st.question.Len() > 0 && (m.folded != st.question || m.qtype != st.qtype):
+	case !m.Is(index.DNSNoQuestion) && st.question.Len() > 0 && (m.Folded != st.question || m.Qtype != st.qtype):
 		return 0
-	case !m.is(dnsReply):
+	case !m.Is(index.DNSReply):
 		return p.gradeQuery(st, m)
-	case st.answer > 0 && !sameServer(p.s.messages.At(st.answer-1), m):
+	case st.answer > 0 && !sameServer(p.s.Messages.At(st.answer-1), m):
 		return 0
 	case st.query == 0:
 		return 1
 	}
 	grade := 0
-	switch q := p.s.messages.At(st.query - 1); {
+	switch q := p.s.Messages.At(st.query - 1); {
 	case sameServer(q, m):
 		grade = 2
 	case redirectable(q, m):
@@ -131,30 +132,30 @@ func (p *dnsPairing) grade(st *pairState, m *dnsMessage) int {
 
 // gradeQuery is grade for a query: it is a lookup's again until that is
 // answered, or its first if the capture put the answer before it.
-func (p *dnsPairing) gradeQuery(st *pairState, m *dnsMessage) int {
+func (p *dnsPairing) gradeQuery(st *pairState, m *index.DNSMessage) int {
 	if st.query > 0 {
-		if st.answer == 0 && sameServer(p.s.messages.At(st.query-1), m) {
+		if st.answer == 0 && sameServer(p.s.Messages.At(st.query-1), m) {
 			return 1
 		}
 		return 0
 	}
-	if a := p.s.messages.At(st.answer - 1); m.nanos-a.nanos <= causality && (sameServer(m, a) || redirectable(m, a)) {
+	if a := p.s.Messages.At(st.answer - 1); m.Nanos-a.Nanos <= index.Causality && (sameServer(m, a) || redirectable(m, a)) {
 		return 1
 	}
 	return 0
 }
 
-func sameServer(a, b *dnsMessage) bool {
-	x, xp := a.server()
-	y, yp := b.server()
+func sameServer(a, b *index.DNSMessage) bool {
+	x, xp := a.Server()
+	y, yp := b.Server()
 	return x == y && xp == yp
 }
 
 // redirectable tells whether a redirect can have torn answer a from query q: on
 // its way to the agent at a loopback address the query has lost the address that
 // the answer comes from.
-func redirectable(q, a *dnsMessage) bool {
-	return q.key.Dst.IsLoopback() && !q.key.Src.IsLoopback() && !a.key.Src.IsLoopback()
+func redirectable(q, a *index.DNSMessage) bool {
+	return q.Key.Dst.IsLoopback() && !q.Key.Src.IsLoopback() && !a.Key.Src.IsLoopback()
 }
 
 // A dnsAsk is what a query has in common with its answer when NAT has moved the
@@ -168,9 +169,9 @@ type dnsAsk struct {
 }
 
 // ask returns what lookup l asks, as message m of it shows.
-func (p *dnsPairing) ask(l int, m *dnsMessage) dnsAsk {
-	a := dnsAsk{point: m.key.Point, id: m.id, qtype: p.states[l].qtype, question: p.states[l].question}
-	a.client, _ = m.client()
+func (p *dnsPairing) ask(l int, m *index.DNSMessage) dnsAsk {
+	a := dnsAsk{point: m.Key.Point, id: m.ID, qtype: p.states[l].qtype, question: p.states[l].question}
+	a.client, _ = m.Client()
 	return a
 }
 
@@ -186,7 +187,7 @@ func (p *dnsPairing) moved() {
 		if st.query > 0 || st.question.Len() == 0 {
 			continue
 		}
-		a := p.s.messages.At(st.answer - 1)
+		a := p.s.Messages.At(st.answer - 1)
 		if near := p.near(waiting[p.ask(l, a)], a); len(near) == 1 {
 			p.states[near[0]].answer = st.answer
 			st.absorbed = true
@@ -208,7 +209,7 @@ func (p *dnsPairing) waiting() map[dnsAsk][]uint32 {
 		if st.query == 0 || st.answer > 0 || st.question.Len() == 0 {
 			continue
 		}
-		if m := p.s.messages.At(st.query - 1); m.key.Dst.IsLoopback() && !m.key.Src.IsLoopback() {
+		if m := p.s.Messages.At(st.query - 1); m.Key.Dst.IsLoopback() && !m.Key.Src.IsLoopback() {
 			k := p.ask(l, m)
 			waiting[k] = append(waiting[k], uint32(l))
 		}
@@ -217,13 +218,13 @@ func (p *dnsPairing) waiting() map[dnsAsk][]uint32 {
 }
 
 // near returns those of the waiting lookups that answer a can be of, by time.
-func (p *dnsPairing) near(waiting []uint32, a *dnsMessage) (near []uint32) {
+func (p *dnsPairing) near(waiting []uint32, a *index.DNSMessage) (near []uint32) {
 	if len(waiting) > maxWaiting {
 		return nil
 	}
 	for _, w := range waiting {
-		q := p.s.messages.At(p.states[w].query - 1)
-		if p.states[w].answer == 0 && redirectable(q, a) && q.nanos <= a.nanos+causality && a.nanos-q.nanos <= lookupPatience {
+		q := p.s.Messages.At(p.states[w].query - 1)
+		if p.states[w].answer == 0 && redirectable(q, a) && q.Nanos <= a.Nanos+index.Causality && a.Nanos-q.Nanos <= lookupPatience {
 			near = append(near, w)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -47,7 +48,7 @@ func assignLookups(lookups []*workLookup) {
 // have an address of its own on loopback.
 func plain(lookups []*workLookup) {
 	type seat struct {
-		place  place
+		place  index.Place
 		server netip.AddrPort
 	}
 	seen := make(map[seat]bool)
@@ -103,12 +104,12 @@ const maxCauses = 64
 // there only the id tells. -1 means none.
 func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
 	asked := r.asked[l.question()]
-	begun := sort.Search(len(asked), func(i int) bool { return lookups[asked[i]].start.nanos > l.start.nanos+causality })
+	begun := sort.Search(len(asked), func(i int) bool { return lookups[asked[i]].start.Nanos > l.start.Nanos+index.Causality })
 	best, grade := -1, 0
 	for _, id := range asked[max(begun-maxCauses, 0):begun] {
 		a := lookups[id]
 		same := a.MessageID == l.MessageID
-		if l.start.nanos-a.start.nanos > lookupPatience || !a.waits(l) || !same && !r.servers[l.Server] {
+		if l.start.Nanos-a.start.Nanos > lookupPatience || !a.waits(l) || !same && !r.servers[l.Server] {
 			continue
 		}
 		g := 1
@@ -128,12 +129,12 @@ func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
 // waits tells whether the application still waited for a when l was answered,
 // or asked.
 func (a *workLookup) waits(l *workLookup) bool {
-	until := max(l.start.nanos, l.Answered)
-	return a.Answered == 0 || a.Answered >= until-causality
+	until := max(l.start.Nanos, l.Answered)
+	return a.Answered == 0 || a.Answered >= until-index.Causality
 }
 
 // capturesDNS tells which pods' agents answer their queries, over UDP or TCP.
-func capturesDNS(x *index, lookups []*workLookup, legs []*workLeg) map[string]bool {
+func capturesDNS(x *index.Index, lookups []*workLookup, legs []*workLeg) map[string]bool {
 	pods := make(map[string]bool)
 	for _, l := range lookups {
 		if l.Redirected {
@@ -141,7 +142,7 @@ func capturesDNS(x *index, lookups []*workLookup, legs []*workLeg) map[string]bo
 		}
 	}
 	for _, l := range legs {
-		if l.Orig.Dst.Port() == 53 && l.Reply.Src.Port() != 53 && slices.Contains(x.ports, l.Reply.Src.Port()) {
+		if l.Orig.Dst.Port() == 53 && l.Reply.Src.Port() != 53 && slices.Contains(x.Ports, l.Reply.Src.Port()) {
 			pods[l.Pod] = true
 		}
 	}

@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // A dnsEmitter writes the packets of lookups, with the redirect undone.
 type dnsEmitter struct {
-	x       *index
+	x       *index.Index
 	lookups []*names.Lookup
 	of      [][]uint32    // by group and message: lookup's ID plus 1
 	packets [][]dnsPacket // by input, in the order of packet numbers
@@ -28,12 +29,12 @@ type dnsPacket struct {
 // newDNSEmitter lists the packets of all messages.
 func newDNSEmitter(r *source) *dnsEmitter {
 	d := &dnsEmitter{x: r.x, lookups: r.lookups, of: r.lookupOf, packets: make([][]dnsPacket, len(r.inputs)), begun: make([]bool, len(r.lookups))}
-	for g, group := range r.x.groups {
-		s := group.dns
-		for i := range uint32(s.messages.Len()) {
-			d.add(s.messages.At(i).ref, dnsPacket{message: i, group: g})
+	for g, group := range r.x.Groups {
+		s := group.DNS
+		for i := range uint32(s.Messages.Len()) {
+			d.add(s.Messages.At(i).Ref, dnsPacket{message: i, group: g})
 		}
-		for ref, i := range s.parts {
+		for ref, i := range s.Parts {
 			d.add(ref, dnsPacket{message: i, group: g})
 		}
 	}
@@ -60,13 +61,13 @@ func (d *dnsEmitter) find(ref capture.Ref) (p dnsPacket, ok bool) {
 
 // endsOf returns the ends between which a message is written: the client's and
 // those of the server that it asked, as far as that is known.
-func endsOf(l *names.Lookup, m *dnsMessage) (src, dst netip.AddrPort) {
-	a, port := m.server()
-	server := addrPort(a, port)
+func endsOf(l *names.Lookup, m *index.DNSMessage) (src, dst netip.AddrPort) {
+	a, port := m.Server()
+	server := index.AddrPort(a, port)
 	if l.Server.IsValid() {
 		server = l.Server
 	}
-	if m.is(dnsReply) {
+	if m.Is(index.DNSReply) {
 		return server, l.Client
 	}
 	return l.Client, server
@@ -79,20 +80,20 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	m := e.dns.x.groups[at.group].dns.messages.At(at.message)
+	m := e.dns.x.Groups[at.group].DNS.Messages.At(at.message)
 	no := e.dns.of[at.group][at.message]
-	if no == 0 || m.is(dnsDup) {
+	if no == 0 || m.Is(index.DNSDup) {
 		return true, nil
 	}
 	l := e.dns.lookups[no-1]
 	src, dst := endsOf(l, m)
-	iface, err := e.iface(place{at.group, m.key.Point})
+	iface, err := e.iface(index.Place{Group: at.group, Point: m.Key.Point})
 	if err != nil {
 		return true, err
 	}
 	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
 	ip := p.Data[l3:]
-	if k := m.key.Tuple(); k.Src != src || k.Dst != dst {
+	if k := m.Key.Tuple(); k.Src != src || k.Dst != dst {
 		if ip, err = e.undo(p, l3, src, dst); err != nil {
 			return true, err
 		}
@@ -119,14 +120,14 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 }
 
 // dnsComment returns the comments for a packet of a lookup: its own, and ours.
-func (e *emitter) dnsComment(l *names.Lookup, m *dnsMessage, p *capture.Packet) []string {
+func (e *emitter) dnsComment(l *names.Lookup, m *index.DNSMessage, p *capture.Packet) []string {
 	first := !e.dns.begun[l.ID]
 	e.dns.begun[l.ID] = true
 	if e.o.Comments == noPackets || e.o.Comments == firstPackets && !first {
 		return p.Comments
 	}
 	s := fmt.Sprintf("pcapmesh: dns lookup %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
-		e.src.files[p.Ref.Input], p.Ref.Packet, m.key.Tuple())
+		e.src.files[p.Ref.Input], p.Ref.Packet, m.Key.Tuple())
 	if l.Redirected && !l.Server.IsValid() {
 		s += ", redirected; whom the client asked is not known"
 	}

@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+)
 
 // maxSecrets bounds one decryption secrets block, in bytes; more go into more
 // blocks.
@@ -14,7 +17,7 @@ func (e *emitter) writeKeys() error {
 		if len(lines) == 0 {
 			return nil
 		}
-		s := capture.Secret{Type: secretKeyLog, Data: lines}
+		s := capture.Secret{Type: index.SecretKeyLog, Data: lines}
 		lines = nil
 		return e.out.WriteSecret(s)
 	}
@@ -23,14 +26,14 @@ func (e *emitter) writeKeys() error {
 		if c.rebuilt {
 			continue
 		}
-		for h := range c.frame.conn.halves {
-			random, ok := e.src.x.clientRandom(h)
+		for h := range c.frame.conn.Halves {
+			random, ok := e.src.x.ClientRandom(h)
 			if !ok || seen[random] {
 				continue
 			}
 			seen[random] = true
 			had := len(lines)
-			if lines = e.src.x.keys.AppendLines(lines, random); len(lines) > had {
+			if lines = e.src.x.Keys.AppendLines(lines, random); len(lines) > had {
 				e.sum.Secrets++
 			}
 			if len(lines) < maxSecrets {
@@ -42,13 +45,4 @@ func (e *emitter) writeKeys() error {
 		}
 	}
 	return flush()
-}
-
-// clientRandom returns the random of the ClientHello on half h, if it has one.
-func (x *index) clientRandom(h halfNo) (random [32]byte, ok bool) {
-	s := x.onWire().seal(h)
-	if s == nil || !s.facts.Known || !s.facts.Hello.Client {
-		return random, false
-	}
-	return s.facts.Hello.Random, true
 }

@@ -2,46 +2,43 @@ package mesh
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
-
-// causality is how much earlier than its cause an effect may be stamped, in
-// nanoseconds: packets of two interfaces are stamped on different CPUs.
-const causality = int64(50 * time.Microsecond)
 
 // nests tells whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
 // messages, as far as they were captured.
 func nests(d, u *exchange) bool {
-	if !mayServe(d.leg, u.leg) || u.begun() < d.start()-causality || d.end() < u.start()-causality && d.resp != nil {
+	if !mayServe(d.leg, u.leg) || u.begun() < d.start()-index.Causality || d.end() < u.start()-index.Causality && d.resp != nil {
 		return false
 	}
-	if d.req != nil && u.req != nil && u.req.is(msgComplete) && d.req.is(msgComplete) && u.req.to.nanos < d.req.to.nanos-causality {
+	if d.req != nil && u.req != nil && u.req.Is(scan.MsgComplete) && d.req.Is(scan.MsgComplete) && u.req.To.Nanos < d.req.To.Nanos-index.Causality {
 		return false
 	}
 	if d.resp == nil {
 		return true
 	}
 	if u.resp == nil {
-		return u.begun() <= d.resp.from.nanos+causality
+		return u.begun() <= d.resp.From.Nanos+index.Causality
 	}
-	return u.resp.from.nanos <= d.resp.from.nanos+causality &&
-		(!final(d, u) || !u.resp.is(msgComplete) || !d.resp.is(msgComplete) || u.resp.to.nanos <= d.resp.to.nanos+causality)
+	return u.resp.From.Nanos <= d.resp.From.Nanos+index.Causality &&
+		(!final(d, u) || !u.resp.Is(scan.MsgComplete) || !d.resp.Is(scan.MsgComplete) || u.resp.To.Nanos <= d.resp.To.Nanos+index.Causality)
 }
 
 // final tells whether u's response may be the one that d was answered with,
 // rather than a failed attempt.
 func final(d, u *exchange) bool {
-	return !d.knowsStatus() || !u.knowsStatus() || d.resp.status == u.resp.status
+	return !d.knowsStatus() || !u.knowsStatus() || d.resp.Status == u.resp.Status
 }
 
 // knowsStatus tells whether the status that e was answered with is known.
 func (e *exchange) knowsStatus() bool {
-	return e.resp != nil && e.hidden == nil && (e.resp.status != 0 || !e.resp.is(msgPartial))
+	return e.resp != nil && e.hidden == nil && (e.resp.Status != 0 || !e.resp.Is(scan.MsgPartial))
 }
 
 // A resemblance is how much two exchanges have in common.
@@ -81,37 +78,37 @@ func compare(d, u *exchange) resemblance {
 }
 
 func (r *resemblance) compareRequests(d, u *exchange) {
-	r.otherLine = !sameLine(d.scan, d.req, u.scan, u.req)
-	if d.req.is(msgCut) || u.req.is(msgCut) {
+	r.otherLine = !scan.SameLine(d.scan, d.req, u.scan, u.req)
+	if d.req.Is(scan.MsgCut) || u.req.Is(scan.MsgCut) {
 		r.cut = true
 		return
 	}
-	r.sameLine = !r.otherLine && d.req.hasLine() && u.req.hasLine()
-	if p, q := d.req.id.Len() > 0, u.req.id.Len() > 0; p && q {
-		r.sameID = string(d.scan.text.Bytes(d.req.id)) == string(u.scan.text.Bytes(u.req.id))
-		r.otherID = !r.sameID && !d.req.is(msgLooseID) && !u.req.is(msgLooseID)
+	r.sameLine = !r.otherLine && d.req.HasLine() && u.req.HasLine()
+	if p, q := d.req.ID.Len() > 0, u.req.ID.Len() > 0; p && q {
+		r.sameID = string(d.scan.Text.Bytes(d.req.ID)) == string(u.scan.Text.Bytes(u.req.ID))
+		r.otherID = !r.sameID && !d.req.Is(scan.MsgLooseID) && !u.req.Is(scan.MsgLooseID)
 	}
-	r.request = d.req.body.Match(u.req.body)
-	r.content = r.request == fingerprint.Equal && d.req.body.Len > 0
-	if d.req.is(msgPartial) || u.req.is(msgPartial) {
+	r.request = d.req.Body.Match(u.req.Body)
+	r.content = r.request == fingerprint.Equal && d.req.Body.Len > 0
+	if d.req.Is(scan.MsgPartial) || u.req.Is(scan.MsgPartial) {
 		r.seen |= seenPartRequest
 		return
 	}
 	r.seen |= seenRequest
 	r.differ, r.common = diffFields(d.scan, d.req, u.scan, u.req)
-	if d.req.trace != 0 && d.req.trace != u.req.trace {
+	if d.req.Trace != 0 && d.req.Trace != u.req.Trace {
 		r.differ = append(r.differ, ^uint32(0))
 	}
 }
 
 func (r *resemblance) compareResponses(d, u *exchange) {
-	if d.resp.is(msgCut) || u.resp.is(msgCut) {
+	if d.resp.Is(scan.MsgCut) || u.resp.Is(scan.MsgCut) {
 		r.cut = true
 		return
 	}
-	r.response = d.resp.body.Match(u.resp.body)
-	r.content = r.content || r.response == fingerprint.Equal && d.resp.body.Len > 0
-	if d.resp.is(msgPartial) || u.resp.is(msgPartial) {
+	r.response = d.resp.Body.Match(u.resp.Body)
+	r.content = r.content || r.response == fingerprint.Equal && d.resp.Body.Len > 0
+	if d.resp.Is(scan.MsgPartial) || u.resp.Is(scan.MsgPartial) {
 		r.seen |= seenPartResponse
 		return
 	}
@@ -129,21 +126,21 @@ func (r *resemblance) contradicted() bool {
 // diffFields returns the names of the fields of two heads that are missing in
 // one or have another value there, and the number of equal fields. Fields are
 // sorted by hash.
-func diffFields(s *scan, m *message, t *scan, n *message) (names []uint32, common int) {
+func diffFields(s *scan.Scan, m *scan.Message, t *scan.Scan, n *scan.Message) (names []uint32, common int) {
 	add := func(name uint32) {
 		if k := len(names); k == 0 || names[k-1] != name {
 			names = append(names, name)
 		}
 	}
-	i, j := m.fields.first, n.fields.first
-	iEnd, jEnd := i+m.fields.n, j+n.fields.n
+	i, j := m.Fields.First, n.Fields.First
+	iEnd, jEnd := i+m.Fields.N, j+n.Fields.N
 	for i < iEnd || j < jEnd {
 		switch {
-		case j == jEnd || i < iEnd && fieldLess(*s.fields.At(i), *t.fields.At(j)):
-			add(s.fields.At(i).name)
+		case j == jEnd || i < iEnd && fieldLess(*s.Fields.At(i), *t.Fields.At(j)):
+			add(s.Fields.At(i).Name)
 			i++
-		case i == iEnd || fieldLess(*t.fields.At(j), *s.fields.At(i)):
-			add(t.fields.At(j).name)
+		case i == iEnd || fieldLess(*t.Fields.At(j), *s.Fields.At(i)):
+			add(t.Fields.At(j).Name)
 			j++
 		default:
 			common++
@@ -154,8 +151,8 @@ func diffFields(s *scan, m *message, t *scan, n *message) (names []uint32, commo
 	return names, common
 }
 
-func fieldLess(a, b field) bool {
-	return a.name < b.name || a.name == b.name && a.value < b.value
+func fieldLess(a, b scan.Field) bool {
+	return a.Name < b.Name || a.Name == b.Name && a.Value < b.Value
 }
 
 // better tells whether r's fields fit strictly better than o's: all that
@@ -185,7 +182,7 @@ func explain(d, u *exchange, r *resemblance, sole bool) []flow.Evidence {
 	shown := []capture.Ref{d.ref(), u.ref()}
 	var es []flow.Evidence
 	if r.sameID {
-		es = append(es, flow.Evidence{Kind: flow.RequestID, Detail: "x-request-id " + d.scan.text.String(d.req.id), Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.RequestID, Detail: "x-request-id " + d.scan.Text.String(d.req.ID), Packets: shown})
 	}
 	if r.content {
 		es = append(es, flow.Evidence{Kind: flow.SameBytes, Detail: sameBytesDetail(d, r), Packets: shown})
@@ -210,32 +207,32 @@ func sameHeadDetail(d *exchange, r *resemblance) string {
 }
 
 func sameBytesDetail(d *exchange, r *resemblance) string {
-	if r.response == fingerprint.Equal && d.resp != nil && d.resp.body.Len > 0 {
-		return fmt.Sprintf("response bodies of %d bytes equal", d.resp.body.Len)
+	if r.response == fingerprint.Equal && d.resp != nil && d.resp.Body.Len > 0 {
+		return fmt.Sprintf("response bodies of %d bytes equal", d.resp.Body.Len)
 	}
-	return fmt.Sprintf("request bodies of %d bytes equal", d.req.body.Len)
+	return fmt.Sprintf("request bodies of %d bytes equal", d.req.Body.Len)
 }
 
 // legNests tells whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
-func legNests(x *index, d, u *workLeg) bool {
-	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-causality || u.Start > d.End+causality {
+func legNests(x *index.Index, d, u *workLeg) bool {
+	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-index.Causality || u.Start > d.End+index.Causality {
 		return false
 	}
-	du, uu := x.facts(d.conn.orig), x.facts(u.conn.orig)
-	if du.proto == protoNone && uu.proto != protoNone && d.conn.orig != 0 {
+	du, uu := x.Content(d.conn.Orig), x.Content(u.conn.Orig)
+	if du.Proto == scan.ProtoNone && uu.Proto != scan.ProtoNone && d.conn.Orig != 0 {
 		return false
 	}
-	if du.proto != protoNone && uu.proto != protoNone && !u.Midstream && !du.late && uu.data.nanos < du.data.nanos-causality {
+	if du.Proto != scan.ProtoNone && uu.Proto != scan.ProtoNone && !u.Midstream && !du.Late && uu.Data.Nanos < du.Data.Nanos-index.Causality {
 		return false
 	}
-	dr, ur := x.facts(d.conn.reply), x.facts(u.conn.reply)
-	if dr.proto == protoNone || ur.proto == protoNone || d.Midstream {
+	dr, ur := x.Content(d.conn.Reply), x.Content(u.conn.Reply)
+	if dr.Proto == scan.ProtoNone || ur.Proto == scan.ProtoNone || d.Midstream {
 		return true
 	}
 	// The first bytes of an encrypted answer are the proxy's own handshake.
-	return (!d.readable() || !u.readable() || ur.late || dr.data.nanos >= ur.data.nanos-causality) &&
-		(dr.open || dr.ragged || dr.lastNanos >= ur.lastNanos-causality)
+	return (!d.readable() || !u.readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality) &&
+		(dr.Open || dr.Ragged || dr.LastNanos >= ur.LastNanos-index.Causality)
 }
 
 // A legMatch is the result of comparing the raw streams of two legs.
@@ -245,25 +242,25 @@ type legMatch struct {
 }
 
 // compareLegs compares the raw streams of two legs in both directions.
-func compareLegs(x *index, d, u *workLeg) legMatch {
+func compareLegs(x *index.Index, d, u *workLeg) legMatch {
 	m := legMatch{verdict: fingerprint.Equal}
-	for _, h := range [2][2]halfNo{{d.conn.orig, u.conn.orig}, {d.conn.reply, u.conn.reply}} {
+	for _, h := range [2][2]index.HalfNo{{d.conn.Orig, u.conn.Orig}, {d.conn.Reply, u.conn.Reply}} {
 		m.add(x, h[0], h[1])
 	}
 	return m
 }
 
 // add compares one direction.
-func (m *legMatch) add(x *index, h, g halfNo) {
-	p, q := x.facts(h), x.facts(g)
+func (m *legMatch) add(x *index.Index, h, g index.HalfNo) {
+	p, q := x.Content(h), x.Content(g)
 	v := fingerprint.Unknown
 	switch {
 	case h == 0 || g == 0:
-	case p.proto == protoNone || q.proto == protoNone:
+	case p.Proto == scan.ProtoNone || q.Proto == scan.ProtoNone:
 		v = fingerprint.Equal
-		if a, b := x.half(h), x.half(g); x.length(h) != x.length(g) {
+		if a, b := x.Half(h), x.Half(g); x.Length(h) != x.Length(g) {
 			v = fingerprint.Different
-			if p.proto == protoNone && a.EndNanos == 0 || q.proto == protoNone && b.EndNanos == 0 {
+			if p.Proto == scan.ProtoNone && a.EndNanos == 0 || q.Proto == scan.ProtoNone && b.EndNanos == 0 {
 				v = fingerprint.Unknown // the capture may have ended too early
 			}
 		}
@@ -275,8 +272,8 @@ func (m *legMatch) add(x *index, h, g halfNo) {
 			} else if n < 0 {
 				v = fingerprint.Different
 			}
-		} else if v = p.print.Match(q.print); v != fingerprint.Different && p.print.Len == q.print.Len && p.print.Known&q.print.Known != 0 {
-			m.bytes += max(p.print.Len, 0)
+		} else if v = p.Print.Match(q.Print); v != fingerprint.Different && p.Print.Len == q.Print.Len && p.Print.Known&q.Print.Known != 0 {
+			m.bytes += max(p.Print.Len, 0)
 		}
 	}
 	if m.verdict != fingerprint.Different && v != fingerprint.Equal {
@@ -286,11 +283,11 @@ func (m *legMatch) add(x *index, h, g halfNo) {
 
 // shorter returns the record of the two streams that is behind because the
 // capture ended; nil if none is.
-func shorter(p, q *halfFacts) *halfFacts {
+func shorter(p, q *scan.Content) *scan.Content {
 	switch {
-	case p.open && p.print.Len < q.print.Len:
+	case p.Open && p.Print.Len < q.Print.Len:
 		return p
-	case q.open && q.print.Len < p.print.Len:
+	case q.Open && q.Print.Len < p.Print.Len:
 		return q
 	}
 	return nil
@@ -298,12 +295,12 @@ func shorter(p, q *halfFacts) *halfFacts {
 
 // beginAlike compares the beginnings of two streams: the length of the shorter
 // one if they are equal, -1 if they are not, 0 if that is not known.
-func beginAlike(p, q *halfFacts) int64 {
-	n := min(p.print.Len, q.print.Len)
-	if n < fingerprint.Window || p.print.Known&q.print.Known&fingerprint.KnownFirst == 0 {
+func beginAlike(p, q *scan.Content) int64 {
+	n := min(p.Print.Len, q.Print.Len)
+	if n < fingerprint.Window || p.Print.Known&q.Print.Known&fingerprint.KnownFirst == 0 {
 		return 0
 	}
-	if p.print.First != q.print.First {
+	if p.Print.First != q.Print.First {
 		return -1
 	}
 	return n

@@ -2,12 +2,14 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // A Linker is what Decide has before it joins legs.
 type Linker struct {
-	x      *index
+	x      *index.Index
 	rs     *records
 	legs   []*workLeg
 	roster *roster
@@ -49,7 +51,7 @@ type (
 )
 
 // Causality is by how much times may deceive, in nanoseconds.
-const Causality = causality
+const Causality = index.Causality
 
 // Add learns a delay with a probability.
 func (d *Delays) Add(nanos int64, p float64) { d.d.add(nanos, p) }
@@ -94,17 +96,17 @@ func Ordered(down, up []Occasion) []int32 {
 func Lengths(over, slack int64, fragments []int, lost func(i int) bool) []int64 {
 	s := &sealed{over: over, slack: slack}
 	for i, n := range fragments {
-		u := &unit{off: s.end, len: int32(n), kind: unitData}
+		u := &scan.Unit{Off: s.end, Len: int32(n), Kind: scan.UnitData}
 		s.end += 5 + int64(n)
 		if !lost(i) {
 			s.units = append(s.units, u)
 			continue
 		}
-		if k := len(s.units) - 1; k >= 0 && s.units[k].kind == unitHole {
-			s.units[k].len += 5 + int32(n)
+		if k := len(s.units) - 1; k >= 0 && s.units[k].Kind == scan.UnitHole {
+			s.units[k].Len += 5 + int32(n)
 			continue
 		}
-		u.kind, u.len = unitHole, 5+u.len
+		u.Kind, u.Len = scan.UnitHole, 5+u.Len
 		s.units = append(s.units, u)
 	}
 	return s.between(0, s.end)

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -17,18 +18,18 @@ func ChosenName(learned ...names.Learned) (names.Learned, bool) {
 // TakeDNS reads one datagram and returns what is kept of it: messages, records
 // and bytes of names.
 func TakeDNS(g *capture.Datagram) (messages, records, text int) {
-	var s dnsScan
-	s.take(g)
-	for name := range s.names {
+	var s index.DNSScan
+	s.Take(g)
+	for name := range s.Names {
 		text += len(name)
 	}
-	if s.messages.Len()+s.malformed != 1 {
+	if s.Messages.Len()+s.Malformed != 1 {
 		panic("neither read nor counted")
 	}
-	for i := range uint32(s.messages.Len()) {
-		s.printed(s.messages.At(i).name)
+	for i := range uint32(s.Messages.Len()) {
+		s.Printed(s.Messages.At(i).Name)
 	}
-	return s.messages.Len(), s.records.Len(), text
+	return s.Messages.Len(), s.Records.Len(), text
 }
 
 // HostName and ServerName read names.

@@ -1,8 +1,6 @@
 package mesh
 
-import (
-	"github.com/pcapmesh/pcapmesh/capture"
-)
+import "github.com/pcapmesh/pcapmesh/capture"
 
 // A bit is bytes of a stream, in the order they were sent.
 type bit struct {
@@ -32,7 +30,7 @@ func (r *source) follow(c *conversation, yield func(bit) error) error {
 	sent, received := raise(chunks[:k]), raise(chunks[k:])
 	for len(sent)+len(received) > 0 {
 		from := &received
-		if len(received) == 0 || len(sent) > 0 && sent[0].at.nanos <= received[0].at.nanos {
+		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
 			from = &sent
 		}
 		k := (*from)[0]
@@ -46,7 +44,7 @@ func (r *source) follow(c *conversation, yield func(bit) error) error {
 
 // passOn tells one chunk, and after it what was cut off its packet.
 func passOn(k *chunk, sp *spool, yield func(bit) error) error {
-	out := bit{Reply: k.reply, Nanos: k.from.nanos, Ref: k.from.ref}
+	out := bit{Reply: k.reply, Nanos: k.from.Nanos, Ref: k.from.Ref}
 	if k.gap {
 		out.Missing = k.n
 		return yield(out)

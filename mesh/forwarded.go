@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A gateway appends the address of its client to x-forwarded-for, or sets it
@@ -23,12 +26,12 @@ const (
 
 // forwards compares x-forwarded-for on both sides of the proxy.
 func forwards(d, u *exchange) forwardedTo {
-	if d.req == nil || u.req == nil || u.req.forwarded.Len() == 0 || !d.req.hasLine() || d.req.is(msgPartial) {
+	if d.req == nil || u.req == nil || u.req.Forwarded.Len() == 0 || !d.req.HasLine() || d.req.Is(scan.MsgPartial) {
 		return forwardedUnknown
 	}
-	before, after := "", u.scan.text.String(u.req.forwarded)
-	if d.req.forwarded.Len() > 0 {
-		before = d.scan.text.String(d.req.forwarded)
+	before, after := "", u.scan.Text.String(u.req.Forwarded)
+	if d.req.Forwarded.Len() > 0 {
+		before = d.scan.Text.String(d.req.Forwarded)
 	}
 	client := d.leg.Orig.Src.Addr()
 	if before == after || isAddr(after, client) {
@@ -59,15 +62,15 @@ func dropForwarded(s *shelf, u *exchange, cs []candidate) []candidate {
 // that client was open then: so it proves that nothing else fits, even if not all
 // was captured.
 func (c *crossing) onlyClient(d, u *exchange) bool {
-	if u.req == nil || u.req.forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
+	if u.req == nil || u.req.Forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
 		return false
 	}
 	client := d.leg.Orig.Src.Addr()
-	if list := u.scan.text.String(u.req.forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
+	if list := u.scan.Text.String(u.req.Forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
 		return false
 	}
 	for _, l := range c.down {
-		if l != d.leg && l.Orig.Src.Addr() == client && l.Start <= u.begun()+causality && l.End >= u.start()-causality {
+		if l != d.leg && l.Orig.Src.Addr() == client && l.Start <= u.begun()+index.Causality && l.End >= u.start()-index.Causality {
 			return false
 		}
 	}

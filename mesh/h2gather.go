@@ -7,6 +7,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -21,7 +23,7 @@ type callPart struct {
 	reply      bool
 	kind       callPartKind
 	end        bool // nothing of this direction follows
-	at         moment
+	at         index.Moment
 	spot, n    int64 // in the spool: fields, or content; of a hole only how long it is
 	code       uint32
 }
@@ -55,21 +57,21 @@ type callHalf struct {
 	reply   bool
 	calls   map[uint32][2]int32 // by stream: conversation and call
 	last    map[uint32]int      // by stream: the last part
-	at      moment
+	at      index.Moment
 }
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
 func (r *source) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
-	for g := range r.x.groups {
+	for g := range r.x.Groups {
 		parts, err := r.readCalls(g, convs, sp)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, parts...)
 	}
-	slices.SortStableFunc(all, func(a, b callPart) int { return cmp.Or(cmp.Compare(a.conv, b.conv), a.at.compare(b.at)) })
+	slices.SortStableFunc(all, func(a, b callPart) int { return cmp.Or(cmp.Compare(a.conv, b.conv), a.at.Compare(b.at)) })
 	var chunks []chunk
 	for len(all) > 0 {
 		n := 1
@@ -99,31 +101,31 @@ func (r *source) readCalls(g int, convs []*conversation, sp *spool) ([]callPart,
 	if want.Empty() {
 		return nil, nil
 	}
-	if err := reassembly.Read(r.groups[g], r.x.groups[g].table, &want, r.x.decrypted(g, c)); err != nil {
+	if err := reassembly.Read(r.groups[g], r.x.Groups[g].Table, &want, r.x.Decrypted(g, c)); err != nil {
 		return nil, err
 	}
 	return c.parts, c.err
 }
 
 // want adds the messages of an exchange in group g to those that are wanted.
-func (c *callReader) want(x *index, g int, want *reassembly.HalfSet, e *exchange, conv, call int32) {
-	add := func(h halfNo, s *scan, m *message, reply bool) {
-		q := s.h2Of(m)
+func (c *callReader) want(x *index.Index, g int, want *reassembly.HalfSet, e *exchange, conv, call int32) {
+	add := func(h index.HalfNo, s *scan.Scan, m *scan.Message, reply bool) {
+		q := s.H2Of(m)
 		if q == nil {
 			return
 		}
-		group, id := x.locate(h)
+		group, id := x.Locate(h)
 		if group != g {
 			return
 		}
 		want.Add(id)
 		if c.halves[id] == nil {
-			c.halves[id] = &callHalf{start: x.facts(h).start, reply: reply, calls: make(map[uint32][2]int32), last: make(map[uint32]int)}
+			c.halves[id] = &callHalf{start: x.Content(h).Start, reply: reply, calls: make(map[uint32][2]int32), last: make(map[uint32]int)}
 		}
-		c.halves[id].calls[q.stream] = [2]int32{conv, call}
+		c.halves[id].calls[q.Stream] = [2]int32{conv, call}
 	}
-	add(e.leg.conn.orig, e.scan, e.req, false)
-	add(e.leg.conn.reply, e.respScan, e.resp, true)
+	add(e.leg.conn.Orig, e.scan, e.req, false)
+	add(e.leg.conn.Reply, e.respScan, e.resp, true)
 }
 
 // Open implements reassembly.Consumer.
@@ -140,7 +142,7 @@ func (c *callReader) enter(at reassembly.At, p []byte) *callHalf {
 		h.scanner.Reset(&c.scratch, h.start || http2.Looks(p, h.start) == http2.Requests)
 		h.scanner.Everything()
 	}
-	h.at = moment{at.Nanos, at.Ref}
+	h.at = index.Moment{Nanos: at.Nanos, Ref: at.Ref}
 	c.pass = h
 	return h
 }

@@ -5,17 +5,19 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
 // those of one stream are an exchange, and several go on at once.
-func pairStreams(x *index, l *workLeg) []exchange {
+func pairStreams(x *index.Index, l *workLeg) []exchange {
 	es, at := askedOn(x, l)
-	s, ms := muxedOf(x, l.conn.reply)
+	s, ms := muxedOf(x, l.conn.Reply)
 	for _, m := range ms {
-		id := s.h2Of(m).stream
+		id := s.H2Of(m).Stream
 		i, ok := at[id]
-		if m.is(msgRequest) || ok && es[i].resp != nil {
+		if m.Is(scan.MsgRequest) || ok && es[i].resp != nil {
 			continue
 		}
 		if !ok {
@@ -34,22 +36,22 @@ func pairStreams(x *index, l *workLeg) []exchange {
 
 // muxedOf lists the messages of a half, none if it is no HTTP/2: only one side
 // may have looked like that.
-func muxedOf(x *index, h halfNo) (*scan, []*message) {
-	r := x.facts(h)
-	if !r.proto.isH2() {
+func muxedOf(x *index.Index, h index.HalfNo) (*scan.Scan, []*scan.Message) {
+	r := x.Content(h)
+	if !r.Proto.IsH2() {
 		return nil, nil
 	}
-	s := x.scanOf(h)
-	return s, listMessages(s, r, r.proto)
+	s := x.ScanOf(h)
+	return s, scan.ListMessages(s, r, r.Proto)
 }
 
 // askedOn lists the requests of a leg, and where each stream's is in the list.
-func askedOn(x *index, l *workLeg) (es []exchange, at map[uint32]int) {
+func askedOn(x *index.Index, l *workLeg) (es []exchange, at map[uint32]int) {
 	at = make(map[uint32]int)
-	s, ms := muxedOf(x, l.conn.orig)
+	s, ms := muxedOf(x, l.conn.Orig)
 	for _, m := range ms {
-		id := s.h2Of(m).stream
-		if _, ok := at[id]; !ok && m.is(msgRequest) {
+		id := s.H2Of(m).Stream
+		if _, ok := at[id]; !ok && m.Is(scan.MsgRequest) {
 			at[id] = len(es)
 			es = append(es, exchange{leg: l, req: m, scan: s, floor: l.Start})
 		}
@@ -60,13 +62,13 @@ func askedOn(x *index, l *workLeg) (es []exchange, at map[uint32]int) {
 // grpc returns what the exchange says as a gRPC call, nil if it is none.
 func (e *exchange) grpc() *flow.GRPC {
 	g, found := &flow.GRPC{Status: -1}, false
-	if q := e.scan.h2Of(e.req); q != nil && q.grpc >= 0 {
-		g.Sent, found = int(q.grpc), true
+	if q := e.scan.H2Of(e.req); q != nil && q.GRPC >= 0 {
+		g.Sent, found = int(q.GRPC), true
 	}
-	if q := e.respScan.h2Of(e.resp); q != nil {
-		g.Status = int(q.status)
-		if q.grpc >= 0 {
-			g.Received, found = int(q.grpc), true
+	if q := e.respScan.H2Of(e.resp); q != nil {
+		g.Status = int(q.Status)
+		if q.GRPC >= 0 {
+			g.Received, found = int(q.GRPC), true
 		}
 	}
 	if !found {

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A callWriter makes of the parts of exchanges a connection of their own: with
@@ -23,7 +25,7 @@ type callWriter struct {
 // A callSide is one direction.
 type callSide struct {
 	out    bytes.Buffer // frames that one packet carries
-	at     moment       // that packet
+	at     index.Moment // that packet
 	framer *http2.Framer
 	block  bytes.Buffer
 	fields *hpack.Encoder
@@ -90,7 +92,7 @@ func (w *callWriter) number(parts []callPart) {
 }
 
 // begin makes what side d begins with, in the packet at.
-func (w *callWriter) begin(d int, at moment) {
+func (w *callWriter) begin(d int, at index.Moment) {
 	s := w.sides[d]
 	if s.begun {
 		return
@@ -111,13 +113,13 @@ func (w *callWriter) begin(d int, at moment) {
 }
 
 // move makes at the packet that what side d sends next is in.
-func (w *callWriter) move(d int, at moment) {
+func (w *callWriter) move(d int, at index.Moment) {
 	s, o := w.sides[d], w.sides[1-d]
 	if s.at != at {
 		w.flush(d)
 		s.at = at
 	}
-	if d == 0 && o.begun && !s.acked && o.at.compare(at) < 0 {
+	if d == 0 && o.begun && !s.acked && o.at.Compare(at) < 0 {
 		s.acked = true
 		w.check(s.framer.WriteSettingsAck())
 	}

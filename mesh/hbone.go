@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -17,7 +18,7 @@ const tunnelProtocol = "hbone"
 
 // markTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
-func markTunnels(x *index, legs []*workLeg, p *profile.Profile) {
+func markTunnels(x *index.Index, legs []*workLeg, p *profile.Profile) {
 	for _, l := range legs {
 		var streams []exchange
 		if l.Decrypted && l.multiplexed() {
@@ -43,7 +44,7 @@ func allConnect(es []exchange) bool {
 // A tunnelling is the tunnels on one side of a pod's proxy and the connections
 // on the other side that they may carry.
 type tunnelling struct {
-	x       *index
+	x       *index.Index
 	inbound bool // the tunnels are the clients' side
 	tunnels []*mantle
 	inner   []*core
@@ -60,7 +61,7 @@ type core struct {
 
 // joinTunnels ties the connections of a pod to the tunnels that carry them: of
 // those that no other leg of the pod carries on.
-func joinTunnels(x *index, legs []*workLeg, pod string, links []*link) []*link {
+func joinTunnels(x *index.Index, legs []*workLeg, pod string, links []*link) []*link {
 	if !slices.ContainsFunc(legs, func(l *workLeg) bool { return l.tunnel }) {
 		return nil
 	}
@@ -88,7 +89,7 @@ func joinTunnels(x *index, legs []*workLeg, pod string, links []*link) []*link {
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index, l *workLeg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
+func newCore(x *index.Index, l *workLeg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
 // alike for so long by chance.
@@ -133,9 +134,9 @@ func (t *tunnelling) may(c *core, m *mantle) bool {
 		first, last = c.bursts[0].until, c.bursts[n-1].at
 	}
 	if t.inbound {
-		return m.leg.Start <= c.leg.Start+causality && m.leg.End >= first-causality
+		return m.leg.Start <= c.leg.Start+index.Causality && m.leg.End >= first-index.Causality
 	}
-	return m.leg.Start <= last+causality && m.leg.End >= first-causality
+	return m.leg.Start <= last+index.Causality && m.leg.End >= first-index.Causality
 }
 
 // exhaust marks the tunnels of which everything is known to be carried by

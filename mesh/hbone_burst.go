@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A burst is what one side of a connection sends before it hears from the
@@ -16,44 +19,44 @@ type burst struct {
 
 // burstsOf lists the bursts of both sides of a leg, in order of time. Of HTTP
 // the messages are known, of other plain bytes the units, of TLS the records.
-func burstsOf(x *index, l *workLeg) []burst {
+func burstsOf(x *index.Index, l *workLeg) []burst {
 	var bs []burst
 	for i := range l.exchanges {
 		e := &l.exchanges[i]
-		for _, m := range [2]*message{e.req, e.resp} {
-			if m != nil && m.end > m.before {
-				bs = append(bs, burst{m == e.resp, m.end - m.before, m.from.nanos, m.to.nanos})
+		for _, m := range [2]*scan.Message{e.req, e.resp} {
+			if m != nil && m.End > m.Before {
+				bs = append(bs, burst{m == e.resp, m.End - m.Before, m.From.Nanos, m.To.Nanos})
 			}
 		}
 	}
 	if len(bs) == 0 {
-		bs = append(unitBursts(x, l.conn.orig, false), unitBursts(x, l.conn.reply, true)...)
+		bs = append(unitBursts(x, l.conn.Orig, false), unitBursts(x, l.conn.Reply, true)...)
 	}
 	slices.SortStableFunc(bs, func(a, b burst) int { return cmp.Compare(a.at, b.at) })
 	return bs[:min(len(bs), maxBursts)]
 }
 
 // unitBursts lists the bursts of one half; records in one packet are one.
-func unitBursts(x *index, h halfNo, reply bool) []burst {
+func unitBursts(x *index.Index, h index.HalfNo, reply bool) []burst {
 	if h == 0 {
 		return nil
 	}
-	us := x.unitsOf(h)
+	us := x.UnitsOf(h)
 	var bs []burst
 	for i, u := range us {
-		end := x.length(h)
+		end := x.Length(h)
 		if i+1 < len(us) {
-			end = us[i+1].off
+			end = us[i+1].Off
 		}
-		if u.kind == unitHole || end <= u.off {
+		if u.Kind == scan.UnitHole || end <= u.Off {
 			continue
 		}
-		if n := len(bs); n > 0 && u.kind != unitPlain && us[i-1].at.ref == u.at.ref {
-			bs[n-1].n += end - u.off
-			bs[n-1].until = u.until
+		if n := len(bs); n > 0 && u.Kind != scan.UnitPlain && us[i-1].At.Ref == u.At.Ref {
+			bs[n-1].n += end - u.Off
+			bs[n-1].until = u.Until
 			continue
 		}
-		bs = append(bs, burst{reply, end - u.off, u.at.nanos, u.until})
+		bs = append(bs, burst{reply, end - u.Off, u.At.Nanos, u.Until})
 	}
 	return bs
 }
@@ -71,16 +74,16 @@ func (c *core) window(i int, toTunnel bool) (from, to int64) {
 				break
 			}
 		}
-		return b.at - causality, to
+		return b.at - index.Causality, to
 	}
-	from = c.leg.Start - causality // the proxy dialled when the stream began
+	from = c.leg.Start - index.Causality // the proxy dialled when the stream began
 	for _, k := range slices.Backward(c.bursts[:i]) {
 		if k.reply != b.reply && k.until < b.at {
-			from = k.at - causality
+			from = k.at - index.Causality
 			break
 		}
 	}
-	return from, b.until + causality
+	return from, b.until + index.Causality
 }
 
 // A parcel is a TLS record of a tunnel.
@@ -100,7 +103,7 @@ type mantle struct {
 }
 
 // newMantle returns what is known of the tunnel l.
-func newMantle(x *index, l *workLeg) *mantle {
+func newMantle(x *index.Index, l *workLeg) *mantle {
 	m := &mantle{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
 	v := newVeil(x, l)
 	m.known = v.sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
@@ -113,8 +116,8 @@ func newMantle(x *index, l *workLeg) *mantle {
 			from = s.starts[0]
 		}
 		for _, u := range s.data {
-			if u.off >= from {
-				m.put(d, parcel{n: s.size(u), at: u.at.nanos})
+			if u.Off >= from {
+				m.put(d, parcel{n: s.size(u), at: u.At.Nanos})
 			}
 		}
 	}

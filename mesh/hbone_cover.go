@@ -268,5 +268,5 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 func (t *tunnelling) found(c *core, f fit) flow.Evidence {
 	m := t.tunnels[f.tunnel]
 	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
-		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, t.x.half(m.leg.conn.lead()).First}}
+		Packets: []capture.Ref{t.x.Half(c.leg.conn.Lead()).First, t.x.Half(m.leg.conn.Lead()).First}}
 }

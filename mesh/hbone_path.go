@@ -3,11 +3,12 @@ package mesh
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // joinAcross finds, where both ends of a tunnel were captured, which connection
 // that went in is which that came out: by what they carried.
-func joinAcross(x *index, links []*link) {
+func joinAcross(x *index.Index, links []*link) {
 	var tunnels []*workLeg
 	in, out := make(map[*workLeg][]*workLeg), make(map[*workLeg][]*workLeg)
 	for _, l := range links {
@@ -28,7 +29,7 @@ func joinAcross(x *index, links []*link) {
 }
 
 // pairAcross ties the legs on both sides of a tunnel that can be told.
-func pairAcross(x *index, in, out []*workLeg) {
+func pairAcross(x *index.Index, in, out []*workLeg) {
 	edges := make([][]int, len(out))
 	for u, up := range out {
 		for d, down := range in {
@@ -56,7 +57,7 @@ func unkept(l *workLeg) *workLeg {
 
 // sameCarried tells whether two legs carried the same bytes, as far as can be
 // told.
-func sameCarried(x *index, d, u *workLeg) bool {
+func sameCarried(x *index.Index, d, u *workLeg) bool {
 	if len(d.exchanges) != len(u.exchanges) {
 		return false
 	}

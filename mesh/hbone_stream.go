@@ -9,6 +9,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // With keys, every connection has a CONNECT stream of its own in a tunnel, with
@@ -59,16 +61,16 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 	bySize := make(map[int64][]int)
 	for k, s := range ss {
 		n := int64(fingerprint.UnknownLen)
-		if s.ex.req != nil && s.ex.req.is(msgComplete) && !s.ex.req.is(msgOpen) {
-			n = s.ex.req.body.Len
+		if s.ex.req != nil && s.ex.req.Is(scan.MsgComplete) && !s.ex.req.Is(scan.MsgOpen) {
+			n = s.ex.req.Body.Len
 		}
 		bySize[n] = append(bySize[n], k)
 	}
 	edges := make([][]int, len(t.inner))
 	for i, c := range t.inner {
-		r := t.x.facts(c.leg.conn.orig)
+		r := t.x.Content(c.leg.conn.Orig)
 		var near []int
-		if n := t.x.length(c.leg.conn.orig); r.wholly() && r.proto != protoNone && n >= 0 {
+		if n := t.x.Length(c.leg.conn.Orig); r.Wholly() && r.Proto != scan.ProtoNone && n >= 0 {
 			near = slices.Concat(bySize[n], bySize[fingerprint.UnknownLen])
 		} else {
 			for k := range ss {
@@ -83,9 +85,6 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 	}
 	return edges
 }
-
-// wholly tells whether the half was seen from its first byte to its last.
-func (r *halfFacts) wholly() bool { return r.lost == 0 && r.start && !r.open }
 
 // streamLink ties a connection to stream k of those that fit.
 func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *link {
@@ -105,7 +104,7 @@ func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, fo
 		c.in, l.stream = s.tunnel, s.ex
 	}
 	l.evidence = []flow.Evidence{{Kind: flow.SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
-		Packets: []capture.Ref{t.x.half(c.leg.conn.lead()).First, s.ex.ref()}}}
+		Packets: []capture.Ref{t.x.Half(c.leg.conn.Lead()).First, s.ex.ref()}}}
 	return l
 }
 
@@ -123,28 +122,28 @@ func (t *tunnelling) carried(l *workLeg, e *exchange) bool {
 	if to, err := netip.ParseAddrPort(e.target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
 	}
-	if e.req != nil && t.inbound && l.Start < e.req.from.nanos-causality || e.req != nil && !t.inbound && e.req.from.nanos < l.Start-causality {
+	if e.req != nil && t.inbound && l.Start < e.req.From.Nanos-index.Causality || e.req != nil && !t.inbound && e.req.From.Nanos < l.Start-index.Causality {
 		return false
 	}
-	return sameContent(t.x, l.conn.orig, e.req) && sameContent(t.x, l.conn.reply, e.resp)
+	return sameContent(t.x, l.conn.Orig, e.req) && sameContent(t.x, l.conn.Reply, e.resp)
 }
 
 // sameContent tells whether what a half carried may be the body of m: by length,
 // and by content where a print of the half was kept.
-func sameContent(x *index, h halfNo, m *message) bool {
-	r := x.facts(h)
+func sameContent(x *index.Index, h index.HalfNo, m *scan.Message) bool {
+	r := x.Content(h)
 	switch {
 	case h == 0 || m == nil:
 		return true
-	case r.proto == protoNone:
-		return m.body.Len <= 0 || r.open
+	case r.Proto == scan.ProtoNone:
+		return m.Body.Len <= 0 || r.Open
 	}
-	whole := r.wholly() && m.is(msgComplete) && !m.is(msgOpen)
-	if n := x.length(h); m.body.Len >= 0 && (whole && m.body.Len != n) {
+	whole := r.Wholly() && m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen)
+	if n := x.Length(h); m.Body.Len >= 0 && (whole && m.Body.Len != n) {
 		return false
 	}
-	if whole && r.print.Complete() {
-		return r.print.Match(m.body) != fingerprint.Different
+	if whole && r.Print.Complete() {
+		return r.Print.Match(m.Body) != fingerprint.Different
 	}
-	return r.print.Known&m.body.Known&fingerprint.KnownFirst == 0 || r.print.First == m.body.First
+	return r.Print.Known&m.Body.Known&fingerprint.KnownFirst == 0 || r.Print.First == m.Body.First
 }

@@ -8,6 +8,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // Under HTTP/2 the head of a request is compressed, so of lengths only bodies are
@@ -36,11 +38,11 @@ func targetLen(e *exchange) int64 {
 	return int64(min(hpack.HuffmanEncodeLength(t), uint64(len(t))))
 }
 
-func bodyOf(m *message) sizes {
-	if m == nil || m.body.Len == fingerprint.UnknownLen || !m.is(msgComplete) {
+func bodyOf(m *scan.Message) scan.Sizes {
+	if m == nil || m.Body.Len == fingerprint.UnknownLen || !m.Is(scan.MsgComplete) {
 		return nil
 	}
-	return sizes{m.body.Len}
+	return scan.Sizes{m.Body.Len}
 }
 
 // nearHeads lists the pairs of which one may cause the other: the records that
@@ -49,7 +51,7 @@ func (a *algebra) nearHeads() {
 	if len(a.down) > 0 && a.down[0].ex.hidden != nil {
 		heads := byRequest(a.down)
 		for u := range a.up {
-			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+causality })
+			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+index.Causality })
 			for _, d := range heads[max(k-nearest, 0):k] {
 				if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
 					continue
@@ -61,7 +63,7 @@ func (a *algebra) nearHeads() {
 	}
 	heads := byRequest(a.up)
 	for d := range a.down {
-		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-causality })
+		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-index.Causality })
 		for _, u := range heads[k:min(k+nearest, len(heads))] {
 			if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
 				continue
@@ -105,7 +107,7 @@ func (a *algebra) weighStream(s strand, m *multiplex, head int, plain *item, sai
 	best := -1.0
 	for _, j := range m.answers(plain.respAt) {
 		run, shift := recordRun{j, j + 1}, int64(unknownShift)
-		delay := sign * (m.reply[j].at.nanos - plain.respAt)
+		delay := sign * (m.reply[j].At.Nanos - plain.respAt)
 		p := a.took(1, a.class(s), said, delay)
 		if len(plain.resp) == 1 {
 			var n int64
@@ -204,7 +206,7 @@ func (a *algebra) complete(l *link) {
 		}
 		if s.req.to > s.req.from {
 			e.req = hiddenMessage(m.orig[s.req.from:s.req.to])
-			e.req.flags |= msgRequest
+			e.req.Flags |= scan.MsgRequest
 		}
 		if s.resp.to > s.resp.from {
 			e.resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // Exchanges on a leg that cannot be read are told apart by turns: a request
@@ -22,9 +24,9 @@ type veil struct {
 
 // newVeil returns what is known of leg l from outside; its directions are nil
 // if no turns of them were kept.
-func newVeil(x *index, l *workLeg) *veil {
+func newVeil(x *index.Index, l *workLeg) *veil {
 	over, slack := overhead(x, l.conn)
-	v := &veil{leg: l, orig: newSealed(x, l.conn.orig, over, slack), reply: newSealed(x, l.conn.reply, over, slack), sure: -1}
+	v := &veil{leg: l, orig: newSealed(x, l.conn.Orig, over, slack), reply: newSealed(x, l.conn.Reply, over, slack), sure: -1}
 	if v.sealed() {
 		v.shake(x, l.conn)
 	}
@@ -39,12 +41,12 @@ func (v *veil) sealed() bool {
 
 // overhead returns by how much the fragments of c are longer than their
 // plaintext.
-func overhead(x *index, c *conn) (over, slack int64) {
-	s := x.seal(c.reply)
-	if s == nil || !s.facts.Known {
+func overhead(x *index.Index, c *conn) (over, slack int64) {
+	s := x.TLS(c.Reply)
+	if s == nil || !s.Facts.Known {
 		return over13, 0
 	}
-	return tls.Overhead(s.facts.Hello.Version, s.facts.Hello.Suite)
+	return tls.Overhead(s.Facts.Hello.Version, s.Facts.Hello.Suite)
 }
 
 // shake finds where the handshake of TLS ends on both sides. Before TLS 1.3 all
@@ -54,9 +56,9 @@ func overhead(x *index, c *conn) (over, slack int64) {
 // encrypted of the client, and the client's flight ends with Finished, which
 // OpenSSL and Go put in a record of its own, whose length is known; BoringSSL
 // packs the whole flight into one record. Tickets follow the client's flight.
-func (v *veil) shake(x *index, c *conn) {
-	orig, reply := &x.seal(c.orig).facts, &x.seal(c.reply).facts
-	begun := x.facts(c.orig).start || x.facts(c.reply).start || orig.Known || reply.Known
+func (v *veil) shake(x *index.Index, c *conn) {
+	orig, reply := &x.TLS(c.Orig).Facts, &x.TLS(c.Reply).Facts
+	begun := x.Content(c.Orig).Start || x.Content(c.Reply).Start || orig.Known || reply.Known
 	if !begun || v.orig.over != over13 {
 		v.orig.starts, v.reply.starts = []int64{v.orig.after(0)}, []int64{v.reply.after(0)}
 		v.vague = [2]bool{!begun, !begun} // the first message may have begun before
@@ -65,10 +67,10 @@ func (v *veil) shake(x *index, c *conn) {
 	early := v.early()
 	v.orig.starts = v.orig.afterFlight(tls.FinishedLen(reply.Hello.Suite))
 	first := v.orig.after(0)
-	for v.flight < len(v.reply.data) && v.orig.heard(v.reply.data[v.flight].at.ack, first) <= first {
+	for v.flight < len(v.reply.data) && v.orig.heard(v.reply.data[v.flight].At.Ack, first) <= first {
 		v.flight++
 	}
-	for v.sure = 0; v.ticket(v.sure) && v.orig.heard(v.reply.data[v.flight+v.sure].at.ack, first) <= v.orig.starts[0]; {
+	for v.sure = 0; v.ticket(v.sure) && v.orig.heard(v.reply.data[v.flight+v.sure].At.Ack, first) <= v.orig.starts[0]; {
 		v.sure++
 	}
 	v.begin(v.sure)
@@ -79,9 +81,9 @@ func (v *veil) shake(x *index, c *conn) {
 // early takes from the client what it sent before it had heard anything, and
 // what it says after that, if the server accepted it (RFC 8446 §2.3): then it
 // is data. What was not accepted is sent again.
-func (v *veil) early() []*unit {
+func (v *veil) early() []*scan.Unit {
 	n := 0
-	for n < len(v.orig.data) && v.reply.heard(v.orig.data[n].at.ack, 0) <= 0 {
+	for n < len(v.orig.data) && v.reply.heard(v.orig.data[n].At.Ack, 0) <= 0 {
 		n++
 	}
 	data := v.orig.data[:n]
@@ -129,7 +131,7 @@ func (s *sealed) afterFlight(finished int64) []int64 {
 
 // A hidden is what is known of the lengths of an exchange that cannot be read.
 type hidden struct {
-	req, resp sizes
+	req, resp scan.Sizes
 	// reqAt and respAt are when messages of each of these lengths began, in
 	// nanoseconds; empty where there is no doubt.
 	reqAt, respAt []int64
@@ -150,15 +152,15 @@ func (v *veil) boundaries() []boundary {
 	bs := []boundary{now}
 	missing := false
 	for _, u := range v.orig.units[v.orig.first(now.orig):] {
-		if u.off >= v.orig.end {
+		if u.Off >= v.orig.end {
 			break
 		}
-		if u.kind != unitData && u.kind != unitPlain || u.off == now.orig {
-			missing = missing || u.kind == unitHole
+		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off == now.orig {
+			missing = missing || u.Kind == scan.UnitHole
 			continue
 		}
-		if heard := min(v.reply.heard(u.at.ack, now.reply), v.reply.end); heard > max(now.reply, floor) {
-			now = boundary{u.off, heard}
+		if heard := min(v.reply.heard(u.At.Ack, now.reply), v.reply.end); heard > max(now.reply, floor) {
+			now = boundary{u.Off, heard}
 			bs = append(bs, now)
 		}
 	}
@@ -174,14 +176,14 @@ func (v *veil) boundaries() []boundary {
 func (v *veil) answered(bs []boundary) []boundary {
 	before := bs[0].orig
 	for _, u := range v.reply.units[v.reply.first(bs[0].reply):] {
-		if u.kind != unitData && u.kind != unitPlain || u.off >= v.reply.end {
+		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off >= v.reply.end {
 			continue
 		}
-		heard := v.orig.heard(u.at.ack, before)
-		i, known := slices.BinarySearchFunc(bs, u.off, func(b boundary, off int64) int { return int(b.reply - off) })
+		heard := v.orig.heard(u.At.Ack, before)
+		i, known := slices.BinarySearchFunc(bs, u.Off, func(b boundary, off int64) int { return int(b.reply - off) })
 		fits := i > 0 && bs[i-1].orig < before && (i == len(bs) || before < bs[i].orig)
 		if heard > before && !known && fits && v.orig.missing(before, heard) {
-			bs = slices.Insert(bs, i, boundary{before, u.off})
+			bs = slices.Insert(bs, i, boundary{before, u.Off})
 		}
 		before = max(before, heard)
 	}
@@ -189,7 +191,7 @@ func (v *veil) answered(bs []boundary) []boundary {
 }
 
 // exchanges lists the exchanges of the leg.
-func (v *veil) exchanges(x *index) []exchange {
+func (v *veil) exchanges(x *index.Index) []exchange {
 	l := v.leg
 	if !v.sealed() || v.orig.starts[0] >= v.orig.end {
 		return nil
@@ -202,13 +204,13 @@ func (v *veil) exchanges(x *index) []exchange {
 			next = bs[i+1]
 		}
 		e := &es[i]
-		*e = exchange{leg: l, no: i, scan: x.scanOf(l.conn.orig), respScan: x.scanOf(l.conn.reply), floor: l.Start}
+		*e = exchange{leg: l, no: i, scan: x.ScanOf(l.conn.Orig), respScan: x.ScanOf(l.conn.Reply), floor: l.Start}
 		if i > 0 {
 			e.floor = es[i-1].end()
 		}
 		e.req, e.resp = v.orig.message(b.orig, next.orig), v.reply.message(b.reply, next.reply)
 		if e.req != nil {
-			e.req.flags |= msgRequest
+			e.req.Flags |= scan.MsgRequest
 		}
 		e.hidden = &hidden{req: v.orig.between(b.orig, next.orig), resp: v.reply.between(b.reply, next.reply)}
 		if e.req == nil && e.resp == nil {
@@ -242,7 +244,7 @@ func (v *veil) alternatives(es []exchange, bs []boundary) {
 
 // alternatives lists the lengths that the first message may have, which ends
 // at offset to, and when it began if it has each of them.
-func (s *sealed) alternatives(to int64) (n sizes, at []int64) {
+func (s *sealed) alternatives(to int64) (n scan.Sizes, at []int64) {
 	for i, from := range s.starts {
 		u := s.at(from)
 		if u == nil || from >= to {
@@ -254,7 +256,7 @@ func (s *sealed) alternatives(to int64) (n sizes, at []int64) {
 		}
 		for _, k := range lengths {
 			if k > 0 {
-				n, at = append(n, k), append(at, u.at.nanos)
+				n, at = append(n, k), append(at, u.At.Nanos)
 			}
 		}
 	}
@@ -263,14 +265,14 @@ func (s *sealed) alternatives(to int64) (n sizes, at []int64) {
 
 // message returns what is known of the message in [from, to); nil if its first
 // byte was not seen.
-func (s *sealed) message(from, to int64) *message {
+func (s *sealed) message(from, to int64) *scan.Message {
 	first := s.at(from)
 	if first == nil || from >= to {
 		return nil
 	}
 	last := s.last(from, to)
-	m := &message{before: from, start: from, headEnd: from, end: to, from: first.at, to: last.at, serviceMillis: -1,
-		flags: msgComplete | msgHidden}
-	m.to.nanos = last.until
+	m := &scan.Message{Before: from, Start: from, HeadEnd: from, End: to, From: first.At, To: last.At, ServiceMillis: -1,
+		Flags: scan.MsgComplete | scan.MsgHidden}
+	m.To.Nanos = last.Until
 	return m
 }

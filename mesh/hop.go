@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/mesh/flow"
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
 
 // A step is what a hop stands for.
 type step struct {
@@ -53,11 +56,11 @@ func measure(h *flow.Hop, e *exchange) {
 	}
 	if e.req != nil {
 		h.Request = e.leg.wire(0, rangeOf(e.req))
-		h.RequestStart, h.RequestEnd = e.req.from.nanos, e.req.to.nanos
+		h.RequestStart, h.RequestEnd = e.req.From.Nanos, e.req.To.Nanos
 	}
 	if e.resp != nil {
 		h.Response = e.leg.wire(1, rangeOf(e.resp))
-		h.ResponseStart, h.ResponseEnd = e.resp.from.nanos, e.resp.to.nanos
+		h.ResponseStart, h.ResponseEnd = e.resp.From.Nanos, e.resp.To.Nanos
 	}
 }
 
@@ -65,14 +68,14 @@ func measure(h *flow.Hop, e *exchange) {
 // carries a range of what was read: of a decrypted leg, whole records.
 func (l *workLeg) wire(dir int, r [2]int64) [2]int64 {
 	if p := l.plain[dir]; p != nil && r[1] > r[0] {
-		return p.carriers(r)
+		return p.Carriers(r)
 	}
 	return r
 }
 
-func rangeOf(m *message) [2]int64 {
+func rangeOf(m *scan.Message) [2]int64 {
 	if m == nil {
 		return [2]int64{}
 	}
-	return [2]int64{m.start, max(m.start, m.end)}
+	return [2]int64{m.Start, max(m.Start, m.End)}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
@@ -62,7 +63,7 @@ func (rs *records) profile(pod string, p *profile.Profile) *profile.Profile {
 
 // ruleConflicts lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func ruleConflicts(i *interception, x *index, files []record.Info, legs []*workLeg, joins []flow.Join) []record.Conflict {
+func ruleConflicts(i *interception, x *index.Index, files []record.Info, legs []*workLeg, joins []flow.Join) []record.Conflict {
 	var out []record.Conflict
 	joined := make(map[int]bool)
 	for _, j := range joins {
@@ -73,7 +74,7 @@ func ruleConflicts(i *interception, x *index, files []record.Info, legs []*workL
 		if !told[says+packets] {
 			told[says+packets] = true
 			out = append(out, record.Conflict{Source: record.Source{Kind: record.Rules, File: files[i.file].Name, Line: i.line()}, Leg: l.ID, Says: says, Packets: packets,
-				Shown: []capture.Ref{x.half(l.conn.lead()).First}})
+				Shown: []capture.Ref{x.Half(l.conn.Lead()).First}})
 		}
 	}
 	for _, l := range legs {

@@ -3,6 +3,9 @@ package mesh
 import (
 	"math"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // An item is an exchange as turn algebra sees it: lengths and times.
@@ -11,7 +14,7 @@ type item struct {
 	of              *multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
 	peer            int32      // who the encrypted leg belongs to
 	fresh           bool       // the first one on its connection
-	req, resp       sizes
+	req, resp       scan.Sizes
 	head            int64 // of a request that HTTP/2 may carry: length of its target there
 	reqAt, reqTo    int64 // nanoseconds; noTime when not captured
 	respAt, respTo  int64
@@ -26,15 +29,15 @@ const noTime = math.MinInt64
 func newItem(e *exchange) item {
 	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.no == 0 && !e.leg.Midstream}
 	if m := e.req; m != nil {
-		it.reqAt, it.req = m.from.nanos, m.length()
-		if m.is(msgComplete) && !m.is(msgOpen) {
-			it.reqTo = m.to.nanos
+		it.reqAt, it.req = m.From.Nanos, m.Length()
+		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+			it.reqTo = m.To.Nanos
 		}
 	}
 	if m := e.resp; m != nil {
-		it.respAt, it.resp = m.from.nanos, m.length()
-		if m.is(msgComplete) && !m.is(msgOpen) {
-			it.respTo = m.to.nanos
+		it.respAt, it.resp = m.From.Nanos, m.Length()
+		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+			it.respTo = m.To.Nanos
 		}
 	}
 	if h := e.hidden; h != nil {
@@ -113,17 +116,5 @@ func between(cause, effect int64) int64 {
 
 // after tells whether cause comes after its effect, if both times are known.
 func after(cause, effect int64) bool {
-	return cause != noTime && effect != noTime && effect < cause-causality
-}
-
-// length returns the length of a message on its leg, with the interim
-// responses before it.
-func (m *message) length() sizes {
-	switch {
-	case !m.is(msgComplete):
-		return nil
-	case m.is(msgResync), m.is(msgCut):
-		return sizes{m.end - m.start}
-	}
-	return sizes{m.end - m.before}
+	return cause != noTime && effect != noTime && effect < cause-index.Causality
 }

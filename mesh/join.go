@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // Confidences. They are fractions of joins that are right, at the least, on
@@ -37,7 +38,7 @@ type rival struct {
 
 // A crossing is the legs on both sides of one proxy that may belong together.
 type crossing struct {
-	x        *index
+	x        *index.Index
 	down, up []*workLeg
 	links    []*link
 	trust    *trust
@@ -51,7 +52,7 @@ type crossing struct {
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index, legs []*workLeg, r *roster, logs *ledger) []*link {
+func joinLegs(x *index.Index, legs []*workLeg, r *roster, logs *ledger) []*link {
 	var links []*link
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
@@ -81,7 +82,7 @@ func podNames(legs []*workLeg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index, rs *records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
+func crossings(x *index.Index, rs *records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
 	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}
@@ -268,7 +269,7 @@ func (c *crossing) contested(d *exchange, us []*exchange) bool {
 // sequential tells whether each exchange was over before the next began.
 func sequential(us []*exchange) bool {
 	for i, u := range us[1:] {
-		if us[i].resp == nil || us[i].resp.from.nanos > u.start()+causality {
+		if us[i].resp == nil || us[i].resp.From.Nanos > u.start()+index.Causality {
 			return false
 		}
 	}

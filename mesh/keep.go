@@ -1,17 +1,20 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/mesh/profile"
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
 
 // Under TPROXY, and in ambient pods, the proxy may dial the application from
 // the address of its client, with a port of its own. On loopback a stranger
 // then dials the pod, which nobody else can do.
 
 // mirrored tells whether both directions were captured, under one tuple.
-func (c *conn) mirrored() bool { return c.orig != 0 && c.reply != 0 && !c.halfFlow }
+func (c *conn) mirrored() bool { return c.Orig != 0 && c.Reply != 0 && !c.halfFlow }
 
 // lends tells whether the client's end of c, on the pod's loopback interface,
 // is an address of somebody else: of a client of the proxy's.
-func (f *podFacts) lends(x *index, c *conn) bool {
+func (f *podFacts) lends(x *index.Index, c *conn) bool {
 	t := c.origTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	if !c.loopback || !c.mirrored() || src.IsLoopback() || profile.IsBindSource(src) || f.addrs[src] {

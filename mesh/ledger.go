@@ -167,7 +167,7 @@ func (g *ledger) find(line *logLine, from, to netip.AddrPort, fits func(*workLeg
 // lostTarget tells whether only the half of l was captured that does not show
 // what was dialled.
 func (l *workLeg) lostTarget() bool {
-	return l.conn.reply == 0 && l.conn.loopback && l.Orig.Dst.Addr().IsLoopback() && !l.Orig.Src.Addr().IsLoopback()
+	return l.conn.Reply == 0 && l.conn.loopback && l.Orig.Dst.Addr().IsLoopback() && !l.Orig.Src.Addr().IsLoopback()
 }
 
 // downstream tells whether a proxy of the pod, or of any if that is "", may

@@ -6,6 +6,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -14,8 +16,8 @@ import (
 type workLeg struct {
 	*flow.Leg
 	log       *logLine
-	fixed     bool          // a client's leg beside others dialled by proxies: its port is the application's
-	plain     [2]*plaintext // of the conn's halves, if it is decrypted
+	fixed     bool                // a client's leg beside others dialled by proxies: its port is the application's
+	plain     [2]*index.Plaintext // of the conn's halves, if it is decrypted
 	conn      *conn
 	others    []*conn // the same connection seen at other points
 	views     []view  // its role in each pod that shows it
@@ -61,7 +63,7 @@ func (l *workLeg) view(pod string) flow.Role {
 }
 
 // makeLegs turns conns into legs; a connection seen at two points is one.
-func makeLegs(x *index, conns []*conn) []*workLeg {
+func makeLegs(x *index.Index, conns []*conn) []*workLeg {
 	var memory arena.Slab[workLeg]
 	var told arena.Slab[flow.Leg] // apart, so that who keeps a leg keeps no more than that
 	legs := make([]*workLeg, 0, len(conns))
@@ -99,9 +101,9 @@ func severalPlaces(conns []*conn) bool {
 
 // choose makes the fullest of the leg's observations the one that is used; of
 // equals the first.
-func (l *workLeg) choose(x *index) {
+func (l *workLeg) choose(x *index.Index) {
 	best := -1
-	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(min(c.orig, 1)+min(c.reply, 1)) }
+	score := func(c *conn) int64 { return c.bytes(x) - c.missing(x) + int64(min(c.Orig, 1)+min(c.Reply, 1)) }
 	for i, o := range l.others {
 		if score(o) > score(l.conn) && (best < 0 || score(o) > score(l.others[best])) {
 			best = i
@@ -113,19 +115,19 @@ func (l *workLeg) choose(x *index) {
 }
 
 // describe fills the public fields that follow from the leg's halves.
-func (l *workLeg) describe(x *index) {
+func (l *workLeg) describe(x *index.Index) {
 	c := l.conn
 	l.Pod, l.Interface = l.where(x)
 	l.Orig, l.Reply = c.origTuple(x), c.replyTuple(x)
 	l.Start, l.End, l.Inferred = c.start, c.end, c.inferred
 	l.Midstream = !c.hasSYN(x)
 	l.ClosedBy = c.closedBy(x)
-	if c.orig != 0 {
-		h := x.half(c.orig)
+	if c.Orig != 0 {
+		h := x.Half(c.Orig)
 		l.OrigPackets, l.OrigBytes, l.OrigMissing = int(h.Packets), h.Bytes, h.Missing
 	}
-	if c.reply != 0 {
-		h := x.half(c.reply)
+	if c.Reply != 0 {
+		h := x.Half(c.Reply)
 		l.ReplyPackets, l.ReplyBytes, l.ReplyMissing = int(h.Packets), h.Bytes, h.Missing
 	}
 	l.Captured = make([]capture.Tuple, 0, 2)
@@ -134,22 +136,22 @@ func (l *workLeg) describe(x *index) {
 	}
 	slices.Sort(l.Inputs)
 	l.Protocol = protocolOf(x, c)
-	l.TLS = tlsOf(x.onWire(), c)
-	l.plain = [2]*plaintext{x.plain[c.orig], x.plain[c.reply]}
+	l.TLS = tlsOf(x.OnWire(), c)
+	l.plain = [2]*index.Plaintext{x.Plain[c.Orig], x.Plain[c.Reply]}
 	l.Decrypted = l.plain[0] != nil || l.plain[1] != nil
-	for h := range c.halves {
-		l.LostHeaders = l.LostHeaders || x.facts(h).unknown
-		l.Notes = append(l.Notes, x.notes[h]...)
+	for h := range c.Halves {
+		l.LostHeaders = l.LostHeaders || x.Content(h).Unknown
+		l.Notes = append(l.Notes, x.Notes[h]...)
 	}
 }
 
 // where names the pod of the leg and the interface, of several that of a
 // capture taken on one interface alone, which is known better than what "any"
 // shows.
-func (l *workLeg) where(x *index) (pod, name string) {
-	info := x.point(l.conn.lead())
+func (l *workLeg) where(x *index.Index) (pod, name string) {
+	info := x.Point(l.conn.Lead())
 	for _, o := range l.others {
-		if i := x.point(o.lead()); info.Cooked && !i.Cooked && i.Pod == info.Pod {
+		if i := x.Point(o.Lead()); info.Cooked && !i.Cooked && i.Pod == info.Pod {
 			info = i
 		}
 	}
@@ -157,12 +159,12 @@ func (l *workLeg) where(x *index) (pod, name string) {
 }
 
 // observe notes where one observation of the leg was made.
-func (l *workLeg) observe(x *index, o *conn) {
-	for h := range o.halves {
-		l.show(x.half(h))
+func (l *workLeg) observe(x *index.Index, o *conn) {
+	for h := range o.Halves {
+		l.show(x.Half(h))
 	}
 	for _, s := range o.strays {
-		l.show(x.half(s.half))
+		l.show(x.Half(s.half))
 	}
 }
 
@@ -177,17 +179,17 @@ func (l *workLeg) show(h *reassembly.Half) {
 }
 
 // protocolOf names what the connection speaks.
-func protocolOf(x *index, c *conn) string {
-	a, b := x.facts(c.orig).proto, x.facts(c.reply).proto
-	is := func(p protocol) bool { return a == p || b == p }
+func protocolOf(x *index.Index, c *conn) string {
+	a, b := x.Content(c.Orig).Proto, x.Content(c.Reply).Proto
+	is := func(p scan.Proto) bool { return a == p || b == p }
 	switch {
-	case is(protoTLS):
+	case is(scan.ProtoTLS):
 		return "tls"
-	case a.isH2() || b.isH2():
+	case a.IsH2() || b.IsH2():
 		return "h2"
-	case is(protoRequests) || is(protoResponses):
+	case is(scan.ProtoRequests) || is(scan.ProtoResponses):
 		return "http/1.1"
-	case slices.Contains(x.ports, c.server(x).Port()):
+	case slices.Contains(x.Ports, c.server(x).Port()):
 		return "dns"
 	}
 	return "tcp"

@@ -3,6 +3,8 @@ package mesh
 import (
 	"slices"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A logEntry is a log line and the exchanges it may be of, on either side of the
@@ -24,10 +26,10 @@ func (e *logEntry) from(d *exchange) bool {
 	if d.leg.Orig.Src.Addr() == client {
 		return true
 	}
-	if d.req == nil || d.req.forwarded.Len() == 0 {
+	if d.req == nil || d.req.Forwarded.Len() == 0 {
 		return false
 	}
-	for s := range strings.SplitSeq(d.scan.text.String(d.req.forwarded), ",") {
+	for s := range strings.SplitSeq(d.scan.Text.String(d.req.Forwarded), ",") {
 		if isAddr(s, client) {
 			return true
 		}
@@ -44,7 +46,7 @@ func (e *logEntry) fitsDown(x *exchange) bool {
 	if x.hidden != nil {
 		return e.roomIn(x)
 	}
-	if x.req != nil && x.req.hasLine() && e.Method != "" && (x.method() != e.Method || !samePath(e.Path, x.target())) {
+	if x.req != nil && x.req.HasLine() && e.Method != "" && (x.method() != e.Method || !samePath(e.Path, x.target())) {
 		return false
 	}
 	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
@@ -62,7 +64,7 @@ func (e *logEntry) fitsUp(x *exchange) bool {
 	if id := x.id(); id != "" && e.RequestID != "" && id != e.RequestID {
 		return false
 	}
-	if x.req != nil && x.req.hasLine() && e.Method != "" && x.method() != e.Method {
+	if x.req != nil && x.req.HasLine() && e.Method != "" && x.method() != e.Method {
 		return false
 	}
 	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
@@ -79,7 +81,7 @@ func (e *logEntry) overlaps(x *exchange) bool {
 	}
 	late := x.end()
 	if x.resp != nil {
-		late = x.resp.from.nanos
+		late = x.resp.From.Nanos
 	}
 	end, ok := e.ends()
 	return e.Start <= late+logSlack && (!ok || end+e.Resolution+logSlack >= x.start())
@@ -117,7 +119,7 @@ func (e *logEntry) apart(x *exchange) int64 {
 // roomIn tells whether the messages of an exchange that cannot be read are long
 // enough for the bodies that the line counts.
 func (e *logEntry) roomIn(x *exchange) bool {
-	room := func(n sizes, body int64) bool {
+	room := func(n scan.Sizes, body int64) bool {
 		return len(n) == 0 || slices.ContainsFunc(n, func(k int64) bool { return k >= body })
 	}
 	return room(x.hidden.req, e.BytesReceived) && room(x.hidden.resp, e.BytesSent)

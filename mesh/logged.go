@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // joinLogged ties what lines of the proxy's access log name. The legs are named
@@ -72,9 +73,9 @@ func inferClients(c *crossing, entries []*logEntry) {
 		}
 		u := e.ups[0]
 		var ds []*exchange
-		past := sort.Search(len(all), func(i int) bool { return all[i].start() > u.begun()+causality })
-		for k := past - 1; k >= 0 && during.until[k] >= u.start()-causality; k-- {
-			if d := all[k]; d.lasts() >= u.start()-causality && mayCause(d, u) && e.fitsDown(d) && (!e.DownstreamLocal.IsValid() || d.leg.Orig.Dst == e.DownstreamLocal) {
+		past := sort.Search(len(all), func(i int) bool { return all[i].start() > u.begun()+index.Causality })
+		for k := past - 1; k >= 0 && during.until[k] >= u.start()-index.Causality; k-- {
+			if d := all[k]; d.lasts() >= u.start()-index.Causality && mayCause(d, u) && e.fitsDown(d) && (!e.DownstreamLocal.IsValid() || d.leg.Orig.Dst == e.DownstreamLocal) {
 				ds = append(ds, d)
 			}
 		}
@@ -217,7 +218,7 @@ func mayCause(d, u *exchange) bool {
 	if d.hidden == nil && u.hidden == nil {
 		return nests(d, u)
 	}
-	return d.start() <= u.end()+causality && u.start() <= d.end()+causality
+	return d.start() <= u.end()+index.Causality && u.start() <= d.end()+index.Causality
 }
 
 // linked tells whether two legs are tied already.
@@ -250,7 +251,7 @@ func (c *crossing) shows(l *workLeg, e *exchange) capture.Ref {
 	if e != nil {
 		return e.ref()
 	}
-	return c.x.half(l.conn.lead()).First
+	return c.x.Half(l.conn.Lead()).First
 }
 
 // limitUp says that u belongs to one of the given exchanges, limitDown that what

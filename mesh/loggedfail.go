@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // joinLoggedFailures ties upstream connections that were refused to the exchange
@@ -47,9 +48,9 @@ func (e *logEntry) failedOn(u *workLeg) bool {
 		return false
 	case len(e.downs) == 1:
 		d := e.downs[0]
-		return d.start() <= u.Start+causality && (d.resp == nil || u.End <= d.resp.from.nanos+causality)
+		return d.start() <= u.Start+index.Causality && (d.resp == nil || u.End <= d.resp.From.Nanos+index.Causality)
 	}
-	return e.down.Start <= u.Start+causality && u.Start <= e.down.End+causality && during(e.namedLine.logLine, u)
+	return e.down.Start <= u.Start+index.Causality && u.Start <= e.down.End+index.Causality && during(e.namedLine.logLine, u)
 }
 
 // failed tells whether the line is of something that failed upstream at least

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // HTTP/2 under TLS has no turns: requests and responses of many streams go over
@@ -19,7 +21,7 @@ import (
 // A multiplex is a leg that is HTTP/2 as far as can be seen from outside.
 type multiplex struct {
 	leg         *workLeg
-	orig, reply []*unit // records of data
+	orig, reply []*scan.Unit // records of data
 	over        int64
 	up          bool // it is the server side of the proxy
 }
@@ -34,7 +36,7 @@ func (v *veil) speaksH2() bool {
 	for _, s := range [2]*sealed{v.orig, v.reply} {
 		n := 0
 		for _, u := range s.data {
-			if u.off < s.starts[0] || n == maxPreface {
+			if u.Off < s.starts[0] || n == maxPreface {
 				continue
 			}
 			n++
@@ -97,22 +99,22 @@ func multiplexedLegs(c *crossing, legs []*workLeg, up bool) []*multiplex {
 }
 
 // from lists the records of data.
-func (s *sealed) from() []*unit {
-	i := sort.Search(len(s.data), func(i int) bool { return s.data[i].off >= s.starts[0] })
+func (s *sealed) from() []*scan.Unit {
+	i := sort.Search(len(s.data), func(i int) bool { return s.data[i].Off >= s.starts[0] })
 	return s.data[i:]
 }
 
 // heads lists the exchanges that may begin on the leg, one for each record that
 // may hold the head of a request.
-func (m *multiplex) heads(x *index) []*exchange {
+func (m *multiplex) heads(x *index.Index) []*exchange {
 	var es []*exchange
 	for i, u := range m.orig {
-		if n := int64(u.len) - m.over; control(n) || i == 0 && n < maxGreeting {
+		if n := int64(u.Len) - m.over; control(n) || i == 0 && n < maxGreeting {
 			continue
 		}
-		e := &exchange{leg: m.leg, scan: x.scanOf(m.leg.conn.orig), respScan: x.scanOf(m.leg.conn.reply), floor: m.leg.Start}
+		e := &exchange{leg: m.leg, scan: x.ScanOf(m.leg.conn.Orig), respScan: x.ScanOf(m.leg.conn.Reply), floor: m.leg.Start}
 		e.req = hiddenMessage(m.orig[i : i+1])
-		e.req.flags |= msgRequest
+		e.req.Flags |= scan.MsgRequest
 		e.hidden = &hidden{first: i, nth: min(len(es), fewHeads)}
 		es = append(es, e)
 	}
@@ -120,12 +122,12 @@ func (m *multiplex) heads(x *index) []*exchange {
 }
 
 // hiddenMessage returns what is known of a message in the given records.
-func hiddenMessage(us []*unit) *message {
+func hiddenMessage(us []*scan.Unit) *scan.Message {
 	first, last := us[0], us[len(us)-1]
-	end := last.off + tls.HeaderLen + int64(last.len)
-	m := &message{before: first.off, start: first.off, headEnd: first.off, end: end, from: first.at, to: last.at,
-		serviceMillis: -1, flags: msgComplete | msgHidden}
-	m.to.nanos = last.until
+	end := last.Off + tls.HeaderLen + int64(last.Len)
+	m := &scan.Message{Before: first.Off, Start: first.Off, HeadEnd: first.Off, End: end, From: first.At, To: last.At,
+		ServiceMillis: -1, Flags: scan.MsgComplete | scan.MsgHidden}
+	m.To.Nanos = last.Until
 	return m
 }
 
@@ -183,7 +185,7 @@ type recordRun struct{ from, to int }
 // body is in the same record, or in one that follows, maybe after those of
 // other streams.
 func (m *multiplex) request(i int, n int64) (recordRun, int64) {
-	head := int64(m.orig[i].len) - m.over
+	head := int64(m.orig[i].Len) - m.over
 	if n == 0 {
 		return recordRun{i, i + 1}, head
 	}
@@ -191,7 +193,7 @@ func (m *multiplex) request(i int, n int64) (recordRun, int64) {
 		return recordRun{i, i + 1}, -n
 	}
 	for k := i + 1; k < min(i+maxHeads, len(m.orig)); k++ {
-		if int64(m.orig[k].len)-m.over == n+frameHead {
+		if int64(m.orig[k].Len)-m.over == n+frameHead {
 			return recordRun{i, k + 1}, head
 		}
 	}
@@ -204,10 +206,10 @@ func (m *multiplex) request(i int, n int64) (recordRun, int64) {
 
 // cover returns the fewest records from i on that hold more than n bytes, and
 // how many they hold.
-func (m *multiplex) cover(us []*unit, i int, n int64) (recordRun, int64) {
+func (m *multiplex) cover(us []*scan.Unit, i int, n int64) (recordRun, int64) {
 	sum := int64(0)
 	for k := i; k < len(us); k++ {
-		sum += int64(us[k].len) - m.over
+		sum += int64(us[k].Len) - m.over
 		if sum > n+frameHead {
 			return recordRun{i, k + 1}, sum
 		}
@@ -220,17 +222,17 @@ func (m *multiplex) cover(us []*unit, i int, n int64) (recordRun, int64) {
 func (m *multiplex) answers(at int64) []int {
 	var out []int
 	if m.up {
-		k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].at.nanos > at+causality })
+		k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].At.Nanos > at+index.Causality })
 		for i := k - 1; i >= 0 && len(out) < maxHeads; i-- {
-			if !control(int64(m.reply[i].len) - m.over) {
+			if !control(int64(m.reply[i].Len) - m.over) {
 				out = append(out, i)
 			}
 		}
 		return out
 	}
-	k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].at.nanos >= at-causality })
+	k := sort.Search(len(m.reply), func(i int) bool { return m.reply[i].At.Nanos >= at-index.Causality })
 	for i := k; i < len(m.reply) && len(out) < maxHeads; i++ {
-		if !control(int64(m.reply[i].len) - m.over) {
+		if !control(int64(m.reply[i].Len) - m.over) {
 			out = append(out, i)
 		}
 	}

@@ -167,7 +167,7 @@ func (n *naming) hearHosts(l *workLeg) {
 		if e.req == nil {
 			continue
 		}
-		if next := e.scan.text.Bytes(e.req.host); !bytes.Equal(next, host) {
+		if next := e.scan.Text.Bytes(e.req.Host); !bytes.Equal(next, host) {
 			n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 			host, count = next, 0
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -71,7 +72,7 @@ func off(s conntrack.Stamp, nanos int64) int64 {
 
 // entryAlive tells whether the connection that c is may be the one of the entry, by
 // time: it begins with the first packet, if that was captured.
-func entryAlive(e *natEntry, x *index, c *conn) bool {
+func entryAlive(e *natEntry, x *index.Index, c *conn) bool {
 	if e.from.Known() {
 		d := off(e.from, c.start)
 		if d > natSlack && (e.from.Local || off(e.from, c.end) > natSlack) || d < -natSlack && c.hasSYN(x) {
@@ -83,35 +84,35 @@ func entryAlive(e *natEntry, x *index, c *conn) bool {
 
 // describes tells whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
-func describes(e *natEntry, x *index, c *conn) bool {
+func describes(e *natEntry, x *index.Index, c *conn) bool {
 	if c.loopback && e.NAT() && c.mirrored() { // over loopback one half of what is rewritten has other ends
 		return false
 	}
-	return entryAsks(e, x, c.orig) && entryAnswers(e, x, c.reply) || entryAsks(e, x, c.reply) && entryAnswers(e, x, c.orig)
+	return entryAsks(e, x, c.Orig) && entryAnswers(e, x, c.Reply) || entryAsks(e, x, c.Reply) && entryAnswers(e, x, c.Orig)
 }
 
 // entryAsks tells whether h may be what the client sent; 0 may be anything.
-func entryAsks(e *natEntry, x *index, h halfNo) bool {
+func entryAsks(e *natEntry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
-	t := x.half(h).Key.Tuple()
+	t := x.Half(h).Key.Tuple()
 	return t == e.Orig || t == e.Reply.Reverse()
 }
 
 // entryAnswers tells whether h may be what the client was sent.
-func entryAnswers(e *natEntry, x *index, h halfNo) bool {
+func entryAnswers(e *natEntry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
-	t := x.half(h).Key.Tuple()
+	t := x.Half(h).Key.Tuple()
 	return t == e.Orig.Reverse() || t == e.Reply
 }
 
 // fittingEntries lists the entries that may be of connection c: by tuples and by time.
-func fittingEntries(b *natBook, x *index, c *conn) []*natEntry {
+func fittingEntries(b *natBook, x *index.Index, c *conn) []*natEntry {
 	var es []*natEntry
-	for _, v := range b.views[x.half(c.lead()).Key.Tuple()] {
+	for _, v := range b.views[x.Half(c.Lead()).Key.Tuple()] {
 		if entryAlive(v.e, x, c) && describes(v.e, x, c) && !slices.Contains(es, v.e) {
 			es = append(es, v.e)
 		}
@@ -121,17 +122,17 @@ func fittingEntries(b *natBook, x *index, c *conn) []*natEntry {
 
 // entryEdges lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
-func entryEdges(b *natBook, x *index, unbound []halfNo) []edge {
-	byTuple := make(map[capture.Tuple][]halfNo)
+func entryEdges(b *natBook, x *index.Index, unbound []index.HalfNo) []edge {
+	byTuple := make(map[capture.Tuple][]index.HalfNo)
 	for _, h := range unbound {
-		t := x.half(h).Key.Tuple()
+		t := x.Half(h).Key.Tuple()
 		byTuple[t] = append(byTuple[t], h)
 	}
 	var edges []edge
 	pair := func(request, reply capture.Tuple) {
 		for _, p := range byTuple[request] {
 			for _, q := range byTuple[reply] {
-				if x.place(p) == x.place(q) && answers(x.half(p), x.half(q)) {
+				if x.Place(p) == x.Place(q) && answers(x.Half(p), x.Half(q)) {
 					edges = append(edges, edge{min(p, q), max(p, q)})
 				}
 			}
@@ -150,7 +151,7 @@ func entryEdges(b *natBook, x *index, unbound []halfNo) []edge {
 // listed, so it is of the last connection that it can be of; where several can
 // be, the one that was used last, which timeouts tell. Before that one it was of
 // those whose ends its client used again before it could expire.
-func recallEntries(b *natBook, x *index, conns []*conn) {
+func recallEntries(b *natBook, x *index.Index, conns []*conn) {
 	if b.empty() {
 		return
 	}
@@ -183,7 +184,7 @@ const closedTimeout = int64(120e9)
 // A natSeat is an entry as the connection of one capture point.
 type natSeat struct {
 	e  *natEntry
-	at place
+	at index.Place
 }
 
 // choose returns the entry of c among those that may be, nil if that is not
@@ -253,16 +254,16 @@ func (e *natEntry) idle() int64 {
 
 // entryConflicts lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func entryConflicts(b *natBook, x *index, files []record.Info, legs []*workLeg) []record.Conflict {
+func entryConflicts(b *natBook, x *index.Index, files []record.Info, legs []*workLeg) []record.Conflict {
 	var out []record.Conflict
 	told := make(map[*natEntry]bool)
 	for _, l := range legs {
 		for c := range l.sightings {
-			if c.orig == 0 || c.reply == 0 {
+			if c.Orig == 0 || c.Reply == 0 {
 				continue
 			}
-			for _, h := range [2]halfNo{c.orig, c.reply} {
-				for _, v := range b.views[x.half(h).Key.Tuple()] {
+			for _, h := range [2]index.HalfNo{c.Orig, c.Reply} {
+				for _, v := range b.views[x.Half(h).Key.Tuple()] {
 					if e := v.e; !e.fits && !told[e] && entryAlive(e, x, c) && !describes(e, x, c) {
 						told[e] = true
 						out = append(out, entryConflict(e, x, files, l, c))
@@ -274,7 +275,7 @@ func entryConflicts(b *natBook, x *index, files []record.Info, legs []*workLeg) 
 	return out
 }
 
-func entryConflict(e *natEntry, x *index, files []record.Info, l *workLeg, c *conn) record.Conflict {
+func entryConflict(e *natEntry, x *index.Index, files []record.Info, l *workLeg, c *conn) record.Conflict {
 	says := func(orig, reply capture.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)
@@ -282,7 +283,7 @@ func entryConflict(e *natEntry, x *index, files []record.Info, l *workLeg, c *co
 		return fmt.Sprintf("%s dialled %s and %s answered", orig.Src, orig.Dst, reply.Src)
 	}
 	return record.Conflict{Source: e.source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
-		Shown: []capture.Ref{x.half(c.orig).First, x.half(c.reply).First}}
+		Shown: []capture.Ref{x.Half(c.Orig).First, x.Half(c.Reply).First}}
 }
 
 // tuples tells entries of one connection, of which there may be several, listed

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // Reasons why a stitched capture is not written; test for them with errors.Is.
@@ -29,7 +30,7 @@ func (s *source) writeFile(name string, force bool, o emitOptions) (written, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return written{}, fmt.Errorf("%s: %w", name, cause(err))
+		return written{}, fmt.Errorf("%s: %w", name, index.Cause(err))
 	}
 	sum, err := s.write(f, o)
 	if err == nil {
@@ -52,15 +53,6 @@ func (o *emitOptions) mode() os.FileMode {
 		return 0o600
 	}
 	return 0o644
-}
-
-// cause strips what the os package says of a temporary name.
-func cause(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // writeInto writes to a device or a named pipe.

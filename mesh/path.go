@@ -241,7 +241,7 @@ func (p *workPath) finish(legs []*workLeg) {
 	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == flow.Direct)
 	for _, id := range p.Legs {
 		l := legs[id]
-		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.conn.orig != 0 && l.conn.reply != 0
+		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.conn.Orig != 0 && l.conn.Reply != 0
 	}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A seating is the lines that name the same two ends, and the exchanges of the
@@ -160,7 +161,7 @@ func veiled(l *workLeg) bool {
 }
 
 // holed tells whether packets of a leg are missing.
-func holed(x *index, l *workLeg) bool {
+func holed(x *index.Index, l *workLeg) bool {
 	_, holes := l.hole(x)
 	return holes
 }

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A conversation is what is written of a path, as one TCP stream between the
@@ -21,30 +22,20 @@ type conversation struct {
 	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
 	calls          []*exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
 	rebuilt        bool
-	first          moment    // of the first packet written
-	path           *workPath // whose legs are named in comments
-	omitted        []string  // exchanges that are not written, and why
+	first          index.Moment // of the first packet written
+	path           *workPath    // whose legs are named in comments
+	omitted        []string     // exchanges that are not written, and why
 }
 
 // A piece is a range of a half that goes into a rebuilt stream.
 type piece struct {
-	half     halfNo
+	half     index.HalfNo
 	from, to int64 // stream offsets
-}
-
-// A moment orders packets: by time, then by input, then by number.
-type moment struct {
-	nanos int64
-	ref   capture.Ref
-}
-
-func (m moment) compare(o moment) int {
-	return cmp.Or(cmp.Compare(m.nanos, o.nanos), cmp.Compare(m.ref.Input, o.ref.Input), cmp.Compare(m.ref.Packet, o.ref.Packet))
 }
 
 // planner decides what is written of each path.
 type planner struct {
-	x          *index
+	x          *index.Index
 	legs       []*workLeg
 	files      []string // names of the inputs, for comments
 	nearServer bool     // carry the bytes of the leg nearest the server
@@ -59,7 +50,7 @@ func (pl *planner) plan(paths []*workPath) []*conversation {
 		convs[i] = pl.conversation(p)
 		convs[i].path = p
 	}
-	slices.SortStableFunc(convs, func(a, b *conversation) int { return a.first.compare(b.first) })
+	slices.SortStableFunc(convs, func(a, b *conversation) int { return a.first.Compare(b.first) })
 	for i, c := range convs {
 		c.path.ID = i
 		paths[i] = c.path
@@ -96,7 +87,7 @@ func (pl *planner) rewrite(p *workPath, l *workLeg) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
 	if l.Decrypted && (!l.tunnel || l.opened) { // else other paths have what is in it
 		c = whole(c)
-		if l.Midstream || l.conn.orig == 0 || l.conn.reply == 0 {
+		if l.Midstream || l.conn.Orig == 0 || l.conn.Reply == 0 {
 			c.first = pl.firstByte(l)
 		}
 	}
@@ -108,7 +99,7 @@ func (pl *planner) rewrite(p *workPath, l *workLeg) *conversation {
 func whole(c *conversation) *conversation {
 	w := *c
 	w.rebuilt = true
-	for d, h := range [2]halfNo{c.frame.conn.orig, c.frame.conn.reply} {
+	for d, h := range [2]index.HalfNo{c.frame.conn.Orig, c.frame.conn.Reply} {
 		if h != 0 {
 			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
 		}
@@ -118,24 +109,24 @@ func whole(c *conversation) *conversation {
 
 // firstByte returns the moment of the first byte of l that was captured, that
 // of its first packet if there is none.
-func (pl *planner) firstByte(l *workLeg) moment {
-	first := moment{nanos: math.MaxInt64}
-	for h := range l.conn.halves {
-		if r := pl.x.facts(h); r.proto != protoNone {
-			if at := (moment{r.data.nanos, r.data.ref}); at.compare(first) < 0 {
+func (pl *planner) firstByte(l *workLeg) index.Moment {
+	first := index.Moment{Nanos: math.MaxInt64}
+	for h := range l.conn.Halves {
+		if r := pl.x.Content(h); r.Proto != scan.ProtoNone {
+			if at := (index.Moment{Nanos: r.Data.Nanos, Ref: r.Data.Ref}); at.Compare(first) < 0 {
 				first = at
 			}
 		}
 	}
-	if first.nanos == math.MaxInt64 {
+	if first.Nanos == math.MaxInt64 {
 		return pl.firstPacket(l)
 	}
 	return first
 }
 
 // firstPacket returns the moment of the first packet of l.
-func (pl *planner) firstPacket(l *workLeg) moment {
-	return moment{l.conn.start, l.conn.first}
+func (pl *planner) firstPacket(l *workLeg) index.Moment {
+	return index.Moment{Nanos: l.conn.start, Ref: l.conn.first}
 }
 
 // wholeLeg returns the leg of a byte-for-byte path whose bytes are written:
@@ -223,10 +214,10 @@ func (pl *planner) rebuild(p *workPath, frame *workLeg, chosen []*exchange) *con
 	}
 	for _, e := range chosen {
 		if e.req != nil {
-			c.pieces[0] = append(c.pieces[0], pl.piece(e.leg.conn.orig, e.req))
+			c.pieces[0] = append(c.pieces[0], pl.piece(e.leg.conn.Orig, e.req))
 		}
 		if e.resp != nil {
-			c.pieces[1] = append(c.pieces[1], pl.piece(e.leg.conn.reply, e.resp))
+			c.pieces[1] = append(c.pieces[1], pl.piece(e.leg.conn.Reply, e.resp))
 		}
 	}
 	if all := append(chosen, c.calls...); frame.Midstream && len(all) > 0 {
@@ -251,13 +242,13 @@ func (pl *planner) rest(p *workPath) *conversation {
 			continue
 		}
 		if e.req != nil {
-			claimed[0] = append(claimed[0], pl.piece(l.conn.orig, e.req))
+			claimed[0] = append(claimed[0], pl.piece(l.conn.Orig, e.req))
 		}
 		if e.resp != nil {
-			claimed[1] = append(claimed[1], pl.piece(l.conn.reply, e.resp))
+			claimed[1] = append(claimed[1], pl.piece(l.conn.Reply, e.resp))
 		}
 	}
-	for d, h := range [2]halfNo{l.conn.orig, l.conn.reply} {
+	for d, h := range [2]index.HalfNo{l.conn.Orig, l.conn.Reply} {
 		if h != 0 {
 			c.pieces[d] = complement(h, claimed[d])
 		}
@@ -270,7 +261,7 @@ func (pl *planner) rest(p *workPath) *conversation {
 
 // complement returns the pieces of half h between the given ones, which are in
 // stream order.
-func complement(h halfNo, claimed []*piece) []*piece {
+func complement(h index.HalfNo, claimed []*piece) []*piece {
 	var out []*piece
 	from := int64(math.MinInt64)
 	for _, p := range claimed {
@@ -285,14 +276,14 @@ func complement(h halfNo, claimed []*piece) []*piece {
 	return out
 }
 
-func firstOf(chosen []*exchange) moment {
-	first := moment{nanos: math.MaxInt64}
+func firstOf(chosen []*exchange) index.Moment {
+	first := index.Moment{Nanos: math.MaxInt64}
 	for _, e := range chosen {
-		for _, m := range [2]*message{e.req, e.resp} {
+		for _, m := range [2]*scan.Message{e.req, e.resp} {
 			if m == nil {
 				continue
 			}
-			if at := (moment{m.from.nanos, m.from.ref}); at.compare(first) < 0 {
+			if at := (index.Moment{Nanos: m.From.Nanos, Ref: m.From.Ref}); at.Compare(first) < 0 {
 				first = at
 			}
 		}
@@ -303,13 +294,13 @@ func firstOf(chosen []*exchange) moment {
 // piece returns the range of message m with what stands between it and the
 // message before: interim responses and empty lines. After the last message
 // before a tunnel comes the tunnel.
-func (pl *planner) piece(h halfNo, m *message) *piece {
-	r := pl.x.facts(h)
-	p := &piece{half: h, from: m.before, to: m.end}
-	if m.is(msgResync) {
-		p.from = m.start
+func (pl *planner) piece(h index.HalfNo, m *scan.Message) *piece {
+	r := pl.x.Content(h)
+	p := &piece{half: h, from: m.Before, to: m.End}
+	if m.Is(scan.MsgResync) {
+		p.from = m.Start
 	}
-	if m.next == 0 && r.tunnel >= 0 {
+	if m.Next == 0 && r.Tunnel >= 0 {
 		p.to = math.MaxInt64
 	}
 	return p
@@ -321,7 +312,7 @@ func (pl *planner) comments(c *conversation) []string {
 	p := c.path
 	for _, id := range p.Legs {
 		l := pl.legs[id]
-		h := pl.x.half(l.conn.lead())
+		h := pl.x.Half(l.conn.Lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		if l.Decrypted {
@@ -401,6 +392,6 @@ func (pl *planner) legConversations() []*conversation {
 		c.path = &workPath{Path: &flow.Path{Legs: []int{l.ID}}}
 		cs = append(cs, c)
 	}
-	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.compare(b.first) })
+	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.Compare(b.first) })
 	return cs
 }

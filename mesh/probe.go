@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // probes moves the agent's own health checks out of the crossings: on behalf
@@ -46,7 +47,7 @@ func (l *workLeg) probe() bool {
 }
 
 // probe tells whether kubelet, or the agent in its name, sent the request.
-func (e *exchange) probe() bool { return e.req != nil && e.req.is(msgProbe) }
+func (e *exchange) probe() bool { return e.req != nil && e.req.Is(scan.MsgProbe) }
 
 // probed tells whether each exchange of l stands within a probe request on a
 // control leg.

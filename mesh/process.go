@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
@@ -44,7 +45,7 @@ type toldSocket struct {
 
 // socketOwners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func socketOwners(rs *records, x *index, c *conn, profile *profile.Profile) (o ownership) {
+func socketOwners(rs *records, x *index.Index, c *conn, profile *profile.Profile) (o ownership) {
 	for _, b := range rs.sockets {
 		if b.pod != "" && b.pod != c.pod {
 			continue
@@ -94,7 +95,7 @@ func (b *socketBook) first(files []record.Info, ends ...[2]netip.AddrPort) (p *r
 }
 
 // nameProcesses fills in the processes of a leg, and notes which sockets told them.
-func nameProcesses(rs *records, x *index, l *workLeg, profile *profile.Profile) {
+func nameProcesses(rs *records, x *index.Index, l *workLeg, profile *profile.Profile) {
 	for c := range l.sightings {
 		o := socketOwners(rs, x, c, profile)
 		for _, s := range o.told {

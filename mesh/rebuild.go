@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -19,7 +20,7 @@ const ackEvery = 32 << 10
 
 // A made is a packet of a rebuilt stream.
 type made struct {
-	at       moment
+	at       index.Moment
 	conv     int32
 	reply    bool
 	flags    uint16
@@ -44,7 +45,7 @@ func (e *emitter) rebuildAll() error {
 		e.rebuild(int32(i), c, chunks[:n])
 		chunks = chunks[n:]
 	}
-	slices.SortStableFunc(e.made, func(a, b made) int { return a.at.compare(b.at) })
+	slices.SortStableFunc(e.made, func(a, b made) int { return a.at.Compare(b.at) })
 	return nil
 }
 
@@ -58,7 +59,7 @@ type rebuilder struct {
 	acked   [2]uint32 // by direction of the bytes
 	end     [2]int64  // time of the FIN or RST of the frame's halves; 0 = none
 	rst     [2]bool
-	now     moment
+	now     index.Moment
 	late    [2]int64 // bytes after the close, left out
 	lastDir int
 }
@@ -66,19 +67,19 @@ type rebuilder struct {
 func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
 	b := &rebuilder{e: e, conv: i, lastDir: -1}
 	leg := c.frame.conn
-	for d, h := range [2]halfNo{leg.orig, leg.reply} {
+	for d, h := range [2]index.HalfNo{leg.Orig, leg.Reply} {
 		if h == 0 {
 			b.next[d] = 1
 			continue
 		}
-		half := e.src.x.half(h)
+		half := e.src.x.Half(h)
 		b.next[d] = half.Base
 		b.end[d], b.rst[d] = half.EndNanos, half.RST
 	}
 	b.start, b.acked = b.next, b.next
 	b.now = c.first
-	if !c.frame.Midstream && leg.orig != 0 && leg.reply != 0 {
-		b.handshake(e.src.x.half(leg.orig), e.src.x.half(leg.reply))
+	if !c.frame.Midstream && leg.Orig != 0 && leg.Reply != 0 {
+		b.handshake(e.src.x.Half(leg.Orig), e.src.x.Half(leg.Reply))
 	}
 	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
 	b.interleave(raise(chunks[:k]), raise(chunks[k:]))
@@ -88,7 +89,7 @@ func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
 // raise makes times run forward within one direction.
 func raise(chunks []chunk) []chunk {
 	for i := range chunks {
-		if i > 0 && chunks[i].at.nanos < chunks[i-1].at.nanos {
+		if i > 0 && chunks[i].at.Nanos < chunks[i-1].at.Nanos {
 			chunks[i].at = chunks[i-1].at
 		}
 	}
@@ -98,7 +99,7 @@ func raise(chunks []chunk) []chunk {
 // handshake makes SYN, SYN-ACK and ACK.
 func (b *rebuilder) handshake(orig, reply *reassembly.Half) {
 	b.add(made{at: b.now, flags: capture.FlagSYN, seq: orig.Base - 1})
-	answer := moment{max(reply.FirstNanos, b.now.nanos), reply.First}
+	answer := index.Moment{Nanos: max(reply.FirstNanos, b.now.Nanos), Ref: reply.First}
 	b.now = answer
 	b.add(made{at: answer, reply: true, flags: capture.FlagSYN | capture.FlagACK, seq: reply.Base - 1, ack: orig.Base})
 	b.add(made{at: answer, flags: capture.FlagACK, seq: orig.Base, ack: reply.Base})
@@ -112,7 +113,7 @@ func (b *rebuilder) add(m made) {
 // interleave puts the chunks of both directions in the order of time.
 func (b *rebuilder) interleave(sent, received []chunk) {
 	for len(sent)+len(received) > 0 {
-		if len(received) == 0 || len(sent) > 0 && sent[0].at.nanos <= received[0].at.nanos {
+		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
 			b.chunk(0, &sent[0])
 			sent = sent[1:]
 		} else {
@@ -126,10 +127,10 @@ func (b *rebuilder) interleave(sent, received []chunk) {
 // chunk makes the packets of one chunk. A hole becomes a hole: its sequence
 // numbers are passed over.
 func (b *rebuilder) chunk(d int, c *chunk) {
-	if c.at.nanos > b.now.nanos {
+	if c.at.Nanos > b.now.Nanos {
 		b.now = c.at
 	}
-	if b.end[d] != 0 && c.at.nanos > b.end[d] {
+	if b.end[d] != 0 && c.at.Nanos > b.end[d] {
 		b.late[d] += c.n + c.cut
 		return
 	}
@@ -170,8 +171,8 @@ func (b *rebuilder) close() {
 		if b.end[d] == 0 {
 			continue
 		}
-		if b.end[d] > b.now.nanos {
-			b.now = moment{nanos: b.end[d], ref: b.now.ref}
+		if b.end[d] > b.now.Nanos {
+			b.now = index.Moment{Nanos: b.end[d], Ref: b.now.Ref}
 		}
 		m := made{at: b.now, reply: d == 1, flags: capture.FlagFIN | capture.FlagACK, seq: b.next[d], ack: b.next[1-d]}
 		if b.rst[d] {
@@ -190,8 +191,8 @@ func (b *rebuilder) close() {
 }
 
 // writeMade writes the made packets that come before the given moment.
-func (e *emitter) writeMade(until moment) error {
-	for len(e.made) > 0 && e.made[0].at.compare(until) < 0 {
+func (e *emitter) writeMade(until index.Moment) error {
+	for len(e.made) > 0 && e.made[0].at.Compare(until) < 0 {
 		if err := e.writeOne(&e.made[0]); err != nil {
 			return err
 		}
@@ -204,15 +205,15 @@ func (e *emitter) writeOne(m *made) error {
 	c := e.convs[m.conv]
 	h := capture.Header{Src: c.client, Dst: c.server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
 	leg := c.frame.conn
-	side := leg.orig
+	side := leg.Orig
 	if m.reply {
-		h.Src, h.Dst, side = c.server, c.client, leg.reply
+		h.Src, h.Dst, side = c.server, c.client, leg.Reply
 	}
 	if m.flags&capture.FlagACK == 0 {
 		h.Ack = 0
 	}
 	if m.flags&capture.FlagSYN != 0 {
-		half := e.src.x.half(side)
+		half := e.src.x.Half(side)
 		h.MSS, h.WScale = half.MSS, half.WScale
 	}
 	payload, err := e.spool.read(nil, m.spot, int(m.n))
@@ -235,5 +236,5 @@ func (e *emitter) writeOne(m *made) error {
 		}
 	}
 	e.sum.Packets++
-	return e.out.WritePacket(iface, m.at.nanos, uint32(len(e.buf)), 0, comments, e.buf[:len(e.buf)-int(m.cut)])
+	return e.out.WritePacket(iface, m.at.Nanos, uint32(len(e.buf)), 0, comments, e.buf[:len(e.buf)-int(m.cut)])
 }

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -36,7 +37,7 @@ type records struct {
 }
 
 // account says what became of all records.
-func (f *finding) account(x *index, rs *records, logs *ledger) {
+func (f *finding) account(x *index.Index, rs *records, logs *ledger) {
 	for _, l := range logs.lines {
 		if l.said {
 			rs.files[l.file].Matched++

@@ -15,6 +15,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
@@ -29,7 +30,7 @@ func checkFiles(o *record.Files) error {
 				continue
 			}
 			if _, err := os.Stat(f.Name); err != nil {
-				return fmt.Errorf("%s %s: %w", record.Kind(kind), f.Name, cause(err))
+				return fmt.Errorf("%s %s: %w", record.Kind(kind), f.Name, index.Cause(err))
 			}
 		}
 	}
@@ -61,7 +62,7 @@ func (rs *records) dnsPorts() []uint16 {
 
 // read reads the other records. Of conntrack tables and access logs, which
 // can be large, only what touches the captures is kept.
-func (rs *records) read(o *record.Files, x *index) error {
+func (rs *records) read(o *record.Files, x *index.Index) error {
 	rd := &recordReader{records: rs, touched: newTouched(x, rs.rules)}
 	for _, read := range [...]func(*record.Files) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
 		if err := read(o); err != nil {
@@ -130,18 +131,18 @@ func (rd *recordReader) read(kind record.Kind, f record.File, scan func(io.Reade
 	if f.Name != "-" {
 		var err error
 		if in, err = os.Open(f.Name); err != nil {
-			return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
+			return fmt.Errorf("%s %s: %w", kind, f.Name, index.Cause(err))
 		}
 		defer in.Close()
 	}
-	text, err := unzipped(in)
+	text, err := index.Unzipped(in)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
+		return fmt.Errorf("%s %s: %w", kind, f.Name, index.Cause(err))
 	}
 	rd.records.files = append(rd.records.files, record.Info{File: f, Kind: kind})
 	info := &rd.records.files[len(rd.records.files)-1]
 	if err := scan(text, info); err != nil {
-		return fmt.Errorf("%s %s: %w", kind, f.Name, cause(err))
+		return fmt.Errorf("%s %s: %w", kind, f.Name, index.Cause(err))
 	}
 	return nil
 }
@@ -313,7 +314,7 @@ type touched struct {
 	from, to     int64
 }
 
-func newTouched(x *index, redirects []*interception) *touched {
+func newTouched(x *index.Index, redirects []*interception) *touched {
 	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint16]bool), math.MaxInt64, math.MinInt64}
 	for _, p := range profile.All() {
 		t.redirect(p.InboundPorts)
@@ -321,16 +322,16 @@ func newTouched(x *index, redirects []*interception) *touched {
 	for _, i := range redirects {
 		t.redirect(i.InboundPorts)
 	}
-	for h := halfNo(1); int(h) <= x.len(); h++ {
-		half := x.half(h)
+	for h := index.HalfNo(1); int(h) <= x.Len(); h++ {
+		half := x.Half(h)
 		k := half.Key.Tuple()
 		t.tuples[hashTuple(k)] = struct{}{}
 		t.ends[hashEnd(k.Src)], t.ends[hashEnd(k.Dst)] = struct{}{}, struct{}{}
 		t.from, t.to = min(t.from, half.FirstNanos), max(t.to, half.LastNanos)
 	}
-	for _, g := range x.groups {
-		for i := range uint32(g.dns.messages.Len()) {
-			t.tuples[hashTuple(g.dns.messages.At(i).tuple())] = struct{}{}
+	for _, g := range x.Groups {
+		for i := range uint32(g.DNS.Messages.Len()) {
+			t.tuples[hashTuple(g.DNS.Messages.At(i).Tuple())] = struct{}{}
 		}
 	}
 	return t

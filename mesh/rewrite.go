@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // emitOptions change a stitched capture. The zero value is the default.
@@ -59,7 +60,7 @@ type emitter struct {
 	convs   []*conversation
 	begun   []bool // by conversation: its first packet is written
 	targets []target
-	ifaces  map[place]int
+	ifaces  map[index.Place]int
 	other   map[[2]uint32]int // interfaces of packets that are no TCP
 	made    []made            // packets made anew, in the order of time
 	spool   *spool
@@ -71,7 +72,7 @@ type emitter struct {
 // write writes the conversations as a pcapng file in which each is one TCP
 // stream. It reads the inputs again.
 func (s *source) write(w io.Writer, o emitOptions) (written, error) {
-	e := &emitter{src: s, o: o, ifaces: make(map[place]int), other: make(map[[2]uint32]int)}
+	e := &emitter{src: s, o: o, ifaces: make(map[index.Place]int), other: make(map[[2]uint32]int)}
 	e.aimAll()
 	defer e.spool.Close()
 	if err := e.rebuildAll(); err != nil {
@@ -118,7 +119,7 @@ func (e *emitter) aimAll() {
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
-	e.targets = make([]target, e.src.x.len()+1)
+	e.targets = make([]target, e.src.x.Len()+1)
 	for i, c := range e.convs {
 		if !c.rebuilt {
 			e.aim(i, c)
@@ -130,17 +131,17 @@ func (e *emitter) aimAll() {
 func (e *emitter) aim(i int, c *conversation) {
 	to, back := target{int32(i + 1), c.client, c.server}, target{int32(i + 1), c.server, c.client}
 	leg := c.frame.conn
-	set := func(h halfNo, t target) {
+	set := func(h index.HalfNo, t target) {
 		if h == 0 {
 			return
 		}
-		if k := e.src.x.half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
+		if k := e.src.x.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
 			t.src, t.dst = netip.AddrPort{}, netip.AddrPort{}
 		}
 		e.targets[h] = t
 	}
-	set(leg.orig, to)
-	set(leg.reply, back)
+	set(leg.Orig, to)
+	set(leg.Reply, back)
 	for _, s := range leg.strays {
 		if s.reply {
 			set(s.half, back)
@@ -170,14 +171,14 @@ func (e *emitter) copyPackets() error {
 		if err != nil {
 			continue // as in the first reading: what could be read counts
 		}
-		if err := e.writeMade(moment{p.Nanos, p.Ref}); err != nil {
+		if err := e.writeMade(index.Moment{Nanos: p.Nanos, Ref: p.Ref}); err != nil {
 			return err
 		}
 		if err := e.writePacket(p, byNumber[p.Ref.Input]); err != nil {
 			return err
 		}
 	}
-	return e.writeMade(moment{nanos: 1<<63 - 1})
+	return e.writeMade(index.Moment{Nanos: 1<<63 - 1})
 }
 
 // openAll opens all inputs that were read, and lists their readers by the
@@ -213,7 +214,7 @@ func closeAll(rs []*capture.Reader) {
 // writePacket writes a captured packet, if it has a target.
 func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	g := e.src.where[p.Ref.Input]
-	id := e.src.x.groups[g].table.At(p.Ref)
+	id := e.src.x.Groups[g].Table.At(p.Ref)
 	if id == 0 {
 		if done, err := e.writeDNS(p); done {
 			return err
@@ -223,12 +224,12 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if id.Dup() {
 		return nil
 	}
-	h := e.src.x.number(g, id.ID())
+	h := e.src.x.Number(g, id.ID())
 	t := &e.targets[h]
 	if t.conv == 0 {
 		return nil
 	}
-	iface, err := e.iface(e.src.x.place(h))
+	iface, err := e.iface(e.src.x.Place(h))
 	if err != nil {
 		return err
 	}
@@ -303,11 +304,11 @@ func (e *emitter) writeOther(p *capture.Packet, from *capture.Reader) error {
 
 // iface returns the output's number for a capture point. All interfaces of the
 // output are Ethernet with one snapshot length: libpcap refuses others.
-func (e *emitter) iface(at place) (int, error) {
+func (e *emitter) iface(at index.Place) (int, error) {
 	if i, ok := e.ifaces[at]; ok {
 		return i, nil
 	}
-	info := e.src.x.groups[at.group].points.Info(at.point)
+	info := e.src.x.Groups[at.Group].Points.Info(at.Point)
 	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod

@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -26,7 +27,7 @@ type podFacts struct {
 
 // A roster knows the facts of every pod.
 type roster struct {
-	x       *index
+	x       *index.Index
 	records *records
 	profile *profile.Profile
 	proxies *proxies
@@ -35,7 +36,7 @@ type roster struct {
 }
 
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index, rs *records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
+func newRoster(x *index.Index, rs *records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
 	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
@@ -140,7 +141,7 @@ func (r *roster) structure(f *podFacts, c *conn) {
 		f.meshed = true
 		f.addrs[c.replyTuple(r.x).Src.Addr()] = true
 		f.apps[t.Dst.Port()] = true
-	case c.halfFlow || c.tornEntry() || c.reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
+	case c.halfFlow || c.tornEntry() || c.Reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
 	}
@@ -324,15 +325,15 @@ func (r *roster) dialled(l *workLeg, pod string, role flow.Role, tentative bool)
 
 // tornHalf tells whether a lone half on loopback has the shape of a half-flow: a
 // pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
-func tornHalf(c *conn, x *index, f *podFacts) bool {
+func tornHalf(c *conn, x *index.Index, f *podFacts) bool {
 	t := c.origTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	switch {
-	case c.orig != 0 && c.reply != 0:
+	case c.Orig != 0 && c.Reply != 0:
 		return false
 	case c.tornEntry():
 		return true
-	case c.orig != 0:
+	case c.Orig != 0:
 		return dst.IsLoopback() && !src.IsLoopback()
 	}
 	return f.addrs[src] && !f.addrs[dst] && !dst.IsLoopback()
@@ -441,7 +442,7 @@ func tells(l *workLeg) bool {
 // when l began, so that the proxy may have dialled l for it.
 func servesApp(legs []*workLeg, l *workLeg, pod string) bool {
 	for _, a := range legs {
-		if a.view(pod) == flow.RoleAppProxy && a.Start <= l.Start+causality && a.End >= l.Start-causality {
+		if a.view(pod) == flow.RoleAppProxy && a.Start <= l.Start+index.Causality && a.End >= l.Start-index.Causality {
 			return true
 		}
 	}

@@ -4,42 +4,44 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A sealed is one direction of a leg whose bytes are counted instead of read:
 // TLS, of which record headers tell the plaintext length, or plain bytes.
 // Offsets are those of the wire stream.
 type sealed struct {
-	units  []*unit
-	data   []*unit    // of them those of application type, handshake included
-	base   uint32     // raw sequence number of offset 0
-	opened *plaintext // nil unless it was decrypted
-	end    int64      // where data end: before a closing alert
-	plain  bool       // not TLS
-	whole  bool       // the stream was seen from its first byte to its last
-	over   int64      // bytes that a fragment is longer than its plaintext, at the least
-	slack  int64      // and how much longer it may be: padding of CBC suites
-	starts []int64    // where data may begin, the likeliest first
+	units  []*scan.Unit
+	data   []*scan.Unit     // of them those of application type, handshake included
+	base   uint32           // raw sequence number of offset 0
+	opened *index.Plaintext // nil unless it was decrypted
+	end    int64            // where data end: before a closing alert
+	plain  bool             // not TLS
+	whole  bool             // the stream was seen from its first byte to its last
+	over   int64            // bytes that a fragment is longer than its plaintext, at the least
+	slack  int64            // and how much longer it may be: padding of CBC suites
+	starts []int64          // where data may begin, the likeliest first
 }
 
 // newSealed returns the direction of half h; nil if nothing of it was kept.
-func newSealed(x *index, h halfNo, over, slack int64) *sealed {
+func newSealed(x *index.Index, h index.HalfNo, over, slack int64) *sealed {
 	if h == 0 {
 		return nil
 	}
-	us := x.unitsOf(h)
+	us := x.UnitsOf(h)
 	if len(us) == 0 {
 		return nil
 	}
-	half, r := x.half(h), x.facts(h)
-	s := &sealed{units: us, base: half.Base, opened: x.plain[h], end: x.length(h), over: over, slack: slack, plain: x.seal(h) == nil}
-	s.whole = r.start && !r.open && r.lost == 0
+	half, r := x.Half(h), x.Content(h)
+	s := &sealed{units: us, base: half.Base, opened: x.Plain[h], end: x.Length(h), over: over, slack: slack, plain: x.TLS(h) == nil}
+	s.whole = r.Start && !r.Open && r.Lost == 0
 	if s.plain {
-		s.starts = []int64{us[0].off}
+		s.starts = []int64{us[0].Off}
 		return s
 	}
 	for _, u := range us {
-		if u.kind == unitData {
+		if u.Kind == scan.UnitData {
 			s.data = append(s.data, u)
 		}
 	}
@@ -48,8 +50,7 @@ func newSealed(x *index, h halfNo, over, slack int64) *sealed {
 }
 
 const (
-	over13   = 17 // of a record in TLS 1.3
-	alertLen = 2  // RFC 8446 §6
+	over13 = 17 // of a record in TLS 1.3
 )
 
 // endData finds where data end. In TLS 1.3 the last record of a side is an
@@ -59,31 +60,31 @@ func (s *sealed) endData() {
 		return
 	}
 	last := s.data[len(s.data)-1]
-	s.end = last.off + tls.HeaderLen + int64(last.len)
-	if s.over == over13 && int64(last.len) == over13+alertLen && last == s.units[len(s.units)-1] {
-		s.end = last.off
+	s.end = last.Off + tls.HeaderLen + int64(last.Len)
+	if s.over == over13 && int64(last.Len) == over13+scan.AlertLen && last == s.units[len(s.units)-1] {
+		s.end = last.Off
 		s.data = s.data[:len(s.data)-1]
 	}
 }
 
 // size returns the plaintext length of a record, at the most.
-func (s *sealed) size(u *unit) int64 { return int64(u.len) - s.over }
+func (s *sealed) size(u *scan.Unit) int64 { return int64(u.Len) - s.over }
 
 // after returns the offset after the first k records of application type.
 func (s *sealed) after(k int) int64 {
 	if k < len(s.data) {
-		return s.data[k].off
+		return s.data[k].Off
 	}
 	return s.end
 }
 
 // first returns the index of the first unit at or after offset off.
 func (s *sealed) first(off int64) int {
-	i, _ := slices.BinarySearchFunc(s.units, off, func(u *unit, off int64) int {
+	i, _ := slices.BinarySearchFunc(s.units, off, func(u *scan.Unit, off int64) int {
 		switch {
-		case u.off < off:
+		case u.Off < off:
 			return -1
-		case u.off > off:
+		case u.Off > off:
 			return 1
 		}
 		return 0
@@ -98,11 +99,11 @@ func (s *sealed) broken() bool {
 	missing := false
 	for _, u := range s.units {
 		switch {
-		case u.off > s.starts[0]:
+		case u.Off > s.starts[0]:
 			return missing
-		case u.kind == unitHole:
+		case u.Kind == scan.UnitHole:
 			missing = true
-		case u.kind == unitKind(tls.TypeChangeCipherSpec):
+		case u.Kind == scan.UnitKind(tls.TypeChangeCipherSpec):
 			missing = false
 		}
 	}
@@ -112,10 +113,10 @@ func (s *sealed) broken() bool {
 // missing tells whether something of [from, to) is missing in the capture.
 func (s *sealed) missing(from, to int64) bool {
 	for _, u := range s.units[max(s.first(from)-1, 0):] {
-		if u.off >= to {
+		if u.Off >= to {
 			break
 		}
-		if u.kind == unitHole && u.off+int64(u.len) > from {
+		if u.Kind == scan.UnitHole && u.Off+int64(u.Len) > from {
 			return true
 		}
 	}
@@ -124,20 +125,20 @@ func (s *sealed) missing(from, to int64) bool {
 
 // add makes early data part of the first message: the handshake that stands
 // between them is taken out.
-func (s *sealed) add(early []*unit) {
+func (s *sealed) add(early []*scan.Unit) {
 	if len(early) == 0 {
 		return
 	}
 	rest := s.units[s.first(s.starts[0]):]
 	s.units = append(slices.Clone(early), rest...)
 	s.data = append(slices.Clone(early), s.data...)
-	s.starts = []int64{early[0].off}
+	s.starts = []int64{early[0].Off}
 }
 
 // at returns the unit of data that begins at off, nil if none is known to.
-func (s *sealed) at(off int64) *unit {
-	for i := s.first(off); i < len(s.units) && s.units[i].off == off; i++ {
-		if u := s.units[i]; u.kind == unitData || u.kind == unitPlain {
+func (s *sealed) at(off int64) *scan.Unit {
+	for i := s.first(off); i < len(s.units) && s.units[i].Off == off; i++ {
+		if u := s.units[i]; u.Kind == scan.UnitData || u.Kind == scan.UnitPlain {
 			return u
 		}
 	}
@@ -145,8 +146,8 @@ func (s *sealed) at(off int64) *unit {
 }
 
 // last returns the last unit that begins in [from, to), nil if there is none.
-func (s *sealed) last(from, to int64) *unit {
-	if i := s.first(to) - 1; i >= 0 && s.units[i].off >= from {
+func (s *sealed) last(from, to int64) *scan.Unit {
+	if i := s.first(to) - 1; i >= 0 && s.units[i].Off >= from {
 		return s.units[i]
 	}
 	return nil
@@ -154,29 +155,25 @@ func (s *sealed) last(from, to int64) *unit {
 
 // heard turns a raw acknowledgement number of the other side into an offset
 // near the given one.
-func (s *sealed) heard(ack uint32, near int64) int64 { return s.opened.heard(ack, s.base, near) }
-
-// sizes are the plaintext lengths that a range of a sealed direction may have,
-// the likeliest first; none when that is not known.
-type sizes []int64
+func (s *sealed) heard(ack uint32, near int64) int64 { return s.opened.Heard(ack, s.base, near) }
 
 // maxSizes is how many lengths are tried; a range with more is not known.
 const maxSizes = 24
 
 // between returns the plaintext length of the range [from, to).
-func (s *sealed) between(from, to int64) sizes {
+func (s *sealed) between(from, to int64) scan.Sizes {
 	if s.plain {
-		return sizes{to - from}
+		return scan.Sizes{to - from}
 	}
 	n, lost, records := int64(0), int64(0), int64(0)
 	for _, u := range s.units[s.first(from):] {
 		switch {
-		case u.off >= to || u.off >= s.end:
+		case u.Off >= to || u.Off >= s.end:
 			return s.sizes(n, lost, records)
-		case u.kind == unitData:
+		case u.Kind == scan.UnitData:
 			n, records = n+s.size(u), records+1
-		case u.kind == unitHole:
-			lost += int64(u.len)
+		case u.Kind == scan.UnitHole:
+			lost += int64(u.Len)
 		}
 	}
 	return s.sizes(n, lost, records)
@@ -184,21 +181,21 @@ func (s *sealed) between(from, to int64) sizes {
 
 // sizes lists the plaintext lengths of n bytes in records whose headers were
 // read and lost bytes with any number of records.
-func (s *sealed) sizes(n, lost, records int64) sizes {
+func (s *sealed) sizes(n, lost, records int64) scan.Sizes {
 	if s.slack > 0 {
 		if lost > 0 || records != 1 {
 			return nil
 		}
-		out := make(sizes, 0, s.slack+1)
+		out := make(scan.Sizes, 0, s.slack+1)
 		for k := range s.slack + 1 {
 			out = append(out, n-k)
 		}
 		return out
 	}
 	if lost == 0 {
-		return sizes{n}
+		return scan.Sizes{n}
 	}
-	var out sizes
+	var out scan.Sizes
 	for left := lost - s.over - tls.HeaderLen; left >= 0; left -= s.over + tls.HeaderLen {
 		if len(out) == maxSizes {
 			return nil

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A turn is not always an exchange. Where a server begins to answer before the
@@ -146,8 +149,8 @@ func enclosing(it *item, turns []exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() > it.reqAt+causality })
-	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() >= it.respTo-causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() > it.reqAt+index.Causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() >= it.respTo-index.Causality })
 	from, to = from-1, to+1
 	return from, to, from >= 0 && to <= len(turns) && from < to
 }
@@ -157,8 +160,8 @@ func enclosed(it *item, turns []exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() >= it.reqAt-causality })
-	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() > it.respTo+causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() >= it.reqAt-index.Causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() > it.respTo+index.Causality })
 	return from, to, from < to
 }
 
@@ -177,7 +180,7 @@ func joinedTurns(turns []exchange) exchange {
 }
 
 // plus adds a length to each of s.
-func plus(s sizes, o sizes) sizes {
+func plus(s scan.Sizes, o scan.Sizes) scan.Sizes {
 	if len(o) != 1 {
 		return nil
 	}
@@ -189,7 +192,7 @@ func plus(s sizes, o sizes) sizes {
 }
 
 // extend returns a message that goes on to the end of n.
-func extend(m, n *message) *message {
+func extend(m, n *scan.Message) *scan.Message {
 	if m == nil && n == nil {
 		return nil
 	}
@@ -198,7 +201,7 @@ func extend(m, n *message) *message {
 	}
 	c := *m
 	if n != nil {
-		c.end, c.to = max(c.end, n.end), n.to
+		c.End, c.To = max(c.End, n.End), n.To
 	}
 	return &c
 }

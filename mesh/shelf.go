@@ -5,6 +5,8 @@ import (
 	"sort"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 const (
@@ -52,10 +54,10 @@ func newShelf(es []*exchange) *shelf {
 	s := &shelf{all: es, byID: make(map[string]*lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
 		s.any.add(i, e.lasts())
-		if e.req != nil && e.req.id.Len() > 0 {
-			laneOf(s.byID, e.scan.text.String(e.req.id)).add(i, e.lasts())
+		if e.req != nil && e.req.ID.Len() > 0 {
+			laneOf(s.byID, e.scan.Text.String(e.req.ID)).add(i, e.lasts())
 		}
-		if e.req == nil || !e.req.hasLine() {
+		if e.req == nil || !e.req.HasLine() {
 			s.lost.add(i, e.lasts())
 			continue
 		}
@@ -90,10 +92,10 @@ func (r *row) add(i int, e *exchange) {
 // bodies hashes status and bodies of an exchange; ok tells whether they are
 // known whole.
 func bodies(e *exchange) (k uint64, ok bool) {
-	if e.resp == nil || e.resp.status == 0 || !e.req.body.Complete() || !e.resp.body.Complete() {
+	if e.resp == nil || e.resp.Status == 0 || !e.req.Body.Complete() || !e.resp.Body.Complete() {
 		return 0, false
 	}
-	return hashPrint(e.req.body) ^ hashPrint(e.resp.body)*31 ^ uint64(e.resp.status), true
+	return hashPrint(e.req.Body) ^ hashPrint(e.resp.Body)*31 ^ uint64(e.resp.Status), true
 }
 
 // lasts returns the latest time at which e may have been going on: for ever,
@@ -102,20 +104,20 @@ func (e *exchange) lasts() int64 {
 	if e.resp == nil {
 		return 1<<63 - 1
 	}
-	return e.resp.to.nanos
+	return e.resp.To.Nanos
 }
 
 // requestLine hashes the request line.
 func requestLine(e *exchange) uint64 {
-	return xxhash.Sum64(e.scan.text.Bytes(e.req.method))*31 + xxhash.Sum64(e.scan.text.Bytes(e.req.target))
+	return xxhash.Sum64(e.scan.Text.Bytes(e.req.Method))*31 + xxhash.Sum64(e.scan.Text.Bytes(e.req.Target))
 }
 
 // sameID lists the exchanges that have u's request id and enclose u.
 func (s *shelf) sameID(u *exchange) []*exchange {
-	if u.req == nil || u.req.id.Len() == 0 {
+	if u.req == nil || u.req.ID.Len() == 0 {
 		return nil
 	}
-	l := s.byID[u.scan.text.String(u.req.id)]
+	l := s.byID[u.scan.Text.String(u.req.ID)]
 	if l == nil {
 		return nil
 	}
@@ -130,20 +132,20 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
 func (s *shelf) candidates(u *exchange) []candidate {
-	if u.req != nil && u.req.id.Len() > 0 {
-		if l := s.byID[u.scan.text.String(u.req.id)]; l != nil {
+	if u.req != nil && u.req.ID.Len() > 0 {
+		if l := s.byID[u.scan.Text.String(u.req.ID)]; l != nil {
 			if cs := s.during(l, u); len(cs) > 0 {
 				return cs
 			}
 		}
 	}
-	if u.req == nil || !u.req.hasLine() {
+	if u.req == nil || !u.req.HasLine() {
 		return s.during(&s.any, u)
 	}
 	return append(s.sameLine(u), s.during(&s.lost, u)...)
 }
 
-// sameLine lists the exchanges with u's request line that enclose u and do not
+// SameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
 func (s *shelf) sameLine(u *exchange) []candidate {
 	r := s.byLine[requestLine(u)]
@@ -169,8 +171,8 @@ func (s *shelf) sameLine(u *exchange) []candidate {
 // the latest of them if there are too many.
 func (s *shelf) during(l *lane, u *exchange) []candidate {
 	var cs []candidate
-	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.begun()+causality })
-	for k := past - 1; k >= 0 && l.until[k] >= u.start()-causality; k-- {
+	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.begun()+index.Causality })
+	for k := past - 1; k >= 0 && l.until[k] >= u.start()-index.Causality; k-- {
 		d := s.all[l.list[k]]
 		if !nests(d, u) {
 			continue

@@ -3,6 +3,8 @@ package mesh
 import (
 	"math"
 	"math/bits"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // What a proxy does to lengths and how long it takes are learned from the
@@ -143,9 +145,9 @@ type delays struct {
 
 const (
 	binsPerOctave = 4
-	delayBins     = 32 * binsPerOctave // up to an hour
-	delayUnit     = uint64(causality)  // nanoseconds: shorter delays cannot be told apart
-	longestDelay  = 1e10               // nanoseconds: where what is believed beforehand ends
+	delayBins     = 32 * binsPerOctave      // up to an hour
+	delayUnit     = uint64(index.Causality) // nanoseconds: shorter delays cannot be told apart
+	longestDelay  = 1e10                    // nanoseconds: where what is believed beforehand ends
 )
 
 // bin returns the bin of a delay in nanoseconds, and the bin's limits.
@@ -162,7 +164,7 @@ func width(i int) float64 {
 }
 
 func (d *delays) add(nanos int64, p float64) {
-	if nanos < -causality {
+	if nanos < -index.Causality {
 		return
 	}
 	i := bin(nanos)
@@ -174,7 +176,7 @@ func (d *delays) add(nanos int64, p float64) {
 
 // addOther counts the delay of a pair that does not belong together.
 func (d *delays) addOther(nanos int64, p float64) {
-	if nanos >= -causality {
+	if nanos >= -index.Causality {
 		d.others[bin(nanos)] += p
 		d.othersTotal += p
 	}
@@ -202,7 +204,7 @@ func (d *delays) likely(nanos int64, own witness) float64 {
 	prior := 1 / ((t + 1e5) * math.Log(longestDelay/1e5))
 	i := bin(nanos)
 	n := d.n[i]
-	if own.x >= -causality {
+	if own.x >= -index.Causality {
 		if k := bin(own.x) - i; k >= -2 && k <= 2 {
 			n = max(n-own.p*spread[2+k], 0)
 		}

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -10,23 +11,23 @@ import (
 // NAT between the points may have changed every address and port but leaves
 // the numbers alone.
 type sightings struct {
-	x      *index
+	x      *index.Index
 	bySYN  map[[2]uint32][]*workLeg
 	byPort map[uint16][]*workLeg           // by the client's port, which no NAT of a mesh changes
 	byNAT  map[[2]capture.Tuple][]*workLeg // by what conntrack knows of both sides of NAT
 }
 
-func newSightings(x *index) *sightings {
+func newSightings(x *index.Index) *sightings {
 	return &sightings{x, make(map[[2]uint32][]*workLeg), make(map[uint16][]*workLeg), make(map[[2]capture.Tuple][]*workLeg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false
 // unless both are known.
 func (s *sightings) isns(c *conn) (isns [2]uint32, ok bool) {
-	if c.orig == 0 || c.reply == 0 {
+	if c.Orig == 0 || c.Reply == 0 {
 		return isns, false
 	}
-	p, q := s.x.half(c.orig), s.x.half(c.reply)
+	p, q := s.x.Half(c.Orig), s.x.Half(c.Reply)
 	if !p.SYN {
 		return isns, false
 	}
@@ -96,20 +97,20 @@ func (s *sightings) akin(c, d *conn) bool {
 	if a.Src == b.Src || a.Dst == b.Dst {
 		return true
 	}
-	p, q := s.x.half(c.orig), s.x.half(d.orig)
+	p, q := s.x.Half(c.Orig), s.x.Half(d.Orig)
 	return p.HasTS && q.HasTS && p.TSVal == q.TSVal
 }
 
 // covers tells whether the halves of c and d overlap in time and in sequence
 // space in both directions, and echo each other's timestamps.
 func (s *sightings) covers(c, d *conn) bool {
-	if c.orig == 0 || c.reply == 0 || d.orig == 0 || d.reply == 0 {
+	if c.Orig == 0 || c.Reply == 0 || d.Orig == 0 || d.Reply == 0 {
 		return false
 	}
 	if s.knownApart(c, d) {
 		return false
 	}
-	return overlap(s.x.half(c.orig), s.x.half(d.orig)) && overlap(s.x.half(c.reply), s.x.half(d.reply))
+	return overlap(s.x.Half(c.Orig), s.x.Half(d.Orig)) && overlap(s.x.Half(c.Reply), s.x.Half(d.Reply))
 }
 
 // knownApart tells whether both SYNs were seen, so that the initial sequence

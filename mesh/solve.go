@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A candidate is a downstream exchange that an upstream one may belong to.
@@ -237,7 +238,7 @@ func (s *solver) addAttempt(u *exchange, ds []int) {
 	}
 	d := s.down.all[ds[0]]
 	for _, l := range s.c.links {
-		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-causality {
+		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-index.Causality {
 			like := compare(d, u)
 			s.c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: 1, confidence: sureElimined,
 				evidence: explain(d, u, &like, true)})

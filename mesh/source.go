@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -14,7 +15,7 @@ type source struct {
 	unread   []bool           // by their numbers: nothing could be read
 	groups   [][]*capture.Input
 	where    []int // group of each input
-	x        *index
+	x        *index.Index
 	planner  *planner
 	convs    []*conversation // of the paths
 	lookups  []*names.Lookup

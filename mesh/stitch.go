@@ -10,6 +10,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -75,7 +77,7 @@ type Result struct {
 	Names   []names.Learned // what addresses are called, ordered by address
 	NotDNS  int             // UDP datagrams at ports of DNS that hold no DNS message
 
-	x       *index
+	x       *index.Index
 	records *records
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
@@ -91,7 +93,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	keys, err := openKeys(o.KeyLogs)
+	keys, err := index.OpenKeys(o.KeyLogs)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index{keys: keys, ports: append(resolverPorts(o.Profile), rs.dnsPorts()...)}, records: rs}
+	r := &Result{x: &index.Index{Keys: keys, Ports: append(index.ResolverPorts(o.Profile), rs.dnsPorts()...)}, records: rs}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -111,7 +113,7 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	}
 	conns := bind(r.x, rs.nat)
 	pairs := pairsOf(conns)
-	if err := errors.Join(decrypt(r.x, r.groups, pairs), reread(r.x, r.groups, pairs)); err != nil && o.Reread {
+	if err := errors.Join(index.Decrypt(r.x, r.groups, pairs), index.Reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.decide(conns, o)
@@ -227,27 +229,27 @@ func (r *Result) index() error {
 		r.where[i] = g
 		r.groups[g] = append(r.groups[g], r.inputs[i])
 	}
-	groups := make([]*group, len(names))
+	groups := make([]*index.Group, len(names))
 	facts := make([]*reassembly.Facts, len(names))
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for g := range names {
-		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g], r.x.ports) })
+		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g], r.x.Ports) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil && !slices.ContainsFunc(facts, func(f *reassembly.Facts) bool { return f != nil }) {
 		return err
 	}
 	for g := range names {
-		r.x.add(groups[g])
+		r.x.Add(groups[g])
 		if facts[g] == nil {
 			r.unread(g, errs[g])
 			continue
 		}
-		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].dns.malformed
+		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].DNS.Malformed
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
-			r.x.addSecrets(facts[g].Inputs[k].Secrets)
+			r.x.AddSecrets(facts[g].Inputs[k].Secrets)
 		}
 	}
 	r.findPoints()
@@ -262,13 +264,13 @@ func (r *Result) unread(g int, err error) {
 }
 
 // readGroup runs pass 1 over the inputs of one pod.
-func readGroup(inputs []*capture.Input, pod string, ports []uint16) (*group, *reassembly.Facts, error) {
-	g := &group{points: capture.NewPoints(), table: new(reassembly.Table), dns: new(dnsScan)}
+func readGroup(inputs []*capture.Input, pod string, ports []uint16) (*index.Group, *reassembly.Facts, error) {
+	g := &index.Group{Points: capture.NewPoints(), Table: new(reassembly.Table), DNS: new(index.DNSScan)}
 	for _, in := range inputs {
-		g.points.Add(in.Number(), pod)
+		g.Points.Add(in.Number(), pod)
 	}
-	g.scan = newScan(g.table, g.points)
-	facts, err := reassembly.Index(inputs, g.points, g.table, g.scan, &reassembly.Options{Datagrams: g.dns.take, DatagramPorts: ports})
+	g.Scan = scan.New(g.Table, g.Points)
+	facts, err := reassembly.Index(inputs, g.Points, g.Table, g.Scan, &reassembly.Options{Datagrams: g.DNS.Take, DatagramPorts: ports})
 	return g, facts, err
 }
 
@@ -291,15 +293,15 @@ func (r *Result) findPoints() {
 		}
 		link := in.Points[0].Link
 		var found []InputPoint
-		for h := halfNo(1); int(h) <= r.x.len(); h++ {
-			if int(r.x.half(h).First.Input) != i {
+		for h := index.HalfNo(1); int(h) <= r.x.Len(); h++ {
+			if int(r.x.Half(h).First.Input) != i {
 				continue
 			}
-			if p := (InputPoint{r.x.point(h).Name, link, true}); !slices.Contains(found, p) {
+			if p := (InputPoint{r.x.Point(h).Name, link, true}); !slices.Contains(found, p) {
 				found = append(found, p)
 			}
 		}
-		for _, name := range r.x.dnsPoints(i) {
+		for _, name := range r.x.DNSPoints(i) {
 			if p := (InputPoint{name, link, true}); !slices.Contains(found, p) {
 				found = append(found, p)
 			}

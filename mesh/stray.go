@@ -3,6 +3,8 @@ package mesh
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // straySlack is how far a stray packet's numbers may lie from what was seen of
@@ -43,11 +45,11 @@ func (b *binder) attachStrays() {
 
 // owners lists the conns whose client is an end of c.
 func (b *binder) owners(byClient map[podEndpoint][]*conn, c *conn) []*conn {
-	h := c.orig
+	h := c.Orig
 	if h == 0 {
-		h = c.reply
+		h = c.Reply
 	}
-	t := b.x.half(h).Key.Tuple()
+	t := b.x.Half(h).Key.Tuple()
 	return append(slices.Clone(byClient[podEndpoint{c.pod, t.Src}]), byClient[podEndpoint{c.pod, t.Dst}]...)
 }
 
@@ -57,7 +59,7 @@ func (b *binder) adopt(t, c *conn) bool {
 		return false
 	}
 	var found []stray
-	for h := range c.halves {
+	for h := range c.Halves {
 		reply, ok := b.carriesOn(t, h)
 		if !ok {
 			return false
@@ -70,11 +72,11 @@ func (b *binder) adopt(t, c *conn) bool {
 }
 
 // watched tells whether the capture at a place ran at the given time.
-func (b *binder) watched(p place, nanos int64) bool {
+func (b *binder) watched(p index.Place, nanos int64) bool {
 	if b.began == nil {
-		b.began = make(map[place]int64)
-		for h := halfNo(1); int(h) <= b.x.len(); h++ {
-			q, first := b.x.place(h), b.x.half(h).FirstNanos
+		b.began = make(map[index.Place]int64)
+		for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
+			q, first := b.x.Place(h), b.x.Half(h).FirstNanos
 			if t, ok := b.began[q]; !ok || first < t {
 				b.began[q] = first
 			}
@@ -85,16 +87,16 @@ func (b *binder) watched(p place, nanos int64) bool {
 }
 
 // carriesOn tells whether h continues a direction of t, and which.
-func (b *binder) carriesOn(t *conn, h halfNo) (reply, ok bool) {
-	half := b.x.half(h)
-	same, other := t.orig, t.reply
+func (b *binder) carriesOn(t *conn, h index.HalfNo) (reply, ok bool) {
+	half := b.x.Half(h)
+	same, other := t.Orig, t.Reply
 	if half.Key.Tuple().Dst == t.client(b.x) {
-		same, other, reply = t.reply, t.orig, true
+		same, other, reply = t.Reply, t.Orig, true
 	}
-	if same == 0 || half.Key == b.x.half(same).Key {
+	if same == 0 || half.Key == b.x.Half(same).Key {
 		return reply, false
 	}
-	s := b.x.half(same)
+	s := b.x.Half(same)
 	lo, hi := seqRange(s)
 	if half.FirstNanos < s.FirstNanos || half.Base == lo || !inRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
 		return reply, false
@@ -102,6 +104,6 @@ func (b *binder) carriesOn(t *conn, h halfNo) (reply, ok bool) {
 	if other == 0 || !half.HasAck {
 		return reply, true
 	}
-	lo, hi = seqRange(b.x.half(other))
+	lo, hi = seqRange(b.x.Half(other))
 	return reply, inRange(half.FirstAck, lo, hi, straySlack)
 }

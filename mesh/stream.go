@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // joinStreams ties legs that are proxied byte for byte, one to one.
@@ -62,8 +63,8 @@ type content [2]fingerprint.Print
 
 // content returns the content of a leg; ok is false if it is not all known.
 func (c *crossing) content(l *workLeg) (k content, ok bool) {
-	a, b := c.x.facts(l.conn.orig), c.x.facts(l.conn.reply)
-	return content{a.print, b.print}, a.print.Complete() && b.print.Complete()
+	a, b := c.x.Content(l.conn.Orig), c.x.Content(l.conn.Reply)
+	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
 func (c *crossing) byContent(legs []*workLeg) map[content][]*workLeg {
@@ -155,7 +156,7 @@ func (l *workLeg) empty() bool { return l.sent()+l.received() == 0 }
 // is.
 func (l *workLeg) sent() int64 {
 	if p := l.plain[0]; p != nil {
-		return p.len
+		return p.Len
 	}
 	return l.OrigBytes
 }
@@ -163,21 +164,21 @@ func (l *workLeg) sent() int64 {
 // received returns the same of the other side.
 func (l *workLeg) received() int64 {
 	if p := l.plain[1]; p != nil {
-		return p.len
+		return p.Len
 	}
 	return l.ReplyBytes
 }
 
 // refused tells whether the server never accepted the connection. Without its SYN
 // what was dialled and never used cannot be told from that.
-func (l *workLeg) refused(x *index) bool {
-	if l.conn.orig == 0 || !x.half(l.conn.orig).SYN {
+func (l *workLeg) refused(x *index.Index) bool {
+	if l.conn.Orig == 0 || !x.Half(l.conn.Orig).SYN {
 		return false
 	}
-	if l.conn.reply == 0 {
+	if l.conn.Reply == 0 {
 		return true
 	}
-	h := x.half(l.conn.reply)
+	h := x.Half(l.conn.Reply)
 	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream
 }
 
@@ -193,8 +194,8 @@ func (c *crossing) streamLink(down, up *workLeg, sole bool) *link {
 			}
 		}
 	}
-	for _, h := range []halfNo{down.conn.lead(), up.conn.lead()} {
-		es.Packets = append(es.Packets, c.x.half(h).First)
+	for _, h := range []index.HalfNo{down.conn.Lead(), up.conn.Lead()} {
+		es.Packets = append(es.Packets, c.x.Half(h).First)
 	}
 	l.evidence = []flow.Evidence{es}
 	if e, ok := adjacency(c.x, down, up); ok {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // believed is the probability from which turn algebra's word is taken.
@@ -275,7 +276,7 @@ func (a *algebra) explain(s strand) flow.Evidence {
 }
 
 // compared appends what is known of the lengths and the delay of one message.
-func (a *algebra) compared(dst []byte, k int, s strand, down sizes) []byte {
+func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
 	if x := s.shift[k]; x == unknownShift {
 		dst = append(dst, "of unknown length"...)
 	} else {

@@ -8,21 +8,23 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // tlsOf puts together what both halves of a connection say.
-func tlsOf(x *index, c *conn) flow.TLS {
+func tlsOf(x *index.Index, c *conn) flow.TLS {
 	var t flow.TLS
 	var client, server tls.Facts
 	var flight clientFlight
-	for h := range c.halves {
-		s := x.seal(h)
+	for h := range c.Halves {
+		s := x.TLS(h)
 		switch {
-		case s == nil || !s.facts.Known:
-		case s.facts.Hello.Client:
-			client, flight = s.facts, newClientFlight(x.unitsOf(h))
+		case s == nil || !s.Facts.Known:
+		case s.Facts.Hello.Client:
+			client, flight = s.Facts, newClientFlight(x.UnitsOf(h))
 		default:
-			server = s.facts
+			server = s.Facts
 		}
 	}
 	t.SNI, t.ALPN, t.EarlyData = client.Hello.SNI, client.Hello.ALPN, client.Hello.EarlyData
@@ -79,15 +81,15 @@ const maxFlightRecords = 6
 
 // newClientFlight reads the flight from the records of a half, up to a place
 // where bytes are missing.
-func newClientFlight(us []*unit) (f clientFlight) {
+func newClientFlight(us []*scan.Unit) (f clientFlight) {
 	for _, u := range us {
 		switch {
-		case u.kind == unitHole || len(f.sizes) == maxFlightRecords:
+		case u.Kind == scan.UnitHole || len(f.sizes) == maxFlightRecords:
 			return f
-		case u.kind == unitKind(tls.TypeHandshake) && len(f.sizes) == 0:
+		case u.Kind == scan.UnitKind(tls.TypeHandshake) && len(f.sizes) == 0:
 			f.clear++
-		case u.kind == unitData:
-			f.sizes = append(f.sizes, int64(u.len)-sealLen)
+		case u.Kind == scan.UnitData:
+			f.sizes = append(f.sizes, int64(u.Len)-sealLen)
 		}
 	}
 	return f

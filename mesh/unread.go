@@ -6,6 +6,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // joinUnread ties exchanges on one side of the proxy to legs on the other side
@@ -103,9 +105,9 @@ func unreadable(legs []*workLeg) []*workLeg {
 // busyAround tells whether leg d carried bytes both before the request of u
 // and after its response.
 func (c *crossing) busyAround(d *workLeg, u *exchange) bool {
-	orig, reply := c.x.facts(d.conn.orig), c.x.facts(d.conn.reply)
-	return orig.proto != protoNone && orig.data.nanos <= u.start()+causality &&
-		(u.resp == nil || reply.open || reply.proto != protoNone && reply.lastNanos >= u.resp.to.nanos-causality)
+	orig, reply := c.x.Content(d.conn.Orig), c.x.Content(d.conn.Reply)
+	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.start()+index.Causality &&
+		(u.resp == nil || reply.Open || reply.Proto != scan.ProtoNone && reply.LastNanos >= u.resp.To.Nanos-index.Causality)
 }
 
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can
@@ -145,11 +147,11 @@ func (c *crossing) joinToUnreadUp() {
 
 // busyWithin tells whether leg u carried bytes within the exchange d.
 func (c *crossing) busyWithin(u *workLeg, d *exchange) bool {
-	orig, reply := c.x.facts(u.conn.orig), c.x.facts(u.conn.reply)
-	if orig.proto == protoNone || d.resp == nil && reply.proto == protoNone {
+	orig, reply := c.x.Content(u.conn.Orig), c.x.Content(u.conn.Reply)
+	if orig.Proto == scan.ProtoNone || d.resp == nil && reply.Proto == scan.ProtoNone {
 		return false
 	}
-	return orig.lastNanos >= d.start()-causality && (d.resp == nil || orig.data.nanos <= d.resp.from.nanos+causality)
+	return orig.LastNanos >= d.start()-index.Causality && (d.resp == nil || orig.Data.Nanos <= d.resp.From.Nanos+index.Causality)
 }
 
 // joinRefused ties upstream connections that carried nothing to the one
@@ -169,7 +171,7 @@ func (c *crossing) joinRefused() {
 		var only *exchange
 		n := 0
 		for _, d := range ds {
-			if d.start() <= u.Start+causality && waited(d, served[d], u.End) {
+			if d.start() <= u.Start+index.Causality && waited(d, served[d], u.End) {
 				only = d
 				n++
 			}
@@ -197,18 +199,18 @@ func (c *crossing) served() map[*exchange]int64 {
 // served after that, or not at all.
 func waited(d *exchange, served, at int64) bool {
 	if served != 0 {
-		return served >= at-causality
+		return served >= at-index.Causality
 	}
-	return d.resp != nil && d.resp.status >= 500 && d.resp.from.nanos >= at-causality
+	return d.resp != nil && d.resp.Status >= 500 && d.resp.From.Nanos >= at-index.Causality
 }
 
 func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) flow.Evidence {
 	ev := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection was open and busy at the time"}
-	ev.Packets = append(ev.Packets, c.x.half(d.conn.lead()).First)
+	ev.Packets = append(ev.Packets, c.x.Half(d.conn.Lead()).First)
 	if e != nil {
 		ev.Packets = append(ev.Packets, e.ref())
 	} else {
-		ev.Packets = append(ev.Packets, c.x.half(u.conn.lead()).First)
+		ev.Packets = append(ev.Packets, c.x.Half(u.conn.Lead()).First)
 	}
 	return ev
 }
@@ -216,12 +218,12 @@ func (c *crossing) onlyInTime(d, u *workLeg, e *exchange) flow.Evidence {
 // adjacency looks for neighbouring source ports: Linux takes the next even
 // ports for connections from one address to one destination within 10 s
 // (net/ipv4/inet_hashtables.c, __inet_hash_connect).
-func adjacency(x *index, d, u *workLeg) (flow.Evidence, bool) {
+func adjacency(x *index.Index, d, u *workLeg) (flow.Evidence, bool) {
 	a, b := d.Orig, u.Orig
 	gap := int(b.Src.Port()) - int(a.Src.Port())
 	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
 		return flow.Evidence{}, false
 	}
 	return flow.Evidence{Kind: flow.PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
-		Packets: []capture.Ref{x.half(d.conn.lead()).First, x.half(u.conn.lead()).First}}, true
+		Packets: []capture.Ref{x.Half(d.conn.Lead()).First, x.Half(u.conn.Lead()).First}}, true
 }

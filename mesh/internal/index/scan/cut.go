@@ -1,4 +1,4 @@
-package mesh
+package scan
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ type turn struct {
 
 // turnTo notes that p was sent and tells whether a new turn begins with it.
 func (t *turn) turnTo(at reassembly.At, p []byte) bool {
-	if t.begun && t.at.ack == at.Ack {
+	if t.begun && t.at.Ack == at.Ack {
 		return false
 	}
 	*t = turn{off: at.Off, at: instantOf(at), begun: true}
@@ -43,83 +43,83 @@ func (t *turn) startLine() []byte {
 
 // cutHead handles a packet cut inside a head: from here on the half is read by
 // turns.
-func (s *scan) cutHead(l *live) {
+func (s *Scan) cutHead(l *live) {
 	line := l.turn.startLine()
 	kind := cutKind(line)
-	if l.msg != 0 || l.cut || kind == protoNone {
+	if l.msg != 0 || l.cut || kind == ProtoNone {
 		return
 	}
 	l.cut, l.raw = true, false
-	l.record.proto = kind
+	l.record.Proto = kind
 	s.cutMessage(l)
 }
 
 // cutKind tells requests and responses by the beginning of a start line.
-func cutKind(line []byte) protocol {
+func cutKind(line []byte) Proto {
 	if hasPrefix(line, "HTTP/1.") {
-		return protoResponses
+		return ProtoResponses
 	}
 	method, target, ok := bytes.Cut(line, []byte(" "))
 	if !ok || len(method) < 3 || len(target) == 0 || target[0] != '/' && target[0] != '*' && target[0] != 'h' {
-		return protoNone
+		return ProtoNone
 	}
 	for _, c := range method {
 		if c < 'A' || c > 'Z' {
-			return protoNone
+			return ProtoNone
 		}
 	}
-	return protoRequests
+	return ProtoRequests
 }
 
 // cutMessage begins a message with the turn at hand.
-func (s *scan) cutMessage(l *live) {
+func (s *Scan) cutMessage(l *live) {
 	i, m := s.messages.Add()
-	m.start, m.from, m.serviceMillis = l.turn.off, l.turn.at, -1
-	m.flags = msgCut | msgComplete
-	m.body = fingerprint.Print{Len: fingerprint.UnknownLen}
+	m.Start, m.From, m.ServiceMillis = l.turn.off, l.turn.at, -1
+	m.Flags = MsgCut | MsgComplete
+	m.Body = fingerprint.Print{Len: fingerprint.UnknownLen}
 	line := l.turn.startLine()
-	if l.record.proto == protoRequests {
-		m.flags |= msgRequest
+	if l.record.Proto == ProtoRequests {
+		m.Flags |= MsgRequest
 		method, target, _ := bytes.Cut(line, []byte(" "))
 		target, _, whole := bytes.Cut(target, []byte(" "))
-		m.method, m.target = s.text.Keep(method), s.text.Keep(target)
+		m.Method, m.Target = s.Text.Keep(method), s.Text.Keep(target)
 		if whole {
-			m.flags |= msgWholeLine
+			m.Flags |= msgWholeLine
 		}
 	} else if len(line) >= 12 {
-		m.status = uint16(max(atoi(line[9:12]), 0))
+		m.Status = uint16(max(atoi(line[9:12]), 0))
 	}
 	l.msg = i
 	s.link(l.record, i)
-	s.endCut(l, m.start)
+	s.endCut(l, m.Start)
 }
 
 // endCut moves the end of the message at hand to off.
-func (s *scan) endCut(l *live, off int64) {
+func (s *Scan) endCut(l *live, off int64) {
 	m := s.messages.At(l.msg)
-	m.end = off
-	if l.at.nanos >= m.to.nanos { // else sent again
-		m.to = l.at
+	m.End = off
+	if l.at.Nanos >= m.To.Nanos { // else sent again
+		m.To = l.at
 	}
 }
 
 // feedCut reads a packet of a half that is read by turns. A turn that begins
 // otherwise than a message goes on with the one before: a body that was waited
 // for, or a tunnel.
-func (s *scan) feedCut(l *live, fresh bool) {
-	if fresh && cutKind(l.turn.startLine()) == l.record.proto {
+func (s *Scan) feedCut(l *live, fresh bool) {
+	if fresh && cutKind(l.turn.startLine()) == l.record.Proto {
 		s.cutMessage(l)
 	}
 	s.endCut(l, l.segEnd)
 }
 
-// sameLine tells whether the request lines of two messages, of which one or
+// SameLine tells whether the request lines of two messages, of which one or
 // both may be cut or unknown, can be the same.
-func sameLine(s *scan, m *message, t *scan, n *message) bool {
-	if m.method.Len() > 0 && n.method.Len() > 0 && !bytes.Equal(s.text.Bytes(m.method), t.text.Bytes(n.method)) {
+func SameLine(s *Scan, m *Message, t *Scan, n *Message) bool {
+	if m.Method.Len() > 0 && n.Method.Len() > 0 && !bytes.Equal(s.Text.Bytes(m.Method), t.Text.Bytes(n.Method)) {
 		return false
 	}
-	a, b := s.text.Bytes(m.target), t.text.Bytes(n.target)
+	a, b := s.Text.Bytes(m.Target), t.Text.Bytes(n.Target)
 	if m.wholeTarget() && len(b) > len(a) || n.wholeTarget() && len(a) > len(b) {
 		return false
 	}
@@ -128,4 +128,4 @@ func sameLine(s *scan, m *message, t *scan, n *message) bool {
 }
 
 // wholeTarget tells whether the request target was captured whole.
-func (m *message) wholeTarget() bool { return m.hasLine() || m.is(msgWholeLine) }
+func (m *Message) wholeTarget() bool { return m.HasLine() || m.Is(msgWholeLine) }

@@ -1,19 +1,20 @@
-package mesh
+package index
 
 import (
 	"errors"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// An unsealer is the layer between assembler and scanners: bytes of TLS
+// An opener is the layer between assembler and scanners: bytes of TLS
 // records in, plaintext of application data out. It passes on other halves
 // unchanged. What is missing or cannot be opened becomes a gap, of exact length
 // as far as record headers and numbers tell it.
-type unsealer struct {
-	x     *index
+type opener struct {
+	x     *Index
 	group int
 	next  reassembly.Consumer
 	learn bool // the first time: keep where plaintext lies on the wire
@@ -24,7 +25,7 @@ type unsealer struct {
 
 // An unsealing is the state of a half that is being decrypted.
 type unsealing struct {
-	*plaintext
+	*Plaintext
 	scanner   tls.Scanner
 	decrypter *tls.Decrypter
 	over      int64 // by how much records are longer than plaintext
@@ -42,13 +43,13 @@ type unsealing struct {
 }
 
 // Open implements reassembly.Consumer.
-func (l *unsealer) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
+func (l *opener) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
 	l.next.Open(h, syn, at)
-	p := l.x.plain[l.x.number(l.group, h)]
+	p := l.x.Plain[l.x.Number(l.group, h)]
 	if p == nil {
 		return
 	}
-	d, err := tls.NewDecrypter(p.session, l.x.keys, p.client)
+	d, err := tls.NewDecrypter(p.session, l.x.Keys, p.client)
 	if err != nil {
 		return // cannot be: it was tried before
 	}
@@ -56,19 +57,19 @@ func (l *unsealer) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
 		l.open = make(map[reassembly.HalfID]*unsealing)
 	}
 	if !l.learn { // others may read the same half now
-		p = &plaintext{session: p.session, client: p.client}
+		p = &Plaintext{session: p.session, client: p.client}
 	}
-	u := &unsealing{plaintext: p, decrypter: d, peer: metadata{begun: !syn}}
+	u := &unsealing{Plaintext: p, decrypter: d, peer: metadata{begun: !syn}}
 	u.over, u.slack = tls.Overhead(p.session.Version, p.session.Suite)
 	u.scanner.Reset(syn)
 	l.open[h] = u
 }
 
 // Bind implements reassembly.Consumer.
-func (l *unsealer) Bind(a, b reassembly.HalfID) { l.next.Bind(a, b) }
+func (l *opener) Bind(a, b reassembly.HalfID) { l.next.Bind(a, b) }
 
 // Bytes implements reassembly.Consumer.
-func (l *unsealer) Bytes(at reassembly.At, p []byte) int64 {
+func (l *opener) Bytes(at reassembly.At, p []byte) int64 {
 	u := l.open[at.Half]
 	if u == nil {
 		return l.next.Bytes(at, p)
@@ -80,14 +81,14 @@ func (l *unsealer) Bytes(at reassembly.At, p []byte) int64 {
 
 // Skip implements reassembly.Consumer. Nothing is skipped of TLS: every record
 // counts.
-func (l *unsealer) Skip(at reassembly.At, n int64) {
+func (l *opener) Skip(at reassembly.At, n int64) {
 	if l.open[at.Half] == nil {
 		l.next.Skip(at, n)
 	}
 }
 
 // Gap implements reassembly.Consumer.
-func (l *unsealer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
+func (l *opener) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	u := l.open[at.Half]
 	if u == nil {
 		l.next.Gap(at, n, why, next)
@@ -101,7 +102,7 @@ func (l *unsealer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next c
 }
 
 // Close implements reassembly.Consumer.
-func (l *unsealer) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
+func (l *opener) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
 	u := l.open[h]
 	if u == nil {
 		l.next.Close(h, how, at)
@@ -113,16 +114,16 @@ func (l *unsealer) Close(h reassembly.HalfID, how reassembly.End, at reassembly.
 	u.end()
 	l.gap(u)
 	at.Off = u.off
-	u.len = u.off
+	u.Len = u.off
 	l.next.Close(h, how, at)
 	delete(l.open, h)
 }
 
 // Header implements tls.Handler: all records are wanted.
-func (l *unsealer) Header(tls.Record) bool { return true }
+func (l *opener) Header(tls.Record) bool { return true }
 
 // Fragment implements tls.Handler.
-func (l *unsealer) Fragment(r tls.Record, p []byte) {
+func (l *opener) Fragment(r tls.Record, p []byte) {
 	u := l.pass
 	if p == nil {
 		u.decrypter.Miss(1)
@@ -149,7 +150,7 @@ func (l *unsealer) Fragment(r tls.Record, p []byte) {
 }
 
 // refuse handles a record that cannot be opened.
-func (l *unsealer) refuse(u *unsealing, r tls.Record, err error) {
+func (l *opener) refuse(u *unsealing, r tls.Record, err error) {
 	switch {
 	case errors.Is(err, tls.ErrAuthentication):
 		u.failed++
@@ -165,7 +166,7 @@ func (l *unsealer) refuse(u *unsealing, r tls.Record, err error) {
 }
 
 // Lost implements tls.Handler.
-func (l *unsealer) Lost(off, n int64) {
+func (l *opener) Lost(off, n int64) {
 	u := l.pass
 	u.decrypter.Miss(int(min(n, 1<<30))/minRecord + 1)
 	u.note(off, off+n)
@@ -179,7 +180,7 @@ const tls13 = 0x0304
 const minRecord = tls.HeaderLen + 17
 
 // miss notes a record whose content is missing.
-func (l *unsealer) miss(u *unsealing, r tls.Record) {
+func (l *opener) miss(u *unsealing, r tls.Record) {
 	if r.Type == tls.TypeApplicationData {
 		u.note(r.Off, r.End())
 		u.missing += max(0, int64(r.Len)-u.over)
@@ -199,7 +200,7 @@ func (u *unsealing) note(from, to int64) {
 // end settles what is missing at the end, where no record follows that tells: in
 // TLS 1.3 a single short one was an alert.
 func (u *unsealing) end() {
-	if u.session.Version == tls13 && u.lost == 0 && u.records == 1 && u.missing == alertLen {
+	if u.session.Version == tls13 && u.lost == 0 && u.records == 1 && u.missing == scan.AlertLen {
 		u.missing, u.records = 0, 0
 	}
 	u.certain = true
@@ -224,7 +225,7 @@ func (u *unsealing) absent() int64 {
 }
 
 // gap passes on as a gap what is missing, if it is.
-func (l *unsealer) gap(u *unsealing) {
+func (l *opener) gap(u *unsealing) {
 	n := u.absent()
 	u.missing, u.records, u.lost, u.certain = 0, 0, 0, false
 	if n == 0 {
@@ -247,7 +248,7 @@ func (l *unsealer) gap(u *unsealing) {
 }
 
 // deliver passes on plaintext.
-func (l *unsealer) deliver(u *unsealing, p []byte) {
+func (l *opener) deliver(u *unsealing, p []byte) {
 	at := u.at
 	at.Off = u.off
 	u.off += int64(len(p))

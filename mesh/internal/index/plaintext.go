@@ -1,4 +1,4 @@
-package mesh
+package index
 
 import (
 	"cmp"
@@ -8,13 +8,13 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/tls"
 )
 
-// A plaintext is what is known of a half that is decrypted: everything that
+// A Plaintext is what is known of a half that is decrypted: everything that
 // was found in it counts plaintext bytes, and this leads back to the wire.
-type plaintext struct {
+type Plaintext struct {
 	session *tls.Session
 	client  bool
 	spans   []recordSpan // in stream order
-	len     int64        // plaintext bytes, those missing included
+	Len     int64        // plaintext bytes, those missing included
 	vague   bool         // how many bytes are missing is not certain
 	cut     int64        // bytes on the wire that the snapshot length cut off
 	opened  int          // encrypted records that were opened
@@ -33,17 +33,17 @@ type recordSpan struct {
 
 // arrived returns how many plaintext bytes are in records that end at or
 // before the given stream offset: what a receiver of the bytes before it has.
-func (p *plaintext) arrived(wire int64) int64 {
+func (p *Plaintext) arrived(wire int64) int64 {
 	i, _ := slices.BinarySearchFunc(p.spans, wire, func(s recordSpan, wire int64) int { return cmp.Compare(s.wire+s.n, wire+1) })
 	if i == len(p.spans) {
-		return p.len
+		return p.Len
 	}
 	return p.spans[i].off
 }
 
-// carriers returns the range [from, to) of stream offsets of the whole records
+// Carriers returns the range [from, to) of stream offsets of the whole records
 // that carry the given plaintext range.
-func (p *plaintext) carriers(r [2]int64) [2]int64 {
+func (p *Plaintext) Carriers(r [2]int64) [2]int64 {
 	if len(p.spans) == 0 {
 		return [2]int64{}
 	}
@@ -54,13 +54,13 @@ func (p *plaintext) carriers(r [2]int64) [2]int64 {
 
 // spanOf returns the span with the byte at plaintext offset off, the last one
 // for offsets behind the end.
-func (p *plaintext) spanOf(off int64) int {
+func (p *Plaintext) spanOf(off int64) int {
 	i, _ := slices.BinarySearchFunc(p.spans, off, func(s recordSpan, off int64) int { return cmp.Compare(s.off, off+1) })
 	return max(i-1, 0)
 }
 
 // notes says what is wrong with the decryption.
-func (p *plaintext) notes() []string {
+func (p *Plaintext) notes() []string {
 	side := "server"
 	if p.client {
 		side = "client"
@@ -81,42 +81,42 @@ func (p *plaintext) notes() []string {
 // heard returns how many bytes of half h, as its scan counts them, the sender
 // of an acknowledgement had received; of the numbers that are the same modulo
 // 2³² the one nearest to near.
-func (x *index) heard(h halfNo, ack uint32, near int64) int64 {
-	return x.plain[h].heard(ack, x.half(h).Base, near)
+func (x *Index) heard(h HalfNo, ack uint32, near int64) int64 {
+	return x.Plain[h].Heard(ack, x.Half(h).Base, near)
 }
 
-// heard is index.heard for a half whose offset 0 has the raw sequence number
+// Heard is index.heard for a half whose offset 0 has the raw sequence number
 // base; p is nil if it is not decrypted.
-func (p *plaintext) heard(ack, base uint32, near int64) int64 {
+func (p *Plaintext) Heard(ack, base uint32, near int64) int64 {
 	if p == nil {
 		return offsetOf(ack, base, near)
 	}
-	return p.arrived(offsetOf(ack, base, p.carriers([2]int64{near, near})[0]))
+	return p.arrived(offsetOf(ack, base, p.Carriers([2]int64{near, near})[0]))
 }
 
-// seen returns how many bytes of half h were captured, as its scan counts them.
-func (x *index) seen(h halfNo) int64 {
-	if p := x.plain[h]; p != nil {
-		return p.len - x.facts(h).lost
+// Seen returns how many bytes of half h were captured, as its scan counts them.
+func (x *Index) Seen(h HalfNo) int64 {
+	if p := x.Plain[h]; p != nil {
+		return p.Len - x.Content(h).Lost
 	}
-	return x.half(h).Bytes
+	return x.Half(h).Bytes
 }
 
-// length returns how many bytes half h has, as its scan counts them.
-func (x *index) length(h halfNo) int64 {
-	if p := x.plain[h]; p != nil {
-		return p.len
+// Length returns how many bytes half h has, as its scan counts them.
+func (x *Index) Length(h HalfNo) int64 {
+	if p := x.Plain[h]; p != nil {
+		return p.Len
 	}
-	half := x.half(h)
+	half := x.Half(h)
 	return half.Bytes + half.Missing
 }
 
-// onWire returns x as it was before anything was read again: TLS is TLS.
-func (x *index) onWire() *index {
-	if len(x.plain) == 0 {
+// OnWire returns x as it was before anything was read again: TLS is TLS.
+func (x *Index) OnWire() *Index {
+	if len(x.Plain) == 0 {
 		return x
 	}
 	w := *x
-	w.again, w.plain = nil, nil
+	w.again, w.Plain = nil, nil
 	return &w
 }

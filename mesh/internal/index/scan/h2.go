@@ -1,4 +1,4 @@
-package mesh
+package scan
 
 import (
 	"math"
@@ -7,14 +7,14 @@ import (
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// isH2 tells whether a half is HTTP/2, whichever side's.
-func (p protocol) isH2() bool { return p >= protoH2 }
+// IsH2 tells whether a half is HTTP/2, whichever side's.
+func (p Proto) IsH2() bool { return p >= protoH2 }
 
 // An h2Message is what pass 1 keeps of a message of HTTP/2 beside message.
 type h2Message struct {
-	stream uint32
-	grpc   int32 // messages of a gRPC call; -1 = it is none
-	status int32 // grpc-status; -1 = none
+	Stream uint32
+	GRPC   int32 // messages of a gRPC call; -1 = it is none
+	Status int32 // grpc-status; -1 = none
 }
 
 // An h2Reading is the state needed only while a half of HTTP/2 is being read.
@@ -29,33 +29,33 @@ type h2Reading struct {
 }
 
 // speaksH2 tells whether a half that begins with p is HTTP/2, and whose.
-func (s *scan) speaksH2(h reassembly.HalfID, p []byte) protocol {
-	switch http2.Looks(p, s.records.At(uint32(h)).start) {
+func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
+	switch http2.Looks(p, s.Records.At(uint32(h)).Start) {
 	case http2.Requests:
-		return protoH2Requests
+		return ProtoH2Requests
 	case http2.Responses:
-		return protoH2Responses
+		return ProtoH2Responses
 	case http2.Unknown:
 		return protoH2
 	}
 	other := s.partner(h)
-	if other != 0 && s.records.At(uint32(other)).proto.isH2() || s.knownH2 != nil && s.knownH2(h) {
+	if other != 0 && s.Records.At(uint32(other)).Proto.IsH2() || s.KnownH2 != nil && s.KnownH2(h) {
 		return protoH2
 	}
-	return protoNone
+	return ProtoNone
 }
 
 // beginH2 makes l read HTTP/2. A client's preface begins a connection, even if
 // its SYN was not captured.
-func (s *scan) beginH2(l *live, p protocol) {
-	l.record.proto = p
+func (s *Scan) beginH2(l *live, p Proto) {
+	l.record.Proto = p
 	l.plain = false
 	l.h2 = &h2Reading{began: -1}
-	l.h2.scanner.Reset(&s.frames, l.record.start || p == protoH2Requests)
+	l.h2.scanner.Reset(&s.frames, l.record.Start || p == ProtoH2Requests)
 }
 
 // feedH2 reads bytes of a half that is HTTP/2.
-func (s *scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
+func (s *Scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
 	q := l.h2
 	skip := q.scanner.Feed(at.Off, p, (*h2Scan)(s))
 	if b := q.scanner.Began(); b != q.began {
@@ -71,19 +71,19 @@ func (s *scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
 }
 
 // sideH2 notes whose half it is, once that is known.
-func (s *scan) sideH2(l *live) {
+func (s *Scan) sideH2(l *live) {
 	switch l.h2.scanner.Kind() {
 	case http2.Requests:
-		l.record.proto = protoH2Requests
+		l.record.Proto = ProtoH2Requests
 	case http2.Responses:
-		l.record.proto = protoH2Responses
+		l.record.Proto = ProtoH2Responses
 	case http2.NotHTTP2:
-		l.record.proto, l.plain, l.h2 = protoTCP, true, nil
+		l.record.Proto, l.plain, l.h2 = ProtoTCP, true, nil
 	}
 }
 
 // gapH2 passes over n missing bytes of a half that is HTTP/2.
-func (s *scan) gapH2(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
+func (s *Scan) gapH2(l *live, at reassembly.At, n int64, why reassembly.GapKind) {
 	l.h2.scanner.Gap(at.Off, n, (*h2Scan)(s))
 	l.drift()
 	if l.raw {
@@ -101,44 +101,44 @@ func (l *live) drift() {
 	}
 	r := l.record
 	adrift := l.h2.scanner.Seeking()
-	if adrift && r.adrift.from == 0 {
-		r.adrift.from = min(l.last.nanos, l.at.nanos)
-		if l.last.nanos == 0 {
-			r.adrift.from = l.at.nanos
+	if adrift && r.Adrift.From == 0 {
+		r.Adrift.From = min(l.last.Nanos, l.at.Nanos)
+		if l.last.Nanos == 0 {
+			r.Adrift.From = l.at.Nanos
 		}
 	}
 	if adrift || l.h2.adrift {
-		r.adrift.to = max(r.adrift.to, l.at.nanos)
+		r.Adrift.To = max(r.Adrift.To, l.at.Nanos)
 	}
 	l.h2.adrift = adrift
 }
 
 // closeH2 ends the reading of a half at offset off.
-func (s *scan) closeH2(l *live, off int64) {
+func (s *Scan) closeH2(l *live, off int64) {
 	l.h2.scanner.Close(off, (*h2Scan)(s))
-	l.record.unknown = l.h2.scanner.Lossy()
-	l.record.unframed = l.h2.scanner.Lost()
+	l.record.Unknown = l.h2.scanner.Lossy()
+	l.record.Unframed = l.h2.scanner.Lost()
 	if l.h2.adrift {
-		l.record.adrift.to = math.MaxInt64
+		l.record.Adrift.To = math.MaxInt64
 	}
 	l.h2 = nil
 }
 
 // An h2Scan is a scan as what an HTTP/2 scanner tells.
-type h2Scan scan
+type h2Scan Scan
 
 // Headers implements http2.Handler.
 func (q *h2Scan) Headers(h *http2.Headers) uint32 {
-	s := (*scan)(q)
+	s := (*Scan)(q)
 	l := s.pass
 	if h.Promise || h.Informational || h.Trailers {
 		return 0
 	}
 	i, m := s.messages.Add()
-	m.start, m.headEnd, m.before, m.serviceMillis = h.Off, h.EndOff, h.Off, -1
-	m.from, m.to = l.at, l.at
+	m.Start, m.HeadEnd, m.Before, m.ServiceMillis = h.Off, h.EndOff, h.Off, -1
+	m.From, m.To = l.at, l.at
 	if h.Off < l.segOff && h.Off == l.h2.began {
-		m.from = l.h2.at
+		m.From = l.h2.at
 	}
 	s.readHeaders(m, h)
 	s.linkH2(l, i)
@@ -147,15 +147,15 @@ func (q *h2Scan) Headers(h *http2.Headers) uint32 {
 
 // linkH2 appends message i to the list of its half, which is known by its
 // messages from then on.
-func (s *scan) linkH2(l *live, i uint32) {
+func (s *Scan) linkH2(l *live, i uint32) {
 	k, more := s.muxed.Add()
-	more.grpc, more.status = -1, -1
+	more.GRPC, more.Status = -1, -1
 	s.messages.At(i).h2 = k
 	l.raw, l.turns = false, nil
 	if r := l.record; r.last == 0 {
 		r.first = i
 	} else {
-		s.messages.At(r.last).next = i
+		s.messages.At(r.last).Next = i
 	}
 	l.record.last = i
 	l.record.count++
@@ -163,15 +163,15 @@ func (s *scan) linkH2(l *live, i uint32) {
 
 // readHeaders fills m from a head. Fields are kept as those of HTTP/1 are, with
 // :authority in the place of Host, so that both can be compared.
-func (s *scan) readHeaders(m *message, h *http2.Headers) {
+func (s *Scan) readHeaders(m *Message, h *http2.Headers) {
 	q := s.pass.h2
-	m.fields.first = uint32(s.fields.Len())
+	m.Fields.First = uint32(s.Fields.Len())
 	q.cookie = q.cookie[:0]
 	if h.Request {
-		m.flags |= msgRequest
+		m.Flags |= MsgRequest
 	}
 	if !h.EndStream {
-		m.flags |= msgHasBody
+		m.Flags |= MsgHasBody
 	}
 	for _, f := range h.Fields {
 		s.readHeader(m, f)
@@ -179,20 +179,20 @@ func (s *scan) readHeaders(m *message, h *http2.Headers) {
 	if len(q.cookie) > 0 {
 		s.readField(m, []byte("cookie"), q.cookie)
 	}
-	if m.method.Len() > 0 && m.target.Len() == 0 && string(s.text.Bytes(m.method)) == "CONNECT" {
-		m.target = m.host // RFC 9113 §8.5
+	if m.Method.Len() > 0 && m.Target.Len() == 0 && string(s.Text.Bytes(m.Method)) == "CONNECT" {
+		m.Target = m.Host // RFC 9113 §8.5
 	}
 	if h.Unknown {
-		m.flags |= msgPartial
-		if h.Headless || h.Request && (m.method.Len() == 0 || m.target.Len() == 0) {
-			m.flags |= msgNoLine
+		m.Flags |= MsgPartial
+		if h.Headless || h.Request && (m.Method.Len() == 0 || m.Target.Len() == 0) {
+			m.Flags |= MsgNoLine
 		}
 	}
-	s.sortFields(m.fields)
+	s.sortFields(m.Fields)
 }
 
 // readHeader takes from one field what ties messages together.
-func (s *scan) readHeader(m *message, f http2.Field) {
+func (s *Scan) readHeader(m *Message, f http2.Field) {
 	q := s.pass.h2
 	q.name, q.value = append(q.name[:0], f.Name...), append(q.value[:0], f.Value...)
 	switch {
@@ -203,7 +203,7 @@ func (s *scan) readHeader(m *message, f http2.Field) {
 	case f.Name == "cookie":
 		q.crumb()
 	case f.Name == "x-request-id":
-		m.flags &^= msgLooseID
+		m.Flags &^= MsgLooseID
 		s.readField(m, q.name, q.value)
 	default:
 		s.readField(m, q.name, q.value)
@@ -213,8 +213,8 @@ func (s *scan) readHeader(m *message, f http2.Field) {
 // guessID takes the value of a field without a name for the request id if it
 // looks like one. When it is equal to that of another exchange, the name does
 // not matter; when it is not, that says nothing.
-func (s *scan) guessID(m *message, value []byte) {
-	if m.id.Len() > 0 || len(value) != 36 {
+func (s *Scan) guessID(m *Message, value []byte) {
+	if m.ID.Len() > 0 || len(value) != 36 {
 		return
 	}
 	for i, c := range value {
@@ -223,8 +223,8 @@ func (s *scan) guessID(m *message, value []byte) {
 			return
 		}
 	}
-	m.id = s.text.Keep(value)
-	m.flags |= msgLooseID
+	m.ID = s.Text.Keep(value)
+	m.Flags |= MsgLooseID
 }
 
 // crumb adds a part of a cookie: what crosses to HTTP/1 is one field (RFC 9113
@@ -237,60 +237,60 @@ func (q *h2Reading) crumb() {
 }
 
 // readPseudo reads a pseudo-header field (RFC 9113 §8.3).
-func (s *scan) readPseudo(m *message, name, value []byte) {
+func (s *Scan) readPseudo(m *Message, name, value []byte) {
 	switch string(name) {
 	case ":method":
-		m.method = s.text.Keep(value)
+		m.Method = s.Text.Keep(value)
 	case ":path":
-		m.target = s.text.Keep(value)
+		m.Target = s.Text.Keep(value)
 	case ":authority":
 		s.readField(m, []byte("host"), value)
 	case ":status":
-		m.status = uint16(max(atoi(value), 0))
+		m.Status = uint16(max(atoi(value), 0))
 	}
 }
 
 // Data implements http2.Handler.
 func (q *h2Scan) Data(d *http2.Data) {
-	s := (*scan)(q)
+	s := (*Scan)(q)
 	if !d.Missing {
 		s.messages.At(d.Tag).reach(s.pass.at)
 	}
 }
 
 // reach moves the end of m to the packet at.
-func (m *message) reach(at instant) {
-	if at.nanos >= m.from.nanos { // else sent again
-		m.to = at
+func (m *Message) reach(at instant) {
+	if at.Nanos >= m.From.Nanos { // else sent again
+		m.To = at
 	}
 }
 
 // End implements http2.Handler.
 func (q *h2Scan) End(e *http2.Message) {
-	s := (*scan)(q)
+	s := (*Scan)(q)
 	l := s.pass
 	m := s.messages.At(e.Tag)
 	more := s.muxed.At(m.h2)
-	m.end, m.body, m.before = e.End, e.Body, e.End-e.Wire
-	more.stream = e.Stream
-	more.status = int32(e.GRPC.Status)
+	m.End, m.Body, m.Before = e.End, e.Body, e.End-e.Wire
+	more.Stream = e.Stream
+	more.Status = int32(e.GRPC.Status)
 	if e.GRPC.Found {
-		more.grpc = int32(min(e.GRPC.Messages, 1<<31-1))
+		more.GRPC = int32(min(e.GRPC.Messages, 1<<31-1))
 	}
 	if e.Ended || e.Reset {
 		m.reach(l.at)
 	}
 	if e.Complete {
-		m.flags |= msgComplete
+		m.Flags |= MsgComplete
 	}
 }
 
 // GoAway implements http2.Handler.
 func (q *h2Scan) GoAway(last, code uint32) {}
 
-// h2Of returns what message m of the scan is as one of HTTP/2; nil if it is
+// H2Of returns what message m of the scan is as one of HTTP/2; nil if it is
 // none.
-func (s *scan) h2Of(m *message) *h2Message {
+func (s *Scan) H2Of(m *Message) *h2Message {
 	if m == nil || m.h2 == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package mesh
+package scan
 
 import (
 	"math"
@@ -12,46 +12,46 @@ import (
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// A protocol is what the bytes of a half turned out to be.
-type protocol uint8
+// A Proto is what the bytes of a half turned out to be.
+type Proto uint8
 
 const (
-	protoNone        protocol = iota // no byte seen
-	protoTCP                         // bytes that nothing here reads
-	protoRequests                    // HTTP/1 requests
-	protoResponses                   // HTTP/1 responses
-	protoTLS                         // TLS records
-	protoH2                          // HTTP/2, either side's
-	protoH2Requests                  // HTTP/2, a client's half
-	protoH2Responses                 // HTTP/2, a server's half
+	ProtoNone        Proto = iota // no byte seen
+	ProtoTCP                      // bytes that nothing here reads
+	ProtoRequests                 // HTTP/1 requests
+	ProtoResponses                // HTTP/1 responses
+	ProtoTLS                      // TLS records
+	protoH2                       // HTTP/2, either side's
+	ProtoH2Requests               // HTTP/2, a client's half
+	ProtoH2Responses              // HTTP/2, a server's half
 )
 
-// A halfFacts is what pass 1 keeps of one half beside reassembly.Half.
-type halfFacts struct {
+// A Content is what pass 1 keeps of one half beside reassembly.Half.
+type Content struct {
 	first, last uint32 // messages, linked by message.next; 0 = none
 	count       uint32 // of messages
-	proto       protocol
-	start       bool    // offset 0 is the connection's first byte
-	open        bool    // the capture ended before the half did
-	unknown     bool    // HTTP/2: header fields are unknown
-	unframed    bool    // HTTP/2: frames may have been missed
-	adrift      span    // HTTP/2: when frames may have been missed; 0 = never
-	tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
-	data        instant // first byte
-	lastNanos   int64   // last packet with payload
-	lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
+	Proto       Proto
+	Start       bool    // offset 0 is the connection's first byte
+	Open        bool    // the capture ended before the half did
+	Unknown     bool    // HTTP/2: header fields are unknown
+	Unframed    bool    // HTTP/2: frames may have been missed
+	Adrift      Span    // HTTP/2: when frames may have been missed; 0 = never
+	Tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
+	Data        instant // first byte
+	LastNanos   int64   // last packet with payload
+	Lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	hole        int64   // stream offset after the last of them
-	late        bool    // bytes before the first one seen are missing
-	ragged      bool    // bytes after the last one seen are missing
-	print       fingerprint.Print
-	turns       uint32 // index into scan.turns; 0 = none kept
+	Late        bool    // bytes before the first one seen are missing
+	Ragged      bool    // bytes after the last one seen are missing
+	Print       fingerprint.Print
+	Turns       uint32 // index into scan.turns; 0 = none kept
 }
 
 // A live is the state needed only while a half is being read. What every
 // packet of a half that is no HTTP needs comes first: it is what the cache of
 // the processor has to hold when many connections are open at once.
 type live struct {
-	record    *halfFacts
+	record    *Content
 	lastNanos int64
 	raw       bool // the sampler runs
 	plain     bool // and nothing else: this is no HTTP
@@ -75,20 +75,20 @@ type live struct {
 	answered uint32 // the partner's request that the last response answered; 0 = none yet
 }
 
-// A scan is the consumer that reads exchanges, fingerprints and protocol facts
+// A Scan is the consumer that reads exchanges, fingerprints and protocol facts
 // from the halves of one group of inputs. Pass 1 runs it over all halves; it
 // may run again over chosen ones once more is known about them.
-type scan struct {
+type Scan struct {
 	table    *reassembly.Table
 	points   *capture.Points       // nil: no half is known to be on loopback
-	records  arena.Slab[halfFacts] // by HalfID
-	messages arena.Slab[message]   // index 0 is unused
+	Records  arena.Slab[Content]   // by HalfID
+	messages arena.Slab[Message]   // index 0 is unused
 	muxed    arena.Slab[h2Message] // index 0 is unused
-	fields   arena.Slab[field]
-	text     arena.Text
-	turns    arena.Slab[turns] // index 0 is unused
-	units    arena.Slab[unit]  // index 0 is unused
-	sealed   bool              // some half was TLS
+	Fields   arena.Slab[Field]
+	Text     arena.Text
+	Turns    arena.Slab[turns] // index 0 is unused
+	Units    arena.Slab[Unit]  // index 0 is unused
+	Sealed   bool              // some half was TLS
 	lives    arena.Slab[live]
 	liveOf   []uint32 // by HalfID: 1 + index of the live state while the half is open; 0 = none
 	free     uint32   // 1 + index of a free live; 0 = none
@@ -96,42 +96,42 @@ type scan struct {
 	frames   http2.Scratch
 	pass     *live // the half being fed
 
-	// asked tells what a response answers, on a second reading; nil on the
+	// Asked tells what a response answers, on a second reading; nil on the
 	// first.
-	asked    func(h reassembly.HalfID, resp *message) http1.BodyRule
+	Asked    func(h reassembly.HalfID, resp *Message) http1.BodyRule
 	partners []reassembly.HalfID // by HalfID, as bound while reading
 
-	// knownH2 tells whether a half is known to be HTTP/2, on a second reading;
+	// KnownH2 tells whether a half is known to be HTTP/2, on a second reading;
 	// nil on the first.
-	knownH2 func(h reassembly.HalfID) bool
+	KnownH2 func(h reassembly.HalfID) bool
 }
 
-func newScan(t *reassembly.Table, points *capture.Points) *scan {
-	s := &scan{table: t, points: points}
+func New(t *reassembly.Table, points *capture.Points) *Scan {
+	s := &Scan{table: t, points: points}
 	s.messages.Add()
 	s.muxed.Add()
-	s.turns.Add()
-	s.units.Add()
-	s.records.Add()
+	s.Turns.Add()
+	s.Units.Add()
+	s.Records.Add()
 	s.liveOf = append(s.liveOf, 0)
 	return s
 }
 
-// unwanted is the answer of a consumer that needs no more bytes of a half.
-const unwanted = math.MaxInt64
+// Unwanted is the answer of a consumer that needs no more bytes of a half.
+const Unwanted = math.MaxInt64
 
 // Open implements reassembly.Consumer.
-func (s *scan) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
-	for s.records.Len() <= int(h) {
-		_, r := s.records.Add()
-		r.tunnel = -1
+func (s *Scan) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
+	for s.Records.Len() <= int(h) {
+		_, r := s.Records.Add()
+		r.Tunnel = -1
 		s.liveOf = append(s.liveOf, 0)
 	}
-	s.records.At(uint32(h)).start = syn
+	s.Records.At(uint32(h)).Start = syn
 }
 
 // Bind implements reassembly.Consumer.
-func (s *scan) Bind(a, b reassembly.HalfID) {
+func (s *Scan) Bind(a, b reassembly.HalfID) {
 	for len(s.partners) <= int(max(a, b)) {
 		s.partners = append(s.partners, 0)
 	}
@@ -139,12 +139,12 @@ func (s *scan) Bind(a, b reassembly.HalfID) {
 }
 
 // partnerIs tells whether the half that answers h, as far as known, speaks p.
-func (s *scan) partnerIs(h reassembly.HalfID, p protocol) bool {
+func (s *Scan) partnerIs(h reassembly.HalfID, p Proto) bool {
 	o := s.partner(h)
-	return o != 0 && s.records.At(uint32(o)).proto == p
+	return o != 0 && s.Records.At(uint32(o)).Proto == p
 }
 
-func (s *scan) partner(h reassembly.HalfID) reassembly.HalfID {
+func (s *Scan) partner(h reassembly.HalfID) reassembly.HalfID {
 	if int(h) >= len(s.partners) {
 		return 0
 	}
@@ -152,11 +152,11 @@ func (s *scan) partner(h reassembly.HalfID) reassembly.HalfID {
 }
 
 // Bytes implements reassembly.Consumer.
-func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
+func (s *Scan) Bytes(at reassembly.At, p []byte) int64 {
 	l := s.liveState(at.Half)
 	if l == nil {
 		if l = s.begin(at, p); l == nil {
-			return unwanted
+			return Unwanted
 		}
 	}
 	l.lastNanos = at.Nanos
@@ -171,7 +171,7 @@ func (s *scan) Bytes(at reassembly.At, p []byte) int64 {
 }
 
 // liveState returns the live state of an open half, nil if it has none.
-func (s *scan) liveState(h reassembly.HalfID) *live {
+func (s *Scan) liveState(h reassembly.HalfID) *live {
 	if i := s.liveOf[h]; i != 0 {
 		return s.lives.At(i - 1)
 	}
@@ -179,7 +179,7 @@ func (s *scan) liveState(h reassembly.HalfID) *live {
 }
 
 // feed reads bytes of a half that is HTTP, or may be.
-func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
+func (s *Scan) feed(l *live, at reassembly.At, p []byte) int64 {
 	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+int64(len(p))
 	if !l.hasHead {
 		l.head, l.hasHead = l.at, true
@@ -198,8 +198,8 @@ func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
 	if !l.raw {
 		if raw { // its messages tell it apart from now on
 			l.sampler.Write(p)
-			l.record.print = l.sampler.Sum()
-			l.record.print.Cut()
+			l.record.Print = l.sampler.Sum()
+			l.record.Print.Cut()
 		}
 		return skip
 	}
@@ -210,35 +210,35 @@ func (s *scan) feed(l *live, at reassembly.At, p []byte) int64 {
 
 // begin looks at the first bytes of a half and decides what reads it: nil for
 // nothing, since no more of its bytes are wanted.
-func (s *scan) begin(at reassembly.At, p []byte) *live {
-	r := s.records.At(uint32(at.Half))
-	r.lastNanos = at.Nanos
-	if r.proto != protoNone {
+func (s *Scan) begin(at reassembly.At, p []byte) *live {
+	r := s.Records.At(uint32(at.Half))
+	r.LastNanos = at.Nanos
+	if r.Proto != ProtoNone {
 		return nil
 	}
-	r.data = instantOf(at)
-	r.late = r.lost > 0
-	r.proto = protoTCP
+	r.Data = instantOf(at)
+	r.Late = r.Lost > 0
+	r.Proto = ProtoTCP
 	switch {
-	case looksLikeTLS(p, r.start && !r.late) || (!r.start || r.late) && s.partnerIs(at.Half, protoTLS):
-		r.proto = protoTLS
+	case looksLikeTLS(p, r.Start && !r.Late) || (!r.Start || r.Late) && s.partnerIs(at.Half, ProtoTLS):
+		r.Proto = ProtoTLS
 		l := s.sampleOnly(at, r)
-		l.turns.seal.begin(p)
+		l.turns.TLS.begin(p)
 		return l
 	}
 	l := s.sampleOnly(at, r)
-	if proto := s.speaksH2(at.Half, p); proto != protoNone {
+	if proto := s.speaksH2(at.Half, p); proto != ProtoNone {
 		s.beginH2(l, proto)
 		return l
 	}
 	l.plain = false
-	l.scanner.Reset(&s.scratch, r.start)
+	l.scanner.Reset(&s.scratch, r.Start)
 	return l
 }
 
 // sampleOnly makes a live state that takes nothing but the fingerprint of the
 // stream: bytes that cannot be read can still be the same on two legs.
-func (s *scan) sampleOnly(at reassembly.At, r *halfFacts) *live {
+func (s *Scan) sampleOnly(at reassembly.At, r *Content) *live {
 	i := s.newLive()
 	s.liveOf[at.Half] = i + 1
 	l := s.lives.At(i)
@@ -250,10 +250,10 @@ func (s *scan) sampleOnly(at reassembly.At, r *halfFacts) *live {
 }
 
 // Skip implements reassembly.Consumer.
-func (s *scan) Skip(at reassembly.At, n int64) {
+func (s *Scan) Skip(at reassembly.At, n int64) {
 	l := s.liveState(at.Half)
 	if l == nil {
-		s.records.At(uint32(at.Half)).lastNanos = at.Nanos
+		s.Records.At(uint32(at.Half)).LastNanos = at.Nanos
 		return
 	}
 	l.lastNanos = at.Nanos
@@ -268,10 +268,10 @@ func (s *scan) Skip(at reassembly.At, n int64) {
 }
 
 // Gap implements reassembly.Consumer.
-func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
+func (s *Scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	if why == reassembly.GapLost {
-		r := s.records.At(uint32(at.Half))
-		r.lost += n
+		r := s.Records.At(uint32(at.Half))
+		r.Lost += n
 		r.hole = at.Off + n
 	}
 	l := s.liveState(at.Half)
@@ -302,9 +302,9 @@ func (s *scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 }
 
 // Close implements reassembly.Consumer.
-func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
-	r := s.records.At(uint32(h))
-	r.ragged = r.lost > 0 && r.hole == at.Off
+func (s *Scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
+	r := s.Records.At(uint32(h))
+	r.Ragged = r.Lost > 0 && r.hole == at.Off
 	l := s.liveState(h)
 	if l == nil {
 		return
@@ -317,18 +317,18 @@ func (s *scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
 	}
 	if l.raw {
-		l.record.print = l.sampler.Sum()
+		l.record.Print = l.sampler.Sum()
 	}
-	if l.turns != nil && l.turns.seal != nil {
-		l.turns.seal.close(at.Off, s)
+	if l.turns != nil && l.turns.TLS != nil {
+		l.turns.TLS.close(at.Off, s)
 	}
-	l.record.lastNanos, l.record.open = l.lastNanos, how == reassembly.EndOpen
+	l.record.LastNanos, l.record.Open = l.lastNanos, how == reassembly.EndOpen
 	l.next, s.free = s.free, s.liveOf[h]
 	s.liveOf[h] = 0
 }
 
 // newLive returns the index of a cleared live state.
-func (s *scan) newLive() uint32 {
+func (s *Scan) newLive() uint32 {
 	if s.free == 0 {
 		i, _ := s.lives.Add()
 		return i
@@ -353,3 +353,9 @@ func looksLikeTLS(p []byte, start bool) bool {
 	n := int(p[3])<<8 | int(p[4])
 	return n > 0 && n <= 1<<14+256
 }
+
+// Wholly tells whether the half was seen from its first byte to its last.
+func (r *Content) Wholly() bool { return r.Lost == 0 && r.Start && !r.Open }
+
+// A Span is an interval of time, in nanoseconds.
+type Span struct{ From, To int64 }

@@ -1,4 +1,4 @@
-package mesh
+package index
 
 import "encoding/binary"
 

@@ -1,0 +1,27 @@
+package index
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
+
+// Before orders packets of one moment: by input, then by number.
+func Before(a, b capture.Ref) bool {
+	return a.Input < b.Input || a.Input == b.Input && a.Packet < b.Packet
+}
+
+// Causality is how much earlier than its cause an effect may be stamped, in
+// nanoseconds: packets of two interfaces are stamped on different CPUs.
+const Causality = int64(50 * time.Microsecond)
+
+// A Moment orders packets: by time, then by input, then by number.
+type Moment struct {
+	Nanos int64
+	Ref   capture.Ref
+}
+
+func (m Moment) Compare(o Moment) int {
+	return cmp.Or(cmp.Compare(m.Nanos, o.Nanos), cmp.Compare(m.Ref.Input, o.Ref.Input), cmp.Compare(m.Ref.Packet, o.Ref.Packet))
+}
