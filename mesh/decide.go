@@ -66,3 +66,33 @@ func decide(m *matter) *finding {
 	f.account(x, rs, logs)
 	return &f
 }
+
+// account says what became of all records.
+func (f *finding) account(x *index.Index, rs *records, logs *ledger) {
+	for _, l := range logs.lines {
+		if l.said {
+			rs.files[l.file].Matched++
+		}
+	}
+	for _, b := range rs.sockets {
+		rs.files[b.file].Matched = len(b.found)
+	}
+	for _, l := range f.legs {
+		for c := range l.sightings {
+			if l.Conntrack == nil {
+				l.Conntrack = c.entry.tracked(rs.files)
+			}
+		}
+		l.Logged = l.log.logged(rs.files)
+	}
+	for _, p := range f.paths {
+		for i := range p.Exchanges {
+			p.Exchanges[i].Logged = p.line(i).logged(rs.files)
+		}
+	}
+	f.records = rs.files
+	f.conflicts = append(entryConflicts(rs.nat, x, rs.files, f.legs), rs.conflicts...)
+	for _, i := range rs.rules {
+		f.conflicts = append(f.conflicts, ruleConflicts(i, x, rs.files, f.legs, f.joins)...)
+	}
+}
