@@ -9,6 +9,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -29,7 +30,7 @@ const tsSlack = 60_000
 
 // bind pairs halves to connections, gives them a direction, and ties stray
 // halves to the connections they belong to.
-func bind(x *index.Index, nat *natBook) []*conn {
+func bind(x *index.Index, nat *recorded.Entries) []*conn {
 	b := binder{x: x, nat: nat, partner: make([]index.HalfNo, x.Len()+1)}
 	b.takeBound()
 	b.bindByEntries()
@@ -43,7 +44,7 @@ func bind(x *index.Index, nat *natBook) []*conn {
 
 type binder struct {
 	x       *index.Index
-	nat     *natBook
+	nat     *recorded.Entries
 	partner []index.HalfNo // by HalfNo
 	memory  arena.Slab[conn]
 	conns   []*conn
@@ -98,7 +99,7 @@ func (b *binder) bindByNumbers() {
 
 // bindByEntries pairs halves that conntrack knows to be one connection.
 func (b *binder) bindByEntries() {
-	if b.nat.empty() {
+	if b.nat.Empty() {
 		return
 	}
 	var unbound []index.HalfNo

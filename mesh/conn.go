@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -13,7 +14,7 @@ import (
 type conn struct {
 	index.Pair
 	strays   []stray
-	entry    *natEntry // of conntrack; nil when none is known
+	entry    *recorded.Entry // of conntrack; nil when none is known
 	pod      string
 	place    index.Place
 	loopback bool

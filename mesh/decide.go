@@ -4,6 +4,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -12,7 +13,7 @@ import (
 // A matter is what is decided upon: what was read, and what the caller knows.
 type matter struct {
 	x       *index.Index
-	records *records
+	records *recorded.Records
 	conns   []*conn
 	known   *cluster.Known
 	profile *profile.Profile // nil: recognised
@@ -42,13 +43,13 @@ func decide(m *matter) *finding {
 		f.profile = recognise(f.legs)
 	}
 	for _, l := range f.legs {
-		nameProcesses(rs, x, l, rs.profile(l.Pod, f.profile))
+		nameProcesses(rs, x, l, rs.Profile(l.Pod, f.profile))
 	}
 	roster := newRoster(x, rs, m.known, f.legs, f.profile)
 	roster.agents = capturesDNS(x, f.lookups, f.legs)
 	roster.assign(f.legs)
 	markTunnels(x, f.legs, f.profile)
-	logs := newLedger(rs.lines, f.legs)
+	logs := newLedger(rs.Lines, f.legs)
 	roster.believe(logs)
 	for _, l := range f.legs {
 		l.exchanges = pairExchanges(x, l)
@@ -68,31 +69,31 @@ func decide(m *matter) *finding {
 }
 
 // account says what became of all records.
-func (f *finding) account(x *index.Index, rs *records, logs *ledger) {
+func (f *finding) account(x *index.Index, rs *recorded.Records, logs *ledger) {
 	for _, l := range logs.lines {
 		if l.said {
-			rs.files[l.file].Matched++
+			rs.Files[l.File].Matched++
 		}
 	}
-	for _, b := range rs.sockets {
-		rs.files[b.file].Matched = len(b.found)
+	for _, b := range rs.Sockets {
+		rs.Files[b.File].Matched = len(b.Found)
 	}
 	for _, l := range f.legs {
 		for c := range l.sightings {
 			if l.Conntrack == nil {
-				l.Conntrack = c.entry.tracked(rs.files)
+				l.Conntrack = c.entry.Tracked(rs.Files)
 			}
 		}
-		l.Logged = l.log.logged(rs.files)
+		l.Logged = l.log.Logged(rs.Files)
 	}
 	for _, p := range f.paths {
 		for i := range p.Exchanges {
-			p.Exchanges[i].Logged = p.line(i).logged(rs.files)
+			p.Exchanges[i].Logged = p.line(i).Logged(rs.Files)
 		}
 	}
-	f.records = rs.files
-	f.conflicts = append(entryConflicts(rs.nat, x, rs.files, f.legs), rs.conflicts...)
-	for _, i := range rs.rules {
-		f.conflicts = append(f.conflicts, ruleConflicts(i, x, rs.files, f.legs, f.joins)...)
+	f.records = rs.Files
+	f.conflicts = append(entryConflicts(rs.NAT, x, rs.Files, f.legs), rs.Conflicts...)
+	for _, i := range rs.Rules {
+		f.conflicts = append(f.conflicts, ruleConflicts(i, x, rs.Files, f.legs, f.joins)...)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -26,7 +27,7 @@ const maxLookupPackets = 8
 // findLookups pairs the DNS messages of all groups. of maps each message of each
 // group to its lookup's place in the result, plus 1; 0 means that it is not to be
 // written, since it was seen elsewhere too.
-func findLookups(x *index.Index, rs *records) (lookups []*workLookup, of [][]uint32) {
+func findLookups(x *index.Index, rs *recorded.Records) (lookups []*workLookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.Groups {
 		p := pairMessages(x, g)

@@ -4,6 +4,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // An exchange is one request and its response on a leg. One of them may be
@@ -14,9 +15,9 @@ type exchange struct {
 	req, resp *scan.Message // nil when not captured
 	scan      *scan.Scan    // of the request's half
 	respScan  *scan.Scan
-	floor     int64    // when the exchange before it on the leg was over
-	hidden    *hidden  // nil unless it cannot be read
-	log       *logLine // what the proxy logged of it; nil if nothing is known
+	floor     int64          // when the exchange before it on the leg was over
+	hidden    *hidden        // nil unless it cannot be read
+	log       *recorded.Line // what the proxy logged of it; nil if nothing is known
 }
 
 // start returns when the exchange began, at the earliest.

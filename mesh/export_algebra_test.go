@@ -4,13 +4,14 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
 // A Linker is what Decide has before it joins legs.
 type Linker struct {
 	x      *index.Index
-	rs     *records
+	rs     *recorded.Records
 	legs   []*workLeg
 	roster *roster
 }
@@ -20,7 +21,7 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Agai
 
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
-	l = &Linker{x: l.x, rs: l.rs, legs: makeLegs(l.x, bind(l.x, l.rs.nat))}
+	l = &Linker{x: l.x, rs: l.rs, legs: makeLegs(l.x, bind(l.x, l.rs.NAT))}
 	l.roster = newRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
 	l.roster.assign(l.legs)
 	for _, g := range l.legs {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // Confidences. They are fractions of joins that are right, at the least, on
@@ -42,7 +43,7 @@ type crossing struct {
 	down, up []*workLeg
 	links    []*link
 	trust    *trust
-	records  *records
+	records  *recorded.Records
 	ledger   *ledger
 	byLog    map[*exchange]*link       // links of exchanges that a log ties
 	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
@@ -82,7 +83,7 @@ func podNames(legs []*workLeg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index.Index, rs *records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
+func crossings(x *index.Index, rs *recorded.Records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
 	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}

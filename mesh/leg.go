@@ -8,6 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -15,7 +16,7 @@ import (
 // deciding needs.
 type workLeg struct {
 	*flow.Leg
-	log       *logLine
+	log       *recorded.Line
 	fixed     bool                // a client's leg beside others dialled by proxies: its port is the application's
 	plain     [2]*index.Plaintext // of the conn's halves, if it is decrypted
 	conn      *conn

@@ -73,24 +73,24 @@ const (
 // else, and notes these; and all lines of a file of which many do.
 func truthful(c *crossing, entries []*logEntry) []*logEntry {
 	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
-	lines, lies := make([]int, len(c.records.files)), make([]int, len(c.records.files))
+	lines, lies := make([]int, len(c.records.Files)), make([]int, len(c.records.Files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
 		if e.up == nil || e.TCP() {
 			return false
 		}
-		lines[e.file]++
+		lines[e.File]++
 		u, packets := o.denies(e, carried)
 		if packets != "" {
 			contradictBy(c, e.namedLine, e.downs[0], u, packets)
 		}
 		if packets != "" || strange(c, e) {
-			lies[e.file]++
+			lies[e.File]++
 		}
 		return packets != "" || e.blurred()
 	})
 	for file := range lies {
 		if lies[file] >= fewLies && lies[file]*lieShare > lines[file] {
-			left = slices.DeleteFunc(left, func(e *logEntry) bool { return e.file == file })
+			left = slices.DeleteFunc(left, func(e *logEntry) bool { return e.File == file })
 			disbelieve(c, file, lines[file], lies[file])
 		}
 	}
@@ -99,7 +99,7 @@ func truthful(c *crossing, entries []*logEntry) []*logEntry {
 
 // disbelieve notes, before what single lines say, that those of a file are not used.
 func disbelieve(c *crossing, file, lines, lies int) {
-	c.records.conflicts = slices.Insert(c.records.conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.records.files[file].Name, Line: 0}, Leg: -1,
+	c.records.Conflicts = slices.Insert(c.records.Conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.records.Files[file].Name, Line: 0}, Leg: -1,
 		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
 
@@ -176,6 +176,6 @@ func tooEarly(down, up int64) string {
 
 // contradictBy notes that a line ties what the packets say does not go together.
 func contradictBy(c *crossing, line *namedLine, d, u *exchange, packets string) {
-	c.records.conflicts = append(c.records.conflicts, record.Conflict{Source: line.source(c.records.files), Leg: line.down.ID,
-		Says: line.ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
+	c.records.Conflicts = append(c.records.Conflicts, record.Conflict{Source: line.Source(c.records.Files), Leg: line.down.ID,
+		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
 }

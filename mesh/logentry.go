@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // A logEntry is a log line and the exchanges it may be of, on either side of the
@@ -18,7 +19,7 @@ type logEntry struct {
 
 // TCP tells whether the line is of a connection rather than of an exchange: it says
 // so, or the proxy forwards its legs as bytes.
-func (e *logEntry) TCP() bool { return e.whole || e.logLine.TCP() }
+func (e *logEntry) TCP() bool { return e.whole || e.Line.TCP() }
 
 // from tells whether d is of the client whose address the line has.
 func (e *logEntry) from(d *exchange) bool {
@@ -83,8 +84,8 @@ func (e *logEntry) overlaps(x *exchange) bool {
 	if x.resp != nil {
 		late = x.resp.From.Nanos
 	}
-	end, ok := e.ends()
-	return e.Start <= late+logSlack && (!ok || end+e.Resolution+logSlack >= x.start())
+	end, ok := e.Ends()
+	return e.Start <= late+recorded.LogSlack && (!ok || end+e.Resolution+recorded.LogSlack >= x.start())
 }
 
 // distance returns how far apart the times of the line and of the exchange are:
@@ -95,7 +96,7 @@ func (e *logEntry) distance(x *exchange) int64 {
 	}
 	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
 	d := far(e.Start, x.begun())
-	if end, ok := e.ends(); ok {
+	if end, ok := e.Ends(); ok {
 		d += far(end, x.end())
 	}
 	return d
@@ -110,7 +111,7 @@ func (e *logEntry) apart(x *exchange) int64 {
 	}
 	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
 	d := far(e.Start, x.begun())
-	if end, ok := e.ends(); ok {
+	if end, ok := e.Ends(); ok {
 		d = min(d, far(end, x.end()))
 	}
 	return d

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"sort"
 
@@ -47,7 +46,7 @@ func loggedEntries(c *crossing) (entries, inferred []*logEntry) {
 	for _, line := range c.ledger.lines {
 		switch {
 		case line.down != nil && down[line.down]:
-			entries = append(entries, &logEntry{namedLine: line, whole: line.silent() && passes(c, line.down, line.up)})
+			entries = append(entries, &logEntry{namedLine: line, whole: line.Silent() && passes(c, line.down, line.up)})
 		case line.inferred() && up[line.up]:
 			inferred = append(inferred, &logEntry{namedLine: line})
 		}
@@ -99,12 +98,12 @@ func inferClients(c *crossing, entries []*logEntry) {
 // take ties what a line names, if that is one exchange on either side, or a leg
 // whose exchanges are not told apart.
 func take(c *crossing, e *logEntry) {
-	if e.TCP() && e.up == nil && onlyAlike(e.namedLine.logLine, c.down, e.down) {
-		e.down.log = e.logLine
+	if e.TCP() && e.up == nil && onlyAlike(e.namedLine.Line, c.down, e.down) {
+		e.down.log = e.Line
 	}
 	if e.up == nil {
 		if len(e.downs) == 1 {
-			e.downs[0].log = e.logLine
+			e.downs[0].log = e.Line
 		}
 		return
 	}
@@ -161,9 +160,9 @@ func takeExchange(c *crossing, e *logEntry, d, u *exchange) {
 		c.busy[e.up] = true
 	}
 	if d != nil {
-		d.log = e.logLine
+		d.log = e.Line
 	} else if u != nil {
-		u.log = e.logLine
+		u.log = e.Line
 	}
 }
 
@@ -228,22 +227,9 @@ func (c *crossing) linked(from, to *workLeg) bool {
 
 // lineEvidence is the evidence of a line for its leg and the leg up behind the proxy.
 func lineEvidence(c *crossing, line *namedLine, up *workLeg, d, u *exchange) flow.Evidence {
-	s := line.source(c.records.files)
-	return flow.Evidence{Kind: flow.AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.ties()),
+	s := line.Source(c.records.Files)
+	return flow.Evidence{Kind: flow.AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.Ties()),
 		Packets: []capture.Ref{c.shows(line.down, d), c.shows(up, u)}}
-}
-
-// ties says which ends the line names.
-func (l *logLine) ties() string {
-	return fmt.Sprintf("%s → %s, then %s → %s", orDash(l.DownstreamRemote), orDash(l.DownstreamLocal), orDash(l.UpstreamLocal), orDash(l.UpstreamHost))
-}
-
-// orDash prints an address as a log does.
-func orDash(a netip.AddrPort) string {
-	if !a.IsValid() {
-		return "-"
-	}
-	return a.String()
 }
 
 // shows returns the packet that shows an exchange, or a leg.

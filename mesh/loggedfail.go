@@ -44,19 +44,13 @@ func (e *logEntry) failedOn(u *workLeg) bool {
 	switch {
 	case e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0:
 		return e.up == u
-	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.failed():
+	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.Failed():
 		return false
 	case len(e.downs) == 1:
 		d := e.downs[0]
 		return d.start() <= u.Start+index.Causality && (d.resp == nil || u.End <= d.resp.From.Nanos+index.Causality)
 	}
-	return e.down.Start <= u.Start+index.Causality && u.Start <= e.down.End+index.Causality && during(e.namedLine.logLine, u)
-}
-
-// failed tells whether the line is of something that failed upstream at least
-// once.
-func (l *logLine) failed() bool {
-	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
+	return e.down.Start <= u.Start+index.Causality && u.Start <= e.down.End+index.Causality && during(e.namedLine.Line, u)
 }
 
 // countAttempts numbers the attempts of d in the order of time.

@@ -7,11 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
-
-// silent tells whether nothing in the line says that it is of an exchange: its format
-// may have no such field.
-func (l *logLine) silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }
 
 // passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
@@ -26,22 +23,22 @@ func passes(c *crossing, d, u *workLeg) bool {
 // the ends that the line names, the only two that go together at its time.
 func takeWhole(c *crossing, e *logEntry) {
 	var pairs [][2]*workLeg
-	for _, d := range alikeLegs(e.namedLine.logLine, c.down, e.down) {
-		for _, u := range alikeLegs(e.namedLine.logLine, c.up, e.up) {
+	for _, d := range alikeLegs(e.namedLine.Line, c.down, e.down) {
+		for _, u := range alikeLegs(e.namedLine.Line, c.up, e.up) {
 			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !others(c, d, u) {
 				pairs = append(pairs, [2]*workLeg{d, u})
 			}
 		}
 	}
 	if len(pairs) > 1 {
-		pairs = nearestPair(e.namedLine.logLine, pairs)
+		pairs = nearestPair(e.namedLine.Line, pairs)
 	}
 	switch {
 	case len(pairs) == 1:
 		e.down, e.up = pairs[0][0], pairs[0][1]
-		e.down.log = e.logLine
+		e.down.log = e.Line
 		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, e.up, nil, nil)}})
-	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && onlyAlike(e.namedLine.logLine, c.down, e.down) && onlyAlike(e.namedLine.logLine, c.up, e.up):
+	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && onlyAlike(e.namedLine.Line, c.down, e.down) && onlyAlike(e.namedLine.Line, c.up, e.up):
 		contradict(c, e.namedLine)
 	}
 }
@@ -66,7 +63,7 @@ func another(c *crossing, d, u *workLeg) bool {
 }
 
 // alikeLegs lists the legs with the ends of l that were there at the time of the line.
-func alikeLegs(l *logLine, legs []*workLeg, like *workLeg) []*workLeg {
+func alikeLegs(l *recorded.Line, legs []*workLeg, like *workLeg) []*workLeg {
 	var out []*workLeg
 	for _, o := range legs {
 		if o.Orig == like.Orig && during(l, o) {
@@ -77,13 +74,13 @@ func alikeLegs(l *logLine, legs []*workLeg, like *workLeg) []*workLeg {
 }
 
 // onlyAlike tells whether l is the only leg with its ends.
-func onlyAlike(l *logLine, legs []*workLeg, leg *workLeg) bool {
+func onlyAlike(l *recorded.Line, legs []*workLeg, leg *workLeg) bool {
 	return len(alikeLegs(l, legs, leg)) == 1
 }
 
 // nearestPair returns the pair whose client's leg began when the line says, if no other
 // is nearly as near.
-func nearestPair(l *logLine, pairs [][2]*workLeg) [][2]*workLeg {
+func nearestPair(l *recorded.Line, pairs [][2]*workLeg) [][2]*workLeg {
 	far := func(p [2]*workLeg) int64 {
 		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
 	}

@@ -5,86 +5,26 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
-// A natEntry is a conntrack entry that touches a connection in the captures.
-type natEntry struct {
-	conntrack.Entry
-	from, to conntrack.Stamp // when it was in the table
-	line     int
-	file     int  // index into records.files
-	fits     bool // it may be of some connection
-}
-
-// A natView is one way in which a packet of an entry's connection may show: its
-// request as dialled or after NAT, its answer before NAT or as the client gets
-// it.
-type natView struct {
-	e     *natEntry
-	reply bool
-}
-
-// A natBook finds entries by the tuples of captured packets.
-type natBook struct {
-	entries []*natEntry
-	views   map[capture.Tuple][]natView
-}
-
-func newNATBook(entries []*natEntry) *natBook {
-	b := &natBook{entries, make(map[capture.Tuple][]natView)}
-	for _, e := range entries {
-		b.add(e.Orig, natView{e, false})
-		b.add(e.Orig.Reverse(), natView{e, true})
-		if e.NAT() {
-			b.add(e.Reply.Reverse(), natView{e, false})
-			b.add(e.Reply, natView{e, true})
-		}
-	}
-	return b
-}
-
-func (b *natBook) add(t capture.Tuple, v natView) { b.views[t] = append(b.views[t], v) }
-
-// natSlack is how far the time of an event may be from that of its packet, in
-// nanoseconds: conntrack stamps an event when it prints it.
-const natSlack = int64(2e9)
-
-// quarter is what zones of clocks differ by, in nanoseconds.
-const quarter = int64(15 * 60 * 1e9)
-
-// off returns by how much a time of the entry is later than one of the capture.
-// Of a clock whose zone is not known only the minutes within a quarter of an hour
-// count.
-func off(s conntrack.Stamp, nanos int64) int64 {
-	d := s.Nanos - nanos
-	if !s.Local {
-		return d
-	}
-	d = (d%quarter + quarter) % quarter
-	if d > quarter/2 {
-		d -= quarter
-	}
-	return d
-}
-
 // entryAlive tells whether the connection that c is may be the one of the entry, by
 // time: it begins with the first packet, if that was captured.
-func entryAlive(e *natEntry, x *index.Index, c *conn) bool {
-	if e.from.Known() {
-		d := off(e.from, c.start)
-		if d > natSlack && (e.from.Local || off(e.from, c.end) > natSlack) || d < -natSlack && c.hasSYN(x) {
+func entryAlive(e *recorded.Entry, x *index.Index, c *conn) bool {
+	if e.From.Known() {
+		d := recorded.Off(e.From, c.start)
+		if d > recorded.NATSlack && (e.From.Local || recorded.Off(e.From, c.end) > recorded.NATSlack) || d < -recorded.NATSlack && c.hasSYN(x) {
 			return false
 		}
 	}
-	return !e.to.Known() || e.to.Local || off(e.to, c.start) >= -natSlack
+	return !e.To.Known() || e.To.Local || recorded.Off(e.To, c.start) >= -recorded.NATSlack
 }
 
 // describes tells whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
-func describes(e *natEntry, x *index.Index, c *conn) bool {
+func describes(e *recorded.Entry, x *index.Index, c *conn) bool {
 	if c.loopback && e.NAT() && c.mirrored() { // over loopback one half of what is rewritten has other ends
 		return false
 	}
@@ -92,7 +32,7 @@ func describes(e *natEntry, x *index.Index, c *conn) bool {
 }
 
 // entryAsks tells whether h may be what the client sent; 0 may be anything.
-func entryAsks(e *natEntry, x *index.Index, h index.HalfNo) bool {
+func entryAsks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -101,7 +41,7 @@ func entryAsks(e *natEntry, x *index.Index, h index.HalfNo) bool {
 }
 
 // entryAnswers tells whether h may be what the client was sent.
-func entryAnswers(e *natEntry, x *index.Index, h index.HalfNo) bool {
+func entryAnswers(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -110,11 +50,11 @@ func entryAnswers(e *natEntry, x *index.Index, h index.HalfNo) bool {
 }
 
 // fittingEntries lists the entries that may be of connection c: by tuples and by time.
-func fittingEntries(b *natBook, x *index.Index, c *conn) []*natEntry {
-	var es []*natEntry
-	for _, v := range b.views[x.Half(c.Lead()).Key.Tuple()] {
-		if entryAlive(v.e, x, c) && describes(v.e, x, c) && !slices.Contains(es, v.e) {
-			es = append(es, v.e)
+func fittingEntries(b *recorded.Entries, x *index.Index, c *conn) []*recorded.Entry {
+	var es []*recorded.Entry
+	for _, v := range b.Views[x.Half(c.Lead()).Key.Tuple()] {
+		if entryAlive(v.E, x, c) && describes(v.E, x, c) && !slices.Contains(es, v.E) {
+			es = append(es, v.E)
 		}
 	}
 	return es
@@ -122,7 +62,7 @@ func fittingEntries(b *natBook, x *index.Index, c *conn) []*natEntry {
 
 // entryEdges lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
-func entryEdges(b *natBook, x *index.Index, unbound []index.HalfNo) []edge {
+func entryEdges(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []edge {
 	byTuple := make(map[capture.Tuple][]index.HalfNo)
 	for _, h := range unbound {
 		t := x.Half(h).Key.Tuple()
@@ -138,7 +78,7 @@ func entryEdges(b *natBook, x *index.Index, unbound []index.HalfNo) []edge {
 			}
 		}
 	}
-	for _, e := range b.entries {
+	for _, e := range b.Entries {
 		if e.NAT() {
 			pair(e.Reply.Reverse(), e.Orig.Reverse())
 		}
@@ -151,20 +91,20 @@ func entryEdges(b *natBook, x *index.Index, unbound []index.HalfNo) []edge {
 // listed, so it is of the last connection that it can be of; where several can
 // be, the one that was used last, which timeouts tell. Before that one it was of
 // those whose ends its client used again before it could expire.
-func recallEntries(b *natBook, x *index.Index, conns []*conn) {
-	if b.empty() {
+func recallEntries(b *recorded.Entries, x *index.Index, conns []*conn) {
+	if b.Empty() {
 		return
 	}
 	since := make(map[natSeat]int64) // when the connection began that has the entry
 	for i := len(conns) - 1; i >= 0; i-- {
 		c := conns[i]
-		var free, reused []*natEntry
+		var free, reused []*recorded.Entry
 		for _, e := range fittingEntries(b, x, c) {
-			e.fits = true
+			e.Fits = true
 			switch began, taken := since[natSeat{e, c.place}]; {
 			case !taken:
 				free = append(free, e)
-			case !e.from.Known() && began-c.end < closedTimeout:
+			case !e.From.Known() && began-c.end < closedTimeout:
 				reused = append(reused, e)
 			}
 		}
@@ -183,20 +123,20 @@ const closedTimeout = int64(120e9)
 
 // A natSeat is an entry as the connection of one capture point.
 type natSeat struct {
-	e  *natEntry
+	e  *recorded.Entry
 	at index.Place
 }
 
 // choose returns the entry of c among those that may be, nil if that is not
 // certain. Tables of several hosts may have the connection; the one that rewrites
 // it says more.
-func choose(es []*natEntry, c *conn) *natEntry {
-	if slices.ContainsFunc(es, (*natEntry).rewrites) {
-		es = slices.DeleteFunc(es, func(e *natEntry) bool { return !e.rewrites() })
+func choose(es []*recorded.Entry, c *conn) *recorded.Entry {
+	if slices.ContainsFunc(es, (*recorded.Entry).Rewrites) {
+		es = slices.DeleteFunc(es, func(e *recorded.Entry) bool { return !e.Rewrites() })
 	}
-	var dated, undated []*natEntry
+	var dated, undated []*recorded.Entry
 	for _, e := range es {
-		if e.from.Known() {
+		if e.From.Known() {
 			dated = append(dated, e)
 		} else {
 			undated = append(undated, e)
@@ -208,25 +148,23 @@ func choose(es []*natEntry, c *conn) *natEntry {
 	return youngest(undated)
 }
 
-func (e *natEntry) rewrites() bool { return e.NAT() }
-
 // closest returns the entry that began nearest to c, and before it if c began
 // before the capture.
-func closest(es []*natEntry, c *conn) *natEntry {
-	far := func(e *natEntry) int64 { d := off(e.from, c.start); return max(d, -d) }
-	return slices.MinFunc(es, func(a, b *natEntry) int { return int(min(max(far(a)-far(b), -1), 1)) })
+func closest(es []*recorded.Entry, c *conn) *recorded.Entry {
+	far := func(e *recorded.Entry) int64 { d := recorded.Off(e.From, c.start); return max(d, -d) }
+	return slices.MinFunc(es, func(a, b *recorded.Entry) int { return int(min(max(far(a)-far(b), -1), 1)) })
 }
 
 // youngest returns the entry that saw a packet last; nil if there are several
 // as far as whole seconds tell, which say different things.
-func youngest(es []*natEntry) *natEntry {
-	var best *natEntry
+func youngest(es []*recorded.Entry) *recorded.Entry {
+	var best *recorded.Entry
 	unsure := false
 	for _, e := range es {
 		switch {
-		case best == nil || e.idle() < best.idle():
-			best, unsure = e, best != nil && (e.idle() == unknownIdle || best.idle()-e.idle() < 2)
-		case e.idle()-best.idle() < 2:
+		case best == nil || e.Idle() < best.Idle():
+			best, unsure = e, best != nil && (e.Idle() == recorded.UnknownIdle || best.Idle()-e.Idle() < 2)
+		case e.Idle()-best.Idle() < 2:
 			unsure = unsure || e.Orig != best.Orig || e.Reply != best.Reply
 		}
 	}
@@ -236,35 +174,19 @@ func youngest(es []*natEntry) *natEntry {
 	return best
 }
 
-const unknownIdle = 1 << 30
-
-// idle returns how many seconds no packet was seen when the table was listed,
-// by what is left of the state's timeout (nf_conntrack_proto_tcp.c); with
-// another setting of these all entries of a state are wrong by as much.
-func (e *natEntry) idle() int64 {
-	full, ok := map[string]int64{
-		"SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120,
-		"CLOSE_WAIT": 60, "LAST_ACK": 30, "TIME_WAIT": 120, "CLOSE": 10, "SYN_SENT2": 120,
-	}[e.State]
-	if !ok || e.Has&conntrack.HasTimeout == 0 {
-		return unknownIdle
-	}
-	return max(full-int64(e.Timeout), 0)
-}
-
 // entryConflicts lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func entryConflicts(b *natBook, x *index.Index, files []record.Info, legs []*workLeg) []record.Conflict {
+func entryConflicts(b *recorded.Entries, x *index.Index, files []record.Info, legs []*workLeg) []record.Conflict {
 	var out []record.Conflict
-	told := make(map[*natEntry]bool)
+	told := make(map[*recorded.Entry]bool)
 	for _, l := range legs {
 		for c := range l.sightings {
 			if c.Orig == 0 || c.Reply == 0 {
 				continue
 			}
 			for _, h := range [2]index.HalfNo{c.Orig, c.Reply} {
-				for _, v := range b.views[x.Half(h).Key.Tuple()] {
-					if e := v.e; !e.fits && !told[e] && entryAlive(e, x, c) && !describes(e, x, c) {
+				for _, v := range b.Views[x.Half(h).Key.Tuple()] {
+					if e := v.E; !e.Fits && !told[e] && entryAlive(e, x, c) && !describes(e, x, c) {
 						told[e] = true
 						out = append(out, entryConflict(e, x, files, l, c))
 					}
@@ -275,23 +197,13 @@ func entryConflicts(b *natBook, x *index.Index, files []record.Info, legs []*wor
 	return out
 }
 
-func entryConflict(e *natEntry, x *index.Index, files []record.Info, l *workLeg, c *conn) record.Conflict {
+func entryConflict(e *recorded.Entry, x *index.Index, files []record.Info, l *workLeg, c *conn) record.Conflict {
 	says := func(orig, reply capture.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)
 		}
 		return fmt.Sprintf("%s dialled %s and %s answered", orig.Src, orig.Dst, reply.Src)
 	}
-	return record.Conflict{Source: e.source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
+	return record.Conflict{Source: e.Source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
 		Shown: []capture.Ref{x.Half(c.Orig).First, x.Half(c.Reply).First}}
 }
-
-// tuples tells entries of one connection, of which there may be several, listed
-// at several times.
-func (e *natEntry) tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
-
-func (e *natEntry) source(files []record.Info) record.Source {
-	return record.Source{Kind: record.Conntrack, File: files[e.file].Name, Line: e.line}
-}
-
-func (b *natBook) empty() bool { return len(b.entries) == 0 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // A workPath is a path as it is being traced.
@@ -226,7 +227,7 @@ func (p *workPath) joined() bool {
 }
 
 // line returns the log line of exchange i: the one of the proxy nearest the client.
-func (p *workPath) line(i int) *logLine {
+func (p *workPath) line(i int) *recorded.Line {
 	for k, s := range p.steps[i] {
 		if s.ex != nil && s.ex.log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
 			return s.ex.log

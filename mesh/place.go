@@ -192,7 +192,7 @@ func (s *seating) owner(turn *exchange) *logEntry {
 	var owner *logEntry
 	at := turn.begun() + (turn.end()-turn.begun())/2
 	for _, e := range s.entries {
-		end, ok := e.ends()
+		end, ok := e.Ends()
 		early := at < e.Start && turn.end() < e.Start+e.Resolution // over when the line's began
 		if !ok || early || at < e.Start-lateLine || at > end+e.Resolution {
 			continue
@@ -261,9 +261,9 @@ const unordered = int64(2e6)
 func (s *seating) arrange() {
 	for i, e := range s.entries[1:] {
 		before := s.entries[i]
-		s.confused = s.confused || e.file == before.file && e.Start < before.Start-before.Resolution-unordered
+		s.confused = s.confused || e.File == before.File && e.Start < before.Start-before.Resolution-unordered
 	}
-	if last := s.entries[len(s.entries)-1]; s.confused || last.file != s.entries[0].file {
+	if last := s.entries[len(s.entries)-1]; s.confused || last.File != s.entries[0].File {
 		slices.SortStableFunc(s.entries, func(a, b *logEntry) int { return cmp.Compare(a.Start, b.Start) })
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -28,7 +29,7 @@ type podFacts struct {
 // A roster knows the facts of every pod.
 type roster struct {
 	x       *index.Index
-	records *records
+	records *recorded.Records
 	profile *profile.Profile
 	proxies *proxies
 	pods    map[string]*podFacts
@@ -36,7 +37,7 @@ type roster struct {
 }
 
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index.Index, rs *records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
+func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
 	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
@@ -264,7 +265,7 @@ func (r *roster) dialledByPeers(l *workLeg) bool {
 }
 
 // profileOf returns the profile of a pod.
-func (r *roster) profileOf(pod string) *profile.Profile { return r.records.profile(pod, r.profile) }
+func (r *roster) profileOf(pod string) *profile.Profile { return r.records.Profile(pod, r.profile) }
 
 // control tells whether only the mesh itself speaks at a port, by its profile or by
 // that of the mesh whose rules a pod is said to have.
@@ -277,8 +278,8 @@ func (r *roster) control(pod string, port uint16) bool {
 // passes tells whether the pod's firewall rules let connections to a port pass by
 // the proxy, and none shows otherwise.
 func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
-	i := r.records.intercepts(pod)
-	return i != nil && i.passes(port) && !f.apps[port]
+	i := r.records.Intercepts(pod)
+	return i != nil && i.Passes(port) && !f.apps[port]
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
@@ -365,8 +366,8 @@ func (r *roster) believe(g *ledger) {
 		if u.conn.loopback {
 			dialled = flow.RoleProxyApp
 		}
-		d.recast(line.pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
-		u.recast(line.pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
+		d.recast(line.Pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
+		u.recast(line.Pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
 		for _, v := range u.views {
 			if v.role == flow.RoleProxyServer && d.view(v.pod) == flow.RoleClientProxy {
 				r.pods[v.pod].forwards = true

@@ -44,7 +44,7 @@ func (s *sightings) add(l *workLeg) {
 	p := l.conn.client(s.x).Port()
 	s.byPort[p] = append(s.byPort[p], l)
 	if e := l.conn.entry; e != nil {
-		s.byNAT[e.tuples()] = append(s.byNAT[e.tuples()], l)
+		s.byNAT[e.Tuples()] = append(s.byNAT[e.Tuples()], l)
 	}
 }
 
@@ -65,7 +65,7 @@ func (s *sightings) find(c *conn) *workLeg {
 	if c.entry == nil {
 		return nil
 	}
-	for _, l := range s.byNAT[c.entry.tuples()] {
+	for _, l := range s.byNAT[c.entry.Tuples()] {
 		if s.elsewhere(l, c) && !s.knownApart(l.conn, c) && c.start <= l.conn.end && l.conn.start <= c.end {
 			return l
 		}

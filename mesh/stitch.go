@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -78,7 +79,7 @@ type Result struct {
 	NotDNS  int             // UDP datagrams at ports of DNS that hold no DNS message
 
 	x       *index.Index
-	records *records
+	records *recorded.Records
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
@@ -97,21 +98,21 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rs, err := readRules(&o.Records)
+	rs, err := recorded.ReadRules(&o.Records)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{x: &index.Index{Keys: keys, Ports: append(index.ResolverPorts(o.Profile), rs.dnsPorts()...)}, records: rs}
+	r := &Result{x: &index.Index{Keys: keys, Ports: append(index.ResolverPorts(o.Profile), rs.DNSPorts()...)}, records: rs}
 	if err := r.open(inputs, o); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.index(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	if err := rs.read(&o.Records, r.x); err != nil {
+	if err := rs.Read(&o.Records, r.x); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	conns := bind(r.x, rs.nat)
+	conns := bind(r.x, rs.NAT)
 	pairs := pairsOf(conns)
 	if err := errors.Join(index.Decrypt(r.x, r.groups, pairs), index.Reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())

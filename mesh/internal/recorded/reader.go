@@ -1,4 +1,4 @@
-package mesh
+package recorded
 
 import (
 	"bytes"
@@ -37,12 +37,12 @@ func checkFiles(o *record.Files) error {
 	return nil
 }
 
-// readRules reads the records that say where to look: firewall rules.
-func readRules(o *record.Files) (*records, error) {
+// ReadRules reads the records that say where to look: firewall rules.
+func ReadRules(o *record.Files) (*Records, error) {
 	if err := checkFiles(o); err != nil {
 		return nil, err
 	}
-	rd := &recordReader{records: new(records)}
+	rd := &reader{records: new(Records)}
 	for _, f := range o.Rules {
 		if err := rd.read(record.Rules, f, rd.rules); err != nil {
 			return nil, err
@@ -51,19 +51,19 @@ func readRules(o *record.Files) (*records, error) {
 	return rd.records, nil
 }
 
-// dnsPorts lists the ports to which rules redirect DNS queries.
-func (rs *records) dnsPorts() []uint16 {
+// DNSPorts lists the ports to which rules redirect DNS queries.
+func (rs *Records) DNSPorts() []uint16 {
 	var ports []uint16
-	for _, i := range rs.rules {
+	for _, i := range rs.Rules {
 		ports = append(ports, i.DNSPorts...)
 	}
 	return ports
 }
 
-// read reads the other records. Of conntrack tables and access logs, which
+// Read reads the other records. Of conntrack tables and access logs, which
 // can be large, only what touches the captures is kept.
-func (rs *records) read(o *record.Files, x *index.Index) error {
-	rd := &recordReader{records: rs, touched: newTouched(x, rs.rules)}
+func (rs *Records) Read(o *record.Files, x *index.Index) error {
+	rd := &reader{records: rs, touched: newTouched(x, rs.Rules)}
 	for _, read := range [...]func(*record.Files) error{rd.readConntrack, rd.readLogs, rd.readSockets} {
 		if err := read(o); err != nil {
 			return err
@@ -72,11 +72,11 @@ func (rs *records) read(o *record.Files, x *index.Index) error {
 	return nil
 }
 
-func (rd *recordReader) readConntrack(o *record.Files) error {
-	var entries, queries []*natEntry
+func (rd *reader) readConntrack(o *record.Files) error {
+	var entries, queries []*Entry
 	for _, f := range o.Conntrack {
 		err := rd.read(record.Conntrack, f, func(in io.Reader, info *record.Info) error {
-			return rd.conntrack(in, info, func(e *natEntry) {
+			return rd.conntrack(in, info, func(e *Entry) {
 				if e.Proto() == capture.ProtoTCP {
 					entries = append(entries, e)
 				} else {
@@ -88,11 +88,11 @@ func (rd *recordReader) readConntrack(o *record.Files) error {
 			return err
 		}
 	}
-	rd.records.nat, rd.records.datagrams = newNATBook(entries), newNATBook(queries)
+	rd.records.NAT, rd.records.Datagrams = newEntries(entries), newEntries(queries)
 	return nil
 }
 
-func (rd *recordReader) readLogs(o *record.Files) error {
+func (rd *reader) readLogs(o *record.Files) error {
 	var format *accesslog.Format
 	if o.AccessLogFormat != "" {
 		var err error
@@ -109,7 +109,7 @@ func (rd *recordReader) readLogs(o *record.Files) error {
 	return nil
 }
 
-func (rd *recordReader) readSockets(o *record.Files) error {
+func (rd *reader) readSockets(o *record.Files) error {
 	for _, f := range o.Sockets {
 		if err := rd.read(record.Sockets, f, rd.sockets); err != nil {
 			return err
@@ -118,15 +118,15 @@ func (rd *recordReader) readSockets(o *record.Files) error {
 	return nil
 }
 
-// A recordReader reads records.
-type recordReader struct {
-	records *records
+// A reader reads records.
+type reader struct {
+	records *Records
 	touched *touched
 	strings map[string]string // kept once
 }
 
 // read opens one file and notes what is in it.
-func (rd *recordReader) read(kind record.Kind, f record.File, scan func(io.Reader, *record.Info) error) error {
+func (rd *reader) read(kind record.Kind, f record.File, scan func(io.Reader, *record.Info) error) error {
 	in := os.Stdin
 	if f.Name != "-" {
 		var err error
@@ -139,8 +139,8 @@ func (rd *recordReader) read(kind record.Kind, f record.File, scan func(io.Reade
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, f.Name, index.Cause(err))
 	}
-	rd.records.files = append(rd.records.files, record.Info{File: f, Kind: kind})
-	info := &rd.records.files[len(rd.records.files)-1]
+	rd.records.Files = append(rd.records.Files, record.Info{File: f, Kind: kind})
+	info := &rd.records.Files[len(rd.records.Files)-1]
 	if err := scan(text, info); err != nil {
 		return fmt.Errorf("%s %s: %w", kind, f.Name, index.Cause(err))
 	}
@@ -148,11 +148,11 @@ func (rd *recordReader) read(kind record.Kind, f record.File, scan func(io.Reade
 }
 
 // conntrack reads a listing or events of conntrack.
-func (rd *recordReader) conntrack(in io.Reader, info *record.Info, keep func(*natEntry)) error {
-	file := len(rd.records.files) - 1
+func (rd *reader) conntrack(in io.Reader, info *record.Info, keep func(*Entry)) error {
+	file := len(rd.records.Files) - 1
 	table := conntrack.NewTable(func(s *conntrack.Span) {
 		info.Matched++
-		keep(&natEntry{Entry: s.Entry, from: s.From, to: s.To, line: s.First.Number, file: file})
+		keep(&Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First.Number, file: file})
 	})
 	r := conntrack.NewReader(in)
 	err := eachEntry(r.Next, info, func(e *conntrack.Event) {
@@ -174,12 +174,12 @@ func (rd *recordReader) conntrack(in io.Reader, info *record.Info, keep func(*na
 }
 
 // accessLog reads the log of a proxy.
-func (rd *recordReader) accessLog(in io.Reader, info *record.Info, format *accesslog.Format) error {
-	file := len(rd.records.files) - 1
+func (rd *reader) accessLog(in io.Reader, info *record.Info, format *accesslog.Format) error {
+	file := len(rd.records.Files) - 1
 	r := accesslog.NewReader(in, format)
 	err := eachEntry(r.Next, info, func(l *accesslog.Line) {
 		if rd.touched.line(l) {
-			rd.records.lines = append(rd.records.lines, rd.logLine(l, file, info.Pod))
+			rd.records.Lines = append(rd.records.Lines, rd.logLine(l, file, info.Pod))
 		}
 	})
 	if err != nil {
@@ -195,8 +195,8 @@ func (rd *recordReader) accessLog(in io.Reader, info *record.Info, format *acces
 }
 
 // sockets reads a list of sockets.
-func (rd *recordReader) sockets(in io.Reader, info *record.Info) error {
-	book := &socketBook{file: len(rd.records.files) - 1, pod: info.Pod, found: make(map[int]bool)}
+func (rd *reader) sockets(in io.Reader, info *record.Info) error {
+	book := &Sockets{File: len(rd.records.Files) - 1, Pod: info.Pod, Found: make(map[int]bool)}
 	r := sockets.NewReader(in)
 	err := eachEntry(r.Next, info, func(s sockets.Socket) {
 		if s.State == sockets.Listen || rd.touched.socket(s) {
@@ -206,7 +206,7 @@ func (rd *recordReader) sockets(in io.Reader, info *record.Info) error {
 	if err != nil {
 		return err
 	}
-	rd.records.sockets = append(rd.records.sockets, book)
+	rd.records.Sockets = append(rd.records.Sockets, book)
 	info.Lines = r.Lines()
 	n, first := r.Malformed()
 	info.Malformed = n
@@ -231,16 +231,16 @@ func eachEntry[T any](next func() (T, error), info *record.Info, take func(T)) e
 	}
 }
 
-// logLine keeps of a line what ties legs and what is shown. What few values have
+// Line keeps of a line what ties legs and what is shown. What few values have
 // is kept once.
-func (rd *recordReader) logLine(l *accesslog.Line, file int, pod string) *logLine {
+func (rd *reader) logLine(l *accesslog.Line, file int, pod string) *Line {
 	_, k := rd.records.memory.Add()
-	*k = logLine{
+	*k = Line{
 		Number: l.Number, Start: l.Start, Resolution: l.Resolution, Duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
 		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, DownstreamDirect: l.DownstreamDirect,
 		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
 		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
-		Failure: rd.once(l.TransportFailure), Route: rd.once(l.Route), Status: l.Status, Attempts: l.Attempts, whole: l.TCP(), file: file, pod: pod,
+		Failure: rd.once(l.TransportFailure), Route: rd.once(l.Route), Status: l.Status, Attempts: l.Attempts, whole: l.TCP(), File: file, Pod: pod,
 	}
 	for _, f := range l.Flags {
 		k.Flags = append(k.Flags, rd.once(f))
@@ -252,7 +252,7 @@ func (rd *recordReader) logLine(l *accesslog.Line, file int, pod string) *logLin
 const maxOnce = 1 << 16
 
 // once returns a string equal to s that does not keep the line it stands in.
-func (rd *recordReader) once(s string) string {
+func (rd *reader) once(s string) string {
 	if k, ok := rd.strings[s]; ok {
 		return k
 	}
@@ -267,7 +267,7 @@ func (rd *recordReader) once(s string) string {
 }
 
 // rules reads firewall rules, or what makes some.
-func (rd *recordReader) rules(in io.Reader, info *record.Info) error {
+func (rd *reader) rules(in io.Reader, info *record.Info) error {
 	var lines lineCounter
 	set, err := rules.Parse(io.TeeReader(in, &lines))
 	if err != nil && !errors.Is(err, rules.ErrNoRules) {
@@ -278,9 +278,9 @@ func (rd *recordReader) rules(in io.Reader, info *record.Info) error {
 		info.Faults = append(info.Faults, fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text))
 	}
 	if err == nil {
-		i := &interception{Facts: set.Facts(), set: set, file: len(rd.records.files) - 1, pod: info.Pod}
+		i := &Rules{Facts: set.Facts(), set: set, File: len(rd.records.Files) - 1, Pod: info.Pod}
 		info.Mesh = i.Mesh
-		rd.records.rules = append(rd.records.rules, i)
+		rd.records.Rules = append(rd.records.Rules, i)
 	}
 	return nil
 }
@@ -314,7 +314,7 @@ type touched struct {
 	from, to     int64
 }
 
-func newTouched(x *index.Index, redirects []*interception) *touched {
+func newTouched(x *index.Index, redirects []*Rules) *touched {
 	t := &touched{make(map[uint64]struct{}), make(map[uint64]struct{}), make(map[uint16]bool), math.MaxInt64, math.MinInt64}
 	for _, p := range profile.All() {
 		t.redirect(p.InboundPorts)
@@ -381,7 +381,7 @@ func (t *touched) entry(e *conntrack.Entry) bool {
 // line tells whether a log line names an end that was captured, at the time of
 // the captures.
 func (t *touched) line(l *accesslog.Line) bool {
-	if l.Start != 0 && (l.Start > t.to+logSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+logSlack < t.from) {
+	if l.Start != 0 && (l.Start > t.to+LogSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+LogSlack < t.from) {
 		return false
 	}
 	for _, client := range [...]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {

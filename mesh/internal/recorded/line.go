@@ -1,0 +1,143 @@
+package recorded
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/record"
+)
+
+// A Line is a line of an access log. The proxy writes
+// one for each exchange, and for each connection that it forwards as bytes: the
+// ends of both connections, when it began and how long it took.
+type Line struct {
+	Number               int   // 1-based
+	Start, Resolution    int64 // nanoseconds since 1970, 0 unknown; and how exact that is
+	Duration             int64 // nanoseconds; -1 unknown
+	BytesReceived        int64 // of the request's body; -1 unknown
+	BytesSent            int64 // of the response's
+	DownstreamRemote     netip.AddrPort
+	DownstreamLocal      netip.AddrPort // as the client dialled it
+	DownstreamDirect     netip.AddrPort
+	UpstreamLocal        netip.AddrPort
+	UpstreamHost         netip.AddrPort
+	Method, Path         string
+	RequestID            string
+	Flags                []string
+	CodeDetails, Cluster string
+	Termination, Failure string
+	Route                string
+	Status, Attempts     int
+	whole                bool // of a connection rather than of an exchange
+
+	File int    // index into records.files
+	Pod  string // whose proxy wrote it; "" = any
+}
+
+// TCP tells whether the line is of a connection rather than of an exchange.
+func (l *Line) TCP() bool { return l.whole }
+
+// HasFlag tells whether the line has a response flag.
+func (l *Line) HasFlag(flag string) bool { return slices.Contains(l.Flags, flag) }
+
+// LogSlack is how far a time in a log may be from that of the packet that it
+// means, beside how exact it is, in nanoseconds: a proxy under load takes up
+// late what came in, and writes down late what it sent.
+const LogSlack = int64(2e9)
+
+// WithoutTwins leaves out lines that an earlier file has too, since logs are
+// fetched again when they have grown, and the second half of a log that holds every
+// line twice.
+func WithoutTwins(lines []*Line) []*Line {
+	in := make(map[mark]map[int]int) // how often in each file
+	for _, l := range lines {
+		m := l.mark()
+		if in[m] == nil {
+			in[m] = make(map[int]int)
+		}
+		in[m][l.File]++
+	}
+	twice := make(map[int]bool) // files in which every line stands twice
+	for _, l := range lines {
+		if _, seen := twice[l.File]; !seen {
+			twice[l.File] = true
+		}
+		twice[l.File] = twice[l.File] && in[l.mark()][l.File]%2 == 0
+	}
+	seen := make(map[mark]map[int]int)
+	return slices.DeleteFunc(slices.Clone(lines), func(l *Line) bool {
+		m := l.mark()
+		if seen[m] == nil {
+			seen[m] = make(map[int]int)
+		}
+		seen[m][l.File]++
+		n := seen[m][l.File]
+		if twice[l.File] && n > in[m][l.File]/2 {
+			return true
+		}
+		for file, k := range in[m] {
+			if file < l.File && n <= k {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// A mark is what two lines of one exchange have in common.
+type mark struct {
+	start, duration, received, sent int64
+	id, path                        string
+	client, server                  netip.AddrPort
+	status                          int
+}
+
+func (l *Line) mark() mark {
+	return mark{l.Start, l.Duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Status}
+}
+
+// Client returns the far end of the client's connection. What was taken from a
+// header or from the PROXY protocol is not an end of any: its port is 0.
+func (l *Line) Client() netip.AddrPort {
+	for _, a := range [2]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
+		if a.IsValid() && a.Port() != 0 {
+			return a
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// Ends returns when the line's exchange was over; ok is false if it does not
+// say.
+func (l *Line) Ends() (at int64, ok bool) {
+	return l.Start + l.Duration, l.Start != 0 && l.Duration >= 0
+}
+
+// Source names the line.
+func (l *Line) Source(files []record.Info) record.Source {
+	return record.Source{Kind: record.AccessLog, File: files[l.File].Name, Line: l.Number}
+}
+
+// Ties says which ends the line names.
+func (l *Line) Ties() string {
+	return fmt.Sprintf("%s → %s, then %s → %s", orDash(l.DownstreamRemote), orDash(l.DownstreamLocal), orDash(l.UpstreamLocal), orDash(l.UpstreamHost))
+}
+
+// orDash prints an address as a log does.
+func orDash(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
+
+// Failed tells whether the line is of something that failed upstream at least
+// once.
+func (l *Line) Failed() bool {
+	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
+}
+
+// Silent tells whether nothing in the line says that it is of an exchange: its format
+// may have no such field.
+func (l *Line) Silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }

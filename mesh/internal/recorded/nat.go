@@ -1,0 +1,124 @@
+package recorded
+
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
+)
+
+// EntryOf returns conntrack's entry of a redirected datagram that was captured
+// at the given time with the given tuple, which may be of either direction. It
+// returns nil if there is none, or several that say different things.
+func (b *Entries) EntryOf(t capture.Tuple, nanos int64) *Entry {
+	var found *Entry
+	for _, v := range b.Views[t] {
+		shows := v.E.Reply.Reverse() // a query is captured behind the redirect, its answer before it
+		if v.reply {
+			shows = v.E.Orig.Reverse()
+		}
+		if !v.E.NAT() || shows != t || !v.E.Covers(nanos) {
+			continue
+		}
+		if found != nil && (found.Orig != v.E.Orig || found.Reply != v.E.Reply) {
+			return nil
+		}
+		found = v.E
+	}
+	return found
+}
+
+// Covers tells whether the entry may have been in the table at a time.
+func (e *Entry) Covers(nanos int64) bool {
+	if e.From.Known() && !e.From.Local && Off(e.From, nanos) > NATSlack {
+		return false
+	}
+	return !e.To.Known() || e.To.Local || Off(e.To, nanos) >= -NATSlack
+}
+
+// An Entry is a conntrack entry that touches a connection in the captures.
+type Entry struct {
+	conntrack.Entry
+	From, To conntrack.Stamp // when it was in the table
+	line     int
+	file     int  // index into records.files
+	Fits     bool // it may be of some connection
+}
+
+// A View is one way in which a packet of an entry's connection may show: its
+// request as dialled or after NAT, its answer before NAT or as the client gets
+// it.
+type View struct {
+	E     *Entry
+	reply bool
+}
+
+// An Entries finds entries by the tuples of captured packets.
+type Entries struct {
+	Entries []*Entry
+	Views   map[capture.Tuple][]View
+}
+
+func newEntries(entries []*Entry) *Entries {
+	b := &Entries{entries, make(map[capture.Tuple][]View)}
+	for _, e := range entries {
+		b.add(e.Orig, View{e, false})
+		b.add(e.Orig.Reverse(), View{e, true})
+		if e.NAT() {
+			b.add(e.Reply.Reverse(), View{e, false})
+			b.add(e.Reply, View{e, true})
+		}
+	}
+	return b
+}
+
+func (b *Entries) add(t capture.Tuple, v View) { b.Views[t] = append(b.Views[t], v) }
+
+// NATSlack is how far the time of an event may be from that of its packet, in
+// nanoseconds: conntrack stamps an event when it prints it.
+const NATSlack = int64(2e9)
+
+// quarter is what zones of clocks differ by, in nanoseconds.
+const quarter = int64(15 * 60 * 1e9)
+
+// Off returns by how much a time of the entry is later than one of the capture.
+// Of a clock whose zone is not known only the minutes within a quarter of an hour
+// count.
+func Off(s conntrack.Stamp, nanos int64) int64 {
+	d := s.Nanos - nanos
+	if !s.Local {
+		return d
+	}
+	d = (d%quarter + quarter) % quarter
+	if d > quarter/2 {
+		d -= quarter
+	}
+	return d
+}
+
+func (e *Entry) Rewrites() bool { return e.NAT() }
+
+const UnknownIdle = 1 << 30
+
+// Idle returns how many seconds no packet was seen when the table was listed,
+// by what is left of the state's timeout (nf_conntrack_proto_tcp.c); with
+// another setting of these all entries of a state are wrong by as much.
+func (e *Entry) Idle() int64 {
+	full, ok := map[string]int64{
+		"SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120,
+		"CLOSE_WAIT": 60, "LAST_ACK": 30, "TIME_WAIT": 120, "CLOSE": 10, "SYN_SENT2": 120,
+	}[e.State]
+	if !ok || e.Has&conntrack.HasTimeout == 0 {
+		return UnknownIdle
+	}
+	return max(full-int64(e.Timeout), 0)
+}
+
+// Tuples tells entries of one connection, of which there may be several, listed
+// at several times.
+func (e *Entry) Tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
+
+func (e *Entry) Source(files []record.Info) record.Source {
+	return record.Source{Kind: record.Conntrack, File: files[e.file].Name, Line: e.line}
+}
+
+func (b *Entries) Empty() bool { return len(b.Entries) == 0 }
