@@ -1,13 +1,11 @@
 package mesh
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
-	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // entryAlive tells whether the connection that c is may be the one of the entry, by
@@ -172,38 +170,4 @@ func youngest(es []*recorded.Entry) *recorded.Entry {
 		return nil
 	}
 	return best
-}
-
-// entryConflicts lists the entries that share a direction with a connection and
-// say something else of the other, and are of no other connection.
-func entryConflicts(b *recorded.Entries, x *index.Index, files []record.Info, legs []*workLeg) []record.Conflict {
-	var out []record.Conflict
-	told := make(map[*recorded.Entry]bool)
-	for _, l := range legs {
-		for c := range l.sightings {
-			if c.Orig == 0 || c.Reply == 0 {
-				continue
-			}
-			for _, h := range [2]index.HalfNo{c.Orig, c.Reply} {
-				for _, v := range b.Views[x.Half(h).Key.Tuple()] {
-					if e := v.E; !e.Fits && !told[e] && entryAlive(e, x, c) && !describes(e, x, c) {
-						told[e] = true
-						out = append(out, entryConflict(e, x, files, l, c))
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
-func entryConflict(e *recorded.Entry, x *index.Index, files []record.Info, l *workLeg, c *conn) record.Conflict {
-	says := func(orig, reply capture.Tuple) string {
-		if orig.Dst == reply.Src {
-			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)
-		}
-		return fmt.Sprintf("%s dialled %s and %s answered", orig.Src, orig.Dst, reply.Src)
-	}
-	return record.Conflict{Source: e.Source(files), Leg: l.ID, Says: says(e.Orig, e.Reply), Packets: says(c.origTuple(x), c.replyTuple(x)),
-		Shown: []capture.Ref{x.Half(c.Orig).First, x.Half(c.Reply).First}}
 }
