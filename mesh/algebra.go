@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -53,15 +54,15 @@ type algebra struct {
 	down, up           []item
 	downOrder, upOrder []int32 // by beginning
 	web                assign.Graph
-	facts              []strandFacts             // of the edges of web
-	downs, ups         []float64                 // how many strands each item has
-	shifts             [2]shifts                 // of requests, of responses
-	delays             [2][2]delays              // of requests and of responses, by whether the upstream connection was new
-	holes              bool                      // packets are missing in the capture
-	free               bool                      // hidden exchanges may stay alone
-	multiplexed        bool                      // one side is streams of HTTP/2
-	streamsOf          map[*workLeg]*multiplex   // by leg, those streams; else nil
-	barred             func(d, u *exchange) bool // a log ties them to others; nil: there is none
+	facts              []strandFacts                   // of the edges of web
+	downs, ups         []float64                       // how many strands each item has
+	shifts             [2]shifts                       // of requests, of responses
+	delays             [2][2]delays                    // of requests and of responses, by whether the upstream connection was new
+	holes              bool                            // packets are missing in the capture
+	free               bool                            // hidden exchanges may stay alone
+	multiplexed        bool                            // one side is streams of HTTP/2
+	streamsOf          map[*graph.Leg]*multiplex       // by leg, those streams; else nil
+	barred             func(d, u *graph.Exchange) bool // a log ties them to others; nil: there is none
 }
 
 // learning is how often what was learned is used to learn again.
@@ -76,7 +77,7 @@ const (
 )
 
 // newAlgebra compares the exchanges of both sides of a crossing.
-func newAlgebra(down, up []*exchange, holes bool) *algebra {
+func newAlgebra(down, up []*graph.Exchange, holes bool) *algebra {
 	a := &algebra{holes: holes}
 	a.fill(down, up)
 	a.candidates()
@@ -84,7 +85,7 @@ func newAlgebra(down, up []*exchange, holes bool) *algebra {
 }
 
 // fill measures the exchanges of both sides.
-func (a *algebra) fill(down, up []*exchange) {
+func (a *algebra) fill(down, up []*graph.Exchange) {
 	peers := make(map[string]int32)
 	a.down, a.up = make([]item, 0, len(down)), make([]item, 0, len(up))
 	for _, e := range down {
@@ -94,20 +95,20 @@ func (a *algebra) fill(down, up []*exchange) {
 		a.up = append(a.up, newItem(e))
 	}
 	for i := range a.down {
-		a.down[i].peer, a.down[i].of = peerOf(peers, a.down[i].ex), a.streamsOf[a.down[i].ex.leg]
+		a.down[i].peer, a.down[i].of = peerOf(peers, a.down[i].ex), a.streamsOf[a.down[i].ex.Leg]
 	}
 	for i := range a.up {
-		a.up[i].peer, a.up[i].of = peerOf(peers, a.up[i].ex), a.streamsOf[a.up[i].ex.leg]
+		a.up[i].peer, a.up[i].of = peerOf(peers, a.up[i].ex), a.streamsOf[a.up[i].ex.Leg]
 	}
 }
 
 // peerOf numbers who an encrypted leg belongs to: the client that dials, or
 // the server that was dialled and by what name.
-func peerOf(peers map[string]int32, e *exchange) int32 {
-	if e.hidden == nil {
+func peerOf(peers map[string]int32, e *graph.Exchange) int32 {
+	if e.Outline == nil {
 		return 0
 	}
-	l := e.leg
+	l := e.Leg
 	name := l.Orig.Src.Addr().String()
 	if l.Role == flow.RoleProxyServer {
 		name = l.Orig.Dst.String() + " " + l.TLS.SNI
@@ -123,13 +124,13 @@ func peerOf(peers map[string]int32, e *exchange) int32 {
 // try adds a strand between d and u if u may be what the proxy made of d.
 func (a *algebra) try(d, u int32) {
 	down, up := &a.down[d], &a.up[u]
-	if down.ex.hidden == nil && up.ex.hidden == nil || !mayServe(down.ex.leg, up.ex.leg) ||
+	if down.ex.Outline == nil && up.ex.Outline == nil || !graph.MayServe(down.ex.Leg, up.ex.Leg) ||
 		a.barred != nil && a.barred(down.ex, up.ex) {
 		return
 	}
 	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
 		after(earliest(up.respAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
-		up.ex.begun() < down.begin()-index.Causality {
+		up.ex.KnownBy() < down.begin()-index.Causality {
 		return
 	}
 	a.add(d, u)
@@ -180,7 +181,7 @@ func (a *algebra) alone(often float64) {
 	set := func(out, n []float64, items []item) {
 		for i := range items {
 			switch {
-			case a.free && items[i].ex.hidden != nil:
+			case a.free && items[i].ex.Outline != nil:
 				out[i] = 1
 			case a.multiplexed:
 				out[i] = max(often, 2*seldomAlone)
@@ -205,7 +206,7 @@ func (a *algebra) loneliness() float64 {
 	of := func(sum []float64, items []item) float64 {
 		n, alone := 0.0, 0.0
 		for i, p := range sum {
-			if !a.free || items[i].ex.hidden == nil {
+			if !a.free || items[i].ex.Outline == nil {
 				n++
 				alone += max(1-p, 0)
 			}
@@ -298,11 +299,11 @@ func (a *algebra) weighOne(s strand) {
 	s.Weight = s.base * s.order
 	if a.multiplexed {
 		s.Weight *= a.took(0, a.class(s), &said, s.delay[0])
-		if h := down.ex.hidden; h != nil {
-			a.weighStream(s, down.of, h.first, up, &said)
+		if h := down.ex.Outline; h != nil {
+			a.weighStream(s, down.of, h.First, up, &said)
 		} else {
-			h = up.ex.hidden
-			a.weighStream(s, up.of, h.first, down, &said)
+			h = up.ex.Outline
+			a.weighStream(s, up.of, h.First, down, &said)
 		}
 		return
 	}

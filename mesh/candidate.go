@@ -49,7 +49,7 @@ func (a *algebra) pairs() int64 {
 	slices.Sort(ends)
 	n := int64(0)
 	for i := range a.up {
-		begun, _ := slices.BinarySearch(begins, a.up[i].ex.begun()+index.Causality+1)
+		begun, _ := slices.BinarySearch(begins, a.up[i].ex.KnownBy()+index.Causality+1)
 		over, _ := slices.BinarySearch(ends, a.up[i].begin()-index.Causality)
 		n += int64(max(begun-over, 0))
 	}
@@ -81,7 +81,7 @@ func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 			continue
 		}
 		up := &a.up[u]
-		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.begun()+index.Causality {
+		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.KnownBy()+index.Causality {
 			active = append(active, a.downOrder[next])
 			next++
 		}
@@ -151,7 +151,7 @@ func (a *algebra) lookUp(common [][2]int64) {
 	for _, u := range a.upOrder {
 		it := &a.up[u]
 		near := func(list []int32, most int) {
-			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.begun()+index.Causality })
+			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.KnownBy()+index.Causality })
 			for i := last - 1; i >= 0 && i >= last-most; i-- {
 				if d := list[i]; seen[d] != u+1 && a.down[d].over() >= it.begin()-index.Causality {
 					seen[d] = u + 1

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -24,7 +25,7 @@ func joinCurves(c *crossing) {
 	a.candidates()
 	a.weighTurns(down, up)
 	a.solve()
-	t := &tier{a: a, least: believed, ordered: true, link: func(d, u *item) *link { return &link{from: d.ex.leg, to: u.ex.leg, attempt: 1} }}
+	t := &tier{a: a, least: believed, ordered: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
 	for _, l := range t.links() {
 		c.add(l)
 	}
@@ -32,31 +33,31 @@ func joinCurves(c *crossing) {
 
 // A curve is a leg as what went over it in both directions, and in which turns.
 type curve struct {
-	whole exchange
+	whole graph.Exchange
 	turns []uint64 // hashes of the two lengths of each turn, sorted
 }
 
 // curves measures the legs of one side that are TLS or plain bytes.
-func curves(c *crossing, legs []*workLeg) []curve {
+func curves(c *crossing, legs []*graph.Leg) []curve {
 	var out []curve
 	var veils []*veil
 	for _, l := range legs {
-		if c.busy[l] || l.empty() || len(l.exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.conn.Orig == 0 || l.conn.Reply == 0 {
+		if c.busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
 		veils = append(veils, newVeil(c.x, l))
 	}
 	settleTickets(veils)
 	for _, v := range veils {
-		if k := v.curve(c.x); k.whole.req != nil || k.whole.resp != nil {
+		if k := v.curve(c.x); k.whole.Req != nil || k.whole.Resp != nil {
 			out = append(out, k)
 		}
 	}
 	return out
 }
 
-func wholes(cs []curve) []*exchange {
-	es := make([]*exchange, len(cs))
+func wholes(cs []curve) []*graph.Exchange {
+	es := make([]*graph.Exchange, len(cs))
 	for i := range cs {
 		es[i] = &cs[i].whole
 	}
@@ -66,17 +67,17 @@ func wholes(cs []curve) []*exchange {
 // curve measures the leg.
 func (v *veil) curve(x *index.Index) curve {
 	l := v.leg
-	k := curve{whole: exchange{leg: l, scan: x.ScanOf(l.conn.Orig), respScan: x.ScanOf(l.conn.Reply), floor: l.Start}}
+	k := curve{whole: graph.Exchange{Leg: l, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: l.Start}}
 	e := &k.whole
-	e.req, e.resp = v.orig.all(x, l.conn.Orig), v.reply.all(x, l.conn.Reply)
+	e.Req, e.Resp = v.orig.all(x, l.Conn.Orig), v.reply.all(x, l.Conn.Reply)
 	if l.Protocol == "tls" {
-		e.hidden = new(hidden)
-		e.hidden.vague = v.vague
+		e.Outline = new(graph.Outline)
+		e.Outline.Vague = v.vague
 		if !v.vague[0] {
-			e.hidden.req, e.hidden.reqAt = v.orig.totals(e.req)
+			e.Outline.Req, e.Outline.ReqAt = v.orig.totals(e.Req)
 		}
 		if !v.vague[1] {
-			e.hidden.resp, e.hidden.respAt = v.reply.totals(e.resp)
+			e.Outline.Resp, e.Outline.RespAt = v.reply.totals(e.Resp)
 		}
 	}
 	if v.orig != nil && v.reply != nil && len(v.orig.starts) > 0 && len(v.reply.starts) > 0 {

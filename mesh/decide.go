@@ -3,6 +3,8 @@ package mesh
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -14,14 +16,14 @@ import (
 type matter struct {
 	x       *index.Index
 	records *recorded.Records
-	conns   []*conn
+	conns   []*conn.Conn
 	known   *cluster.Known
 	profile *profile.Profile // nil: recognised
 }
 
 // A finding is what the captures and records mean.
 type finding struct {
-	legs      []*workLeg
+	legs      []*graph.Leg
 	joins     []flow.Join
 	paths     []*workPath
 	profile   *profile.Profile // of the mesh, as given or recognised
@@ -38,7 +40,7 @@ func decide(m *matter) *finding {
 	x, rs := m.x, m.records
 	f.lookups, f.lookupOf = findLookups(x, rs)
 	zoneLookups(rs, f.lookups)
-	f.legs = makeLegs(x, m.conns)
+	f.legs = graph.Legs(x, m.conns)
 	if f.profile = m.profile; f.profile == nil {
 		f.profile = recognise(f.legs)
 	}
@@ -49,18 +51,18 @@ func decide(m *matter) *finding {
 	roster.agents = capturesDNS(x, f.lookups, f.legs)
 	roster.assign(f.legs)
 	markTunnels(x, f.legs, f.profile)
-	logs := newLedger(rs.Lines, f.legs)
+	logs := graph.NewLedger(rs.Lines, f.legs)
 	roster.believe(logs)
 	for _, l := range f.legs {
-		l.exchanges = pairExchanges(x, l)
-		l.loose = looseBytes(x, l.conn)
+		l.Exchanges = graph.PairExchanges(x, l)
+		l.Loose = graph.LooseBytes(x, l.Conn)
 	}
 	links := joinLegs(x, f.legs, roster, logs)
-	joined := make(map[*workLeg]bool)
+	joined := make(map[*graph.Leg]bool)
 	for _, l := range links {
-		joined[l.from], joined[l.to] = true, true
+		joined[l.From], joined[l.To] = true, true
 	}
-	roster.settle(f.legs, func(l *workLeg) bool { return joined[l] })
+	roster.settle(f.legs, func(l *graph.Leg) bool { return joined[l] })
 	f.joins = joinsOf(links)
 	f.names = learnNames(f.lookups, f.legs, logs)
 	f.paths = trace(f.legs, links)
@@ -69,9 +71,9 @@ func decide(m *matter) *finding {
 }
 
 // account says what became of all records.
-func (f *finding) account(x *index.Index, rs *recorded.Records, logs *ledger) {
-	for _, l := range logs.lines {
-		if l.said {
+func (f *finding) account(x *index.Index, rs *recorded.Records, logs *graph.Ledger) {
+	for _, l := range logs.Lines {
+		if l.Said {
 			rs.Files[l.File].Matched++
 		}
 	}
@@ -79,12 +81,12 @@ func (f *finding) account(x *index.Index, rs *recorded.Records, logs *ledger) {
 		rs.Files[b.File].Matched = len(b.Found)
 	}
 	for _, l := range f.legs {
-		for c := range l.sightings {
+		for c := range l.Sightings {
 			if l.Conntrack == nil {
-				l.Conntrack = c.entry.Tracked(rs.Files)
+				l.Conntrack = c.Entry.Tracked(rs.Files)
 			}
 		}
-		l.Logged = l.log.Logged(rs.Files)
+		l.Logged = l.Log.Logged(rs.Files)
 	}
 	for _, p := range f.paths {
 		for i := range p.Exchanges {

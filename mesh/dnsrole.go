@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -134,7 +135,7 @@ func (a *workLookup) waits(l *workLookup) bool {
 }
 
 // capturesDNS tells which pods' agents answer their queries, over UDP or TCP.
-func capturesDNS(x *index.Index, lookups []*workLookup, legs []*workLeg) map[string]bool {
+func capturesDNS(x *index.Index, lookups []*workLookup, legs []*graph.Leg) map[string]bool {
 	pods := make(map[string]bool)
 	for _, l := range lookups {
 		if l.Redirected {

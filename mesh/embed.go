@@ -26,7 +26,7 @@ func (e *emitter) writeKeys() error {
 		if c.rebuilt {
 			continue
 		}
-		for h := range c.frame.conn.Halves {
+		for h := range c.frame.Conn.Halves {
 			random, ok := e.src.x.ClientRandom(h)
 			if !ok || seen[random] {
 				continue

@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -13,32 +14,21 @@ import (
 // nests tells whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
 // messages, as far as they were captured.
-func nests(d, u *exchange) bool {
-	if !mayServe(d.leg, u.leg) || u.begun() < d.start()-index.Causality || d.end() < u.start()-index.Causality && d.resp != nil {
+func nests(d, u *graph.Exchange) bool {
+	if !graph.MayServe(d.Leg, u.Leg) || u.KnownBy() < d.Start()-index.Causality || d.End() < u.Start()-index.Causality && d.Resp != nil {
 		return false
 	}
-	if d.req != nil && u.req != nil && u.req.Is(scan.MsgComplete) && d.req.Is(scan.MsgComplete) && u.req.To.Nanos < d.req.To.Nanos-index.Causality {
+	if d.Req != nil && u.Req != nil && u.Req.Is(scan.MsgComplete) && d.Req.Is(scan.MsgComplete) && u.Req.To.Nanos < d.Req.To.Nanos-index.Causality {
 		return false
 	}
-	if d.resp == nil {
+	if d.Resp == nil {
 		return true
 	}
-	if u.resp == nil {
-		return u.begun() <= d.resp.From.Nanos+index.Causality
+	if u.Resp == nil {
+		return u.KnownBy() <= d.Resp.From.Nanos+index.Causality
 	}
-	return u.resp.From.Nanos <= d.resp.From.Nanos+index.Causality &&
-		(!final(d, u) || !u.resp.Is(scan.MsgComplete) || !d.resp.Is(scan.MsgComplete) || u.resp.To.Nanos <= d.resp.To.Nanos+index.Causality)
-}
-
-// final tells whether u's response may be the one that d was answered with,
-// rather than a failed attempt.
-func final(d, u *exchange) bool {
-	return !d.knowsStatus() || !u.knowsStatus() || d.resp.Status == u.resp.Status
-}
-
-// knowsStatus tells whether the status that e was answered with is known.
-func (e *exchange) knowsStatus() bool {
-	return e.resp != nil && e.hidden == nil && (e.resp.Status != 0 || !e.resp.Is(scan.MsgPartial))
+	return u.Resp.From.Nanos <= d.Resp.From.Nanos+index.Causality &&
+		(!graph.Final(d, u) || !u.Resp.Is(scan.MsgComplete) || !d.Resp.Is(scan.MsgComplete) || u.Resp.To.Nanos <= d.Resp.To.Nanos+index.Causality)
 }
 
 // A resemblance is how much two exchanges have in common.
@@ -66,54 +56,54 @@ const (
 )
 
 // compare measures how much d and u have in common.
-func compare(d, u *exchange) resemblance {
+func compare(d, u *graph.Exchange) resemblance {
 	var r resemblance
-	if d.req != nil && u.req != nil {
+	if d.Req != nil && u.Req != nil {
 		r.compareRequests(d, u)
 	}
-	if r.final = final(d, u); r.final && d.resp != nil && u.resp != nil {
+	if r.final = graph.Final(d, u); r.final && d.Resp != nil && u.Resp != nil {
 		r.compareResponses(d, u)
 	}
 	return r
 }
 
-func (r *resemblance) compareRequests(d, u *exchange) {
-	r.otherLine = !scan.SameLine(d.scan, d.req, u.scan, u.req)
-	if d.req.Is(scan.MsgCut) || u.req.Is(scan.MsgCut) {
+func (r *resemblance) compareRequests(d, u *graph.Exchange) {
+	r.otherLine = !scan.SameLine(d.Scan, d.Req, u.Scan, u.Req)
+	if d.Req.Is(scan.MsgCut) || u.Req.Is(scan.MsgCut) {
 		r.cut = true
 		return
 	}
-	r.sameLine = !r.otherLine && d.req.HasLine() && u.req.HasLine()
-	if p, q := d.req.ID.Len() > 0, u.req.ID.Len() > 0; p && q {
-		r.sameID = string(d.scan.Text.Bytes(d.req.ID)) == string(u.scan.Text.Bytes(u.req.ID))
-		r.otherID = !r.sameID && !d.req.Is(scan.MsgLooseID) && !u.req.Is(scan.MsgLooseID)
+	r.sameLine = !r.otherLine && d.Req.HasLine() && u.Req.HasLine()
+	if p, q := d.Req.ID.Len() > 0, u.Req.ID.Len() > 0; p && q {
+		r.sameID = string(d.Scan.Text.Bytes(d.Req.ID)) == string(u.Scan.Text.Bytes(u.Req.ID))
+		r.otherID = !r.sameID && !d.Req.Is(scan.MsgLooseID) && !u.Req.Is(scan.MsgLooseID)
 	}
-	r.request = d.req.Body.Match(u.req.Body)
-	r.content = r.request == fingerprint.Equal && d.req.Body.Len > 0
-	if d.req.Is(scan.MsgPartial) || u.req.Is(scan.MsgPartial) {
+	r.request = d.Req.Body.Match(u.Req.Body)
+	r.content = r.request == fingerprint.Equal && d.Req.Body.Len > 0
+	if d.Req.Is(scan.MsgPartial) || u.Req.Is(scan.MsgPartial) {
 		r.seen |= seenPartRequest
 		return
 	}
 	r.seen |= seenRequest
-	r.differ, r.common = diffFields(d.scan, d.req, u.scan, u.req)
-	if d.req.Trace != 0 && d.req.Trace != u.req.Trace {
+	r.differ, r.common = diffFields(d.Scan, d.Req, u.Scan, u.Req)
+	if d.Req.Trace != 0 && d.Req.Trace != u.Req.Trace {
 		r.differ = append(r.differ, ^uint32(0))
 	}
 }
 
-func (r *resemblance) compareResponses(d, u *exchange) {
-	if d.resp.Is(scan.MsgCut) || u.resp.Is(scan.MsgCut) {
+func (r *resemblance) compareResponses(d, u *graph.Exchange) {
+	if d.Resp.Is(scan.MsgCut) || u.Resp.Is(scan.MsgCut) {
 		r.cut = true
 		return
 	}
-	r.response = d.resp.Body.Match(u.resp.Body)
-	r.content = r.content || r.response == fingerprint.Equal && d.resp.Body.Len > 0
-	if d.resp.Is(scan.MsgPartial) || u.resp.Is(scan.MsgPartial) {
+	r.response = d.Resp.Body.Match(u.Resp.Body)
+	r.content = r.content || r.response == fingerprint.Equal && d.Resp.Body.Len > 0
+	if d.Resp.Is(scan.MsgPartial) || u.Resp.Is(scan.MsgPartial) {
 		r.seen |= seenPartResponse
 		return
 	}
 	r.seen |= seenResponse
-	back, common := diffFields(d.respScan, d.resp, u.respScan, u.resp)
+	back, common := diffFields(d.RespScan, d.Resp, u.RespScan, u.Resp)
 	r.differBack = back
 	r.common += common
 }
@@ -178,11 +168,11 @@ func subset(a, b []uint32) bool {
 }
 
 // explain returns the evidence for a join of two exchanges.
-func explain(d, u *exchange, r *resemblance, sole bool) []flow.Evidence {
-	shown := []capture.Ref{d.ref(), u.ref()}
+func explain(d, u *graph.Exchange, r *resemblance, sole bool) []flow.Evidence {
+	shown := []capture.Ref{d.Ref(), u.Ref()}
 	var es []flow.Evidence
 	if r.sameID {
-		es = append(es, flow.Evidence{Kind: flow.RequestID, Detail: "x-request-id " + d.scan.Text.String(d.req.ID), Packets: shown})
+		es = append(es, flow.Evidence{Kind: flow.RequestID, Detail: "x-request-id " + d.Scan.Text.String(d.Req.ID), Packets: shown})
 	}
 	if r.content {
 		es = append(es, flow.Evidence{Kind: flow.SameBytes, Detail: sameBytesDetail(d, r), Packets: shown})
@@ -196,42 +186,42 @@ func explain(d, u *exchange, r *resemblance, sole bool) []flow.Evidence {
 	return es
 }
 
-func sameHeadDetail(d *exchange, r *resemblance) string {
+func sameHeadDetail(d *graph.Exchange, r *resemblance) string {
 	if r.cut {
-		return fmt.Sprintf("what is left of the request line %q is equal, no other exchange in time has it", d.method()+" "+d.target())
+		return fmt.Sprintf("what is left of the request line %q is equal, no other exchange in time has it", d.Method()+" "+d.Target())
 	}
 	if r.seen&seenRequest == 0 {
-		return fmt.Sprintf("status %d and %d header fields equal, no other exchange in time has them", d.status(), r.common)
+		return fmt.Sprintf("status %d and %d header fields equal, no other exchange in time has them", d.Status(), r.common)
 	}
-	return fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.method()+" "+d.target(), r.common)
+	return fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.Method()+" "+d.Target(), r.common)
 }
 
-func sameBytesDetail(d *exchange, r *resemblance) string {
-	if r.response == fingerprint.Equal && d.resp != nil && d.resp.Body.Len > 0 {
-		return fmt.Sprintf("response bodies of %d bytes equal", d.resp.Body.Len)
+func sameBytesDetail(d *graph.Exchange, r *resemblance) string {
+	if r.response == fingerprint.Equal && d.Resp != nil && d.Resp.Body.Len > 0 {
+		return fmt.Sprintf("response bodies of %d bytes equal", d.Resp.Body.Len)
 	}
-	return fmt.Sprintf("request bodies of %d bytes equal", d.req.Body.Len)
+	return fmt.Sprintf("request bodies of %d bytes equal", d.Req.Body.Len)
 }
 
 // legNests tells whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
-func legNests(x *index.Index, d, u *workLeg) bool {
-	if !mayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-index.Causality || u.Start > d.End+index.Causality {
+func legNests(x *index.Index, d, u *graph.Leg) bool {
+	if !graph.MayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-index.Causality || u.Start > d.End+index.Causality {
 		return false
 	}
-	du, uu := x.Content(d.conn.Orig), x.Content(u.conn.Orig)
-	if du.Proto == scan.ProtoNone && uu.Proto != scan.ProtoNone && d.conn.Orig != 0 {
+	du, uu := x.Content(d.Conn.Orig), x.Content(u.Conn.Orig)
+	if du.Proto == scan.ProtoNone && uu.Proto != scan.ProtoNone && d.Conn.Orig != 0 {
 		return false
 	}
 	if du.Proto != scan.ProtoNone && uu.Proto != scan.ProtoNone && !u.Midstream && !du.Late && uu.Data.Nanos < du.Data.Nanos-index.Causality {
 		return false
 	}
-	dr, ur := x.Content(d.conn.Reply), x.Content(u.conn.Reply)
+	dr, ur := x.Content(d.Conn.Reply), x.Content(u.Conn.Reply)
 	if dr.Proto == scan.ProtoNone || ur.Proto == scan.ProtoNone || d.Midstream {
 		return true
 	}
 	// The first bytes of an encrypted answer are the proxy's own handshake.
-	return (!d.readable() || !u.readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality) &&
+	return (!d.Readable() || !u.Readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality) &&
 		(dr.Open || dr.Ragged || dr.LastNanos >= ur.LastNanos-index.Causality)
 }
 
@@ -242,9 +232,9 @@ type legMatch struct {
 }
 
 // compareLegs compares the raw streams of two legs in both directions.
-func compareLegs(x *index.Index, d, u *workLeg) legMatch {
+func compareLegs(x *index.Index, d, u *graph.Leg) legMatch {
 	m := legMatch{verdict: fingerprint.Equal}
-	for _, h := range [2][2]index.HalfNo{{d.conn.Orig, u.conn.Orig}, {d.conn.Reply, u.conn.Reply}} {
+	for _, h := range [2][2]index.HalfNo{{d.Conn.Orig, u.Conn.Orig}, {d.Conn.Reply, u.Conn.Reply}} {
 		m.add(x, h[0], h[1])
 	}
 	return m

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -12,7 +14,7 @@ import (
 type Linker struct {
 	x      *index.Index
 	rs     *recorded.Records
-	legs   []*workLeg
+	legs   []*graph.Leg
 	roster *roster
 }
 
@@ -21,11 +23,11 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Agai
 
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
-	l = &Linker{x: l.x, rs: l.rs, legs: makeLegs(l.x, bind(l.x, l.rs.NAT))}
+	l = &Linker{x: l.x, rs: l.rs, legs: graph.Legs(l.x, conn.Bind(l.x, l.rs.NAT))}
 	l.roster = newRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
 	l.roster.assign(l.legs)
 	for _, g := range l.legs {
-		g.exchanges = pairExchanges(l.x, g)
+		g.Exchanges = graph.PairExchanges(l.x, g)
 	}
 	return l
 }
@@ -33,9 +35,9 @@ func (l *Linker) Again() *Linker {
 // Link joins the legs and returns how many links there are, and how many of
 // them are not ambiguous.
 func (l *Linker) Link() (all, sure int) {
-	links := joinLegs(l.x, l.legs, l.roster, newLedger(nil, nil))
+	links := joinLegs(l.x, l.legs, l.roster, graph.NewLedger(nil, nil))
 	for _, k := range links {
-		if !k.ambiguous {
+		if !k.Ambiguous {
 			sure++
 		}
 	}

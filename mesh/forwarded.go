@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -25,15 +26,15 @@ const (
 )
 
 // forwards compares x-forwarded-for on both sides of the proxy.
-func forwards(d, u *exchange) forwardedTo {
-	if d.req == nil || u.req == nil || u.req.Forwarded.Len() == 0 || !d.req.HasLine() || d.req.Is(scan.MsgPartial) {
+func forwards(d, u *graph.Exchange) forwardedTo {
+	if d.Req == nil || u.Req == nil || u.Req.Forwarded.Len() == 0 || !d.Req.HasLine() || d.Req.Is(scan.MsgPartial) {
 		return forwardedUnknown
 	}
-	before, after := "", u.scan.Text.String(u.req.Forwarded)
-	if d.req.Forwarded.Len() > 0 {
-		before = d.scan.Text.String(d.req.Forwarded)
+	before, after := "", u.Scan.Text.String(u.Req.Forwarded)
+	if d.Req.Forwarded.Len() > 0 {
+		before = d.Scan.Text.String(d.Req.Forwarded)
 	}
-	client := d.leg.Orig.Src.Addr()
+	client := d.Leg.Orig.Src.Addr()
 	if before == after || isAddr(after, client) {
 		return forwardedFrom
 	}
@@ -50,7 +51,7 @@ func isAddr(s string, a netip.Addr) bool {
 
 // dropForwarded drops candidates with other clients than the one that
 // x-forwarded-for names, where it names one of them.
-func dropForwarded(s *shelf, u *exchange, cs []candidate) []candidate {
+func dropForwarded(s *shelf, u *graph.Exchange, cs []candidate) []candidate {
 	said := func(k candidate) forwardedTo { return forwards(s.all[k.d], u) }
 	if !slices.ContainsFunc(cs, func(k candidate) bool { return said(k) == forwardedFrom }) {
 		return cs
@@ -61,16 +62,16 @@ func dropForwarded(s *shelf, u *exchange, cs []candidate) []candidate {
 // onlyClient tells whether u names the client of d, and no other connection of
 // that client was open then: so it proves that nothing else fits, even if not all
 // was captured.
-func (c *crossing) onlyClient(d, u *exchange) bool {
-	if u.req == nil || u.req.Forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
+func (c *crossing) onlyClient(d, u *graph.Exchange) bool {
+	if u.Req == nil || u.Req.Forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
 		return false
 	}
-	client := d.leg.Orig.Src.Addr()
-	if list := u.scan.Text.String(u.req.Forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
+	client := d.Leg.Orig.Src.Addr()
+	if list := u.Scan.Text.String(u.Req.Forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
 		return false
 	}
 	for _, l := range c.down {
-		if l != d.leg && l.Orig.Src.Addr() == client && l.Start <= u.begun()+index.Causality && l.End >= u.start()-index.Causality {
+		if l != d.Leg && l.Orig.Src.Addr() == client && l.Start <= u.KnownBy()+index.Causality && l.End >= u.Start()-index.Causality {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -108,7 +109,7 @@ func (r *source) readCalls(g int, convs []*conversation, sp *spool) ([]callPart,
 }
 
 // want adds the messages of an exchange in group g to those that are wanted.
-func (c *callReader) want(x *index.Index, g int, want *reassembly.HalfSet, e *exchange, conv, call int32) {
+func (c *callReader) want(x *index.Index, g int, want *reassembly.HalfSet, e *graph.Exchange, conv, call int32) {
 	add := func(h index.HalfNo, s *scan.Scan, m *scan.Message, reply bool) {
 		q := s.H2Of(m)
 		if q == nil {
@@ -124,8 +125,8 @@ func (c *callReader) want(x *index.Index, g int, want *reassembly.HalfSet, e *ex
 		}
 		c.halves[id].calls[q.Stream] = [2]int32{conv, call}
 	}
-	add(e.leg.conn.Orig, e.scan, e.req, false)
-	add(e.leg.conn.Reply, e.respScan, e.resp, true)
+	add(e.Leg.Conn.Orig, e.Scan, e.Req, false)
+	add(e.Leg.Conn.Reply, e.RespScan, e.Resp, true)
 }
 
 // Open implements reassembly.Consumer.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
@@ -18,23 +19,23 @@ const tunnelProtocol = "hbone"
 
 // markTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
-func markTunnels(x *index.Index, legs []*workLeg, p *profile.Profile) {
+func markTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
 	for _, l := range legs {
-		var streams []exchange
-		if l.Decrypted && l.multiplexed() {
-			streams = pairStreams(x, l)
+		var streams []graph.Exchange
+		if l.Decrypted && l.Multiplexed() {
+			streams = graph.PairStreams(x, l)
 		}
-		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
+		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.Readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
 		if byPort || len(streams) > 0 && allConnect(streams) {
-			l.Protocol, l.tunnel, l.streams = tunnelProtocol, true, streams
+			l.Protocol, l.Tunnel, l.Streams = tunnelProtocol, true, streams
 		}
 	}
 }
 
 // allConnect tells whether every exchange is a tunnel of RFC 9113 §8.5.
-func allConnect(es []exchange) bool {
+func allConnect(es []graph.Exchange) bool {
 	for i := range es {
-		if es[i].method() != "CONNECT" {
+		if es[i].Method() != "CONNECT" {
 			return false
 		}
 	}
@@ -48,12 +49,12 @@ type tunnelling struct {
 	inbound bool // the tunnels are the clients' side
 	tunnels []*mantle
 	inner   []*core
-	links   []*link
+	links   []*graph.Link
 }
 
 // A core is a connection that a tunnel may carry.
 type core struct {
-	leg    *workLeg
+	leg    *graph.Leg
 	bursts []burst
 	in     int      // index of the tunnel it is in for sure; -1 = none
 	unseen [2]int64 // by direction, how much the bursts may have that were not found there
@@ -61,24 +62,24 @@ type core struct {
 
 // joinTunnels ties the connections of a pod to the tunnels that carry them: of
 // those that no other leg of the pod carries on.
-func joinTunnels(x *index.Index, legs []*workLeg, pod string, links []*link) []*link {
-	if !slices.ContainsFunc(legs, func(l *workLeg) bool { return l.tunnel }) {
+func joinTunnels(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []*graph.Link {
+	if !slices.ContainsFunc(legs, func(l *graph.Leg) bool { return l.Tunnel }) {
 		return nil
 	}
-	joined := make(map[*workLeg]bool)
+	joined := make(map[*graph.Leg]bool)
 	for _, l := range links {
-		joined[l.from], joined[l.to] = true, true
+		joined[l.From], joined[l.To] = true, true
 	}
 	in, out := &tunnelling{x: x, inbound: true}, &tunnelling{x: x}
 	for _, l := range legs {
-		role := l.view(pod)
+		role := l.View(pod)
 		switch {
-		case l.tunnel && role == flow.RoleClientProxy:
+		case l.Tunnel && role == flow.RoleClientProxy:
 			in.tunnels = append(in.tunnels, newMantle(x, l))
-		case l.tunnel && role == flow.RoleProxyServer:
+		case l.Tunnel && role == flow.RoleProxyServer:
 			out.tunnels = append(out.tunnels, newMantle(x, l))
-		case l.tunnel || joined[l] || l.empty():
-		case role == flow.RoleProxyApp && l.kept:
+		case l.Tunnel || joined[l] || l.Empty():
+		case role == flow.RoleProxyApp && l.Kept:
 			in.inner = append(in.inner, newCore(x, l))
 		case role == flow.RoleAppProxy:
 			out.inner = append(out.inner, newCore(x, l))
@@ -89,7 +90,9 @@ func joinTunnels(x *index.Index, legs []*workLeg, pod string, links []*link) []*
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index.Index, l *workLeg) *core { return &core{leg: l, bursts: burstsOf(x, l), in: -1} }
+func newCore(x *index.Index, l *graph.Leg) *core {
+	return &core{leg: l, bursts: burstsOf(x, l), in: -1}
+}
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
 // alike for so long by chance.
@@ -102,23 +105,23 @@ func (t *tunnelling) join() {
 	}
 	t.joinStreams()
 	t.joinBursts()
-	slices.SortStableFunc(t.links, func(a, b *link) int { return t.inside(a).ID - t.inside(b).ID })
+	slices.SortStableFunc(t.links, func(a, b *graph.Link) int { return t.inside(a).ID - t.inside(b).ID })
 	t.exhaust()
 }
 
 // inside returns the leg that a link ties to a tunnel.
-func (t *tunnelling) inside(l *link) *workLeg {
+func (t *tunnelling) inside(l *graph.Link) *graph.Leg {
 	if t.inbound {
-		return l.to
+		return l.To
 	}
-	return l.from
+	return l.From
 }
 
 // link returns the link between a connection and the tunnel around it.
-func (t *tunnelling) link(c *core, m *mantle) *link {
-	l := &link{from: c.leg, to: m.leg, attempt: 1}
+func (t *tunnelling) link(c *core, m *mantle) *graph.Link {
+	l := &graph.Link{From: c.leg, To: m.leg, Attempt: 1}
 	if t.inbound {
-		l.from, l.to = m.leg, c.leg
+		l.From, l.To = m.leg, c.leg
 	}
 	return l
 }
@@ -126,7 +129,7 @@ func (t *tunnelling) link(c *core, m *mantle) *link {
 // may tells whether c may be in m: by addresses, and since both were there when
 // bytes went through c.
 func (t *tunnelling) may(c *core, m *mantle) bool {
-	if t.inbound && !mayServe(m.leg, c.leg) {
+	if t.inbound && !graph.MayServe(m.leg, c.leg) {
 		return false
 	}
 	first, last := c.leg.Start, c.leg.End
@@ -152,6 +155,6 @@ func (t *tunnelling) exhaust() {
 				n++
 			}
 		}
-		m.leg.spent = m.leg.spent || n > 0 && m.spent(n, unseen) // at either end that was captured
+		m.leg.Spent = m.leg.Spent || n > 0 && m.spent(n, unseen) // at either end that was captured
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -19,18 +20,18 @@ type burst struct {
 
 // burstsOf lists the bursts of both sides of a leg, in order of time. Of HTTP
 // the messages are known, of other plain bytes the units, of TLS the records.
-func burstsOf(x *index.Index, l *workLeg) []burst {
+func burstsOf(x *index.Index, l *graph.Leg) []burst {
 	var bs []burst
-	for i := range l.exchanges {
-		e := &l.exchanges[i]
-		for _, m := range [2]*scan.Message{e.req, e.resp} {
+	for i := range l.Exchanges {
+		e := &l.Exchanges[i]
+		for _, m := range [2]*scan.Message{e.Req, e.Resp} {
 			if m != nil && m.End > m.Before {
-				bs = append(bs, burst{m == e.resp, m.End - m.Before, m.From.Nanos, m.To.Nanos})
+				bs = append(bs, burst{m == e.Resp, m.End - m.Before, m.From.Nanos, m.To.Nanos})
 			}
 		}
 	}
 	if len(bs) == 0 {
-		bs = append(unitBursts(x, l.conn.Orig, false), unitBursts(x, l.conn.Reply, true)...)
+		bs = append(unitBursts(x, l.Conn.Orig, false), unitBursts(x, l.Conn.Reply, true)...)
 	}
 	slices.SortStableFunc(bs, func(a, b burst) int { return cmp.Compare(a.at, b.at) })
 	return bs[:min(len(bs), maxBursts)]
@@ -95,7 +96,7 @@ type parcel struct {
 
 // A mantle is a tunnel as seen from outside.
 type mantle struct {
-	leg     *workLeg
+	leg     *graph.Leg
 	parcels [2][]parcel // by direction, in order of the stream
 	bySize  [2]map[int64][]int
 	known   bool     // its records are all there
@@ -103,7 +104,7 @@ type mantle struct {
 }
 
 // newMantle returns what is known of the tunnel l.
-func newMantle(x *index.Index, l *workLeg) *mantle {
+func newMantle(x *index.Index, l *graph.Leg) *mantle {
 	m := &mantle{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
 	v := newVeil(x, l)
 	m.known = v.sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
@@ -128,7 +129,7 @@ func newMantle(x *index.Index, l *workLeg) *mantle {
 // that was captured.
 func (m *mantle) holds(c *core) bool {
 	l := c.leg
-	return !m.known || m.leg.End < l.End || m.total[0] >= l.sent() && m.total[1] >= l.received()
+	return !m.known || m.leg.End < l.End || m.total[0] >= l.Sent() && m.total[1] >= l.Received()
 }
 
 // put adds a record.
@@ -151,8 +152,8 @@ const (
 // left are a head for each, what the connection begins with, frames of its own,
 // and as much as was not found of theirs, which may be packed with such.
 func (m *mantle) spent(n int, unseen [2]int64) bool {
-	if len(m.leg.streams) > 0 {
-		return n >= len(m.leg.streams)
+	if len(m.leg.Streams) > 0 {
+		return n >= len(m.leg.Streams)
 	}
 	if !m.known {
 		return false

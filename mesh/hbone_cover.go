@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
 // Without keys, a connection shows in its tunnel by its bursts: each goes through
@@ -44,7 +45,7 @@ func (t *tunnelling) joinBursts() {
 
 // unlinked lists the connections that have no link yet.
 func (t *tunnelling) unlinked() []*core {
-	linked := make(map[*workLeg]bool)
+	linked := make(map[*graph.Leg]bool)
 	for _, l := range t.links {
 		linked[t.inside(l)] = true
 	}
@@ -238,28 +239,28 @@ func (t *tunnelling) take(c *core, g *weighing) {
 		}
 	}
 	l := t.link(c, m)
-	l.confidence = min(g.share(), sureProven)
-	l.proven = g.share() > 1-proof
-	l.evidence = []flow.Evidence{t.found(c, f)}
+	l.Confidence = min(g.share(), graph.SureProven)
+	l.Proven = g.share() > 1-proof
+	l.Evidence = []flow.Evidence{t.found(c, f)}
 	t.links = append(t.links, l)
 }
 
 // guess ties a connection to the only tunnel that fits, or to the likeliest with
 // the others as rivals.
-func (t *tunnelling) guess(c *core, g *weighing) *link {
+func (t *tunnelling) guess(c *core, g *weighing) *graph.Link {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
 	if len(g.fits) == 1 && m.known {
 		e := t.found(c, f)
 		e.Kind, e.Detail = flow.OnlyCandidate, "no other tunnel fits in time; "+e.Detail
-		c.in, c.unseen, l.confidence, l.evidence = f.tunnel, f.unseen, sureOnlyInTime, []flow.Evidence{e}
+		c.in, c.unseen, l.Confidence, l.Evidence = f.tunnel, f.unseen, graph.SureByTime, []flow.Evidence{e}
 		return l
 	}
-	l.ambiguous, l.confidence = true, min(g.share(), believed)
-	l.evidence = []flow.Evidence{t.found(c, g.fits[0])}
+	l.Ambiguous, l.Confidence = true, min(g.share(), believed)
+	l.Evidence = []flow.Evidence{t.found(c, g.fits[0])}
 	for _, f := range g.fits[1:] {
-		l.rivals = append(l.rivals, rival{leg: t.tunnels[f.tunnel].leg})
+		l.Rivals = append(l.Rivals, graph.Rival{Leg: t.tunnels[f.tunnel].leg})
 	}
 	return l
 }
@@ -268,5 +269,5 @@ func (t *tunnelling) guess(c *core, g *weighing) *link {
 func (t *tunnelling) found(c *core, f fit) flow.Evidence {
 	m := t.tunnels[f.tunnel]
 	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
-		Packets: []capture.Ref{t.x.Half(c.leg.conn.Lead()).First, t.x.Half(m.leg.conn.Lead()).First}}
+		Packets: []capture.Ref{t.x.Half(c.leg.Conn.Lead()).First, t.x.Half(m.leg.Conn.Lead()).First}}
 }

@@ -3,24 +3,25 @@ package mesh
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // joinAcross finds, where both ends of a tunnel were captured, which connection
 // that went in is which that came out: by what they carried.
-func joinAcross(x *index.Index, links []*link) {
-	var tunnels []*workLeg
-	in, out := make(map[*workLeg][]*workLeg), make(map[*workLeg][]*workLeg)
+func joinAcross(x *index.Index, links []*graph.Link) {
+	var tunnels []*graph.Leg
+	in, out := make(map[*graph.Leg][]*graph.Leg), make(map[*graph.Leg][]*graph.Leg)
 	for _, l := range links {
 		switch {
-		case l.ambiguous:
-		case l.to.tunnel:
-			if len(in[l.to]) == 0 {
-				tunnels = append(tunnels, l.to)
+		case l.Ambiguous:
+		case l.To.Tunnel:
+			if len(in[l.To]) == 0 {
+				tunnels = append(tunnels, l.To)
 			}
-			in[l.to] = append(in[l.to], l.from)
-		case l.from.tunnel:
-			out[l.from] = append(out[l.from], l.to)
+			in[l.To] = append(in[l.To], l.From)
+		case l.From.Tunnel:
+			out[l.From] = append(out[l.From], l.To)
 		}
 	}
 	for _, t := range tunnels {
@@ -29,7 +30,7 @@ func joinAcross(x *index.Index, links []*link) {
 }
 
 // pairAcross ties the legs on both sides of a tunnel that can be told.
-func pairAcross(x *index.Index, in, out []*workLeg) {
+func pairAcross(x *index.Index, in, out []*graph.Leg) {
 	edges := make([][]int, len(out))
 	for u, up := range out {
 		for d, down := range in {
@@ -41,7 +42,7 @@ func pairAcross(x *index.Index, in, out []*workLeg) {
 	a := assign.Match(len(in), edges)
 	for u := range out {
 		if a.Forced[u] {
-			in[a.OfUp[u]].across = out[u]
+			in[a.OfUp[u]].Across = out[u]
 		}
 	}
 }
@@ -49,55 +50,55 @@ func pairAcross(x *index.Index, in, out []*workLeg) {
 // unkept returns a leg as if the proxy had dialled it from an address of its
 // own: the tunnel's client is the pod, but the application may have used another
 // of its addresses.
-func unkept(l *workLeg) *workLeg {
+func unkept(l *graph.Leg) *graph.Leg {
 	k := *l
-	k.kept = false
+	k.Kept = false
 	return &k
 }
 
 // sameCarried tells whether two legs carried the same bytes, as far as can be
 // told.
-func sameCarried(x *index.Index, d, u *workLeg) bool {
-	if len(d.exchanges) != len(u.exchanges) {
+func sameCarried(x *index.Index, d, u *graph.Leg) bool {
+	if len(d.Exchanges) != len(u.Exchanges) {
 		return false
 	}
-	for i := range d.exchanges {
-		if r := compare(&d.exchanges[i], &u.exchanges[i]); r.contradicted() || r.otherID {
+	for i := range d.Exchanges {
+		if r := compare(&d.Exchanges[i], &u.Exchanges[i]); r.contradicted() || r.otherID {
 			return false
 		}
 	}
-	return len(d.exchanges) > 0 || compareLegs(x, d, u).verdict != fingerprint.Different
+	return len(d.Exchanges) > 0 || compareLegs(x, d, u).verdict != fingerprint.Different
 }
 
 // passTunnels notes which legs belong to the paths of others though no link
 // names both: a tunnel of which everything is tied, and what comes out of it.
 func (t *tracer) passTunnels() {
 	for _, l := range t.legs {
-		if l.tunnel && l.spent {
+		if l.Tunnel && l.Spent {
 			t.whole[l] = true
 		}
-		if l.across != nil {
-			t.whole[l.across] = true
+		if l.Across != nil {
+			t.whole[l.Across] = true
 		}
 	}
 }
 
 // enter begins a path that a tunnel has to do with: the tunnel comes before what
 // came out of it, and after what goes into it.
-func (t *tracer) enter(p *workPath, l *workLeg) {
+func (t *tracer) enter(p *workPath, l *graph.Leg) {
 	if k := t.around[l]; k != nil {
-		p.Legs = []int{k.from.ID, l.ID}
+		p.Legs = []int{k.From.ID, l.ID}
 		p.links = append(p.links, k)
-		p.Ambiguous = k.ambiguous
-		if !k.ambiguous {
+		p.Ambiguous = k.Ambiguous
+		if !k.Ambiguous {
 			p.tunnel = k
 		}
 		return
 	}
 	for _, k := range t.byLeg[l] {
-		if k.to.tunnel {
-			p.addLeg(k.to.ID)
-			if !k.ambiguous {
+		if k.To.Tunnel {
+			p.addLeg(k.To.ID)
+			if !k.Ambiguous {
 				p.tunnel = k
 			}
 		}
@@ -105,8 +106,8 @@ func (t *tracer) enter(p *workPath, l *workLeg) {
 }
 
 // leave adds what came out of a tunnel in another pod.
-func (t *tracer) leave(p *workPath, k *link) {
-	if s := k.from.across; s != nil && k.to.tunnel {
+func (t *tracer) leave(p *workPath, k *graph.Link) {
+	if s := k.From.Across; s != nil && k.To.Tunnel {
 		p.links = append(p.links, t.around[s])
 		p.addLeg(s.ID)
 	}
@@ -114,12 +115,12 @@ func (t *tracer) leave(p *workPath, k *link) {
 
 // beyond returns the tie of an exchange to itself behind a tunnel; nil if it
 // was not captured there.
-func (t *tracer) beyond(e *exchange) *link {
-	s := e.leg.across
+func (t *tracer) beyond(e *graph.Exchange) *graph.Link {
+	s := e.Leg.Across
 	if s == nil {
 		return nil
 	}
 	k := *t.around[s]
-	k.up = &s.exchanges[e.no]
+	k.Up = &s.Exchanges[e.No]
 	return &k
 }

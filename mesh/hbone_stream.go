@@ -9,6 +9,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -19,10 +20,10 @@ import (
 // openTunnels makes the streams of decrypted tunnels exchanges where some carry
 // connections that were not captured: for these the tunnel is HTTP/2 like any
 // other.
-func openTunnels(legs []*workLeg) {
+func openTunnels(legs []*graph.Leg) {
 	for _, l := range legs {
-		if l.tunnel && l.Decrypted && !l.spent {
-			l.exchanges, l.opened = l.streams, true
+		if l.Tunnel && l.Decrypted && !l.Spent {
+			l.Exchanges, l.Opened = l.Streams, true
 		}
 	}
 }
@@ -30,7 +31,7 @@ func openTunnels(legs []*workLeg) {
 // A tunnelStream is a stream of a tunnel the tunnel it is in.
 type tunnelStream struct {
 	tunnel int
-	ex     *exchange
+	ex     *graph.Exchange
 }
 
 // joinStreams ties connections to streams of tunnels that were read: those with
@@ -39,8 +40,8 @@ type tunnelStream struct {
 func (t *tunnelling) joinStreams() {
 	var ss []tunnelStream
 	for i, m := range t.tunnels {
-		for k := range m.leg.streams {
-			ss = append(ss, tunnelStream{i, &m.leg.streams[k]})
+		for k := range m.leg.Streams {
+			ss = append(ss, tunnelStream{i, &m.leg.Streams[k]})
 		}
 	}
 	if len(ss) == 0 {
@@ -61,16 +62,16 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 	bySize := make(map[int64][]int)
 	for k, s := range ss {
 		n := int64(fingerprint.UnknownLen)
-		if s.ex.req != nil && s.ex.req.Is(scan.MsgComplete) && !s.ex.req.Is(scan.MsgOpen) {
-			n = s.ex.req.Body.Len
+		if s.ex.Req != nil && s.ex.Req.Is(scan.MsgComplete) && !s.ex.Req.Is(scan.MsgOpen) {
+			n = s.ex.Req.Body.Len
 		}
 		bySize[n] = append(bySize[n], k)
 	}
 	edges := make([][]int, len(t.inner))
 	for i, c := range t.inner {
-		r := t.x.Content(c.leg.conn.Orig)
+		r := t.x.Content(c.leg.Conn.Orig)
 		var near []int
-		if n := t.x.Length(c.leg.conn.Orig); r.Wholly() && r.Proto != scan.ProtoNone && n >= 0 {
+		if n := t.x.Length(c.leg.Conn.Orig); r.Wholly() && r.Proto != scan.ProtoNone && n >= 0 {
 			near = slices.Concat(bySize[n], bySize[fingerprint.UnknownLen])
 		} else {
 			for k := range ss {
@@ -87,45 +88,45 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 }
 
 // streamLink ties a connection to stream k of those that fit.
-func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *link {
+func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *graph.Link {
 	s := ss[k]
 	m := t.tunnels[s.tunnel]
 	l := t.link(c, m)
-	l.confidence, l.proven = sureProven, true
+	l.Confidence, l.Proven = graph.SureProven, true
 	for _, o := range fit {
 		if r := t.tunnels[ss[o].tunnel].leg; !forced && r != m.leg {
-			l.ambiguous = true
-			l.rivals = addRival(l.rivals, r)
+			l.Ambiguous = true
+			l.Rivals = addRival(l.Rivals, r)
 		}
 	}
-	if l.ambiguous {
-		l.proven, l.confidence = false, 1/float64(len(l.rivals)+1)
+	if l.Ambiguous {
+		l.Proven, l.Confidence = false, 1/float64(len(l.Rivals)+1)
 	} else {
-		c.in, l.stream = s.tunnel, s.ex
+		c.in, l.Stream = s.tunnel, s.ex
 	}
-	l.evidence = []flow.Evidence{{Kind: flow.SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.target(), c.leg.sent(), c.leg.received()),
-		Packets: []capture.Ref{t.x.Half(c.leg.conn.Lead()).First, s.ex.ref()}}}
+	l.Evidence = []flow.Evidence{{Kind: flow.SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.Target(), c.leg.Sent(), c.leg.Received()),
+		Packets: []capture.Ref{t.x.Half(c.leg.Conn.Lead()).First, s.ex.Ref()}}}
 	return l
 }
 
-func addRival(rs []rival, l *workLeg) []rival {
+func addRival(rs []graph.Rival, l *graph.Leg) []graph.Rival {
 	for _, r := range rs {
-		if r.leg == l {
+		if r.Leg == l {
 			return rs
 		}
 	}
-	return append(rs, rival{leg: l})
+	return append(rs, graph.Rival{Leg: l})
 }
 
 // carried tells whether stream e may have carried the connection l.
-func (t *tunnelling) carried(l *workLeg, e *exchange) bool {
-	if to, err := netip.ParseAddrPort(e.target()); t.inbound && err == nil && to != l.Orig.Dst {
+func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
+	if to, err := netip.ParseAddrPort(e.Target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
 	}
-	if e.req != nil && t.inbound && l.Start < e.req.From.Nanos-index.Causality || e.req != nil && !t.inbound && e.req.From.Nanos < l.Start-index.Causality {
+	if e.Req != nil && t.inbound && l.Start < e.Req.From.Nanos-index.Causality || e.Req != nil && !t.inbound && e.Req.From.Nanos < l.Start-index.Causality {
 		return false
 	}
-	return sameContent(t.x, l.conn.Orig, e.req) && sameContent(t.x, l.conn.Reply, e.resp)
+	return sameContent(t.x, l.Conn.Orig, e.Req) && sameContent(t.x, l.Conn.Reply, e.Resp)
 }
 
 // sameContent tells whether what a half carried may be the body of m: by length,

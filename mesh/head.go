@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -23,8 +24,8 @@ func (a *algebra) bodies() {
 	for _, items := range [2][]item{a.down, a.up} {
 		for i := range items {
 			it := &items[i]
-			if it.ex.hidden == nil {
-				it.req, it.resp = bodyOf(it.ex.req), bodyOf(it.ex.resp)
+			if it.ex.Outline == nil {
+				it.req, it.resp = bodyOf(it.ex.Req), bodyOf(it.ex.Resp)
 				it.head = targetLen(it.ex)
 			}
 		}
@@ -33,8 +34,8 @@ func (a *algebra) bodies() {
 }
 
 // targetLen returns the length of the request target in a HEADERS frame.
-func targetLen(e *exchange) int64 {
-	t := e.target()
+func targetLen(e *graph.Exchange) int64 {
+	t := e.Target()
 	return int64(min(hpack.HuffmanEncodeLength(t), uint64(len(t))))
 }
 
@@ -48,12 +49,12 @@ func bodyOf(m *scan.Message) scan.Sizes {
 // nearHeads lists the pairs of which one may cause the other: the records that
 // were nearest in time, wherever they went by.
 func (a *algebra) nearHeads() {
-	if len(a.down) > 0 && a.down[0].ex.hidden != nil {
+	if len(a.down) > 0 && a.down[0].ex.Outline != nil {
 		heads := byRequest(a.down)
 		for u := range a.up {
 			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+index.Causality })
 			for _, d := range heads[max(k-nearest, 0):k] {
-				if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
+				if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
 					continue
 				}
 				a.add(d, int32(u))
@@ -65,7 +66,7 @@ func (a *algebra) nearHeads() {
 	for d := range a.down {
 		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-index.Causality })
 		for _, u := range heads[k:min(k+nearest, len(heads))] {
-			if !mayServe(a.down[d].ex.leg, a.up[u].ex.leg) {
+			if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
 				continue
 			}
 			a.add(int32(d), u)
@@ -127,11 +128,11 @@ func (a *algebra) weighStream(s strand, m *multiplex, head int, plain *item, sai
 // lengths of heads depend on the method, and on how much HPACK has learned.
 func (a *algebra) kindOf(s strand) int32 {
 	plain, sealed := a.down[s.D].ex, a.up[s.U].ex
-	if plain.hidden != nil {
+	if plain.Outline != nil {
 		plain, sealed = sealed, plain
 	}
-	method := plain.method()
-	kind := int32(sealed.hidden.nth)
+	method := plain.Method()
+	kind := int32(sealed.Outline.Nth)
 	for _, c := range []byte(method) {
 		kind = kind*31 + int32(c)
 	}
@@ -140,7 +141,7 @@ func (a *algebra) kindOf(s strand) int32 {
 
 // A spot is a record of a leg.
 type spot struct {
-	leg    *workLeg
+	leg    *graph.Leg
 	record int
 }
 
@@ -150,7 +151,7 @@ func (a *algebra) doubtBodies() {
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		e := a.sealedEnd(s)
-		if p := taken[spot{e.leg, e.hidden.first}]; p > 0 {
+		if p := taken[spot{e.Leg, e.Outline.First}]; p > 0 {
 			s.order *= max(1-p, muchDoubt)
 		}
 	}
@@ -167,7 +168,7 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		if s.req.to > s.req.from+1 {
-			taken[spot{a.sealedEnd(s).leg, s.req.to - 1}] += s.P
+			taken[spot{a.sealedEnd(s).Leg, s.req.to - 1}] += s.P
 		}
 	}
 	return taken
@@ -177,15 +178,15 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 // HTTP/2 too.
 func (a *algebra) bothStreams(s strand) bool {
 	plain := a.down[s.D].ex
-	if plain.hidden != nil {
+	if plain.Outline != nil {
 		plain = a.up[s.U].ex
 	}
-	return plain.leg.Protocol == "h2"
+	return plain.Leg.Protocol == "h2"
 }
 
 // sealedEnd returns the hidden exchange of a strand.
-func (a *algebra) sealedEnd(s strand) *exchange {
-	if e := a.down[s.D].ex; e.hidden != nil {
+func (a *algebra) sealedEnd(s strand) *graph.Exchange {
+	if e := a.down[s.D].ex; e.Outline != nil {
 		return e
 	}
 	return a.up[s.U].ex
@@ -193,23 +194,23 @@ func (a *algebra) sealedEnd(s strand) *exchange {
 
 // complete gives the hidden exchange of a link the records that were found to
 // carry it.
-func (a *algebra) complete(l *link) {
-	e := l.down
-	if e.hidden == nil {
-		e = l.up
+func (a *algebra) complete(l *graph.Link) {
+	e := l.Down
+	if e.Outline == nil {
+		e = l.Up
 	}
-	m := a.streamsOf[e.leg]
+	m := a.streamsOf[e.Leg]
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
-		if a.down[s.D].ex != l.down || a.up[s.U].ex != l.up {
+		if a.down[s.D].ex != l.Down || a.up[s.U].ex != l.Up {
 			continue
 		}
 		if s.req.to > s.req.from {
-			e.req = hiddenMessage(m.orig[s.req.from:s.req.to])
-			e.req.Flags |= scan.MsgRequest
+			e.Req = hiddenMessage(m.orig[s.req.from:s.req.to])
+			e.Req.Flags |= scan.MsgRequest
 		}
 		if s.resp.to > s.resp.from {
-			e.resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])
+			e.Resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])
 		}
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -15,7 +17,7 @@ import (
 
 // A veil is a leg seen from outside.
 type veil struct {
-	leg         *workLeg
+	leg         *graph.Leg
 	orig, reply *sealed // nil when not captured
 	flight      int     // records of the server's flight
 	sure        int     // records after it that are tickets for sure; -1 = the handshake was not seen, or TLS before 1.3
@@ -24,11 +26,11 @@ type veil struct {
 
 // newVeil returns what is known of leg l from outside; its directions are nil
 // if no turns of them were kept.
-func newVeil(x *index.Index, l *workLeg) *veil {
-	over, slack := overhead(x, l.conn)
-	v := &veil{leg: l, orig: newSealed(x, l.conn.Orig, over, slack), reply: newSealed(x, l.conn.Reply, over, slack), sure: -1}
+func newVeil(x *index.Index, l *graph.Leg) *veil {
+	over, slack := overhead(x, l.Conn)
+	v := &veil{leg: l, orig: newSealed(x, l.Conn.Orig, over, slack), reply: newSealed(x, l.Conn.Reply, over, slack), sure: -1}
 	if v.sealed() {
-		v.shake(x, l.conn)
+		v.shake(x, l.Conn)
 	}
 	return v
 }
@@ -41,7 +43,7 @@ func (v *veil) sealed() bool {
 
 // overhead returns by how much the fragments of c are longer than their
 // plaintext.
-func overhead(x *index.Index, c *conn) (over, slack int64) {
+func overhead(x *index.Index, c *conn.Conn) (over, slack int64) {
 	s := x.TLS(c.Reply)
 	if s == nil || !s.Facts.Known {
 		return over13, 0
@@ -56,7 +58,7 @@ func overhead(x *index.Index, c *conn) (over, slack int64) {
 // encrypted of the client, and the client's flight ends with Finished, which
 // OpenSSL and Go put in a record of its own, whose length is known; BoringSSL
 // packs the whole flight into one record. Tickets follow the client's flight.
-func (v *veil) shake(x *index.Index, c *conn) {
+func (v *veil) shake(x *index.Index, c *conn.Conn) {
 	orig, reply := &x.TLS(c.Orig).Facts, &x.TLS(c.Reply).Facts
 	begun := x.Content(c.Orig).Start || x.Content(c.Reply).Start || orig.Known || reply.Known
 	if !begun || v.orig.over != over13 {
@@ -129,17 +131,6 @@ func (s *sealed) afterFlight(finished int64) []int64 {
 	return []int64{s.after(1)}
 }
 
-// A hidden is what is known of the lengths of an exchange that cannot be read.
-type hidden struct {
-	req, resp scan.Sizes
-	// reqAt and respAt are when messages of each of these lengths began, in
-	// nanoseconds; empty where there is no doubt.
-	reqAt, respAt []int64
-	vague         [2]bool // what of the first bytes is handshake is not known, so neither is when data began
-	first         int     // of a stream of HTTP/2: index of its first record
-	nth           int     // and how many requests were before it on the leg; fewHeads stands for more
-}
-
 // A boundary is where an exchange begins, in both directions.
 type boundary struct{ orig, reply int64 }
 
@@ -191,29 +182,29 @@ func (v *veil) answered(bs []boundary) []boundary {
 }
 
 // exchanges lists the exchanges of the leg.
-func (v *veil) exchanges(x *index.Index) []exchange {
+func (v *veil) exchanges(x *index.Index) []graph.Exchange {
 	l := v.leg
 	if !v.sealed() || v.orig.starts[0] >= v.orig.end {
 		return nil
 	}
 	bs := v.boundaries()
-	es := make([]exchange, len(bs))
+	es := make([]graph.Exchange, len(bs))
 	for i, b := range bs {
 		next := boundary{v.orig.end, v.reply.end}
 		if i+1 < len(bs) {
 			next = bs[i+1]
 		}
 		e := &es[i]
-		*e = exchange{leg: l, no: i, scan: x.ScanOf(l.conn.Orig), respScan: x.ScanOf(l.conn.Reply), floor: l.Start}
+		*e = graph.Exchange{Leg: l, No: i, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: l.Start}
 		if i > 0 {
-			e.floor = es[i-1].end()
+			e.Floor = es[i-1].End()
 		}
-		e.req, e.resp = v.orig.message(b.orig, next.orig), v.reply.message(b.reply, next.reply)
-		if e.req != nil {
-			e.req.Flags |= scan.MsgRequest
+		e.Req, e.Resp = v.orig.message(b.orig, next.orig), v.reply.message(b.reply, next.reply)
+		if e.Req != nil {
+			e.Req.Flags |= scan.MsgRequest
 		}
-		e.hidden = &hidden{req: v.orig.between(b.orig, next.orig), resp: v.reply.between(b.reply, next.reply)}
-		if e.req == nil && e.resp == nil {
+		e.Outline = &graph.Outline{Req: v.orig.between(b.orig, next.orig), Resp: v.reply.between(b.reply, next.reply)}
+		if e.Req == nil && e.Resp == nil {
 			return es[:i]
 		}
 	}
@@ -223,22 +214,22 @@ func (v *veil) exchanges(x *index.Index) []exchange {
 
 // alternatives adds to the lengths of the first exchange those that it has if
 // the handshake ended elsewhere.
-func (v *veil) alternatives(es []exchange, bs []boundary) {
+func (v *veil) alternatives(es []graph.Exchange, bs []boundary) {
 	next := boundary{v.orig.end, v.reply.end}
 	if len(bs) > 1 {
 		next = bs[1]
 	}
-	h := es[0].hidden
-	h.vague = v.vague
+	h := es[0].Outline
+	h.Vague = v.vague
 	if v.vague[0] {
-		h.req = nil
-	} else if es[0].req != nil {
-		h.req, h.reqAt = v.orig.alternatives(next.orig)
+		h.Req = nil
+	} else if es[0].Req != nil {
+		h.Req, h.ReqAt = v.orig.alternatives(next.orig)
 	}
 	if v.vague[1] {
-		h.resp = nil
-	} else if es[0].resp != nil {
-		h.resp, h.respAt = v.reply.alternatives(next.reply)
+		h.Resp = nil
+	} else if es[0].Resp != nil {
+		h.Resp, h.RespAt = v.reply.alternatives(next.reply)
 	}
 }
 

@@ -4,13 +4,14 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // An item is an exchange as turn algebra sees it: lengths and times.
 type item struct {
-	ex              *exchange
+	ex              *graph.Exchange
 	of              *multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
 	peer            int32      // who the encrypted leg belongs to
 	fresh           bool       // the first one on its connection
@@ -26,33 +27,33 @@ type item struct {
 const noTime = math.MinInt64
 
 // newItem measures an exchange.
-func newItem(e *exchange) item {
-	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.no == 0 && !e.leg.Midstream}
-	if m := e.req; m != nil {
+func newItem(e *graph.Exchange) item {
+	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.No == 0 && !e.Leg.Midstream}
+	if m := e.Req; m != nil {
 		it.reqAt, it.req = m.From.Nanos, m.Length()
 		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
 			it.reqTo = m.To.Nanos
 		}
 	}
-	if m := e.resp; m != nil {
+	if m := e.Resp; m != nil {
 		it.respAt, it.resp = m.From.Nanos, m.Length()
 		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
 			it.respTo = m.To.Nanos
 		}
 	}
-	if h := e.hidden; h != nil {
-		it.req, it.resp, it.reqAts, it.respAts = h.req, h.resp, h.reqAt, h.respAt
-		if h.vague[0] {
+	if h := e.Outline; h != nil {
+		it.req, it.resp, it.reqAts, it.respAts = h.Req, h.Resp, h.ReqAt, h.RespAt
+		if h.Vague[0] {
 			it.reqAt = noTime
 		}
-		if h.vague[0] || e.req == nil {
+		if h.Vague[0] || e.Req == nil {
 			it.early = true
 		}
-		if h.vague[1] {
+		if h.Vague[1] {
 			it.respAt = noTime
 		}
 	}
-	it.from, it.to = e.start(), it.respTo
+	it.from, it.to = e.Start(), it.respTo
 	if it.respTo == noTime {
 		it.to = math.MaxInt64
 	}
@@ -60,7 +61,7 @@ func newItem(e *exchange) item {
 		it.from = min(it.from, slices.Min(it.reqAts))
 	}
 	if it.early {
-		it.from = e.floor
+		it.from = e.Floor
 	}
 	return it
 }

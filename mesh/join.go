@@ -5,56 +5,29 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// Confidences. They are fractions of joins that are right, at the least, on
-// captures whose truth is known.
-const (
-	sureProven     = 0.999 // an id or contents that no other candidate has
-	sureElimined   = 0.95  // nothing else fits, by contents
-	sureOnlyInTime = 0.9   // nothing else fits, by times alone
-)
-
-// A link ties an exchange, or a whole leg, to its counterpart on the server
-// side of one proxy.
-type link struct {
-	from, to   *workLeg
-	down, up   *exchange // nil for whole legs
-	stream     *exchange // of the tunnel on one side; nil if it is none, or not known
-	attempt    int       // 1-based; the last one was the one that counted
-	confidence float64
-	proven     bool
-	ambiguous  bool
-	evidence   []flow.Evidence
-	rivals     []rival
-}
-
-// A rival is what fits as well.
-type rival struct {
-	leg *workLeg
-	ex  *exchange // nil for a whole leg
-}
-
 // A crossing is the legs on both sides of one proxy that may belong together.
 type crossing struct {
 	x        *index.Index
-	down, up []*workLeg
-	links    []*link
+	down, up []*graph.Leg
+	links    []*graph.Link
 	trust    *trust
 	records  *recorded.Records
-	ledger   *ledger
-	byLog    map[*exchange]*link       // links of exchanges that a log ties
-	limits   map[*exchange][]*exchange // what a log leaves of an exchange's counterparts, where it names several
-	taken    map[*exchange]bool        // exchanges of either side that have a link
-	busy     map[*workLeg]bool         // whole legs that have one
-	clients  map[content][]*workLeg    // of clients, by what they carried; nil if no log names any
+	ledger   *graph.Ledger
+	byLog    map[*graph.Exchange]*graph.Link       // links of exchanges that a log ties
+	limits   map[*graph.Exchange][]*graph.Exchange // what a log leaves of an exchange's counterparts, where it names several
+	taken    map[*graph.Exchange]bool              // exchanges of either side that have a link
+	busy     map[*graph.Leg]bool                   // whole legs that have one
+	clients  map[content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index.Index, legs []*workLeg, r *roster, logs *ledger) []*link {
-	var links []*link
+func joinLegs(x *index.Index, legs []*graph.Leg, r *roster, logs *graph.Ledger) []*graph.Link {
+	var links []*graph.Link
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
 			join(c)
@@ -68,12 +41,12 @@ func joinLegs(x *index.Index, legs []*workLeg, r *roster, logs *ledger) []*link 
 }
 
 // podNames lists the pods that legs were seen in, in the order of the legs.
-func podNames(legs []*workLeg) []string {
+func podNames(legs []*graph.Leg) []string {
 	var names []string
 	for _, l := range legs {
-		for _, v := range l.views {
-			if !slices.Contains(names, v.pod) {
-				names = append(names, v.pod)
+		for _, v := range l.Views {
+			if !slices.Contains(names, v.Pod) {
+				names = append(names, v.Pod)
 			}
 		}
 	}
@@ -83,7 +56,7 @@ func podNames(legs []*workLeg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index.Index, rs *recorded.Records, logs *ledger, legs []*workLeg, pod string, f *podFacts) []*crossing {
+func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []*graph.Leg, pod string, f *podFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
 	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}
@@ -100,11 +73,11 @@ func crossings(x *index.Index, rs *recorded.Records, logs *ledger, legs []*workL
 		return c
 	}
 	for _, l := range legs {
-		if l.tunnel {
+		if l.Tunnel {
 			continue // joinTunnels
 		}
 		port := l.Orig.Dst.Port()
-		switch l.view(pod) {
+		switch l.View(pod) {
 		case flow.RoleClientProxy:
 			if f.gateway(port) {
 				out.down = append(out.down, l)
@@ -139,8 +112,8 @@ func join(c *crossing) {
 	if len(c.down) == 0 || len(c.up) == 0 {
 		return
 	}
-	c.taken, c.busy, c.limits = make(map[*exchange]bool), make(map[*workLeg]bool), make(map[*exchange][]*exchange)
-	c.byLog = make(map[*exchange]*link)
+	c.taken, c.busy, c.limits = make(map[*graph.Exchange]bool), make(map[*graph.Leg]bool), make(map[*graph.Exchange][]*graph.Exchange)
+	c.byLog = make(map[*graph.Exchange]*graph.Link)
 	c.trust = newTrust(c)
 	c.joinProbes()
 	joinLogged(c)
@@ -154,93 +127,47 @@ func join(c *crossing) {
 	revealHidden(c)
 	c.joinUnread()
 	c.joinRefused()
-	slices.SortStableFunc(c.links, func(a, b *link) int {
-		return cmp.Or(cmp.Compare(a.from.ID, b.from.ID), cmp.Compare(a.order(), b.order()), cmp.Compare(a.attempt, b.attempt))
+	slices.SortStableFunc(c.links, func(a, b *graph.Link) int {
+		return cmp.Or(cmp.Compare(a.From.ID, b.From.ID), cmp.Compare(a.Order(), b.Order()), cmp.Compare(a.Attempt, b.Attempt))
 	})
 }
 
-// order sorts links of one leg by its exchanges.
-func (l *link) order() int {
-	if l.down == nil {
-		return -1
-	}
-	return l.down.no
-}
-
-func (c *crossing) add(l *link) {
+func (c *crossing) add(l *graph.Link) {
 	c.links = append(c.links, l)
-	if l.down != nil && !l.ambiguous {
-		c.taken[l.down] = true
+	if l.Down != nil && !l.Ambiguous {
+		c.taken[l.Down] = true
 	}
-	if l.up != nil {
-		c.taken[l.up] = true
+	if l.Up != nil {
+		c.taken[l.Up] = true
 	}
-	if l.up == nil {
-		c.busy[l.to] = true
+	if l.Up == nil {
+		c.busy[l.To] = true
 	}
-	if l.down == nil && l.up == nil {
-		c.busy[l.from] = true
-	}
-}
-
-// exchangesOf lists the exchanges of legs that can be read, in the order of
-// their start.
-func exchangesOf(legs []*workLeg) []*exchange {
-	n := 0
-	for _, l := range legs {
-		n += len(l.exchanges)
-	}
-	es := make([]*exchange, 0, n)
-	for _, l := range legs {
-		for i := range l.exchanges {
-			if e := &l.exchanges[i]; e.hidden == nil {
-				es = append(es, e)
-			}
-		}
-	}
-	sortByStart(es)
-	return es
-}
-
-// sortByStart puts exchanges in the order of their start, and those that start
-// at the same time in the order they are in. Times are looked up once for each,
-// since with many exchanges they are far apart in memory.
-func sortByStart(es []*exchange) {
-	type key struct {
-		at int64
-		i  int
-		e  *exchange
-	}
-	keys := make([]key, len(es))
-	for i, e := range es {
-		keys[i] = key{e.start(), i, e}
-	}
-	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i)) })
-	for i := range keys {
-		es[i] = keys[i].e
+	if l.Down == nil && l.Up == nil {
+		c.busy[l.From] = true
 	}
 }
 
 // joinRetries ties the attempts of one exchange: upstream exchanges that carry
 // its request id one after another.
 func (c *crossing) joinRetries() {
-	down := newShelf(exchangesOf(c.down))
-	groups := make(map[*exchange][]*exchange)
-	for _, u := range exchangesOf(c.up) {
+	down := newShelf(graph.ExchangesOf(c.down))
+	groups := make(map[*graph.Exchange][]*graph.Exchange)
+	for _, u := range graph.ExchangesOf(c.up) {
 		if ds := down.sameID(u); len(ds) == 1 && requestLine(ds[0]) == requestLine(u) {
 			groups[ds[0]] = append(groups[ds[0]], u)
 		}
 	}
 	for _, d := range down.all {
 		us := groups[d]
-		if len(us) < 2 || !sequential(us) || !final(d, us[len(us)-1]) || c.contested(d, us) {
+		if len(us) < 2 || !sequential(us) || !graph.Final(d, us[len(us)-1]) || c.contested(d, us) {
 			continue
 		}
 		for i, u := range us {
 			r := compare(d, u)
 			if !c.taken[u] {
-				c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: i + 1,
-					confidence: sureProven, proven: true, evidence: explain(d, u, &r, true)})
+				c.add(&graph.Link{From: d.Leg, To: u.Leg, Down: d, Up: u, Attempt: i + 1,
+					Confidence: graph.SureProven, Proven: true, Evidence: explain(d, u, &r, true)})
 			}
 		}
 		c.countAttempts(d)
@@ -248,11 +175,11 @@ func (c *crossing) joinRetries() {
 }
 
 // contested tells whether some of us is tied to another exchange than d.
-func (c *crossing) contested(d *exchange, us []*exchange) bool {
+func (c *crossing) contested(d *graph.Exchange, us []*graph.Exchange) bool {
 	tied := 0
 	for _, l := range c.links {
-		if l.up != nil && slices.Contains(us, l.up) {
-			if l.down != d {
+		if l.Up != nil && slices.Contains(us, l.Up) {
+			if l.Down != d {
 				return true
 			}
 			tied++
@@ -268,9 +195,9 @@ func (c *crossing) contested(d *exchange, us []*exchange) bool {
 }
 
 // sequential tells whether each exchange was over before the next began.
-func sequential(us []*exchange) bool {
+func sequential(us []*graph.Exchange) bool {
 	for i, u := range us[1:] {
-		if us[i].resp == nil || us[i].resp.From.Nanos > u.start()+index.Causality {
+		if us[i].Resp == nil || us[i].Resp.From.Nanos > u.Start()+index.Causality {
 			return false
 		}
 	}
@@ -278,6 +205,6 @@ func sequential(us []*exchange) bool {
 }
 
 // open filters out exchanges that have a link.
-func (c *crossing) open(es []*exchange) []*exchange {
-	return slices.DeleteFunc(es, func(e *exchange) bool { return c.taken[e] })
+func (c *crossing) open(es []*graph.Exchange) []*graph.Exchange {
+	return slices.DeleteFunc(es, func(e *graph.Exchange) bool { return c.taken[e] })
 }

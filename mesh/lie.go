@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -16,14 +17,14 @@ import (
 // An owners finds the client's exchanges by what may be theirs alone: request ids
 // and bodies.
 type owners struct {
-	byID   map[string][]*exchange
-	byBody [2]map[uint64][]*exchange // of requests, of responses
+	byID   map[string][]*graph.Exchange
+	byBody [2]map[uint64][]*graph.Exchange // of requests, of responses
 }
 
-func ownersOf(downs []*exchange) *owners {
-	o := &owners{byID: make(map[string][]*exchange), byBody: [2]map[uint64][]*exchange{make(map[uint64][]*exchange), make(map[uint64][]*exchange)}}
+func ownersOf(downs []*graph.Exchange) *owners {
+	o := &owners{byID: make(map[string][]*graph.Exchange), byBody: [2]map[uint64][]*graph.Exchange{make(map[uint64][]*graph.Exchange), make(map[uint64][]*graph.Exchange)}}
 	for _, d := range downs {
-		if id := d.id(); id != "" {
+		if id := d.ID(); id != "" {
 			o.byID[id] = append(o.byID[id], d)
 		}
 		for i, m := range bodyMarks(d) {
@@ -36,17 +37,17 @@ func ownersOf(downs []*exchange) *owners {
 }
 
 // bodyMarks returns the marks of the two bodies of an exchange; 0 = it says nothing.
-func bodyMarks(e *exchange) [2]uint64 {
+func bodyMarks(e *graph.Exchange) [2]uint64 {
 	m := marks(e)
 	return [2]uint64{m[1], m[2]}
 }
 
 // instead tells whether u belongs to another exchange than d: the only one that has
 // its id, or its bodies where those of d are others.
-func (o *owners) instead(d, u *exchange) bool {
-	if id := u.id(); id != "" && d.id() != id {
+func (o *owners) instead(d, u *graph.Exchange) bool {
+	if id := u.ID(); id != "" && d.ID() != id {
 		if others := o.byID[id]; len(others) > 0 {
-			return slices.ContainsFunc(others, func(x *exchange) bool { return nests(x, u) })
+			return slices.ContainsFunc(others, func(x *graph.Exchange) bool { return nests(x, u) })
 		}
 	}
 	ds, us := bodyMarks(d), bodyMarks(u)
@@ -72,16 +73,16 @@ const (
 // truthful leaves out lines that name exchanges of which the packets say something
 // else, and notes these; and all lines of a file of which many do.
 func truthful(c *crossing, entries []*logEntry) []*logEntry {
-	o, carried := ownersOf(exchangesOf(c.down)), byID(exchangesOf(c.up))
+	o, carried := ownersOf(graph.ExchangesOf(c.down)), byID(graph.ExchangesOf(c.up))
 	lines, lies := make([]int, len(c.records.Files)), make([]int, len(c.records.Files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
-		if e.up == nil || e.TCP() {
+		if e.Up == nil || e.TCP() {
 			return false
 		}
 		lines[e.File]++
 		u, packets := o.denies(e, carried)
 		if packets != "" {
-			contradictBy(c, e.namedLine, e.downs[0], u, packets)
+			contradictBy(c, e.NamedLine, e.downs[0], u, packets)
 		}
 		if packets != "" || strange(c, e) {
 			lies[e.File]++
@@ -105,20 +106,20 @@ func disbelieve(c *crossing, file, lines, lies int) {
 
 // denies tells what packets say against the exchanges that a line names: "" if
 // nothing, else also what is behind the proxy instead.
-func (o *owners) denies(e *logEntry, carried map[string]*exchange) (u *exchange, packets string) {
+func (o *owners) denies(e *logEntry, carried map[string]*graph.Exchange) (u *graph.Exchange, packets string) {
 	if len(e.downs) != 1 {
 		return nil, ""
 	}
 	d := e.downs[0]
-	if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.leg != e.up && nests(d, u) {
-		return u, fmt.Sprintf("the request with its id went from %s", u.leg.Orig.Src)
+	if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.Leg != e.Up && nests(d, u) {
+		return u, fmt.Sprintf("the request with its id went from %s", u.Leg.Orig.Src)
 	}
-	if len(e.ups) != 1 || d.hidden != nil || e.ups[0].hidden != nil {
+	if len(e.ups) != 1 || d.Outline != nil || e.ups[0].Outline != nil {
 		return nil, ""
 	}
 	switch u := e.ups[0]; {
 	case !mayCause(d, u):
-		return u, tooEarly(d.begun(), u.begun())
+		return u, tooEarly(d.KnownBy(), u.KnownBy())
 	case o.instead(d, u):
 		return u, "what is behind the proxy has the id or the body of another exchange"
 	}
@@ -128,24 +129,24 @@ func (o *owners) denies(e *logEntry, carried map[string]*exchange) (u *exchange,
 // blurred tells whether what the line names cannot be the last attempt, and it does
 // not say how that ended: then its order stands for too little.
 func (e *logEntry) blurred() bool {
-	return e.Status == 0 && len(e.downs) == 1 && len(e.ups) == 1 && !final(e.downs[0], e.ups[0])
+	return e.Status == 0 && len(e.downs) == 1 && len(e.ups) == 1 && !graph.Final(e.downs[0], e.ups[0])
 }
 
 // strange tells whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
 func strange(c *crossing, e *logEntry) bool {
-	if len(e.ups) != 1 || len(e.down.exchanges) > 0 || len(e.down.hidden) == 0 || e.down.speaksHTTP2() {
+	if len(e.ups) != 1 || len(e.Down.Exchanges) > 0 || len(e.Down.Hidden) == 0 || e.Down.SpeaksHTTP2() {
 		return false
 	}
-	return !slices.ContainsFunc(told(e.down), func(d *exchange) bool { return mayCause(d, e.ups[0]) })
+	return !slices.ContainsFunc(told(e.Down), func(d *graph.Exchange) bool { return mayCause(d, e.ups[0]) })
 }
 
 // byID finds exchanges by request ids that no other one has: nil for those that
 // several have.
-func byID(es []*exchange) map[string]*exchange {
-	by := make(map[string]*exchange)
+func byID(es []*graph.Exchange) map[string]*graph.Exchange {
+	by := make(map[string]*graph.Exchange)
 	for _, e := range es {
-		id := e.id()
+		id := e.ID()
 		if id == "" {
 			continue
 		}
@@ -158,9 +159,9 @@ func byID(es []*exchange) map[string]*exchange {
 }
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
-func contradict(c *crossing, line *namedLine) {
-	packets := tooEarly(line.down.Start, line.up.Start)
-	if others(c, line.down, line.up) {
+func contradict(c *crossing, line *graph.NamedLine) {
+	packets := tooEarly(line.Down.Start, line.Up.Start)
+	if others(c, line.Down, line.Up) {
 		packets = "their contents differ"
 	}
 	contradictBy(c, line, nil, nil, packets)
@@ -175,7 +176,7 @@ func tooEarly(down, up int64) string {
 }
 
 // contradictBy notes that a line ties what the packets say does not go together.
-func contradictBy(c *crossing, line *namedLine, d, u *exchange, packets string) {
-	c.records.Conflicts = append(c.records.Conflicts, record.Conflict{Source: line.Source(c.records.Files), Leg: line.down.ID,
-		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.down, d), c.shows(line.up, u)}})
+func contradictBy(c *crossing, line *graph.NamedLine, d, u *graph.Exchange, packets string) {
+	c.records.Conflicts = append(c.records.Conflicts, record.Conflict{Source: line.Source(c.records.Files), Leg: line.Down.ID,
+		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.Down, d), c.shows(line.Up, u)}})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
@@ -12,9 +13,9 @@ import (
 // proxy. Where the exchanges of a leg cannot be read, or not be told apart, the
 // leg stands for them.
 type logEntry struct {
-	*namedLine
-	downs, ups []*exchange // the likeliest first
-	whole      bool        // of a connection rather than of an exchange
+	*graph.NamedLine
+	downs, ups []*graph.Exchange // the likeliest first
+	whole      bool              // of a connection rather than of an exchange
 }
 
 // TCP tells whether the line is of a connection rather than of an exchange: it says
@@ -22,15 +23,15 @@ type logEntry struct {
 func (e *logEntry) TCP() bool { return e.whole || e.Line.TCP() }
 
 // from tells whether d is of the client whose address the line has.
-func (e *logEntry) from(d *exchange) bool {
+func (e *logEntry) from(d *graph.Exchange) bool {
 	client := e.DownstreamRemote.Addr()
-	if d.leg.Orig.Src.Addr() == client {
+	if d.Leg.Orig.Src.Addr() == client {
 		return true
 	}
-	if d.req == nil || d.req.Forwarded.Len() == 0 {
+	if d.Req == nil || d.Req.Forwarded.Len() == 0 {
 		return false
 	}
-	for s := range strings.SplitSeq(d.scan.Text.String(d.req.Forwarded), ",") {
+	for s := range strings.SplitSeq(d.Scan.Text.String(d.Req.Forwarded), ",") {
 		if isAddr(s, client) {
 			return true
 		}
@@ -40,64 +41,64 @@ func (e *logEntry) from(d *exchange) bool {
 
 // fitsDown tells whether the line may be of exchange x of the client's leg: what
 // it says of the request is what the client sent.
-func (e *logEntry) fitsDown(x *exchange) bool {
+func (e *logEntry) fitsDown(x *graph.Exchange) bool {
 	if !e.overlaps(x) {
 		return false
 	}
-	if x.hidden != nil {
+	if x.Outline != nil {
 		return e.roomIn(x)
 	}
-	if x.req != nil && x.req.HasLine() && e.Method != "" && (x.method() != e.Method || !samePath(e.Path, x.target())) {
+	if x.Req != nil && x.Req.HasLine() && e.Method != "" && (x.Method() != e.Method || !samePath(e.Path, x.Target())) {
 		return false
 	}
-	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
+	return !x.KnowsStatus() || e.Status == 0 || x.Status() == e.Status
 }
 
 // fitsUp tells the same of the leg behind the proxy, which may have changed the
 // request's target but not its id, unless the attempt is one that failed.
-func (e *logEntry) fitsUp(x *exchange) bool {
+func (e *logEntry) fitsUp(x *graph.Exchange) bool {
 	if !e.overlaps(x) {
 		return false
 	}
-	if x.hidden != nil {
+	if x.Outline != nil {
 		return e.roomIn(x)
 	}
-	if id := x.id(); id != "" && e.RequestID != "" && id != e.RequestID {
+	if id := x.ID(); id != "" && e.RequestID != "" && id != e.RequestID {
 		return false
 	}
-	if x.req != nil && x.req.HasLine() && e.Method != "" && x.method() != e.Method {
+	if x.Req != nil && x.Req.HasLine() && e.Method != "" && x.Method() != e.Method {
 		return false
 	}
-	return !x.knowsStatus() || e.Status == 0 || x.status() == e.Status
+	return !x.KnowsStatus() || e.Status == 0 || x.Status() == e.Status
 }
 
-func (e *logEntry) sameID(x *exchange) bool { return e.RequestID != "" && x.id() == e.RequestID }
+func (e *logEntry) sameID(x *graph.Exchange) bool { return e.RequestID != "" && x.ID() == e.RequestID }
 
 // overlaps tells whether the line may be of the exchange, by time. Its beginning
 // may be earlier than the request, if the proxy counts from when it began to wait;
 // then its end may be early too. It may be later, if the proxy was busy.
-func (e *logEntry) overlaps(x *exchange) bool {
+func (e *logEntry) overlaps(x *graph.Exchange) bool {
 	if e.Start == 0 {
 		return true
 	}
-	late := x.end()
-	if x.resp != nil {
-		late = x.resp.From.Nanos
+	late := x.End()
+	if x.Resp != nil {
+		late = x.Resp.From.Nanos
 	}
 	end, ok := e.Ends()
-	return e.Start <= late+recorded.LogSlack && (!ok || end+e.Resolution+recorded.LogSlack >= x.start())
+	return e.Start <= late+recorded.LogSlack && (!ok || end+e.Resolution+recorded.LogSlack >= x.Start())
 }
 
 // distance returns how far apart the times of the line and of the exchange are:
 // both beginnings and both ends.
-func (e *logEntry) distance(x *exchange) int64 {
+func (e *logEntry) distance(x *graph.Exchange) int64 {
 	if e.Start == 0 {
 		return 0
 	}
 	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
-	d := far(e.Start, x.begun())
+	d := far(e.Start, x.KnownBy())
 	if end, ok := e.Ends(); ok {
-		d += far(end, x.end())
+		d += far(end, x.End())
 	}
 	return d
 }
@@ -105,25 +106,25 @@ func (e *logEntry) distance(x *exchange) int64 {
 // apart returns how far apart the beginnings of the line and of the exchange are, or
 // the ends, if these are nearer: an exchange may wait for a connection, and an
 // answer for its reader.
-func (e *logEntry) apart(x *exchange) int64 {
+func (e *logEntry) apart(x *graph.Exchange) int64 {
 	if e.Start == 0 {
 		return 0
 	}
 	far := func(a, b int64) int64 { return max(a-b-e.Resolution, b-a-e.Resolution, 0) }
-	d := far(e.Start, x.begun())
+	d := far(e.Start, x.KnownBy())
 	if end, ok := e.Ends(); ok {
-		d = min(d, far(end, x.end()))
+		d = min(d, far(end, x.End()))
 	}
 	return d
 }
 
 // roomIn tells whether the messages of an exchange that cannot be read are long
 // enough for the bodies that the line counts.
-func (e *logEntry) roomIn(x *exchange) bool {
+func (e *logEntry) roomIn(x *graph.Exchange) bool {
 	room := func(n scan.Sizes, body int64) bool {
 		return len(n) == 0 || slices.ContainsFunc(n, func(k int64) bool { return k >= body })
 	}
-	return room(x.hidden.req, e.BytesReceived) && room(x.hidden.resp, e.BytesSent)
+	return room(x.Outline.Req, e.BytesReceived) && room(x.Outline.Resp, e.BytesSent)
 }
 
 // samePath tells whether a logged path is that of a request target, which may
@@ -148,18 +149,18 @@ func (e *logEntry) settle() {
 	if len(e.downs) == 0 || len(e.ups) == 0 {
 		return
 	}
-	e.downs = slices.DeleteFunc(slices.Clone(e.downs), func(d *exchange) bool {
-		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *exchange) bool { return mayCause(d, u) })
+	e.downs = slices.DeleteFunc(slices.Clone(e.downs), func(d *graph.Exchange) bool {
+		return len(e.downs) > 1 && !slices.ContainsFunc(e.ups, func(u *graph.Exchange) bool { return mayCause(d, u) })
 	})
-	with := func(may func(d, u *exchange) bool) []*exchange {
-		return slices.DeleteFunc(slices.Clone(e.ups), func(u *exchange) bool {
-			return !slices.ContainsFunc(e.downs, func(d *exchange) bool { return may(d, u) })
+	with := func(may func(d, u *graph.Exchange) bool) []*graph.Exchange {
+		return slices.DeleteFunc(slices.Clone(e.ups), func(u *graph.Exchange) bool {
+			return !slices.ContainsFunc(e.downs, func(d *graph.Exchange) bool { return may(d, u) })
 		})
 	}
 	if len(e.ups) > 1 {
 		e.ups = with(mayCause)
 	}
-	if last := with(final); len(last) > 0 { // the line names the last attempt
+	if last := with(graph.Final); len(last) > 0 { // the line names the last attempt
 		e.ups = last
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -13,7 +14,7 @@ import (
 // for that server then.
 func joinLoggedFailures(c *crossing, entries []*logEntry) {
 	for _, u := range c.up {
-		if !u.empty() || c.busy[u] || !u.refused(c.x) {
+		if !u.Empty() || c.busy[u] || !u.Refused(c.x) {
 			continue
 		}
 		var found []*logEntry
@@ -26,54 +27,46 @@ func joinLoggedFailures(c *crossing, entries []*logEntry) {
 			continue
 		}
 		e := found[0]
-		var d *exchange
+		var d *graph.Exchange
 		if len(e.downs) == 1 {
 			d = e.downs[0]
 		}
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.add(&link{from: e.down, to: u, down: d, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, u, d, nil)}})
+		c.add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, u, d, nil)}})
 		c.countAttempts(d)
 	}
 }
 
 // failedOn tells whether the line is of an exchange or a connection that may
 // have failed on the refused leg u.
-func (e *logEntry) failedOn(u *workLeg) bool {
+func (e *logEntry) failedOn(u *graph.Leg) bool {
 	switch {
 	case e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0:
-		return e.up == u
+		return e.Up == u
 	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.Failed():
 		return false
 	case len(e.downs) == 1:
 		d := e.downs[0]
-		return d.start() <= u.Start+index.Causality && (d.resp == nil || u.End <= d.resp.From.Nanos+index.Causality)
+		return d.Start() <= u.Start+index.Causality && (d.Resp == nil || u.End <= d.Resp.From.Nanos+index.Causality)
 	}
-	return e.down.Start <= u.Start+index.Causality && u.Start <= e.down.End+index.Causality && during(e.namedLine.Line, u)
+	return e.Down.Start <= u.Start+index.Causality && u.Start <= e.Down.End+index.Causality && graph.During(e.NamedLine.Line, u)
 }
 
 // countAttempts numbers the attempts of d in the order of time.
-func (c *crossing) countAttempts(d *exchange) {
+func (c *crossing) countAttempts(d *graph.Exchange) {
 	if d == nil {
 		return
 	}
-	var ls []*link
+	var ls []*graph.Link
 	for _, l := range c.links {
-		if l.down == d && !l.ambiguous {
+		if l.Down == d && !l.Ambiguous {
 			ls = append(ls, l)
 		}
 	}
-	slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.began(), b.began()) })
+	slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Began(), b.Began()) })
 	for i, l := range ls {
-		l.attempt = i + 1
+		l.Attempt = i + 1
 	}
-}
-
-// began returns when what the link leads to began.
-func (l *link) began() int64 {
-	if l.up != nil {
-		return l.up.begun()
-	}
-	return l.to.Start
 }

@@ -7,12 +7,13 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
-func passes(c *crossing, d, u *workLeg) bool {
+func passes(c *crossing, d, u *graph.Leg) bool {
 	if u == nil {
 		return false
 	}
@@ -22,51 +23,51 @@ func passes(c *crossing, d, u *workLeg) bool {
 // takeWhole ties two connections that the proxy forwards as bytes: of those with
 // the ends that the line names, the only two that go together at its time.
 func takeWhole(c *crossing, e *logEntry) {
-	var pairs [][2]*workLeg
-	for _, d := range alikeLegs(e.namedLine.Line, c.down, e.down) {
-		for _, u := range alikeLegs(e.namedLine.Line, c.up, e.up) {
+	var pairs [][2]*graph.Leg
+	for _, d := range alikeLegs(e.NamedLine.Line, c.down, e.Down) {
+		for _, u := range alikeLegs(e.NamedLine.Line, c.up, e.Up) {
 			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !others(c, d, u) {
-				pairs = append(pairs, [2]*workLeg{d, u})
+				pairs = append(pairs, [2]*graph.Leg{d, u})
 			}
 		}
 	}
 	if len(pairs) > 1 {
-		pairs = nearestPair(e.namedLine.Line, pairs)
+		pairs = nearestPair(e.NamedLine.Line, pairs)
 	}
 	switch {
 	case len(pairs) == 1:
-		e.down, e.up = pairs[0][0], pairs[0][1]
-		e.down.log = e.Line
-		c.add(&link{from: e.down, to: e.up, attempt: 1, confidence: sureProven, proven: true, evidence: []flow.Evidence{lineEvidence(c, e.namedLine, e.up, nil, nil)}})
-	case len(pairs) == 0 && !c.busy[e.down] && !c.busy[e.up] && onlyAlike(e.namedLine.Line, c.down, e.down) && onlyAlike(e.namedLine.Line, c.up, e.up):
-		contradict(c, e.namedLine)
+		e.Down, e.Up = pairs[0][0], pairs[0][1]
+		e.Down.Log = e.Line
+		c.add(&graph.Link{From: e.Down, To: e.Up, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, e.Up, nil, nil)}})
+	case len(pairs) == 0 && !c.busy[e.Down] && !c.busy[e.Up] && onlyAlike(e.NamedLine.Line, c.down, e.Down) && onlyAlike(e.NamedLine.Line, c.up, e.Up):
+		contradict(c, e.NamedLine)
 	}
 }
 
 // others tells whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
-func others(c *crossing, d, u *workLeg) bool {
-	if !d.readable() && d.Protocol == u.Protocol {
+func others(c *crossing, d, u *graph.Leg) bool {
+	if !d.Readable() && d.Protocol == u.Protocol {
 		return another(c, d, u)
 	}
-	return d.readable() && u.readable() && !d.empty() && !u.empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
+	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
 }
 
 // another tells whether u carries the stream of another client than d.
-func another(c *crossing, d, u *workLeg) bool {
+func another(c *crossing, d, u *graph.Leg) bool {
 	of, known := c.content(u)
 	own, ownKnown := c.content(d)
 	if !known || !ownKnown || own == of || of[0].Len < minMark {
 		return false
 	}
-	return slices.ContainsFunc(c.clients[of], func(l *workLeg) bool { return legNests(c.x, l, u) })
+	return slices.ContainsFunc(c.clients[of], func(l *graph.Leg) bool { return legNests(c.x, l, u) })
 }
 
 // alikeLegs lists the legs with the ends of l that were there at the time of the line.
-func alikeLegs(l *recorded.Line, legs []*workLeg, like *workLeg) []*workLeg {
-	var out []*workLeg
+func alikeLegs(l *recorded.Line, legs []*graph.Leg, like *graph.Leg) []*graph.Leg {
+	var out []*graph.Leg
 	for _, o := range legs {
-		if o.Orig == like.Orig && during(l, o) {
+		if o.Orig == like.Orig && graph.During(l, o) {
 			out = append(out, o)
 		}
 	}
@@ -74,17 +75,17 @@ func alikeLegs(l *recorded.Line, legs []*workLeg, like *workLeg) []*workLeg {
 }
 
 // onlyAlike tells whether l is the only leg with its ends.
-func onlyAlike(l *recorded.Line, legs []*workLeg, leg *workLeg) bool {
+func onlyAlike(l *recorded.Line, legs []*graph.Leg, leg *graph.Leg) bool {
 	return len(alikeLegs(l, legs, leg)) == 1
 }
 
 // nearestPair returns the pair whose client's leg began when the line says, if no other
 // is nearly as near.
-func nearestPair(l *recorded.Line, pairs [][2]*workLeg) [][2]*workLeg {
-	far := func(p [2]*workLeg) int64 {
+func nearestPair(l *recorded.Line, pairs [][2]*graph.Leg) [][2]*graph.Leg {
+	far := func(p [2]*graph.Leg) int64 {
 		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
 	}
-	slices.SortStableFunc(pairs, func(a, b [2]*workLeg) int { return cmp.Compare(far(a), far(b)) })
+	slices.SortStableFunc(pairs, func(a, b [2]*graph.Leg) int { return cmp.Compare(far(a), far(b)) })
 	if l.Start == 0 || far(pairs[1]) <= assign.DoubtTimes*far(pairs[0])+assign.DoubtNanos {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -20,7 +21,7 @@ import (
 
 // A multiplex is a leg that is HTTP/2 as far as can be seen from outside.
 type multiplex struct {
-	leg         *workLeg
+	leg         *graph.Leg
 	orig, reply []*scan.Unit // records of data
 	over        int64
 	up          bool // it is the server side of the proxy
@@ -81,7 +82,7 @@ func control(n int64) bool {
 }
 
 // multiplexedLegs lists the legs of one side that are HTTP/2 under TLS.
-func multiplexedLegs(c *crossing, legs []*workLeg, up bool) []*multiplex {
+func multiplexedLegs(c *crossing, legs []*graph.Leg, up bool) []*multiplex {
 	var out []*multiplex
 	var veils []*veil
 	for _, l := range sealedLegs(c, legs) {
@@ -106,16 +107,16 @@ func (s *sealed) from() []*scan.Unit {
 
 // heads lists the exchanges that may begin on the leg, one for each record that
 // may hold the head of a request.
-func (m *multiplex) heads(x *index.Index) []*exchange {
-	var es []*exchange
+func (m *multiplex) heads(x *index.Index) []*graph.Exchange {
+	var es []*graph.Exchange
 	for i, u := range m.orig {
 		if n := int64(u.Len) - m.over; control(n) || i == 0 && n < maxGreeting {
 			continue
 		}
-		e := &exchange{leg: m.leg, scan: x.ScanOf(m.leg.conn.Orig), respScan: x.ScanOf(m.leg.conn.Reply), floor: m.leg.Start}
-		e.req = hiddenMessage(m.orig[i : i+1])
-		e.req.Flags |= scan.MsgRequest
-		e.hidden = &hidden{first: i, nth: min(len(es), fewHeads)}
+		e := &graph.Exchange{Leg: m.leg, Scan: x.ScanOf(m.leg.Conn.Orig), RespScan: x.ScanOf(m.leg.Conn.Reply), Floor: m.leg.Start}
+		e.Req = hiddenMessage(m.orig[i : i+1])
+		e.Req.Flags |= scan.MsgRequest
+		e.Outline = &graph.Outline{First: i, Nth: min(len(es), fewHeads)}
 		es = append(es, e)
 	}
 	return es
@@ -139,7 +140,7 @@ func joinMultiplexed(c *crossing) {
 			hiding, reading = reading, hiding
 		}
 		ms := multiplexedLegs(c, hiding, up)
-		es := c.open(exchangesOf(reading))
+		es := c.open(graph.ExchangesOf(reading))
 		if len(ms) == 0 || len(es) == 0 {
 			continue
 		}
@@ -149,9 +150,9 @@ func joinMultiplexed(c *crossing) {
 
 // joinStreamsOf ties readable exchanges of one side to multiplexed legs of the
 // other.
-func joinStreamsOf(c *crossing, ms []*multiplex, es []*exchange, up bool) {
-	var heads []*exchange
-	of := make(map[*workLeg]*multiplex)
+func joinStreamsOf(c *crossing, ms []*multiplex, es []*graph.Exchange, up bool) {
+	var heads []*graph.Exchange
+	of := make(map[*graph.Leg]*multiplex)
 	for _, m := range ms {
 		of[m.leg] = m
 		heads = append(heads, m.heads(c.x)...)
@@ -166,7 +167,7 @@ func joinStreamsOf(c *crossing, ms []*multiplex, es []*exchange, up bool) {
 	a.byBegin()
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: func(d *item, u *item) *link { return exchangeLink(c, d, u) }, least: believedStream}
+	t := &tier{a: a, link: func(d *item, u *item) *graph.Link { return exchangeLink(c, d, u) }, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)
@@ -240,35 +241,35 @@ func (m *multiplex) answers(at int64) []int {
 }
 
 // revealStreams makes the exchanges that were tied the exchanges of the leg.
-func revealStreams(m *multiplex, links []*link) {
-	mine := make(map[*exchange]bool)
-	var es []*exchange
-	each := func(yield func(**exchange)) {
+func revealStreams(m *multiplex, links []*graph.Link) {
+	mine := make(map[*graph.Exchange]bool)
+	var es []*graph.Exchange
+	each := func(yield func(**graph.Exchange)) {
 		for _, l := range links {
-			yield(&l.down)
-			yield(&l.up)
-			for i := range l.rivals {
-				yield(&l.rivals[i].ex)
+			yield(&l.Down)
+			yield(&l.Up)
+			for i := range l.Rivals {
+				yield(&l.Rivals[i].Ex)
 			}
 		}
 	}
-	each(func(e **exchange) {
-		if *e != nil && (*e).leg == m.leg && !mine[*e] {
+	each(func(e **graph.Exchange) {
+		if *e != nil && (*e).Leg == m.leg && !mine[*e] {
 			mine[*e] = true
 			es = append(es, *e)
 		}
 	})
-	slices.SortFunc(es, func(a, b *exchange) int { return a.hidden.first - b.hidden.first })
-	place := make(map[*exchange]int)
-	m.leg.hidden = make([]exchange, len(es))
+	slices.SortFunc(es, func(a, b *graph.Exchange) int { return a.Outline.First - b.Outline.First })
+	place := make(map[*graph.Exchange]int)
+	m.leg.Hidden = make([]graph.Exchange, len(es))
 	for i, e := range es {
-		e.no = i
-		m.leg.hidden[i], place[e] = *e, i
+		e.No = i
+		m.leg.Hidden[i], place[e] = *e, i
 	}
-	each(func(e **exchange) {
-		if *e != nil && (*e).leg == m.leg {
-			*e = &m.leg.hidden[place[*e]]
+	each(func(e **graph.Exchange) {
+		if *e != nil && (*e).Leg == m.leg {
+			*e = &m.leg.Hidden[place[*e]]
 		}
 	})
-	m.leg.exchanges = m.leg.hidden
+	m.leg.Exchanges = m.leg.Hidden
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -115,7 +116,7 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []names.Learned {
+func learnNames(lookups []*workLookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
 	var n naming
 	n.hearLookups(lookups)
 	n.hearLegs(legs)
@@ -125,10 +126,10 @@ func learnNames(lookups []*workLookup, legs []*workLeg, logs *ledger) []names.Le
 
 // hearLog hears the clusters of a log: what was dialled from inside, and the server
 // that was chosen, are called after the service.
-func (n *naming) hearLog(g *ledger) {
-	for _, l := range g.lines {
+func (n *naming) hearLog(g *graph.Ledger) {
+	for _, l := range g.Lines {
 		c, ok := accesslog.ParseCluster(l.Cluster)
-		if !l.said || !ok || c.Host == "" || c.Direction != "outbound" {
+		if !l.Said || !ok || c.Host == "" || c.Direction != "outbound" {
 			continue
 		}
 		n.add(l.DownstreamLocal.Addr(), c.Host, names.FromLog, 1)
@@ -149,8 +150,8 @@ func (n *naming) hearLookups(lookups []*workLookup) {
 }
 
 // hearLegs hears what clients called the servers that they dialled.
-func (n *naming) hearLegs(legs []*workLeg) {
-	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *workLeg) int { return cmp.Compare(a.Start, b.Start) }) {
+func (n *naming) hearLegs(legs []*graph.Leg) {
+	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *graph.Leg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
 			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), names.FromSNI, 1)
 		}
@@ -159,15 +160,15 @@ func (n *naming) hearLegs(legs []*workLeg) {
 }
 
 // hearHosts hears the hosts of a leg's requests, which are nearly always one.
-func (n *naming) hearHosts(l *workLeg) {
+func (n *naming) hearHosts(l *graph.Leg) {
 	var host []byte
 	count := 0
-	for i := range l.exchanges {
-		e := &l.exchanges[i]
-		if e.req == nil {
+	for i := range l.Exchanges {
+		e := &l.Exchanges[i]
+		if e.Req == nil {
 			continue
 		}
-		if next := e.scan.Text.Bytes(e.req.Host); !bytes.Equal(next, host) {
+		if next := e.Scan.Text.Bytes(e.Req.Host); !bytes.Equal(next, host) {
 			n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 			host, count = next, 0
 		}

@@ -1,6 +1,10 @@
 package mesh
 
-import "math"
+import (
+	"math"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+)
 
 // A proxy handles the requests of one HTTP/2 connection in turn, though their
 // streams go on at once. So pairs that cross others of the same connection, in
@@ -50,24 +54,24 @@ func (a *algebra) disorder() {
 // neighbours calls yield for all pairs of strands of heads that stand near each
 // other on one leg.
 func (a *algebra) neighbours(yield func(s, t strand)) {
-	byHead := make(map[*exchange][]int32)
+	byHead := make(map[*graph.Exchange][]int32)
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= ofAccount {
 			e := a.sealedEnd(s)
 			byHead[e] = append(byHead[e], int32(i))
 		}
 	}
-	var heads []*exchange
+	var heads []*graph.Exchange
 	for _, items := range [2][]item{a.down, a.up} {
 		for i := range items {
-			if len(byHead[items[i].ex]) > 0 && items[i].ex.hidden != nil {
+			if len(byHead[items[i].ex]) > 0 && items[i].ex.Outline != nil {
 				heads = append(heads, items[i].ex)
 			}
 		}
 	}
 	for k, e := range heads {
 		for _, f := range heads[k+1 : min(k+1+besides, len(heads))] {
-			if f.leg != e.leg {
+			if f.Leg != e.Leg {
 				break
 			}
 			for _, i := range byHead[e] {

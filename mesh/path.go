@@ -6,63 +6,64 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // A workPath is a path as it is being traced.
 type workPath struct {
 	*flow.Path
-	client *workLeg
-	own    []*exchange // nil: all of the client leg; else those that no other path claims
-	links  []*link     // in the order of Exchanges
-	tunnel *link       // how its bytes go through a tunnel; nil if not, or not for sure
-	steps  [][]step    // by exchange and hop
+	client *graph.Leg
+	own    []*graph.Exchange // nil: all of the client leg; else those that no other path claims
+	links  []*graph.Link     // in the order of Exchanges
+	tunnel *graph.Link       // how its bytes go through a tunnel; nil if not, or not for sure
+	steps  [][]step          // by exchange and hop
 }
 
 // tracer builds paths from legs and links.
 type tracer struct {
 	memory arena.Slab[workPath]
 	told   arena.Slab[flow.Path]
-	legs   []*workLeg
-	byEx   map[*exchange][]*link // links that lead on from an exchange
-	byLeg  map[*workLeg][]*link  // links that lead on from a leg as a whole
-	whole  map[*workLeg]bool     // legs claimed as a whole
-	claims map[*exchange]bool    // exchanges claimed by a client
-	around map[*workLeg]*link    // by a leg behind a tunnel: its tie to it
+	legs   []*graph.Leg
+	byEx   map[*graph.Exchange][]*graph.Link // links that lead on from an exchange
+	byLeg  map[*graph.Leg][]*graph.Link      // links that lead on from a leg as a whole
+	whole  map[*graph.Leg]bool               // legs claimed as a whole
+	claims map[*graph.Exchange]bool          // exchanges claimed by a client
+	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
 }
 
 // trace builds the paths, in the order of their client legs.
-func trace(legs []*workLeg, links []*link) []*workPath {
-	t := tracer{legs: legs, byEx: make(map[*exchange][]*link), byLeg: make(map[*workLeg][]*link),
-		whole: make(map[*workLeg]bool), claims: make(map[*exchange]bool), around: make(map[*workLeg]*link)}
+func trace(legs []*graph.Leg, links []*graph.Link) []*workPath {
+	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
+		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link)}
 	for _, l := range links {
-		if l.to.Role == flow.RoleControl { // tied, but each is a conversation of its own
+		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
 		}
-		if l.stream != nil {
-			t.claims[l.stream] = true
+		if l.Stream != nil {
+			t.claims[l.Stream] = true
 		}
-		if l.from.tunnel {
-			t.around[l.to] = l // a conversation of its own
+		if l.From.Tunnel {
+			t.around[l.To] = l // a conversation of its own
 			continue
 		}
-		if l.down != nil {
-			t.byEx[l.down] = append(t.byEx[l.down], l)
+		if l.Down != nil {
+			t.byEx[l.Down] = append(t.byEx[l.Down], l)
 		} else {
-			t.byLeg[l.from] = append(t.byLeg[l.from], l)
+			t.byLeg[l.From] = append(t.byLeg[l.From], l)
 		}
-		if l.ambiguous {
+		if l.Ambiguous {
 			continue
 		}
-		if l.up != nil {
-			t.claims[l.up] = true
+		if l.Up != nil {
+			t.claims[l.Up] = true
 		} else {
-			t.whole[l.to] = !l.to.tunnel
+			t.whole[l.To] = !l.To.Tunnel
 		}
 	}
 	t.passTunnels()
 	for _, ls := range t.byEx {
-		slices.SortStableFunc(ls, func(a, b *link) int { return cmp.Compare(a.attempt, b.attempt) })
+		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
 	}
 	paths := make([]*workPath, 0, len(legs))
 	for _, l := range legs {
@@ -75,7 +76,7 @@ func trace(legs []*workLeg, links []*link) []*workPath {
 
 // path returns the path that begins with l; nil when all of l belongs to the
 // paths of others.
-func (t *tracer) path(l *workLeg) *workPath {
+func (t *tracer) path(l *graph.Leg) *workPath {
 	if t.whole[l] {
 		return nil
 	}
@@ -85,12 +86,12 @@ func (t *tracer) path(l *workLeg) *workPath {
 	p.Lead, p.Client, p.Server, p.Legs = l.ID, l.Orig.Src, l.Orig.Dst, []int{l.ID}
 	t.enter(p, l)
 	own := t.unclaimed(l)
-	if len(own) < len(l.exchanges) {
-		if len(own) == 0 && !l.loose {
+	if len(own) < len(l.Exchanges) {
+		if len(own) == 0 && !l.Loose {
 			return nil
 		}
-		if l.readable() { // else the others cannot be left out of it
-			p.own = append([]*exchange{}, own...)
+		if l.Readable() { // else the others cannot be left out of it
+			p.own = append([]*graph.Exchange{}, own...)
 		}
 	}
 	for _, e := range own {
@@ -102,10 +103,10 @@ func (t *tracer) path(l *workLeg) *workPath {
 }
 
 // unclaimed lists the exchanges of l that no client claims.
-func (t *tracer) unclaimed(l *workLeg) []*exchange {
-	var own []*exchange
-	for i := range l.exchanges {
-		if e := &l.exchanges[i]; !t.claims[e] {
+func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
+	var own []*graph.Exchange
+	for i := range l.Exchanges {
+		if e := &l.Exchanges[i]; !t.claims[e] {
 			own = append(own, e)
 		}
 	}
@@ -113,23 +114,23 @@ func (t *tracer) unclaimed(l *workLeg) []*exchange {
 }
 
 // exchange adds e and its hops to p.
-func (t *tracer) exchange(p *workPath, e *exchange) {
+func (t *tracer) exchange(p *workPath, e *graph.Exchange) {
 	var tr trail
-	tr.begin(e.leg, e)
+	tr.begin(e.Leg, e)
 	t.hops(&tr, e)
 	p.addExchange(newExchange(len(p.Exchanges), e), tr)
 }
 
-func newExchange(id int, e *exchange) flow.Exchange {
-	return flow.Exchange{ID: id, RequestID: e.id(), Method: e.method(), Target: e.target(), Status: e.status(), Proven: true, GRPC: e.grpc()}
+func newExchange(id int, e *graph.Exchange) flow.Exchange {
+	return flow.Exchange{ID: id, RequestID: e.ID(), Method: e.Method(), Target: e.Target(), Status: e.Status(), Proven: true, GRPC: e.GRPC()}
 }
 
 // hops adds the hops that lead on from e.
-func (t *tracer) hops(tr *trail, e *exchange) {
+func (t *tracer) hops(tr *trail, e *graph.Exchange) {
 	for _, l := range t.byEx[e] {
 		tr.follow(l)
-		if l.up != nil {
-			t.hops(tr, l.up)
+		if l.Up != nil {
+			t.hops(tr, l.Up)
 		}
 	}
 	if l := t.beyond(e); l != nil {
@@ -139,14 +140,14 @@ func (t *tracer) hops(tr *trail, e *exchange) {
 
 // follow adds what leads on from l as a whole: the one leg of a byte-for-byte
 // proxy, encrypted legs, or the exchanges behind one.
-func (t *tracer) follow(p *workPath, l *workLeg) {
+func (t *tracer) follow(p *workPath, l *graph.Leg) {
 	for _, k := range t.byLeg[l] {
 		p.links = append(p.links, k)
-		if k.up == nil {
-			p.addLeg(k.to.ID)
-			p.Ambiguous = p.Ambiguous || k.ambiguous
-			if !k.ambiguous {
-				t.follow(p, k.to)
+		if k.Up == nil {
+			p.addLeg(k.To.ID)
+			p.Ambiguous = p.Ambiguous || k.Ambiguous
+			if !k.Ambiguous {
+				t.follow(p, k.To)
 				t.leave(p, k)
 			}
 			continue
@@ -154,10 +155,10 @@ func (t *tracer) follow(p *workPath, l *workLeg) {
 		var tr trail
 		tr.begin(l, nil)
 		tr.follow(k)
-		t.hops(&tr, k.up)
-		p.addExchange(newExchange(len(p.Exchanges), k.up), tr)
+		t.hops(&tr, k.Up)
+		p.addExchange(newExchange(len(p.Exchanges), k.Up), tr)
 	}
-	if len(l.exchanges) == 0 {
+	if len(l.Exchanges) == 0 {
 		p.sortExchanges()
 	}
 }
@@ -198,19 +199,19 @@ func (p *workPath) addExchange(x flow.Exchange, tr trail) {
 		x.Proven = x.Proven && (s.link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous
 	}
-	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.proven)
+	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.Proven)
 	p.Ambiguous = p.Ambiguous || x.Ambiguous
 	p.Exchanges, p.steps = append(p.Exchanges, x), append(p.steps, tr.steps)
 }
 
 // learn takes from a later hop what the client's leg does not show.
-func learn(x *flow.Exchange, e *exchange) {
-	x.Method, x.Target, x.GRPC = e.method(), e.target(), e.grpc()
+func learn(x *flow.Exchange, e *graph.Exchange) {
+	x.Method, x.Target, x.GRPC = e.Method(), e.Target(), e.GRPC()
 	if x.RequestID == "" {
-		x.RequestID = e.id()
+		x.RequestID = e.ID()
 	}
 	if x.Status == 0 {
-		x.Status = e.status()
+		x.Status = e.Status()
 	}
 }
 
@@ -223,26 +224,26 @@ func (p *workPath) joined() bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(p.links, func(l *link) bool { return !l.ambiguous })
+	return slices.ContainsFunc(p.links, func(l *graph.Link) bool { return !l.Ambiguous })
 }
 
 // line returns the log line of exchange i: the one of the proxy nearest the client.
 func (p *workPath) line(i int) *recorded.Line {
 	for k, s := range p.steps[i] {
-		if s.ex != nil && s.ex.log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
-			return s.ex.log
+		if s.ex != nil && s.ex.Log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+			return s.ex.Log
 		}
 	}
 	return nil
 }
 
 // finish fills what follows from the path's legs together.
-func (p *workPath) finish(legs []*workLeg) {
+func (p *workPath) finish(legs []*graph.Leg) {
 	p.Direction, p.Joined = p.direction(legs), p.joined()
 	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == flow.Direct)
 	for _, id := range p.Legs {
 		l := legs[id]
-		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.conn.Orig != 0 && l.conn.Reply != 0
+		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.Conn.Orig != 0 && l.Conn.Reply != 0
 	}
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
@@ -250,7 +251,7 @@ func (p *workPath) finish(legs []*workLeg) {
 	}
 }
 
-func (p *workPath) direction(legs []*workLeg) flow.Direction {
+func (p *workPath) direction(legs []*graph.Leg) flow.Direction {
 	last := legs[p.Legs[len(p.Legs)-1]]
 	switch p.client.Role {
 	case flow.RoleClientProxy:
@@ -261,14 +262,14 @@ func (p *workPath) direction(legs []*workLeg) flow.Direction {
 	case flow.RoleProxyApp:
 		return flow.Inbound
 	case flow.RoleAppProxy:
-		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].conn.loopback && legs[id].Role == flow.RoleProxyProxy }) {
+		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].Conn.Loopback && legs[id].Role == flow.RoleProxyProxy }) {
 			return flow.Self
 		}
 		return flow.Outbound
 	case flow.RoleProxyServer:
 		return flow.Outbound
 	case flow.RoleProxyProxy:
-		if p.client.conn.loopback {
+		if p.client.Conn.Loopback {
 			return flow.Self
 		}
 		return flow.Inbound
@@ -279,12 +280,12 @@ func (p *workPath) direction(legs []*workLeg) flow.Direction {
 }
 
 // joinsOf sums links up to one join for each pair of legs: the best.
-func joinsOf(links []*link) []flow.Join {
+func joinsOf(links []*graph.Link) []flow.Join {
 	type pair struct{ from, to int }
 	at := make(map[pair]int)
 	var joins []flow.Join
 	for _, l := range links {
-		k := pair{l.from.ID, l.to.ID}
+		k := pair{l.From.ID, l.To.ID}
 		i, ok := at[k]
 		if !ok {
 			i = len(joins)
@@ -300,15 +301,15 @@ func joinsOf(links []*link) []flow.Join {
 }
 
 // improve takes over l if it is a better reason than the one before.
-func improve(j *flow.Join, l *link) {
-	if !j.Ambiguous && (l.ambiguous || l.confidence <= j.Confidence) || j.Ambiguous && l.ambiguous && l.confidence <= j.Confidence {
+func improve(j *flow.Join, l *graph.Link) {
+	if !j.Ambiguous && (l.Ambiguous || l.Confidence <= j.Confidence) || j.Ambiguous && l.Ambiguous && l.Confidence <= j.Confidence {
 		return
 	}
-	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = l.confidence, l.proven, l.ambiguous, l.evidence
+	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = l.Confidence, l.Proven, l.Ambiguous, l.Evidence
 	j.Rivals = nil
-	for _, r := range l.rivals {
-		if r.leg != l.to && !slices.Contains(j.Rivals, r.leg.ID) {
-			j.Rivals = append(j.Rivals, r.leg.ID)
+	for _, r := range l.Rivals {
+		if r.Leg != l.To && !slices.Contains(j.Rivals, r.Leg.ID) {
+			j.Rivals = append(j.Rivals, r.Leg.ID)
 		}
 	}
 	slices.Sort(j.Rivals)

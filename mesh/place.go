@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -14,25 +15,25 @@ import (
 // connections between these: one connection, or several one after the other.
 type seating struct {
 	entries  []*logEntry
-	xs       []*exchange // in the order of time
-	fits     func(*logEntry, *exchange) bool
-	tell     func(*logEntry, []*exchange) // the likeliest first
-	streams  bool                         // exchanges go on at once
-	confused bool                         // the order of the lines is not that of their times
-	pairs    *assign.Alignment            // nil where exchanges go on at once
-	gate     int64                        // how far apart a line and its exchange may be, in nanoseconds
+	xs       []*graph.Exchange // in the order of time
+	fits     func(*logEntry, *graph.Exchange) bool
+	tell     func(*logEntry, []*graph.Exchange) // the likeliest first
+	streams  bool                               // exchanges go on at once
+	confused bool                               // the order of the lines is not that of their times
+	pairs    *assign.Alignment                  // nil where exchanges go on at once
+	gate     int64                              // how far apart a line and its exchange may be, in nanoseconds
 }
 
 // placeEntries finds out which exchanges of one side the entries are of.
-func placeEntries(c *crossing, entries []*logEntry, legs []*workLeg, leg func(*logEntry) **workLeg, found func(*logEntry) *[]*exchange, fits func(*logEntry, *exchange) bool) {
-	byEnds := make(map[capture.Tuple][]*workLeg)
+func placeEntries(c *crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
+	byEnds := make(map[capture.Tuple][]*graph.Leg)
 	for _, l := range legs {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
 	}
 	var all []*seating
 	for _, es := range seated(entries, leg) {
-		s := &seating{entries: es, fits: fits, tell: func(e *logEntry, xs []*exchange) {
-			*found(e), *leg(e) = xs, xs[0].leg
+		s := &seating{entries: es, fits: fits, tell: func(e *logEntry, xs []*graph.Exchange) {
+			*found(e), *leg(e) = xs, xs[0].Leg
 		}}
 		s.arrange()
 		for _, l := range byEnds[(*leg(es[0])).Orig] {
@@ -41,10 +42,10 @@ func placeEntries(c *crossing, entries []*logEntry, legs []*workLeg, leg func(*l
 				if s.confused || len(turns) != len(s.entries) || holed(c.x, l) {
 					continue // the leg stands for its exchanges
 				}
-				l.hidden = turns
+				l.Hidden = turns
 			}
 			s.xs = append(s.xs, told(l)...)
-			s.streams = s.streams || l.multiplexed()
+			s.streams = s.streams || l.Multiplexed()
 		}
 		if len(s.xs) > 0 {
 			all = append(all, s)
@@ -117,7 +118,7 @@ func timely(all []*seating) bool {
 
 // seated groups the entries that are of exchanges by the ends of their legs, in the
 // order of first entries. Those without the leg are left out.
-func seated(entries []*logEntry, leg func(*logEntry) **workLeg) [][]*logEntry {
+func seated(entries []*logEntry, leg func(*logEntry) **graph.Leg) [][]*logEntry {
 	at := make(map[capture.Tuple]int)
 	var groups [][]*logEntry
 	for _, e := range entries {
@@ -138,12 +139,12 @@ func seated(entries []*logEntry, leg func(*logEntry) **workLeg) [][]*logEntry {
 
 // told lists the exchanges of a leg, those of an encrypted one as turns tell
 // them.
-func told(l *workLeg) []*exchange {
-	list := l.exchanges
-	if len(list) == 0 && !l.speaksHTTP2() {
-		list = l.hidden
+func told(l *graph.Leg) []*graph.Exchange {
+	list := l.Exchanges
+	if len(list) == 0 && !l.SpeaksHTTP2() {
+		list = l.Hidden
 	}
-	xs := make([]*exchange, len(list))
+	xs := make([]*graph.Exchange, len(list))
 	for i := range list {
 		xs[i] = &list[i]
 	}
@@ -156,23 +157,23 @@ const lateLine = int64(5e6)
 
 // veiled tells whether the exchanges of a leg cannot be read, and turns tell of
 // them. That is certain if no packets are missing, and there are as many as lines.
-func veiled(l *workLeg) bool {
-	return len(l.exchanges) == 0 && len(l.hidden) > 0 && !l.speaksHTTP2()
+func veiled(l *graph.Leg) bool {
+	return len(l.Exchanges) == 0 && len(l.Hidden) > 0 && !l.SpeaksHTTP2()
 }
 
 // holed tells whether packets of a leg are missing.
-func holed(x *index.Index, l *workLeg) bool {
-	_, holes := l.hole(x)
+func holed(x *index.Index, l *graph.Leg) bool {
+	_, holes := l.Hole(x)
 	return holes
 }
 
 // gathered lists the exchanges of a leg that cannot be read, with one in place of
 // the turns that lie in the time of one line: bodies that stream both ways.
-func (s *seating) gathered(l *workLeg) []exchange {
+func (s *seating) gathered(l *graph.Leg) []graph.Exchange {
 	var runs []turnRun
-	for k := 0; k < len(l.hidden); {
-		n, owner := k+1, s.owner(&l.hidden[k])
-		for owner != nil && n < len(l.hidden) && s.owner(&l.hidden[n]) == owner {
+	for k := 0; k < len(l.Hidden); {
+		n, owner := k+1, s.owner(&l.Hidden[k])
+		for owner != nil && n < len(l.Hidden) && s.owner(&l.Hidden[n]) == owner {
 			n++
 		}
 		if n > k+1 {
@@ -181,19 +182,19 @@ func (s *seating) gathered(l *workLeg) []exchange {
 		k = n
 	}
 	if len(runs) == 0 {
-		return l.hidden
+		return l.Hidden
 	}
-	return mergeTurns(l.hidden, runs)
+	return mergeTurns(l.Hidden, runs)
 }
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more
 // than one.
-func (s *seating) owner(turn *exchange) *logEntry {
+func (s *seating) owner(turn *graph.Exchange) *logEntry {
 	var owner *logEntry
-	at := turn.begun() + (turn.end()-turn.begun())/2
+	at := turn.KnownBy() + (turn.End()-turn.KnownBy())/2
 	for _, e := range s.entries {
 		end, ok := e.Ends()
-		early := at < e.Start && turn.end() < e.Start+e.Resolution // over when the line's began
+		early := at < e.Start && turn.End() < e.Start+e.Resolution // over when the line's began
 		if !ok || early || at < e.Start-lateLine || at > end+e.Resolution {
 			continue
 		}
@@ -233,9 +234,9 @@ func (s *seating) find(exact bool) {
 		switch {
 		case a.Of[i] < 0:
 		case a.Sure[i]:
-			s.tell(e, []*exchange{s.xs[a.Of[i]]})
+			s.tell(e, []*graph.Exchange{s.xs[a.Of[i]]})
 		default:
-			may := []*exchange{s.xs[a.Of[i]]}
+			may := []*graph.Exchange{s.xs[a.Of[i]]}
 			for _, j := range a.May[i] {
 				if j != a.Of[i] {
 					may = append(may, s.xs[j])
@@ -304,9 +305,9 @@ func (s *seating) assign() {
 		switch {
 		case a.OfUp[i] < 0:
 		case a.Forced[i]:
-			s.tell(e, []*exchange{s.xs[a.OfUp[i]]})
+			s.tell(e, []*graph.Exchange{s.xs[a.OfUp[i]]})
 		default:
-			left := []*exchange{s.xs[a.OfUp[i]]}
+			left := []*graph.Exchange{s.xs[a.OfUp[i]]}
 			for _, j := range may[i] {
 				if j != a.OfUp[i] {
 					left = append(left, s.xs[j])

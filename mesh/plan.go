@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -18,9 +19,9 @@ import (
 // pieces of several legs packetised anew.
 type conversation struct {
 	client, server netip.AddrPort
-	frame          *workLeg    // its packets, or in a rebuilt stream its handshake and close
-	pieces         [2][]*piece // of a rebuilt stream, in stream order: sent by the client, by the server
-	calls          []*exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
+	frame          *graph.Leg        // its packets, or in a rebuilt stream its handshake and close
+	pieces         [2][]*piece       // of a rebuilt stream, in stream order: sent by the client, by the server
+	calls          []*graph.Exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
 	rebuilt        bool
 	first          index.Moment // of the first packet written
 	path           *workPath    // whose legs are named in comments
@@ -36,7 +37,7 @@ type piece struct {
 // planner decides what is written of each path.
 type planner struct {
 	x          *index.Index
-	legs       []*workLeg
+	legs       []*graph.Leg
 	files      []string // names of the inputs, for comments
 	nearServer bool     // carry the bytes of the leg nearest the server
 }
@@ -60,11 +61,11 @@ func (pl *planner) plan(paths []*workPath) []*conversation {
 
 func (pl *planner) conversation(p *workPath) *conversation {
 	switch {
-	case p.own != nil && p.client.multiplexed():
+	case p.own != nil && p.client.Multiplexed():
 		return pl.rebuild(p, p.client, p.own)
 	case p.own != nil:
 		return pl.rest(p)
-	case p.client.readable() && !pl.nearServer:
+	case p.client.Readable() && !pl.nearServer:
 		return pl.rewrite(p, p.client)
 	case len(p.Exchanges) == 0:
 		return pl.rewrite(p, pl.wholeLeg(p))
@@ -83,11 +84,11 @@ func (pl *planner) conversation(p *workPath) *conversation {
 
 // rewrite plans to write the packets of leg l under the path's ends.
 // There are none of a decrypted leg: its stream is made anew.
-func (pl *planner) rewrite(p *workPath, l *workLeg) *conversation {
+func (pl *planner) rewrite(p *workPath, l *graph.Leg) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
-	if l.Decrypted && (!l.tunnel || l.opened) { // else other paths have what is in it
+	if l.Decrypted && (!l.Tunnel || l.Opened) { // else other paths have what is in it
 		c = whole(c)
-		if l.Midstream || l.conn.Orig == 0 || l.conn.Reply == 0 {
+		if l.Midstream || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			c.first = pl.firstByte(l)
 		}
 	}
@@ -99,7 +100,7 @@ func (pl *planner) rewrite(p *workPath, l *workLeg) *conversation {
 func whole(c *conversation) *conversation {
 	w := *c
 	w.rebuilt = true
-	for d, h := range [2]index.HalfNo{c.frame.conn.Orig, c.frame.conn.Reply} {
+	for d, h := range [2]index.HalfNo{c.frame.Conn.Orig, c.frame.Conn.Reply} {
 		if h != 0 {
 			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
 		}
@@ -109,9 +110,9 @@ func whole(c *conversation) *conversation {
 
 // firstByte returns the moment of the first byte of l that was captured, that
 // of its first packet if there is none.
-func (pl *planner) firstByte(l *workLeg) index.Moment {
+func (pl *planner) firstByte(l *graph.Leg) index.Moment {
 	first := index.Moment{Nanos: math.MaxInt64}
-	for h := range l.conn.Halves {
+	for h := range l.Conn.Halves {
 		if r := pl.x.Content(h); r.Proto != scan.ProtoNone {
 			if at := (index.Moment{Nanos: r.Data.Nanos, Ref: r.Data.Ref}); at.Compare(first) < 0 {
 				first = at
@@ -125,24 +126,24 @@ func (pl *planner) firstByte(l *workLeg) index.Moment {
 }
 
 // firstPacket returns the moment of the first packet of l.
-func (pl *planner) firstPacket(l *workLeg) index.Moment {
-	return index.Moment{Nanos: l.conn.start, Ref: l.conn.first}
+func (pl *planner) firstPacket(l *graph.Leg) index.Moment {
+	return index.Moment{Nanos: l.Conn.Start, Ref: l.Conn.First}
 }
 
 // wholeLeg returns the leg of a byte-for-byte path whose bytes are written:
 // the readable one nearest the chosen end.
-func (pl *planner) wholeLeg(p *workPath) *workLeg {
+func (pl *planner) wholeLeg(p *workPath) *graph.Leg {
 	best := p.client
 	for _, k := range p.links {
-		if k.up == nil && !k.ambiguous && k.to.readable() && !k.to.empty() && (pl.nearServer || !best.readable()) {
-			best = k.to
+		if k.Up == nil && !k.Ambiguous && k.To.Readable() && !k.To.Empty() && (pl.nearServer || !best.Readable()) {
+			best = k.To
 		}
 	}
 	return best
 }
 
 // choose picks for each exchange of p the hop whose bytes are written.
-func (pl *planner) choose(p *workPath) (chosen []*exchange, omitted []string) {
+func (pl *planner) choose(p *workPath) (chosen []*graph.Exchange, omitted []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
 		if e := pl.hop(p, i); e != nil {
@@ -156,12 +157,12 @@ func (pl *planner) choose(p *workPath) (chosen []*exchange, omitted []string) {
 
 // hop returns of an exchange of p the readable one nearest the chosen end, failed attempts
 // and guesses left out.
-func (pl *planner) hop(p *workPath, no int) *exchange {
-	var found *exchange
+func (pl *planner) hop(p *workPath, no int) *graph.Exchange {
+	var found *graph.Exchange
 	hops := p.Exchanges[no].Hops
 	for i, s := range p.steps[no] {
 		failed := i+1 < len(hops) && hops[i+1].FromLeg == hops[i].FromLeg
-		if s.ex == nil || s.ex.hidden != nil || hops[i].Ambiguous || failed {
+		if s.ex == nil || s.ex.Outline != nil || hops[i].Ambiguous || failed {
 			continue
 		}
 		if found == nil || pl.nearServer {
@@ -184,16 +185,16 @@ func why(x *flow.Exchange) string {
 
 // onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
 // its real packets can be used.
-func (pl *planner) onlyLeg(chosen []*exchange, omitted []string) *workLeg {
-	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].leg.exchanges) {
+func (pl *planner) onlyLeg(chosen []*graph.Exchange, omitted []string) *graph.Leg {
+	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].Leg.Exchanges) {
 		return nil
 	}
 	for i, e := range chosen {
-		if e.leg != chosen[0].leg || e.no != i {
+		if e.Leg != chosen[0].Leg || e.No != i {
 			return nil
 		}
 	}
-	return chosen[0].leg
+	return chosen[0].Leg
 }
 
 // exchange plans to write one exchange of a path; nil if it cannot be read.
@@ -202,22 +203,22 @@ func (pl *planner) exchange(c *conversation, no int) *conversation {
 	if e == nil {
 		return nil
 	}
-	return pl.rebuild(c.path, c.path.client, []*exchange{e})
+	return pl.rebuild(c.path, c.path.client, []*graph.Exchange{e})
 }
 
 // rebuild plans to write chosen exchanges back to back inside the handshake
 // and close of the leg frame.
-func (pl *planner) rebuild(p *workPath, frame *workLeg, chosen []*exchange) *conversation {
+func (pl *planner) rebuild(p *workPath, frame *graph.Leg, chosen []*graph.Exchange) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: frame, rebuilt: true, first: pl.firstPacket(frame)}
 	if slices.ContainsFunc(chosen, onHTTP2) {
 		chosen = c.onlyHTTP2(chosen)
 	}
 	for _, e := range chosen {
-		if e.req != nil {
-			c.pieces[0] = append(c.pieces[0], pl.piece(e.leg.conn.Orig, e.req))
+		if e.Req != nil {
+			c.pieces[0] = append(c.pieces[0], pl.piece(e.Leg.Conn.Orig, e.Req))
 		}
-		if e.resp != nil {
-			c.pieces[1] = append(c.pieces[1], pl.piece(e.leg.conn.Reply, e.resp))
+		if e.Resp != nil {
+			c.pieces[1] = append(c.pieces[1], pl.piece(e.Leg.Conn.Reply, e.Resp))
 		}
 	}
 	if all := append(chosen, c.calls...); frame.Midstream && len(all) > 0 {
@@ -230,25 +231,25 @@ func (pl *planner) rebuild(p *workPath, frame *workLeg, chosen []*exchange) *con
 // messages of the exchanges that others claim.
 func (pl *planner) rest(p *workPath) *conversation {
 	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
-	own := make(map[*exchange]bool)
+	own := make(map[*graph.Exchange]bool)
 	for _, e := range p.own {
 		own[e] = true
 	}
 	var claimed [2][]*piece
 	l := p.client
-	for i := range l.exchanges {
-		e := &l.exchanges[i]
+	for i := range l.Exchanges {
+		e := &l.Exchanges[i]
 		if own[e] {
 			continue
 		}
-		if e.req != nil {
-			claimed[0] = append(claimed[0], pl.piece(l.conn.Orig, e.req))
+		if e.Req != nil {
+			claimed[0] = append(claimed[0], pl.piece(l.Conn.Orig, e.Req))
 		}
-		if e.resp != nil {
-			claimed[1] = append(claimed[1], pl.piece(l.conn.Reply, e.resp))
+		if e.Resp != nil {
+			claimed[1] = append(claimed[1], pl.piece(l.Conn.Reply, e.Resp))
 		}
 	}
-	for d, h := range [2]index.HalfNo{l.conn.Orig, l.conn.Reply} {
+	for d, h := range [2]index.HalfNo{l.Conn.Orig, l.Conn.Reply} {
 		if h != 0 {
 			c.pieces[d] = complement(h, claimed[d])
 		}
@@ -276,10 +277,10 @@ func complement(h index.HalfNo, claimed []*piece) []*piece {
 	return out
 }
 
-func firstOf(chosen []*exchange) index.Moment {
+func firstOf(chosen []*graph.Exchange) index.Moment {
 	first := index.Moment{Nanos: math.MaxInt64}
 	for _, e := range chosen {
-		for _, m := range [2]*scan.Message{e.req, e.resp} {
+		for _, m := range [2]*scan.Message{e.Req, e.Resp} {
 			if m == nil {
 				continue
 			}
@@ -312,7 +313,7 @@ func (pl *planner) comments(c *conversation) []string {
 	p := c.path
 	for _, id := range p.Legs {
 		l := pl.legs[id]
-		h := pl.x.Half(l.conn.Lead())
+		h := pl.x.Half(l.Conn.Lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		if l.Decrypted {
@@ -350,7 +351,7 @@ func failures(p *workPath) (cs []string) {
 	if p.client == nil { // of the view of legs
 		return cs
 	}
-	if l := p.client.log; l != nil && len(l.Flags) > 0 {
+	if l := p.client.Log; l != nil && len(l.Flags) > 0 {
 		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.Failure, l.Termination, "no details")))
 	}
 	return cs
@@ -358,9 +359,9 @@ func failures(p *workPath) (cs []string) {
 
 // tie says how the leg with the given ID was joined to the one before it.
 func tie(p *workPath, id int) string {
-	var best *link
-	consider := func(l *link) {
-		if l != nil && l.to.ID == id && (best == nil || best.ambiguous && !l.ambiguous || best.ambiguous == l.ambiguous && l.confidence > best.confidence) {
+	var best *graph.Link
+	consider := func(l *graph.Link) {
+		if l != nil && l.To.ID == id && (best == nil || best.Ambiguous && !l.Ambiguous || best.Ambiguous == l.Ambiguous && l.Confidence > best.Confidence) {
 			best = l
 		}
 	}
@@ -372,15 +373,15 @@ func tie(p *workPath, id int) string {
 			consider(s.link)
 		}
 	}
-	if best == nil || len(best.evidence) == 0 {
+	if best == nil || len(best.Evidence) == 0 {
 		return ""
 	}
-	e := best.evidence[0]
+	e := best.Evidence[0]
 	kind := "joined"
-	if best.ambiguous {
-		kind = fmt.Sprintf("ambiguous with %d rivals, best guess", len(best.rivals))
+	if best.Ambiguous {
+		kind = fmt.Sprintf("ambiguous with %d rivals, best guess", len(best.Rivals))
 	}
-	return fmt.Sprintf(", %s to leg %d by %s (%s), confidence %.3f", kind, best.from.ID, e.Kind, e.Detail, best.confidence)
+	return fmt.Sprintf(", %s to leg %d by %s (%s), confidence %.3f", kind, best.From.ID, e.Kind, e.Detail, best.Confidence)
 }
 
 // legConversations plans the view in which nothing is joined: every leg by

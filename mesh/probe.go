@@ -5,7 +5,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
 // probes moves the agent's own health checks out of the crossings: on behalf
@@ -14,10 +14,10 @@ import (
 // with the control legs, never with proxied ones.
 func probes(control *crossing, all []*crossing) {
 	for _, c := range all {
-		var up []*workLeg
+		var up []*graph.Leg
 		for _, l := range c.up {
-			if c != control && l.probe() && probed(control.down, l) {
-				l.views = markControl(l.views)
+			if c != control && l.Probe() && probed(control.down, l) {
+				l.Views = markControl(l.Views)
 				control.up = append(control.up, l)
 				continue
 			}
@@ -29,34 +29,21 @@ func probes(control *crossing, all []*crossing) {
 	}
 }
 
-func markControl(views []view) []view {
+func markControl(views []graph.View) []graph.View {
 	for i := range views {
-		views[i].role = flow.RoleControl
+		views[i].Role = flow.RoleControl
 	}
 	return views
 }
 
-// probe tells whether all requests of l name kubelet as their sender.
-func (l *workLeg) probe() bool {
-	for i := range l.exchanges {
-		if !l.exchanges[i].probe() {
-			return false
-		}
-	}
-	return len(l.exchanges) > 0
-}
-
-// probe tells whether kubelet, or the agent in its name, sent the request.
-func (e *exchange) probe() bool { return e.req != nil && e.req.Is(scan.MsgProbe) }
-
 // probed tells whether each exchange of l stands within a probe request on a
 // control leg.
-func probed(control []*workLeg, l *workLeg) bool {
-	for i := range l.exchanges {
-		u := &l.exchanges[i]
+func probed(control []*graph.Leg, l *graph.Leg) bool {
+	for i := range l.Exchanges {
+		u := &l.Exchanges[i]
 		found := false
-		for _, d := range exchangesOf(control) {
-			found = found || d.probe() && nests(d, u)
+		for _, d := range graph.ExchangesOf(control) {
+			found = found || d.Probe() && nests(d, u)
 		}
 		if !found {
 			return false
@@ -69,7 +56,7 @@ func probed(control []*workLeg, l *workLeg) bool {
 // asked for them. Their request lines differ: only time ties them.
 func (c *crossing) joinProbes() {
 	ds, us := probesOf(c.down), probesOf(c.up)
-	if len(ds) == 0 || len(us) == 0 || ds[0].leg.Role != flow.RoleControl {
+	if len(ds) == 0 || len(us) == 0 || ds[0].Leg.Role != flow.RoleControl {
 		return
 	}
 	edges := make([][]int, len(us))
@@ -84,13 +71,13 @@ func (c *crossing) joinProbes() {
 	for u := range us {
 		if a.Forced[u] {
 			d := ds[a.OfUp[u]]
-			c.add(&link{from: d.leg, to: us[u].leg, down: d, up: us[u], attempt: 1, confidence: sureElimined,
-				evidence: []flow.Evidence{c.onlyInTime(d.leg, us[u].leg, us[u])}})
+			c.add(&graph.Link{From: d.Leg, To: us[u].Leg, Down: d, Up: us[u], Attempt: 1, Confidence: graph.SureByContents,
+				Evidence: []flow.Evidence{c.onlyInTime(d.Leg, us[u].Leg, us[u])}})
 		}
 	}
 }
 
 // probesOf lists the exchanges of legs that kubelet asked for.
-func probesOf(legs []*workLeg) []*exchange {
-	return slices.DeleteFunc(exchangesOf(legs), func(e *exchange) bool { return !e.probe() })
+func probesOf(legs []*graph.Leg) []*graph.Exchange {
+	return slices.DeleteFunc(graph.ExchangesOf(legs), func(e *graph.Exchange) bool { return !e.Probe() })
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -20,12 +22,12 @@ type ownership struct {
 
 // socketOwners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func socketOwners(rs *recorded.Records, x *index.Index, c *conn, profile *profile.Profile) (o ownership) {
+func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *profile.Profile) (o ownership) {
 	for _, b := range rs.Sockets {
-		if b.Pod != "" && b.Pod != c.pod {
+		if b.Pod != "" && b.Pod != c.Pod {
 			continue
 		}
-		t, back := c.origTuple(x), c.replyTuple(x)
+		t, back := c.OrigTuple(x), c.ReplyTuple(x)
 		var told []recorded.Told
 		if o.orig == nil {
 			o.orig, told = b.First(rs.Files, [2]netip.AddrPort{t.Src, t.Dst})
@@ -42,10 +44,10 @@ func socketOwners(rs *recorded.Records, x *index.Index, c *conn, profile *profil
 // acceptingEnds lists what may be the ends of the socket that accepted c: who
 // answers, as far as packets and conntrack show it; behind a redirect that they do
 // not show, the proxy's listener at the address that was dialled.
-func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn, profile *profile.Profile) [][2]netip.AddrPort {
+func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn.Conn, profile *profile.Profile) [][2]netip.AddrPort {
 	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
-	if c.entry != nil {
-		ends = append(ends, [2]netip.AddrPort{c.entry.Reply.Src, c.entry.Reply.Dst})
+	if c.Entry != nil {
+		ends = append(ends, [2]netip.AddrPort{c.Entry.Reply.Src, c.Entry.Reply.Dst})
 	}
 	for _, port := range profile.InboundPorts {
 		ends = append(ends, [2]netip.AddrPort{netip.AddrPortFrom(t.Dst.Addr(), port), t.Src})
@@ -54,8 +56,8 @@ func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn, profile
 }
 
 // nameProcesses fills in the processes of a leg, and notes which sockets told them.
-func nameProcesses(rs *recorded.Records, x *index.Index, l *workLeg, profile *profile.Profile) {
-	for c := range l.sightings {
+func nameProcesses(rs *recorded.Records, x *index.Index, l *graph.Leg, profile *profile.Profile) {
+	for c := range l.Sightings {
 		o := socketOwners(rs, x, c, profile)
 		for _, s := range o.told {
 			s.Book.Found[s.Line] = true
@@ -103,7 +105,7 @@ func keyOf(p *record.Process, pod string) proxyKey {
 
 // newProxies gathers the proxies' processes from legs that only they can have
 // accepted or dialled.
-func newProxies(legs []*workLeg, of *profile.Profile) *proxies {
+func newProxies(legs []*graph.Leg, of *profile.Profile) *proxies {
 	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
 	add := func(o *record.Process, pod string) {
 		if o != nil && o.PID != 0 {
@@ -111,25 +113,25 @@ func newProxies(legs []*workLeg, of *profile.Profile) *proxies {
 		}
 	}
 	for _, l := range legs {
-		if l.conn.halfFlow || l.conn.tornEntry() {
-			add(l.ReplyProcess, l.conn.pod)
+		if l.Conn.HalfFlow || l.Conn.TornEntry() {
+			add(l.ReplyProcess, l.Conn.Pod)
 		}
 		if profile.IsBindSource(l.Orig.Src.Addr()) {
-			add(l.OrigProcess, l.conn.pod)
+			add(l.OrigProcess, l.Conn.Pod)
 		}
 	}
 	return p
 }
 
 // dialled tells who in a pod dialled a leg.
-func (p *proxies) dialled(l *workLeg, pod string) dialler {
+func (p *proxies) dialled(l *graph.Leg, pod string) dialler {
 	o := l.OrigProcess
 	switch {
-	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.conn.pod != pod:
+	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.Conn.Pod != pod:
 		return diallerUnknown
 	case p.known[keyOf(o, pod)], profile.ComponentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
 		return dialledByProxy
-	case p.pods[pod] && o.PID != 0 && l.conn.pod == pod:
+	case p.pods[pod] && o.PID != 0 && l.Conn.Pod == pod:
 		return dialledByApp
 	}
 	return diallerUnknown

@@ -66,7 +66,7 @@ type rebuilder struct {
 
 func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
 	b := &rebuilder{e: e, conv: i, lastDir: -1}
-	leg := c.frame.conn
+	leg := c.frame.Conn
 	for d, h := range [2]index.HalfNo{leg.Orig, leg.Reply} {
 		if h == 0 {
 			b.next[d] = 1
@@ -204,7 +204,7 @@ func (e *emitter) writeMade(until index.Moment) error {
 func (e *emitter) writeOne(m *made) error {
 	c := e.convs[m.conv]
 	h := capture.Header{Src: c.client, Dst: c.server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
-	leg := c.frame.conn
+	leg := c.frame.Conn
 	side := leg.Orig
 	if m.reply {
 		h.Src, h.Dst, side = c.server, c.client, leg.Reply
@@ -220,7 +220,7 @@ func (e *emitter) writeOne(m *made) error {
 	if err != nil {
 		return err
 	}
-	iface, err := e.iface(leg.place)
+	iface, err := e.iface(leg.Place)
 	if err != nil {
 		return err
 	}

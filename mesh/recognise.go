@@ -1,12 +1,15 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/mesh/profile"
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
 
 // recognise returns the profile of the mesh that connections show: by the port
 // to which what the application dials is redirected, by what else is dialled,
 // and by how the proxy dials the application. Meshes that look alike, and no
 // mesh at all, are taken for Istio.
-func recognise(legs []*workLeg) *profile.Profile {
+func recognise(legs []*graph.Leg) *profile.Profile {
 	var s signsOfMesh
 	for _, l := range legs {
 		s.see(l)
@@ -35,15 +38,15 @@ type signsOfMesh struct {
 	loop      bool            // 127.0.0.1 dialled 127.0.0.1
 }
 
-func (s *signsOfMesh) see(l *workLeg) {
+func (s *signsOfMesh) see(l *graph.Leg) {
 	if s.listeners == nil {
 		s.listeners, s.dialled = make(map[uint16]bool), make(map[uint16]bool)
 	}
-	c, src, dst := l.conn, l.Orig.Src.Addr(), l.Orig.Dst.Addr()
+	c, src, dst := l.Conn, l.Orig.Src.Addr(), l.Orig.Dst.Addr()
 	switch {
-	case !c.loopback:
+	case !c.Loopback:
 		s.dialled[l.Orig.Dst.Port()] = true
-	case c.halfFlow && l.Reply.Src.Addr().IsLoopback():
+	case c.HalfFlow && l.Reply.Src.Addr().IsLoopback():
 		s.listeners[l.Reply.Src.Port()] = true
 	case profile.IsBindSource(src):
 		s.bound = true

@@ -130,7 +130,7 @@ func (e *emitter) aimAll() {
 // aim sends the packets of a rewritten leg to conversation i.
 func (e *emitter) aim(i int, c *conversation) {
 	to, back := target{int32(i + 1), c.client, c.server}, target{int32(i + 1), c.server, c.client}
-	leg := c.frame.conn
+	leg := c.frame.Conn
 	set := func(h index.HalfNo, t target) {
 		if h == 0 {
 			return
@@ -142,11 +142,11 @@ func (e *emitter) aim(i int, c *conversation) {
 	}
 	set(leg.Orig, to)
 	set(leg.Reply, back)
-	for _, s := range leg.strays {
-		if s.reply {
-			set(s.half, back)
+	for _, s := range leg.Strays {
+		if s.Reply {
+			set(s.Half, back)
 		} else {
-			set(s.half, to)
+			set(s.Half, to)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -37,21 +39,21 @@ type roster struct {
 }
 
 // newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*workLeg, p *profile.Profile) *roster {
+func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *roster {
 	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*traffic)
 	for _, l := range legs {
-		for c := range l.sightings {
-			f := r.facts(c.pod)
+		for c := range l.Sightings {
+			f := r.facts(c.Pod)
 			f.watch(c)
 			r.structure(f, c)
-			if !c.loopback {
-				t := c.origTuple(x)
-				countIn(votes, c.pod).add(t)
-				if wires[c.pod] == nil {
-					wires[c.pod] = new(traffic)
+			if !c.Loopback {
+				t := c.OrigTuple(x)
+				countIn(votes, c.Pod).add(t)
+				if wires[c.Pod] == nil {
+					wires[c.Pod] = new(traffic)
 				}
-				wires[c.pod].add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
+				wires[c.Pod].add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
 			}
 		}
 	}
@@ -71,13 +73,13 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 		}
 	}
 	for _, l := range legs {
-		for c := range l.sightings {
-			f, t := r.pods[c.pod], c.origTuple(x)
+		for c := range l.Sightings {
+			f, t := r.pods[c.Pod], c.OrigTuple(x)
 			if f.lends(x, c) {
-				f.meshed, l.kept = true, true
+				f.meshed, l.Kept = true, true
 				f.apps[l.Orig.Dst.Port()] = true
 			}
-			if c.loopback {
+			if c.Loopback {
 				continue
 			}
 			if f.addrs[t.Dst.Addr()] {
@@ -91,30 +93,20 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 }
 
 // watch notes when the loopback interface was captured.
-func (f *podFacts) watch(c *conn) {
-	if !c.loopback {
+func (f *podFacts) watch(c *conn.Conn) {
+	if !c.Loopback {
 		return
 	}
 	if !f.loopback {
-		f.from, f.to = c.start, c.end
+		f.from, f.to = c.Start, c.End
 	}
-	f.loopback, f.from, f.to = true, min(f.from, c.start), max(f.to, c.end)
+	f.loopback, f.from, f.to = true, min(f.from, c.Start), max(f.to, c.End)
 }
 
 // watched tells whether the loopback interface was being captured when l began,
 // so that its counterpart there would have been seen.
-func (f *podFacts) watched(l *workLeg) bool { return f.loopback && f.from <= l.End && l.Start <= f.to }
-
-// sightings iterates over all observations of l, the used one first.
-func (l *workLeg) sightings(yield func(*conn) bool) {
-	if !yield(l.conn) {
-		return
-	}
-	for _, c := range l.others {
-		if !yield(c) {
-			return
-		}
-	}
+func (f *podFacts) watched(l *graph.Leg) bool {
+	return f.loopback && f.from <= l.End && l.Start <= f.to
 }
 
 func (r *roster) facts(pod string) *podFacts {
@@ -128,21 +120,21 @@ func (r *roster) facts(pod string) *podFacts {
 
 // structure learns the pod's address from the two shapes that only a mesh
 // makes: the server of 127.0.0.6 and the client of half-flows are the pod.
-func (r *roster) structure(f *podFacts, c *conn) {
-	t := c.origTuple(r.x)
+func (r *roster) structure(f *podFacts, c *conn.Conn) {
+	t := c.OrigTuple(r.x)
 	switch {
-	case !c.loopback:
+	case !c.Loopback:
 	case profile.IsBindSource(t.Src.Addr()):
 		f.meshed = true
 		f.addrs[t.Dst.Addr()] = true
 		f.apps[t.Dst.Port()] = true
-	case c.mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
+	case c.Mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
 		f.addrs[t.Dst.Addr()] = true
-	case c.halfFlow && t.Src.Addr().IsLoopback(): // DNAT to the pod's address
+	case c.HalfFlow && t.Src.Addr().IsLoopback(): // DNAT to the pod's address
 		f.meshed = true
-		f.addrs[c.replyTuple(r.x).Src.Addr()] = true
+		f.addrs[c.ReplyTuple(r.x).Src.Addr()] = true
 		f.apps[t.Dst.Port()] = true
-	case c.halfFlow || c.tornEntry() || c.Reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
+	case c.HalfFlow || c.TornEntry() || c.Reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
 		f.meshed = true
 		f.addrs[t.Src.Addr()] = true
 	}
@@ -193,20 +185,20 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 
 // assign gives every leg its role in each pod that shows it, as far as
 // structure and ports tell; what joins tell is added by settle.
-func (r *roster) assign(legs []*workLeg) {
+func (r *roster) assign(legs []*graph.Leg) {
 	for _, l := range legs {
-		for c := range l.sightings {
+		for c := range l.Sightings {
 			role, tentative := r.role(c)
-			role, tentative = r.dialled(l, c.pod, role, tentative)
+			role, tentative = r.dialled(l, c.Pod, role, tentative)
 			if tentative {
-				r.pods[c.pod].maybe[c.server(r.x).Port()] = true
+				r.pods[c.Pod].maybe[c.Server(r.x).Port()] = true
 			}
-			if l.view(c.pod) == flow.RoleUnknown {
-				l.views = append(l.views, view{c.pod, role, tentative, !r.pods[c.pod].proxied()})
+			if l.View(c.Pod) == flow.RoleUnknown {
+				l.Views = append(l.Views, graph.View{Pod: c.Pod, Role: role, Tentative: tentative, Bare: !r.pods[c.Pod].proxied()})
 			}
 		}
-		l.Role = l.overall()
-		l.fixed = r.pods[l.conn.pod].peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
+		l.Role = l.Overall()
+		l.Fixed = r.pods[l.Conn.Pod].peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
 	}
 }
 
@@ -214,34 +206,14 @@ func (r *roster) assign(legs []*workLeg) {
 // takes connections and makes some, as gateways do.
 func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
 
-// overall is the role of l over all pods: what one pod's proxy sends and
-// another pod's proxy receives runs between proxies. What only passes by says
-// nothing beside that.
-func (l *workLeg) overall() flow.Role {
-	views := l.views
-	if slices.ContainsFunc(views, func(v view) bool { return !v.bare }) {
-		views = slices.DeleteFunc(slices.Clone(views), func(v view) bool { return v.bare })
-	}
-	role := views[0].role
-	for _, v := range views[1:] {
-		if role != v.role && (v.role == flow.RoleClientProxy || v.role == flow.RoleProxyServer) && (role == flow.RoleClientProxy || role == flow.RoleProxyServer) {
-			return flow.RoleProxyProxy
-		}
-		if role == flow.RoleUnknown {
-			role = v.role
-		}
-	}
-	return role
-}
-
 // role returns what c is for its pod. A tentative role holds only if a join
 // confirms it.
-func (r *roster) role(c *conn) (role flow.Role, tentative bool) {
-	f, t := r.pods[c.pod], c.origTuple(r.x)
-	if c.loopback {
+func (r *roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
+	f, t := r.pods[c.Pod], c.OrigTuple(r.x)
+	if c.Loopback {
 		return r.loopbackRole(f, c, t)
 	}
-	control := r.control(c.pod, t.Dst.Port())
+	control := r.control(c.Pod, t.Dst.Port())
 	switch {
 	case !f.addrs[t.Dst.Addr()] && !f.addrs[t.Src.Addr()]:
 		return flow.RoleUnknown, false
@@ -251,7 +223,7 @@ func (r *roster) role(c *conn) (role flow.Role, tentative bool) {
 		return flow.RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
 		return flow.RoleClientProxy, false
-	case t.Dst.Port() == 53 && r.agents[c.pod]: // the application's queries do not leave the pod
+	case t.Dst.Port() == 53 && r.agents[c.Pod]: // the application's queries do not leave the pod
 		return flow.RoleControl, false
 	}
 	return flow.RoleProxyServer, false
@@ -259,7 +231,7 @@ func (r *roster) role(c *conn) (role flow.Role, tentative bool) {
 
 // dialledByPeers tells whether a leg goes to the port at which the proxies of others
 // dial the proxy, whatever application's port they mean. HBONE has streams for that.
-func (r *roster) dialledByPeers(l *workLeg) bool {
+func (r *roster) dialledByPeers(l *graph.Leg) bool {
 	port := l.Orig.Dst.Port()
 	return port != profile.HBONEPort && slices.Contains(r.profile.TunnelPorts, port)
 }
@@ -283,13 +255,13 @@ func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
-func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role flow.Role, tentative bool) {
+func (r *roster) loopbackRole(f *podFacts, c *conn.Conn, t capture.Tuple) (role flow.Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
-	control := r.control(c.pod, t.Dst.Port())
+	control := r.control(c.Pod, t.Dst.Port())
 	switch {
-	case c.halfFlow && src.IsLoopback(): // the proxy dials 127.0.0.1, and is sent to the pod's address
+	case c.HalfFlow && src.IsLoopback(): // the proxy dials 127.0.0.1, and is sent to the pod's address
 		return flow.RoleProxyApp, false
-	case c.halfFlow || tornHalf(c, r.x, f):
+	case c.HalfFlow || tornHalf(c, r.x, f):
 		return r.redirected(c, f, t), false
 	case profile.IsBindSource(src):
 		return flow.RoleProxyApp, false
@@ -311,7 +283,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn, t capture.Tuple) (role flow.
 // dialled corrects a role by who dialled the connection, as far as sockets tell:
 // what the application dials on loopback or past the redirect is its own, and what
 // the proxy dials is on behalf of someone.
-func (r *roster) dialled(l *workLeg, pod string, role flow.Role, tentative bool) (flow.Role, bool) {
+func (r *roster) dialled(l *graph.Leg, pod string, role flow.Role, tentative bool) (flow.Role, bool) {
 	switch by := r.proxies.dialled(l, pod); {
 	case tentative && by != diallerUnknown:
 		if by == dialledByProxy {
@@ -326,13 +298,13 @@ func (r *roster) dialled(l *workLeg, pod string, role flow.Role, tentative bool)
 
 // tornHalf tells whether a lone half on loopback has the shape of a half-flow: a
 // pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
-func tornHalf(c *conn, x *index.Index, f *podFacts) bool {
-	t := c.origTuple(x)
+func tornHalf(c *conn.Conn, x *index.Index, f *podFacts) bool {
+	t := c.OrigTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	switch {
 	case c.Orig != 0 && c.Reply != 0:
 		return false
-	case c.tornEntry():
+	case c.TornEntry():
 		return true
 	case c.Orig != 0:
 		return dst.IsLoopback() && !src.IsLoopback()
@@ -341,8 +313,8 @@ func tornHalf(c *conn, x *index.Index, f *podFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) flow.Role {
-	switch control := r.control(c.pod, t.Dst.Port()); {
+func (r *roster) redirected(c *conn.Conn, f *podFacts, t capture.Tuple) flow.Role {
+	switch control := r.control(c.Pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return flow.RoleControl
 	case f.addrs[t.Dst.Addr()]: // the pod's proxy dials its own inbound side
@@ -353,97 +325,86 @@ func (r *roster) redirected(c *conn, f *podFacts, t capture.Tuple) flow.Role {
 
 // believe takes roles from the proxy's log where structure leaves them open:
 // which connection it accepted and which it dialled for that.
-func (r *roster) believe(g *ledger) {
-	for _, line := range g.lines {
-		d, u := line.down, line.up
+func (r *roster) believe(g *graph.Ledger) {
+	for _, line := range g.Lines {
+		d, u := line.Down, line.Up
 		if d == nil || u == nil || d == u {
 			continue
 		}
 		accepted, dialled := flow.RoleClientProxy, flow.RoleProxyServer
-		if d.conn.loopback {
+		if d.Conn.Loopback {
 			accepted = flow.RoleAppProxy
 		}
-		if u.conn.loopback {
+		if u.Conn.Loopback {
 			dialled = flow.RoleProxyApp
 		}
-		d.recast(line.Pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
-		u.recast(line.Pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
-		for _, v := range u.views {
-			if v.role == flow.RoleProxyServer && d.view(v.pod) == flow.RoleClientProxy {
-				r.pods[v.pod].forwards = true
+		d.Recast(line.Pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
+		u.Recast(line.Pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
+		for _, v := range u.Views {
+			if v.Role == flow.RoleProxyServer && d.View(v.Pod) == flow.RoleClientProxy {
+				r.pods[v.Pod].forwards = true
 			}
 		}
 	}
-}
-
-// recast gives l the role in a pod, or in all if that is "", unless it has one
-// of those that fit.
-func (l *workLeg) recast(pod string, role flow.Role, fit ...flow.Role) {
-	for i := range l.views {
-		if v := &l.views[i]; (pod == "" || v.pod == pod) && (v.tentative || !slices.Contains(fit, v.role)) {
-			v.role, v.tentative = role, false
-		}
-	}
-	l.Role = l.overall()
 }
 
 // settle corrects the roles of legs that no join confirmed: what has no
 // counterpart, where a counterpart must have been seen, passed by the proxy.
-func (r *roster) settle(legs []*workLeg, joined func(*workLeg) bool) {
+func (r *roster) settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
 	for _, l := range legs {
-		for _, v := range l.views {
-			if v.tentative && joined(l) {
-				r.pods[v.pod].apps[l.Orig.Dst.Port()] = true
-				r.pods[v.pod].meshed = true
+		for _, v := range l.Views {
+			if v.Tentative && joined(l) {
+				r.pods[v.Pod].apps[l.Orig.Dst.Port()] = true
+				r.pods[v.Pod].meshed = true
 			}
 		}
 	}
 	for _, l := range legs {
-		for i := range l.views {
-			if v := &l.views[i]; !joined(l) {
-				v.role = r.settled(legs, l, *v)
+		for i := range l.Views {
+			if v := &l.Views[i]; !joined(l) {
+				v.Role = r.settled(legs, l, *v)
 			}
 		}
-		l.Role = l.overall()
+		l.Role = l.Overall()
 	}
 }
 
-func (r *roster) settled(legs []*workLeg, l *workLeg, v view) flow.Role {
-	f := r.pods[v.pod]
+func (r *roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Role {
+	f := r.pods[v.Pod]
 	switch {
-	case v.tentative && !f.apps[l.Orig.Dst.Port()]:
+	case v.Tentative && !f.apps[l.Orig.Dst.Port()]:
 		return flow.RoleDirect
-	case l.tunnel: // what it carries may not have been captured
-		return v.role
-	case v.role == flow.RoleClientProxy && !f.meshed && !f.loopback, v.role == flow.RoleProxyServer && !f.meshed && !f.loopback:
+	case l.Tunnel: // what it carries may not have been captured
+		return v.Role
+	case v.Role == flow.RoleClientProxy && !f.meshed && !f.loopback, v.Role == flow.RoleProxyServer && !f.meshed && !f.loopback:
 		return flow.RoleUnknown
 	case f.loopback && !f.watched(l):
-		return v.role
-	case v.role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
+		return v.Role
+	case v.Role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
 		return flow.RoleDirect
-	case v.role == flow.RoleClientProxy && r.passes(f, v.pod, l.Orig.Dst.Port()):
+	case v.Role == flow.RoleClientProxy && r.passes(f, v.Pod, l.Orig.Dst.Port()):
 		return flow.RoleDirect
-	case v.role == flow.RoleProxyServer && (tells(l) || !servesApp(legs, l, v.pod)):
+	case v.Role == flow.RoleProxyServer && (tells(l) || !servesApp(legs, l, v.Pod)):
 		return flow.RoleDirect
 	}
-	return v.role
+	return v.Role
 }
 
 // tells tells whether something can be read on l that would be seen on the other
 // side of a proxy too: of HTTP/2 an exchange, since the rest is a connection's
 // own.
-func tells(l *workLeg) bool {
-	if l.multiplexed() {
-		return len(l.exchanges) > 0
+func tells(l *graph.Leg) bool {
+	if l.Multiplexed() {
+		return len(l.Exchanges) > 0
 	}
-	return l.readable() && l.OrigBytes+l.ReplyBytes > 0
+	return l.Readable() && l.OrigBytes+l.ReplyBytes > 0
 }
 
 // servesApp tells whether some connection of the pod's application was open
 // when l began, so that the proxy may have dialled l for it.
-func servesApp(legs []*workLeg, l *workLeg, pod string) bool {
+func servesApp(legs []*graph.Leg, l *graph.Leg, pod string) bool {
 	for _, a := range legs {
-		if a.view(pod) == flow.RoleAppProxy && a.Start <= l.Start+index.Causality && a.End >= l.Start-index.Causality {
+		if a.View(pod) == flow.RoleAppProxy && a.Start <= l.Start+index.Causality && a.End >= l.Start-index.Causality {
 			return true
 		}
 	}

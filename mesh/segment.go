@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -18,25 +19,25 @@ import (
 // A turnRun is a run of turns of one leg that may be one exchange: indices
 // [from, to) into Leg.hidden.
 type turnRun struct {
-	leg      *workLeg
+	leg      *graph.Leg
 	from, to int
 	p        float64
 }
 
 // A segmenter looks for runs of turns that are exchanges.
 type segmenter struct {
-	runs     map[*exchange]turnRun
+	runs     map[*graph.Exchange]turnRun
 	seen     map[turnRun]bool
-	done     map[*exchange]bool // turns that go together with something by themselves
-	down, up []*exchange        // all turns and all runs that times suggest
+	done     map[*graph.Exchange]bool // turns that go together with something by themselves
+	down, up []*graph.Exchange        // all turns and all runs that times suggest
 }
 
 // segment makes one exchange of turns that belong together, as far as exchanges
 // on the other side show it for which a finds no counterpart. It tells whether
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
-func (a *algebra) segment(down, up []*workLeg) bool {
-	g := &segmenter{runs: make(map[*exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*exchange]bool)}
+func (a *algebra) segment(down, up []*graph.Leg) bool {
+	g := &segmenter{runs: make(map[*graph.Exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*graph.Exchange]bool)}
 	downs, ups := a.explained(len(a.down), func(s strand) int32 { return s.D }), a.explained(len(a.up), func(s strand) int32 { return s.U })
 	for i := range a.down {
 		g.down = append(g.down, a.down[i].ex)
@@ -62,7 +63,7 @@ func (a *algebra) segment(down, up []*workLeg) bool {
 func (a *algebra) unexplained(items []item, of func(strand) int32, yield func(*item)) {
 	explained := a.explained(len(items), of)
 	for i := range items {
-		if it := &items[i]; !explained[i] && it.ex.hidden == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
+		if it := &items[i]; !explained[i] && it.ex.Outline == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
 			yield(it)
 		}
 	}
@@ -96,22 +97,22 @@ const commonShift = 0.02
 
 // suggest adds the runs of turns whose times go together with it, as far as
 // none of the turns goes together with something by itself.
-func (g *segmenter) suggest(side *[]*exchange, it *item, legs []*workLeg, bounds func(*item, []exchange) (int, int, bool)) {
+func (g *segmenter) suggest(side *[]*graph.Exchange, it *item, legs []*graph.Leg, bounds func(*item, []graph.Exchange) (int, int, bool)) {
 	for _, l := range legs {
-		from, to, ok := bounds(it, l.hidden)
+		from, to, ok := bounds(it, l.Hidden)
 		run := turnRun{leg: l, from: from, to: to}
-		if !ok || to == from+1 || g.seen[run] || g.taken(l.hidden[from:to]) {
+		if !ok || to == from+1 || g.seen[run] || g.taken(l.Hidden[from:to]) {
 			continue
 		}
 		g.seen[run] = true
-		e := joinedTurns(l.hidden[from:to])
+		e := joinedTurns(l.Hidden[from:to])
 		*side = append(*side, &e)
 		g.runs[&e] = run
 	}
 }
 
 // taken tells whether one of the turns is explained.
-func (g *segmenter) taken(turns []exchange) bool {
+func (g *segmenter) taken(turns []graph.Exchange) bool {
 	for i := range turns {
 		if g.done[&turns[i]] {
 			return true
@@ -122,11 +123,11 @@ func (g *segmenter) taken(turns []exchange) bool {
 
 // merge makes exchanges of the runs that b believes in.
 func (g *segmenter) merge(b *algebra) bool {
-	found := make(map[*workLeg][]turnRun)
-	var legs []*workLeg
+	found := make(map[*graph.Leg][]turnRun)
+	var legs []*graph.Leg
 	for i := range b.web.Edges {
 		s := b.strand(int32(i))
-		for _, e := range [2]*exchange{b.down[s.D].ex, b.up[s.U].ex} {
+		for _, e := range [2]*graph.Exchange{b.down[s.D].ex, b.up[s.U].ex} {
 			run, ok := g.runs[e]
 			if !ok || s.P < .5 {
 				continue
@@ -139,42 +140,42 @@ func (g *segmenter) merge(b *algebra) bool {
 		}
 	}
 	for _, l := range legs {
-		l.hidden = mergeTurns(l.hidden, disjoint(found[l]))
+		l.Hidden = mergeTurns(l.Hidden, disjoint(found[l]))
 	}
 	return len(legs) > 0
 }
 
 // enclosing returns the run of turns in whose time it lies.
-func enclosing(it *item, turns []exchange) (from, to int, ok bool) {
+func enclosing(it *item, turns []graph.Exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() > it.reqAt+index.Causality })
-	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() >= it.respTo-index.Causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() > it.reqAt+index.Causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].End() >= it.respTo-index.Causality })
 	from, to = from-1, to+1
 	return from, to, from >= 0 && to <= len(turns) && from < to
 }
 
 // enclosed returns the run of turns that lie in its time.
-func enclosed(it *item, turns []exchange) (from, to int, ok bool) {
+func enclosed(it *item, turns []graph.Exchange) (from, to int, ok bool) {
 	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].start() >= it.reqAt-index.Causality })
-	to = sort.Search(len(turns), func(i int) bool { return turns[i].end() > it.respTo+index.Causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() >= it.reqAt-index.Causality })
+	to = sort.Search(len(turns), func(i int) bool { return turns[i].End() > it.respTo+index.Causality })
 	return from, to, from < to
 }
 
 // joinedTurns returns the exchange that consists of the given turns.
-func joinedTurns(turns []exchange) exchange {
+func joinedTurns(turns []graph.Exchange) graph.Exchange {
 	e := turns[0]
-	h := *e.hidden
-	e.hidden = &h
-	e.req, e.resp = extend(e.req, nil), extend(e.resp, nil)
+	h := *e.Outline
+	e.Outline = &h
+	e.Req, e.Resp = extend(e.Req, nil), extend(e.Resp, nil)
 	for i := range turns[1:] {
 		t := &turns[i+1]
-		h.req, h.resp = plus(h.req, t.hidden.req), plus(h.resp, t.hidden.resp)
-		e.req, e.resp = extend(e.req, t.req), extend(e.resp, t.resp)
+		h.Req, h.Resp = plus(h.Req, t.Outline.Req), plus(h.Resp, t.Outline.Resp)
+		e.Req, e.Resp = extend(e.Req, t.Req), extend(e.Resp, t.Resp)
 	}
 	return e
 }
@@ -220,8 +221,8 @@ func disjoint(runs []turnRun) []turnRun {
 }
 
 // mergeTurns makes one exchange of each run.
-func mergeTurns(turns []exchange, runs []turnRun) []exchange {
-	var out []exchange
+func mergeTurns(turns []graph.Exchange, runs []turnRun) []graph.Exchange {
+	var out []graph.Exchange
 	at := 0
 	for _, r := range runs {
 		out = append(out, turns[at:r.from]...)
@@ -230,9 +231,9 @@ func mergeTurns(turns []exchange, runs []turnRun) []exchange {
 	}
 	out = append(out, turns[at:]...)
 	for i := range out {
-		out[i].no = i
+		out[i].No = i
 		if i > 0 {
-			out[i].floor = out[i-1].end()
+			out[i].Floor = out[i-1].End()
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -21,7 +22,7 @@ const (
 // id, or request line and bodies, and then time. Nothing is compared with
 // everything.
 type shelf struct {
-	all    []*exchange // in the order of their start
+	all    []*graph.Exchange // in the order of their start
 	byID   map[string]*lane
 	byLine map[uint64]*row
 	lost   lane // those whose requests were not captured, or not whole
@@ -50,15 +51,15 @@ func (l *lane) add(i int, until int64) {
 	l.list, l.until = append(l.list, i), append(l.until, until)
 }
 
-func newShelf(es []*exchange) *shelf {
+func newShelf(es []*graph.Exchange) *shelf {
 	s := &shelf{all: es, byID: make(map[string]*lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
-		s.any.add(i, e.lasts())
-		if e.req != nil && e.req.ID.Len() > 0 {
-			laneOf(s.byID, e.scan.Text.String(e.req.ID)).add(i, e.lasts())
+		s.any.add(i, e.Lasts())
+		if e.Req != nil && e.Req.ID.Len() > 0 {
+			laneOf(s.byID, e.Scan.Text.String(e.Req.ID)).add(i, e.Lasts())
 		}
-		if e.req == nil || !e.req.HasLine() {
-			s.lost.add(i, e.lasts())
+		if e.Req == nil || !e.Req.HasLine() {
+			s.lost.add(i, e.Lasts())
 			continue
 		}
 		s.row(requestLine(e)).add(i, e)
@@ -80,48 +81,39 @@ func (s *shelf) row(line uint64) *row {
 	return s.byLine[line]
 }
 
-func (r *row) add(i int, e *exchange) {
-	r.any.add(i, e.lasts())
+func (r *row) add(i int, e *graph.Exchange) {
+	r.any.add(i, e.Lasts())
 	if k, ok := bodies(e); ok {
-		laneOf(r.byBody, k).add(i, e.lasts())
+		laneOf(r.byBody, k).add(i, e.Lasts())
 	} else {
-		r.partial.add(i, e.lasts())
+		r.partial.add(i, e.Lasts())
 	}
 }
 
 // bodies hashes status and bodies of an exchange; ok tells whether they are
 // known whole.
-func bodies(e *exchange) (k uint64, ok bool) {
-	if e.resp == nil || e.resp.Status == 0 || !e.req.Body.Complete() || !e.resp.Body.Complete() {
+func bodies(e *graph.Exchange) (k uint64, ok bool) {
+	if e.Resp == nil || e.Resp.Status == 0 || !e.Req.Body.Complete() || !e.Resp.Body.Complete() {
 		return 0, false
 	}
-	return hashPrint(e.req.Body) ^ hashPrint(e.resp.Body)*31 ^ uint64(e.resp.Status), true
-}
-
-// lasts returns the latest time at which e may have been going on: for ever,
-// when its response was not captured.
-func (e *exchange) lasts() int64 {
-	if e.resp == nil {
-		return 1<<63 - 1
-	}
-	return e.resp.To.Nanos
+	return hashPrint(e.Req.Body) ^ hashPrint(e.Resp.Body)*31 ^ uint64(e.Resp.Status), true
 }
 
 // requestLine hashes the request line.
-func requestLine(e *exchange) uint64 {
-	return xxhash.Sum64(e.scan.Text.Bytes(e.req.Method))*31 + xxhash.Sum64(e.scan.Text.Bytes(e.req.Target))
+func requestLine(e *graph.Exchange) uint64 {
+	return xxhash.Sum64(e.Scan.Text.Bytes(e.Req.Method))*31 + xxhash.Sum64(e.Scan.Text.Bytes(e.Req.Target))
 }
 
 // sameID lists the exchanges that have u's request id and enclose u.
-func (s *shelf) sameID(u *exchange) []*exchange {
-	if u.req == nil || u.req.ID.Len() == 0 {
+func (s *shelf) sameID(u *graph.Exchange) []*graph.Exchange {
+	if u.Req == nil || u.Req.ID.Len() == 0 {
 		return nil
 	}
-	l := s.byID[u.scan.Text.String(u.req.ID)]
+	l := s.byID[u.Scan.Text.String(u.Req.ID)]
 	if l == nil {
 		return nil
 	}
-	var ds []*exchange
+	var ds []*graph.Exchange
 	for _, k := range s.during(l, u) {
 		ds = append(ds, s.all[k.d])
 	}
@@ -131,15 +123,15 @@ func (s *shelf) sameID(u *exchange) []*exchange {
 // candidates lists the exchanges that u may belong to, in the order of their
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
-func (s *shelf) candidates(u *exchange) []candidate {
-	if u.req != nil && u.req.ID.Len() > 0 {
-		if l := s.byID[u.scan.Text.String(u.req.ID)]; l != nil {
+func (s *shelf) candidates(u *graph.Exchange) []candidate {
+	if u.Req != nil && u.Req.ID.Len() > 0 {
+		if l := s.byID[u.Scan.Text.String(u.Req.ID)]; l != nil {
 			if cs := s.during(l, u); len(cs) > 0 {
 				return cs
 			}
 		}
 	}
-	if u.req == nil || !u.req.HasLine() {
+	if u.Req == nil || !u.Req.HasLine() {
 		return s.during(&s.any, u)
 	}
 	return append(s.sameLine(u), s.during(&s.lost, u)...)
@@ -147,7 +139,7 @@ func (s *shelf) candidates(u *exchange) []candidate {
 
 // SameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
-func (s *shelf) sameLine(u *exchange) []candidate {
+func (s *shelf) sameLine(u *graph.Exchange) []candidate {
 	r := s.byLine[requestLine(u)]
 	if r == nil {
 		return nil
@@ -169,10 +161,10 @@ func (s *shelf) sameLine(u *exchange) []candidate {
 
 // during lists the exchanges of a lane that enclose u and do not contradict it,
 // the latest of them if there are too many.
-func (s *shelf) during(l *lane, u *exchange) []candidate {
+func (s *shelf) during(l *lane, u *graph.Exchange) []candidate {
 	var cs []candidate
-	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].start() > u.begun()+index.Causality })
-	for k := past - 1; k >= 0 && l.until[k] >= u.start()-index.Causality; k-- {
+	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].Start() > u.KnownBy()+index.Causality })
+	for k := past - 1; k >= 0 && l.until[k] >= u.Start()-index.Causality; k-- {
 		d := s.all[l.list[k]]
 		if !nests(d, u) {
 			continue

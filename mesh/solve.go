@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -18,7 +19,7 @@ type candidate struct {
 type solver struct {
 	c        *crossing
 	down     *shelf
-	ups      []*exchange
+	ups      []*graph.Exchange
 	cands    [][]candidate // by up
 	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt
 	a        *assign.Matching
@@ -31,7 +32,7 @@ type solver struct {
 // joinExchanges ties the exchanges that have no link yet, by ids, contents and
 // times.
 func (c *crossing) joinExchanges() {
-	s := &solver{c: c, down: newShelf(c.openOrLogged(exchangesOf(c.down))), ups: c.open(exchangesOf(c.up))}
+	s := &solver{c: c, down: newShelf(c.openOrLogged(graph.ExchangesOf(c.down))), ups: c.open(graph.ExchangesOf(c.up))}
 	s.cands, s.failed = make([][]candidate, len(s.ups)), make([][]int, len(s.ups))
 	for i, u := range s.ups {
 		s.cands[i] = slices.DeleteFunc(s.down.candidates(u), func(k candidate) bool { return !c.allowed(s.down.all[k.d], u) })
@@ -44,7 +45,7 @@ func (c *crossing) joinExchanges() {
 	s.lineUp()
 	s.accept()
 	for d, e := range s.down.all {
-		if !c.taken[e] || e.log == nil {
+		if !c.taken[e] || e.Log == nil {
 			s.addAmbiguous(d)
 		}
 	}
@@ -55,8 +56,8 @@ func (c *crossing) joinExchanges() {
 
 // openOrLogged filters out exchanges that have a link, but for those whose link a
 // log tells: before that there may have been attempts that failed.
-func (c *crossing) openOrLogged(es []*exchange) []*exchange {
-	return slices.DeleteFunc(es, func(e *exchange) bool { return c.taken[e] && e.log == nil })
+func (c *crossing) openOrLogged(es []*graph.Exchange) []*graph.Exchange {
+	return slices.DeleteFunc(es, func(e *graph.Exchange) bool { return c.taken[e] && e.Log == nil })
 }
 
 // setApart takes from the candidates of u those that a log ties to others. Of
@@ -67,7 +68,7 @@ func (s *solver) setApart(u int) {
 		if !s.c.taken[d] {
 			return false
 		}
-		if k.like.sameLine && !final(d, s.ups[u]) {
+		if k.like.sameLine && !graph.Final(d, s.ups[u]) {
 			s.failed[u] = append(s.failed[u], k.d)
 		}
 		return true
@@ -100,7 +101,7 @@ func (s *solver) split() (edges, attempts [][]int) {
 				s.crowdIn(k.lane, u)
 				continue
 			}
-			if final(s.down.all[k.d], s.ups[u]) {
+			if graph.Final(s.down.all[k.d], s.ups[u]) {
 				edges[u] = append(edges[u], k.d)
 			} else if k.like.sameLine {
 				attempts[u] = append(attempts[u], k.d)
@@ -179,10 +180,10 @@ func (s *solver) like(d, u int) *resemblance {
 func (s *solver) add(d, u int, like *resemblance) {
 	e, f := s.down.all[d], s.ups[u]
 	sole := len(s.a.Up[u]) == 1 && len(s.a.Down[d]) == 1
-	l := &link{from: e.leg, to: f.leg, down: e, up: f, attempt: 1,
-		confidence: sureElimined, proven: sole && !like.cut, evidence: explain(e, f, like, sole)}
-	if l.proven {
-		l.confidence = sureProven
+	l := &graph.Link{From: e.Leg, To: f.Leg, Down: e, Up: f, Attempt: 1,
+		Confidence: graph.SureByContents, Proven: sole && !like.cut, Evidence: explain(e, f, like, sole)}
+	if l.Proven {
+		l.Confidence = graph.SureProven
 	}
 	s.c.add(l)
 }
@@ -204,27 +205,27 @@ func (s *solver) addAmbiguous(d int) {
 		best = open[0]
 	}
 	e, u := s.down.all[d], s.ups[best]
-	l := &link{from: e.leg, to: u.leg, down: e, up: u, attempt: 1, ambiguous: true}
+	l := &graph.Link{From: e.Leg, To: u.Leg, Down: e, Up: u, Attempt: 1, Ambiguous: true}
 	for _, v := range open {
 		if v != best {
-			l.rivals = append(l.rivals, rival{s.ups[v].leg, s.ups[v]})
+			l.Rivals = append(l.Rivals, graph.Rival{Leg: s.ups[v].Leg, Ex: s.ups[v]})
 		}
 	}
-	if len(l.rivals) == 0 {
-		l.rivals = s.competitors(d, best)
+	if len(l.Rivals) == 0 {
+		l.Rivals = s.competitors(d, best)
 	}
-	l.confidence = 1 / float64(max(len(l.rivals), 1)+1) // alone, its rival may not have been captured
+	l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1) // alone, its rival may not have been captured
 	like := compare(e, u)
-	l.evidence = explain(e, u, &like, true)
+	l.Evidence = explain(e, u, &like, true)
 	s.c.add(l)
 }
 
 // competitors lists the other downstream exchanges that u may belong to.
-func (s *solver) competitors(d, u int) []rival {
-	var rs []rival
+func (s *solver) competitors(d, u int) []graph.Rival {
+	var rs []graph.Rival
 	for _, o := range s.a.Up[u] {
 		if o != d {
-			rs = append(rs, rival{s.down.all[o].leg, s.down.all[o]})
+			rs = append(rs, graph.Rival{Leg: s.down.all[o].Leg, Ex: s.down.all[o]})
 		}
 	}
 	return rs
@@ -232,16 +233,16 @@ func (s *solver) competitors(d, u int) []rival {
 
 // addAttempt ties a failed upstream exchange to the one exchange that was
 // answered otherwise later.
-func (s *solver) addAttempt(u *exchange, ds []int) {
+func (s *solver) addAttempt(u *graph.Exchange, ds []int) {
 	if len(ds) != 1 || s.c.taken[u] {
 		return
 	}
 	d := s.down.all[ds[0]]
 	for _, l := range s.c.links {
-		if l.down == d && l.up != nil && !l.ambiguous && l.up.start() >= u.end()-index.Causality {
+		if l.Down == d && l.Up != nil && !l.Ambiguous && l.Up.Start() >= u.End()-index.Causality {
 			like := compare(d, u)
-			s.c.add(&link{from: d.leg, to: u.leg, down: d, up: u, attempt: 1, confidence: sureElimined,
-				evidence: explain(d, u, &like, true)})
+			s.c.add(&graph.Link{From: d.Leg, To: u.Leg, Down: d, Up: u, Attempt: 1, Confidence: graph.SureByContents,
+				Evidence: explain(d, u, &like, true)})
 			s.c.countAttempts(d)
 			return
 		}

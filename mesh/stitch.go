@@ -10,6 +10,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -112,8 +114,8 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err := rs.Read(&o.Records, r.x); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	conns := bind(r.x, rs.NAT)
-	pairs := pairsOf(conns)
+	conns := conn.Bind(r.x, rs.NAT)
+	pairs := conn.Pairs(conns)
 	if err := errors.Join(index.Decrypt(r.x, r.groups, pairs), index.Reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -182,9 +184,9 @@ func (r *Result) twice(f *capture.Input) error {
 }
 
 // decide finds out what was read means, and prepares to write it.
-func (r *Result) decide(conns []*conn, o *Options) {
+func (r *Result) decide(conns []*conn.Conn, o *Options) {
 	found := decide(&matter{x: r.x, records: r.records, conns: conns, known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, profile: o.Profile})
-	r.Legs, r.Joins, r.Profile = plainLegs(found.legs), found.joins, found.profile
+	r.Legs, r.Joins, r.Profile = graph.Plain(found.legs), found.joins, found.profile
 	r.Records, r.Conflicts, r.Names = found.records, found.conflicts, found.names
 	for _, l := range found.lookups {
 		r.Lookups = append(r.Lookups, l.Lookup)

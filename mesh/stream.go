@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -26,14 +27,14 @@ func (c *crossing) joinStreams() {
 		sole := len(a.Up[u]) == 1 && len(a.Down[a.OfUp[u]]) == 1
 		l := c.streamLink(down, up, sole)
 		if !a.Forced[u] || !c.streamCertain(down, up) {
-			l.ambiguous, l.proven = true, false
-			l.rivals = streamRivals(ups, a.Down[a.OfUp[u]], u)
+			l.Ambiguous, l.Proven = true, false
+			l.Rivals = streamRivals(ups, a.Down[a.OfUp[u]], u)
 			for _, d := range a.Up[u] {
-				if len(l.rivals) == 0 && d != a.OfUp[u] {
-					l.rivals = append(l.rivals, rival{leg: downs[d]})
+				if len(l.Rivals) == 0 && d != a.OfUp[u] {
+					l.Rivals = append(l.Rivals, graph.Rival{Leg: downs[d]})
 				}
 			}
-			l.confidence = 1 / float64(max(len(l.rivals), 1)+1)
+			l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1)
 		}
 		c.add(l)
 	}
@@ -43,7 +44,7 @@ func (c *crossing) joinStreams() {
 // them: that is more than what lengths and times say of legs that cannot be
 // read, which come next. One TLS connection end to end is equal too.
 func (c *crossing) joinEqual() {
-	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *workLeg) bool { return !l.readable() }) {
+	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *graph.Leg) bool { return !l.Readable() }) {
 		return
 	}
 	downs, ups := c.byContent(c.down), c.byContent(c.up)
@@ -62,13 +63,13 @@ func (c *crossing) joinEqual() {
 type content [2]fingerprint.Print
 
 // content returns the content of a leg; ok is false if it is not all known.
-func (c *crossing) content(l *workLeg) (k content, ok bool) {
-	a, b := c.x.Content(l.conn.Orig), c.x.Content(l.conn.Reply)
+func (c *crossing) content(l *graph.Leg) (k content, ok bool) {
+	a, b := c.x.Content(l.Conn.Orig), c.x.Content(l.Conn.Reply)
 	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
-func (c *crossing) byContent(legs []*workLeg) map[content][]*workLeg {
-	m := make(map[content][]*workLeg)
+func (c *crossing) byContent(legs []*graph.Leg) map[content][]*graph.Leg {
+	m := make(map[content][]*graph.Leg)
 	for _, l := range c.streams(legs) {
 		if k, ok := c.content(l); ok {
 			m[k] = append(m[k], l)
@@ -79,7 +80,7 @@ func (c *crossing) byContent(legs []*workLeg) map[content][]*workLeg {
 
 // carriers lists the downstream legs that up may carry on, none if they are too
 // many to tell apart.
-func (c *crossing) carriers(downs []*workLeg, up *workLeg) []int {
+func (c *crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 	var ds []int
 	for d, down := range downs {
 		if !c.mayCarry(down, up) {
@@ -98,7 +99,7 @@ func (c *crossing) carriers(downs []*workLeg, up *workLeg) []int {
 
 // streamCertain tells whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
-func (c *crossing) streamCertain(down, up *workLeg) bool {
+func (c *crossing) streamCertain(down, up *graph.Leg) bool {
 	if c.trust.whole(up.Start, up.End) {
 		return true
 	}
@@ -107,17 +108,17 @@ func (c *crossing) streamCertain(down, up *workLeg) bool {
 
 // sameStream tells whether what was seen of two legs' streams is the same, and
 // enough to say something.
-func (c *crossing) sameStream(down, up *workLeg) bool {
+func (c *crossing) sameStream(down, up *graph.Leg) bool {
 	match := compareLegs(c.x, down, up)
 	return match.verdict != fingerprint.Different && match.bytes >= minMark
 }
 
 // streamRivals lists the other upstream legs that fit.
-func streamRivals(ups []*workLeg, fit []int, u int) []rival {
-	var rs []rival
+func streamRivals(ups []*graph.Leg, fit []int, u int) []graph.Rival {
+	var rs []graph.Rival
 	for _, v := range fit {
 		if v != u {
-			rs = append(rs, rival{leg: ups[v]})
+			rs = append(rs, graph.Rival{Leg: ups[v]})
 		}
 	}
 	return rs
@@ -125,10 +126,10 @@ func streamRivals(ups []*workLeg, fit []int, u int) []rival {
 
 // streams lists the legs that are matched as a whole: all that have no
 // exchanges of their own and are no pool for others.
-func (c *crossing) streams(legs []*workLeg) []*workLeg {
-	var out []*workLeg
+func (c *crossing) streams(legs []*graph.Leg) []*graph.Leg {
+	var out []*graph.Leg
 	for _, l := range legs {
-		if len(l.exchanges) == 0 && !c.busy[l] && l.Protocol != "h2" {
+		if len(l.Exchanges) == 0 && !c.busy[l] && l.Protocol != "h2" {
 			out = append(out, l)
 		}
 	}
@@ -136,74 +137,41 @@ func (c *crossing) streams(legs []*workLeg) []*workLeg {
 }
 
 // mayCarry tells whether the whole leg up may be what the proxy made of down.
-func (c *crossing) mayCarry(down, up *workLeg) bool {
+func (c *crossing) mayCarry(down, up *graph.Leg) bool {
 	if !legNests(c.x, down, up) {
 		return false
 	}
-	if !down.readable() || !up.readable() { // else joinCurves compares them
+	if !down.Readable() || !up.Readable() { // else joinCurves compares them
 		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
-	if down.empty() != up.empty() {
-		return up.empty() && up.refused(c.x)
+	if down.Empty() != up.Empty() {
+		return up.Empty() && up.Refused(c.x)
 	}
 	return compareLegs(c.x, down, up).verdict != fingerprint.Different
 }
 
-// empty tells whether a leg carried no byte.
-func (l *workLeg) empty() bool { return l.sent()+l.received() == 0 }
-
-// sent returns how many bytes of the originator were seen, decrypted if the leg
-// is.
-func (l *workLeg) sent() int64 {
-	if p := l.plain[0]; p != nil {
-		return p.Len
-	}
-	return l.OrigBytes
-}
-
-// received returns the same of the other side.
-func (l *workLeg) received() int64 {
-	if p := l.plain[1]; p != nil {
-		return p.Len
-	}
-	return l.ReplyBytes
-}
-
-// refused tells whether the server never accepted the connection. Without its SYN
-// what was dialled and never used cannot be told from that.
-func (l *workLeg) refused(x *index.Index) bool {
-	if l.conn.Orig == 0 || !x.Half(l.conn.Orig).SYN {
-		return false
-	}
-	if l.conn.Reply == 0 {
-		return true
-	}
-	h := x.Half(l.conn.Reply)
-	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream
-}
-
-func (c *crossing) streamLink(down, up *workLeg, sole bool) *link {
-	l := &link{from: down, to: up, attempt: 1, confidence: sureOnlyInTime}
+func (c *crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
+	l := &graph.Link{From: down, To: up, Attempt: 1, Confidence: graph.SureByTime}
 	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
 		if m := compareLegs(c.x, down, up); m.verdict == fingerprint.Equal && m.bytes > 0 {
 			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
-			l.confidence, l.proven = sureElimined, sole
+			l.Confidence, l.Proven = graph.SureByContents, sole
 			if sole {
-				l.confidence = sureProven
+				l.Confidence = graph.SureProven
 			}
 		}
 	}
-	for _, h := range []index.HalfNo{down.conn.Lead(), up.conn.Lead()} {
+	for _, h := range []index.HalfNo{down.Conn.Lead(), up.Conn.Lead()} {
 		es.Packets = append(es.Packets, c.x.Half(h).First)
 	}
-	l.evidence = []flow.Evidence{es}
+	l.Evidence = []flow.Evidence{es}
 	if e, ok := adjacency(c.x, down, up); ok {
-		l.evidence = append(l.evidence, e)
+		l.Evidence = append(l.Evidence, e)
 	}
 	return l
 }
 
-func streamDetail(d, u *workLeg) string {
-	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.sent(), u.received())
+func streamDetail(d, u *graph.Leg) string {
+	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.Sent(), u.Received())
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -40,9 +41,9 @@ func joinTurns(c *crossing) {
 		}
 		a = compareTurns(c)
 	}
-	t := &tier{a: a, link: func(d *item, u *item) *link { return exchangeLink(c, d, u) }, least: believed, ordered: true}
+	t := &tier{a: a, link: func(d *item, u *item) *graph.Link { return exchangeLink(c, d, u) }, least: believed, ordered: true}
 	for _, l := range t.links() {
-		if c.byLog[l.down] != nil || c.byLog[l.up] != nil {
+		if c.byLog[l.Down] != nil || c.byLog[l.Up] != nil {
 			c.refine(l)
 			continue
 		}
@@ -52,16 +53,16 @@ func joinTurns(c *crossing) {
 
 // unlogged leaves out legs of which a log tells the exchanges: they stay as they
 // are.
-func unlogged(c *crossing, legs []*workLeg) []*workLeg {
-	return slices.DeleteFunc(slices.Clone(legs), func(l *workLeg) bool {
-		return slices.ContainsFunc(l.hidden, func(e exchange) bool { return e.log != nil })
+func unlogged(c *crossing, legs []*graph.Leg) []*graph.Leg {
+	return slices.DeleteFunc(slices.Clone(legs), func(l *graph.Leg) bool {
+		return slices.ContainsFunc(l.Hidden, func(e graph.Exchange) bool { return e.Log != nil })
 	})
 }
 
 // holes tells whether packets of some leg are missing in the capture.
 func (c *crossing) holes() bool {
-	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *workLeg) bool {
-		_, ok := l.hole(c.x)
+	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *graph.Leg) bool {
+		_, ok := l.Hole(c.x)
 		return ok
 	})
 }
@@ -69,9 +70,9 @@ func (c *crossing) holes() bool {
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
 func compareTurns(c *crossing) *algebra {
-	down := c.openOrTied(append(exchangesOf(c.down), unveil(c, c.down)...))
-	up := c.openOrTied(append(exchangesOf(c.up), unveil(c, c.up)...))
-	if !slices.ContainsFunc(down, isHidden) && !slices.ContainsFunc(up, isHidden) {
+	down := c.openOrTied(append(graph.ExchangesOf(c.down), unveil(c, c.down)...))
+	up := c.openOrTied(append(graph.ExchangesOf(c.up), unveil(c, c.up)...))
+	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
 	a := &algebra{holes: c.holes(), barred: c.barred}
@@ -81,30 +82,28 @@ func compareTurns(c *crossing) *algebra {
 	return a
 }
 
-func isHidden(e *exchange) bool { return e.hidden != nil }
-
 // sealedLegs lists the TLS legs whose exchanges are hidden.
-func sealedLegs(c *crossing, legs []*workLeg) []*workLeg {
-	return slices.DeleteFunc(unreadable(legs), func(l *workLeg) bool { return c.busy[l] || l.Protocol != "tls" })
+func sealedLegs(c *crossing, legs []*graph.Leg) []*graph.Leg {
+	return slices.DeleteFunc(unreadable(legs), func(l *graph.Leg) bool { return c.busy[l] || l.Protocol != "tls" })
 }
 
 // unveil lists the exchanges of those legs.
-func unveil(c *crossing, legs []*workLeg) []*exchange {
+func unveil(c *crossing, legs []*graph.Leg) []*graph.Exchange {
 	sealed := sealedLegs(c, legs)
 	var veils []*veil
 	for _, l := range sealed {
-		if l.hidden == nil {
+		if l.Hidden == nil {
 			veils = append(veils, newVeil(c.x, l))
 		}
 	}
 	settleTickets(veils)
 	for _, v := range veils {
-		v.leg.hidden = v.exchanges(c.x)
+		v.leg.Hidden = v.exchanges(c.x)
 	}
-	var es []*exchange
+	var es []*graph.Exchange
 	for _, l := range sealed {
-		for i := range l.hidden {
-			es = append(es, &l.hidden[i])
+		for i := range l.Hidden {
+			es = append(es, &l.Hidden[i])
 		}
 	}
 	return es
@@ -114,17 +113,17 @@ func unveil(c *crossing, legs []*workLeg) []*exchange {
 // like others.
 func revealHidden(c *crossing) {
 	for _, l := range c.links {
-		for _, e := range [2]*exchange{l.down, l.up} {
-			if e != nil && e.hidden != nil {
-				e.leg.exchanges = e.leg.hidden
+		for _, e := range [2]*graph.Exchange{l.Down, l.Up} {
+			if e != nil && e.Outline != nil {
+				e.Leg.Exchanges = e.Leg.Hidden
 			}
 		}
 	}
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func exchangeLink(c *crossing, d, u *item) *link {
-	return &link{from: d.ex.leg, to: u.ex.leg, down: d.ex, up: u.ex, attempt: 1}
+func exchangeLink(c *crossing, d, u *item) *graph.Link {
+	return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Down: d.ex, Up: u.ex, Attempt: 1}
 }
 
 // A tier turns probabilities into links.
@@ -132,7 +131,7 @@ type tier struct {
 	a       *algebra
 	least   float64 // the probability from which a strand is taken as true
 	ordered bool    // under load, order tells too
-	link    func(d, u *item) *link
+	link    func(d, u *item) *graph.Link
 	sure    []int32        // by downstream item: its strand; -1 = none
 	used    []bool         // by upstream item: some strand of it is sure
 	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
@@ -140,7 +139,7 @@ type tier struct {
 }
 
 // links decides what is taken as true and what stays in doubt.
-func (t *tier) links() []*link {
+func (t *tier) links() []*graph.Link {
 	t.sure, t.used, t.fit = make([]int32, len(t.a.down)), make([]bool, len(t.a.up)), make([][]int32, len(t.a.down))
 	t.only = make(map[int32]bool)
 	for d := range t.sure {
@@ -155,7 +154,7 @@ func (t *tier) links() []*link {
 			t.fit[s.D] = append(t.fit[s.D], int32(i))
 		}
 	}
-	var out []*link
+	var out []*graph.Link
 	for d := range t.sure {
 		if i := t.sure[d]; i >= 0 {
 			out = append(out, t.certain(i))
@@ -232,22 +231,22 @@ func (t *tier) lineUp() {
 }
 
 // certain returns the link of a strand that is taken as true.
-func (t *tier) certain(i int32) *link {
+func (t *tier) certain(i int32) *graph.Link {
 	s := t.a.strand(int32(i))
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
-	l.confidence = min(s.P, sureProven)
-	l.evidence = []flow.Evidence{t.a.explain(s)}
+	l.Confidence = min(s.P, graph.SureProven)
+	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {
-		l.confidence = ordersAgree
-		l.evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
+		l.Confidence = ordersAgree
+		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
-	l.proven = s.P > 1-proof
+	l.Proven = s.P > 1-proof
 	return l
 }
 
 // doubtful returns the link of a downstream item with several candidates: the
 // likeliest as best guess, the others as rivals; nil if there is none.
-func (t *tier) doubtful(d int32) *link {
+func (t *tier) doubtful(d int32) *graph.Link {
 	fit := t.fit[d]
 	if len(fit) == 0 {
 		return nil
@@ -256,12 +255,12 @@ func (t *tier) doubtful(d int32) *link {
 	fit = fit[:min(len(fit), maxRivals+1)]
 	s := t.a.strand(fit[0])
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
-	l.ambiguous = true
-	l.confidence = min(s.P, believed)
-	l.evidence = []flow.Evidence{t.a.explain(s)}
+	l.Ambiguous = true
+	l.Confidence = min(s.P, believed)
+	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
 		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
-		l.rivals = append(l.rivals, rival{r.to, r.up})
+		l.Rivals = append(l.Rivals, graph.Rival{Leg: r.To, Ex: r.Up})
 	}
 	return l
 }
@@ -272,7 +271,7 @@ func (a *algebra) explain(s strand) flow.Evidence {
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
-	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: string(detail), Packets: []capture.Ref{d.ex.ref(), u.ex.ref()}}
+	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: string(detail), Packets: []capture.Ref{d.ex.Ref(), u.ex.Ref()}}
 }
 
 // compared appends what is known of the lengths and the delay of one message.

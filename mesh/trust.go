@@ -1,11 +1,10 @@
 package mesh
 
 import (
-	"cmp"
-	"slices"
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -23,76 +22,17 @@ type trust struct {
 func newTrust(c *crossing) *trust {
 	t := &trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.down {
-		if h, ok := l.hole(c.x); ok {
+		if h, ok := l.Hole(c.x); ok {
 			t.holes = append(t.holes, h)
 		}
 	}
-	t.holes = merge(t.holes)
+	t.holes = graph.Merge(t.holes)
 	if len(t.holes) == 0 {
 		return t
 	}
-	count(t.down, exchangesOf(c.down))
-	count(t.up, exchangesOf(c.up))
+	count(t.down, graph.ExchangesOf(c.down))
+	count(t.up, graph.ExchangesOf(c.up))
 	return t
-}
-
-// hole returns when the leg was not captured whole: all its life if bytes are
-// missing; until its first exchanges are over if it began before the capture.
-func (l *workLeg) hole(x *index.Index) (scan.Span, bool) {
-	switch {
-	case l.multiplexed():
-		return l.holeH2(x)
-	case x.Content(l.conn.Orig).Lost+x.Content(l.conn.Reply).Lost > 0 || l.conn.Orig == 0 || l.conn.Reply == 0:
-		return scan.Span{From: l.Start, To: l.End}, true
-	case l.Midstream && len(l.exchanges) > 0:
-		return scan.Span{From: l.Start, To: l.exchanges[0].end()}, true
-	case l.Midstream:
-		return scan.Span{From: l.Start, To: l.End}, true
-	}
-	return scan.Span{}, false
-}
-
-// holeH2 is hole for HTTP/2, where a message that was captured shows that there
-// was an exchange, and which. One that shows nothing of itself was asked while
-// frames of the client may have been missed, and answered while frames of the
-// server may have been; or it began before the capture.
-func (l *workLeg) holeH2(x *index.Index) (scan.Span, bool) {
-	if l.conn.Orig == 0 || l.conn.Reply == 0 {
-		return scan.Span{From: l.Start, To: l.End}, true
-	}
-	asked, answered := x.Content(l.conn.Orig).Adrift, x.Content(l.conn.Reply).Adrift
-	hole := scan.Span{From: asked.From, To: answered.To}
-	found := asked.From != 0 && answered.From != 0 && hole.From <= hole.To
-	if !l.Midstream {
-		return hole, found
-	}
-	until := l.Start
-	for i := range l.exchanges {
-		if e := &l.exchanges[i]; i == 0 || e.req == nil || e.req.Is(scan.MsgNoLine) {
-			until = max(until, e.end())
-		}
-	}
-	if len(l.exchanges) == 0 {
-		until = l.End
-	}
-	if found {
-		until = max(until, hole.To)
-	}
-	return scan.Span{From: l.Start, To: until}, true
-}
-
-// merge joins spans that touch.
-func merge(spans []scan.Span) []scan.Span {
-	slices.SortFunc(spans, func(a, b scan.Span) int { return cmp.Compare(a.From, b.From) })
-	var out []scan.Span
-	for _, s := range spans {
-		if k := len(out) - 1; k >= 0 && s.From <= out[k].To {
-			out[k].To = max(out[k].To, s.To)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 // whole tells whether all that may have caused something between the two times
@@ -102,12 +42,12 @@ func (t *trust) whole(from, to int64) bool {
 	return i == len(t.holes) || t.holes[i].From > to+index.Causality
 }
 
-func (t *trust) complete(u *exchange) bool { return t.whole(u.start(), u.end()) }
+func (t *trust) complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
 // believes tells whether it proves that d and u belong together when nothing
 // else fits.
-func (t *trust) believes(d, u *exchange, like *resemblance) bool {
-	if like.seen == 0 && !(like.cut && d.req != nil && u.req != nil && d.req.Target.Len() > 1) {
+func (t *trust) believes(d, u *graph.Exchange, like *resemblance) bool {
+	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
 		return false // nothing of one stands beside anything of the other
 	}
 	if like.sameID && !like.otherLine || t.complete(u) {
@@ -123,7 +63,7 @@ func (t *trust) believes(d, u *exchange, like *resemblance) bool {
 }
 
 // count adds the marks of exchanges up.
-func count(to map[uint64]int, es []*exchange) {
+func count(to map[uint64]int, es []*graph.Exchange) {
 	for _, e := range es {
 		for _, m := range marks(e) {
 			if m != 0 {
@@ -138,15 +78,15 @@ const minMark = 16
 
 // marks returns hashes of what may tell an exchange from all others: its
 // request line and its bodies. 0 = not seen, or says nothing.
-func marks(e *exchange) (m [3]uint64) {
-	if e.req != nil && e.req.Target.Len() > 1 && e.req.HasLine() {
+func marks(e *graph.Exchange) (m [3]uint64) {
+	if e.Req != nil && e.Req.Target.Len() > 1 && e.Req.HasLine() {
 		m[0] = requestLine(e) | 1
 	}
-	if e.req != nil {
-		m[1] = bodyMark(e.req)
+	if e.Req != nil {
+		m[1] = bodyMark(e.Req)
 	}
-	if e.resp != nil {
-		m[2] = bodyMark(e.resp)
+	if e.Resp != nil {
+		m[2] = bodyMark(e.Resp)
 	}
 	return m
 }

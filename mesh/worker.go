@@ -1,5 +1,7 @@
 package mesh
 
+import "github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+
 // A proxy with several workers has a pool of upstream connections for each: a
 // client's connection belongs to one worker, and only ever uses the pool of
 // that one (Envoy's threading model; HAProxy's threads share idle connections
@@ -16,8 +18,8 @@ const (
 // workers makes strands between different groups of legs unlikely, and tells
 // whether there are such.
 func (a *algebra) workers() bool {
-	root := make(map[*workLeg]*workLeg)
-	find := func(l *workLeg) *workLeg {
+	root := make(map[*graph.Leg]*graph.Leg)
+	find := func(l *graph.Leg) *graph.Leg {
 		for root[l] != nil {
 			if up := root[root[l]]; up != nil {
 				root[l] = up
@@ -26,17 +28,17 @@ func (a *algebra) workers() bool {
 		}
 		return l
 	}
-	ties := make(map[*workLeg]int)
-	a.certain(func(d, u *workLeg) {
+	ties := make(map[*graph.Leg]int)
+	a.certain(func(d, u *graph.Leg) {
 		if d, u = find(d), find(u); d != u {
 			root[d] = u
 		}
 	})
-	a.certain(func(d, _ *workLeg) { ties[find(d)]++ })
+	a.certain(func(d, _ *graph.Leg) { ties[find(d)]++ })
 	found := false
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
-		d, u := find(a.down[s.D].ex.leg), find(a.up[s.U].ex.leg)
+		d, u := find(a.down[s.D].ex.Leg), find(a.up[s.U].ex.Leg)
 		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
 			s.base *= foreign
 			found = true
@@ -46,10 +48,10 @@ func (a *algebra) workers() bool {
 }
 
 // certain calls yield with the legs of all strands that are taken as true.
-func (a *algebra) certain(yield func(down, up *workLeg)) {
+func (a *algebra) certain(yield func(down, up *graph.Leg)) {
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= believed && a.usual(s) {
-			yield(a.down[s.D].ex.leg, a.up[s.U].ex.leg)
+			yield(a.down[s.D].ex.Leg, a.up[s.U].ex.Leg)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package mesh
+package conn
 
 import (
 	"net/netip"
@@ -22,16 +22,16 @@ type podEndpoint struct {
 // pod under a tuple that NAT forgot to rewrite (after conntrack -F, or when an
 // entry expired), and ties them to that conn.
 func (b *binder) attachStrays() {
-	if !slices.ContainsFunc(b.conns, func(c *conn) bool { return !c.hasSYN(b.x) }) {
+	if !slices.ContainsFunc(b.conns, func(c *Conn) bool { return !c.HasSYN(b.x) }) {
 		return
 	}
-	byClient := make(map[podEndpoint][]*conn)
+	byClient := make(map[podEndpoint][]*Conn)
 	for _, c := range b.conns {
-		e := podEndpoint{c.pod, c.client(b.x)}
+		e := podEndpoint{c.Pod, c.Client(b.x)}
 		byClient[e] = append(byClient[e], c)
 	}
-	b.conns = slices.DeleteFunc(b.conns, func(c *conn) bool {
-		if c.hasSYN(b.x) || c.bytes(b.x) > straySlack {
+	b.conns = slices.DeleteFunc(b.conns, func(c *Conn) bool {
+		if c.HasSYN(b.x) || c.Bytes(b.x) > straySlack {
 			return false
 		}
 		for _, t := range b.owners(byClient, c) {
@@ -44,18 +44,18 @@ func (b *binder) attachStrays() {
 }
 
 // owners lists the conns whose client is an end of c.
-func (b *binder) owners(byClient map[podEndpoint][]*conn, c *conn) []*conn {
+func (b *binder) owners(byClient map[podEndpoint][]*Conn, c *Conn) []*Conn {
 	h := c.Orig
 	if h == 0 {
 		h = c.Reply
 	}
 	t := b.x.Half(h).Key.Tuple()
-	return append(slices.Clone(byClient[podEndpoint{c.pod, t.Src}]), byClient[podEndpoint{c.pod, t.Dst}]...)
+	return append(slices.Clone(byClient[podEndpoint{c.Pod, t.Src}]), byClient[podEndpoint{c.Pod, t.Dst}]...)
 }
 
 // adopt makes the halves of c strays of t if all of them carry t on.
-func (b *binder) adopt(t, c *conn) bool {
-	if t.start >= c.start || !b.watched(c.place, t.start) && !t.hasSYN(b.x) {
+func (b *binder) adopt(t, c *Conn) bool {
+	if t.Start >= c.Start || !b.watched(c.Place, t.Start) && !t.HasSYN(b.x) {
 		return false
 	}
 	var found []stray
@@ -66,8 +66,8 @@ func (b *binder) adopt(t, c *conn) bool {
 		}
 		found = append(found, stray{h, reply})
 	}
-	t.strays = append(t.strays, found...)
-	t.end = max(t.end, c.end)
+	t.Strays = append(t.Strays, found...)
+	t.End = max(t.End, c.End)
 	return true
 }
 
@@ -87,23 +87,23 @@ func (b *binder) watched(p index.Place, nanos int64) bool {
 }
 
 // carriesOn tells whether h continues a direction of t, and which.
-func (b *binder) carriesOn(t *conn, h index.HalfNo) (reply, ok bool) {
+func (b *binder) carriesOn(t *Conn, h index.HalfNo) (reply, ok bool) {
 	half := b.x.Half(h)
 	same, other := t.Orig, t.Reply
-	if half.Key.Tuple().Dst == t.client(b.x) {
+	if half.Key.Tuple().Dst == t.Client(b.x) {
 		same, other, reply = t.Reply, t.Orig, true
 	}
 	if same == 0 || half.Key == b.x.Half(same).Key {
 		return reply, false
 	}
 	s := b.x.Half(same)
-	lo, hi := seqRange(s)
-	if half.FirstNanos < s.FirstNanos || half.Base == lo || !inRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
+	lo, hi := SeqRange(s)
+	if half.FirstNanos < s.FirstNanos || half.Base == lo || !InRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
 		return reply, false
 	}
 	if other == 0 || !half.HasAck {
 		return reply, true
 	}
-	lo, hi = seqRange(b.x.Half(other))
-	return reply, inRange(half.FirstAck, lo, hi, straySlack)
+	lo, hi = SeqRange(b.x.Half(other))
+	return reply, InRange(half.FirstAck, lo, hi, straySlack)
 }

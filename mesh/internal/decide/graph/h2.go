@@ -1,4 +1,4 @@
-package mesh
+package graph
 
 import (
 	"cmp"
@@ -9,27 +9,27 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// pairStreams pairs the requests and responses of a leg that speaks HTTP/2:
+// PairStreams pairs the requests and responses of a leg that speaks HTTP/2:
 // those of one stream are an exchange, and several go on at once.
-func pairStreams(x *index.Index, l *workLeg) []exchange {
+func PairStreams(x *index.Index, l *Leg) []Exchange {
 	es, at := askedOn(x, l)
-	s, ms := muxedOf(x, l.conn.Reply)
+	s, ms := muxedOf(x, l.Conn.Reply)
 	for _, m := range ms {
 		id := s.H2Of(m).Stream
 		i, ok := at[id]
-		if m.Is(scan.MsgRequest) || ok && es[i].resp != nil {
+		if m.Is(scan.MsgRequest) || ok && es[i].Resp != nil {
 			continue
 		}
 		if !ok {
 			i = len(es)
 			at[id] = i
-			es = append(es, exchange{leg: l, floor: l.Start})
+			es = append(es, Exchange{Leg: l, Floor: l.Start})
 		}
-		es[i].resp, es[i].respScan = m, s
+		es[i].Resp, es[i].RespScan = m, s
 	}
-	slices.SortStableFunc(es, func(a, b exchange) int { return cmp.Compare(a.begun(), b.begun()) })
+	slices.SortStableFunc(es, func(a, b Exchange) int { return cmp.Compare(a.KnownBy(), b.KnownBy()) })
 	for i := range es {
-		es[i].no = i
+		es[i].No = i
 	}
 	return es
 }
@@ -46,26 +46,26 @@ func muxedOf(x *index.Index, h index.HalfNo) (*scan.Scan, []*scan.Message) {
 }
 
 // askedOn lists the requests of a leg, and where each stream's is in the list.
-func askedOn(x *index.Index, l *workLeg) (es []exchange, at map[uint32]int) {
+func askedOn(x *index.Index, l *Leg) (es []Exchange, at map[uint32]int) {
 	at = make(map[uint32]int)
-	s, ms := muxedOf(x, l.conn.Orig)
+	s, ms := muxedOf(x, l.Conn.Orig)
 	for _, m := range ms {
 		id := s.H2Of(m).Stream
 		if _, ok := at[id]; !ok && m.Is(scan.MsgRequest) {
 			at[id] = len(es)
-			es = append(es, exchange{leg: l, req: m, scan: s, floor: l.Start})
+			es = append(es, Exchange{Leg: l, Req: m, Scan: s, Floor: l.Start})
 		}
 	}
 	return es, at
 }
 
-// grpc returns what the exchange says as a gRPC call, nil if it is none.
-func (e *exchange) grpc() *flow.GRPC {
+// GRPC returns what the exchange says as a gRPC call, nil if it is none.
+func (e *Exchange) GRPC() *flow.GRPC {
 	g, found := &flow.GRPC{Status: -1}, false
-	if q := e.scan.H2Of(e.req); q != nil && q.GRPC >= 0 {
+	if q := e.Scan.H2Of(e.Req); q != nil && q.GRPC >= 0 {
 		g.Sent, found = int(q.GRPC), true
 	}
-	if q := e.respScan.H2Of(e.resp); q != nil {
+	if q := e.RespScan.H2Of(e.Resp); q != nil {
 		g.Status = int(q.Status)
 		if q.GRPC >= 0 {
 			g.Received, found = int(q.GRPC), true

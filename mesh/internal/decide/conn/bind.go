@@ -1,4 +1,4 @@
-package mesh
+package conn
 
 import (
 	"cmp"
@@ -28,15 +28,15 @@ const lifeSlack = 5e9
 // the sender's ticks (milliseconds on Linux).
 const tsSlack = 60_000
 
-// bind pairs halves to connections, gives them a direction, and ties stray
+// Bind pairs halves to connections, gives them a direction, and ties stray
 // halves to the connections they belong to.
-func bind(x *index.Index, nat *recorded.Entries) []*conn {
+func Bind(x *index.Index, nat *recorded.Entries) []*Conn {
 	b := binder{x: x, nat: nat, partner: make([]index.HalfNo, x.Len()+1)}
 	b.takeBound()
 	b.bindByEntries()
 	b.bindByNumbers()
 	b.collect()
-	recallEntries(nat, x, b.conns)
+	recall(nat, x, b.conns)
 	b.orient()
 	b.attachStrays()
 	return b.conns
@@ -46,8 +46,8 @@ type binder struct {
 	x       *index.Index
 	nat     *recorded.Entries
 	partner []index.HalfNo // by HalfNo
-	memory  arena.Slab[conn]
-	conns   []*conn
+	memory  arena.Slab[Conn]
+	conns   []*Conn
 	began   map[index.Place]int64 // time of the first segment of each place; made when needed
 }
 
@@ -108,7 +108,7 @@ func (b *binder) bindByEntries() {
 			unbound = append(unbound, h)
 		}
 	}
-	b.takeSure(entryEdges(b.nat, b.x, unbound))
+	b.takeSure(edgesOf(b.nat, b.x, unbound))
 }
 
 // takeSure pairs halves by edges, those first that are surest.
@@ -149,8 +149,8 @@ func (b *binder) takeOnly(edges []edge, exact, solid, samePort bool) {
 // other one was seen to send.
 func exactly(p, q *reassembly.Half) bool {
 	covers := func(a, b *reassembly.Half) bool {
-		lo, hi := seqRange(a)
-		return !b.HasAck || inRange(b.FirstAck, lo, hi, 0) && inRange(b.LastAck, lo, hi, 0)
+		lo, hi := SeqRange(a)
+		return !b.HasAck || InRange(b.FirstAck, lo, hi, 0) && InRange(b.LastAck, lo, hi, 0)
 	}
 	return covers(p, q) && covers(q, p)
 }
@@ -195,7 +195,7 @@ func (b *binder) tryAll(edges []edge, asks []index.HalfNo, y index.HalfNo) []edg
 // may acknowledge.
 func (b *binder) register(asks map[reach][]index.HalfNo, h index.HalfNo) {
 	half := b.x.Half(h)
-	lo, hi := seqRange(half)
+	lo, hi := SeqRange(half)
 	lo -= ackSlack
 	pieces := min((hi+ackSlack-lo)>>reachShift+1, 1<<(32-reachShift)-1)
 	for i := range pieces + 1 {
@@ -229,12 +229,12 @@ func dataOnSYN(p, q *reassembly.Half) int64 {
 // acknowledges tells whether the acknowledgements and echoed timestamps of q
 // fit what p sent.
 func acknowledges(q, p *reassembly.Half) bool {
-	lo, hi := seqRange(p)
-	if p.Bytes+p.Missing < 1<<31 && !(inRange(q.FirstAck, lo, hi, ackSlack) && inRange(q.LastAck, lo, hi, ackSlack)) {
+	lo, hi := SeqRange(p)
+	if p.Bytes+p.Missing < 1<<31 && !(InRange(q.FirstAck, lo, hi, ackSlack) && InRange(q.LastAck, lo, hi, ackSlack)) {
 		return false
 	}
 	if p.HasTS && q.HasTS && q.LastTSEcr != 0 {
-		return inRange(q.LastTSEcr, p.TSVal, p.LastTSVal, tsSlack)
+		return InRange(q.LastTSEcr, p.TSVal, p.LastTSVal, tsSlack)
 	}
 	return true
 }
@@ -249,11 +249,11 @@ func (b *binder) collect() {
 			b.conns = append(b.conns, c)
 		}
 	}
-	slices.SortStableFunc(b.conns, func(p, q *conn) int {
-		if p.start != q.start {
-			return cmp.Compare(p.start, q.start)
+	slices.SortStableFunc(b.conns, func(p, q *Conn) int {
+		if p.Start != q.Start {
+			return cmp.Compare(p.Start, q.Start)
 		}
-		if index.Before(p.first, q.first) {
+		if index.Before(p.First, q.First) {
 			return -1
 		}
 		return 1
@@ -273,10 +273,10 @@ const (
 // from what the conns with SYN, addresses, bytes and ports say.
 func (b *binder) orient() {
 	servers := newServers()
-	var later []*conn
+	var later []*Conn
 	for _, c := range b.conns {
 		d := b.bySYN(c)
-		c.inferred = d == unsure
+		c.Inferred = d == unsure
 		if d == unsure {
 			d = b.byEntry(c)
 		}
@@ -288,12 +288,12 @@ func (b *binder) orient() {
 			continue
 		}
 		b.turn(c, d)
-		if !c.inferred {
-			servers.known[c.server(b.x)] = true
+		if !c.Inferred {
+			servers.known[c.Server(b.x)] = true
 		}
 	}
 	for _, c := range later {
-		servers.meet(c.origTuple(b.x))
+		servers.meet(c.OrigTuple(b.x))
 		servers.meet(b.keyTuple(c).Reverse())
 	}
 	for _, c := range later {
@@ -307,22 +307,22 @@ func (b *binder) orient() {
 		b.turn(c, d)
 	}
 	for _, c := range b.conns {
-		c.halfFlow = c.Orig != 0 && c.Reply != 0 &&
+		c.HalfFlow = c.Orig != 0 && c.Reply != 0 &&
 			b.x.Half(c.Orig).Key.Reverse() != b.x.Half(c.Reply).Key
 	}
 }
 
 // keyTuple returns the captured tuple of c's first half as it stands.
-func (b *binder) keyTuple(c *conn) capture.Tuple { return b.x.Half(c.Orig).Key.Tuple() }
+func (b *binder) keyTuple(c *Conn) capture.Tuple { return b.x.Half(c.Orig).Key.Tuple() }
 
 // turn applies a direction. A single half may turn out to be the reply.
-func (b *binder) turn(c *conn, d direction) {
+func (b *binder) turn(c *Conn, d direction) {
 	if d == reversed {
 		c.Orig, c.Reply = c.Reply, c.Orig
 	}
 }
 
-func (b *binder) bySYN(c *conn) direction {
+func (b *binder) bySYN(c *Conn) direction {
 	p := b.x.Half(c.Orig)
 	if p.SYN {
 		return ifTrue(!p.SYNACK, asIs, reversed)
@@ -343,13 +343,13 @@ func ifTrue(ok bool, yes, no direction) direction {
 }
 
 // byEntry orients by what conntrack knows.
-func (b *binder) byEntry(c *conn) direction {
-	if c.entry == nil {
+func (b *binder) byEntry(c *Conn) direction {
+	if c.Entry == nil {
 		return unsure
 	}
 	t := b.keyTuple(c)
-	asks := t == c.entry.Orig || t == c.entry.Reply.Reverse()
-	if answers := t == c.entry.Reply || t == c.entry.Orig.Reverse(); asks == answers {
+	asks := t == c.Entry.Orig || t == c.Entry.Reply.Reverse()
+	if answers := t == c.Entry.Reply || t == c.Entry.Orig.Reverse(); asks == answers {
 		return unsure
 	}
 	return ifTrue(asks, asIs, reversed)
@@ -357,7 +357,7 @@ func (b *binder) byEntry(c *conn) direction {
 
 // byShape orients by 127.0.0.6 and ::6, which only ever dial, and by the shape
 // of half-flows: only the client's address is the same in both.
-func (b *binder) byShape(c *conn) direction {
+func (b *binder) byShape(c *Conn) direction {
 	p := b.x.Half(c.Orig).Key
 	switch {
 	case profile.IsBindSource(p.Src.Netip()):
@@ -378,7 +378,7 @@ func (b *binder) byShape(c *conn) direction {
 		}
 	}
 	switch {
-	case !c.loopback || p.Src.IsLoopback() == p.Dst.IsLoopback():
+	case !c.Loopback || p.Src.IsLoopback() == p.Dst.IsLoopback():
 		return unsure
 	default: // POD:e1 > 127.0.0.1:15001, or its stray answer
 		return ifTrue(p.Dst.IsLoopback(), asIs, reversed)
@@ -386,7 +386,7 @@ func (b *binder) byShape(c *conn) direction {
 }
 
 // byBytes orients by who sends requests.
-func (b *binder) byBytes(c *conn) direction {
+func (b *binder) byBytes(c *Conn) direction {
 	for i, h := range [2]index.HalfNo{c.Orig, c.Reply} {
 		switch b.x.Content(h).Proto {
 		case scan.ProtoRequests, scan.ProtoH2Requests:

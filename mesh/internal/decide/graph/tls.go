@@ -1,4 +1,4 @@
-package mesh
+package graph
 
 import (
 	"fmt"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // tlsOf puts together what both halves of a connection say.
-func tlsOf(x *index.Index, c *conn) flow.TLS {
+func tlsOf(x *index.Index, c *conn.Conn) flow.TLS {
 	var t flow.TLS
 	var client, server tls.Facts
 	var flight clientFlight
@@ -163,8 +164,8 @@ type dial struct {
 
 // judgeResumed gives legs that resume a session, and tell nothing more, the
 // verdict about the legs on which such sessions began, if that is one.
-func judgeResumed(legs []*workLeg) {
-	began := make(map[dial]*workLeg)
+func judgeResumed(legs []*Leg) {
+	began := make(map[dial]*Leg)
 	split := make(map[dial]bool)
 	for _, l := range legs {
 		if l.TLS.Reason == "" || l.TLS.Resumed {
@@ -184,4 +185,4 @@ func judgeResumed(legs []*workLeg) {
 	}
 }
 
-func (l *workLeg) dial() dial { return dial{l.Orig.Src.Addr(), l.Reply.Src, l.TLS.SNI} }
+func (l *Leg) dial() dial { return dial{l.Orig.Src.Addr(), l.Reply.Src, l.TLS.SNI} }

@@ -1,7 +1,8 @@
-package mesh
+package graph
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -12,18 +13,18 @@ import (
 // the numbers alone.
 type sightings struct {
 	x      *index.Index
-	bySYN  map[[2]uint32][]*workLeg
-	byPort map[uint16][]*workLeg           // by the client's port, which no NAT of a mesh changes
-	byNAT  map[[2]capture.Tuple][]*workLeg // by what conntrack knows of both sides of NAT
+	bySYN  map[[2]uint32][]*Leg
+	byPort map[uint16][]*Leg           // by the client's port, which no NAT of a mesh changes
+	byNAT  map[[2]capture.Tuple][]*Leg // by what conntrack knows of both sides of NAT
 }
 
 func newSightings(x *index.Index) *sightings {
-	return &sightings{x, make(map[[2]uint32][]*workLeg), make(map[uint16][]*workLeg), make(map[[2]capture.Tuple][]*workLeg)}
+	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]capture.Tuple][]*Leg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false
 // unless both are known.
-func (s *sightings) isns(c *conn) (isns [2]uint32, ok bool) {
+func (s *sightings) isns(c *conn.Conn) (isns [2]uint32, ok bool) {
 	if c.Orig == 0 || c.Reply == 0 {
 		return isns, false
 	}
@@ -37,36 +38,36 @@ func (s *sightings) isns(c *conn) (isns [2]uint32, ok bool) {
 	return [2]uint32{p.ISN, q.ISN}, true
 }
 
-func (s *sightings) add(l *workLeg) {
-	if k, ok := s.isns(l.conn); ok {
+func (s *sightings) add(l *Leg) {
+	if k, ok := s.isns(l.Conn); ok {
 		s.bySYN[k] = append(s.bySYN[k], l)
 	}
-	p := l.conn.client(s.x).Port()
+	p := l.Conn.Client(s.x).Port()
 	s.byPort[p] = append(s.byPort[p], l)
-	if e := l.conn.entry; e != nil {
+	if e := l.Conn.Entry; e != nil {
 		s.byNAT[e.Tuples()] = append(s.byNAT[e.Tuples()], l)
 	}
 }
 
 // find returns the leg that c is another sighting of, or nil.
-func (s *sightings) find(c *conn) *workLeg {
+func (s *sightings) find(c *conn.Conn) *Leg {
 	if k, ok := s.isns(c); ok {
 		for _, l := range s.bySYN[k] {
-			if s.elsewhere(l, c) && s.akin(l.conn, c) {
+			if s.elsewhere(l, c) && s.akin(l.Conn, c) {
 				return l
 			}
 		}
 	}
-	for _, l := range s.byPort[c.client(s.x).Port()] {
-		if s.elsewhere(l, c) && s.covers(l.conn, c) {
+	for _, l := range s.byPort[c.Client(s.x).Port()] {
+		if s.elsewhere(l, c) && s.covers(l.Conn, c) {
 			return l
 		}
 	}
-	if c.entry == nil {
+	if c.Entry == nil {
 		return nil
 	}
-	for _, l := range s.byNAT[c.entry.Tuples()] {
-		if s.elsewhere(l, c) && !s.knownApart(l.conn, c) && c.start <= l.conn.end && l.conn.start <= c.end {
+	for _, l := range s.byNAT[c.Entry.Tuples()] {
+		if s.elsewhere(l, c) && !s.knownApart(l.Conn, c) && c.Start <= l.Conn.End && l.Conn.Start <= c.End {
 			return l
 		}
 	}
@@ -75,25 +76,25 @@ func (s *sightings) find(c *conn) *workLeg {
 
 // elsewhere tells whether c is at a point that does not show l yet. A
 // connection between loopback addresses never leaves its pod.
-func (s *sightings) elsewhere(l *workLeg, c *conn) bool {
-	for o := range l.sightings {
-		if o.place == c.place {
+func (s *sightings) elsewhere(l *Leg, c *conn.Conn) bool {
+	for o := range l.Sightings {
+		if o.Place == c.Place {
 			return false
 		}
 	}
-	t := c.origTuple(s.x)
+	t := c.OrigTuple(s.x)
 	inside := t.Src.Addr().IsLoopback() || t.Dst.Addr().IsLoopback()
-	return !inside || l.conn.pod == c.pod
+	return !inside || l.Conn.Pod == c.Pod
 }
 
 // akin tells whether two conns with equal initial sequence numbers have more in
 // common than those: their time, and an end that NAT left alone or the first
 // timestamp, which no NAT touches.
-func (s *sightings) akin(c, d *conn) bool {
-	if c.start > d.end || d.start > c.end {
+func (s *sightings) akin(c, d *conn.Conn) bool {
+	if c.Start > d.End || d.Start > c.End {
 		return false
 	}
-	a, b := c.origTuple(s.x), d.origTuple(s.x)
+	a, b := c.OrigTuple(s.x), d.OrigTuple(s.x)
 	if a.Src == b.Src || a.Dst == b.Dst {
 		return true
 	}
@@ -103,7 +104,7 @@ func (s *sightings) akin(c, d *conn) bool {
 
 // covers tells whether the halves of c and d overlap in time and in sequence
 // space in both directions, and echo each other's timestamps.
-func (s *sightings) covers(c, d *conn) bool {
+func (s *sightings) covers(c, d *conn.Conn) bool {
 	if c.Orig == 0 || c.Reply == 0 || d.Orig == 0 || d.Reply == 0 {
 		return false
 	}
@@ -115,7 +116,7 @@ func (s *sightings) covers(c, d *conn) bool {
 
 // knownApart tells whether both SYNs were seen, so that the initial sequence
 // numbers have decided already.
-func (s *sightings) knownApart(c, d *conn) bool {
+func (s *sightings) knownApart(c, d *conn.Conn) bool {
 	_, ok := s.isns(c)
 	_, ko := s.isns(d)
 	return ok && ko
@@ -127,13 +128,13 @@ func overlap(p, q *reassembly.Half) bool {
 	if p.FirstNanos > q.LastNanos || q.FirstNanos > p.LastNanos || p.HasTS != q.HasTS {
 		return false
 	}
-	plo, phi := seqRange(p)
-	qlo, qhi := seqRange(q)
-	if !inRange(qlo, plo, phi, 0) && !inRange(plo, qlo, qhi, 0) {
+	plo, phi := conn.SeqRange(p)
+	qlo, qhi := conn.SeqRange(q)
+	if !conn.InRange(qlo, plo, phi, 0) && !conn.InRange(plo, qlo, qhi, 0) {
 		return false
 	}
 	if !p.HasTS {
 		return p.DataSeq == q.DataSeq && p.DataIPID == q.DataIPID || p.DataSeq != q.DataSeq
 	}
-	return inRange(q.TSVal, p.TSVal, p.LastTSVal, 0) || inRange(p.TSVal, q.TSVal, q.LastTSVal, 0)
+	return conn.InRange(q.TSVal, p.TSVal, p.LastTSVal, 0) || conn.InRange(p.TSVal, q.TSVal, q.LastTSVal, 0)
 }

@@ -1,4 +1,4 @@
-package mesh
+package conn
 
 import (
 	"slices"
@@ -8,29 +8,29 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// entryAlive tells whether the connection that c is may be the one of the entry, by
+// Alive tells whether the connection that c is may be the one of the entry, by
 // time: it begins with the first packet, if that was captured.
-func entryAlive(e *recorded.Entry, x *index.Index, c *conn) bool {
+func Alive(e *recorded.Entry, x *index.Index, c *Conn) bool {
 	if e.From.Known() {
-		d := recorded.Off(e.From, c.start)
-		if d > recorded.NATSlack && (e.From.Local || recorded.Off(e.From, c.end) > recorded.NATSlack) || d < -recorded.NATSlack && c.hasSYN(x) {
+		d := recorded.Off(e.From, c.Start)
+		if d > recorded.NATSlack && (e.From.Local || recorded.Off(e.From, c.End) > recorded.NATSlack) || d < -recorded.NATSlack && c.HasSYN(x) {
 			return false
 		}
 	}
-	return !e.To.Known() || e.To.Local || recorded.Off(e.To, c.start) >= -recorded.NATSlack
+	return !e.To.Known() || e.To.Local || recorded.Off(e.To, c.Start) >= -recorded.NATSlack
 }
 
-// describes tells whether e is of connection c, as far as its halves show,
+// Describes tells whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
-func describes(e *recorded.Entry, x *index.Index, c *conn) bool {
-	if c.loopback && e.NAT() && c.mirrored() { // over loopback one half of what is rewritten has other ends
+func Describes(e *recorded.Entry, x *index.Index, c *Conn) bool {
+	if c.Loopback && e.NAT() && c.Mirrored() { // over loopback one half of what is rewritten has other ends
 		return false
 	}
-	return entryAsks(e, x, c.Orig) && entryAnswers(e, x, c.Reply) || entryAsks(e, x, c.Reply) && entryAnswers(e, x, c.Orig)
+	return asks(e, x, c.Orig) && answersEntry(e, x, c.Reply) || asks(e, x, c.Reply) && answersEntry(e, x, c.Orig)
 }
 
-// entryAsks tells whether h may be what the client sent; 0 may be anything.
-func entryAsks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
+// asks tells whether h may be what the client sent; 0 may be anything.
+func asks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -38,8 +38,8 @@ func entryAsks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	return t == e.Orig || t == e.Reply.Reverse()
 }
 
-// entryAnswers tells whether h may be what the client was sent.
-func entryAnswers(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
+// answersEntry tells whether h may be what the client was sent.
+func answersEntry(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
 	}
@@ -47,20 +47,20 @@ func entryAnswers(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	return t == e.Orig.Reverse() || t == e.Reply
 }
 
-// fittingEntries lists the entries that may be of connection c: by tuples and by time.
-func fittingEntries(b *recorded.Entries, x *index.Index, c *conn) []*recorded.Entry {
+// fitting lists the entries that may be of connection c: by tuples and by time.
+func fitting(b *recorded.Entries, x *index.Index, c *Conn) []*recorded.Entry {
 	var es []*recorded.Entry
 	for _, v := range b.Views[x.Half(c.Lead()).Key.Tuple()] {
-		if entryAlive(v.E, x, c) && describes(v.E, x, c) && !slices.Contains(es, v.E) {
+		if Alive(v.E, x, c) && Describes(v.E, x, c) && !slices.Contains(es, v.E) {
 			es = append(es, v.E)
 		}
 	}
 	return es
 }
 
-// entryEdges lists the pairs of unbound halves that an entry names as the two
+// edgesOf lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
-func entryEdges(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []edge {
+func edgesOf(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []edge {
 	byTuple := make(map[capture.Tuple][]index.HalfNo)
 	for _, h := range unbound {
 		t := x.Half(h).Key.Tuple()
@@ -84,12 +84,12 @@ func entryEdges(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []e
 	return edges
 }
 
-// recallEntries gives connections their entries. An entry with times is of the
+// recall gives connections their entries. An entry with times is of the
 // connection that began nearest to it. One without was in the table when that was
 // listed, so it is of the last connection that it can be of; where several can
 // be, the one that was used last, which timeouts tell. Before that one it was of
 // those whose ends its client used again before it could expire.
-func recallEntries(b *recorded.Entries, x *index.Index, conns []*conn) {
+func recall(b *recorded.Entries, x *index.Index, conns []*Conn) {
 	if b.Empty() {
 		return
 	}
@@ -97,20 +97,20 @@ func recallEntries(b *recorded.Entries, x *index.Index, conns []*conn) {
 	for i := len(conns) - 1; i >= 0; i-- {
 		c := conns[i]
 		var free, reused []*recorded.Entry
-		for _, e := range fittingEntries(b, x, c) {
+		for _, e := range fitting(b, x, c) {
 			e.Fits = true
-			switch began, taken := since[natSeat{e, c.place}]; {
+			switch began, taken := since[natSeat{e, c.Place}]; {
 			case !taken:
 				free = append(free, e)
-			case !e.From.Known() && began-c.end < closedTimeout:
+			case !e.From.Known() && began-c.End < closedTimeout:
 				reused = append(reused, e)
 			}
 		}
-		if c.entry = choose(free, c); c.entry == nil && len(free) == 0 {
-			c.entry = choose(reused, c)
+		if c.Entry = choose(free, c); c.Entry == nil && len(free) == 0 {
+			c.Entry = choose(reused, c)
 		}
-		if c.entry != nil {
-			since[natSeat{c.entry, c.place}] = c.start
+		if c.Entry != nil {
+			since[natSeat{c.Entry, c.Place}] = c.Start
 		}
 	}
 }
@@ -128,7 +128,7 @@ type natSeat struct {
 // choose returns the entry of c among those that may be, nil if that is not
 // certain. Tables of several hosts may have the connection; the one that rewrites
 // it says more.
-func choose(es []*recorded.Entry, c *conn) *recorded.Entry {
+func choose(es []*recorded.Entry, c *Conn) *recorded.Entry {
 	if slices.ContainsFunc(es, (*recorded.Entry).Rewrites) {
 		es = slices.DeleteFunc(es, func(e *recorded.Entry) bool { return !e.Rewrites() })
 	}
@@ -148,8 +148,8 @@ func choose(es []*recorded.Entry, c *conn) *recorded.Entry {
 
 // closest returns the entry that began nearest to c, and before it if c began
 // before the capture.
-func closest(es []*recorded.Entry, c *conn) *recorded.Entry {
-	far := func(e *recorded.Entry) int64 { d := recorded.Off(e.From, c.start); return max(d, -d) }
+func closest(es []*recorded.Entry, c *Conn) *recorded.Entry {
+	far := func(e *recorded.Entry) int64 { d := recorded.Off(e.From, c.Start); return max(d, -d) }
 	return slices.MinFunc(es, func(a, b *recorded.Entry) int { return int(min(max(far(a)-far(b), -1), 1)) })
 }
 

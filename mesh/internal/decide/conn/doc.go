@@ -1,0 +1,13 @@
+// Package conn makes connections of halves: which half answers which, who is the
+// client, and which stray halves belong to a connection that NAT forgot.
+//
+// Halves are bound by numbers, never by ports. By the handshake where it was
+// captured, else by windows of sequence and acknowledgement numbers that agree, and
+// echoes of timestamps; conntrack helps where numbers leave a choice. Ports are
+// looked at last: when two connections from one source port to two services meet
+// at 127.0.0.1:15001, netfilter moves the port of the second, on one direction only.
+// A half with several equally good answers stays alone.
+//
+// Without a SYN the direction is inferred, in this order: 127.0.0.6, half-flow
+// shape, known servers, who sends requests, the lower port.
+package conn

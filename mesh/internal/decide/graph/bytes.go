@@ -1,0 +1,36 @@
+package graph
+
+import "github.com/pcapmesh/pcapmesh/mesh/internal/index"
+
+// Empty tells whether a leg carried no byte.
+func (l *Leg) Empty() bool { return l.Sent()+l.Received() == 0 }
+
+// Sent returns how many bytes of the originator were seen, decrypted if the leg
+// is.
+func (l *Leg) Sent() int64 {
+	if p := l.plain[0]; p != nil {
+		return p.Len
+	}
+	return l.OrigBytes
+}
+
+// Received returns the same of the other side.
+func (l *Leg) Received() int64 {
+	if p := l.plain[1]; p != nil {
+		return p.Len
+	}
+	return l.ReplyBytes
+}
+
+// Refused tells whether the server never accepted the connection. Without its SYN
+// what was dialled and never used cannot be told from that.
+func (l *Leg) Refused(x *index.Index) bool {
+	if l.Conn.Orig == 0 || !x.Half(l.Conn.Orig).SYN {
+		return false
+	}
+	if l.Conn.Reply == 0 {
+		return true
+	}
+	h := x.Half(l.Conn.Reply)
+	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream
+}
