@@ -19,7 +19,7 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.in.mesh)
 		}
 		a := rules.DefaultArgs()
-		return a.Ruleset(), nil
+		return rules.Made(&a), nil
 	}
 	set := &rules.Ruleset{}
 	for _, name := range f.in.records.rules {

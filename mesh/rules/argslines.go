@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// argsState is what a parser has seen of the init container's arguments.
-type argsState struct {
+// An argsReader reads the init container's arguments line by line. The zero
+// argsReader is ready.
+type argsReader struct {
 	words    []string // those of a manifest or command line
 	collect  bool     // lines are list items behind args:
 	given    bool
-	first    int // line of the first of them
+	first    int // line of the first of them, 1-based
 	vars     Args
 	variable bool // the init container's log lists variables
 }
 
-// arguments reads a line of the init container's arguments: a command line, an
-// item of a list in YAML, or a line of a JSON array. It also reads the variables
-// that the container lists in its log.
-func (p *parser) arguments(line []byte) bool {
-	a := &p.args
-	if p.variables(line) {
+// line reads line n of the arguments: a command line, an item of a list in YAML,
+// or a line of a JSON array. It also reads the variables that the container
+// lists in its log. It reports whether the line was one of these.
+func (a *argsReader) line(line []byte, n int) bool {
+	if a.variables(line) {
 		return true
 	}
 	if at := bytes.Index(line, []byte("istio-iptables")); at >= 0 {
-		return p.argsLine(line[:at], line[at+len("istio-iptables"):])
+		return a.command(line[:at], line[at+len("istio-iptables"):], n)
 	}
 	switch {
 	case !a.collect:
 		if !looksLikeArgs(line) {
 			return false
 		}
-		a.collect, a.given, a.words, a.first = true, true, nil, p.n
+		a.collect, a.given, a.words, a.first = true, true, nil, n
 		if line[1] != ' ' {
 			defer func() { a.collect = false }() // all on one line
 		}
@@ -40,7 +40,7 @@ func (p *parser) arguments(line []byte) bool {
 		a.collect = false
 		return false
 	}
-	p.collectArgs(line)
+	a.take(line)
 	return true
 }
 
@@ -60,9 +60,8 @@ func isPort(w string) bool {
 	return err == nil && w != ""
 }
 
-// argsLine reads a line with the program's name.
-func (p *parser) argsLine(before, rest []byte) bool {
-	a := &p.args
+// command reads a line with the program's name.
+func (a *argsReader) command(before, rest []byte, n int) bool {
 	alone := len(bytes.Trim(rest, `"', ]`)) == 0
 	if alone && len(bytes.Trim(before, `-"', [`)) > 0 {
 		return false // the name of a container or an image
@@ -74,18 +73,18 @@ func (p *parser) argsLine(before, rest []byte) bool {
 	if !alone && bytes.IndexByte([]byte(`-"'`), rest[0]) < 0 {
 		return false // a message
 	}
-	a.collect, a.given, a.words, a.first = alone, true, nil, p.n
+	a.collect, a.given, a.words, a.first = alone, true, nil, n
 	if !alone {
-		p.collectArgs(rest)
+		a.take(rest)
 	}
 	return true
 }
 
-// collectArgs adds the words of a line.
-func (p *parser) collectArgs(line []byte) {
+// take adds the words of a line.
+func (a *argsReader) take(line []byte) {
 	const most = 1000 // words; the flags are thirty
-	if words := listWords(line); len(p.args.words)+len(words) <= most {
-		p.args.words = append(p.args.words, words...)
+	if words := listWords(line); len(a.words)+len(words) <= most {
+		a.words = append(a.words, words...)
 	}
 }
 
@@ -125,13 +124,15 @@ func separated(line []byte) []byte {
 	return out
 }
 
+// maxValue bounds the text of a variable, in bytes.
+const maxValue = 64 << 10
+
 // variables reads "PROXY_UID=1337" out of the log of the init container.
-func (p *parser) variables(line []byte) bool {
+func (a *argsReader) variables(line []byte) bool {
 	name, value, ok := bytes.Cut(line, []byte("="))
 	if !ok || len(name) == 0 || name[0] < 'A' || name[0] > 'Z' || bytes.IndexByte(name, ' ') >= 0 {
 		return false
 	}
-	a := &p.args
 	if !a.variable && string(name) == "PROXY_PORT" {
 		a.variable, a.vars = true, flagDefaults()
 	}
@@ -143,7 +144,7 @@ func (p *parser) variables(line []byte) bool {
 		return true
 	}
 	switch text, flag := a.vars.field(string(name)); {
-	case text != nil && len(value) < maxLine/16:
+	case text != nil && len(value) < maxValue:
 		*text = string(value)
 	case flag != nil:
 		*flag = string(value) == "true"
@@ -162,24 +163,19 @@ func servers(value []byte) []netip.Addr {
 	return out
 }
 
-// generate makes rules of arguments, if the text has no rules itself.
-func (p *parser) generate() {
-	a := &p.args
-	if p.found || !a.given && !a.variable {
-		return
+// args returns the arguments that were read; nil if there were none. What of
+// them makes no rules is told to bad, with the line where they begin; the rest is
+// used.
+func (a *argsReader) args(bad func(line int, text []byte, err error)) *Args {
+	if !a.given && !a.variable {
+		return nil
 	}
 	args, err := a.vars, a.vars.check()
 	if a.given {
 		args, err = ParseArgs(a.words)
 	}
 	if err != nil {
-		p.n = a.first
-		p.bad([]byte(strings.Join(a.words, " ")), err)
+		bad(a.first, []byte(strings.Join(a.words, " ")), err)
 	}
-	p.found = true
-	made := args.Ruleset()
-	p.set.Args = &args
-	for _, t := range made.Tables {
-		p.set.put(t)
-	}
+	return &args
 }

@@ -6,7 +6,7 @@ import "net/netip"
 // their rules say.
 type collector struct {
 	f      Facts
-	table  *Table
+	chains map[string]*Chain // of the table at hand
 	budget int
 
 	redirected, returned [2][]Span // by uid and gid: whose packets are
@@ -92,7 +92,7 @@ func (c *collector) chain(ch *Chain, ctx context, depth int) {
 		now := read(r)
 		for j := range r.Targets {
 			t := &r.Targets[j]
-			if to := c.table.Chain(t.Name); to != nil && to.Hook == "" {
+			if to := c.chains[t.Name]; to != nil && to.Hook == "" {
 				c.chain(to, ctx.under(&now), depth+1)
 				continue
 			}

@@ -47,7 +47,7 @@ func (p *parser) change(fields [][]byte) {
 		}
 		p.guess()
 	case "-F", "-X":
-		if c := p.table.Chain(name); c != nil {
+		if c := p.table.find(name); c != nil {
 			c.Rules = nil
 		}
 	}
@@ -56,7 +56,7 @@ func (p *parser) change(fields [][]byte) {
 // repeats tells whether a built-in chain was announced before in a table
 // without frame.
 func (p *parser) repeats(chain string) bool {
-	return p.table != nil && p.free && p.table.Chain(chain) != nil
+	return p.table != nil && p.free && p.table.find(chain) != nil
 }
 
 // guess tells from its built-in chains which table it is, where nothing else
@@ -65,7 +65,7 @@ func (p *parser) guess() {
 	if !p.free {
 		return
 	}
-	has := func(name string) bool { return p.table.Chain(name) != nil }
+	has := func(name string) bool { return p.table.find(name) != nil }
 	name := "nat"
 	switch {
 	case has("FORWARD") && has("PREROUTING"):
@@ -76,21 +76,6 @@ func (p *parser) guess() {
 		name = "raw"
 	}
 	p.table.rename(name)
-}
-
-// rename gives a table of iptables its name, and its base chains their places.
-func (t *Table) rename(name string) {
-	if t.Name == name {
-		return
-	}
-	t.Name = name
-	for _, c := range t.Chains {
-		policy := c.Policy
-		c.base(name)
-		if policy != "" {
-			c.Policy = policy
-		}
-	}
 }
 
 // add reads "-A CHAIN RULE" or "-I CHAIN [n] RULE", and returns the rule; nil
@@ -127,25 +112,14 @@ func (p *parser) rule(words [][]byte, line []byte) *Rule {
 	p.note(r.Matches)
 	to := p.table.chain(p.b.name(chain))
 	if !insert {
-		to.add(r)
+		addRule(to, r)
 		return &to.Rules[len(to.Rules)-1]
 	}
-	return p.insert(to, r, int(at), line)
-}
-
-// maxInserted bounds a chain into which rules are inserted, since each moves
-// all that follow.
-const maxInserted = 10000
-
-func (p *parser) insert(c *Chain, r Rule, at int, line []byte) *Rule {
-	if at > len(c.Rules)+1 || len(c.Rules) > maxInserted {
-		p.bad(line, fmt.Errorf("rule %d of a chain of %d", at, len(c.Rules)))
+	if err := insertRule(to, r, int(at)); err != nil {
+		p.bad(line, err)
 		return nil
 	}
-	c.Rules = append(c.Rules, Rule{})
-	copy(c.Rules[at:], c.Rules[at-1:])
-	c.Rules[at-1] = r
-	return &c.Rules[at-1]
+	return &to.Rules[at-1]
 }
 
 // note learns the family of the table at hand from addresses.

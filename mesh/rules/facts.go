@@ -53,7 +53,7 @@ func (s *Ruleset) Facts() Facts {
 	c := collector{budget: 4*s.Rules() + 10000} // chains of meshes are reached one way or two
 	c.f.Mesh = s.Mesh()
 	for _, t := range s.Tables {
-		c.table = t
+		c.chains = t.ByName()
 		for _, base := range t.Chains {
 			switch {
 			case base.Hook == "PREROUTING" && base.Type == "nat", base.Hook == "OUTPUT" && base.Type == "nat",

@@ -81,7 +81,7 @@ func TestArgs(t *testing.T) {
 	}
 	want := lines(parse(t, line))
 	defaults := rules.DefaultArgs()
-	if diff := cmp.Diff(lines(defaults.Ruleset()), want); diff != "" {
+	if diff := cmp.Diff(lines(rules.Made(&defaults)), want); diff != "" {
 		t.Errorf("- defaults, + arguments:\n%s", diff)
 	}
 	for _, text := range []string{

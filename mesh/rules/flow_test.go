@@ -26,8 +26,8 @@ func TestFlows(t *testing.T) {
 		pod  string
 	}{
 		{"istio-init.log", read(t, "testdata/istio-init.log"), "10.244.1.10"},
-		{"default", a.Ruleset(), "10.244.1.10"},
-		{"default, IPv6", a.Ruleset(), "fd00:10:244:1::10"},
+		{"default", rules.Made(&a), "10.244.1.10"},
+		{"default, IPv6", rules.Made(&a), "fd00:10:244:1::10"},
 	} {
 		for i, f := range tt.set.Flows(rules.Cast{Pod: netip.MustParseAddr(tt.pod)}) {
 			if got := f.Path(); got != want[i] {
@@ -42,7 +42,7 @@ func TestFlows(t *testing.T) {
 func TestFlowsTPROXY(t *testing.T) {
 	a := rules.DefaultArgs()
 	a.Mode = "TPROXY"
-	flows := a.Ruleset().Flows(rules.Cast{})
+	flows := rules.Made(&a).Flows(rules.Cast{})
 	const want = "Remote Pod → PREROUTING (mangle, rule 1) → ISTIO_INBOUND (rule 8) → ISTIO_TPROXY → Envoy 15006 (inbound)" +
 		" → OUTPUT (mangle, rule 3) → OUTPUT → ISTIO_OUTPUT (rule 1) → POSTROUTING → Local Pod"
 	if got := flows[0].Path(); got != want {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Ruleset returns the rules that istio-iptables makes of the arguments, in its
+// Tables returns the rules that istio-iptables makes of the arguments, in its
 // order, for IPv4 and, if asked for, IPv6. Networks that cannot be read are left
 // out, as there.
 //
 // Source: istio, tools/istio-iptables/pkg/capture/run.go of 1.27 to 1.31.
-func (a *Args) Ruleset() *Ruleset {
-	s := &Ruleset{Args: a}
+func (a *Args) Tables() []*Table {
+	var out []*Table
 	for _, f := range []Family{IPv4, IPv6} {
 		if f == IPv6 && !a.IPv6 {
 			break
@@ -25,10 +25,10 @@ func (a *Args) Ruleset() *Ruleset {
 			g.raw()
 		}
 		for _, t := range g.tables {
-			s.put(t)
+			out = append(out, t.Table)
 		}
 	}
-	return s
+	return out
 }
 
 // A generator writes the rules of one family.
@@ -42,7 +42,7 @@ type generator struct {
 	exclude  []string
 	servers  []string
 	gid      string
-	tables   []*Table
+	tables   []*draft
 	b        builder
 }
 
@@ -86,7 +86,7 @@ func (g *generator) everyQuery() bool { return g.CaptureAllDNS || len(g.DNSServe
 
 // table begins a table.
 func (g *generator) table(name string) {
-	g.tables = append(g.tables, &Table{Name: name, Family: g.family})
+	g.tables = append(g.tables, newDraft(&Table{Name: name, Family: g.family}))
 }
 
 // rule adds a rule to a chain; the words are those that Istio gives to iptables.

@@ -7,10 +7,15 @@ import (
 	"strings"
 )
 
-// nftState is where a parser stands in the blocks of nft list ruleset.
-type nftState struct {
+// An nftReader reads what nft list ruleset prints, and the commands of nft
+// scripts, line by line.
+type nftReader struct {
+	b   *builder
+	bad func(line []byte, err error) // is told of lines that cannot be used
+
+	n        int // of the line at hand, 1-based
 	depth    int // of open braces
-	table    *Table
+	table    *nftTable
 	chain    *Chain
 	set      *set
 	elements bool     // the lines at hand are elements of the set
@@ -18,51 +23,65 @@ type nftState struct {
 	text     [][]byte // of the rule at hand
 	list     [][]byte // of values in it
 	joined   []byte
-	tables   []*Table // of this text
-	index    map[string]*Table
+	tables   []*nftTable
+	index    map[string]*nftTable
+}
+
+// newNFTReader returns a reader that makes rules with b.
+func newNFTReader(b *builder, bad func(line []byte, err error)) *nftReader {
+	return &nftReader{b: b, bad: bad, index: map[string]*nftTable{}}
+}
+
+// An nftTable is a table of nftables that is being written.
+type nftTable struct {
+	*draft
+	sets map[string]*set // by name
 }
 
 // A set is a named set of nftables: its elements as they were written.
 type set struct{ elements [][]byte }
 
-// nftOutside reads a line outside of any block: the beginning of a table, or a
-// command of an nft script, which Istio logs.
-func (p *parser) nftOutside(line []byte) bool {
+// inside tells whether the next line is one within a block.
+func (p *nftReader) inside() bool { return p.depth > 0 }
+
+// outside reads line n, outside of any block: the beginning of a table, or a
+// command of an nft script, which Istio logs. It reports whether it was one.
+func (p *nftReader) outside(line []byte, n int) bool {
+	p.n = n
 	if line[0] != 't' && line[0] != 'a' && line[0] != 'i' {
 		return false
 	}
-	words := p.nft.split(line)
+	words := p.split(line)
 	switch {
 	case len(words) < 3:
 		return false
 	case string(words[0]) == "table" && string(words[len(words)-1]) == "{":
-		p.close()
-		p.nftTable(words[1 : len(words)-1])
-		p.nft.depth = 1
+		p.begin(words[1 : len(words)-1])
+		p.depth = 1
 		return true
 	case string(words[0]) == "add" || string(words[0]) == "insert":
-		return p.nftCommand(words, line)
+		return p.command(words, line)
 	}
 	return false
 }
 
 // split splits a line: braces and semicolons are words, and so is what stands in
 // double quotes. A comment ends the line. The words are valid until the next call.
-func (n *nftState) split(line []byte) [][]byte {
-	n.words = appendNFTWords(n.words[:0], line)
-	return n.words
+func (p *nftReader) split(line []byte) [][]byte {
+	p.words = appendNFTWords(p.words[:0], line)
+	return p.words
 }
 
 // join returns words as one text.
-func (n *nftState) join(words [][]byte) string {
-	n.joined = n.joined[:0]
+func (p *nftReader) join(words [][]byte) string {
+	p.joined = p.joined[:0]
 	for i, w := range words {
 		if i > 0 {
-			n.joined = append(n.joined, ' ')
+			p.joined = append(p.joined, ' ')
 		}
-		n.joined = append(n.joined, w...)
+		p.joined = append(p.joined, w...)
 	}
-	return string(n.joined)
+	return string(p.joined)
 }
 
 func appendNFTWords(words [][]byte, line []byte) [][]byte {
@@ -97,9 +116,9 @@ func appendNFTWords(words [][]byte, line []byte) [][]byte {
 // isNFTMark tells whether c ends a word and begins another.
 func isNFTMark(c byte) bool { return c == '{' || c == '}' || c == ';' || c == ',' || c == '"' }
 
-// nftTable makes the table that "FAMILY NAME" names current; without a family
-// it is ip. Tables of other families see no packets of a pod.
-func (p *parser) nftTable(words [][]byte) *Table {
+// begin makes the table that "FAMILY NAME" names current; without a family it
+// is ip. Tables of other families see no packets of a pod.
+func (p *nftReader) begin(words [][]byte) *nftTable {
 	family, name := IPv4, words[0]
 	if len(words) > 1 {
 		name = words[1]
@@ -114,69 +133,66 @@ func (p *parser) nftTable(words [][]byte) *Table {
 		}
 	}
 	key := family.String() + " " + string(name)
-	if t := p.nft.index[key]; t != nil {
-		p.nft.table = t
+	if t := p.index[key]; t != nil {
+		p.table = t
 		return t
 	}
-	t := &Table{Name: p.b.name(name), Family: family, NFT: true, sets: map[string]*set{}}
-	if p.nft.index == nil {
-		p.nft.index = map[string]*Table{}
-	}
-	p.nft.index[key], p.nft.table, p.found = t, t, true
-	p.nft.tables = append(p.nft.tables, t)
+	t := &nftTable{newDraft(&Table{Name: p.b.name(name), Family: family, NFT: true}), map[string]*set{}}
+	p.index[key], p.table = t, t
+	p.tables = append(p.tables, t)
 	return t
 }
 
-// nftLine reads a line inside a table.
-func (p *parser) nftLine(line []byte) {
-	words := p.nft.split(line)
+// line reads line n, within a table.
+func (p *nftReader) line(line []byte, n int) {
+	p.n = n
+	words := p.split(line)
 	if len(words) == 0 {
 		return
 	}
-	n := &p.nft
-	if n.elements {
-		p.nftElements(words)
+	if p.elements {
+		p.element(words)
 		return
 	}
 	switch last := string(words[len(words)-1]); {
 	case string(words[0]) == "}":
-		n.depth--
-		n.chain, n.set = nil, nil
-	case n.depth == 1 && last == "{" && len(words) > 2 && string(words[0]) == "chain":
-		n.chain = n.table.chain(p.b.name(words[1]))
-		n.depth++
-	case n.depth == 1 && last == "{":
+		p.depth--
+		p.chain, p.set = nil, nil
+	case p.depth == 1 && last == "{" && len(words) > 2 && string(words[0]) == "chain":
+		p.chain = p.table.chain(p.b.name(words[1]))
+		p.depth++
+	case p.depth == 1 && last == "{":
 		if string(words[0]) == "set" && len(words) > 2 {
-			n.set = &set{}
-			n.table.sets[string(words[1])] = n.set
+			p.set = &set{}
+			p.table.sets[string(words[1])] = p.set
 		}
-		n.depth++
-	case n.set != nil && string(words[0]) == "elements":
-		p.nftElements(words[1:])
-	case n.chain == nil:
+		p.depth++
+	case p.set != nil && string(words[0]) == "elements":
+		p.element(words[1:])
+	case p.chain == nil:
 	case string(words[0]) == "type" && slices.ContainsFunc(words, func(w []byte) bool { return string(w) == "hook" }):
-		p.nftBase(n.chain, words)
+		p.base(p.chain, words)
 	case last == "{":
-		n.depth++
+		p.depth++
 		p.bad(line, fmt.Errorf("a block inside of a chain"))
 	default:
-		p.nftRule(n.chain, words, line, -1)
+		p.rule(p.chain, words, line, -1)
 	}
 }
 
-// nftElements reads "= { a, b," and the lines that go on with it, up to the
+// element reads "= { a, b," and the lines that go on with it, up to the
 // closing brace.
-func (p *parser) nftElements(words [][]byte) {
-	p.nft.elements = true
+func (p *nftReader) element(words [][]byte) {
+	p.elements = true
 	for i, w := range words {
 		switch string(w) {
 		case "}":
-			p.nft.elements = false
+			p.elements = false
 			return
 		case "{", "=", ",":
 		default:
 			if i == 0 || isSeparator(words[i-1]) { // not "timeout 1h" behind an element
-				p.nft.set.elements = append(p.nft.set.elements, bytes.Clone(w))
+				p.set.elements = append(p.set.elements, bytes.Clone(w))
 			}
 		}
 	}
@@ -186,8 +202,8 @@ func isSeparator(w []byte) bool {
 	return len(w) == 1 && (w[0] == ',' || w[0] == '{' || w[0] == '=')
 }
 
-// nftBase reads "type nat hook prerouting priority dstnat; policy accept;".
-func (p *parser) nftBase(c *Chain, words [][]byte) {
+// base reads "type nat hook prerouting priority dstnat; policy accept;".
+func (p *nftReader) base(c *Chain, words [][]byte) {
 	c.Policy = "ACCEPT"
 	for i := 0; i+1 < len(words); i++ {
 		v := words[i+1]
@@ -230,8 +246,8 @@ func nftPriority(words [][]byte) int {
 	return n
 }
 
-// nftCommand reads "add rule inet TABLE CHAIN ...", and tables and chains alike.
-func (p *parser) nftCommand(words [][]byte, line []byte) bool {
+// command reads "add rule inet TABLE CHAIN ...", and tables and chains alike.
+func (p *nftReader) command(words [][]byte, line []byte) bool {
 	what, rest, at := string(words[1]), words[2:], -1
 	if string(words[0]) == "insert" {
 		at = 0
@@ -243,14 +259,14 @@ func (p *parser) nftCommand(words [][]byte, line []byte) bool {
 	}
 	switch {
 	case what == "table" && len(rest) > 1:
-		p.nftTable(rest[:2])
+		p.begin(rest[:2])
 	case what == "chain" && len(rest) > 2:
-		c := p.nftTable(rest[:2]).chain(p.b.name(rest[2]))
+		c := p.begin(rest[:2]).chain(p.b.name(rest[2]))
 		if len(rest) > 4 {
-			p.nftBase(c, rest[4:])
+			p.base(c, rest[4:])
 		}
 	case what == "rule" && len(rest) > 3:
-		c, rule := p.nftTable(rest[:2]).chain(p.b.name(rest[2])), rest[3:]
+		c, rule := p.begin(rest[:2]).chain(p.b.name(rest[2])), rest[3:]
 		if string(rule[0]) == "index" && len(rule) > 2 {
 			n, err := number(rule[1], 31)
 			if err != nil {
@@ -262,32 +278,34 @@ func (p *parser) nftCommand(words [][]byte, line []byte) bool {
 				at++
 			}
 		}
-		p.nftRule(c, rule, line, at)
+		p.rule(c, rule, line, at)
 	default:
 		return false
 	}
 	return true
 }
 
-// closeNFT adds the tables of nftables to the set. Those that iptables-nft
-// keeps are left out where its own dump is there as well.
-func (p *parser) closeNFT() {
-	for _, t := range p.nft.tables {
+// finished returns the tables read. Those that iptables-nft keeps are left out
+// where its own dump is there as well.
+func (p *nftReader) finished(dumped func(Family, string) bool) []*Table {
+	var out []*Table
+	for _, t := range p.tables {
 		if t.Family == 0 {
 			continue
 		}
-		if t.wrapped() {
-			if old := p.set.Table(t.Family, t.Name); old != nil && !old.NFT {
+		if wrapped(t.Table) {
+			if dumped(t.Family, t.Name) {
 				continue
 			}
-			t.unshown()
+			unshown(t.Table)
 		}
-		p.set.put(t)
+		out = append(out, t.Table)
 	}
+	return out
 }
 
 // wrapped tells whether a table is one that iptables-nft keeps.
-func (t *Table) wrapped() bool {
+func wrapped(t *Table) bool {
 	switch t.Name {
 	case "nat", "mangle", "raw", "filter", "security":
 	default:
@@ -303,7 +321,7 @@ func (t *Table) wrapped() bool {
 
 // unshown puts a target that is not known into rules that have none: of some of
 // iptables' own, nft prints nothing.
-func (t *Table) unshown() {
+func unshown(t *Table) {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
 			if len(c.Rules[i].Targets) == 0 {

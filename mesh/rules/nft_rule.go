@@ -8,20 +8,20 @@ import (
 // A statement reads one rule of nftables word by word.
 type statement struct {
 	b     *builder
-	t     *Table
+	t     *nftTable
 	words [][]byte
 	proto bool     // the transport protocol is fixed
 	text  [][]byte // the words of the rule, without counters
 	list  [][]byte // values, kept to be written over
 }
 
-// nftRule reads a rule and adds it to c, at the place given or, with -1, at the
+// rule reads a rule and adds it to c, at the place given or, with -1, at the
 // end.
-func (p *parser) nftRule(c *Chain, words [][]byte, line []byte, at int) {
+func (p *nftReader) rule(c *Chain, words [][]byte, line []byte, at int) {
 	p.b.begin(p.n)
-	s := statement{b: &p.b, t: p.nft.table, words: words, text: p.nft.text[:0], list: p.nft.list}
+	s := statement{b: p.b, t: p.table, words: words, text: p.text[:0], list: p.list}
 	err := s.read()
-	p.nft.text, p.nft.list = s.text, s.list
+	p.text, p.list = s.text, s.list
 	if err == nil && at > len(c.Rules) {
 		err = fmt.Errorf("there is no rule %d", at)
 	}
@@ -31,12 +31,14 @@ func (p *parser) nftRule(c *Chain, words [][]byte, line []byte, at int) {
 		return
 	}
 	r := p.b.end()
-	r.NFT = p.nft.join(s.text)
+	r.NFT = p.join(s.text)
 	if at < 0 {
-		c.add(r)
+		addRule(c, r)
 		return
 	}
-	p.insert(c, r, at+1, line)
+	if err := insertRule(c, r, at+1); err != nil {
+		p.bad(line, err)
+	}
 }
 
 // more tells whether there are words left.

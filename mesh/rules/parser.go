@@ -15,45 +15,45 @@ import (
 // the longest seen are pods' manifests in JSON.
 const maxLine = 1 << 20
 
-// Parse reads rules in any of the forms that the package knows. What is no rule
-// is passed over; lines that should be rules and are not are counted, and the
-// rest is used. The error is r's, or [ErrNoRules].
-func Parse(r io.Reader) (*Ruleset, error) {
-	s := &Ruleset{}
-	return s, s.Read(r)
+// A found is what a text holds.
+type found struct {
+	tables []*Table // with those that other texts gave
+	made   *Args    // the arguments of which the rules were made; nil if they were read
+	any    bool     // there are rules, or arguments that make some
 }
 
-// Read adds the rules of another text, such as ip6tables-save's after that of
-// iptables-save. A table that is there already is replaced.
-func (s *Ruleset) Read(r io.Reader) error {
-	p := &parser{set: s, before: len(s.Tables), family: IPv4}
+// readAll reads rules in any of the forms that are known, and adds them to the
+// tables that other texts gave; one that is there already is replaced. Lines that
+// should be rules and are not are told to malformed, and the rest is used. The
+// error is r's.
+func readAll(r io.Reader, tables []*Table, malformed func(line int, text []byte, why string)) (found, error) {
+	p := &parser{found: found{tables: tables}, before: len(tables), malformed: malformed, family: IPv4}
+	p.nft = newNFTReader(&p.b, p.bad)
 	err := p.read(r)
 	p.finish()
-	if err == nil && !p.found {
-		err = ErrNoRules
-	}
-	return err
+	return p.found, err
 }
 
 // A parser reads one text line by line.
 type parser struct {
-	set    *Ruleset
-	before int // tables that other texts gave
-	found  bool
-	n      int // of the line at hand, 1-based
+	found
+	before    int // tables that other texts gave
+	malformed func(line int, text []byte, why string)
+	n         int // of the line at hand, 1-based
 
 	b     builder
 	words [][]byte
 
-	family Family // of the next table, as the text around it tells
-	table  *Table // at hand; nil outside of tables
+	family Family            // of the next table, as the text around it tells
+	table  *draft            // at hand; nil outside of tables
+	drafts map[*Table]*draft // all of this text
 	unsure []*Table
 	v4, v6 bool   // the table at hand has addresses of this family
 	free   bool   // the table has no frame: iptables -S and commands
 	chain  *Chain // in a listing
 	cols   *columns
-	nft    nftState
-	args   argsState
+	nft    *nftReader
+	args   argsReader
 }
 
 // read takes the text apart into lines.
@@ -92,8 +92,8 @@ func (p *parser) take(line []byte) {
 		return
 	}
 	line = bytes.TrimSpace(line)
-	if p.nft.depth > 0 {
-		p.nftLine(line)
+	if p.nft.inside() {
+		p.nft.line(line, p.n)
 		return
 	}
 	if len(line) == 0 {
@@ -136,7 +136,7 @@ func (p *parser) line(line []byte) bool {
 			return true
 		}
 	}
-	return p.listing(line) || p.nftOutside(line) || p.invocation(line) || p.arguments(line)
+	return p.listing(line) || p.native(line) || p.invocation(line) || p.arguments(line)
 }
 
 // hint learns from other lines which family the next table is of: comments and
@@ -173,8 +173,8 @@ func (p *parser) frame(line []byte) bool {
 // open begins a table.
 func (p *parser) open(name string) {
 	p.close()
-	p.table = &Table{Name: name}
-	p.v4, p.v6, p.free, p.found = false, false, false, true
+	p.table = newDraft(&Table{Name: name})
+	p.v4, p.v6, p.free, p.any = false, false, false, true
 }
 
 // ensure opens a table if none is: iptables -S and commands have no frame.
@@ -187,14 +187,14 @@ func (p *parser) ensure(name string) {
 		p.open(name)
 		p.free = true
 		if old != nil { // commands may go to and fro between tables
-			p.table = old
+			p.table = p.drafts[old]
 		}
 	}
 }
 
 // own returns the table of that name that this text gave by commands.
 func (p *parser) own(name string) *Table {
-	for _, t := range p.set.Tables[min(p.before, len(p.set.Tables)):] {
+	for _, t := range p.tables[min(p.before, len(p.tables)):] {
 		if t.Name == name && t.Family == p.family && !t.NFT {
 			return t
 		}
@@ -217,11 +217,15 @@ func (p *parser) close() {
 		t.Family = IPv4
 	}
 	if !p.v4 && !p.v6 {
-		p.unsure = append(p.unsure, t)
+		p.unsure = append(p.unsure, t.Table)
 	}
 	p.family = t.Family
 	p.free = false
-	p.set.put(t)
+	if p.drafts == nil {
+		p.drafts = map[*Table]*draft{}
+	}
+	p.drafts[t.Table] = t
+	p.put(t.Table)
 }
 
 // settle gives tables without addresses the family of the others, if these
@@ -237,7 +241,7 @@ func (p *parser) settle() {
 // only6 tells whether all tables of this text whose family is sure are IPv6.
 func (p *parser) only6(name string) bool {
 	found := false
-	for _, t := range p.set.Tables[min(p.before, len(p.set.Tables)):] {
+	for _, t := range p.tables[min(p.before, len(p.tables)):] {
 		if t.NFT || slices.Contains(p.unsure, t) {
 			continue
 		}
@@ -253,9 +257,56 @@ func (p *parser) only6(name string) bool {
 func (p *parser) finish() {
 	p.close()
 	p.settle()
-	p.closeNFT()
-	p.generate()
+	for _, t := range p.nft.finished(p.dumped) {
+		p.put(t)
+	}
+	if p.any {
+		return
+	}
+	if p.made = p.args.args(p.report); p.made != nil {
+		p.any = true
+		for _, t := range p.made.Tables() {
+			p.put(t)
+		}
+	}
 }
+
+// dumped tells whether a table of iptables is there.
+func (p *parser) dumped(f Family, name string) bool {
+	for _, t := range p.tables {
+		if t.Family == f && t.Name == name {
+			return !t.NFT
+		}
+	}
+	return false
+}
+
+// put adds a table that is complete. A later dump of a table replaces an
+// earlier one: logs show the rules before and after.
+func (p *parser) put(t *Table) {
+	for i, old := range p.tables {
+		if old.Family == t.Family && old.Name == t.Name && old.NFT == t.NFT {
+			p.tables[i] = t
+			return
+		}
+	}
+	p.tables = append(p.tables, t)
+}
+
+// native reads a line of nftables, outside of any block.
+func (p *parser) native(line []byte) bool {
+	if !p.nft.outside(line, p.n) {
+		return false
+	}
+	p.any = true
+	if p.nft.inside() { // a block begins, and ends what iptables listed
+		p.close()
+	}
+	return true
+}
+
+// arguments reads a line of the init container's arguments.
+func (p *parser) arguments(line []byte) bool { return p.args.line(line, p.n) }
 
 // declare reads ":CHAIN POLICY [packets:bytes]".
 func (p *parser) declare(line []byte) bool {
@@ -315,5 +366,9 @@ func count(s []byte) (uint64, error) {
 
 // bad counts a malformed line.
 func (p *parser) bad(line []byte, err error) {
-	p.set.malformed(p.n, bytes.TrimSpace(line), err.Error())
+	p.report(p.n, line, err)
+}
+
+func (p *parser) report(n int, text []byte, err error) {
+	p.malformed(n, bytes.TrimSpace(text), err.Error())
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // comparable types with unexported parts are compared as they are.
-var exact = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.IgnoreUnexported(rules.Table{})}
+var exact = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})}
 
 func read(t testing.TB, name string) *rules.Ruleset {
 	t.Helper()

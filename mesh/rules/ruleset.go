@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"io"
 	"slices"
 )
 
@@ -30,6 +31,31 @@ type Malformed struct {
 
 // keptMalformed is how many malformed lines are shown.
 const keptMalformed = 3
+
+// Parse reads rules in any of the forms that the package knows. What is no rule
+// is passed over; lines that should be rules and are not are counted, and the
+// rest is used. The error is r's, or [ErrNoRules].
+func Parse(r io.Reader) (*Ruleset, error) {
+	s := &Ruleset{}
+	return s, s.Read(r)
+}
+
+// Read adds the rules of another text, such as ip6tables-save's after that of
+// iptables-save. A table that is there already is replaced.
+func (s *Ruleset) Read(r io.Reader) error {
+	found, err := readAll(r, s.Tables, s.malformed)
+	s.Tables = found.tables
+	if found.made != nil {
+		s.Args = found.made
+	}
+	if err == nil && !found.any {
+		err = ErrNoRules
+	}
+	return err
+}
+
+// Made returns the rules that istio-iptables makes of its arguments.
+func Made(a *Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
 
 // A Family says to which packets a table applies.
 type Family uint8
@@ -65,9 +91,6 @@ type Table struct {
 	// hook, and TPROXY does not end a walk.
 	NFT    bool
 	Chains []*Chain // in the order of their first mention
-
-	byName map[string]*Chain
-	sets   map[string]*set // of nftables, by name
 }
 
 // A Chain is a list of rules.
@@ -92,9 +115,6 @@ func (s *Ruleset) Table(f Family, name string) *Table {
 
 // Chain returns the chain of that name; nil if there is none.
 func (t *Table) Chain(name string) *Chain {
-	if c, ok := t.byName[name]; ok || len(t.byName) > 0 {
-		return c
-	}
 	for _, c := range t.Chains {
 		if c.Name == name {
 			return c
@@ -103,77 +123,13 @@ func (t *Table) Chain(name string) *Chain {
 	return nil
 }
 
-// chain returns the chain of that name, made if need be.
-func (t *Table) chain(name string) *Chain {
-	if c := t.byName[name]; c != nil {
-		return c
+// ByName returns the chains by their names, for whoever looks up many.
+func (t *Table) ByName() map[string]*Chain {
+	m := make(map[string]*Chain, len(t.Chains))
+	for _, c := range t.Chains {
+		m[c.Name] = c
 	}
-	c := &Chain{Name: name}
-	if !t.NFT {
-		c.base(t.Name)
-	}
-	if t.byName == nil {
-		t.byName = map[string]*Chain{}
-	}
-	t.byName[name] = c
-	t.Chains = append(t.Chains, c)
-	return c
-}
-
-// add appends a rule. Long chains grow by doubling: rules are large to copy.
-func (c *Chain) add(r Rule) {
-	if len(c.Rules) == cap(c.Rules) {
-		c.Rules = slices.Grow(c.Rules, len(c.Rules)+1)
-	}
-	c.Rules = append(c.Rules, r)
-}
-
-// hooks are the base chains of iptables, in the order a packet meets them.
-var hooks = [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
-
-// base makes a built-in chain of iptables the base chain that it is. Others
-// stay as they are.
-func (c *Chain) base(table string) {
-	if !slices.Contains(hooks[:], c.Name) {
-		return
-	}
-	c.Hook, c.Policy, c.Type = c.Name, "ACCEPT", "filter"
-	c.Priority = priority(table)
-	if table == "nat" {
-		c.Type = "nat"
-		if c.Hook == "INPUT" || c.Hook == "POSTROUTING" {
-			c.Priority = 100 // NF_IP_PRI_NAT_SRC
-		}
-	}
-}
-
-// priority returns where a table of iptables hangs on its hooks.
-func priority(table string) int {
-	switch table {
-	case "raw":
-		return -300
-	case "mangle":
-		return -150
-	case "nat", "dstnat":
-		return -100
-	case "security":
-		return 50
-	case "srcnat":
-		return 100
-	}
-	return 0
-}
-
-// put adds a table that is complete. A later dump of a table replaces an
-// earlier one: logs show the rules before and after.
-func (s *Ruleset) put(t *Table) {
-	for i, old := range s.Tables {
-		if old.Family == t.Family && old.Name == t.Name && old.NFT == t.NFT {
-			s.Tables[i] = t
-			return
-		}
-	}
-	s.Tables = append(s.Tables, t)
+	return m
 }
 
 // Covers tells whether there are tables for packets of a family: rules for IPv4

@@ -13,7 +13,7 @@ import (
 // and INPUT. At each hook base chains are asked in the order of their
 // priorities; nat once for a connection, with its first packet.
 func (s *Ruleset) Walk(p Packet) *Trace {
-	w := &walker{set: s, p: p, budget: maxVisits}
+	w := &walker{set: s, p: p, chains: map[*Table]map[string]*Chain{}, budget: maxVisits}
 	w.t.Packet = p
 	if p.In != "" {
 		w.receive()
@@ -39,13 +39,14 @@ type walker struct {
 	t   Trace
 
 	hook      string
-	table     *Table // at hand
-	nat       bool   // the base chain at hand is nat's
-	natted    bool   // the destination was rewritten
-	tracked   bool   // conntrack has seen the packet: its zone is fixed
-	loop      bool   // the packet was made here and is now received by lo
-	zoned     bool   // a rule has set the zone: the first one counts
-	untracked bool   // conntrack must not see it
+	table     *Table                       // at hand
+	chains    map[*Table]map[string]*Chain // those of the tables met
+	nat       bool                         // the base chain at hand is nat's
+	natted    bool                         // the destination was rewritten
+	tracked   bool                         // conntrack has seen the packet: its zone is fixed
+	loop      bool                         // the packet was made here and is now received by lo
+	zoned     bool                         // a rule has set the zone: the first one counts
+	untracked bool                         // conntrack must not see it
 	tproxy    uint16
 	dropped   bool
 	lost      bool // a rule is not understood
@@ -109,6 +110,9 @@ func (w *walker) at(hook string) {
 	for _, b := range bases {
 		w.tracked = w.tracked || b.c.Priority > conntrackPriority
 		w.table, w.nat = b.t, b.c.Type == "nat"
+		if w.chains[b.t] == nil {
+			w.chains[b.t] = b.t.ByName()
+		}
 		if w.nat && !w.asksNAT() {
 			continue
 		}
@@ -193,7 +197,7 @@ func (w *walker) chain(c *Chain, level, depth int) flow {
 func (w *walker) targets(c *Chain, i int, r *Rule, level, depth int) (next flow, leave bool) {
 	for j := range r.Targets {
 		t := &r.Targets[j]
-		if to := w.table.Chain(t.Name); to != nil && to.Hook == "" {
+		if to := w.chains[w.table][t.Name]; to != nil && to.Hook == "" {
 			if depth+1 >= maxDepth {
 				return w.lose(c, i, "chains call each other too deep"), true
 			}
