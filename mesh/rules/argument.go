@@ -48,7 +48,7 @@ func (c *cursor) dnat(t *Target, w string) (bool, error) {
 			return true, err
 		}
 		if t.Addr, t.Ports, err = destination(v); err != nil { // a range of addresses
-			t.Addr, t.Ports = netip.Addr{}, Span{}
+			t.Addr, t.Ports = netip.Addr{}, Extent{}
 			t.Extra = joined(t.Extra, "--to-destination "+c.b.text([][]byte{v}))
 		}
 		return true, nil

@@ -10,7 +10,7 @@ import (
 type builder struct {
 	matches []Match
 	targets []Target
-	spans   []Span
+	spans   []Extent
 	nets    []netip.Prefix
 	names   map[string]string
 	plain   map[string][]Target // targets that are a name only, to be shared
@@ -67,12 +67,12 @@ func (b *builder) lastTarget() *Target {
 }
 
 // span returns a list of one span.
-func (b *builder) span(lo, hi uint32) []Span {
+func (b *builder) span(lo, hi uint32) []Extent {
 	if len(b.spans) == cap(b.spans) {
-		b.spans = make([]Span, 0, slab)
+		b.spans = make([]Extent, 0, slab)
 	}
 	n := len(b.spans)
-	b.spans = append(b.spans, Span{lo, hi})
+	b.spans = append(b.spans, Extent{lo, hi})
 	return b.spans[n : n+1 : n+1]
 }
 

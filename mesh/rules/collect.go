@@ -14,21 +14,21 @@ type collector struct {
 
 // A context is under which conditions a chain is reached.
 type context struct {
-	inbound bool   // from PREROUTING
-	face    string // in by this interface
-	owner   []Span // made by these
-	gid     bool   // owner holds groups
+	inbound bool     // from PREROUTING
+	face    string   // in by this interface
+	owner   []Extent // made by these
+	gid     bool     // owner holds groups
 	to      conditions
 }
 
 // conditions are those of a rule that facts are made of.
 type conditions struct {
 	proto    uint32
-	ports    []Span         // destination
-	notPorts []Span         // not these destinations
+	ports    []Extent       // destination
+	notPorts []Extent       // not these destinations
 	dst, src []netip.Prefix // not negated
 	in, out  string
-	uid, gid []Span
+	uid, gid []Extent
 	mark     *Match
 	others   int // conditions that no fact is made of
 	n        int // of ports, dst, src, in, out but lo, uid, gid, mark
@@ -159,7 +159,7 @@ func (c *collector) redirect(t *Target, ctx context) {
 	switch {
 	case port == 0 && t.Name != TargetDNAT:
 		return
-	case len(to.ports) == 1 && to.ports[0] == Span{53, 53}:
+	case len(to.ports) == 1 && to.ports[0] == Extent{53, 53}:
 		c.dns(port, to)
 		return
 	case t.Name == TargetDNAT || to.proto != 6 && to.proto != 0:
@@ -181,13 +181,13 @@ func (c *collector) redirect(t *Target, ctx context) {
 		f.VirtualInterfaces = append(f.VirtualInterfaces, ctx.face)
 	case ctx.inbound:
 		f.InboundPorts = append(f.InboundPorts, port)
-		f.InboundIncluded = append(f.InboundIncluded, to.ports...)
+		f.InboundIncluded = append(f.InboundIncluded, spans(to.ports)...)
 		f.InboundAll = f.InboundAll || to.ports == nil
 		c.tunnels(to)
 	default:
 		f.OutboundPorts = append(f.OutboundPorts, port)
 		f.OutboundIncluded = append(f.OutboundIncluded, to.dst...)
-		f.OutboundIncludedPorts = append(f.OutboundIncludedPorts, to.ports...)
+		f.OutboundIncludedPorts = append(f.OutboundIncludedPorts, spans(to.ports)...)
 		f.OutboundAll = f.OutboundAll || to.dst == nil && to.ports == nil
 	}
 }
@@ -198,7 +198,7 @@ func (c *collector) proxy(ctx context) {
 	if ctx.gid {
 		i = 1
 	}
-	c.redirected[i] = append(c.redirected[i], ctx.owner...)
+	c.redirected[i] = append(c.redirected[i], spans(ctx.owner)...)
 	c.tunnels(&ctx.to)
 }
 
@@ -231,9 +231,9 @@ func (c *collector) except(ctx context, now *conditions) {
 	}
 	switch {
 	case now.uid != nil:
-		c.returned[0] = append(c.returned[0], now.uid...)
+		c.returned[0] = append(c.returned[0], spans(now.uid)...)
 	case now.gid != nil:
-		c.returned[1] = append(c.returned[1], now.gid...)
+		c.returned[1] = append(c.returned[1], spans(now.gid)...)
 	case now.in != "" && now.in != loopback:
 		f.ExcludedInterfaces = append(f.ExcludedInterfaces, now.in)
 	case now.out != "" && now.out != loopback:
@@ -242,9 +242,9 @@ func (c *collector) except(ctx context, now *conditions) {
 		c.source(ctx, now.src)
 	case now.proto == 17: // the redirect is TCP's
 	case now.ports != nil && ctx.inbound:
-		f.InboundExcluded = append(f.InboundExcluded, now.ports...)
+		f.InboundExcluded = append(f.InboundExcluded, spans(now.ports)...)
 	case now.ports != nil && now.out == "":
-		f.OutboundExcludedPorts = append(f.OutboundExcludedPorts, now.ports...)
+		f.OutboundExcludedPorts = append(f.OutboundExcludedPorts, spans(now.ports)...)
 	case now.dst != nil && !ctx.inbound:
 		c.destination(now.dst)
 	}

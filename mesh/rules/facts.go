@@ -47,6 +47,23 @@ type Facts struct {
 	DNSZones       []uint16       // of conntrack
 }
 
+// A Span is a range of ports, users or groups, both ends included.
+type Span struct{ Lo, Hi uint32 }
+
+// spans returns what the extents of a match are to facts.
+func spans(list []Extent) []Span {
+	var out []Span
+	for _, e := range list {
+		out = append(out, Span(e))
+	}
+	return out
+}
+
+// has tells whether n lies in one of the spans.
+func has(list []Span, n uint32) bool {
+	return slices.ContainsFunc(list, func(s Span) bool { return s.Lo <= n && n <= s.Hi })
+}
+
 // Facts reads the facts off the rules. What several conditions together except
 // is left out: only [Ruleset.Walk] can tell.
 func (s *Ruleset) Facts() Facts {

@@ -30,7 +30,7 @@ func (f *Flow) Path() string {
 		if i == 0 {
 			out = append(out, p.From)
 		}
-		out = append(append(out, p.path()...), p.To)
+		out = append(append(out, p.Way...), p.To)
 	}
 	return strings.Join(out, " → ")
 }
@@ -79,7 +79,7 @@ func either(v6 bool, a, b string) netip.Addr {
 // an application's.
 func (f *Facts) AppID() uint32 {
 	for id := uint32(1000); ; id++ {
-		if !holds(f.UIDs, id) && !holds(f.GIDs, id) && !holds(f.ExcludedUIDs, id) && !holds(f.ExcludedGIDs, id) || id == 2000 {
+		if !has(f.UIDs, id) && !has(f.GIDs, id) && !has(f.ExcludedUIDs, id) && !has(f.ExcludedGIDs, id) || id == 2000 {
 			return id
 		}
 	}
@@ -151,7 +151,7 @@ func (g *stage) loopback() netip.Addr { return either(g.c.Pod.Is6(), "127.0.0.1"
 // metrics returns a port that is not redirected, a mesh's own if there is one.
 func (g *stage) metrics() uint16 {
 	for _, port := range []uint32{15020, 15090, 4191} {
-		if holds(g.f.InboundExcluded, port) {
+		if has(g.f.InboundExcluded, port) {
 			return uint16(port)
 		}
 	}
@@ -265,7 +265,7 @@ func (f *Facts) end(t *Trace, to string) string {
 	switch {
 	case slices.Contains(f.DNSPorts, t.Port):
 		about = " (DNS)"
-	case t.Packet.In != "" || holds(f.UIDs, t.Packet.UID) || !slices.Contains(f.OutboundPorts, t.Port):
+	case t.Packet.In != "" || has(f.UIDs, t.Packet.UID) || !slices.Contains(f.OutboundPorts, t.Port):
 		about = " (inbound)"
 	default:
 		about = " (outbound)"
@@ -279,5 +279,5 @@ func (f *Facts) IsProxy(uid, gid, mark uint32) bool {
 	if f.MarkMask != 0 && mark&f.MarkMask == f.Mark {
 		return true
 	}
-	return holds(f.UIDs, uid) || holds(f.GIDs, gid)
+	return has(f.UIDs, uid) || has(f.GIDs, gid)
 }

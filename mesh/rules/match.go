@@ -37,22 +37,12 @@ type Match struct {
 	Not         bool // the packet must not match it
 	Text        string
 	Prefixes    []netip.Prefix // one of them must match; masked
-	Spans       []Span         // one of them must match
+	Spans       []Extent       // one of them must match
 	Value, Mask uint32
 }
 
-// A Span is a range of numbers, both ends included.
-type Span struct{ Lo, Hi uint32 }
-
-// holds tells whether n lies in one of spans.
-func holds(spans []Span, n uint32) bool {
-	for _, s := range spans {
-		if s.Lo <= n && n <= s.Hi {
-			return true
-		}
-	}
-	return false
-}
+// An Extent is a range of numbers, both ends included.
+type Extent struct{ Lo, Hi uint32 }
 
 // module returns the extension a match is an option of; "" if of none.
 func (m *Match) module(proto string) string {
@@ -121,7 +111,7 @@ func appendPrefixes(b []byte, list []netip.Prefix) []byte {
 	return b
 }
 
-func appendSpans(b []byte, list []Span, dash byte) []byte {
+func appendSpans(b []byte, list []Extent, dash byte) []byte {
 	for i, s := range list {
 		if i > 0 {
 			b = append(b, ',')

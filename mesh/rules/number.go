@@ -44,7 +44,7 @@ func service(s []byte) (uint32, bool) {
 
 // span reads 80, 80:90 or 80-90, with sep between the ends. Either end may be
 // left out beside a colon.
-func span(s []byte, sep byte, bits int) (Span, error) {
+func span(s []byte, sep byte, bits int) (Extent, error) {
 	lo, hi, ranged := bytes.Cut(s, []byte{sep})
 	if ranged && sep == ':' {
 		if len(lo) == 0 {
@@ -56,13 +56,13 @@ func span(s []byte, sep byte, bits int) (Span, error) {
 	}
 	from, err := end(lo, bits)
 	if err != nil || !ranged {
-		return Span{from, from}, err
+		return Extent{from, from}, err
 	}
 	to, err := end(hi, bits)
 	if err == nil && to < from {
 		err = fmt.Errorf("%q ends before it begins", s)
 	}
-	return Span{from, to}, err
+	return Extent{from, to}, err
 }
 
 func end(s []byte, bits int) (uint32, error) {
@@ -73,12 +73,12 @@ func end(s []byte, bits int) (uint32, error) {
 }
 
 // list reads spans, separated by commas.
-func (b *builder) list(s []byte, sep byte, bits int) ([]Span, error) {
+func (b *builder) list(s []byte, sep byte, bits int) ([]Extent, error) {
 	if bytes.IndexByte(s, ',') < 0 {
 		one, err := span(s, sep, bits)
 		return b.span(one.Lo, one.Hi), err
 	}
-	var out []Span
+	var out []Extent
 	for part := range bytes.SplitSeq(s, []byte(",")) {
 		one, err := span(part, sep, bits)
 		if err != nil {
@@ -158,7 +158,7 @@ func prefixLength(s []byte, most int) (int, error) {
 
 // destination reads what DNAT's --to-destination and nft's dnat to name: an
 // address, a port or both, the port perhaps a range.
-func destination(s []byte) (a netip.Addr, ports Span, err error) {
+func destination(s []byte) (a netip.Addr, ports Extent, err error) {
 	host, port := s, []byte(nil)
 	switch i := bytes.LastIndexByte(s, ':'); {
 	case bytes.HasPrefix(s, []byte("[")):

@@ -129,6 +129,16 @@ func (w *walker) address(m *Match) truth {
 	return truthOf(hit != m.Not)
 }
 
+// holds tells whether n lies in one of spans.
+func holds(spans []Extent, n uint32) bool {
+	for _, s := range spans {
+		if s.Lo <= n && n <= s.Hi {
+			return true
+		}
+	}
+	return false
+}
+
 // port matches ports, which ICMP has none of.
 func (w *walker) port(m *Match) truth {
 	if !hasPorts(uint32(w.p.Proto)) {

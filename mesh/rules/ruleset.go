@@ -54,6 +54,9 @@ func (s *Ruleset) Read(r io.Reader) error {
 	return err
 }
 
+// Walk follows a packet through the rules as the kernel does.
+func (s *Ruleset) Walk(p Packet) *Trace { return walk(s.Tables, p) }
+
 // Made returns the rules that istio-iptables makes of its arguments.
 func Made(a *Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
 

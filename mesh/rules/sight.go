@@ -22,14 +22,14 @@ func (s *Sight) Torn() bool { return s.Reply != (capture.Tuple{}) && s.Reply != 
 // nf_nat_core.c, nf_nat_packet).
 func (t *Trace) Sights() []Sight {
 	p := &t.Packet
-	if t.Outcome == Unknown || t.Outcome == Dropped && p.In == "" && !t.looped() {
+	if t.Outcome == Unknown || t.Outcome == Dropped && p.In == "" && !t.Looped {
 		return nil
 	}
 	s := Sight{Interface: p.Out, Request: p.Tuple, Reply: p.Tuple.Reverse()}
 	switch {
 	case p.In != "":
 		s.Interface = p.In
-	case t.Dst != p.Dst && t.looped():
+	case t.Dst != p.Dst && t.Looped:
 		s.Interface = loopback
 		s.Request.Dst = t.Dst
 	case t.Dst != p.Dst: // to another machine, whose answers come in before NAT
@@ -41,6 +41,3 @@ func (t *Trace) Sights() []Sight {
 	}
 	return []Sight{s}
 }
-
-// looped tells whether a packet that was made here was received by lo.
-func (t *Trace) looped() bool { return t.Packet.In == "" && t.onLo }

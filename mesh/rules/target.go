@@ -36,7 +36,7 @@ type Target struct {
 	Goto bool // of a chain: does not come back to this one
 
 	Addr  netip.Addr // of DNAT; of TPROXY, if not that of the interface
-	Ports Span       // of REDIRECT, DNAT, TPROXY; 0 to 0: the port stays
+	Ports Extent     // of REDIRECT, DNAT, TPROXY; 0 to 0: the port stays
 
 	Op     Op     // of MARK, CONNMARK
 	Value  uint32 // of MARK, CONNMARK; of TPROXY, which marks too
@@ -78,18 +78,18 @@ func (t *Target) append(b []byte) []byte {
 }
 
 func (t *Target) appendPorts(b []byte, before string, dash byte) []byte {
-	if t.Ports == (Span{}) {
+	if t.Ports == (Extent{}) {
 		return b
 	}
-	return appendSpans(append(b, before...), []Span{t.Ports}, dash)
+	return appendSpans(append(b, before...), []Extent{t.Ports}, dash)
 }
 
 func (t *Target) appendDestination(b []byte) []byte {
-	if !t.Addr.IsValid() && t.Ports == (Span{}) {
+	if !t.Addr.IsValid() && t.Ports == (Extent{}) {
 		return b
 	}
 	b = append(b, " --to-destination "...)
-	bracket := t.Addr.Is6() && t.Ports != (Span{})
+	bracket := t.Addr.Is6() && t.Ports != (Extent{})
 	if bracket {
 		b = append(b, '[')
 	}

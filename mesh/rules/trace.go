@@ -2,7 +2,6 @@ package rules
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -46,83 +45,14 @@ type Trace struct {
 	Zone     uint16 // of conntrack; 0 is the zone of all that have none
 	// Reason says which rule is not understood, or which one drops.
 	Reason string
-
-	hops []hop
-	onLo bool // it was made here and received by lo
-}
-
-// A hop is a chain on the way that decided.
-type hop struct {
-	hook, table, chain string
-	base               bool
-	rule, of           int  // the rule that decided, of how many; 0: none
-	nat                bool // of a nat chain
-	marked, moved      bool // a rule set a mark or zone; gave the packet another way, or dropped it
-	quiet              bool // a hook that nobody draws, unless a rule acted there
+	Looped bool // it was made here and received by lo
+	// Way holds the chains that decided, as people draw them:
+	// "OUTPUT", "ISTIO_OUTPUT (rule 9)", "ISTIO_REDIRECT". A rule's number is left
+	// out where its chain has no other. Chains of other tables than nat are named
+	// with their table, and only where they did something.
+	Way []string
 }
 
 // Path returns the way as people draw it, without its ends:
-// "OUTPUT → ISTIO_OUTPUT (rule 9) → ISTIO_REDIRECT". A rule's number is left out
-// where its chain has no other. Chains of other tables than nat are named with
-// their table, and only where they did something.
-func (t *Trace) Path() string { return strings.Join(t.path(), " → ") }
-
-// path returns the elements of Path.
-func (t *Trace) path() []string {
-	var out []string
-	last := ""
-	for i := range t.hops {
-		h := &t.hops[i]
-		at := t.baseOf(i)
-		base := &t.hops[at]
-		if marked, moved := t.acts(at); base.quiet && !moved || !base.nat && !moved && !marked {
-			continue
-		}
-		if h.base && h.rule == 0 && h.hook == last {
-			continue // the hook is named already
-		}
-		if h.base {
-			last = h.hook
-		}
-		out = append(out, h.String())
-	}
-	return out
-}
-
-// baseOf returns the base chain that hop i hangs on.
-func (t *Trace) baseOf(i int) int {
-	for !t.hops[i].base {
-		i--
-	}
-	return i
-}
-
-// acts tells what rules did below base chain i.
-func (t *Trace) acts(i int) (marked, moved bool) {
-	for j := i; j < len(t.hops) && (j == i || !t.hops[j].base); j++ {
-		marked = marked || t.hops[j].marked
-		moved = moved || t.hops[j].moved
-	}
-	return marked, moved
-}
-
-// String returns one element of a path.
-func (h *hop) String() string {
-	name, about := h.chain, ""
-	if h.base {
-		name = h.hook
-		if !h.nat && h.table != "" {
-			about = h.table
-		}
-	}
-	switch {
-	case h.rule > 0 && h.of > 1:
-		about = strings.TrimPrefix(about+", rule "+strconv.Itoa(h.rule), ", ")
-	case h.rule == 0 && !h.base:
-		about = "no rule"
-	}
-	if about == "" {
-		return name
-	}
-	return name + " (" + about + ")"
-}
+// "OUTPUT → ISTIO_OUTPUT (rule 9) → ISTIO_REDIRECT".
+func (t *Trace) Path() string { return strings.Join(t.Way, " → ") }

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Walk follows a packet through the hooks as the kernel does. One that was made
+// walk follows a packet through the hooks as the kernel does. One that was made
 // here goes through OUTPUT and POSTROUTING and, if it stays in the pod, is then
 // received by the loopback interface; one that came in goes through PREROUTING
 // and INPUT. At each hook base chains are asked in the order of their
 // priorities; nat once for a connection, with its first packet.
-func (s *Ruleset) Walk(p Packet) *Trace {
-	w := &walker{set: s, p: p, chains: map[*Table]map[string]*Chain{}, budget: maxVisits}
+func walk(tables []*Table, p Packet) *Trace {
+	w := &walker{tables: tables, p: p, chains: map[*Table]map[string]*Chain{}, budget: maxVisits}
 	w.t.Packet = p
 	if p.In != "" {
 		w.receive()
@@ -22,6 +22,7 @@ func (s *Ruleset) Walk(p Packet) *Trace {
 	}
 	w.t.Dst, w.t.Mark, w.t.ConnMark = w.p.Dst, w.p.Mark, w.p.ConnMark
 	w.conclude()
+	w.t.Way = way(w.hops)
 	return &w.t
 }
 
@@ -34,9 +35,10 @@ const maxDepth = 16
 
 // A walker is a packet on its way.
 type walker struct {
-	set *Ruleset
-	p   Packet // as it is now
-	t   Trace
+	tables []*Table
+	p      Packet // as it is now
+	t      Trace
+	hops   []hop
 
 	hook      string
 	table     *Table                       // at hand
@@ -67,7 +69,7 @@ func (w *walker) send() {
 	w.at("POSTROUTING")
 	if w.p.Out == loopback && !w.over() {
 		w.p.In, w.p.Out, w.loop = loopback, "", true
-		w.t.onLo = true
+		w.t.Looped = true
 		w.receive()
 	}
 }
@@ -95,7 +97,7 @@ func (w *walker) at(hook string) {
 		c *Chain
 	}
 	var bases []base
-	for _, t := range w.set.Tables {
+	for _, t := range w.tables {
 		if !t.Family.covers(w.p.family()) {
 			continue
 		}
@@ -123,7 +125,7 @@ func (w *walker) at(hook string) {
 	}
 	w.tracked = true
 	if !named {
-		w.t.hops = append(w.t.hops, hop{hook: hook, base: true, nat: true, quiet: w.quiet()})
+		w.hops = append(w.hops, hop{hook: hook, base: true, nat: true, quiet: w.quiet()})
 	}
 }
 
@@ -150,7 +152,7 @@ func (w *walker) asksNAT() bool {
 
 // base asks one base chain.
 func (w *walker) base(c *Chain) {
-	from := len(w.t.hops)
+	from := len(w.hops)
 	done := w.chain(c, from, 0)
 	if done == flowNext && c.Policy == TargetDrop {
 		w.step(c, 0, nil)
@@ -168,7 +170,7 @@ const (
 
 // chain asks the rules of a chain; level is its place among the hops.
 func (w *walker) chain(c *Chain, level, depth int) flow {
-	w.t.hops = append(w.t.hops[:level], hop{hook: w.hook, table: w.table.Name, chain: c.Name, base: depth == 0, of: len(c.Rules), nat: w.nat, quiet: w.quiet()})
+	w.hops = append(w.hops[:level], hop{hook: w.hook, table: w.table.Name, chain: c.Name, base: depth == 0, of: len(c.Rules), nat: w.nat, quiet: w.quiet()})
 	for i := range c.Rules {
 		if w.budget--; w.budget < 0 {
 			return w.lose(c, i, "too many rules call each other")
@@ -183,8 +185,8 @@ func (w *walker) chain(c *Chain, level, depth int) flow {
 			}
 			return w.lose(c, i, "unknown match "+r.strange())
 		}
-		w.t.hops = w.t.hops[:level+1]
-		w.t.hops[level].rule = i + 1
+		w.hops = w.hops[:level+1]
+		w.hops[level].rule = i + 1
 		w.step(c, i+1, r)
 		if next, leave := w.targets(c, i, r, level, depth); leave {
 			return next
@@ -213,14 +215,14 @@ func (w *walker) targets(c *Chain, i int, r *Rule, level, depth int) (next flow,
 		case TargetAccept:
 			return flowDone, true
 		case TargetDrop, TargetReject:
-			w.t.hops[level].moved = true
+			w.hops[level].moved = true
 			w.drop(fmt.Sprintf("rule %d of %s %s drops", i+1, w.table.Name, c.Name))
 			return flowDone, true
 		}
 		if t.Name == TargetMark || t.Name == TargetConnMark || t.Name == TargetCT {
-			w.t.hops[level].marked = true
+			w.hops[level].marked = true
 		} else {
-			w.t.hops[level].moved = t.Name == TargetRedirect || t.Name == TargetDNAT || t.Name == TargetTPROXY || w.t.hops[level].moved
+			w.hops[level].moved = t.Name == TargetRedirect || t.Name == TargetDNAT || t.Name == TargetTPROXY || w.hops[level].moved
 		}
 		if f, done := w.act(c, i, t); done {
 			return f, true
