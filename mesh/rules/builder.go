@@ -152,3 +152,37 @@ func (b *builder) text(words [][]byte) string {
 	}
 	return b.name(bytes.TrimSpace(out))
 }
+
+// list reads spans, separated by commas.
+func (b *builder) list(s []byte, sep byte, bits int) ([]Extent, error) {
+	if bytes.IndexByte(s, ',') < 0 {
+		one, err := span(s, sep, bits)
+		return b.span(one.Lo, one.Hi), err
+	}
+	var out []Extent
+	for part := range bytes.SplitSeq(s, []byte(",")) {
+		one, err := span(part, sep, bits)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// networks reads networks, separated by commas.
+func (b *builder) networks(s []byte) ([]netip.Prefix, error) {
+	if bytes.IndexByte(s, ',') < 0 {
+		p, err := prefix(s)
+		return b.network(p), err
+	}
+	var out []netip.Prefix
+	for part := range bytes.SplitSeq(s, []byte(",")) {
+		p, err := prefix(part)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

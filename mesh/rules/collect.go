@@ -97,7 +97,7 @@ func (c *collector) chain(ch *Chain, ctx context, depth int) {
 				continue
 			}
 			c.target(t, ctx, &now)
-			if t.Name == TargetMark && r.has(TargetTPROXY) { // nftables marks on its own
+			if t.Name == TargetMark && does(r, TargetTPROXY) { // nftables marks on its own
 				c.f.TPROXYMark = t.Value
 			}
 		}

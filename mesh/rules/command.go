@@ -102,8 +102,7 @@ func (p *parser) rule(words [][]byte, line []byte) *Rule {
 		}
 	}
 	p.b.begin(p.n)
-	c := cursor{b: &p.b, words: words}
-	if err := c.rule(); err != nil {
+	if err := p.b.options(words); err != nil {
 		p.b.drop()
 		p.bad(line, err)
 		return nil
@@ -199,11 +198,4 @@ func isCommand(w string) bool {
 		return true
 	}
 	return false
-}
-
-func familyOf(v6 bool) Family {
-	if v6 {
-		return IPv6
-	}
-	return IPv4
 }

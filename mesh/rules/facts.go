@@ -74,7 +74,7 @@ func (s *Ruleset) Facts() Facts {
 		for _, base := range t.Chains {
 			switch {
 			case base.Hook == "PREROUTING" && base.Type == "nat", base.Hook == "OUTPUT" && base.Type == "nat",
-				base.Hook == "PREROUTING" && t.hasTPROXY():
+				base.Hook == "PREROUTING" && hasTPROXY(t):
 				c.chain(base, context{inbound: base.Hook == "PREROUTING"}, 0)
 			}
 		}
@@ -85,10 +85,10 @@ func (s *Ruleset) Facts() Facts {
 }
 
 // hasTPROXY tells whether the rules of a table give packets to sockets.
-func (t *Table) hasTPROXY() bool {
+func hasTPROXY(t *Table) bool {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
-			if c.Rules[i].has(TargetTPROXY) {
+			if does(&c.Rules[i], TargetTPROXY) {
 				return true
 			}
 		}
@@ -96,7 +96,8 @@ func (t *Table) hasTPROXY() bool {
 	return false
 }
 
-func (r *Rule) has(target string) bool {
+// does tells whether a rule has a target of that name.
+func does(r *Rule, target string) bool {
 	return slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Name == target })
 }
 

@@ -104,8 +104,7 @@ func (g *generator) place(chain string, at int, words []string) {
 		}
 	}
 	g.b.begin(0)
-	c := cursor{b: &g.b, words: list}
-	if c.rule() != nil {
+	if g.b.options(list) != nil {
 		g.b.drop()
 		return
 	}

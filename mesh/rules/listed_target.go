@@ -68,8 +68,7 @@ func (w *row) listedMark(t *Target, f [][]byte) (int, error) {
 	case "and", "or", "xor":
 		option = "--" + string(f[1]) + "-mark"
 	case "save", "restore":
-		c := cursor{b: &w.p.b}
-		if _, err := c.connMark(t, "--"+string(f[1])+"-mark"); err != nil || len(f) < 4 || string(f[2]) != "mask" {
+		if err := w.p.b.marking(t, "--"+string(f[1])+"-mark"); err != nil || len(f) < 4 || string(f[2]) != "mask" {
 			return 2, err
 		}
 		n, err := number(f[3], 32)
@@ -79,7 +78,5 @@ func (w *row) listedMark(t *Target, f [][]byte) (int, error) {
 	if option == "" || len(f) < 3 {
 		return 0, nil
 	}
-	c := cursor{b: &w.p.b, words: f[2:3]}
-	_, err := c.setMark(t, option)
-	return 3, err
+	return 3, w.p.b.marking(t, option, f[2])
 }

@@ -230,12 +230,6 @@ func (s *statement) strange(words [][]byte) {
 	s.b.match(Match{Text: foreign("-m nft ", words)})
 }
 
-// foreign puts words of another tool into an option as iptables has them.
-func foreign(before string, words [][]byte) string {
-	option := "--text=" + string(bytes.Join(words, []byte(" ")))
-	return string(appendWord([]byte(before), option))
-}
-
 // not reads "!=" and "==", which may be left out. A lone "!" stands before bits
 // none of which may be set.
 func (s *statement) not() bool {

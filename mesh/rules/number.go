@@ -72,23 +72,6 @@ func end(s []byte, bits int) (uint32, error) {
 	return number(s, bits)
 }
 
-// list reads spans, separated by commas.
-func (b *builder) list(s []byte, sep byte, bits int) ([]Extent, error) {
-	if bytes.IndexByte(s, ',') < 0 {
-		one, err := span(s, sep, bits)
-		return b.span(one.Lo, one.Hi), err
-	}
-	var out []Extent
-	for part := range bytes.SplitSeq(s, []byte(",")) {
-		one, err := span(part, sep, bits)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, one)
-	}
-	return out, nil
-}
-
 // mark reads 0x539 or 0x539/0xfff.
 func mark(s []byte) (value, mask uint32, err error) {
 	v, m, masked := bytes.Cut(s, []byte("/"))
@@ -97,23 +80,6 @@ func mark(s []byte) (value, mask uint32, err error) {
 	}
 	mask, err = number(m, 32)
 	return value, mask, err
-}
-
-// networks reads networks, separated by commas.
-func (b *builder) networks(s []byte) ([]netip.Prefix, error) {
-	if bytes.IndexByte(s, ',') < 0 {
-		p, err := prefix(s)
-		return b.network(p), err
-	}
-	var out []netip.Prefix
-	for part := range bytes.SplitSeq(s, []byte(",")) {
-		p, err := prefix(part)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, nil
 }
 
 // prefix reads an address, a network with a prefix length, or one with a mask.
@@ -181,4 +147,26 @@ func destination(s []byte) (a netip.Addr, ports Extent, err error) {
 		}
 	}
 	return a, ports, nil
+}
+
+// count reads a counter; -L without -x writes 12K for 12,000.
+func count(s []byte) (uint64, error) {
+	unit := uint64(1)
+	if n := len(s); n > 1 {
+		switch s[n-1] {
+		case 'K':
+			unit, s = 1e3, s[:n-1]
+		case 'M':
+			unit, s = 1e6, s[:n-1]
+		case 'G':
+			unit, s = 1e9, s[:n-1]
+		case 'T':
+			unit, s = 1e12, s[:n-1]
+		}
+	}
+	n, err := strconv.ParseUint(string(s), 10, 64)
+	if err != nil || n > (1<<64-1)/unit {
+		return 0, fmt.Errorf("%q is no count", s)
+	}
+	return n * unit, nil
 }

@@ -2,10 +2,22 @@ package rules
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 )
+
+// options reads the words of a rule, as iptables has them, into the rule at hand.
+func (b *builder) options(words [][]byte) error {
+	c := cursor{b: b, words: words}
+	return c.rule()
+}
+
+// marking reads an option of MARK or CONNMARK, with its value if it takes one.
+func (b *builder) marking(t *Target, option string, value ...[]byte) error {
+	c := cursor{b: b, words: value}
+	_, err := c.connMark(t, option)
+	return err
+}
 
 // A cursor reads the options of one rule.
 type cursor struct {
@@ -15,8 +27,6 @@ type cursor struct {
 	not    bool   // a ! stands before the option
 	target bool   // options belong to the -j given last
 }
-
-var errValue = errors.New("a value is missing")
 
 // rule reads the options of a rule into b's rule at hand.
 func (c *cursor) rule() error {
@@ -282,4 +292,10 @@ func joined(a, b string) string {
 		return b
 	}
 	return a + " " + b
+}
+
+// foreign puts words of another tool into an option as iptables has them.
+func foreign(before string, words [][]byte) string {
+	option := "--text=" + string(bytes.Join(words, []byte(" ")))
+	return string(appendWord([]byte(before), option))
 }

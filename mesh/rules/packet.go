@@ -29,9 +29,6 @@ type Packet struct {
 	InAddr netip.Addr
 }
 
-// loopback is the name of the loopback interface; the kernel has no other.
-const loopback = "lo"
-
 // family returns the family of tables that p goes through.
 func (p *Packet) family() Family { return familyOf(p.Dst.Addr().Is6()) }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 )
 
 // maxLine is the longest line in bytes. iptables takes comments of 256 bytes
@@ -340,28 +339,6 @@ func (p *parser) counted(line []byte) bool {
 		r.Counted, r.Packets, r.Bytes = true, np, nb
 	}
 	return true
-}
-
-// count reads a counter; -L without -x writes 12K for 12,000.
-func count(s []byte) (uint64, error) {
-	unit := uint64(1)
-	if n := len(s); n > 1 {
-		switch s[n-1] {
-		case 'K':
-			unit, s = 1e3, s[:n-1]
-		case 'M':
-			unit, s = 1e6, s[:n-1]
-		case 'G':
-			unit, s = 1e9, s[:n-1]
-		case 'T':
-			unit, s = 1e12, s[:n-1]
-		}
-	}
-	n, err := strconv.ParseUint(string(s), 10, 64)
-	if err != nil || n > (1<<64-1)/unit {
-		return 0, fmt.Errorf("%q is no count", s)
-	}
-	return n * unit, nil
 }
 
 // bad counts a malformed line.

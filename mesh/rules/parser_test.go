@@ -158,7 +158,7 @@ func TestCounters(t *testing.T) {
 		"Chain OUTPUT (policy ACCEPT 1 packets, 60 bytes)\n pkts bytes target prot opt in out source destination\n 12 720 ISTIO_OUTPUT  0    --  *      *       0.0.0.0/0            0.0.0.0/0\n",
 		"table ip nat {\n\tchain OUTPUT {\n\t\ttype nat hook output priority -100; policy accept;\n\t\tcounter packets 12 bytes 720 jump ISTIO_OUTPUT\n\t}\n}\n",
 	} {
-		r := parse(t, text).Table(rules.IPv4, "nat").Chain("OUTPUT").Rules[0]
+		r := parse(t, text).Tables[0].Chains[0].Rules[0]
 		if !r.Counted || r.Packets != 12 || r.Bytes != 720 || r.String() != "-j ISTIO_OUTPUT" {
 			t.Errorf("%q: %+v", text, r)
 		}

@@ -82,23 +82,3 @@ func (r *Rule) portModule() string {
 	}
 	return "tcp"
 }
-
-// Comment returns the comment of the rule; "" if it has none.
-func (r *Rule) Comment() string {
-	for i := range r.Matches {
-		if r.Matches[i].Kind == MatchComment {
-			return r.Matches[i].Text
-		}
-	}
-	return ""
-}
-
-// hasPorts tells whether a protocol has ports, and an extension of its name that
-// looks at them.
-func hasPorts(proto uint32) bool {
-	switch proto {
-	case 6, 17, 33, 132, 136:
-		return true
-	}
-	return false
-}

@@ -3,6 +3,7 @@ package rules
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // Names of the targets that are known. Every other name is a chain's, or that
@@ -19,6 +20,10 @@ const (
 	TargetConnMark = "CONNMARK"
 	TargetCT       = "CT"
 )
+
+// notShown stands for the arguments that nft leaves out of what iptables-nft
+// wrote.
+const notShown = "--not-shown-by-nft"
 
 // An Op is what MARK and CONNMARK do.
 type Op uint8
@@ -48,6 +53,9 @@ type Target struct {
 
 	Extra string // other arguments as text: of no effect here, or not known
 }
+
+// String returns the target as iptables-save writes it.
+func (t *Target) String() string { return strings.TrimSpace(string(t.append(nil))) }
 
 // append adds the target as iptables-save writes it.
 func (t *Target) append(b []byte) []byte {

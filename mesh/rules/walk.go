@@ -30,9 +30,6 @@ func walk(tables []*Table, p Packet) *Trace {
 // in ways that take forever.
 const maxVisits = 1 << 20
 
-// maxDepth is how deep chains may call each other (NFT_JUMP_STACK_SIZE).
-const maxDepth = 16
-
 // A walker is a packet on its way.
 type walker struct {
 	tables []*Table
@@ -180,10 +177,10 @@ func (w *walker) chain(c *Chain, level, depth int) flow {
 		case no:
 			continue
 		case unknown:
-			if r.harmless() {
+			if harmless(r) {
 				continue
 			}
-			return w.lose(c, i, "unknown match "+r.strange())
+			return w.lose(c, i, "unknown match "+strange(r))
 		}
 		w.hops = w.hops[:level+1]
 		w.hops[level].rule = i + 1
@@ -239,14 +236,14 @@ func (w *walker) act(c *Chain, i int, t *Target) (f flow, done bool) {
 		return w.rewrite(c, i, t), true
 	case TargetTPROXY:
 		if t.Ports.Lo != t.Ports.Hi || t.Ports.Lo == 0 {
-			return w.lose(c, i, "unknown target "+strings.TrimSpace(string(t.append(nil)))), true
+			return w.lose(c, i, "unknown target "+t.String()), true
 		}
 		w.tproxy = uint16(t.Ports.Lo)
 		w.p.Mark = w.p.Mark&^t.Mask ^ t.Value
 		return flowDone, !w.table.NFT
 	case TargetMark, TargetConnMark:
 		if t.Op == 0 {
-			return w.lose(c, i, "unknown target "+strings.TrimSpace(string(t.append(nil)))), true
+			return w.lose(c, i, "unknown target "+t.String()), true
 		}
 		w.mark(t)
 	case TargetCT:
@@ -271,7 +268,7 @@ func (w *walker) rewrite(c *Chain, i int, t *Target) flow {
 		addr = w.here()
 	}
 	if t.Ports.Lo != t.Ports.Hi || t.Name == TargetDNAT && !t.Addr.IsValid() && port == 0 {
-		return w.lose(c, i, "unknown choice of "+strings.TrimSpace(string(t.append(nil))))
+		return w.lose(c, i, "unknown choice of "+t.String())
 	}
 	if !addr.IsValid() {
 		addr = w.p.Dst.Addr()
@@ -335,10 +332,6 @@ func (w *walker) zone(c *Chain, i int, t *Target) (flow, bool) {
 	return flowNext, false
 }
 
-// notShown stands for the arguments that nft leaves out of what iptables-nft
-// wrote.
-const notShown = "--not-shown-by-nft"
-
 // step notes that a rule applied.
 func (w *walker) step(c *Chain, n int, r *Rule) {
 	s := Step{Hook: w.hook, Table: w.table.Name, Chain: c.Name, Rule: n}
@@ -382,14 +375,14 @@ func (w *walker) conclude() {
 }
 
 // harmless tells whether it does not matter if a rule applies.
-func (r *Rule) harmless() bool {
+func harmless(r *Rule) bool {
 	return !slices.ContainsFunc(r.Targets, func(t Target) bool {
 		return t.Name != "LOG" && t.Name != "NFLOG" && t.Name != "CONTINUE"
 	})
 }
 
 // strange returns the matches of a rule that are not understood.
-func (r *Rule) strange() string {
+func strange(r *Rule) string {
 	var list []string
 	for i := range r.Matches {
 		if m := &r.Matches[i]; m.Kind == MatchUnknown {
