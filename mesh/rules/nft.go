@@ -293,13 +293,13 @@ func (p *nftReader) finished(dumped func(Family, string) bool) []*Table {
 		if t.Family == 0 {
 			continue
 		}
-		if wrapped(t.Table) {
+		if wrapped(t.draft.Table) {
 			if dumped(t.Family, t.Name) {
 				continue
 			}
-			unshown(t.Table)
+			unshown(t.draft.Table)
 		}
-		out = append(out, t.Table)
+		out = append(out, t.draft.Table)
 	}
 	return out
 }

@@ -68,4 +68,3 @@ const maxDepth = 16
 
 // loopback is the name of the loopback interface; the kernel has no other.
 const loopback = "lo"
-
