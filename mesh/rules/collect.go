@@ -34,8 +34,8 @@ type conditions struct {
 	n        int // of ports, dst, src, in, out but lo, uid, gid, mark
 }
 
-// read sums up the matches of a rule.
-func read(r *Rule) conditions {
+// sum adds up the matches of a rule.
+func sum(r *Rule) conditions {
 	var c conditions
 	for i := range r.Matches {
 		m := &r.Matches[i]
@@ -89,7 +89,7 @@ func (c *collector) chain(ch *Chain, ctx context, depth int) {
 			return
 		}
 		r := &ch.Rules[i]
-		now := read(r)
+		now := sum(r)
 		for j := range r.Targets {
 			t := &r.Targets[j]
 			if to := c.chains[t.Name]; to != nil && to.Hook == "" {
