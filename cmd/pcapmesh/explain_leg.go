@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ofLeg walks a connection that was captured.
@@ -24,7 +25,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 		return nil, nil, usagef("pcapmesh flows lists the legs", "no leg %d: there are %d", f.leg, len(r.Legs))
 	}
 	l := r.Legs[f.leg]
-	p := rules.Packet{Tuple: l.Orig, In: f.from, Out: f.to}
+	p := walk.Packet{Tuple: l.Orig, In: f.from, Out: f.to}
 	pods, err := f.in.knownPods()
 	if err != nil {
 		return nil, nil, err
@@ -45,7 +46,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 }
 
 // cast tells by a leg's role who made it and which way it goes.
-func (f *explainFlags) cast(p *rules.Packet, l *mesh.Leg, facts *rules.Facts) {
+func (f *explainFlags) cast(p *walk.Packet, l *mesh.Leg, facts *rules.Facts) {
 	byProxy := l.Role == mesh.RoleProxyApp || l.Role == mesh.RoleProxyServer || l.Role == mesh.RoleProxyProxy
 	if byProxy && f.uid < 0 {
 		p.UID, p.GID = facts.ProxyIDs()
@@ -85,7 +86,7 @@ func podAddresses(legs []*mesh.Leg, pod string) []netip.Addr {
 
 // warnLeg says that the packets of a leg went another way than the rules send
 // them.
-func warnLeg(w io.Writer, l *mesh.Leg, t *rules.Trace) {
+func warnLeg(w io.Writer, l *mesh.Leg, t *walk.Trace) {
 	seen := t.Sights()
 	if len(seen) == 0 {
 		fmt.Fprintf(w, "pcapmesh: leg %d was captured, but the rules leave nothing to capture: are they of this pod?\n", l.ID)

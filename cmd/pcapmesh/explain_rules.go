@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // ruleset reads the rules given, or makes the default ones.
@@ -18,7 +20,7 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 		if f.in.mesh != meshAuto && f.in.mesh != "istio" {
 			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.in.mesh)
 		}
-		a := rules.DefaultArgs()
+		a := istio.DefaultArgs()
 		return rules.Made(&a), nil
 	}
 	set := &rules.Ruleset{}
@@ -73,7 +75,7 @@ func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
 	switch {
 	case len(pods) > 0:
 		c.Pod = pods[0].Addrs[0]
-	case !set.Covers(rules.IPv4) && set.Covers(rules.IPv6):
+	case !set.Covers(netfilter.IPv4) && set.Covers(netfilter.IPv6):
 		c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
 	}
 	if f.uid > 0 {

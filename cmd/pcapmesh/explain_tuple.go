@@ -9,6 +9,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ofTuple walks the connection of the command line.
@@ -21,11 +23,11 @@ func (f *explainFlags) ofTuple(set *rules.Ruleset, args []string) ([]rules.Flow,
 	if err != nil {
 		return nil, err
 	}
-	p := rules.Packet{Tuple: t, In: f.from, Out: f.to}
+	p := walk.Packet{Tuple: t, In: f.from, Out: f.to}
 	if p.Local = addresses4(pods); !f.place(&p) {
 		return nil, usagef("--pod-ip IP of the pod, or --in eth0 if it comes in, --out eth0 if the pod makes it", "%s: nothing tells which end is the pod", t)
 	}
-	if t.Dst.Addr().Is6() && !set.Covers(rules.IPv6) || t.Dst.Addr().Is4() && !set.Covers(rules.IPv4) {
+	if t.Dst.Addr().Is6() && !set.Covers(netfilter.IPv6) || t.Dst.Addr().Is4() && !set.Covers(netfilter.IPv4) {
 		return nil, &hintedError{fmt.Errorf("%s: the rules given are not for this family of addresses", t), "iptables-save prints those for IPv4, ip6tables-save those for IPv6; --rules may be given twice"}
 	}
 	facts := set.Facts()
@@ -46,7 +48,7 @@ func addresses4(pods []mesh.Pod) []netip.Addr {
 
 // place finds out where a packet comes from and goes to, as far as it was not
 // said. It reports whether it knows.
-func (f *explainFlags) place(p *rules.Packet) bool {
+func (f *explainFlags) place(p *walk.Packet) bool {
 	src, dst := p.Src.Addr(), p.Dst.Addr()
 	here := func(a netip.Addr) bool { return a.IsLoopback() || slices.Contains(p.Local, a) }
 	switch {
@@ -69,7 +71,7 @@ func (f *explainFlags) place(p *rules.Packet) bool {
 }
 
 // own gives a packet its user and group.
-func (f *explainFlags) own(p *rules.Packet, facts *rules.Facts) error {
+func (f *explainFlags) own(p *walk.Packet, facts *rules.Facts) error {
 	if f.uid > math.MaxUint32 || f.gid > math.MaxUint32 {
 		return usagef("--uid 1337", "no user or group has a number above %d", uint32(math.MaxUint32))
 	}
@@ -85,7 +87,7 @@ func (f *explainFlags) own(p *rules.Packet, facts *rules.Facts) error {
 }
 
 // walkOne draws the way of one connection, up to its address.
-func walkOne(set *rules.Ruleset, p rules.Packet, facts *rules.Facts) rules.Flow {
+func walkOne(set *rules.Ruleset, p walk.Packet, facts *rules.Facts) rules.Flow {
 	from := "Local Pod"
 	switch {
 	case p.In != "":
@@ -95,9 +97,9 @@ func walkOne(set *rules.Ruleset, p rules.Packet, facts *rules.Facts) rules.Flow 
 	}
 	t := set.Walk(p)
 	to := t.Dst.String()
-	if t.Outcome == rules.Dropped || t.Outcome == rules.Unknown {
+	if t.Outcome == walk.Dropped || t.Outcome == walk.Unknown {
 		to = t.Outcome.String()
-	} else if t.Outcome == rules.Proxied {
+	} else if t.Outcome == walk.Proxied {
 		to = fmt.Sprintf("%s %d", facts.Proxy(), t.Port)
 	}
 	return rules.Flow{Parts: []rules.Part{{From: from, To: to, Trace: t}}}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // Facts are what a rule set tells of a mesh. Lists are sorted and hold nothing
@@ -51,7 +53,7 @@ type Facts struct {
 type Span struct{ Lo, Hi uint32 }
 
 // spans returns what the extents of a match are to facts.
-func spans(list []Extent) []Span {
+func spans(list []netfilter.Span) []Span {
 	var out []Span
 	for _, e := range list {
 		out = append(out, Span(e))
@@ -85,10 +87,10 @@ func (s *Ruleset) Facts() Facts {
 }
 
 // hasTPROXY tells whether the rules of a table give packets to sockets.
-func hasTPROXY(t *Table) bool {
+func hasTPROXY(t *netfilter.Table) bool {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
-			if does(&c.Rules[i], TargetTPROXY) {
+			if does(&c.Rules[i], netfilter.TargetTPROXY) {
 				return true
 			}
 		}
@@ -97,8 +99,8 @@ func hasTPROXY(t *Table) bool {
 }
 
 // does tells whether a rule has a target of that name.
-func does(r *Rule, target string) bool {
-	return slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Name == target })
+func does(r *netfilter.Rule, target string) bool {
+	return slices.ContainsFunc(r.Targets, func(t netfilter.Target) bool { return t.Name == target })
 }
 
 // settle sorts the lists and takes out what stands in two of them.

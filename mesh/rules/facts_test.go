@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
 )
 
 func one(n uint32) []rules.Span { return []rules.Span{{Lo: n, Hi: n}} }
@@ -80,7 +81,7 @@ func TestArgs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := lines(parse(t, line))
-	defaults := rules.DefaultArgs()
+	defaults := istio.DefaultArgs()
 	if diff := cmp.Diff(lines(rules.Made(&defaults)), want); diff != "" {
 		t.Errorf("- defaults, + arguments:\n%s", diff)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // A Flow is a conversation from end to end, as rules send it.
@@ -18,7 +20,7 @@ type Flow struct {
 // A Part is one connection of a Flow.
 type Part struct {
 	From, To string // who dials, and who answers in the end
-	*Trace
+	*walk.Trace
 }
 
 // Path draws the flow: "Remote Pod → PREROUTING → ISTIO_INBOUND (rule 5) →
@@ -170,8 +172,8 @@ func (g *stage) play(name string, act func()) Flow {
 // inbound plays a client that dials the pod, and what the proxy does then.
 func (g *stage) inbound(who string, port uint16) {
 	to := netip.AddrPortFrom(g.c.Pod, port)
-	t := g.send(who, "Local Pod", Packet{Tuple: tcp(netip.AddrPortFrom(g.c.Peer, 40000), to), In: "eth0"})
-	if t.Outcome == Redirected || t.Outcome == Proxied {
+	t := g.send(who, "Local Pod", walk.Packet{Tuple: tcp(netip.AddrPortFrom(g.c.Peer, 40000), to), In: "eth0"})
+	if t.Outcome == walk.Redirected || t.Outcome == walk.Proxied {
 		g.serve(to)
 	}
 }
@@ -188,7 +190,7 @@ func (g *stage) serve(to netip.AddrPort) {
 		from, to = g.loopback(), netip.AddrPortFrom(g.loopback(), to.Port())
 	}
 	p := g.proxy(netip.AddrPortFrom(from, 40001), to)
-	p.Out = loopback
+	p.Out = netfilter.Loopback
 	g.send(g.f.Proxy(), "Local Pod", p)
 }
 
@@ -207,25 +209,25 @@ func (g *stage) bind() netip.Addr {
 // its endpoint.
 func (g *stage) outbound(service netip.AddrPort, who string, endpoint netip.AddrPort) {
 	t := g.send("Local Pod", who, g.app(netip.AddrPortFrom(g.c.Pod, 40000), service))
-	if t.Outcome != Redirected {
+	if t.Outcome != walk.Redirected {
 		return
 	}
 	t = g.send(g.f.Proxy(), who, g.proxy(netip.AddrPortFrom(g.c.Pod, 40002), endpoint))
-	if t.Outcome == Redirected {
+	if t.Outcome == walk.Redirected {
 		g.serve(endpoint)
 	}
 }
 
 // app returns a packet of the application.
-func (g *stage) app(src, dst netip.AddrPort) Packet {
-	p := Packet{Tuple: tcp(src, dst), UID: g.c.UID, GID: g.c.UID}
+func (g *stage) app(src, dst netip.AddrPort) walk.Packet {
+	p := walk.Packet{Tuple: tcp(src, dst), UID: g.c.UID, GID: g.c.UID}
 	p.Out = g.route(dst.Addr())
 	return p
 }
 
 // proxy returns a packet of the proxy.
-func (g *stage) proxy(src, dst netip.AddrPort) Packet {
-	p := Packet{Tuple: tcp(src, dst), Mark: g.f.Mark}
+func (g *stage) proxy(src, dst netip.AddrPort) walk.Packet {
+	p := walk.Packet{Tuple: tcp(src, dst), Mark: g.f.Mark}
 	p.UID, p.GID = g.f.ProxyIDs()
 	p.Out = g.route(dst.Addr())
 	return p
@@ -238,13 +240,13 @@ func tcp(src, dst netip.AddrPort) capture.Tuple {
 // route returns the interface for a destination.
 func (g *stage) route(dst netip.Addr) string {
 	if dst == g.c.Pod || dst.IsLoopback() || dst == g.bind() {
-		return loopback
+		return netfilter.Loopback
 	}
 	return "eth0"
 }
 
 // send walks a packet and adds it to the flow.
-func (g *stage) send(from, to string, p Packet) *Trace {
+func (g *stage) send(from, to string, p walk.Packet) *walk.Trace {
 	p.Local = []netip.Addr{g.c.Pod}
 	t := g.set.Walk(p)
 	g.now.Parts = append(g.now.Parts, Part{from, g.f.end(t, to), t})
@@ -252,13 +254,13 @@ func (g *stage) send(from, to string, p Packet) *Trace {
 }
 
 // end names where a packet ended that was to go to somebody.
-func (f *Facts) end(t *Trace, to string) string {
+func (f *Facts) end(t *walk.Trace, to string) string {
 	switch t.Outcome {
-	case Dropped:
+	case walk.Dropped:
 		return "dropped"
-	case Unknown:
+	case walk.Unknown:
 		return "unknown"
-	case Untouched:
+	case walk.Untouched:
 		return to
 	}
 	about := ""

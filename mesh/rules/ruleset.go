@@ -4,6 +4,11 @@ import (
 	"errors"
 	"io"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/read"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ErrNoRules says that a text holds neither rules nor arguments that make some.
@@ -12,10 +17,10 @@ var ErrNoRules = errors.New("no firewall rules found")
 // A Ruleset holds the tables of one network namespace. The zero Ruleset has
 // none. It is read only once parsed, and then safe for concurrent use.
 type Ruleset struct {
-	Tables []*Table
+	Tables []*netfilter.Table
 	// Args are the arguments of Istio's init container, if the rules were made
 	// from them and not read.
-	Args *Args
+	Args *istio.Args
 	// Malformed counts lines that look like rules and are none; First holds the
 	// first three of them.
 	Malformed int
@@ -32,6 +37,9 @@ type Malformed struct {
 // keptMalformed is how many malformed lines are shown.
 const keptMalformed = 3
 
+// TargetRedirect is the target by which proxies are given connections.
+const TargetRedirect = netfilter.TargetRedirect
+
 // Parse reads rules in any of the forms that the package knows. What is no rule
 // is passed over; lines that should be rules and are not are counted, and the
 // rest is used. The error is r's, or [ErrNoRules].
@@ -43,27 +51,27 @@ func Parse(r io.Reader) (*Ruleset, error) {
 // Read adds the rules of another text, such as ip6tables-save's after that of
 // iptables-save. A table that is there already is replaced.
 func (s *Ruleset) Read(r io.Reader) error {
-	found, err := readAll(r, s.Tables, s.malformed)
-	s.Tables = found.tables
-	if found.made != nil {
-		s.Args = found.made
+	found, err := read.Text(r, s.Tables, s.malformed)
+	s.Tables = found.Tables
+	if found.Made != nil {
+		s.Args = found.Made
 	}
-	if err == nil && !found.any {
+	if err == nil && !found.Any {
 		err = ErrNoRules
 	}
 	return err
 }
 
 // Walk follows a packet through the rules as the kernel does.
-func (s *Ruleset) Walk(p Packet) *Trace { return walk(s.Tables, p) }
+func (s *Ruleset) Walk(p walk.Packet) *walk.Trace { return walk.Walk(s.Tables, p) }
 
 // Made returns the rules that istio-iptables makes of its arguments.
-func Made(a *Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
+func Made(a *istio.Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
 
 // Covers tells whether there are tables for packets of a family: rules for IPv4
 // say nothing of IPv6.
-func (s *Ruleset) Covers(f Family) bool {
-	return slices.ContainsFunc(s.Tables, func(t *Table) bool { return t.Family.covers(f) })
+func (s *Ruleset) Covers(f netfilter.Family) bool {
+	return slices.ContainsFunc(s.Tables, func(t *netfilter.Table) bool { return t.Family.Covers(f) })
 }
 
 // Rules returns the number of rules in all tables.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 const (
@@ -14,19 +14,19 @@ const (
 	client = "192.0.2.10:40112"
 )
 
-func packet(proto capture.Proto, src, dst string) rules.Packet {
-	return rules.Packet{Tuple: capture.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)},
+func packet(proto capture.Proto, src, dst string) walk.Packet {
+	return walk.Packet{Tuple: capture.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)},
 		Local: []netip.Addr{netip.MustParseAddr(pod)}}
 }
 
 // made returns a packet that the pod makes.
-func made(uid uint32, out, src, dst string) rules.Packet {
+func made(uid uint32, out, src, dst string) walk.Packet {
 	p := packet(6, src, dst)
 	p.Out, p.UID, p.GID = out, uid, uid
 	return p
 }
 
-func came(in, src, dst string) rules.Packet {
+func came(in, src, dst string) walk.Packet {
 	p := packet(6, src, dst)
 	p.In = in
 	return p
@@ -41,39 +41,39 @@ func TestWalk(t *testing.T) {
 	later.State = "ESTABLISHED"
 	for _, tt := range []struct {
 		name, file string
-		p          rules.Packet
-		outcome    rules.Outcome
+		p          walk.Packet
+		outcome    walk.Outcome
 		dst, path  string
 		zone       uint16
 	}{
-		{"app → service", "istio-init.log", made(1000, "eth0", pod+":40000", "10.96.10.1:80"), rules.Redirected, "127.0.0.1:15001",
+		{"app → service", "istio-init.log", made(1000, "eth0", pod+":40000", "10.96.10.1:80"), walk.Redirected, "127.0.0.1:15001",
 			"OUTPUT → ISTIO_OUTPUT (rule 9) → ISTIO_REDIRECT", 0},
-		{"Envoy → endpoint", "istio-init.log", made(1337, "eth0", pod+":40000", "10.244.2.20:80"), rules.Untouched, "10.244.2.20:80",
+		{"Envoy → endpoint", "istio-init.log", made(1337, "eth0", pod+":40000", "10.244.2.20:80"), walk.Untouched, "10.244.2.20:80",
 			"OUTPUT → ISTIO_OUTPUT (rule 4) → POSTROUTING", 0},
-		{"Envoy → own pod", "istio-init.log", made(1337, "lo", pod+":40000", pod+":8080"), rules.Redirected, "127.0.0.1:15006",
+		{"Envoy → own pod", "istio-init.log", made(1337, "lo", pod+":40000", pod+":8080"), walk.Redirected, "127.0.0.1:15006",
 			"OUTPUT → ISTIO_OUTPUT (rule 2) → ISTIO_IN_REDIRECT", 0},
-		{"Envoy → own pod, tunnel", "istio-init.log", made(1337, "lo", pod+":40000", pod+":15008"), rules.Untouched, pod + ":15008",
+		{"Envoy → own pod, tunnel", "istio-init.log", made(1337, "lo", pod+":40000", pod+":15008"), walk.Untouched, pod + ":15008",
 			"OUTPUT → ISTIO_OUTPUT (rule 4) → POSTROUTING", 0},
-		{"Envoy → app", "istio-init.log", made(1337, "lo", "127.0.0.6:40001", pod+":8080"), rules.Untouched, pod + ":8080",
+		{"Envoy → app", "istio-init.log", made(1337, "lo", "127.0.0.6:40001", pod+":8080"), walk.Untouched, pod + ":8080",
 			"OUTPUT → ISTIO_OUTPUT (rule 1) → POSTROUTING", 0},
-		{"client", "istio-init.log", came("eth0", client, pod+":8080"), rules.Redirected, pod + ":15006",
+		{"client", "istio-init.log", came("eth0", client, pod+":8080"), walk.Redirected, pod + ":15006",
 			"PREROUTING → ISTIO_INBOUND (rule 5) → ISTIO_IN_REDIRECT", 0},
-		{"client, excluded", "istio-init.log", came("eth0", client, pod+":15020"), rules.Untouched, pod + ":15020",
+		{"client, excluded", "istio-init.log", came("eth0", client, pod+":15020"), walk.Untouched, pod + ":15020",
 			"PREROUTING → ISTIO_INBOUND (rule 4) → INPUT", 0},
-		{"not the first packet", "istio-init.log", later, rules.Untouched, pod + ":8080", "PREROUTING → INPUT", 0},
-		{"from the manifest", "istio-init.yaml", came("eth0", client, pod+":15021"), rules.Untouched, pod + ":15021",
+		{"not the first packet", "istio-init.log", later, walk.Untouched, pod + ":8080", "PREROUTING → INPUT", 0},
+		{"from the manifest", "istio-init.yaml", came("eth0", client, pod+":15021"), walk.Untouched, pod + ":15021",
 			"PREROUTING → ISTIO_INBOUND (rule 3) → INPUT", 0},
-		{"query", "all-save.txt", udp, rules.Redirected, "127.0.0.1:15053",
+		{"query", "all-save.txt", udp, walk.Redirected, "127.0.0.1:15053",
 			"OUTPUT (raw) → ISTIO_OUTPUT_DNS (rule 3) → OUTPUT (mangle, rule 6) → OUTPUT → ISTIO_OUTPUT (rule 9) → ISTIO_OUTPUT_DNS (rule 2)", 2},
-		{"the agent's query", "all-save.txt", agent, rules.Untouched, "10.96.0.10:53",
+		{"the agent's query", "all-save.txt", agent, walk.Untouched, "10.96.0.10:53",
 			"OUTPUT (raw) → ISTIO_OUTPUT_DNS (rule 3) → OUTPUT (mangle, rule 6) → OUTPUT → ISTIO_OUTPUT (rule 4) → POSTROUTING", 1},
-		{"ambient, app", "ambient.rules", made(1000, "eth0", pod+":40000", "10.96.10.1:80"), rules.Redirected, "127.0.0.1:15001",
+		{"ambient, app", "ambient.rules", made(1000, "eth0", pod+":40000", "10.96.10.1:80"), walk.Redirected, "127.0.0.1:15001",
 			"OUTPUT → ISTIO_OUTPUT (rule 6)", 0},
-		{"ambient, client", "ambient.rules", came("eth0", client, pod+":8080"), rules.Redirected, pod + ":15006", "PREROUTING → ISTIO_PRERT (rule 2)", 0},
-		{"ambient, kubelet", "ambient.rules", came("eth0", "169.254.7.127:4000", pod+":8080"), rules.Untouched, pod + ":8080", "PREROUTING → ISTIO_PRERT (rule 1) → INPUT", 0},
-		{"nftables", "native.txt", made(1337, "lo", pod+":40000", pod+":8080"), rules.Redirected, "127.0.0.1:15006",
+		{"ambient, client", "ambient.rules", came("eth0", client, pod+":8080"), walk.Redirected, pod + ":15006", "PREROUTING → ISTIO_PRERT (rule 2)", 0},
+		{"ambient, kubelet", "ambient.rules", came("eth0", "169.254.7.127:4000", pod+":8080"), walk.Untouched, pod + ":8080", "PREROUTING → ISTIO_PRERT (rule 1) → INPUT", 0},
+		{"nftables", "native.txt", made(1337, "lo", pod+":40000", pod+":8080"), walk.Redirected, "127.0.0.1:15006",
 			"OUTPUT (istio-proxy-mangle, rule 5) → OUTPUT → istio-output (rule 3) → istio-in-redirect", 0},
-		{"Linkerd", "linkerd.txt", came("eth0", client, pod+":8080"), rules.Redirected, pod + ":4143", "PREROUTING → PROXY_INIT_REDIRECT (rule 2)", 0},
+		{"Linkerd", "linkerd.txt", came("eth0", client, pod+":8080"), walk.Redirected, pod + ":4143", "PREROUTING → PROXY_INIT_REDIRECT (rule 2)", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := read(t, "testdata/"+tt.file).Walk(tt.p)
@@ -99,7 +99,7 @@ func TestWalkDoesNotGuess(t *testing.T) {
 		{"-A OUTPUT -j A\n-A A -j A", "rule 1 of nat A: chains call each other too deep"},
 	} {
 		got := parse(t, "*nat\n"+tt.rules+"\nCOMMIT\n").Walk(made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
-		if got.Reason != tt.reason || (got.Outcome == rules.Unknown) != (tt.reason != "") {
+		if got.Reason != tt.reason || (got.Outcome == walk.Unknown) != (tt.reason != "") {
 			t.Errorf("%s: %v, %q; want %q", tt.rules, got.Outcome, got.Reason, tt.reason)
 		}
 	}
@@ -114,7 +114,7 @@ func TestWalkIsBounded(t *testing.T) {
 		}
 	}
 	got := parse(t, text+"-A M -p udp -j RETURN\nCOMMIT\n").Walk(made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
-	if got.Outcome != rules.Unknown || !strings.HasSuffix(got.Reason, "too many rules call each other") {
+	if got.Outcome != walk.Unknown || !strings.HasSuffix(got.Reason, "too many rules call each other") {
 		t.Errorf("%v: %q", got.Outcome, got.Reason)
 	}
 }
@@ -123,7 +123,7 @@ func TestWalkIsBounded(t *testing.T) {
 func TestSights(t *testing.T) {
 	set := read(t, "testdata/istio-init.log")
 	for _, tt := range []struct {
-		p              rules.Packet
+		p              walk.Packet
 		face           string
 		request, reply string
 	}{
