@@ -115,9 +115,9 @@ func ignored(name string) (known, value bool) {
 	return false, false
 }
 
-// ParseArgs reads the words behind istio-iptables. Where words break off, what
+// parseArgs reads the words behind istio-iptables. Where words break off, what
 // was read is returned with the error.
-func ParseArgs(words []string) (Args, error) {
+func parseArgs(words []string) (Args, error) {
 	a := flagDefaults()
 	for i := 0; i < len(words); i++ {
 		name, value, joined := cutFlag(words[i])

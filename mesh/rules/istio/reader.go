@@ -8,7 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 )
 
-// An Reader reads the init container's arguments line by line. The zero
+// A Reader reads the init container's arguments line by line. The zero
 // Reader is ready.
 type Reader struct {
 	words    []string // those of a manifest or command line
@@ -174,7 +174,7 @@ func (a *Reader) Args(bad func(line int, text []byte, err error)) *Args {
 	}
 	args, err := a.vars, a.vars.check()
 	if a.given {
-		args, err = ParseArgs(a.words)
+		args, err = parseArgs(a.words)
 	}
 	if err != nil {
 		bad(a.first, []byte(strings.Join(a.words, " ")), err)

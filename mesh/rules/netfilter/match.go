@@ -3,6 +3,8 @@ package netfilter
 import (
 	"net/netip"
 	"strconv"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 )
 
 // A Kind says what a match looks at.
@@ -41,7 +43,7 @@ type Match struct {
 	Value, Mask uint32
 }
 
-// An Span is a range of numbers, both ends included.
+// A Span is a range of numbers, both ends included.
 type Span struct{ Lo, Hi uint32 }
 
 // module returns the extension a match is an option of; "" if of none.
@@ -86,11 +88,11 @@ func (m *Match) append(b []byte) []byte {
 	b = append(append(append(b, ' '), options[m.Kind]...), ' ')
 	switch m.Kind {
 	case MatchProto:
-		return append(b, ProtocolName(m.Value)...)
+		return append(b, syntax.ProtocolName(m.Value)...)
 	case MatchIn, MatchOut, MatchState, MatchSrcType, MatchDstType:
-		return AppendWord(b, m.Text)
+		return syntax.AppendWord(b, m.Text)
 	case MatchComment:
-		return appendComment(b, m.Text)
+		return syntax.AppendComment(b, m.Text)
 	case MatchSrc, MatchDst:
 		return appendPrefixes(b, m.Prefixes)
 	case MatchMark, MatchConnMark:
@@ -127,7 +129,7 @@ func appendSpans(b []byte, list []Span, dash byte) []byte {
 // appendMark writes 0x539 or 0x539/0xfff.
 func appendMark(b []byte, value, mask uint32) []byte {
 	b = appendHex(b, value)
-	if mask != AllBits {
+	if mask != syntax.AllBits {
 		b = appendHex(append(b, '/'), mask)
 	}
 	return b
@@ -136,6 +138,3 @@ func appendMark(b []byte, value, mask uint32) []byte {
 func appendHex(b []byte, n uint32) []byte {
 	return strconv.AppendUint(append(b, "0x"...), uint64(n), 16)
 }
-
-// AllBits is the mask that leaves nothing out.
-const AllBits = 0xffffffff

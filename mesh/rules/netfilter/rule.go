@@ -1,6 +1,10 @@
 package netfilter
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
+)
 
 // A Rule is one rule of a chain.
 type Rule struct {
@@ -76,8 +80,8 @@ func (r *Rule) appendExtensions(b []byte) []byte {
 // portModule returns the extension that --dport is an option of.
 func (r *Rule) portModule() string {
 	for i := range r.Matches {
-		if m := &r.Matches[i]; m.Kind == MatchProto && !m.Not && HasPorts(m.Value) {
-			return ProtocolName(m.Value)
+		if m := &r.Matches[i]; m.Kind == MatchProto && !m.Not && syntax.HasPorts(m.Value) {
+			return syntax.ProtocolName(m.Value)
 		}
 	}
 	return "tcp"

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 )
 
 // Names of the targets that are known. Every other name is a chain's, or that
@@ -64,7 +66,7 @@ func (t *Target) append(b []byte) []byte {
 	} else {
 		b = append(b, " -j "...)
 	}
-	b = AppendWord(b, t.Name)
+	b = syntax.AppendWord(b, t.Name)
 	switch t.Name {
 	case TargetRedirect:
 		b = t.appendPorts(b, " --to-ports ", '-')

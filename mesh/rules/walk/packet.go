@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
@@ -139,7 +140,7 @@ func holds(spans []netfilter.Span, n uint32) bool {
 
 // port matches ports, which ICMP has none of.
 func (w *walker) port(m *netfilter.Match) truth {
-	if !netfilter.HasPorts(uint32(w.p.Proto)) {
+	if !syntax.HasPorts(uint32(w.p.Proto)) {
 		return no
 	}
 	src, dst := holds(m.Spans, uint32(w.p.Src.Port())), holds(m.Spans, uint32(w.p.Dst.Port()))

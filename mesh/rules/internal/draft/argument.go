@@ -36,7 +36,7 @@ func (c *cursor) redirect(t *netfilter.Target, w string) (bool, error) {
 	case "--to-ports", "--to-port", "--to":
 		v, err := c.value()
 		if err == nil {
-			t.Ports, err = syntax.Span(v, '-', 16)
+			t.Ports, err = Span(v, '-', 16)
 		}
 		return true, err
 	}
@@ -50,7 +50,7 @@ func (c *cursor) dnat(t *netfilter.Target, w string) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		if t.Addr, t.Ports, err = syntax.Destination(v); err != nil { // a range of addresses
+		if t.Addr, t.Ports, err = Destination(v); err != nil { // a range of addresses
 			t.Addr, t.Ports = netip.Addr{}, netfilter.Span{}
 			t.Extra = joined(t.Extra, "--to-destination "+c.b.Text([][]byte{v}))
 		}
@@ -71,7 +71,7 @@ func (c *cursor) tproxy(t *netfilter.Target, w string) (bool, error) {
 	}
 	switch w {
 	case "--on-port":
-		t.Ports, err = syntax.Span(v, '-', 16)
+		t.Ports, err = Span(v, '-', 16)
 	case "--on-ip":
 		p, bad := syntax.Prefix(v)
 		t.Addr, err = p.Addr(), bad
@@ -113,10 +113,10 @@ func (c *cursor) setMark(t *netfilter.Target, w string) (bool, error) {
 func (c *cursor) connMark(t *netfilter.Target, w string) (bool, error) {
 	switch w {
 	case "--save-mark":
-		t.Op, t.Value, t.Mask, t.CTMask = netfilter.OpSave, 0, netfilter.AllBits, netfilter.AllBits
+		t.Op, t.Value, t.Mask, t.CTMask = netfilter.OpSave, 0, syntax.AllBits, syntax.AllBits
 		return true, nil
 	case "--restore-mark":
-		t.Op, t.Value, t.Mask, t.CTMask = netfilter.OpRestore, 0, netfilter.AllBits, netfilter.AllBits
+		t.Op, t.Value, t.Mask, t.CTMask = netfilter.OpRestore, 0, syntax.AllBits, syntax.AllBits
 		return true, nil
 	case "--mask", "--nfmask", "--ctmask":
 	default:

@@ -143,7 +143,7 @@ func (b *Builder) Name(s []byte) string {
 
 // Text returns words as one text that Words takes apart again.
 func (b *Builder) Text(words [][]byte) string {
-	if len(words) == 1 && netfilter.Plain(string(words[0])) {
+	if len(words) == 1 && syntax.Plain(string(words[0])) {
 		return b.Name(words[0])
 	}
 	var out []byte
@@ -151,7 +151,7 @@ func (b *Builder) Text(words [][]byte) string {
 		if i > 0 {
 			out = append(out, ' ')
 		}
-		out = netfilter.AppendWord(out, string(w))
+		out = syntax.AppendWord(out, string(w))
 	}
 	return b.Name(bytes.TrimSpace(out))
 }
@@ -159,12 +159,12 @@ func (b *Builder) Text(words [][]byte) string {
 // List reads spans, separated by commas.
 func (b *Builder) List(s []byte, sep byte, bits int) ([]netfilter.Span, error) {
 	if bytes.IndexByte(s, ',') < 0 {
-		one, err := syntax.Span(s, sep, bits)
+		one, err := Span(s, sep, bits)
 		return b.span(one.Lo, one.Hi), err
 	}
 	var out []netfilter.Span
 	for part := range bytes.SplitSeq(s, []byte(",")) {
-		one, err := syntax.Span(part, sep, bits)
+		one, err := Span(part, sep, bits)
 		if err != nil {
 			return nil, err
 		}

@@ -164,7 +164,7 @@ func known(module string) bool {
 }
 
 func ReadProto(_ *Builder, v []byte, m *netfilter.Match) error {
-	n, ok := netfilter.ProtocolNumber(string(bytes.ToLower(v)))
+	n, ok := syntax.ProtocolNumber(string(bytes.ToLower(v)))
 	if !ok {
 		return fmt.Errorf("%q is no protocol", v)
 	}
@@ -194,7 +194,7 @@ func readComment(b *Builder, v []byte, m *netfilter.Match) error {
 }
 
 func ReadPort(b *Builder, v []byte, m *netfilter.Match) error {
-	s, err := syntax.Span(v, ':', 16)
+	s, err := Span(v, ':', 16)
 	m.Spans = b.span(s.Lo, s.Hi)
 	return err
 }
@@ -205,7 +205,7 @@ func ReadPorts(b *Builder, v []byte, m *netfilter.Match) (err error) {
 }
 
 func ReadOwner(b *Builder, v []byte, m *netfilter.Match) error {
-	s, err := syntax.Span(v, '-', 32)
+	s, err := Span(v, '-', 32)
 	m.Spans = b.span(s.Lo, s.Hi)
 	return err
 }
@@ -279,7 +279,7 @@ func (c *cursor) extension() string {
 	}
 	for _, m := range c.b.matches[c.b.m:] {
 		if m.Kind == netfilter.MatchProto && !m.Not {
-			return netfilter.ProtocolName(m.Value)
+			return syntax.ProtocolName(m.Value)
 		}
 	}
 	return "unknown"
@@ -300,5 +300,5 @@ func joined(a, b string) string {
 // Foreign puts words of another tool into an option as iptables has them.
 func Foreign(before string, words [][]byte) string {
 	option := "--text=" + string(bytes.Join(words, []byte(" ")))
-	return string(netfilter.AppendWord([]byte(before), option))
+	return string(syntax.AppendWord([]byte(before), option))
 }

@@ -101,7 +101,7 @@ func (s *statement) port(w string) error {
 	s.next()
 	s.next()
 	if !s.proto && w != "th" {
-		n, _ := netfilter.ProtocolNumber(w)
+		n, _ := syntax.ProtocolNumber(w)
 		s.b.Match(netfilter.Match{Kind: netfilter.MatchProto, Value: n})
 		s.proto = true
 	}
@@ -139,7 +139,7 @@ func (s *statement) owner(w string) error {
 
 // mark reads "and 0xfff == 0x539" or "0x539" behind mark and ct mark.
 func (s *statement) mark(k netfilter.Kind) error {
-	m := netfilter.Match{Kind: k, Mask: netfilter.AllBits}
+	m := netfilter.Match{Kind: k, Mask: syntax.AllBits}
 	if s.skip("and") || s.skip("&") {
 		mask, err := syntax.Number(s.next(), 32)
 		if err != nil {
@@ -262,7 +262,7 @@ func (s *statement) nat(w string) error {
 			return syntax.ErrValue
 		}
 		var err error
-		if t.Addr, t.Ports, err = syntax.Destination(to); err != nil {
+		if t.Addr, t.Ports, err = draft.Destination(to); err != nil {
 			return fmt.Errorf("%s: %w", w, err)
 		}
 	}
@@ -299,10 +299,10 @@ func (s *statement) setMark(name string) error {
 		from = netfilter.TargetMark
 	default:
 		v, err := syntax.Number(s.next(), 32)
-		s.b.Target(netfilter.Target{Name: name, Op: netfilter.OpSet, Value: v, Mask: netfilter.AllBits})
+		s.b.Target(netfilter.Target{Name: name, Op: netfilter.OpSet, Value: v, Mask: syntax.AllBits})
 		return err
 	}
-	keep, flip := uint32(netfilter.AllBits), uint32(0)
+	keep, flip := uint32(syntax.AllBits), uint32(0)
 	for {
 		op := s.peek(0)
 		if op != "and" && op != "&" && op != "or" && op != "|" && op != "xor" && op != "^" {
@@ -330,12 +330,12 @@ func (s *statement) markFrom(name, from string, keep, flip uint32) error {
 	switch {
 	case name == from || name == netfilter.TargetMark && from == netfilter.TargetMark:
 		s.b.Target(netfilter.Target{Name: name, Op: netfilter.OpSet, Value: flip, Mask: ^keep})
-	case keep != netfilter.AllBits || flip != 0:
+	case keep != syntax.AllBits || flip != 0:
 		s.b.Target(netfilter.Target{Name: name, Extra: "--set-from-other-mark"})
 	case name == netfilter.TargetMark:
-		s.b.Target(netfilter.Target{Name: netfilter.TargetConnMark, Op: netfilter.OpRestore, Mask: netfilter.AllBits, CTMask: netfilter.AllBits})
+		s.b.Target(netfilter.Target{Name: netfilter.TargetConnMark, Op: netfilter.OpRestore, Mask: syntax.AllBits, CTMask: syntax.AllBits})
 	default:
-		s.b.Target(netfilter.Target{Name: netfilter.TargetConnMark, Op: netfilter.OpSave, Mask: netfilter.AllBits, CTMask: netfilter.AllBits})
+		s.b.Target(netfilter.Target{Name: netfilter.TargetConnMark, Op: netfilter.OpSave, Mask: syntax.AllBits, CTMask: syntax.AllBits})
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
-// An Reader reads what nft list ruleset prints, and the commands of nft
+// A Reader reads what nft list ruleset prints, and the commands of nft
 // scripts, line by line.
 type Reader struct {
 	b   *draft.Builder
@@ -36,7 +36,7 @@ func NewReader(b *draft.Builder, bad func(line []byte, err error)) *Reader {
 	return &Reader{b: b, bad: bad, index: map[string]*table{}}
 }
 
-// An table is a table of nftables that is being written.
+// A table is a table of nftables that is being written.
 type table struct {
 	*draft.Table
 	sets map[string]*set // by name

@@ -166,7 +166,7 @@ func (s *statement) counter() error {
 func (s *statement) comment() {
 	text := s.next()
 	s.b.Match(netfilter.Match{Kind: netfilter.MatchComment, Text: s.b.Name(text)})
-	s.text[len(s.text)-1] = netfilter.AppendQuoted(nil, string(text))
+	s.text[len(s.text)-1] = syntax.AppendQuoted(nil, string(text))
 }
 
 // starts tells whether a word begins an expression or statement that is known.

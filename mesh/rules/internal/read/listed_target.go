@@ -3,6 +3,7 @@ package read
 import (
 	"bytes"
 
+	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/draft"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
@@ -21,7 +22,7 @@ func (w *row) listedTarget(f [][]byte) (int, error) {
 		t.Extra = "--reject-with " + w.p.b.Text(f[1:2])
 		return 2, nil
 	case t.Name == netfilter.TargetRedirect && begins(f, "redir", "ports") && len(f) > 2:
-		ports, err := syntax.Span(f[2], '-', 16)
+		ports, err := draft.Span(f[2], '-', 16)
 		t.Ports = ports
 		return 3, err
 	case t.Name == netfilter.TargetDNAT && bytes.HasPrefix(f[0], []byte("to:")):
@@ -40,7 +41,7 @@ func (w *row) listedTarget(f [][]byte) (int, error) {
 
 func (w *row) listedDNAT(t *netfilter.Target, to []byte) (int, error) {
 	var err error
-	if t.Addr, t.Ports, err = syntax.Destination(to); err != nil {
+	if t.Addr, t.Ports, err = draft.Destination(to); err != nil {
 		return 0, err
 	}
 	return 1, nil
@@ -54,7 +55,7 @@ func (w *row) listedTPROXY(t *netfilter.Target, f [][]byte) (int, error) {
 		to = bytes.Join([][]byte{{'['}, to[:at], []byte("]:"), to[at+1:]}, nil)
 	}
 	var err error
-	if t.Addr, t.Ports, err = syntax.Destination(to); err != nil {
+	if t.Addr, t.Ports, err = draft.Destination(to); err != nil {
 		return 0, err
 	}
 	t.Value, t.Mask, err = syntax.Mark(f[4])

@@ -1,4 +1,4 @@
-package netfilter
+package syntax
 
 // Plain tells whether a word can stand without quotes.
 func Plain(w string) bool {
@@ -25,9 +25,9 @@ func AppendWord(b []byte, w string) []byte {
 	return AppendQuoted(b, w)
 }
 
-// appendComment adds a comment as libxtables writes it, which takes fewer bytes
+// AppendComment adds a comment as libxtables writes it, which takes fewer bytes
 // for plain (xtables_save_string).
-func appendComment(b []byte, w string) []byte {
+func AppendComment(b []byte, w string) []byte {
 	for i := 0; i < len(w); i++ {
 		if !isWordByte(w[i]) {
 			return AppendQuoted(b, w)

@@ -1,11 +1,14 @@
-package rules_test
+package walk_test
 
 import (
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
@@ -13,6 +16,25 @@ const (
 	pod    = "10.244.1.10"
 	client = "192.0.2.10:40112"
 )
+
+// read returns the rules of a file.
+func read(t *testing.T, name string) []*netfilter.Table {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, string(text))
+}
+
+func parse(t *testing.T, text string) []*netfilter.Table {
+	t.Helper()
+	s, err := rules.Parse(strings.NewReader(text))
+	if err != nil || s.Malformed > 0 {
+		t.Fatalf("%v, %+v in\n%s", err, s.First, text)
+	}
+	return s.Tables
+}
 
 func packet(proto capture.Proto, src, dst string) walk.Packet {
 	return walk.Packet{Tuple: capture.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)},
@@ -76,7 +98,7 @@ func TestWalk(t *testing.T) {
 		{"Linkerd", "linkerd.txt", came("eth0", client, pod+":8080"), walk.Redirected, pod + ":4143", "PREROUTING → PROXY_INIT_REDIRECT (rule 2)", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := read(t, "testdata/"+tt.file).Walk(tt.p)
+			got := walk.Walk(read(t, "../testdata/"+tt.file), tt.p)
 			if got.Outcome != tt.outcome || got.Dst.String() != tt.dst || got.Zone != tt.zone {
 				t.Errorf("%v to %v in zone %d (%s), want %v to %s in zone %d", got.Outcome, got.Dst, got.Zone, got.Reason, tt.outcome, tt.dst, tt.zone)
 			}
@@ -98,7 +120,7 @@ func TestWalkDoesNotGuess(t *testing.T) {
 		{"-A OUTPUT -p tcp -j REDIRECT --to-ports 1-9", "rule 1 of nat OUTPUT: unknown choice of -j REDIRECT --to-ports 1-9"},
 		{"-A OUTPUT -j A\n-A A -j A", "rule 1 of nat A: chains call each other too deep"},
 	} {
-		got := parse(t, "*nat\n"+tt.rules+"\nCOMMIT\n").Walk(made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
+		got := walk.Walk(parse(t, "*nat\n"+tt.rules+"\nCOMMIT\n"), made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
 		if got.Reason != tt.reason || (got.Outcome == walk.Unknown) != (tt.reason != "") {
 			t.Errorf("%s: %v, %q; want %q", tt.rules, got.Outcome, got.Reason, tt.reason)
 		}
@@ -113,7 +135,7 @@ func TestWalkIsBounded(t *testing.T) {
 			text += "-A " + string(c) + " -j " + string(c+1) + "\n"
 		}
 	}
-	got := parse(t, text+"-A M -p udp -j RETURN\nCOMMIT\n").Walk(made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
+	got := walk.Walk(parse(t, text+"-A M -p udp -j RETURN\nCOMMIT\n"), made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
 	if got.Outcome != walk.Unknown || !strings.HasSuffix(got.Reason, "too many rules call each other") {
 		t.Errorf("%v: %q", got.Outcome, got.Reason)
 	}
@@ -121,7 +143,7 @@ func TestWalkIsBounded(t *testing.T) {
 
 // Captures show half-flows where OUTPUT redirects, and only there.
 func TestSights(t *testing.T) {
-	set := read(t, "testdata/istio-init.log")
+	tables := read(t, "../testdata/istio-init.log")
 	for _, tt := range []struct {
 		p              walk.Packet
 		face           string
@@ -131,7 +153,7 @@ func TestSights(t *testing.T) {
 		{made(1337, "lo", pod+":40000", pod+":8080"), "lo", "10.244.1.10:40000 > 127.0.0.1:15006", "10.244.1.10:8080 > 10.244.1.10:40000"},
 		{came("eth0", client, pod+":8080"), "eth0", "192.0.2.10:40112 > 10.244.1.10:8080", "10.244.1.10:8080 > 192.0.2.10:40112"},
 	} {
-		s := set.Walk(tt.p).Sights()
+		s := walk.Walk(tables, tt.p).Sights()
 		if len(s) != 1 || s[0].Interface != tt.face || s[0].Request.String() != tt.request || s[0].Reply.String() != tt.reply {
 			t.Errorf("%v: %+v", tt.p.Tuple, s)
 		}
