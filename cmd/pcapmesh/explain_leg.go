@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,57 +29,49 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 		return nil, nil, err
 	}
 	if p.Local = addresses4(pods); p.Local == nil {
-		p.Local = podAddresses(r.Legs, l.Pod)
+		p.Local = rules.LocalAddrs(legsOf(r.Legs, l.Pod))
 	}
 	facts := set.Facts()
 	if err := f.own(&p, &facts); err != nil {
 		return nil, nil, err
 	}
-	f.cast(&p, l, &facts)
-	flow := walkOne(set, p, &facts)
+	if f.uid < 0 {
+		facts.Own(&p, maker(l.Role))
+	}
+	rules.Route(&p, maker(l.Role))
+	t := set.Walk(p)
 	if !o.quiet {
-		warnLeg(cmd.ErrOrStderr(), l, flow.Parts[0].Trace)
+		warnLeg(cmd.ErrOrStderr(), l, t)
 	}
-	return []rules.Flow{flow}, partial, nil
+	return []rules.Flow{facts.Flow(t)}, partial, nil
 }
 
-// cast tells by a leg's role who made it and which way it goes.
-func (f *explainFlags) cast(p *walk.Packet, l *mesh.Leg, facts *rules.Facts) {
-	byProxy := l.Role == mesh.RoleProxyApp || l.Role == mesh.RoleProxyServer || l.Role == mesh.RoleProxyProxy
-	if byProxy && f.uid < 0 {
-		p.UID, p.GID = facts.ProxyIDs()
-		p.Mark = facts.Mark
+// maker tells by a leg's role who made it.
+func maker(role mesh.Role) rules.Maker {
+	switch role {
+	case mesh.RoleClientProxy:
+		return rules.MakerClient
+	case mesh.RoleAppProxy:
+		return rules.MakerApp
+	case mesh.RoleProxyApp:
+		return rules.MakerProxyHome
+	case mesh.RoleProxyServer:
+		return rules.MakerProxy
+	case mesh.RoleProxyProxy:
+		return rules.MakerProxyLink
 	}
-	switch src := p.Src.Addr(); {
-	case p.In != "" || p.Out != "":
-	case l.Role == mesh.RoleProxyApp:
-		p.Out = "lo"
-	case l.Role == mesh.RoleClientProxy, !slices.Contains(p.Local, src) && !src.IsLoopback():
-		p.In = "eth0"
-	case slices.Contains(p.Local, p.Dst.Addr()) || p.Dst.Addr().IsLoopback():
-		p.Out = "lo"
-	default:
-		p.Out = "eth0"
-	}
+	return rules.MakerUnknown
 }
 
-// podAddresses returns what the legs of a pod tell of its addresses.
-func podAddresses(legs []*mesh.Leg, pod string) []netip.Addr {
-	var out []netip.Addr
+// legsOf returns the legs of a pod.
+func legsOf(legs []*mesh.Leg, pod string) []rules.Leg {
+	var out []rules.Leg
 	for _, l := range legs {
-		if l.Pod != pod {
-			continue
-		}
-		switch l.Role {
-		case mesh.RoleClientProxy, mesh.RoleProxyApp:
-			out = append(out, l.Orig.Dst.Addr())
-		case mesh.RoleAppProxy, mesh.RoleProxyServer:
-			out = append(out, l.Orig.Src.Addr())
+		if l.Pod == pod {
+			out = append(out, rules.Leg{Maker: maker(l.Role), Tuple: l.Orig})
 		}
 	}
-	out = slices.DeleteFunc(out, netip.Addr.IsLoopback)
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.Compact(out)
+	return out
 }
 
 // warnLeg says that the packets of a leg went another way than the rules send
@@ -92,9 +82,7 @@ func warnLeg(w io.Writer, l *mesh.Leg, t *walk.Trace) {
 		fmt.Fprintf(w, "pcapmesh: leg %d was captured, but the rules leave nothing to capture: are they of this pod?\n", l.ID)
 		return
 	}
-	for _, c := range l.Captured {
-		if c != seen[0].Request && c != seen[0].Reply {
-			fmt.Fprintf(w, "pcapmesh: leg %d: captures show %s, the rules say %s and %s\n", l.ID, c, seen[0].Request, seen[0].Reply)
-		}
+	for _, c := range t.Strays(l.Captured) {
+		fmt.Fprintf(w, "pcapmesh: leg %d: captures show %s, the rules say %s and %s\n", l.ID, c, seen[0].Request, seen[0].Reply)
 	}
 }

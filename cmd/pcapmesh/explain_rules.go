@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
-	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // ruleset reads the rules given, or makes the default ones.
@@ -72,11 +70,8 @@ func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
 		return nil, err
 	}
 	var c rules.Cast
-	switch {
-	case len(pods) > 0:
+	if len(pods) > 0 {
 		c.Pod = pods[0].Addrs[0]
-	case !set.Covers(netfilter.IPv4) && set.Covers(netfilter.IPv6):
-		c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
 	}
 	if f.uid > 0 {
 		c.UID = uint32(f.uid)

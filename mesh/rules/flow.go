@@ -126,6 +126,9 @@ type stage struct {
 // plane.
 func (s *Ruleset) Flows(c Cast) []Flow {
 	g := &stage{set: s, f: s.Facts(), c: c}
+	if !c.Pod.IsValid() && !s.Covers(netfilter.IPv4) && s.Covers(netfilter.IPv6) {
+		g.c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
+	}
 	g.c.fill(&g.f)
 	local := g.loopback()
 	return []Flow{

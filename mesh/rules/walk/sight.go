@@ -1,6 +1,8 @@
 package walk
 
 import (
+	"slices"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
@@ -43,4 +45,17 @@ func (t *Trace) Sights() []Sight {
 		s.Reply = capture.Tuple{}
 	}
 	return []Sight{s}
+}
+
+// Strays returns those of the tuples captured of a connection that captures do
+// not show if it went the way that was walked.
+func (t *Trace) Strays(captured []capture.Tuple) []capture.Tuple {
+	var out []capture.Tuple
+	for _, c := range captured {
+		shown := slices.ContainsFunc(t.Sights(), func(s Sight) bool { return c == s.Request || c == s.Reply })
+		if !shown {
+			out = append(out, c)
+		}
+	}
+	return out
 }

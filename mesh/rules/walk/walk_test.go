@@ -159,3 +159,14 @@ func TestSights(t *testing.T) {
 		}
 	}
 }
+
+// A tuple that the rules leave no way to is told.
+func TestStrays(t *testing.T) {
+	tr := walk.Walk(read(t, "../testdata/istio-init.log"), made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
+	seen := tr.Sights()[0]
+	odd := seen.Request
+	odd.Dst = netip.MustParseAddrPort("127.0.0.1:15006")
+	if got := tr.Strays([]capture.Tuple{seen.Request, odd, seen.Reply}); len(got) != 1 || got[0] != odd {
+		t.Errorf("strays %v, want %v", got, odd)
+	}
+}
