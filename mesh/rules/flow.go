@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
@@ -102,22 +103,24 @@ func (f *Facts) ProxyIDs() (uid, gid uint32) {
 }
 
 // Proxy returns the name of the mesh's proxy.
-func (f *Facts) Proxy() string {
-	switch f.Mesh {
-	case "istio-ambient":
-		return "ztunnel"
-	case "linkerd":
-		return "linkerd2-proxy"
+func (f *Facts) Proxy() string { return f.named().ProxyName() }
+
+// named returns the profile of the mesh that wrote the rules, without what they
+// say; one that says nothing if they tell none.
+func (f *Facts) named() *profile.Profile {
+	if p := profile.Named(f.Mesh); p != nil {
+		return p
 	}
-	return "Envoy"
+	return &profile.Profile{}
 }
 
 // A stage plays flows.
 type stage struct {
-	set *Ruleset
-	f   Facts
-	c   Cast
-	now Flow
+	set  *Ruleset
+	f    Facts
+	mesh *profile.Profile
+	c    Cast
+	now  Flow
 }
 
 // Flows walks the flows that everybody asks about: a client and the application,
@@ -126,6 +129,7 @@ type stage struct {
 // plane.
 func (s *Ruleset) Flows(c Cast) []Flow {
 	g := &stage{set: s, f: s.Facts(), c: c}
+	g.mesh = g.f.named()
 	if !c.Pod.IsValid() && !s.Covers(netfilter.IPv4) && s.Covers(netfilter.IPv6) {
 		g.c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
 	}
@@ -155,15 +159,17 @@ func (g *stage) loopback() netip.Addr { return either(g.c.Pod.Is6(), "127.0.0.1"
 
 // metrics returns a port that is not redirected, a mesh's own if there is one.
 func (g *stage) metrics() uint16 {
-	for _, port := range []uint32{15020, 15090, 4191} {
-		if has(g.f.InboundExcluded, port) {
-			return uint16(port)
+	for _, p := range profile.All() {
+		for _, port := range p.MetricsPorts {
+			if has(g.f.InboundExcluded, uint32(port)) {
+				return port
+			}
 		}
 	}
 	if len(g.f.InboundExcluded) > 0 {
 		return uint16(g.f.InboundExcluded[0].Lo)
 	}
-	return 15020
+	return profile.Istio().MetricsPorts[0]
 }
 
 func (g *stage) play(name string, act func()) Flow {
@@ -187,9 +193,9 @@ func (g *stage) serve(to netip.AddrPort) {
 	switch {
 	case g.bind().IsValid():
 		from = g.bind()
-	case g.f.Mesh == "istio-ambient": // the client's address
+	case g.mesh.KeepsSource:
 		from = g.c.Peer
-	case g.f.Mesh == "consul" || g.f.Mesh == "osm" || g.f.Mesh == "appmesh":
+	case g.mesh.DialsLoopback:
 		from, to = g.loopback(), netip.AddrPortFrom(g.loopback(), to.Port())
 	}
 	p := g.proxy(netip.AddrPortFrom(from, 40001), to)
