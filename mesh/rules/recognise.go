@@ -7,9 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
-// Mesh returns the name of the mesh that wrote the rules, as --mesh takes it:
-// istio, istio-ambient, kuma, linkerd, consul, osm or appmesh; "" if they tell
-// none. Meshes are known by the names of their chains and tables.
+// Mesh returns the name of the mesh that wrote the rules, as its profile has it;
+// "" if they tell none. Meshes are known by the names of their chains and tables.
 func (s *Ruleset) Mesh() string {
 	known := profile.All()
 	found := ""
