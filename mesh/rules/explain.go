@@ -51,7 +51,7 @@ func LocalAddrs(legs []Leg) []netip.Addr {
 // others stays as it is.
 func (f *Facts) Own(p *walk.Packet, by Maker) {
 	if by.proxy() {
-		p.UID, p.GID = f.ProxyIDs()
+		p.UID, p.GID = f.proxyIDs()
 		p.Mark = f.Mark
 	}
 }
@@ -107,7 +107,7 @@ func (f *Facts) Flow(t *walk.Trace) Flow {
 	switch {
 	case p.In != "":
 		from = "Remote Pod"
-	case f.IsProxy(p.UID, p.GID, p.Mark):
+	case f.isProxy(p.UID, p.GID, p.Mark):
 		from = f.Proxy()
 	}
 	to := t.Dst.String()

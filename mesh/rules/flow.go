@@ -88,8 +88,8 @@ func (f *Facts) AppID() uint32 {
 	}
 }
 
-// ProxyIDs returns a user and a group of the proxy.
-func (f *Facts) ProxyIDs() (uid, gid uint32) {
+// proxyIDs returns a user and a group of the proxy.
+func (f *Facts) proxyIDs() (uid, gid uint32) {
 	switch {
 	case len(f.UIDs) > 0:
 		uid = f.UIDs[0].Lo
@@ -237,7 +237,7 @@ func (g *stage) app(src, dst netip.AddrPort) walk.Packet {
 // proxy returns a packet of the proxy.
 func (g *stage) proxy(src, dst netip.AddrPort) walk.Packet {
 	p := walk.Packet{Tuple: tcp(src, dst), Mark: g.f.Mark}
-	p.UID, p.GID = g.f.ProxyIDs()
+	p.UID, p.GID = g.f.proxyIDs()
 	p.Out = g.route(dst.Addr())
 	return p
 }
@@ -284,9 +284,9 @@ func (f *Facts) end(t *walk.Trace, to string) string {
 	return f.Proxy() + " " + strconv.Itoa(int(t.Port)) + about
 }
 
-// IsProxy tells whether a socket of that user and group, marked so, is the
+// isProxy tells whether a socket of that user and group, marked so, is the
 // proxy's.
-func (f *Facts) IsProxy(uid, gid, mark uint32) bool {
+func (f *Facts) isProxy(uid, gid, mark uint32) bool {
 	if f.MarkMask != 0 && mark&f.MarkMask == f.Mark {
 		return true
 	}

@@ -39,6 +39,7 @@ func (b *Builder) Match(m netfilter.Match) {
 	b.matches = append(b.matches, m)
 }
 
+// Target adds a target to the rule at hand.
 func (b *Builder) Target(t netfilter.Target) {
 	if len(b.targets) == cap(b.targets) {
 		b.targets, b.t = grow(b.targets, b.t), 0

@@ -163,6 +163,7 @@ func known(module string) bool {
 	return false
 }
 
+// ReadProto reads a protocol; 0 stands for all.
 func ReadProto(_ *Builder, v []byte, m *netfilter.Match) error {
 	n, ok := syntax.ProtocolNumber(string(bytes.ToLower(v)))
 	if !ok {
@@ -175,11 +176,13 @@ func ReadProto(_ *Builder, v []byte, m *netfilter.Match) error {
 	return nil
 }
 
+// ReadPrefixes reads networks, separated by commas.
 func ReadPrefixes(b *Builder, v []byte, m *netfilter.Match) (err error) {
 	m.Prefixes, err = b.Networks(v)
 	return err
 }
 
+// ReadText reads a text that is not empty, such as an interface.
 func ReadText(b *Builder, v []byte, m *netfilter.Match) error {
 	if len(v) == 0 {
 		return syntax.ErrValue
@@ -193,23 +196,27 @@ func readComment(b *Builder, v []byte, m *netfilter.Match) error {
 	return nil
 }
 
+// ReadPort reads a port, or a range of them.
 func ReadPort(b *Builder, v []byte, m *netfilter.Match) error {
 	s, err := Span(v, ':', 16)
 	m.Spans = b.span(s.Lo, s.Hi)
 	return err
 }
 
+// ReadPorts reads the list of multiport.
 func ReadPorts(b *Builder, v []byte, m *netfilter.Match) (err error) {
 	m.Spans, err = b.List(v, ':', 16)
 	return err
 }
 
+// ReadOwner reads a user or group, or a range of them.
 func ReadOwner(b *Builder, v []byte, m *netfilter.Match) error {
 	s, err := Span(v, '-', 32)
 	m.Spans = b.span(s.Lo, s.Hi)
 	return err
 }
 
+// ReadMark reads a mark, with or without a mask.
 func ReadMark(_ *Builder, v []byte, m *netfilter.Match) (err error) {
 	m.Value, m.Mask, err = syntax.Mark(v)
 	return err
@@ -218,6 +225,7 @@ func ReadMark(_ *Builder, v []byte, m *netfilter.Match) (err error) {
 // states are those of conntrack that --ctstate names.
 var states = []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"}
 
+// ReadState reads states of conntrack, separated by commas.
 func ReadState(b *Builder, v []byte, m *netfilter.Match) error {
 	v = bytes.ToUpper(v)
 	for s := range bytes.SplitSeq(v, []byte(",")) {

@@ -61,7 +61,7 @@ func (w *row) detail(line []byte) (int, error) {
 	return n + not, nil
 }
 
-// words tells whether fields begin with the given words.
+// begins tells whether fields begin with the given words.
 func begins(fields [][]byte, words ...string) bool {
 	if len(fields) < len(words) {
 		return false

@@ -8,6 +8,7 @@ var protocols = [...]struct {
 	name   string
 }{{6, "tcp"}, {17, "udp"}, {1, "icmp"}, {58, "ipv6-icmp"}, {132, "sctp"}, {33, "dccp"}, {136, "udplite"}, {47, "gre"}, {50, "esp"}, {51, "ah"}}
 
+// ProtocolName returns the name of a protocol, or its number as text.
 func ProtocolName(n uint32) string {
 	for _, p := range protocols {
 		if p.number == n {

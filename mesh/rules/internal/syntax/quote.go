@@ -36,6 +36,7 @@ func AppendComment(b []byte, w string) []byte {
 	return AppendWord(b, w)
 }
 
+// AppendQuoted adds a word in double quotes.
 func AppendQuoted(b []byte, w string) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(w); i++ {
