@@ -48,7 +48,8 @@ func (t *Table) Rename(name string) {
 	}
 }
 
-// Append appends a rule to a chain. Long chains grow by doubling: rules are large to copy.
+// Append appends a rule to a chain. Long chains grow by doubling: rules are large
+// to copy.
 func Append(c *netfilter.Chain, r netfilter.Rule) {
 	if len(c.Rules) == cap(c.Rules) {
 		c.Rules = slices.Grow(c.Rules, len(c.Rules)+1)
