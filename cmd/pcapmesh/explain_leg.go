@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ofLeg walks a connection that was captured.
@@ -25,76 +24,66 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 		return nil, nil, usagef("pcapmesh flows lists the legs", "no leg %d: there are %d", f.leg, len(r.Legs))
 	}
 	l := r.Legs[f.leg]
-	p := rules.Packet{Tuple: l.Orig, In: f.from, Out: f.to}
+	p := walk.Packet{Tuple: l.Orig, In: f.from, Out: f.to}
 	pods, err := f.in.knownPods()
 	if err != nil {
 		return nil, nil, err
 	}
 	if p.Local = addresses4(pods); p.Local == nil {
-		p.Local = podAddresses(r.Legs, l.Pod)
+		p.Local = rules.LocalAddrs(legsOf(r.Legs, l.Pod))
 	}
 	facts := set.Facts()
 	if err := f.own(&p, &facts); err != nil {
 		return nil, nil, err
 	}
-	f.cast(&p, l, &facts)
-	flow := walkOne(set, p, &facts)
+	if f.uid < 0 {
+		facts.Own(&p, maker(l.Role))
+	}
+	rules.Route(&p, maker(l.Role))
+	t := set.Walk(p)
 	if !o.quiet {
-		warnLeg(cmd.ErrOrStderr(), l, flow.Parts[0].Trace)
+		warnLeg(cmd.ErrOrStderr(), l, t)
 	}
-	return []rules.Flow{flow}, partial, nil
+	return []rules.Flow{facts.Flow(t)}, partial, nil
 }
 
-// cast tells by a leg's role who made it and which way it goes.
-func (f *explainFlags) cast(p *rules.Packet, l *flow.Leg, facts *rules.Facts) {
-	byProxy := l.Role == flow.RoleProxyApp || l.Role == flow.RoleProxyServer || l.Role == flow.RoleProxyProxy
-	if byProxy && f.uid < 0 {
-		p.UID, p.GID = facts.ProxyIDs()
-		p.Mark = facts.Mark
+// maker tells by a leg's role who made it.
+func maker(role flow.Role) rules.Maker {
+	switch role {
+	case flow.RoleClientProxy:
+		return rules.MakerClient
+	case flow.RoleAppProxy:
+		return rules.MakerApp
+	case flow.RoleProxyApp:
+		return rules.MakerProxyHome
+	case flow.RoleProxyServer:
+		return rules.MakerProxy
+	case flow.RoleProxyProxy:
+		return rules.MakerProxyLink
 	}
-	switch src := p.Src.Addr(); {
-	case p.In != "" || p.Out != "":
-	case l.Role == flow.RoleProxyApp:
-		p.Out = "lo"
-	case l.Role == flow.RoleClientProxy, !slices.Contains(p.Local, src) && !src.IsLoopback():
-		p.In = "eth0"
-	case slices.Contains(p.Local, p.Dst.Addr()) || p.Dst.Addr().IsLoopback():
-		p.Out = "lo"
-	default:
-		p.Out = "eth0"
-	}
+	return rules.MakerUnknown
 }
 
-// podAddresses returns what the legs of a pod tell of its addresses.
-func podAddresses(legs []*flow.Leg, pod string) []netip.Addr {
-	var out []netip.Addr
+// legsOf returns the legs of a pod.
+func legsOf(legs []*flow.Leg, pod string) []rules.Leg {
+	var out []rules.Leg
 	for _, l := range legs {
-		if l.Pod != pod {
-			continue
-		}
-		switch l.Role {
-		case flow.RoleClientProxy, flow.RoleProxyApp:
-			out = append(out, l.Orig.Dst.Addr())
-		case flow.RoleAppProxy, flow.RoleProxyServer:
-			out = append(out, l.Orig.Src.Addr())
+		if l.Pod == pod {
+			out = append(out, rules.Leg{Maker: maker(l.Role), Tuple: l.Orig})
 		}
 	}
-	out = slices.DeleteFunc(out, netip.Addr.IsLoopback)
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.Compact(out)
+	return out
 }
 
 // warnLeg says that the packets of a leg went another way than the rules send
 // them.
-func warnLeg(w io.Writer, l *flow.Leg, t *rules.Trace) {
+func warnLeg(w io.Writer, l *flow.Leg, t *walk.Trace) {
 	seen := t.Sights()
 	if len(seen) == 0 {
 		fmt.Fprintf(w, "pcapmesh: leg %d was captured, but the rules leave nothing to capture: are they of this pod?\n", l.ID)
 		return
 	}
-	for _, c := range l.Captured {
-		if c != seen[0].Request && c != seen[0].Reply {
-			fmt.Fprintf(w, "pcapmesh: leg %d: captures show %s, the rules say %s and %s\n", l.ID, c, seen[0].Request, seen[0].Reply)
-		}
+	for _, c := range t.Strays(l.Captured) {
+		fmt.Fprintf(w, "pcapmesh: leg %d: captures show %s, the rules say %s and %s\n", l.ID, c, seen[0].Request, seen[0].Reply)
 	}
 }

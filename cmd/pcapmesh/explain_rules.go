@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
 )
 
 // ruleset reads the rules given, or makes the default ones.
@@ -18,8 +18,8 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 		if f.in.mesh != meshAuto && f.in.mesh != "istio" {
 			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.in.mesh)
 		}
-		a := rules.DefaultArgs()
-		return a.Ruleset(), nil
+		a := istio.DefaultArgs()
+		return rules.Made(&a), nil
 	}
 	set := &rules.Ruleset{}
 	for _, name := range f.in.records.rules {
@@ -70,11 +70,8 @@ func (f *explainFlags) known(set *rules.Ruleset) ([]rules.Flow, error) {
 		return nil, err
 	}
 	var c rules.Cast
-	switch {
-	case len(pods) > 0:
+	if len(pods) > 0 {
 		c.Pod = pods[0].Addrs[0]
-	case !set.Covers(rules.IPv4) && set.Covers(rules.IPv6):
-		c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
 	}
 	if f.uid > 0 {
 		c.UID = uint32(f.uid)

@@ -15,6 +15,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // firewallPorts are those that random rules speak of and probes dial.
@@ -156,7 +157,7 @@ func holdWalks(t *testing.T, f *testbed.Firewall, rng *rand.Rand, sets map[strin
 		}
 		for name, set := range sets {
 			tr := set.Walk(packetOf(p))
-			if tr.Outcome == rules.Unknown && name == "as nft" {
+			if tr.Outcome == walk.Unknown && name == "as nft" {
 				n.unknown++
 				continue
 			}
@@ -169,21 +170,21 @@ func holdWalks(t *testing.T, f *testbed.Firewall, rng *rand.Rand, sets map[strin
 }
 
 // foretold and seen say the same in the same words.
-func foretold(tr *rules.Trace) string {
-	last := rules.Step{}
+func foretold(tr *walk.Trace) string {
+	last := walk.Step{}
 	if n := len(tr.Steps); n > 0 {
 		last = tr.Steps[n-1]
 	}
-	if tr.Outcome == rules.Dropped && (tr.Packet.In != "" || last.Hook == "OUTPUT") {
+	if tr.Outcome == walk.Dropped && (tr.Packet.In != "" || last.Hook == "OUTPUT") {
 		return "nothing" // what is dropped on lo was sent, so it has an entry
 	}
-	if tr.Outcome == rules.Unknown {
+	if tr.Outcome == walk.Unknown {
 		return "unknown: " + tr.Reason
 	}
 	return fmt.Sprintf("%s zone %d mark %#x", tr.Dst, tr.Zone, tr.ConnMark)
 }
 
-func seen(e testbed.Entry, tr *rules.Trace) (out []string) {
+func seen(e testbed.Entry, tr *walk.Trace) (out []string) {
 	for _, e := range append(e.Again, e) {
 		if !e.Seen {
 			return []string{"nothing"}
@@ -196,7 +197,7 @@ func seen(e testbed.Entry, tr *rules.Trace) (out []string) {
 	return out
 }
 
-func steps(tr *rules.Trace) string {
+func steps(tr *walk.Trace) string {
 	var w strings.Builder
 	for _, s := range tr.Steps {
 		fmt.Fprintf(&w, "  %s %s %s %d: %s\n", s.Hook, s.Table, s.Chain, s.Rule, s.Text)
@@ -205,9 +206,9 @@ func steps(tr *rules.Trace) string {
 }
 
 // packetOf gives the walk what the kernel has.
-func packetOf(p testbed.Probe) rules.Packet {
+func packetOf(p testbed.Probe) walk.Packet {
 	pod, second, _ := testbed.FirewallAddrs(p.To.Addr().Is6())
-	out := rules.Packet{Tuple: capture.Tuple{Proto: 6, Src: p.From, Dst: p.To}, UID: uint32(p.UID), GID: uint32(p.GID),
+	out := walk.Packet{Tuple: capture.Tuple{Proto: 6, Src: p.From, Dst: p.To}, UID: uint32(p.UID), GID: uint32(p.GID),
 		Local: []netip.Addr{pod, second, netip.MustParseAddr("::6")}}
 	if p.UDP {
 		out.Proto = 17

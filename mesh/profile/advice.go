@@ -103,7 +103,7 @@ func plainAddrs(list []netip.Addr) ([]netip.Addr, error) {
 	return out, nil
 }
 
-// A family is what differs between IPv4 and IPv6 in an expression.
+// An addrFamily is what differs between IPv4 and IPv6 in an expression.
 type addrFamily struct {
 	pods, services, binds []netip.Addr
 	loopback              netip.Addr

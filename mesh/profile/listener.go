@@ -89,22 +89,29 @@ func (s *signs) that(mesh bool) []string {
 // kernel cuts them to 15.
 const cutName = 9
 
+// programs are those of all built-in profiles. They are asked for each socket of
+// a pod, so they are kept.
+var programs = allPrograms()
+
+func allPrograms() []Program {
+	var out []Program
+	for _, p := range All() {
+		for _, program := range p.Programs {
+			if !slices.Contains(out, program) {
+				out = append(out, program)
+			}
+		}
+	}
+	return out
+}
+
 // ComponentOf returns the part of a mesh that the first process is which is one,
 // "" if none is. Names may be cut.
 func ComponentOf(processes []string) string {
-	parts := [...]struct{ program, component string }{
-		{"envoy", "Envoy"},
-		{"pilot-agent", "pilot-agent"},
-		{"pilot-discovery", "istiod"},
-		{"ztunnel", "ztunnel"},
-		{"linkerd2-proxy", "linkerd2-proxy"},
-		{"consul-dataplane", "consul-dataplane"},
-		{"kuma-dp", "kuma-dp"},
-	}
 	for _, name := range processes {
-		for _, part := range parts {
-			if name == part.program || len(name) >= cutName && strings.HasPrefix(part.program, name) {
-				return part.component
+		for _, p := range programs {
+			if name == p.Name || len(name) >= cutName && strings.HasPrefix(p.Name, name) {
+				return p.Component
 			}
 		}
 	}

@@ -11,6 +11,14 @@ func istioAmbient() *Profile {
 		TunnelPorts:   []uint16{15008},
 		KeepsSource:   true,
 		ProbeSources:  probeSources(),
+		Proxy:         "ztunnel",
+		Programs:      []Program{{"ztunnel", "ztunnel"}},
+		Chains:        []string{"ISTIO_PRERT"}, // where sidecars have ISTIO_INBOUND
+		Tables:        []string{"istio-ambient"},
+		Tells: []Tell{
+			{Weak: true, Listener: 15001, Bound: No, Spoofed: Yes, Dialled: []uint16{HBONEPort}},
+			{Weak: true, Listener: 15001, Bound: No, Spoofed: Yes, Loop: No},
+		},
 		Ports: append([]Port{
 			{15000, "ztunnel", "HTTP", "admin", ScopeWire, "only in ztunnel's pod", true},
 			{15001, "ztunnel", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
@@ -34,6 +42,14 @@ func linkerd() *Profile {
 		InboundPorts:  []uint16{4143},
 		TunnelPorts:   []uint16{4143},
 		UIDs:          []uint32{2102},
+		MetricsPorts:  []uint16{4191},
+		Proxy:         "linkerd2-proxy",
+		Programs:      []Program{{"linkerd2-proxy", "linkerd2-proxy"}},
+		Chains:        []string{"PROXY_INIT_"},
+		Tells: []Tell{
+			{Listener: 4140},
+			{Dialled: []uint16{4143}, Bound: No, NoListener: 15001},
+		},
 		Ports: []Port{
 			{4140, "linkerd2-proxy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
 			{4143, "linkerd2-proxy", "TCP", "inbound capture; peers dial it for opaque ports", ScopeWire, "eth0: TLS with ALPN transport.l5d.io/v1; lo: POD to POD, the application's connection", false},
@@ -54,7 +70,11 @@ func consul() *Profile {
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{20000},
 		TunnelPorts:   []uint16{20000},
+		DialsLoopback: true,
 		UIDs:          []uint32{5995, 5996},
+		Programs:      []Program{envoy(), {"consul-dataplane", "consul-dataplane"}},
+		Chains:        []string{"CONSUL_"},
+		Tells:         []Tell{{Dialled: []uint16{20000}, Loop: Yes, Bound: No}},
 		Ports: []Port{
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
 			{20000, "Envoy", "mTLS", "inbound; 20001 and on for more services of a pod", ScopeWire, "eth0: TLS, peers dial it; lo: 127.0.0.1 to 127.0.0.1, the application's connection", false},
@@ -75,6 +95,8 @@ func kuma() *Profile {
 		InboundPorts:  []uint16{15006},
 		BindSources:   bindSources(),
 		UIDs:          []uint32{5678},
+		Programs:      []Program{envoy(), {"kuma-dp", "kuma-dp"}},
+		Chains:        []string{"KUMA_MESH_", "MESH_INBOUND"},
 		Ports: []Port{
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
 			{15006, "Envoy", "TCP", "inbound capture", ScopeRedirected, showsInbound, false},
@@ -90,7 +112,11 @@ func osm() *Profile {
 		Title:         "Open Service Mesh (archived)",
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{15003},
+		DialsLoopback: true,
 		UIDs:          []uint32{1500},
+		Programs:      []Program{envoy()},
+		Chains:        []string{"OSM_PROXY_"},
+		Tells:         []Tell{{Weak: true, Listener: 15001, Bound: No, Dialled: []uint16{15901, 15902, 15903}}},
 		Ports: []Port{
 			{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
@@ -112,7 +138,10 @@ func appMesh() *Profile {
 		Title:         "AWS App Mesh (ended)",
 		OutboundPorts: []uint16{15001},
 		InboundPorts:  []uint16{15000},
+		DialsLoopback: true,
 		UIDs:          []uint32{1337},
+		Programs:      []Program{envoy()},
+		Chains:        []string{"APPMESH_"},
 		Ports: []Port{
 			{15000, "Envoy", "TCP", "inbound capture", ScopeRedirected, "eth0: nothing, the redirect is behind the tap; lo: 127.0.0.1 to 127.0.0.1, the application's connection", false},
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},

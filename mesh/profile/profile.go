@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -17,8 +18,22 @@ type Profile struct {
 	Ports         []Port       // all listeners, ascending; the control plane's last
 	BindSources   []netip.Addr // from which the proxy dials the application; none: no address of its own
 	KeepsSource   bool         // the proxy dials the application from the client's address
+	DialsLoopback bool         // the proxy dials the application at the loopback address, from there
 	ProbeSources  []netip.Addr // from which the node's probes of applications come, past the proxy
 	UIDs          []uint32     // of the proxy, exempt from the redirect
+	MetricsPorts  []uint16     // left out of the redirect, for those who collect metrics; the first is the best known
+
+	Proxy    string    // the proxy's name for people; empty: Envoy
+	Programs []Program // what runs in pods of the mesh
+	Chains   []string  // how the names of the firewall's chains begin
+	Tables   []string  // how the names of its tables begin, if these tell more than chains
+	Tells    []Tell    // what connections show of this mesh; one is enough. None: it is taken for Istio
+}
+
+// A Program is a part of a mesh, by the name of its process.
+type Program struct {
+	Name      string // of the executable
+	Component string // the name for people
 }
 
 // A Port is one listener of a mesh.
@@ -78,6 +93,9 @@ func All() []*Profile {
 	return []*Profile{Istio(), istioAmbient(), linkerd(), consul(), kuma(), osm(), appMesh()}
 }
 
+// ProxyName returns the name of the proxy for people.
+func (p *Profile) ProxyName() string { return cmp.Or(p.Proxy, "Envoy") }
+
 // Named returns the built-in profile of that name; nil if there is none.
 func Named(name string) *Profile {
 	for _, p := range All() {
@@ -102,6 +120,9 @@ func Istio() *Profile {
 		BindSources:   bindSources(),
 		ProbeSources:  probeSources(),
 		UIDs:          []uint32{1337},
+		MetricsPorts:  []uint16{15020, 15090},
+		Programs:      []Program{envoy(), {"pilot-agent", "pilot-agent"}, {"pilot-discovery", "istiod"}},
+		Chains:        []string{"ISTIO_", "istio-"},
 		Ports: slices.Concat([]Port{
 			{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},
 			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
@@ -117,6 +138,9 @@ func Istio() *Profile {
 		}, istiod()),
 	}
 }
+
+// envoy returns the proxy that most meshes share.
+func envoy() Program { return Program{"envoy", "Envoy"} }
 
 // istiod returns the listeners of Istio's control plane.
 func istiod() []Port {

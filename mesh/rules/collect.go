@@ -1,74 +1,78 @@
 package rules
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
+)
 
 // A collector goes through the chains that packets can reach and notes what
 // their rules say.
 type collector struct {
 	f      Facts
-	table  *Table
+	chains map[string]*netfilter.Chain // of the table at hand
 	budget int
 
-	redirected, returned [2][]Span // by uid and gid: whose packets are
+	redirected, returned [2][]netfilter.Span // by uid and gid: whose packets are
 }
 
 // A context is under which conditions a chain is reached.
 type context struct {
-	inbound bool   // from PREROUTING
-	face    string // in by this interface
-	owner   []Span // made by these
-	gid     bool   // owner holds groups
+	inbound bool             // from PREROUTING
+	face    string           // in by this interface
+	owner   []netfilter.Span // made by these
+	gid     bool             // owner holds groups
 	to      conditions
 }
 
 // conditions are those of a rule that facts are made of.
 type conditions struct {
 	proto    uint32
-	ports    []Span         // destination
-	notPorts []Span         // not these destinations
-	dst, src []netip.Prefix // not negated
+	ports    []netfilter.Span // destination
+	notPorts []netfilter.Span // not these destinations
+	dst, src []netip.Prefix   // not negated
 	in, out  string
-	uid, gid []Span
-	mark     *Match
+	uid, gid []netfilter.Span
+	mark     *netfilter.Match
 	others   int // conditions that no fact is made of
 	n        int // of ports, dst, src, in, out but lo, uid, gid, mark
 }
 
-// read sums up the matches of a rule.
-func read(r *Rule) conditions {
+// sum adds up the matches of a rule.
+func sum(r *netfilter.Rule) conditions {
 	var c conditions
 	for i := range r.Matches {
 		m := &r.Matches[i]
 		n := 1
 		switch {
-		case m.Kind == MatchComment || m.Kind == MatchProto && !m.Not:
-			if m.Kind == MatchProto {
+		case m.Kind == netfilter.MatchComment || m.Kind == netfilter.MatchProto && !m.Not:
+			if m.Kind == netfilter.MatchProto {
 				c.proto = m.Value
 			}
 			continue
-		case m.Kind == MatchMark:
+		case m.Kind == netfilter.MatchMark:
 			c.mark = m
-		case m.Not && (m.Kind == MatchDstPort || m.Kind == MatchDstPorts):
+		case m.Not && (m.Kind == netfilter.MatchDstPort || m.Kind == netfilter.MatchDstPorts):
 			c.notPorts, n = m.Spans, 0
 			c.others++
 		case m.Not:
 			c.others++
 			n = 0
-		case m.Kind == MatchDstPort || m.Kind == MatchDstPorts:
+		case m.Kind == netfilter.MatchDstPort || m.Kind == netfilter.MatchDstPorts:
 			c.ports = m.Spans
-		case m.Kind == MatchDst:
+		case m.Kind == netfilter.MatchDst:
 			c.dst = m.Prefixes
-		case m.Kind == MatchSrc:
+		case m.Kind == netfilter.MatchSrc:
 			c.src = m.Prefixes
-		case m.Kind == MatchIn:
+		case m.Kind == netfilter.MatchIn:
 			c.in = m.Text
-		case m.Kind == MatchOut && m.Text == loopback:
-			c.out, n = loopback, 0
-		case m.Kind == MatchOut:
+		case m.Kind == netfilter.MatchOut && m.Text == netfilter.Loopback:
+			c.out, n = netfilter.Loopback, 0
+		case m.Kind == netfilter.MatchOut:
 			c.out = m.Text
-		case m.Kind == MatchUID:
+		case m.Kind == netfilter.MatchUID:
 			c.uid = m.Spans
-		case m.Kind == MatchGID:
+		case m.Kind == netfilter.MatchGID:
 			c.gid = m.Spans
 		default:
 			c.others++
@@ -80,8 +84,8 @@ func read(r *Rule) conditions {
 }
 
 // chain notes what the rules of a chain say.
-func (c *collector) chain(ch *Chain, ctx context, depth int) {
-	if depth >= maxDepth {
+func (c *collector) chain(ch *netfilter.Chain, ctx context, depth int) {
+	if depth >= netfilter.MaxDepth {
 		return
 	}
 	for i := range ch.Rules {
@@ -89,15 +93,15 @@ func (c *collector) chain(ch *Chain, ctx context, depth int) {
 			return
 		}
 		r := &ch.Rules[i]
-		now := read(r)
+		now := sum(r)
 		for j := range r.Targets {
 			t := &r.Targets[j]
-			if to := c.table.Chain(t.Name); to != nil && to.Hook == "" {
+			if to := c.chains[t.Name]; to != nil && to.Hook == "" {
 				c.chain(to, ctx.under(&now), depth+1)
 				continue
 			}
 			c.target(t, ctx, &now)
-			if t.Name == TargetMark && r.has(TargetTPROXY) { // nftables marks on its own
+			if t.Name == netfilter.TargetMark && does(r, netfilter.TargetTPROXY) { // nftables marks on its own
 				c.f.TPROXYMark = t.Value
 			}
 		}
@@ -142,11 +146,11 @@ func (c conditions) and(d *conditions) conditions {
 }
 
 // target notes what one target does under conditions.
-func (c *collector) target(t *Target, ctx context, now *conditions) {
+func (c *collector) target(t *netfilter.Target, ctx context, now *conditions) {
 	switch t.Name {
-	case TargetRedirect, TargetDNAT, TargetTPROXY:
+	case netfilter.TargetRedirect, netfilter.TargetDNAT, netfilter.TargetTPROXY:
 		c.redirect(t, ctx.under(now))
-	case TargetReturn, TargetAccept:
+	case netfilter.TargetReturn, netfilter.TargetAccept:
 		if ctx.owner == nil && ctx.to.n == 0 {
 			c.except(ctx, now)
 		}
@@ -154,29 +158,29 @@ func (c *collector) target(t *Target, ctx context, now *conditions) {
 }
 
 // redirect notes where connections are sent to, and which.
-func (c *collector) redirect(t *Target, ctx context) {
+func (c *collector) redirect(t *netfilter.Target, ctx context) {
 	f, to, port := &c.f, &ctx.to, uint16(t.Ports.Lo)
 	switch {
-	case port == 0 && t.Name != TargetDNAT:
+	case port == 0 && t.Name != netfilter.TargetDNAT:
 		return
-	case len(to.ports) == 1 && to.ports[0] == Span{53, 53}:
+	case len(to.ports) == 1 && to.ports[0] == netfilter.Span{Lo: 53, Hi: 53}:
 		c.dns(port, to)
 		return
-	case t.Name == TargetDNAT || to.proto != 6 && to.proto != 0:
+	case t.Name == netfilter.TargetDNAT || to.proto != 6 && to.proto != 0:
 		return
 	case ctx.owner != nil: // the proxy, to its own pod
 		f.InboundPorts = append(f.InboundPorts, port)
 		c.proxy(ctx)
 		return
 	}
-	if m := to.mark; m != nil && m.Not && t.Name == TargetRedirect {
+	if m := to.mark; m != nil && m.Not && t.Name == netfilter.TargetRedirect {
 		f.Mark, f.MarkMask = m.Value, m.Mask
 	}
-	if t.Name == TargetTPROXY {
+	if t.Name == netfilter.TargetTPROXY {
 		f.TPROXY, f.TPROXYMark = true, t.Value
 	}
 	switch {
-	case ctx.inbound && ctx.face != "" && ctx.face != loopback:
+	case ctx.inbound && ctx.face != "" && ctx.face != netfilter.Loopback:
 		f.OutboundPorts = append(f.OutboundPorts, port)
 		f.VirtualInterfaces = append(f.VirtualInterfaces, ctx.face)
 	case ctx.inbound:
@@ -234,9 +238,9 @@ func (c *collector) except(ctx context, now *conditions) {
 		c.returned[0] = append(c.returned[0], now.uid...)
 	case now.gid != nil:
 		c.returned[1] = append(c.returned[1], now.gid...)
-	case now.in != "" && now.in != loopback:
+	case now.in != "" && now.in != netfilter.Loopback:
 		f.ExcludedInterfaces = append(f.ExcludedInterfaces, now.in)
-	case now.out != "" && now.out != loopback:
+	case now.out != "" && now.out != netfilter.Loopback:
 		f.ExcludedInterfaces = append(f.ExcludedInterfaces, now.out)
 	case now.src != nil:
 		c.source(ctx, now.src)
@@ -274,7 +278,7 @@ func (c *collector) destination(list []netip.Prefix) {
 }
 
 // zones notes the zones of conntrack that rules set.
-func (c *collector) zones(t *Table) {
+func (c *collector) zones(t *netfilter.Table) {
 	for _, ch := range t.Chains {
 		for i := range ch.Rules {
 			for _, target := range ch.Rules[i].Targets {

@@ -4,16 +4,27 @@
 // In goes text as people paste it: iptables-save, iptables -S, iptables -L -n -v,
 // the log of Istio's init container or its arguments, nft list ruleset. The form
 // is recognised line by line, so a log that holds several is fine. Out comes a
-// [Ruleset]: tables, chains and rules in the kernel's order. [Ruleset.Facts] is
-// what a mesh's profile is made of: redirect ports, users, exceptions.
-// [Ruleset.Walk] follows one packet through the hooks, rule by rule.
+// [Ruleset]: tables, chains and rules in the kernel's order, as package netfilter
+// has them. [Ruleset.Facts] is what a mesh's profile is made of: redirect ports,
+// users, exceptions. [Ruleset.Walk] follows one packet through the hooks, rule by
+// rule; [Ruleset.Flows] plays those that everybody asks about.
 //
 //	set, err := rules.Parse(file)
 //	if err != nil {
 //		return err
 //	}
-//	t := set.Walk(rules.Packet{Proto: 6, Src: pod, Dst: service, Out: "eth0", UID: 1000, GID: 1000})
+//	t := set.Walk(walk.Packet{Tuple: tuple, Out: "eth0", UID: 1000, GID: 1000})
 //	fmt.Println(t.Path(), t.Dst)
+//
+// This is the front of the house. Its rooms, each importing only those before it:
+//
+//	internal/syntax  words, quotes and numbers
+//	netfilter        what rules are: tables, chains, matches, targets
+//	internal/draft   making tables and rules
+//	istio            the rules that Istio's arguments make
+//	internal/nft     reading nftables' own words
+//	internal/read    reading any text
+//	walk             a packet's way through rules, and what captures show of it
 //
 // # What it does not claim
 //

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // Facts are what a rule set tells of a mesh. Lists are sorted and hold nothing
@@ -15,26 +17,26 @@ type Facts struct {
 	InboundPorts  []uint16 // what clients dial is redirected here, or given by TPROXY
 	TunnelPorts   []uint16 // never redirected, since peers' proxies dial them
 
-	UIDs, GIDs  []Span       // of the proxy
-	BindSources []netip.Addr // from which the proxy dials the application
+	UIDs, GIDs  []netfilter.Span // of the proxy
+	BindSources []netip.Addr     // from which the proxy dials the application
 	Loopback    []netip.Prefix
 	// Mark and MarkMask tell the proxy's packets from others, where users do not
 	// (ambient); zero if nothing does.
 	Mark, MarkMask uint32
 
-	InboundAll      bool   // clients' connections to all ports are redirected,
-	InboundIncluded []Span // or those to these,
-	InboundExcluded []Span // but not to these,
+	InboundAll      bool             // clients' connections to all ports are redirected,
+	InboundIncluded []netfilter.Span // or those to these,
+	InboundExcluded []netfilter.Span // but not to these,
 	InboundSources  []netip.Prefix
 	// InboundSources are the clients whose connections are not redirected.
 
-	OutboundAll           bool           // applications' connections are redirected wherever they go,
-	OutboundIncluded      []netip.Prefix // or those to these
-	OutboundIncludedPorts []Span         // or these ports,
-	OutboundExcluded      []netip.Prefix // but not to these
-	OutboundExcludedPorts []Span         // or these ports
-	ExcludedUIDs          []Span         // applications' users that keep clear of the proxy
-	ExcludedGIDs          []Span
+	OutboundAll           bool             // applications' connections are redirected wherever they go,
+	OutboundIncluded      []netip.Prefix   // or those to these
+	OutboundIncludedPorts []netfilter.Span // or these ports,
+	OutboundExcluded      []netip.Prefix   // but not to these
+	OutboundExcludedPorts []netfilter.Span // or these ports
+	ExcludedUIDs          []netfilter.Span // applications' users that keep clear of the proxy
+	ExcludedGIDs          []netfilter.Span
 	ExcludedInterfaces    []string
 	VirtualInterfaces     []string // what comes in here is outbound
 
@@ -47,17 +49,22 @@ type Facts struct {
 	DNSZones       []uint16       // of conntrack
 }
 
+// has tells whether n lies in one of the spans.
+func has(list []netfilter.Span, n uint32) bool {
+	return slices.ContainsFunc(list, func(s netfilter.Span) bool { return s.Lo <= n && n <= s.Hi })
+}
+
 // Facts reads the facts off the rules. What several conditions together except
 // is left out: only [Ruleset.Walk] can tell.
 func (s *Ruleset) Facts() Facts {
 	c := collector{budget: 4*s.Rules() + 10000} // chains of meshes are reached one way or two
 	c.f.Mesh = s.Mesh()
 	for _, t := range s.Tables {
-		c.table = t
+		c.chains = t.ByName()
 		for _, base := range t.Chains {
 			switch {
 			case base.Hook == "PREROUTING" && base.Type == "nat", base.Hook == "OUTPUT" && base.Type == "nat",
-				base.Hook == "PREROUTING" && t.hasTPROXY():
+				base.Hook == "PREROUTING" && hasTPROXY(t):
 				c.chain(base, context{inbound: base.Hook == "PREROUTING"}, 0)
 			}
 		}
@@ -68,10 +75,10 @@ func (s *Ruleset) Facts() Facts {
 }
 
 // hasTPROXY tells whether the rules of a table give packets to sockets.
-func (t *Table) hasTPROXY() bool {
+func hasTPROXY(t *netfilter.Table) bool {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
-			if c.Rules[i].has(TargetTPROXY) {
+			if does(&c.Rules[i], netfilter.TargetTPROXY) {
 				return true
 			}
 		}
@@ -79,8 +86,9 @@ func (t *Table) hasTPROXY() bool {
 	return false
 }
 
-func (r *Rule) has(target string) bool {
-	return slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Name == target })
+// does tells whether a rule has a target of that name.
+func does(r *netfilter.Rule, target string) bool {
+	return slices.ContainsFunc(r.Targets, func(t netfilter.Target) bool { return t.Name == target })
 }
 
 // settle sorts the lists and takes out what stands in two of them.
@@ -89,7 +97,7 @@ func (c *collector) settle() {
 	for _, list := range []*[]uint16{&f.OutboundPorts, &f.InboundPorts, &f.TunnelPorts, &f.DNSPorts, &f.DNSZones} {
 		unique(list, cmp.Compare)
 	}
-	for _, list := range []*[]Span{&c.redirected[0], &c.redirected[1], &c.returned[0], &c.returned[1], &f.InboundIncluded, &f.InboundExcluded,
+	for _, list := range []*[]netfilter.Span{&c.redirected[0], &c.redirected[1], &c.returned[0], &c.returned[1], &f.InboundIncluded, &f.InboundExcluded,
 		&f.OutboundIncludedPorts, &f.OutboundExcludedPorts} {
 		unique(list, compareSpans)
 	}
@@ -108,7 +116,7 @@ func (c *collector) settle() {
 // owners tells the proxy's users from others that are excepted: the proxy's
 // connections to its own pod are redirected. Where no rule does that, all that
 // are excepted are the proxy's.
-func owners(redirected, returned []Span) (proxy, excluded []Span) {
+func owners(redirected, returned []netfilter.Span) (proxy, excluded []netfilter.Span) {
 	if len(redirected) == 0 {
 		return returned, nil
 	}
@@ -119,9 +127,9 @@ func owners(redirected, returned []Span) (proxy, excluded []Span) {
 // too, from the exceptions to the tunnel's.
 func (c *collector) tunnel() {
 	f := &c.f
-	var ports []Span
+	var ports []netfilter.Span
 	for _, p := range f.TunnelPorts {
-		ports = append(ports, Span{uint32(p), uint32(p)})
+		ports = append(ports, netfilter.Span{Lo: uint32(p), Hi: uint32(p)})
 	}
 	f.InboundExcluded = without(f.InboundExcluded, ports)
 }
@@ -141,7 +149,9 @@ func unique[T comparable](list *[]T, compare func(a, b T) int) {
 	*list = slices.Compact(*list)
 }
 
-func compareSpans(a, b Span) int { return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.Hi, b.Hi)) }
+func compareSpans(a, b netfilter.Span) int {
+	return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.Hi, b.Hi))
+}
 
 func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // A Flow is a conversation from end to end, as rules send it.
@@ -18,7 +21,7 @@ type Flow struct {
 // A Part is one connection of a Flow.
 type Part struct {
 	From, To string // who dials, and who answers in the end
-	*Trace
+	*walk.Trace
 }
 
 // Path draws the flow: "Remote Pod → PREROUTING → ISTIO_INBOUND (rule 5) →
@@ -30,7 +33,7 @@ func (f *Flow) Path() string {
 		if i == 0 {
 			out = append(out, p.From)
 		}
-		out = append(append(out, p.path()...), p.To)
+		out = append(append(out, p.Way...), p.To)
 	}
 	return strings.Join(out, " → ")
 }
@@ -79,14 +82,14 @@ func either(v6 bool, a, b string) netip.Addr {
 // an application's.
 func (f *Facts) AppID() uint32 {
 	for id := uint32(1000); ; id++ {
-		if !holds(f.UIDs, id) && !holds(f.GIDs, id) && !holds(f.ExcludedUIDs, id) && !holds(f.ExcludedGIDs, id) || id == 2000 {
+		if !has(f.UIDs, id) && !has(f.GIDs, id) && !has(f.ExcludedUIDs, id) && !has(f.ExcludedGIDs, id) || id == 2000 {
 			return id
 		}
 	}
 }
 
-// ProxyIDs returns a user and a group of the proxy.
-func (f *Facts) ProxyIDs() (uid, gid uint32) {
+// proxyIDs returns a user and a group of the proxy.
+func (f *Facts) proxyIDs() (uid, gid uint32) {
 	switch {
 	case len(f.UIDs) > 0:
 		uid = f.UIDs[0].Lo
@@ -100,22 +103,24 @@ func (f *Facts) ProxyIDs() (uid, gid uint32) {
 }
 
 // Proxy returns the name of the mesh's proxy.
-func (f *Facts) Proxy() string {
-	switch f.Mesh {
-	case "istio-ambient":
-		return "ztunnel"
-	case "linkerd":
-		return "linkerd2-proxy"
+func (f *Facts) Proxy() string { return f.named().ProxyName() }
+
+// named returns the profile of the mesh that wrote the rules, without what they
+// say; one that says nothing if they tell none.
+func (f *Facts) named() *profile.Profile {
+	if p := profile.Named(f.Mesh); p != nil {
+		return p
 	}
-	return "Envoy"
+	return &profile.Profile{}
 }
 
 // A stage plays flows.
 type stage struct {
-	set *Ruleset
-	f   Facts
-	c   Cast
-	now Flow
+	set  *Ruleset
+	f    Facts
+	mesh *profile.Profile
+	c    Cast
+	now  Flow
 }
 
 // Flows walks the flows that everybody asks about: a client and the application,
@@ -124,6 +129,10 @@ type stage struct {
 // plane.
 func (s *Ruleset) Flows(c Cast) []Flow {
 	g := &stage{set: s, f: s.Facts(), c: c}
+	g.mesh = g.f.named()
+	if !c.Pod.IsValid() && !s.Covers(netfilter.IPv4) && s.Covers(netfilter.IPv6) {
+		g.c.Pod = netip.MustParseAddr("2001:db8::10") // RFC 3849: any will do
+	}
 	g.c.fill(&g.f)
 	local := g.loopback()
 	return []Flow{
@@ -150,15 +159,17 @@ func (g *stage) loopback() netip.Addr { return either(g.c.Pod.Is6(), "127.0.0.1"
 
 // metrics returns a port that is not redirected, a mesh's own if there is one.
 func (g *stage) metrics() uint16 {
-	for _, port := range []uint32{15020, 15090, 4191} {
-		if holds(g.f.InboundExcluded, port) {
-			return uint16(port)
+	for _, p := range profile.All() {
+		for _, port := range p.MetricsPorts {
+			if has(g.f.InboundExcluded, uint32(port)) {
+				return port
+			}
 		}
 	}
 	if len(g.f.InboundExcluded) > 0 {
 		return uint16(g.f.InboundExcluded[0].Lo)
 	}
-	return 15020
+	return profile.Istio().MetricsPorts[0]
 }
 
 func (g *stage) play(name string, act func()) Flow {
@@ -170,8 +181,8 @@ func (g *stage) play(name string, act func()) Flow {
 // inbound plays a client that dials the pod, and what the proxy does then.
 func (g *stage) inbound(who string, port uint16) {
 	to := netip.AddrPortFrom(g.c.Pod, port)
-	t := g.send(who, "Local Pod", Packet{Tuple: tcp(netip.AddrPortFrom(g.c.Peer, 40000), to), In: "eth0"})
-	if t.Outcome == Redirected || t.Outcome == Proxied {
+	t := g.send(who, "Local Pod", walk.Packet{Tuple: tcp(netip.AddrPortFrom(g.c.Peer, 40000), to), In: "eth0"})
+	if t.Outcome == walk.Redirected || t.Outcome == walk.Proxied {
 		g.serve(to)
 	}
 }
@@ -182,13 +193,13 @@ func (g *stage) serve(to netip.AddrPort) {
 	switch {
 	case g.bind().IsValid():
 		from = g.bind()
-	case g.f.Mesh == "istio-ambient": // the client's address
+	case g.mesh.KeepsSource:
 		from = g.c.Peer
-	case g.f.Mesh == "consul" || g.f.Mesh == "osm" || g.f.Mesh == "appmesh":
+	case g.mesh.DialsLoopback:
 		from, to = g.loopback(), netip.AddrPortFrom(g.loopback(), to.Port())
 	}
 	p := g.proxy(netip.AddrPortFrom(from, 40001), to)
-	p.Out = loopback
+	p.Out = netfilter.Loopback
 	g.send(g.f.Proxy(), "Local Pod", p)
 }
 
@@ -207,26 +218,26 @@ func (g *stage) bind() netip.Addr {
 // its endpoint.
 func (g *stage) outbound(service netip.AddrPort, who string, endpoint netip.AddrPort) {
 	t := g.send("Local Pod", who, g.app(netip.AddrPortFrom(g.c.Pod, 40000), service))
-	if t.Outcome != Redirected {
+	if t.Outcome != walk.Redirected {
 		return
 	}
 	t = g.send(g.f.Proxy(), who, g.proxy(netip.AddrPortFrom(g.c.Pod, 40002), endpoint))
-	if t.Outcome == Redirected {
+	if t.Outcome == walk.Redirected {
 		g.serve(endpoint)
 	}
 }
 
 // app returns a packet of the application.
-func (g *stage) app(src, dst netip.AddrPort) Packet {
-	p := Packet{Tuple: tcp(src, dst), UID: g.c.UID, GID: g.c.UID}
+func (g *stage) app(src, dst netip.AddrPort) walk.Packet {
+	p := walk.Packet{Tuple: tcp(src, dst), UID: g.c.UID, GID: g.c.UID}
 	p.Out = g.route(dst.Addr())
 	return p
 }
 
 // proxy returns a packet of the proxy.
-func (g *stage) proxy(src, dst netip.AddrPort) Packet {
-	p := Packet{Tuple: tcp(src, dst), Mark: g.f.Mark}
-	p.UID, p.GID = g.f.ProxyIDs()
+func (g *stage) proxy(src, dst netip.AddrPort) walk.Packet {
+	p := walk.Packet{Tuple: tcp(src, dst), Mark: g.f.Mark}
+	p.UID, p.GID = g.f.proxyIDs()
 	p.Out = g.route(dst.Addr())
 	return p
 }
@@ -238,13 +249,13 @@ func tcp(src, dst netip.AddrPort) capture.Tuple {
 // route returns the interface for a destination.
 func (g *stage) route(dst netip.Addr) string {
 	if dst == g.c.Pod || dst.IsLoopback() || dst == g.bind() {
-		return loopback
+		return netfilter.Loopback
 	}
 	return "eth0"
 }
 
 // send walks a packet and adds it to the flow.
-func (g *stage) send(from, to string, p Packet) *Trace {
+func (g *stage) send(from, to string, p walk.Packet) *walk.Trace {
 	p.Local = []netip.Addr{g.c.Pod}
 	t := g.set.Walk(p)
 	g.now.Parts = append(g.now.Parts, Part{from, g.f.end(t, to), t})
@@ -252,20 +263,20 @@ func (g *stage) send(from, to string, p Packet) *Trace {
 }
 
 // end names where a packet ended that was to go to somebody.
-func (f *Facts) end(t *Trace, to string) string {
+func (f *Facts) end(t *walk.Trace, to string) string {
 	switch t.Outcome {
-	case Dropped:
+	case walk.Dropped:
 		return "dropped"
-	case Unknown:
+	case walk.Unknown:
 		return "unknown"
-	case Untouched:
+	case walk.Untouched:
 		return to
 	}
 	about := ""
 	switch {
 	case slices.Contains(f.DNSPorts, t.Port):
 		about = " (DNS)"
-	case t.Packet.In != "" || holds(f.UIDs, t.Packet.UID) || !slices.Contains(f.OutboundPorts, t.Port):
+	case t.Packet.In != "" || has(f.UIDs, t.Packet.UID) || !slices.Contains(f.OutboundPorts, t.Port):
 		about = " (inbound)"
 	default:
 		about = " (outbound)"
@@ -273,11 +284,11 @@ func (f *Facts) end(t *Trace, to string) string {
 	return f.Proxy() + " " + strconv.Itoa(int(t.Port)) + about
 }
 
-// IsProxy tells whether a socket of that user and group, marked so, is the
+// isProxy tells whether a socket of that user and group, marked so, is the
 // proxy's.
-func (f *Facts) IsProxy(uid, gid, mark uint32) bool {
+func (f *Facts) isProxy(uid, gid, mark uint32) bool {
 	if f.MarkMask != 0 && mark&f.MarkMask == f.Mark {
 		return true
 	}
-	return holds(f.UIDs, uid) || holds(f.GIDs, gid)
+	return has(f.UIDs, uid) || has(f.GIDs, gid)
 }

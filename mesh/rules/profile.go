@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // Profile returns a profile with what the rules say in place of what it has:
@@ -48,7 +49,7 @@ func moved(p *profile.Profile, old, new []uint16) []uint16 {
 // maxSpan bounds the users that a range of rules stands for.
 const maxSpan = 64
 
-func numbers(spans []Span) []uint32 {
+func numbers(spans []netfilter.Span) []uint32 {
 	var out []uint32
 	for _, s := range spans {
 		for n := uint64(s.Lo); n <= uint64(s.Hi) && n < uint64(s.Lo)+maxSpan; n++ {

@@ -1,19 +1,26 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
 
-// Mesh returns the name of the mesh that wrote the rules, as --mesh takes it:
-// istio, istio-ambient, kuma, linkerd, consul, osm or appmesh; "" if they tell
-// none. Meshes are known by the names of their chains and tables.
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
+
+// Mesh returns the name of the mesh that wrote the rules, as its profile has it;
+// "" if they tell none. Meshes are known by the names of their chains and tables.
 func (s *Ruleset) Mesh() string {
+	known := profile.All()
 	found := ""
 	for _, t := range s.Tables {
-		if strings.HasPrefix(t.Name, "istio-ambient") {
-			return "istio-ambient"
+		for _, p := range known {
+			if slices.ContainsFunc(p.Tables, func(begin string) bool { return strings.HasPrefix(t.Name, begin) }) {
+				return p.Name
+			}
 		}
 		for _, c := range t.Chains {
-			name := meshOfChain(c.Name)
-			if name == "istio-ambient" {
+			name, sure := meshOfChain(known, c.Name)
+			if sure {
 				return name
 			}
 			if found == "" {
@@ -24,16 +31,21 @@ func (s *Ruleset) Mesh() string {
 	return found
 }
 
-// meshOfChain knows the chains of meshes. Ambient's pods have ISTIO_PRERT where
-// sidecars have ISTIO_INBOUND (istio, cni/pkg/iptables).
-func meshOfChain(name string) string {
-	for _, m := range [...]struct{ prefix, mesh string }{
-		{"ISTIO_PRERT", "istio-ambient"}, {"ISTIO_", "istio"}, {"istio-", "istio"}, {"KUMA_MESH_", "kuma"}, {"MESH_INBOUND", "kuma"},
-		{"PROXY_INIT_", "linkerd"}, {"CONSUL_", "consul"}, {"OSM_PROXY_", "osm"}, {"APPMESH_", "appmesh"},
-	} {
-		if strings.HasPrefix(name, m.prefix) {
-			return m.mesh
+// meshOfChain returns the mesh whose chains' names begin as a name does, the most
+// of it. It is sure if that is more than what another mesh's begin with: a pod
+// with chains of both is of this one, as ambient's have some of sidecars'.
+func meshOfChain(known []*profile.Profile, name string) (mesh string, sure bool) {
+	longest := 0
+	for _, p := range known {
+		for _, begin := range p.Chains {
+			if !strings.HasPrefix(name, begin) {
+				continue
+			}
+			sure = sure || mesh != "" && mesh != p.Name
+			if len(begin) > longest {
+				mesh, longest = p.Name, len(begin)
+			}
 		}
 	}
-	return ""
+	return mesh, sure
 }

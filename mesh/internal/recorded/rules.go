@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // A Rules is what a pod's firewall rules redirect.
@@ -23,8 +24,8 @@ type Rules struct {
 // Passes tells whether connections to a port of the pod pass by the proxy. Rules
 // without any redirect of what comes in tell nothing.
 func (i *Rules) Passes(port uint16) bool {
-	holds := func(spans []rules.Span) bool {
-		return slices.ContainsFunc(spans, func(s rules.Span) bool { return s.Lo <= uint32(port) && uint32(port) <= s.Hi })
+	holds := func(spans []netfilter.Span) bool {
+		return slices.ContainsFunc(spans, func(s netfilter.Span) bool { return s.Lo <= uint32(port) && uint32(port) <= s.Hi })
 	}
 	switch {
 	case len(i.InboundPorts) == 0 || slices.Contains(i.TunnelPorts, port):
@@ -61,8 +62,8 @@ func (i *Rules) Takes(to netip.AddrPort) bool {
 	in := func(list []netip.Prefix) bool {
 		return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(to.Addr()) })
 	}
-	has := func(list []rules.Span) bool {
-		return slices.ContainsFunc(list, func(s rules.Span) bool { return s.Lo <= uint32(to.Port()) && uint32(to.Port()) <= s.Hi })
+	has := func(list []netfilter.Span) bool {
+		return slices.ContainsFunc(list, func(s netfilter.Span) bool { return s.Lo <= uint32(to.Port()) && uint32(to.Port()) <= s.Hi })
 	}
 	if len(i.OutboundPorts) == 0 {
 		return true // nothing is known of them
@@ -82,7 +83,7 @@ func (i *Rules) Line() int {
 		for _, c := range t.Chains {
 			for k := range c.Rules {
 				for _, to := range c.Rules[k].Targets {
-					if to.Name == rules.TargetRedirect && len(i.OutboundPorts) > 0 && to.Ports.Lo == uint32(i.OutboundPorts[0]) {
+					if to.Name == netfilter.TargetRedirect && len(i.OutboundPorts) > 0 && to.Ports.Lo == uint32(i.OutboundPorts[0]) {
 						return c.Rules[k].Line
 					}
 				}
