@@ -4,7 +4,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/dns"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -29,8 +31,8 @@ type finding struct {
 	profile   *profile.Profile // of the mesh, as given or recognised
 	records   []record.Info
 	conflicts []record.Conflict
-	lookups   []*workLookup
-	lookupOf  [][]uint32 // as from findLookups
+	lookups   []*dns.Lookup
+	lookupOf  [][]uint32 // as from Find
 	names     []names.Learned
 }
 
@@ -38,21 +40,21 @@ type finding struct {
 func decide(m *matter) *finding {
 	var f finding
 	x, rs := m.x, m.records
-	f.lookups, f.lookupOf = findLookups(x, rs)
-	zoneLookups(rs, f.lookups)
+	f.lookups, f.lookupOf = dns.Find(x, rs)
+	dns.ZoneLookups(rs, f.lookups)
 	f.legs = graph.Legs(x, m.conns)
 	if f.profile = m.profile; f.profile == nil {
-		f.profile = recognise(f.legs)
+		f.profile = role.Recognise(f.legs)
 	}
 	for _, l := range f.legs {
-		nameProcesses(rs, x, l, rs.Profile(l.Pod, f.profile))
+		role.Processes(rs, x, l, rs.Profile(l.Pod, f.profile))
 	}
-	roster := newRoster(x, rs, m.known, f.legs, f.profile)
-	roster.agents = capturesDNS(x, f.lookups, f.legs)
-	roster.assign(f.legs)
+	roster := role.NewRoster(x, rs, m.known, f.legs, f.profile)
+	roster.Agents = dns.Captured(x, f.lookups, f.legs)
+	roster.Assign(f.legs)
 	markTunnels(x, f.legs, f.profile)
 	logs := graph.NewLedger(rs.Lines, f.legs)
-	roster.believe(logs)
+	roster.Believe(logs)
 	for _, l := range f.legs {
 		l.Exchanges = graph.PairExchanges(x, l)
 		l.Loose = graph.LooseBytes(x, l.Conn)
@@ -62,7 +64,7 @@ func decide(m *matter) *finding {
 	for _, l := range links {
 		joined[l.From], joined[l.To] = true, true
 	}
-	roster.settle(f.legs, func(l *graph.Leg) bool { return joined[l] })
+	roster.Settle(f.legs, func(l *graph.Leg) bool { return joined[l] })
 	f.joins = joinsOf(links)
 	f.names = learnNames(f.lookups, f.legs, logs)
 	f.paths = trace(f.legs, links)

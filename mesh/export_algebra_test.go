@@ -4,6 +4,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -15,7 +16,7 @@ type Linker struct {
 	x      *index.Index
 	rs     *recorded.Records
 	legs   []*graph.Leg
-	roster *roster
+	roster *role.Roster
 }
 
 // NewLinker goes back to where legs are not joined yet.
@@ -24,8 +25,8 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Agai
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
 	l = &Linker{x: l.x, rs: l.rs, legs: graph.Legs(l.x, conn.Bind(l.x, l.rs.NAT))}
-	l.roster = newRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
-	l.roster.assign(l.legs)
+	l.roster = role.NewRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
+	l.roster.Assign(l.legs)
 	for _, g := range l.legs {
 		g.Exchanges = graph.PairExchanges(l.x, g)
 	}

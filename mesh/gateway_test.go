@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 )
 
 func TestForwarders(t *testing.T) {
@@ -29,12 +30,12 @@ func TestForwarders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var wires traffic
+			var wires role.Traffic
 			for _, d := range tt.dialled {
-				wires.add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
+				wires.Add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
 			}
 			var got []string
-			for _, a := range wires.forwarders(&tt.n) {
+			for _, a := range wires.Forwarders(&tt.n) {
 				got = append(got, a.String())
 			}
 			if !slices.Equal(got, tt.want) {

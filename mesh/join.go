@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
@@ -26,10 +27,10 @@ type crossing struct {
 }
 
 // joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index.Index, legs []*graph.Leg, r *roster, logs *graph.Ledger) []*graph.Link {
+func joinLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) []*graph.Link {
 	var links []*graph.Link
 	for _, pod := range podNames(legs) {
-		for _, c := range crossings(x, r.records, logs, legs, pod, r.pods[pod]) {
+		for _, c := range crossings(x, r.Records, logs, legs, pod, r.Pods[pod]) {
 			join(c)
 			links = append(links, c.links...)
 		}
@@ -56,12 +57,12 @@ func podNames(legs []*graph.Leg) []string {
 // crossings lists the crossings of a pod: one for each port of the application
 // on the inbound side, one for all outbound traffic. A pod without any trace
 // of interception may be a gateway: what comes in may go out.
-func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []*graph.Leg, pod string, f *podFacts) []*crossing {
+func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []*graph.Leg, pod string, f *role.PodFacts) []*crossing {
 	byPort := make(map[uint16]*crossing)
 	out := &crossing{x: x, records: rs, ledger: logs}
 	order := []*crossing{out}
 	in := func(port uint16) *crossing {
-		if f.peers && port != 0 {
+		if f.Peers && port != 0 {
 			port = 1 // which of the application's ports a peer means is not known
 		}
 		c := byPort[port]
@@ -79,7 +80,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 		port := l.Orig.Dst.Port()
 		switch l.View(pod) {
 		case flow.RoleClientProxy:
-			if f.gateway(port) {
+			if f.Gateway(port) {
 				out.down = append(out.down, l)
 			} else {
 				in(port).down = append(in(port).down, l)
@@ -99,12 +100,6 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 	}
 	probes(in(0), order)
 	return order
-}
-
-// gateway tells whether what comes in to a port may be forwarded by the pod
-// without interception.
-func (f *podFacts) gateway(port uint16) bool {
-	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port] && !f.peers
 }
 
 // join finds the links of the crossing, from the surest kind to the weakest.

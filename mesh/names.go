@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/dns"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -116,7 +117,7 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func learnNames(lookups []*workLookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
+func learnNames(lookups []*dns.Lookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
 	var n naming
 	n.hearLookups(lookups)
 	n.hearLegs(legs)
@@ -139,7 +140,7 @@ func (n *naming) hearLog(g *graph.Ledger) {
 
 // hearLookups hears the answers of all lookups: every address is called what
 // was asked for, not what a chain of CNAMEs leads to.
-func (n *naming) hearLookups(lookups []*workLookup) {
+func (n *naming) hearLookups(lookups []*dns.Lookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {

@@ -28,6 +28,8 @@ var below = map[string][]string{
 	"mesh/internal/recorded":     {"./capture", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile", "./mesh/record", "./mesh/rules", "./mesh/rules/netfilter", "./mesh/sockets"},
 	"mesh/internal/decide/conn":  {"./capture", "./reassembly", "./internal/arena", "./internal/tls", "./mesh/conntrack", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/profile"},
 	"mesh/internal/decide/graph": {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/tls", "./mesh/flow", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/internal/decide/conn", "./mesh/record"},
+	"mesh/internal/decide/dns":   {"./capture", "./internal/arena", "./mesh/internal/index", "./mesh/internal/recorded", "./mesh/internal/decide/graph", "./mesh/names"},
+	"mesh/internal/decide/role":  {"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/index", "./mesh/internal/recorded", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph", "./mesh/profile", "./mesh/record"},
 	"mesh/internal/index/scan":   {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls"},
 	"mesh/rules":                 {"./capture", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
 

@@ -1,4 +1,4 @@
-package mesh
+package dns
 
 import (
 	"net/netip"
@@ -13,8 +13,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
-// A workLookup is a lookup as it is being decided upon.
-type workLookup struct {
+// A Lookup is a lookup as it is being decided upon.
+type Lookup struct {
 	*names.Lookup
 	start index.Moment
 	place index.Place
@@ -24,10 +24,10 @@ type workLookup struct {
 // maxLookupPackets is how many packets of a lookup are named.
 const maxLookupPackets = 8
 
-// findLookups pairs the DNS messages of all groups. of maps each message of each
+// Find pairs the DNS messages of all groups. of maps each message of each
 // group to its lookup's place in the result, plus 1; 0 means that it is not to be
 // written, since it was seen elsewhere too.
-func findLookups(x *index.Index, rs *recorded.Records) (lookups []*workLookup, of [][]uint32) {
+func Find(x *index.Index, rs *recorded.Records) (lookups []*Lookup, of [][]uint32) {
 	var all []*dnsPairing
 	for g := range x.Groups {
 		p := pairMessages(x, g)
@@ -39,8 +39,8 @@ func findLookups(x *index.Index, rs *recorded.Records) (lookups []*workLookup, o
 	}
 	recallLookups(rs, lookups)
 	lookups = once(lookups)
-	slices.SortStableFunc(lookups, func(a, b *workLookup) int { return a.start.Compare(b.start) })
-	at := make(map[*workLookup]uint32, len(lookups))
+	slices.SortStableFunc(lookups, func(a, b *Lookup) int { return a.start.Compare(b.start) })
+	at := make(map[*Lookup]uint32, len(lookups))
 	for i, l := range lookups {
 		l.ID, at[l] = i, uint32(i+1)
 	}
@@ -73,7 +73,7 @@ func (p *dnsPairing) describe() {
 }
 
 // add takes over one message; they come in the order in which they were read.
-func (l *workLookup) add(s *index.DNSScan, m *index.DNSMessage) {
+func (l *Lookup) add(s *index.DNSScan, m *index.DNSMessage) {
 	t := m.Tuple()
 	if l.Captured == nil {
 		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
@@ -112,7 +112,7 @@ func (l *workLookup) add(s *index.DNSScan, m *index.DNSMessage) {
 }
 
 // read takes over what the answer says.
-func (l *workLookup) read(s *index.DNSScan, m *index.DNSMessage) {
+func (l *Lookup) read(s *index.DNSScan, m *index.DNSMessage) {
 	l.RCode, l.Truncated = rcodeName(m.Rcode), m.Is(index.DNSTruncated)
 	l.MoreRecords = int(m.Answers) - int(m.Kept)
 	l.Records = make([]names.Record, 0, m.Kept)
@@ -129,7 +129,7 @@ func (l *workLookup) read(s *index.DNSScan, m *index.DNSMessage) {
 // ends tells the server that was asked from the one that answered. l has the
 // source of the answer as Server and the destination of the query as
 // AnsweredBy.
-func (l *workLookup) ends() {
+func (l *Lookup) ends() {
 	torn := l.AnsweredBy.IsValid() && l.AnsweredBy.Addr().IsLoopback() && !l.Client.Addr().IsLoopback()
 	switch {
 	case l.Queries > 0 && l.Answers > 0:
@@ -153,20 +153,20 @@ func (l *workLookup) ends() {
 // once leaves out lookups that another capture point shows too: of those with
 // the same ends, DNS id and question that began within a second, the fullest.
 // Loopback addresses belong to their pod.
-func once(lookups []*workLookup) []*workLookup {
+func once(lookups []*Lookup) []*Lookup {
 	type sameness struct {
 		client, server netip.AddrPort
 		pod            string // of what has a loopback address
 		id             uint16
 		name, typ      string
 	}
-	if !slices.ContainsFunc(lookups, func(l *workLookup) bool { return l.place != lookups[0].place }) {
+	if !slices.ContainsFunc(lookups, func(l *Lookup) bool { return l.place != lookups[0].place }) {
 		return lookups
 	}
 	sorted := slices.Clone(lookups)
-	slices.SortStableFunc(sorted, func(a, b *workLookup) int { return a.start.Compare(b.start) })
-	latest := make(map[sameness][]*workLookup)
-	gone := make(map[*workLookup]bool)
+	slices.SortStableFunc(sorted, func(a, b *Lookup) int { return a.start.Compare(b.start) })
+	latest := make(map[sameness][]*Lookup)
+	gone := make(map[*Lookup]bool)
 	for _, l := range sorted {
 		k := sameness{l.Client, l.AnsweredBy, "", l.MessageID, strings.ToLower(l.Name), l.Type}
 		if l.Redirected || l.Client.Addr().IsLoopback() || l.AnsweredBy.Addr().IsLoopback() {
@@ -179,7 +179,7 @@ func once(lookups []*workLookup) []*workLookup {
 			}
 			kept = append(kept, o)
 		}
-		twin := slices.IndexFunc(kept, func(o *workLookup) bool { return o.place != l.place })
+		twin := slices.IndexFunc(kept, func(o *Lookup) bool { return o.place != l.place })
 		switch {
 		case twin < 0:
 			kept = append(kept, l)
@@ -194,7 +194,7 @@ func once(lookups []*workLookup) []*workLookup {
 	if len(gone) == 0 {
 		return lookups
 	}
-	return slices.DeleteFunc(lookups, func(l *workLookup) bool { return gone[l] })
+	return slices.DeleteFunc(lookups, func(l *Lookup) bool { return gone[l] })
 }
 
 // typeName returns the name of a record type, such as AAAA or TYPE65.

@@ -1,4 +1,4 @@
-package mesh
+package role
 
 import (
 	"net/netip"
@@ -55,8 +55,8 @@ func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn.Conn, pr
 	return ends
 }
 
-// nameProcesses fills in the processes of a leg, and notes which sockets told them.
-func nameProcesses(rs *recorded.Records, x *index.Index, l *graph.Leg, profile *profile.Profile) {
+// Processes fills in the processes of a leg, and notes which sockets told them.
+func Processes(rs *recorded.Records, x *index.Index, l *graph.Leg, profile *profile.Profile) {
 	for c := range l.Sightings {
 		o := socketOwners(rs, x, c, profile)
 		for _, s := range o.told {
@@ -80,10 +80,10 @@ const (
 	dialledByApp
 )
 
-// proxies knows the processes of the proxy of each pod: by their names, and since
+// proxySet knows the processes of the proxy of each pod: by their names, and since
 // they accepted what was redirected or dialled the application as only a proxy
 // does.
-type proxies struct {
+type proxySet struct {
 	profile *profile.Profile
 	known   map[proxyKey]bool
 	pods    map[string]bool // of which some process is known
@@ -105,8 +105,8 @@ func keyOf(p *record.Process, pod string) proxyKey {
 
 // newProxies gathers the proxies' processes from legs that only they can have
 // accepted or dialled.
-func newProxies(legs []*graph.Leg, of *profile.Profile) *proxies {
-	p := &proxies{of, make(map[proxyKey]bool), make(map[string]bool)}
+func newProxies(legs []*graph.Leg, of *profile.Profile) *proxySet {
+	p := &proxySet{of, make(map[proxyKey]bool), make(map[string]bool)}
 	add := func(o *record.Process, pod string) {
 		if o != nil && o.PID != 0 {
 			p.known[keyOf(o, pod)], p.pods[pod] = true, true
@@ -124,7 +124,7 @@ func newProxies(legs []*graph.Leg, of *profile.Profile) *proxies {
 }
 
 // dialled tells who in a pod dialled a leg.
-func (p *proxies) dialled(l *graph.Leg, pod string) dialler {
+func (p *proxySet) dialled(l *graph.Leg, pod string) dialler {
 	o := l.OrigProcess
 	switch {
 	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.Conn.Pod != pod:

@@ -1,4 +1,4 @@
-package mesh
+package dns
 
 import (
 	"net/netip"
@@ -19,7 +19,7 @@ type lookupEnd struct {
 // only one direction was captured. An entry without times tells whom the client
 // asked last from its port; it is not believed where answers show that the client
 // asked others too.
-func recallLookups(r *recorded.Records, lookups []*workLookup) {
+func recallLookups(r *recorded.Records, lookups []*Lookup) {
 	if r.Datagrams.Empty() {
 		return
 	}
@@ -43,7 +43,7 @@ func recallLookups(r *recorded.Records, lookups []*workLookup) {
 
 // serversAsked lists whom the clients of redirected lookups asked, as far as
 // packets tell.
-func serversAsked(lookups []*workLookup) map[lookupEnd][]netip.AddrPort {
+func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
 	asked := make(map[lookupEnd][]netip.AddrPort)
 	for _, l := range lookups {
 		k := lookupEnd{l.place, l.Client}
@@ -59,8 +59,8 @@ func serversAsked(lookups []*workLookup) map[lookupEnd][]netip.AddrPort {
 // tools/istio-iptables).
 const agentZone = 1
 
-// zoneLookups makes lookups the agent's own that conntrack has in its zone.
-func zoneLookups(r *recorded.Records, lookups []*workLookup) {
+// ZoneLookups makes lookups the agent's own that conntrack has in its zone.
+func ZoneLookups(r *recorded.Records, lookups []*Lookup) {
 	for _, l := range lookups {
 		if l.Role != names.Direct {
 			continue

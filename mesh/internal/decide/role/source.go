@@ -1,4 +1,4 @@
-package mesh
+package role
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -12,7 +12,7 @@ import (
 
 // lends tells whether the client's end of c, on the pod's loopback interface,
 // is an address of somebody else: of a client of the proxy's.
-func (f *podFacts) lends(x *index.Index, c *conn.Conn) bool {
+func (f *PodFacts) lends(x *index.Index, c *conn.Conn) bool {
 	t := c.OrigTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	if !c.Loopback || !c.Mirrored() || src.IsLoopback() || profile.IsBindSource(src) || f.addrs[src] {

@@ -1,4 +1,4 @@
-package mesh
+package role
 
 import (
 	"net/netip"
@@ -14,34 +14,34 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
-// podFacts is what the connections of a pod say about the pod.
-type podFacts struct {
+// PodFacts is what the connections of a pod say about the pod.
+type PodFacts struct {
 	addrs    map[netip.Addr]bool // its own addresses, loopback not counted
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
 	dials    bool                // it makes connections
-	peers    bool                // its proxy is dialled by those of others at a port of its own
+	Peers    bool                // its proxy is dialled by those of others at a port of its own
 	forwards bool                // its proxy's log shows that what comes in goes out
 	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
 }
 
-// A roster knows the facts of every pod.
-type roster struct {
+// A Roster knows the facts of every pod.
+type Roster struct {
 	x       *index.Index
-	records *recorded.Records
+	Records *recorded.Records
 	profile *profile.Profile
-	proxies *proxies
-	pods    map[string]*podFacts
-	agents  map[string]bool // pods whose agent answers DNS queries
+	proxies *proxySet
+	Pods    map[string]*PodFacts
+	Agents  map[string]bool // pods whose agent answers DNS queries
 }
 
-// newRoster gathers the facts from all sightings of all legs.
-func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *roster {
-	r := &roster{x: x, records: rs, profile: p, proxies: newProxies(legs, p), pods: make(map[string]*podFacts)}
-	votes, wires := make(map[string]*census), make(map[string]*traffic)
+// NewRoster gathers the facts from all sightings of all legs.
+func NewRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *Roster {
+	r := &Roster{x: x, Records: rs, profile: p, proxies: newProxies(legs, p), Pods: make(map[string]*PodFacts)}
+	votes, wires := make(map[string]*census), make(map[string]*Traffic)
 	for _, l := range legs {
 		for c := range l.Sightings {
 			f := r.facts(c.Pod)
@@ -51,9 +51,9 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 				t := c.OrigTuple(x)
 				countIn(votes, c.Pod).add(t)
 				if wires[c.Pod] == nil {
-					wires[c.Pod] = new(traffic)
+					wires[c.Pod] = new(Traffic)
 				}
-				wires[c.Pod].add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
+				wires[c.Pod].Add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
 			}
 		}
 	}
@@ -62,11 +62,11 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 			r.facts(p.Name).addrs[a] = true
 		}
 	}
-	for pod, f := range r.pods {
+	for pod, f := range r.Pods {
 		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
 			v.elect(f.addrs)
 			if len(f.addrs) == 0 {
-				for _, a := range wires[pod].forwarders(&known.Networks) {
+				for _, a := range wires[pod].Forwarders(&known.Networks) {
 					f.addrs[a] = true
 				}
 			}
@@ -74,7 +74,7 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 	}
 	for _, l := range legs {
 		for c := range l.Sightings {
-			f, t := r.pods[c.Pod], c.OrigTuple(x)
+			f, t := r.Pods[c.Pod], c.OrigTuple(x)
 			if f.lends(x, c) {
 				f.meshed, l.Kept = true, true
 				f.apps[l.Orig.Dst.Port()] = true
@@ -84,7 +84,7 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 			}
 			if f.addrs[t.Dst.Addr()] {
 				f.inbound[t.Dst.Port()] = true
-				f.peers = f.peers || r.dialledByPeers(l)
+				f.Peers = f.Peers || r.dialledByPeers(l)
 			}
 			f.dials = f.dials || f.addrs[t.Src.Addr()]
 		}
@@ -93,7 +93,7 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 }
 
 // watch notes when the loopback interface was captured.
-func (f *podFacts) watch(c *conn.Conn) {
+func (f *PodFacts) watch(c *conn.Conn) {
 	if !c.Loopback {
 		return
 	}
@@ -105,22 +105,22 @@ func (f *podFacts) watch(c *conn.Conn) {
 
 // watched tells whether the loopback interface was being captured when l began,
 // so that its counterpart there would have been seen.
-func (f *podFacts) watched(l *graph.Leg) bool {
+func (f *PodFacts) watched(l *graph.Leg) bool {
 	return f.loopback && f.from <= l.End && l.Start <= f.to
 }
 
-func (r *roster) facts(pod string) *podFacts {
-	f := r.pods[pod]
+func (r *Roster) facts(pod string) *PodFacts {
+	f := r.Pods[pod]
 	if f == nil {
-		f = &podFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool), maybe: make(map[uint16]bool)}
-		r.pods[pod] = f
+		f = &PodFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool), maybe: make(map[uint16]bool)}
+		r.Pods[pod] = f
 	}
 	return f
 }
 
 // structure learns the pod's address from the two shapes that only a mesh
 // makes: the server of 127.0.0.6 and the client of half-flows are the pod.
-func (r *roster) structure(f *podFacts, c *conn.Conn) {
+func (r *Roster) structure(f *PodFacts, c *conn.Conn) {
 	t := c.OrigTuple(r.x)
 	switch {
 	case !c.Loopback:
@@ -183,33 +183,33 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 	}
 }
 
-// assign gives every leg its role in each pod that shows it, as far as
+// Assign gives every leg its role in each pod that shows it, as far as
 // structure and ports tell; what joins tell is added by settle.
-func (r *roster) assign(legs []*graph.Leg) {
+func (r *Roster) Assign(legs []*graph.Leg) {
 	for _, l := range legs {
 		for c := range l.Sightings {
 			role, tentative := r.role(c)
 			role, tentative = r.dialled(l, c.Pod, role, tentative)
 			if tentative {
-				r.pods[c.Pod].maybe[c.Server(r.x).Port()] = true
+				r.Pods[c.Pod].maybe[c.Server(r.x).Port()] = true
 			}
 			if l.View(c.Pod) == flow.RoleUnknown {
-				l.Views = append(l.Views, graph.View{Pod: c.Pod, Role: role, Tentative: tentative, Bare: !r.pods[c.Pod].proxied()})
+				l.Views = append(l.Views, graph.View{Pod: c.Pod, Role: role, Tentative: tentative, Bare: !r.Pods[c.Pod].proxied()})
 			}
 		}
 		l.Role = l.Overall()
-		l.Fixed = r.pods[l.Conn.Pod].peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
+		l.Fixed = r.Pods[l.Conn.Pod].Peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
 	}
 }
 
 // proxied tells whether the pod may have a proxy: there are traces of one, or it
 // takes connections and makes some, as gateways do.
-func (f *podFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
+func (f *PodFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
 
 // role returns what c is for its pod. A tentative role holds only if a join
 // confirms it.
-func (r *roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
-	f, t := r.pods[c.Pod], c.OrigTuple(r.x)
+func (r *Roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
+	f, t := r.Pods[c.Pod], c.OrigTuple(r.x)
 	if c.Loopback {
 		return r.loopbackRole(f, c, t)
 	}
@@ -223,7 +223,7 @@ func (r *roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
 		return flow.RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
 		return flow.RoleClientProxy, false
-	case t.Dst.Port() == 53 && r.agents[c.Pod]: // the application's queries do not leave the pod
+	case t.Dst.Port() == 53 && r.Agents[c.Pod]: // the application's queries do not leave the pod
 		return flow.RoleControl, false
 	}
 	return flow.RoleProxyServer, false
@@ -231,17 +231,17 @@ func (r *roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
 
 // dialledByPeers tells whether a leg goes to the port at which the proxies of others
 // dial the proxy, whatever application's port they mean. HBONE has streams for that.
-func (r *roster) dialledByPeers(l *graph.Leg) bool {
+func (r *Roster) dialledByPeers(l *graph.Leg) bool {
 	port := l.Orig.Dst.Port()
 	return port != profile.HBONEPort && slices.Contains(r.profile.TunnelPorts, port)
 }
 
 // profileOf returns the profile of a pod.
-func (r *roster) profileOf(pod string) *profile.Profile { return r.records.Profile(pod, r.profile) }
+func (r *Roster) profileOf(pod string) *profile.Profile { return r.Records.Profile(pod, r.profile) }
 
 // control tells whether only the mesh itself speaks at a port, by its profile or by
 // that of the mesh whose rules a pod is said to have.
-func (r *roster) control(pod string, port uint16) bool {
+func (r *Roster) control(pod string, port uint16) bool {
 	_, ok := r.profile.Control(port)
 	_, ruled := r.profileOf(pod).Control(port)
 	return ok || ruled
@@ -249,13 +249,13 @@ func (r *roster) control(pod string, port uint16) bool {
 
 // passes tells whether the pod's firewall rules let connections to a port pass by
 // the proxy, and none shows otherwise.
-func (r *roster) passes(f *podFacts, pod string, port uint16) bool {
-	i := r.records.Intercepts(pod)
+func (r *Roster) passes(f *PodFacts, pod string, port uint16) bool {
+	i := r.Records.Intercepts(pod)
 	return i != nil && i.Passes(port) && !f.apps[port]
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
-func (r *roster) loopbackRole(f *podFacts, c *conn.Conn, t capture.Tuple) (role flow.Role, tentative bool) {
+func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t capture.Tuple) (role flow.Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	control := r.control(c.Pod, t.Dst.Port())
 	switch {
@@ -270,7 +270,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn.Conn, t capture.Tuple) (role 
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
-		if (f.inbound[t.Dst.Port()] || f.peers) && !f.apps[t.Dst.Port()] {
+		if (f.inbound[t.Dst.Port()] || f.Peers) && !f.apps[t.Dst.Port()] {
 			return flow.RoleProxyApp, true
 		}
 		return flow.RoleDirect, false
@@ -283,7 +283,7 @@ func (r *roster) loopbackRole(f *podFacts, c *conn.Conn, t capture.Tuple) (role 
 // dialled corrects a role by who dialled the connection, as far as sockets tell:
 // what the application dials on loopback or past the redirect is its own, and what
 // the proxy dials is on behalf of someone.
-func (r *roster) dialled(l *graph.Leg, pod string, role flow.Role, tentative bool) (flow.Role, bool) {
+func (r *Roster) dialled(l *graph.Leg, pod string, role flow.Role, tentative bool) (flow.Role, bool) {
 	switch by := r.proxies.dialled(l, pod); {
 	case tentative && by != diallerUnknown:
 		if by == dialledByProxy {
@@ -298,7 +298,7 @@ func (r *roster) dialled(l *graph.Leg, pod string, role flow.Role, tentative boo
 
 // tornHalf tells whether a lone half on loopback has the shape of a half-flow: a
 // pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
-func tornHalf(c *conn.Conn, x *index.Index, f *podFacts) bool {
+func tornHalf(c *conn.Conn, x *index.Index, f *PodFacts) bool {
 	t := c.OrigTuple(x)
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	switch {
@@ -313,7 +313,7 @@ func tornHalf(c *conn.Conn, x *index.Index, f *podFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *roster) redirected(c *conn.Conn, f *podFacts, t capture.Tuple) flow.Role {
+func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t capture.Tuple) flow.Role {
 	switch control := r.control(c.Pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return flow.RoleControl
@@ -323,9 +323,9 @@ func (r *roster) redirected(c *conn.Conn, f *podFacts, t capture.Tuple) flow.Rol
 	return flow.RoleAppProxy
 }
 
-// believe takes roles from the proxy's log where structure leaves them open:
+// Believe takes roles from the proxy's log where structure leaves them open:
 // which connection it accepted and which it dialled for that.
-func (r *roster) believe(g *graph.Ledger) {
+func (r *Roster) Believe(g *graph.Ledger) {
 	for _, line := range g.Lines {
 		d, u := line.Down, line.Up
 		if d == nil || u == nil || d == u {
@@ -342,20 +342,20 @@ func (r *roster) believe(g *graph.Ledger) {
 		u.Recast(line.Pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
 		for _, v := range u.Views {
 			if v.Role == flow.RoleProxyServer && d.View(v.Pod) == flow.RoleClientProxy {
-				r.pods[v.Pod].forwards = true
+				r.Pods[v.Pod].forwards = true
 			}
 		}
 	}
 }
 
-// settle corrects the roles of legs that no join confirmed: what has no
+// Settle corrects the roles of legs that no join confirmed: what has no
 // counterpart, where a counterpart must have been seen, passed by the proxy.
-func (r *roster) settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
+func (r *Roster) Settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
 	for _, l := range legs {
 		for _, v := range l.Views {
 			if v.Tentative && joined(l) {
-				r.pods[v.Pod].apps[l.Orig.Dst.Port()] = true
-				r.pods[v.Pod].meshed = true
+				r.Pods[v.Pod].apps[l.Orig.Dst.Port()] = true
+				r.Pods[v.Pod].meshed = true
 			}
 		}
 	}
@@ -369,8 +369,8 @@ func (r *roster) settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
 	}
 }
 
-func (r *roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Role {
-	f := r.pods[v.Pod]
+func (r *Roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Role {
+	f := r.Pods[v.Pod]
 	switch {
 	case v.Tentative && !f.apps[l.Orig.Dst.Port()]:
 		return flow.RoleDirect
@@ -409,4 +409,10 @@ func servesApp(legs []*graph.Leg, l *graph.Leg, pod string) bool {
 		}
 	}
 	return false
+}
+
+// Gateway tells whether what comes in to a port may be forwarded by the pod
+// without interception.
+func (f *PodFacts) Gateway(port uint16) bool {
+	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port] && !f.Peers
 }

@@ -1,4 +1,4 @@
-package mesh
+package dns
 
 import (
 	"slices"
@@ -27,7 +27,7 @@ type dnsPairing struct {
 	x       *index.Index
 	group   int
 	s       *index.DNSScan
-	lookups []*workLookup
+	lookups []*Lookup
 	of      []uint32 // by message: its lookup's place, plus 1; 0 = none
 	states  []pairState
 	recent  map[dnsEnd][]uint32 // lookups that a further message may belong to, the oldest first
@@ -80,7 +80,7 @@ func (p *dnsPairing) place(i uint32, m *index.DNSMessage) {
 	if grade == 0 {
 		best = uint32(len(p.states))
 		p.states = append(p.states, pairState{qtype: m.Qtype})
-		p.lookups = append(p.lookups, &workLookup{Lookup: &names.Lookup{UpstreamOf: -1}, place: index.Place{Group: p.group, Point: m.Key.Point}})
+		p.lookups = append(p.lookups, &Lookup{Lookup: &names.Lookup{UpstreamOf: -1}, place: index.Place{Group: p.group, Point: m.Key.Point}})
 		live = append(live, best)
 		live = live[max(len(live)-maxRecent, 0):]
 	}
@@ -234,7 +234,7 @@ func (p *dnsPairing) near(waiting []uint32, a *index.DNSMessage) (near []uint32)
 // renumber leaves out lookups that others took in.
 func (p *dnsPairing) renumber() {
 	places := make([]uint32, len(p.lookups))
-	var kept []*workLookup
+	var kept []*Lookup
 	for l, lookup := range p.lookups {
 		if !p.states[l].absorbed {
 			kept = append(kept, lookup)

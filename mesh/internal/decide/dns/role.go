@@ -1,4 +1,4 @@
-package mesh
+package dns
 
 import (
 	"net/netip"
@@ -14,7 +14,7 @@ import (
 // assignLookups tells the application's lookups from the agent's. Where the
 // agent takes the queries of a pod, nobody but the agent and the proxy can ask
 // the servers from which the application's are redirected.
-func assignLookups(lookups []*workLookup) {
+func assignLookups(lookups []*Lookup) {
 	plain(lookups)
 	pods := make(map[string]*resolving)
 	for _, l := range lookups {
@@ -25,7 +25,7 @@ func assignLookups(lookups []*workLookup) {
 	}
 	// What the agent asks leaves the pod; a capture that pcapmesh wrote has the
 	// application's lookups on loopback without redirect.
-	others := slices.DeleteFunc(slices.Clone(lookups), func(l *workLookup) bool {
+	others := slices.DeleteFunc(slices.Clone(lookups), func(l *Lookup) bool {
 		return l.Redirected || l.lo || pods[l.Pod] == nil || !pods[l.Pod].clients[l.Client.Addr()]
 	})
 	for _, l := range others { // whom the agent asks, if no answer tells
@@ -47,7 +47,7 @@ func assignLookups(lookups []*workLookup) {
 // plain takes back that answers were redirected whose queries were not captured,
 // where others of the same server at the same point were not: a resolver can
 // have an address of its own on loopback.
-func plain(lookups []*workLookup) {
+func plain(lookups []*Lookup) {
 	type seat struct {
 		place  index.Place
 		server netip.AddrPort
@@ -80,7 +80,7 @@ func resolvingIn(pods map[string]*resolving, pod string) *resolving {
 	return pods[pod]
 }
 
-func (r *resolving) learn(l *workLookup) {
+func (r *resolving) learn(l *Lookup) {
 	r.clients[l.Client.Addr()] = true
 	if l.Server.IsValid() {
 		r.servers[l.Server] = true
@@ -92,7 +92,7 @@ func (r *resolving) learn(l *workLookup) {
 }
 
 // question returns what was asked for, to be compared.
-func (l *workLookup) question() [2]string { return [2]string{strings.ToLower(l.Name), l.Type} }
+func (l *Lookup) question() [2]string { return [2]string{strings.ToLower(l.Name), l.Type} }
 
 // maxCauses bounds how many of the application's lookups with one question are
 // looked at for one of the agent's.
@@ -103,7 +103,7 @@ const maxCauses = 64
 // several the first in time that was not passed on yet is taken. The application
 // may ask a server from which it is not redirected at the same time, so that
 // there only the id tells. -1 means none.
-func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
+func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 	asked := r.asked[l.question()]
 	begun := sort.Search(len(asked), func(i int) bool { return lookups[asked[i]].start.Nanos > l.start.Nanos+index.Causality })
 	best, grade := -1, 0
@@ -129,13 +129,13 @@ func (r *resolving) cause(lookups []*workLookup, l *workLookup) int {
 
 // waits tells whether the application still waited for a when l was answered,
 // or asked.
-func (a *workLookup) waits(l *workLookup) bool {
+func (a *Lookup) waits(l *Lookup) bool {
 	until := max(l.start.Nanos, l.Answered)
 	return a.Answered == 0 || a.Answered >= until-index.Causality
 }
 
-// capturesDNS tells which pods' agents answer their queries, over UDP or TCP.
-func capturesDNS(x *index.Index, lookups []*workLookup, legs []*graph.Leg) map[string]bool {
+// Captured tells which pods' agents answer their queries, over UDP or TCP.
+func Captured(x *index.Index, lookups []*Lookup, legs []*graph.Leg) map[string]bool {
 	pods := make(map[string]bool)
 	for _, l := range lookups {
 		if l.Redirected {

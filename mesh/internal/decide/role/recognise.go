@@ -1,12 +1,12 @@
-package mesh
+package role
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
-// recognise returns the profile of the mesh that connections show.
-func recognise(legs []*graph.Leg) *profile.Profile {
+// Recognise returns the profile of the mesh that connections show.
+func Recognise(legs []*graph.Leg) *profile.Profile {
 	s := profile.Signs{Listeners: make(map[uint16]bool), Dialled: make(map[uint16]bool)}
 	for _, l := range legs {
 		see(&s, l)
