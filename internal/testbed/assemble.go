@@ -16,17 +16,17 @@ import (
 // errAgain marks a run that went wrong by bad luck and may be repeated.
 var errAgain = errors.New("to be run again")
 
-// assemble builds the truth of a finished bed.
-func (b *bed) assemble() (*Truth, error) {
-	a := &assembly{bed: b, byKey: map[wireKey][]*wire{}, nat: map[string]natTable{},
-		truth: &Truth{Scenario: b.scenario.Name, About: b.scenario.About, Args: []string{}}}
+// assemble builds the truth of a finished scenario.
+func assemble(e *evidence) (*Truth, error) {
+	a := &assembly{in: e, byKey: map[wireKey][]*wire{}, nat: map[string]natTable{},
+		truth: &Truth{Scenario: e.name, About: e.about, Args: []string{}}}
 	if err := a.read(); err != nil {
 		return nil, err
 	}
-	if err := a.collect(b.rec.seal()); err != nil {
+	if err := a.collect(e.rec.seal()); err != nil {
 		return nil, err
 	}
-	for _, p := range b.pods {
+	for _, p := range e.pods {
 		if err := a.follow(p); err != nil {
 			return nil, err
 		}
@@ -45,36 +45,36 @@ func (b *bed) assemble() (*Truth, error) {
 	if err := a.checkAccess(); err != nil {
 		return nil, err
 	}
-	a.truth.Lookups = b.lookups.list()
+	a.truth.Lookups = e.lookups
 	return a.truth, a.describe()
 }
 
 // read loads the logs of the proxies and the NAT tables of their pods.
 func (a *assembly) read() error {
-	for _, p := range a.bed.pods {
+	for _, p := range a.in.pods {
 		if err := p.readLog(); err != nil {
 			return err
 		}
-		nat, err := a.bed.natTable(p)
+		nat, err := a.in.natTable(p)
 		if err != nil {
 			return err
 		}
 		a.nat[p.name] = nat
 	}
 	var err error
-	a.masks, err = a.bed.masked()
+	a.masks, err = a.in.masked()
 	return err
 }
 
 // describe adds pods, files and arguments.
 func (a *assembly) describe() error {
-	for _, p := range a.bed.pods {
-		if a.bed.captured(p.name) {
-			a.truth.Pods = append(a.truth.Pods, Pod{Name: p.name, IP: p.ip.String(), IPv6: a.bed.address6(p),
+	for _, p := range a.in.pods {
+		if a.in.captured(p.name) {
+			a.truth.Pods = append(a.truth.Pods, Pod{Name: p.name, IP: p.ip.String(), IPv6: a.in.address6(p),
 				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
 		}
 	}
-	files, err := a.bed.files()
+	files, err := a.in.files()
 	if err != nil {
 		return err
 	}
@@ -96,30 +96,30 @@ func (a *assembly) describe() error {
 			a.truth.Args = append(a.truth.Args, "--pod", p+"="+strings.Join(names, ","))
 		}
 	}
-	a.truth.Keys, err = a.bed.writeKeys()
+	a.truth.Keys, err = a.in.writeKeys()
 	return err
 }
 
-func (b *bed) address6(p *pod) string {
-	if b.v6 {
+func (e *evidence) address6(p *pod) string {
+	if e.v6 {
 		return p.ip6.String()
 	}
 	return ""
 }
 
 // captured says whether there is a capture of the pod of that name.
-func (b *bed) captured(name string) bool {
-	return slices.ContainsFunc(b.sniffers, func(s *sniffer) bool { return s.pod == name })
+func (w *world) captured(name string) bool {
+	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool { return s.pod == name })
 }
 
 // points lists where a wire could be seen, as "pod/interface".
 func (a *assembly) points(w *wire) []string {
 	var out []string
-	for _, h := range a.bed.hosts {
-		if !a.bed.captured(h.name) {
+	for _, h := range a.in.hosts {
+		if !a.in.captured(h.name) {
 			continue
 		}
-		if iface := w.visible(h, a.resolve(w.key.dst)); iface != "" && a.bed.sniffed(h.name, iface) {
+		if iface := w.visible(h, a.resolve(w.key.dst)); iface != "" && a.in.sniffed(h.name, iface) {
 			out = append(out, h.name+"/"+iface)
 		}
 	}
@@ -130,7 +130,7 @@ func (a *assembly) points(w *wire) []string {
 }
 
 // behind is the point behind the node's NAT.
-func (a *assembly) behind() string { return a.bed.node.name + "/" + a.bed.notes.masquerade }
+func (a *assembly) behind() string { return a.in.node.name + "/" + a.in.notes.masquerade }
 
 // dialledAs is the key of a wire as the node saw it come.
 func (a *assembly) dialledAs(w *wire) wireKey {
@@ -143,8 +143,8 @@ func (a *assembly) dialledAs(w *wire) wireKey {
 }
 
 // sniffed says whether an interface was captured, itself or by -i any.
-func (b *bed) sniffed(pod, iface string) bool {
-	return slices.ContainsFunc(b.sniffers, func(s *sniffer) bool {
+func (w *world) sniffed(pod, iface string) bool {
+	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool {
 		return s.pod == pod && (s.iface == "any" || slices.Contains(strings.Split(s.iface, "+"), iface))
 	})
 }
@@ -230,8 +230,8 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	pod, iface, _ := strings.Cut(points[0], "/")
 	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
 		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
-		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.bed.notes.incomplete, Exchanges: max(w.asked, w.served)}
-	h := a.bed.host(pod)
+		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.in.notes.incomplete, Exchanges: max(w.asked, w.served)}
+	h := a.in.host(pod)
 	if end := a.resolve(w.key.dst); !h.owns(w.key.src.Addr()) && h.owns(end.Addr()) {
 		l.OrigDst = end.String() // behind the node's DNAT
 	}
@@ -253,9 +253,9 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	if w.dated {
 		l.Start = stamp(w.start)
 	}
-	l.Midstream = l.Midstream || a.bed.notes.payload
+	l.Midstream = l.Midstream || a.in.notes.payload
 	if l.HalfFlow {
-		l.Lost = a.bed.notes.lost[cmp.Or(w.seen, w.key.src)]
+		l.Lost = a.in.notes.lost[cmp.Or(w.seen, w.key.src)]
 	}
 	l.Complete = l.Complete && l.Lost == ""
 	if a.raw(w) {
@@ -343,7 +343,7 @@ func (w *wire) streams() (sent, received *Tally) {
 // began is when the captures of a pod were all running.
 func (a *assembly) began(pod string) time.Time {
 	var t time.Time
-	for _, s := range a.bed.sniffers {
+	for _, s := range a.in.sniffers {
 		if s.pod == pod && s.started.After(t) {
 			t = s.started
 		}
@@ -353,8 +353,8 @@ func (a *assembly) began(pod string) time.Time {
 
 // role names the leg from the view of the captured pods.
 func (a *assembly) role(w *wire) string {
-	up := w.up != nil && a.bed.captured(w.up.name)
-	down := w.down != nil && a.bed.captured(w.down.name)
+	up := w.up != nil && a.in.captured(w.up.name)
+	down := w.down != nil && a.in.captured(w.down.name)
 	own := func(p *pod, end netip.AddrPort) bool { return p.owns(end.Addr()) || end.Addr().IsLoopback() }
 	switch {
 	case w.client != nil && w.client.control:
@@ -376,7 +376,7 @@ func (a *assembly) role(w *wire) string {
 // links names the exchanges that crossed a captured proxy.
 func (a *assembly) links() error {
 	for _, h := range a.hops {
-		if h.to == nil || !a.bed.captured(h.pod.name) {
+		if h.to == nil || !a.in.captured(h.pod.name) {
 			continue
 		}
 		if h.from.leg == 0 || h.to.leg == 0 {
@@ -385,11 +385,11 @@ func (a *assembly) links() error {
 		from, to := &a.truth.Legs[h.from.leg-1], &a.truth.Legs[h.to.leg-1]
 		l := Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
 			Attempt: h.attempt, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
-			Separable: !from.Encrypted && !to.Encrypted && !a.bed.notes.sameObject}
+			Separable: !from.Encrypted && !to.Encrypted && !a.in.notes.sameObject}
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
 			l.Separable = true // by its bytes, whatever they mean
 		}
-		l.Separable = l.Separable && !a.bed.notes.alike[h.from.key.src.Addr()] && (h.fromX == -1 || h.toX >= 0)
+		l.Separable = l.Separable && !a.in.notes.alike[h.from.key.src.Addr()] && (h.fromX == -1 || h.toX >= 0)
 		if h.fromX >= 0 && !h.from.tunnel {
 			if from.Midstream {
 				l.FromExchange -= h.from.before(a.began(from.Pod))

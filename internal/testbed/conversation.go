@@ -123,7 +123,7 @@ func (a *assembly) bytes(h *hop, l *Link) (err error) {
 // are pipelined, or a response begins before its request is over, turns are
 // not exchanges.
 func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
-	if r == nil || r.turns.full || r.multiplexed || a.bed.notes.oddTurns || a.bed.notes.brief {
+	if r == nil || r.turns.full || r.multiplexed || a.in.notes.oddTurns || a.in.notes.brief {
 		return nil, nil
 	}
 	log := &r.turns

@@ -94,34 +94,34 @@ type dnsClient struct {
 }
 
 // resolve asks and returns the answers by id. It is no error if there is none.
-func (b *bed) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
+func (a *apps) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
 	conn, err := c.from.dialUDP(c.uid, c.local, c.to)
 	if err != nil {
 		return nil, fmt.Errorf("ask %v: %w", c.to, err)
 	}
 	defer conn.Close()
 	places := map[uint16]int{}
-	for _, a := range asks {
-		places[a.id] = b.lookups.begin(Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
-			ID: int(a.id), Name: a.name, Type: strings.TrimPrefix(a.typ.String(), "Type"), UpstreamOf: c.cause})
-		if err := b.send(conn, a, places[a.id]); err != nil {
+	for _, q := range asks {
+		places[q.id] = a.lookups.begin(Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
+			ID: int(q.id), Name: q.name, Type: strings.TrimPrefix(q.typ.String(), "Type"), UpstreamOf: c.cause})
+		if err := a.send(conn, q, places[q.id]); err != nil {
 			return nil, err
 		}
-		if a.again > 0 {
-			again := time.AfterFunc(a.again, func() { _ = b.send(conn, a, places[a.id]) })
+		if q.again > 0 {
+			again := time.AfterFunc(q.again, func() { _ = a.send(conn, q, places[q.id]) })
 			defer again.Stop()
 		}
 	}
-	return b.hear(conn, places, c.patience)
+	return a.hear(conn, places, c.patience)
 }
 
 // send writes a query.
-func (b *bed) send(conn *net.UDPConn, a dnsAsk, place int) error {
-	query, err := a.pack()
+func (a *apps) send(conn *net.UDPConn, q dnsAsk, place int) error {
+	query, err := q.pack()
 	if err != nil {
 		return err
 	}
-	b.lookups.change(place, func(l *Lookup) { l.Queries++ })
+	a.lookups.change(place, func(l *Lookup) { l.Queries++ })
 	_, err = conn.Write(query)
 	return err
 }
@@ -137,7 +137,7 @@ func (a dnsAsk) pack() ([]byte, error) {
 }
 
 // hear reads answers until all questions have one or patience is over.
-func (b *bed) hear(conn *net.UDPConn, places map[uint16]int, patience time.Duration) (map[uint16][]byte, error) {
+func (a *apps) hear(conn *net.UDPConn, places map[uint16]int, patience time.Duration) (map[uint16][]byte, error) {
 	answers := map[uint16][]byte{}
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (b *bed) hear(conn *net.UDPConn, places map[uint16]int, patience time.Durat
 			return nil, fmt.Errorf("answer %d from %v was not waited for", m.ID, conn.RemoteAddr())
 		}
 		answers[m.ID] = buf[:n]
-		b.lookups.change(place, func(l *Lookup) { l.answered(&m) })
+		a.lookups.change(place, func(l *Lookup) { l.answered(&m) })
 	}
 	return answers, nil
 }
@@ -190,7 +190,7 @@ func (l *Lookup) answered(m *dnsmessage.Message) {
 type dnsHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
 
 // serveDNS answers queries in h over UDP and TCP, as user uid.
-func (b *bed) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) error {
+func (a *apps) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) error {
 	var u *net.UDPConn
 	var l net.Listener
 	err := h.in(uid, func() (err error) {
@@ -201,12 +201,12 @@ func (b *bed) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) e
 		return err
 	})
 	if u != nil {
-		b.later(func() { _ = u.Close() })
+		a.later(func() { _ = u.Close() })
 	}
 	if err != nil {
 		return fmt.Errorf("dns at %v: %w", at, err)
 	}
-	b.later(func() { _ = l.Close() })
+	a.later(func() { _ = l.Close() })
 	go serveUDP(u, answer)
 	go func() {
 		for {
@@ -269,15 +269,15 @@ func readFrame(r io.Reader) ([]byte, error) {
 
 // resolveTCP asks one question over a connection of its own, which becomes a leg
 // of the truth.
-func (b *bed) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
+func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
 	start := time.Now()
-	raw, err := c.from.dialTCP(b.ctx, c.uid, netip.AddrPort{}, c.to)
+	raw, err := c.from.dialTCP(a.ctx, c.uid, netip.AddrPort{}, c.to)
 	if err != nil {
 		return nil, fmt.Errorf("ask %v over TCP: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(b, raw)()
-	rc := b.rec.record(c.from, raw, false, start)
+	defer bounded(a.ctx, raw)()
+	rc := a.rec.record(c.from, raw, false, start)
 	rc.rec.control = true
 	if c.by != c.to {
 		rc.rec.taken = c.by

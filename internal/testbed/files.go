@@ -13,12 +13,12 @@ import (
 )
 
 // files lists the captures with their sizes and sums.
-func (b *bed) files() ([]File, error) {
+func (e *evidence) files() ([]File, error) {
 	var out []File
-	for _, s := range b.sniffers {
+	for _, s := range e.sniffers {
 		names := []string{s.file}
 		if s.rotated {
-			more, err := filepath.Glob(filepath.Join(b.dir, s.file+"*"))
+			more, err := filepath.Glob(filepath.Join(e.dir, s.file+"*"))
 			if err != nil {
 				return nil, err
 			}
@@ -28,7 +28,7 @@ func (b *bed) files() ([]File, error) {
 			}
 		}
 		for _, n := range names {
-			f, err := describe(filepath.Join(b.dir, n))
+			f, err := describe(filepath.Join(e.dir, n))
 			if err != nil {
 				return nil, err
 			}

@@ -19,7 +19,7 @@ import (
 // A Firewall is a pod with firewall rules and a peer on the other end of its
 // eth0: what the kernel makes of connections under rules is read off conntrack.
 type Firewall struct {
-	b         *bed
+	w         *world
 	pod, peer *host
 }
 
@@ -49,11 +49,11 @@ func MissingFirewall() error {
 // NewFirewall makes the two network namespaces, without rules. Something listens
 // at ports, with TCP and both families.
 func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
-	b, err := newBed(ctx, Scenario{v6: true}, "", 1)
+	w, err := newWorld(ctx, "", "", 1, true)
 	if err != nil {
 		return nil, err
 	}
-	f := &Firewall{b: b, pod: b.host("a"), peer: &host{name: "peer", ns: b.prefix + "peer"}}
+	f := &Firewall{w: w, pod: w.host("a"), peer: &host{name: "peer", ns: w.prefix + "peer"}}
 	if err := f.build(ports); err != nil {
 		f.Close()
 		return nil, err
@@ -63,7 +63,7 @@ func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
 
 func (f *Firewall) build(ports []uint16) error {
 	for _, h := range []*host{f.pod, f.peer} {
-		if err := f.b.makeNS(h); err != nil {
+		if err := f.w.makeNS(h); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (f *Firewall) build(ports []uint16) error {
 			[]string{"-n", f.pod.ns, "route", "add", "default", "via", peer.String(), "dev", "eth0"})
 	}
 	for _, s := range steps {
-		if _, err := f.b.command("ip", s...); err != nil {
+		if _, err := f.w.command("ip", s...); err != nil {
 			return err
 		}
 	}
@@ -98,11 +98,11 @@ func (f *Firewall) build(ports []uint16) error {
 func (f *Firewall) listen(ports []uint16) error {
 	for _, h := range []*host{f.pod, f.peer} {
 		for _, port := range ports {
-			l, err := h.listenTCP(f.b.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+			l, err := h.listenTCP(f.w.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
 			if err != nil {
 				return err
 			}
-			f.b.later(func() { l.Close() })
+			f.w.later(func() { l.Close() })
 			go drain(l)
 		}
 	}
@@ -121,7 +121,7 @@ func drain(l net.Listener) {
 }
 
 // Close removes the namespaces.
-func (f *Firewall) Close() { f.b.close() }
+func (f *Firewall) Close() { f.w.close() }
 
 // Load replaces all rules of the pod. Each text goes to the program that it is
 // for: iptables-restore, ip6tables-restore or nft -f -.
@@ -131,7 +131,7 @@ func (f *Firewall) Load(texts map[string]string) error {
 	}
 	for _, program := range []string{"iptables-restore", "ip6tables-restore", "nft -f -"} {
 		if text, ok := texts[program]; ok {
-			if err := f.b.feed(f.pod, text, strings.Fields(program)...); err != nil {
+			if err := f.w.feed(f.pod, text, strings.Fields(program)...); err != nil {
 				return fmt.Errorf("%w\n%s", err, text)
 			}
 		}
@@ -140,7 +140,7 @@ func (f *Firewall) Load(texts map[string]string) error {
 }
 
 // Run runs a program in the pod and returns what it prints.
-func (f *Firewall) Run(args ...string) (string, error) { return f.b.inside(f.pod, args...) }
+func (f *Firewall) Run(args ...string) (string, error) { return f.w.inside(f.pod, args...) }
 
 // A Probe is a connection to try.
 type Probe struct {

@@ -48,10 +48,10 @@ type arrivalKey struct{}
 
 // injectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
 // client's address.
-func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
-	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
-	b.pods = append(b.pods, p)
-	if err := b.redirect(h, rules); err != nil {
+func (m *mesh) injectGo(h *host, rules interception, cfg *tls.Config) error {
+	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
+	m.pods = append(m.pods, p)
+	if err := m.redirect(h, rules); err != nil {
 		return err
 	}
 	out, err := os.Create(p.log)
@@ -59,12 +59,12 @@ func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
 		return err
 	}
 	g := &goProxy{pod: p, out: out}
-	g.to = g.handler(b.ctx)
+	g.to = g.handler(m.ctx)
 	var l net.Listener
 	if rules.mode == modeTProxy {
-		l, err = transparent{owner: keptSource.owner}.listen(b.ctx, h, rules.in)
+		l, err = transparent{owner: keptSource.owner}.listen(m.ctx, h, rules.in)
 	} else {
-		l, err = h.listenTCP(b.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+		l, err = h.listenTCP(m.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
 	}
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (b *bed) injectGo(h *host, rules interception, cfg *tls.Config) error {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, arrivalKey{}, c)
 		}}
-	b.later(func() { _ = srv.Close(); _ = out.Close() })
+	m.later(func() { _ = srv.Close(); _ = out.Close() })
 	go func() { _ = srv.Serve(&arrivals{l, cfg}) }()
 	return nil
 }
@@ -240,7 +240,7 @@ func playGoProxy(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	cfg, err := ca.server(b, "b")
+	cfg, err := ca.server("b")
 	if err != nil {
 		return err
 	}

@@ -59,16 +59,16 @@ func grpcRead(r io.Reader) error {
 }
 
 // grpcScript is n calls of all kinds.
-func (b *bed) grpcScript(n int) []call {
+func (a *apps) grpcScript(n int) []call {
 	var calls []call
 	for i := range n {
-		k := call{method: "POST", think: time.Duration(b.between(0, 8)) * time.Millisecond,
-			target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+b.between(0, 1))%5],
-			header: [][2]string{{"x-request-id", b.uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
-				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(b.between(10, 300))}, {"x-messages", strconv.Itoa(b.between(2, 6))}}}
-		k.body = grpcMessage(b.random(b.between(5, 300)))
+		k := call{method: "POST", think: time.Duration(a.between(0, 8)) * time.Millisecond,
+			target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.between(0, 1))%5],
+			header: [][2]string{{"x-request-id", a.uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
+				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(a.between(10, 300))}, {"x-messages", strconv.Itoa(a.between(2, 6))}}}
+		k.body = grpcMessage(a.random(a.between(5, 300)))
 		if k.target == "/demo.Echo/Chat" {
-			k.body, k.stream = nil, b.stream(b.between(2, 6), 200)
+			k.body, k.stream = nil, a.stream(a.between(2, 6), 200)
 			for i, p := range k.stream.pieces {
 				k.stream.pieces[i] = grpcMessage(p)
 			}

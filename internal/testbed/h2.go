@@ -31,17 +31,17 @@ type h2Client struct {
 	lanes [][]call
 }
 
-func (b *bed) playH2(c h2Client) error {
+func (a *apps) playH2(c h2Client) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(b.ctx, 0, c.local, c.to)
+	raw, err := c.from.dialTCP(a.ctx, 0, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(b, raw)()
-	rc := b.rec.record(c.from, raw, false, start)
+	defer bounded(a.ctx, raw)()
+	rc := a.rec.record(c.from, raw, false, start)
 	rc.rec.multiplexed = true
-	conn, err := rc.secure(b, c.tls)
+	conn, err := rc.secure(a.ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
@@ -52,7 +52,7 @@ func (b *bed) playH2(c h2Client) error {
 	}
 	var fs []func() error
 	for _, lane := range c.lanes {
-		fs = append(fs, func() error { return b.lane(c, h2, rc.rec, lane) })
+		fs = append(fs, func() error { return a.lane(c, h2, rc.rec, lane) })
 	}
 	if err := parallel(fs...); err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
@@ -61,8 +61,8 @@ func (b *bed) playH2(c h2Client) error {
 	select {
 	case <-over.end:
 		return nil
-	case <-b.ctx.Done():
-		return context.Cause(b.ctx)
+	case <-a.ctx.Done():
+		return context.Cause(a.ctx)
 	}
 }
 
@@ -83,19 +83,19 @@ func (c *endingConn) Read(p []byte) (int, error) {
 }
 
 // lane makes one call after the other.
-func (b *bed) lane(c h2Client, h2 *http2.ClientConn, rec *connRecord, calls []call) error {
+func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *connRecord, calls []call) error {
 	for _, k := range calls {
-		if err := k.ready(b); err != nil {
+		if err := k.ready(a.world); err != nil {
 			return err
 		}
-		if err := c.exchange(b, h2, rec, k); err != nil {
+		if err := c.exchange(a.ctx, h2, rec, k); err != nil {
 			return fmt.Errorf("request %s %s: %w", k.method, k.target, err)
 		}
 	}
 	return nil
 }
 
-func (c h2Client) exchange(b *bed, h2 *http2.ClientConn, rec *connRecord, k call) error {
+func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *connRecord, k call) error {
 	var body io.Reader
 	switch {
 	case k.stream != nil:
@@ -107,7 +107,7 @@ func (c h2Client) exchange(b *bed, h2 *http2.ClientConn, rec *connRecord, k call
 	if c.tls != nil {
 		scheme = "https://"
 	}
-	r, err := http.NewRequestWithContext(b.ctx, k.method, scheme+c.name+k.target, body)
+	r, err := http.NewRequestWithContext(ctx, k.method, scheme+c.name+k.target, body)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func (c h2Client) exchange(b *bed, h2 *http2.ClientConn, rec *connRecord, k call
 
 // serveH2 starts an HTTP/2 application in h that is spoken to without
 // upgrade.
-func (b *bed) serveH2(h *host, at netip.AddrPort, app http.Handler) error {
-	l, err := h.listenTCP(b.ctx, at)
+func (a *apps) serveH2(h *host, at netip.AddrPort) error {
+	l, err := h.listenTCP(a.ctx, at)
 	if err != nil {
 		return err
 	}
-	b.later(func() { _ = l.Close() })
-	in := &recordedListener{l, h, &b.rec}
+	a.later(func() { _ = l.Close() })
+	in := &recordedListener{l, h, &a.rec}
 	go func() {
 		for {
 			c, err := in.Accept()
@@ -149,8 +149,8 @@ func (b *bed) serveH2(h *host, at netip.AddrPort, app http.Handler) error {
 				return
 			}
 			c.(*recordedConn).rec.multiplexed = true
-			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: app,
-				Context: context.WithValue(b.ctx, connKey{}, c)})
+			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
+				Context: context.WithValue(a.ctx, connKey{}, c)})
 		}
 	}()
 	return nil

@@ -19,34 +19,32 @@ import (
 // httpApp is an HTTP/1.1 application. The query of a request says how it is
 // answered: size=N (bytes of body), chunked=1, delay=MS, status=N.
 type httpApp struct {
-	bed  *bed
-	at   netip.AddrPort
 	hook func(r *http.Request) int // may answer in place of the query: a status, or 0
 }
 
 type connKey struct{}
 
 // serveHTTP starts an application in h and returns when it listens.
-func (b *bed) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int) error {
-	return b.serveSecure(h, at, nil, hook)
+func (a *apps) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int) error {
+	return a.serveSecure(h, at, nil, hook)
 }
 
 // serveSecure is serveHTTP over TLS if cfg is given.
-func (b *bed) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
-	l, err := h.listenTCP(b.ctx, at)
+func (a *apps) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
+	l, err := h.listenTCP(a.ctx, at)
 	if err != nil {
 		return err
 	}
-	var in net.Listener = &recordedListener{l, h, &b.rec}
+	var in net.Listener = &recordedListener{l, h, &a.rec}
 	if cfg != nil {
 		in = &secureListener{in, cfg}
 	}
-	app := &httpApp{bed: b, at: at, hook: hook}
+	app := &httpApp{hook: hook}
 	srv := &http.Server{Handler: app, ReadTimeout: time.Minute, DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		}}
-	b.later(func() { _ = srv.Close() })
+	a.later(func() { _ = srv.Close() })
 	go func() { _ = srv.Serve(in) }()
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -45,24 +46,24 @@ type httpClient struct {
 	calls   []call
 }
 
-func (b *bed) play(c httpClient) error {
+func (a *apps) play(c httpClient) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(b.ctx, c.uid, c.local, c.to)
+	raw, err := c.from.dialTCP(a.ctx, c.uid, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(b, raw)()
-	rc := b.rec.record(c.from, raw, false, start)
+	defer bounded(a.ctx, raw)()
+	rc := a.rec.record(c.from, raw, false, start)
 	rc.rec.control, rc.rec.cause = c.control, c.cause
-	conn, err := rc.secure(b, c.tls)
+	conn, err := rc.secure(a.ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer farewell(conn)
 	r := bufio.NewReader(conn)
 	for i, call := range c.calls {
-		if err := call.ready(b); err != nil {
+		if err := call.ready(a.world); err != nil {
 			return err
 		}
 		if err := c.exchange(conn, r, rc.rec, call); err != nil {
@@ -74,26 +75,26 @@ func (b *bed) play(c httpClient) error {
 			return err
 		}
 	}
-	return b.pause(c.linger)
+	return a.pause(c.linger)
 }
 
-func (k call) ready(b *bed) error {
+func (k call) ready(w *world) error {
 	if k.before != nil {
 		if err := k.before(); err != nil {
 			return err
 		}
 	}
-	return b.pause(k.think)
+	return w.pause(k.think)
 }
 
 // bounded bounds a connection's life and closes it when the run is
 // called off; the result undoes that.
-func bounded(b *bed, c net.Conn) func() {
+func bounded(ctx context.Context, c net.Conn) func() {
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	done := make(chan struct{})
 	go func() {
 		select {
-		case <-b.ctx.Done():
+		case <-ctx.Done():
 			_ = c.SetDeadline(time.Unix(1, 0))
 		case <-done:
 		}
@@ -102,12 +103,12 @@ func bounded(b *bed, c net.Conn) func() {
 }
 
 // secure puts TLS over the connection if cfg is given.
-func (c *recordedConn) secure(b *bed, cfg *tls.Config) (net.Conn, error) {
+func (c *recordedConn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
 	if cfg == nil {
 		return c, nil
 	}
 	t := tls.Client(c, cfg)
-	if err := t.HandshakeContext(b.ctx); err != nil {
+	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
 	return c.layer(t), nil

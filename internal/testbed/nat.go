@@ -63,8 +63,8 @@ func eventTime(line string) time.Time {
 
 // events are the connections that conntrack saw begin at a host while it was
 // watched.
-func (b *bed) events(h *host) (out []natEntry, err error) {
-	text, err := os.ReadFile(filepath.Join(b.tmp, h.name+"-events.txt"))
+func (e *evidence) events(h *host) (out []natEntry, err error) {
+	text, err := os.ReadFile(filepath.Join(e.tmp, h.name+"-events.txt"))
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
@@ -72,8 +72,8 @@ func (b *bed) events(h *host) (out []natEntry, err error) {
 		return nil, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if e, ok := parseEntry(line); ok && strings.Contains(line, "[NEW]") {
-			out = append(out, e)
+		if x, ok := parseEntry(line); ok && strings.Contains(line, "[NEW]") {
+			out = append(out, x)
 		}
 	}
 	return out, nil
@@ -85,11 +85,11 @@ func (b *bed) events(h *host) (out []natEntry, err error) {
 type natTable map[wireKey]netip.AddrPort
 
 // natTable reads the events that watch recorded so far.
-func (b *bed) natTable(p *pod) (natTable, error) {
-	all, err := b.events(p.host)
+func (e *evidence) natTable(p *pod) (natTable, error) {
+	all, err := e.events(p.host)
 	n := natTable{}
-	for _, e := range all {
-		n.add(e)
+	for _, x := range all {
+		n.add(x)
 	}
 	return n, err
 }
@@ -105,18 +105,18 @@ type translation struct{ src, dst netip.AddrPort }
 
 // masked is what the node made of connections that it translated at both ends,
 // by what was dialled, from its table at the end.
-func (b *bed) masked() (map[wireKey]translation, error) {
+func (e *evidence) masked() (map[wireKey]translation, error) {
 	out := map[wireKey]translation{}
-	if b.notes.masquerade == "" {
+	if e.notes.masquerade == "" {
 		return out, nil
 	}
-	text, err := b.inside(b.node, "conntrack", "-L", "-p", "tcp")
+	text, err := e.inside(e.node, "conntrack", "-L", "-p", "tcp")
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(text) {
-		if e, ok := parseEntry(line); ok && e.replyTo.Addr() != e.src.Addr() {
-			out[wireKey{e.src, e.dst}] = translation{e.replyTo, e.replySrc}
+		if x, ok := parseEntry(line); ok && x.replyTo.Addr() != x.src.Addr() {
+			out[wireKey{x.src, x.dst}] = translation{x.replyTo, x.replySrc}
 		}
 	}
 	return out, nil

@@ -51,33 +51,33 @@ func gateway(ip netip.Addr) netip.Addr {
 }
 
 // build makes the namespaces, links, addresses and routes.
-func (b *bed) build() error {
-	b.node = &host{name: "node", ns: b.prefix + "node"}
-	for _, h := range append([]*host{b.node}, b.hosts...) {
-		if err := b.makeNS(h); err != nil {
+func (w *world) build() error {
+	w.node = &host{name: "node", ns: w.prefix + "node"}
+	for _, h := range append([]*host{w.node}, w.hosts...) {
+		if err := w.makeNS(h); err != nil {
 			return err
 		}
 	}
-	for _, h := range b.hosts {
-		if err := b.plug(h); err != nil {
+	for _, h := range w.hosts {
+		if err := w.plug(h); err != nil {
 			return err
 		}
 	}
-	if b.v6 {
-		if err := b.node.sysctl("net/ipv6/conf/all/forwarding", "1"); err != nil {
+	if w.v6 {
+		if err := w.node.sysctl("net/ipv6/conf/all/forwarding", "1"); err != nil {
 			return err
 		}
 	}
-	return b.node.sysctl("net/ipv4/ip_forward", "1")
+	return w.node.sysctl("net/ipv4/ip_forward", "1")
 }
 
-func (b *bed) makeNS(h *host) error {
-	if _, err := b.command("ip", "netns", "add", h.ns); err != nil {
+func (w *world) makeNS(h *host) error {
+	if _, err := w.command("ip", "netns", "add", h.ns); err != nil {
 		return err
 	}
-	b.spaces = append(b.spaces, h.ns)
+	w.spaces = append(w.spaces, h.ns)
 	v6 := "1"
-	if b.v6 {
+	if w.v6 {
 		v6 = "0"
 	}
 	for _, kv := range [][2]string{
@@ -90,30 +90,30 @@ func (b *bed) makeNS(h *host) error {
 			return err
 		}
 	}
-	_, err := b.command("ip", "-n", h.ns, "link", "set", "lo", "up")
+	_, err := w.command("ip", "-n", h.ns, "link", "set", "lo", "up")
 	return err
 }
 
 // plug joins h to the node with a veth pair.
-func (b *bed) plug(h *host) error {
+func (w *world) plug(h *host) error {
 	cable := "v-" + h.name
 	steps := [][]string{
-		{"-n", b.node.ns, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
-		{"-n", b.node.ns, "addr", "add", gateway(h.ip).String() + "/24", "dev", cable},
-		{"-n", b.node.ns, "link", "set", cable, "up"},
+		{"-n", w.node.ns, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
+		{"-n", w.node.ns, "addr", "add", gateway(h.ip).String() + "/24", "dev", cable},
+		{"-n", w.node.ns, "link", "set", cable, "up"},
 		{"-n", h.ns, "addr", "add", h.ip.String() + "/24", "dev", "eth0"},
 		{"-n", h.ns, "link", "set", "eth0", "up"},
 		{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip).String()},
 	}
-	if b.v6 {
+	if w.v6 {
 		steps = append(steps,
-			[]string{"-n", b.node.ns, "addr", "add", gateway(h.ip6).String() + "/64", "dev", cable, "nodad"},
+			[]string{"-n", w.node.ns, "addr", "add", gateway(h.ip6).String() + "/64", "dev", cable, "nodad"},
 			[]string{"-n", h.ns, "addr", "add", h.ip6.String() + "/64", "dev", "eth0", "nodad"},
 			[]string{"-n", h.ns, "addr", "add", "::6/128", "dev", "lo", "nodad"},
 			[]string{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip6).String()})
 	}
 	for _, s := range steps {
-		if _, err := b.command("ip", s...); err != nil {
+		if _, err := w.command("ip", s...); err != nil {
 			return err
 		}
 	}
@@ -122,8 +122,8 @@ func (b *bed) plug(h *host) error {
 
 // sweep removes namespaces of runs that were killed: their names hold the id
 // of a process that is gone.
-func (b *bed) sweep() {
-	out, err := b.command("ip", "netns", "list")
+func (w *world) sweep() {
+	out, err := w.command("ip", "netns", "list")
 	if err != nil {
 		return
 	}
@@ -135,7 +135,7 @@ func (b *bed) sweep() {
 		if !ours || !dashed || err != nil || unix.Kill(pid, 0) != unix.ESRCH {
 			continue
 		}
-		_, _ = b.command("ip", "netns", "del", name)
+		_, _ = w.command("ip", "netns", "del", name)
 	}
 }
 

@@ -260,25 +260,25 @@ func (s sidecar) FormatOut() logFormat {
 }
 
 // inject makes h a pod: rules, proxy, and waits until it listens.
-func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
-	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
+func (m *mesh) inject(h *host, rules interception, s sidecar) (*pod, error) {
+	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
 	if rules.mode == modeTProxy {
 		s.AddrIn = fmt.Sprintf(":%d transparent", rules.in)
 	}
 	s.Name, s.UID, s.In, s.Out = h.name, rules.uid, rules.in, rules.out
 	s.fill()
-	b.pods = append(b.pods, p)
+	m.pods = append(m.pods, p)
 	if s.Gateway { // port 80, as the user that is not root
 		if err := h.sysctl("net/ipv4/ip_unprivileged_port_start", "0"); err != nil {
 			return nil, err
 		}
 	} else {
-		if err := b.redirect(h, rules); err != nil {
+		if err := m.redirect(h, rules); err != nil {
 			return nil, err
 		}
 	}
-	if b.v6 {
-		if err := b.shim(h, &s); err != nil {
+	if m.v6 {
+		if err := m.shim(h, &s); err != nil {
 			return nil, err
 		}
 	}
@@ -287,7 +287,7 @@ func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 	if err := sidecarConfig.Execute(&conf, s); err != nil {
 		return nil, fmt.Errorf("configuration of proxy %s: %w", h.name, err)
 	}
-	name := filepath.Join(b.tmp, h.name+".cfg")
+	name := filepath.Join(m.tmp, h.name+".cfg")
 	if err := os.WriteFile(name, conf.Bytes(), 0o644); err != nil {
 		return nil, err
 	}
@@ -297,11 +297,11 @@ func (b *bed) inject(h *host, rules interception, s sidecar) (*pod, error) {
 		args = append(args, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin")
 	}
 	var err error
-	p.proc, err = b.start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
+	p.proc, err = m.start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
 	if err != nil {
 		return nil, err
 	}
-	return p, b.wait("proxy of "+h.name, p.proc, func() bool { return s.ready(h) })
+	return p, m.wait("proxy of "+h.name, p.proc, func() bool { return s.ready(h) })
 }
 
 func (s *sidecar) ready(h *host) bool {
@@ -312,14 +312,14 @@ func (s *sidecar) ready(h *host) bool {
 }
 
 // redirect loads the rules of a pod.
-func (b *bed) redirect(h *host, rules interception) error {
-	if err := b.routeMarked(h, rules.mode); err != nil {
+func (m *mesh) redirect(h *host, rules interception) error {
+	if err := m.routeMarked(h, rules.mode); err != nil {
 		return err
 	}
-	if err := b.feed(h, rules.rules(false), "iptables-restore"); err != nil || !b.v6 {
+	if err := m.feed(h, rules.rules(false), "iptables-restore"); err != nil || !m.v6 {
 		return err
 	}
-	return b.feed(h, rules.rules(true), "ip6tables-restore")
+	return m.feed(h, rules.rules(true), "ip6tables-restore")
 }
 
 // fill puts the defaults of Istio where nothing was said.

@@ -14,11 +14,11 @@ import (
 // begin. Whose they were is told by time: the scenario sees to it that
 // exchanges with retries do not overlap.
 func (a *assembly) refusals() error {
-	for _, p := range a.bed.pods {
+	for _, p := range a.in.pods {
 		if p.proxy.Retries == 0 {
 			continue
 		}
-		seen, err := a.bed.events(p.host)
+		seen, err := a.in.events(p.host)
 		if err != nil {
 			return err
 		}

@@ -68,9 +68,9 @@ COMMIT
 
 // routeMarked takes packets with the mesh's mark to the pod itself, whoever
 // they are addressed to: answers to a client whose address the proxy used.
-func (b *bed) routeMarked(h *host, m mode) error {
+func (m *mesh) routeMarked(h *host, how mode) error {
 	var rule, table string
-	switch m {
+	switch how {
 	case modeTProxy:
 		rule, table = "1337", "133"
 	case modeAmbient:
@@ -78,9 +78,9 @@ func (b *bed) routeMarked(h *host, m mode) error {
 	default:
 		return nil
 	}
-	if _, err := b.command("ip", "-n", h.ns, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
+	if _, err := m.command("ip", "-n", h.ns, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
 		return err
 	}
-	_, err := b.command("ip", "-n", h.ns, "route", "add", "local", "default", "dev", "lo", "table", table)
+	_, err := m.command("ip", "-n", h.ns, "route", "add", "local", "default", "dev", "lo", "table", table)
 	return err
 }

@@ -142,7 +142,7 @@ func (b *bed) finish(played error) (*Truth, error) {
 			return nil, err
 		}
 	}
-	t, err := b.assemble()
+	t, err := assemble(&evidence{mesh: b.mesh, about: b.scenario.About, rec: &b.rec, lookups: b.lookups.list(), notes: &b.notes})
 	if err != nil {
 		return nil, err
 	}
@@ -167,14 +167,14 @@ func (b *bed) finish(played error) (*Truth, error) {
 
 // complaints is what the processes said on standard error, to explain a
 // failure.
-func (b *bed) complaints() string {
-	var w strings.Builder
-	for _, p := range b.procs {
+func (w *world) complaints() string {
+	var said strings.Builder
+	for _, p := range w.procs {
 		if s := strings.TrimSpace(p.errs.String()); s != "" && p.name == "setpriv" {
-			fmt.Fprintf(&w, "\n%s: %s", p.name, s)
+			fmt.Fprintf(&said, "\n%s: %s", p.name, s)
 		}
 	}
-	return w.String()
+	return said.String()
 }
 
 // sideFiles writes what a person in the pod could have asked for as well.
@@ -273,21 +273,21 @@ func (b *bed) eventFile(h *host, prefix string) error {
 }
 
 // watch records conntrack events of a host, once.
-func (b *bed) watch(h *host) error {
+func (w *world) watch(h *host) error {
 	if h.watched {
 		return nil
 	}
 	h.watched = true
-	out := filepath.Join(b.tmp, h.name+"-events.txt")
+	out := filepath.Join(w.tmp, h.name+"-events.txt")
 	family := "ipv4"
-	if b.v6 {
+	if w.v6 {
 		family = "ipv6"
 	}
-	p, err := b.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
+	p, err := w.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
 	if err != nil {
 		return err
 	}
-	return b.wait("conntrack events of "+h.name, p, h.subscribed)
+	return w.wait("conntrack events of "+h.name, p, h.subscribed)
 }
 
 // subscribed says whether a program in h listens to netfilter's events:

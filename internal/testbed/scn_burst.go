@@ -43,7 +43,7 @@ func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		cfg, err := ca.client(b, "peer")
+		cfg, err := ca.client("peer")
 		if err != nil {
 			return err
 		}

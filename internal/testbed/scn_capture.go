@@ -71,8 +71,8 @@ func recordPlain(b *bed, h *host) error {
 }
 
 // packLater has the captures gzipped when they have ended.
-func (b *bed) packLater() {
-	for _, s := range b.sniffers {
+func (w *world) packLater() {
+	for _, s := range w.sniffers {
 		s.packed = true
 	}
 }

@@ -70,7 +70,7 @@ func (z zone) answer(query *dnsmessage.Message) []byte {
 // resolver is the cluster's DNS server. It is slow with names that begin with
 // slow, loses the first query for those that begin with retry and all for those
 // that begin with lost, and cuts answers that are too long for UDP.
-func (b *bed) resolver(z zone) dnsHandler {
+func (a *apps) resolver(z zone) dnsHandler {
 	heard := &lookups{}
 	return func(_ netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		name := query.Questions[0].Name.String()
@@ -79,7 +79,7 @@ func (b *bed) resolver(z zone) dnsHandler {
 		case strings.HasPrefix(name, "lost"), strings.HasPrefix(name, "retry") && !heard.earlier(before):
 			return nil
 		case strings.HasPrefix(name, "slow"):
-			_ = b.pause(250 * time.Millisecond)
+			_ = a.pause(250 * time.Millisecond)
 		}
 		out := z.answer(query)
 		if len(out) > 512 && !tcp {
@@ -99,7 +99,7 @@ func (l *lookups) earlier(i int) bool {
 
 // agent stands in for the mesh's: it knows some names itself and passes on what
 // it does not know, under the same id, as its own user.
-func (b *bed) agent(h *host, uid int, z zone) dnsHandler {
+func (a *apps) agent(h *host, uid int, z zone) dnsHandler {
 	return func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		q := query.Questions[0]
 		name := strings.TrimSuffix(q.Name.String(), ".")
@@ -113,14 +113,14 @@ func (b *bed) agent(h *host, uid int, z zone) dnsHandler {
 			if err != nil {
 				return nil
 			}
-			out, err := b.resolveTCP(up, packed)
+			out, err := a.resolveTCP(up, packed)
 			if err != nil {
 				return nil
 			}
 			return out
 		}
-		up.cause = b.lookups.asked(from, query.ID)
-		answers, err := b.resolve(up, ask)
+		up.cause = a.lookups.asked(from, query.ID)
+		answers, err := a.resolve(up, ask)
 		if err != nil {
 			return nil
 		}

@@ -65,7 +65,7 @@ func (b *bed) h2Pod(s sidecar) ([]caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.serveH2(srv, srv.at(appPort), &httpApp{bed: b}); err != nil {
+	if err := b.serveH2(srv, srv.at(appPort)); err != nil {
 		return nil, err
 	}
 	s.AppH2 = true

@@ -42,26 +42,26 @@ func (b *bed) sniffPod(h *host) error {
 
 // script writes a client's requests: different targets, sizes and kinds, some
 // with a request id of the client's own.
-func (b *bed) script(who string, n int, ids bool) []call { return b.scriptOf(who, n, ids, 3000) }
+func (a *apps) script(who string, n int, ids bool) []call { return a.scriptOf(who, n, ids, 3000) }
 
 // scriptOf is script with bodies of at most so many bytes.
-func (b *bed) scriptOf(who string, n int, ids bool, most int) []call {
+func (a *apps) scriptOf(who string, n int, ids bool, most int) []call {
 	var calls []call
 	for i := range n {
-		size := b.between(20, most)
-		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, b.between(1, 9)),
-			think: time.Duration(b.between(0, 12)) * time.Millisecond, split: b.between(0, 1) == 1}
-		switch b.between(0, 5) {
+		size := a.between(20, most)
+		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, a.between(1, 9)),
+			think: time.Duration(a.between(0, 12)) * time.Millisecond, split: a.between(0, 1) == 1}
+		switch a.between(0, 5) {
 		case 0, 1:
-			k.method, k.body = "POST", bodyFor(k.target+"!", b.between(10, most*5/6))
-			k.chunked = b.between(0, 3) == 0
+			k.method, k.body = "POST", bodyFor(k.target+"!", a.between(10, most*5/6))
+			k.chunked = a.between(0, 3) == 0
 		case 2:
 			k.target += "&chunked=1"
 		case 3:
 			k.method = "HEAD"
 		}
 		if ids {
-			k.header = append(k.header, [2]string{"x-request-id", b.uuid()})
+			k.header = append(k.header, [2]string{"x-request-id", a.uuid()})
 		}
 		k.header = append(k.header, [2]string{"user-agent", "client-" + who})
 		calls = append(calls, k)
@@ -69,18 +69,12 @@ func (b *bed) scriptOf(who string, n int, ids bool, most int) []call {
 	return calls
 }
 
-func (b *bed) uuid() string {
-	p := b.random(16)
-	p[6], p[8] = p[6]&0x0F|0x40, p[8]&0x3F|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", p[:4], p[4:6], p[6:8], p[8:10], p[10:])
-}
-
 // crowd plays n clients at once.
-func (b *bed) crowd(n int, make func(i int) httpClient) error {
+func (a *apps) crowd(n int, make func(i int) httpClient) error {
 	var fs []func() error
 	for i := range n {
 		c := make(i)
-		fs = append(fs, func() error { return b.play(c) })
+		fs = append(fs, func() error { return a.play(c) })
 	}
 	return parallel(fs...)
 }

@@ -231,7 +231,7 @@ func playMTLSPooled(b *bed) error {
 	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file}); err != nil {
 		return err
 	}
-	cfg, err := a.client(b, "peer")
+	cfg, err := a.client("peer")
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func playPermissive(b *bed) error {
 	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file, Permissive: true}); err != nil {
 		return err
 	}
-	cfg, err := a.client(b, "peer")
+	cfg, err := a.client("peer")
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (b *bed) identities(ca *authority) ([]caller, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg, err := ca.load(b, file)
+		cfg, err := ca.load(file)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (b *bed) curl(id caller, to netip.AddrPort, who string, n int) error {
 	if _, err := b.inside(b.host("client"), "env", "SSLKEYLOGFILE="+keys, "curl", "-K", name); err != nil {
 		return err
 	}
-	return b.notes.keys.load(keys)
+	return b.keys.load(keys)
 }
 
 // outboundMTLS has an application with n connections to two services; the
@@ -180,7 +180,7 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 // with the given certificate calls them.
 func (b *bed) securePeers(ca *authority, cert string) (routes []route, err error) {
 	for i, h := range []*host{b.host("b"), b.host("ext")} {
-		cfg, err := ca.server(b, h.name)
+		cfg, err := ca.server(h.name)
 		if err != nil {
 			return nil, err
 		}

@@ -56,7 +56,7 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := ca.client(b, "peer")
+	cfg, err := ca.client("peer")
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func playOwnTLS(b *bed) error {
 	if err := b.sidecarAt(a, istioDefaults(), sidecar{Outbound: "tcp"}); err != nil {
 		return err
 	}
-	cfg, err := ca.client(b, "a")
+	cfg, err := ca.client("a")
 	if err != nil {
 		return err
 	}

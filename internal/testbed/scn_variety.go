@@ -21,16 +21,16 @@ type step struct {
 }
 
 // scripted is a client that writes its requests byte by byte as given.
-func (b *bed) scripted(steps ...step) error {
-	h, to := b.host("client"), b.host("b").at(appPort)
+func (a *apps) scripted(steps ...step) error {
+	h, to := a.host("client"), a.host("b").at(appPort)
 	start := time.Now()
-	raw, err := h.dialTCP(b.ctx, 0, netip.AddrPort{}, to)
+	raw, err := h.dialTCP(a.ctx, 0, netip.AddrPort{}, to)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	defer bounded(b, raw)()
-	c := b.rec.record(h, raw, false, start)
+	defer bounded(a.ctx, raw)()
+	c := a.rec.record(h, raw, false, start)
 	r := bufio.NewReader(c)
 	for _, s := range steps {
 		if _, err := io.WriteString(c, s.send); err != nil {

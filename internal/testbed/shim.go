@@ -20,18 +20,18 @@ import (
 // serve IPv6: it accepts on the proxy's ports, asks the kernel
 // (IP6T_SO_ORIGINAL_DST) and hands the connection on with a PROXY v2 header
 // over an abstract UNIX socket. Nothing of that shows in a capture.
-func (b *bed) shim(h *host, s *sidecar) error {
+func (m *mesh) shim(h *host, s *sidecar) error {
 	s.Pass = "[" + passV6.String() + "]:0"
 	for _, side := range []struct {
 		port int
 		addr *string
 	}{{s.In, &s.AddrIn}, {s.Out, &s.AddrOut}} {
-		l, err := h.listenTCP(b.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
+		l, err := h.listenTCP(m.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
 		if err != nil {
 			return err
 		}
-		b.later(func() { _ = l.Close() })
-		name := fmt.Sprintf("%s%d", b.prefix, side.port)
+		m.later(func() { _ = l.Close() })
+		name := fmt.Sprintf("%s%d", m.prefix, side.port)
 		*side.addr = "abns@" + name + " accept-proxy"
 		go accept6(h, l, name)
 	}

@@ -25,32 +25,32 @@ type sniffer struct {
 
 // sniff starts tcpdump at an interface of pod h, writing the file
 // SCENARIO-SUFFIX. extra are arguments for it.
-func (b *bed) sniff(h *host, iface, suffix string, extra ...string) error {
-	name := b.scenario.Name + "-" + suffix
-	args := append([]string{"tcpdump", "-Z", "root", "-n", "-i", iface, "-B", "16384", "-w", filepath.Join(b.dir, name)}, extra...)
-	return b.tap(h, iface, name, "listening on", args)
+func (w *world) sniff(h *host, iface, suffix string, extra ...string) error {
+	name := w.name + "-" + suffix
+	args := append([]string{"tcpdump", "-Z", "root", "-n", "-i", iface, "-B", "16384", "-w", filepath.Join(w.dir, name)}, extra...)
+	return w.tap(h, iface, name, "listening on", args)
 }
 
 // dump starts dumpcap at several interfaces at once, writing one pcapng.
-func (b *bed) dump(h *host, suffix string, ifaces ...string) error {
-	name := b.scenario.Name + "-" + suffix
-	args := []string{"dumpcap", "-q", "-w", filepath.Join(b.dir, name)}
+func (w *world) dump(h *host, suffix string, ifaces ...string) error {
+	name := w.name + "-" + suffix
+	args := []string{"dumpcap", "-q", "-w", filepath.Join(w.dir, name)}
 	for _, i := range ifaces {
 		args = append(args, "-i", i)
 	}
-	return b.tap(h, strings.Join(ifaces, "+"), name, "File: ", args)
+	return w.tap(h, strings.Join(ifaces, "+"), name, "File: ", args)
 }
 
-func (b *bed) tap(h *host, iface, name, ready string, args []string) error {
-	if err := b.watch(h); err != nil {
+func (w *world) tap(h *host, iface, name, ready string, args []string) error {
+	if err := w.watch(h); err != nil {
 		return err
 	}
-	p, err := b.start(h, filepath.Join(b.tmp, name+".out"), args...)
+	p, err := w.start(h, filepath.Join(w.tmp, name+".out"), args...)
 	if err != nil {
 		return err
 	}
-	err = b.wait("capture "+name, p, func() bool { return strings.Contains(p.errs.String(), ready) })
-	b.sniffers = append(b.sniffers, &sniffer{pod: h.name, iface: iface, file: name, proc: p, started: time.Now()})
+	err = w.wait("capture "+name, p, func() bool { return strings.Contains(p.errs.String(), ready) })
+	w.sniffers = append(w.sniffers, &sniffer{pod: h.name, iface: iface, file: name, proc: p, started: time.Now()})
 	return err
 }
 
@@ -61,11 +61,11 @@ const flush = 1300 * time.Millisecond
 var dropped = regexp.MustCompile(`(\d+) packets? dropped|dropped on interface.*?: \d+/(\d+)`)
 
 // stopSniffers ends all captures and fails if one lost packets.
-func (b *bed) stopSniffers() error {
-	if err := b.pause(flush); err != nil {
+func (w *world) stopSniffers() error {
+	if err := w.pause(flush); err != nil {
 		return err
 	}
-	for _, s := range b.sniffers {
+	for _, s := range w.sniffers {
 		if err := s.proc.end(syscall.SIGINT); err != nil {
 			return err
 		}

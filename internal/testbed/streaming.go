@@ -16,10 +16,10 @@ type streaming struct {
 }
 
 // stream makes a body of n pieces.
-func (b *bed) stream(n, most int) *streaming {
-	s := &streaming{pause: time.Duration(b.between(500, 3000)) * time.Microsecond}
+func (a *apps) stream(n, most int) *streaming {
+	s := &streaming{pause: time.Duration(a.between(500, 3000)) * time.Microsecond}
 	for range n {
-		s.pieces = append(s.pieces, b.random(b.between(1, most)))
+		s.pieces = append(s.pieces, a.random(a.between(1, most)))
 	}
 	return s
 }

@@ -51,14 +51,14 @@ type tcpServer struct {
 
 // serveTCP starts a raw TCP application in h. With fixed nil, scripts are
 // added by tcpServer.expect.
-func (b *bed) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServer, error) {
-	l, err := h.listenTCP(b.ctx, at)
+func (a *apps) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServer, error) {
+	l, err := h.listenTCP(a.ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	b.later(func() { _ = l.Close() })
+	a.later(func() { _ = l.Close() })
 	s := &tcpServer{scripts: map[[8]byte]tcpScript{}, fixed: fixed}
-	rl := &recordedListener{l, h, &b.rec}
+	rl := &recordedListener{l, h, &a.rec}
 	go func() {
 		for {
 			c, err := rl.Accept()
@@ -211,16 +211,16 @@ type tcpClient struct {
 	before   func() error // done when it is connected, if set
 }
 
-func (b *bed) talk(c tcpClient) error {
+func (a *apps) talk(c tcpClient) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(b.ctx, 0, c.local, c.to)
+	raw, err := c.from.dialTCP(a.ctx, 0, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(b, raw)()
-	rc := b.rec.record(c.from, raw, false, start)
-	conn, err := rc.secure(b, c.tls)
+	defer bounded(a.ctx, raw)()
+	rc := a.rec.record(c.from, raw, false, start)
+	conn, err := rc.secure(a.ctx, c.tls)
 	if err == nil {
 		_, err = io.ReadFull(conn, make([]byte, len(c.greeting)))
 	}
@@ -237,14 +237,14 @@ func (b *bed) talk(c tcpClient) error {
 }
 
 // turns makes a script of n turns of random bytes.
-func (b *bed) turns(n, most int, end ending) tcpScript {
+func (a *apps) turns(n, most int, end ending) tcpScript {
 	t := tcpScript{end: end}
 	for i := range n {
-		size := b.between(1, most)
+		size := a.between(1, most)
 		if i == 0 {
 			size += 8
 		}
-		t.turns = append(t.turns, turn{fromClient: i%2 == 0, data: b.random(size), pause: time.Duration(b.between(0, 6)) * time.Millisecond})
+		t.turns = append(t.turns, turn{fromClient: i%2 == 0, data: a.random(size), pause: time.Duration(a.between(0, 6)) * time.Millisecond})
 	}
 	return t
 }

@@ -41,6 +41,7 @@ const serverName = "outbound_.80_._.svc.default.svc.cluster.local"
 
 // authority is the mesh's certificate authority of one bed.
 type authority struct {
+	keys *keyLog // of those whom it certifies
 	dir  string
 	file string
 	cert *x509.Certificate
@@ -48,12 +49,12 @@ type authority struct {
 	pool *x509.CertPool
 }
 
-func (b *bed) authority() (*authority, error) {
+func (m *mesh) authority() (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	a := &authority{dir: b.tmp, file: filepath.Join(b.tmp, "ca.pem"), key: key, pool: x509.NewCertPool()}
+	a := &authority{keys: &m.keys, dir: m.tmp, file: filepath.Join(m.tmp, "ca.pem"), key: key, pool: x509.NewCertPool()}
 	tmpl := template509("cluster.local")
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
@@ -100,28 +101,28 @@ func (a *authority) issue(name string) (string, error) {
 
 // client is the TLS side of a peer that dials by itself. Its keys go to the
 // scenario's key log.
-func (a *authority) client(b *bed, name string) (*tls.Config, error) {
+func (a *authority) client(name string) (*tls.Config, error) {
 	file, err := a.issue(name)
 	if err != nil {
 		return nil, err
 	}
-	return a.load(b, file)
+	return a.load(file)
 }
 
 // load is client with a certificate that was issued before.
-func (a *authority) load(b *bed, file string) (*tls.Config, error) {
+func (a *authority) load(file string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(file, file)
 	if err != nil {
 		return nil, err
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: a.pool, ServerName: serverName,
-		NextProtos: []string{"istio"}, KeyLogWriter: &b.notes.keys}, nil
+		NextProtos: []string{"istio"}, KeyLogWriter: a.keys}, nil
 }
 
 // server is the TLS side of an application that wants certificates of its
 // clients. Its keys go to the scenario's key log.
-func (a *authority) server(b *bed, name string) (*tls.Config, error) {
-	c, err := a.client(b, name)
+func (a *authority) server(name string) (*tls.Config, error) {
+	c, err := a.client(name)
 	if err != nil {
 		return nil, err
 	}
@@ -175,9 +176,9 @@ func (l *keyLog) lines() []string {
 
 // writeKeys writes the key log of the scenario, if it has TLS, and returns the
 // file's name.
-func (b *bed) writeKeys() (string, error) {
-	lines := b.notes.keys.lines()
-	for _, p := range b.pods {
+func (m *mesh) writeKeys() (string, error) {
+	lines := m.keys.lines()
+	for _, p := range m.pods {
 		for _, l := range p.lines {
 			words := strings.Fields(strings.ToLower(l.Keys))
 			if len(words) == 2 {
@@ -196,8 +197,8 @@ func (b *bed) writeKeys() (string, error) {
 	if len(lines) == 0 {
 		return "", nil
 	}
-	name := b.scenario.Name + "-keys.txt"
-	return name, os.WriteFile(filepath.Join(b.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	name := m.name + "-keys.txt"
+	return name, os.WriteFile(filepath.Join(m.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 
 // farewell ends TLS so that the peer's last records are read too.

@@ -34,7 +34,7 @@ type wireKey struct{ src, dst netip.AddrPort }
 
 // assembly turns records and log lines into the truth.
 type assembly struct {
-	bed   *bed
+	in    *evidence
 	wires []*wire
 	byKey map[wireKey][]*wire
 	truth *Truth
@@ -60,7 +60,7 @@ type hop struct {
 // itself, or a service that the node translates to it.
 func (a *assembly) dialled(dst netip.AddrPort) []netip.AddrPort {
 	out := []netip.AddrPort{dst}
-	for v, e := range a.bed.notes.vips {
+	for v, e := range a.in.notes.vips {
 		if e == dst {
 			out = append(out, v)
 		}
@@ -70,7 +70,7 @@ func (a *assembly) dialled(dst netip.AddrPort) []netip.AddrPort {
 }
 
 func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
-	if e, ok := a.bed.notes.vips[dst]; ok {
+	if e, ok := a.in.notes.vips[dst]; ok {
 		return e
 	}
 	return dst
@@ -127,7 +127,7 @@ func (a *assembly) accepted(r *connRecord) {
 // redirected says whether a proxy's log shows that it took connections of the
 // key, so that no application can have accepted them.
 func (a *assembly) redirected(key wireKey) bool {
-	for _, p := range a.bed.pods {
+	for _, p := range a.in.pods {
 		for _, l := range p.lines {
 			if l.client() == key.src && (l.frontend() == key.dst || l.frontend() == a.resolve(key.dst)) {
 				return true
@@ -329,7 +329,7 @@ func (w *wire) agrees(x int, l logLine) error {
 // connection that a proxy dialled and never used has none.
 func (a *assembly) failed() error {
 	for _, w := range a.wires {
-		if w.server == nil || w.client != nil || w.up == nil && !w.fromProxy(a.bed) {
+		if w.server == nil || w.client != nil || w.up == nil && !w.fromProxy(a.in) {
 			continue
 		}
 		if w.up == nil { // until an exchange says otherwise
@@ -355,7 +355,7 @@ func (a *assembly) failed() error {
 
 // podOf is the pod of a host, nil if it has no sidecar.
 func (a *assembly) podOf(h *host) *pod {
-	for _, p := range a.bed.pods {
+	for _, p := range a.in.pods {
 		if p.host == h {
 			return p
 		}
@@ -363,11 +363,11 @@ func (a *assembly) podOf(h *host) *pod {
 	return nil
 }
 
-func (w *wire) fromProxy(b *bed) bool {
+func (w *wire) fromProxy(e *evidence) bool {
 	lent := func(p *pod) bool {
 		return p.host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
 	}
-	return slices.ContainsFunc(b.pods, lent) || slices.ContainsFunc(b.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
+	return slices.ContainsFunc(e.pods, lent) || slices.ContainsFunc(e.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 

@@ -60,36 +60,36 @@ type tunnel struct {
 }
 
 // injectZtunnel makes h an ambient pod.
-func (b *bed) injectZtunnel(h *host, ca *authority, peers map[netip.AddrPort]peer) error {
+func (m *mesh) injectZtunnel(h *host, ca *authority, peers map[netip.AddrPort]peer) error {
 	rules := interception{uid: 0, out: 15001, in: 15006, mode: modeAmbient}
-	p := &pod{host: h, rules: rules, log: filepath.Join(b.tmp, h.name+"-haproxy.log")}
-	b.pods = append(b.pods, p)
-	z := &ztunnel{ctx: b.ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}
+	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
+	m.pods = append(m.pods, p)
+	z := &ztunnel{ctx: m.ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}
 	var err error
-	if err = b.redirect(h, rules); err != nil {
+	if err = m.redirect(h, rules); err != nil {
 		return err
 	}
 	if z.out, err = os.Create(p.log); err != nil {
 		return err
 	}
-	if z.client, err = ca.client(b, h.name); err != nil {
+	if z.client, err = ca.client(h.name); err != nil {
 		return err
 	}
-	if z.server, err = ca.server(b, h.name); err != nil {
+	if z.server, err = ca.server(h.name); err != nil {
 		return err
 	}
 	for _, c := range []*tls.Config{z.client, z.server} {
 		c.NextProtos, c.MinVersion, c.DynamicRecordSizingDisabled = []string{"h2"}, tls.VersionTLS13, true
 	}
 	for port, serve := range map[int]func(net.Conn) error{rules.out: z.outbound, rules.in: z.inbound, hbonePort: z.tunnelled} {
-		l, err := ztunnelSocket.listen(b.ctx, h, port)
+		l, err := ztunnelSocket.listen(m.ctx, h, port)
 		if err != nil {
 			return err
 		}
-		b.later(func() { _ = l.Close() })
+		m.later(func() { _ = l.Close() })
 		go accept(l, serve)
 	}
-	b.later(z.close)
+	m.later(z.close)
 	return nil
 }
 

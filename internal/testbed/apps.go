@@ -1,0 +1,11 @@
+//go:build linux
+
+package testbed
+
+// apps are the applications and clients of a world, and what they know of what
+// they did.
+type apps struct {
+	*world
+	rec     recorder
+	lookups lookups
+}
