@@ -18,7 +18,7 @@ func (a *assembly) checkAccess() error {
 		if h.down == nil || !ok || line.Code != h.line.Status || h.line.Status == http.StatusSwitchingProtocols {
 			continue
 		}
-		sent, received, err := h.down.bodies()
+		sent, received, err := bodies(h.down)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", h.line.Method, h.line.Target, err)
 		}
@@ -34,7 +34,7 @@ func (a *assembly) checkAccess() error {
 }
 
 // bodies are the lengths of the bodies of an exchange, without framing.
-func (t *turnBytes) bodies() (request, response int64, err error) {
+func bodies(t *turnBytes) (request, response int64, err error) {
 	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(t.request)))
 	if err != nil {
 		return 0, 0, err

@@ -134,6 +134,8 @@ func body(bytes int64, head string) (n int64, open bool) {
 const (
 	trailer     = int64(len("x-sum1"))
 	grpcTrailer = int64(len("grpc-status0grpc-message"))
+
+	grpcPrefix = 5 // before each message of gRPC: a flag and its length
 )
 
 // answer is the length of the response's body. Where HAProxy leaves it open, it
@@ -148,7 +150,7 @@ func (l logLine) answer() int64 {
 		return n
 	}
 	if unit := int64(atoi(l.Unit)); unit > 0 {
-		unit += int64(len(grpcMessage(nil)))
+		unit += grpcPrefix
 		return max(n-grpcTrailer, 0) / unit * unit
 	}
 	if u, err := url.Parse(l.Target); err == nil && u.Query().Has("size") {

@@ -107,11 +107,6 @@ func (e *evidence) address6(p *pod) string {
 	return ""
 }
 
-// captured says whether there is a capture of the pod of that name.
-func (w *world) captured(name string) bool {
-	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool { return s.pod == name })
-}
-
 // points lists where a wire could be seen, as "pod/interface".
 func (a *assembly) points(w *wire) []string {
 	var out []string
@@ -140,13 +135,6 @@ func (a *assembly) dialledAs(w *wire) wireKey {
 		}
 	}
 	return w.key
-}
-
-// sniffed says whether an interface was captured, itself or by -i any.
-func (w *world) sniffed(pod, iface string) bool {
-	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool {
-		return s.pod == pod && (s.iface == "any" || slices.Contains(strings.Split(s.iface, "+"), iface))
-	})
 }
 
 // visible is the interface of h that the wire crosses, or "".
@@ -198,8 +186,6 @@ func (w *wire) borrowed() bool {
 
 // passV6 is Istio's source of inbound connections over IPv6.
 var passV6 = netip.MustParseAddr("::6")
-
-func (h *host) owns(a netip.Addr) bool { return a == h.ip || a == h.ip6 }
 
 // legs makes a leg of every wire that crossed a point, ordered by time.
 func (a *assembly) legs() {
@@ -473,4 +459,12 @@ func dash(s string) string {
 		return ""
 	}
 	return s
+}
+
+// stamp writes a time of the truth.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -11,7 +11,7 @@ import (
 // CheckCaptures holds the truth against its captures in dir: the files are
 // those it names; every leg is there under its tuples, with exactly its bytes
 // where it is complete; and no connection is there that is not a leg.
-func (t *Truth) CheckCaptures(dir string) error {
+func CheckCaptures(t *Truth, dir string) error {
 	seen := ways{}
 	for _, f := range t.Files {
 		got, err := describe(filepath.Join(dir, f.Name))
@@ -80,7 +80,7 @@ func (c *captureCheck) next(k way) *life {
 }
 
 func (c *captureCheck) leg(l *Leg, point string) error {
-	request, reply, err := l.halves(point)
+	request, reply, err := halves(l, point)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (c *captureCheck) leg(l *Leg, point string) error {
 }
 
 // halves are the two directed tuples under which a leg is captured.
-func (l *Leg) halves(point string) (request, reply way, err error) {
+func halves(l *Leg, point string) (request, reply way, err error) {
 	var src, dst, answer, seen netip.AddrPort
 	for _, p := range []struct {
 		text string

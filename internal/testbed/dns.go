@@ -58,20 +58,6 @@ func (l *lookups) asked(client netip.AddrPort, id uint16) *int {
 	return nil
 }
 
-// dialUDP makes a socket in h that is owned by uid and sends to one server.
-func (h *host) dialUDP(uid int, from, to netip.AddrPort) (*net.UDPConn, error) {
-	var local *net.UDPAddr
-	if from.IsValid() {
-		local = net.UDPAddrFromAddrPort(from)
-	}
-	var c *net.UDPConn
-	err := h.in(uid, func() (err error) {
-		c, err = net.DialUDP("udp4", local, net.UDPAddrFromAddrPort(to))
-		return err
-	})
-	return c, err
-}
-
 // dnsAsk is one question that an application or the agent sends.
 type dnsAsk struct {
 	name  string
@@ -160,7 +146,7 @@ func (a *apps) hear(conn *net.UDPConn, places map[uint16]int, patience time.Dura
 			return nil, fmt.Errorf("answer %d from %v was not waited for", m.ID, conn.RemoteAddr())
 		}
 		answers[m.ID] = buf[:n]
-		a.lookups.change(place, func(l *Lookup) { l.answered(&m) })
+		a.lookups.change(place, func(l *Lookup) { answered(l, &m) })
 	}
 	return answers, nil
 }
@@ -171,7 +157,7 @@ func isTimeout(err error) bool {
 }
 
 // answered takes over what an answer says.
-func (l *Lookup) answered(m *dnsmessage.Message) {
+func answered(l *Lookup, m *dnsmessage.Message) {
 	l.Answers++
 	l.Truncated = m.Truncated
 	l.RCode = map[dnsmessage.RCode]string{dnsmessage.RCodeSuccess: "NOERROR", dnsmessage.RCodeNameError: "NXDOMAIN"}[m.RCode]

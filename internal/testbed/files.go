@@ -2,42 +2,13 @@ package testbed
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
-
-// files lists the captures with their sizes and sums.
-func (e *evidence) files() ([]File, error) {
-	var out []File
-	for _, s := range e.sniffers {
-		names := []string{s.file}
-		if s.rotated {
-			more, err := filepath.Glob(filepath.Join(e.dir, s.file+"*"))
-			if err != nil {
-				return nil, err
-			}
-			names = names[:0]
-			for _, n := range more {
-				names = append(names, filepath.Base(n))
-			}
-		}
-		for _, n := range names {
-			f, err := describe(filepath.Join(e.dir, n))
-			if err != nil {
-				return nil, err
-			}
-			f.Pod, f.Interface = s.pod, s.iface
-			out = append(out, f)
-		}
-	}
-	return out, nil
-}
 
 // describe counts and hashes one capture.
 func describe(name string) (File, error) {
@@ -55,18 +26,6 @@ func describe(name string) (File, error) {
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
-}
-
-// unpacked returns the capture in a gzip file, or data itself.
-func unpacked(data []byte) ([]byte, error) {
-	if !bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
-		return data, nil
-	}
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(z)
 }
 
 // record is one packet record of a capture.
@@ -118,65 +77,4 @@ func blocks(data []byte, f func(record)) error {
 		rest = rest[le.Uint32(rest[4:]):]
 	}
 	return nil
-}
-
-// Trim makes dir small enough to ship: it gzips large truths, access logs and
-// tables, and removes large logs of the proxy, which access logs have in a
-// better form.
-func Trim(dir string) error {
-	for _, rule := range []struct {
-		pattern string
-		most    int64 // bytes
-		shrink  func(string) error
-	}{
-		{"*-truth.json", 192 << 10, pack},
-		{"*-access.log", 32 << 10, pack},
-		{"*-access.json", 32 << 10, pack},
-		{"*-conntrack-events.txt", 16 << 10, pack},
-		{"*-conntrack.txt", 16 << 10, pack},
-		{"*-haproxy.log", 8 << 10, os.Remove},
-	} {
-		names, err := filepath.Glob(filepath.Join(dir, rule.pattern))
-		if err != nil {
-			return err
-		}
-		for _, n := range names {
-			if err := above(n, rule.most, rule.shrink); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// above shrinks a file of more than so many bytes.
-func above(name string, most int64, shrink func(string) error) error {
-	info, err := os.Stat(name)
-	if err != nil || info.Size() <= most {
-		return err
-	}
-	return shrink(name)
-}
-
-// pack gzips a file in place of the original.
-func pack(name string) error {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	var z bytes.Buffer
-	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	if err := os.WriteFile(name+".gz", z.Bytes(), 0o644); err != nil {
-		return err
-	}
-	return os.Remove(name)
 }

@@ -14,11 +14,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // h2Client is one HTTP/2 connection on which several scripts run at once.
@@ -153,87 +151,5 @@ func (a *apps) serveH2(h *host, at netip.AddrPort) error {
 				Context: context.WithValue(a.ctx, connKey{}, c)})
 		}
 	}()
-	return nil
-}
-
-// inOrder puts the exchanges of an HTTP/2 connection into the order of their
-// requests' HEADERS, as this end wrote or read them (RFC 9113 §8.1). What the
-// end saw of an exchange is found by method, path and request id.
-func (r *connRecord) inOrder() error {
-	asked := r.asked()
-	if len(asked) < len(http2.ClientPreface) {
-		return nil
-	}
-	in := bytes.NewReader(asked[len(http2.ClientPreface):])
-	f := http2.NewFramer(io.Discard, in)
-	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	var ordered []exchangeRecord
-	for {
-		at := int64(len(asked) - in.Len())
-		frame, err := f.ReadFrame()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("frames from %v: %w", r.local, err)
-		}
-		h, ok := frame.(*http2.MetaHeadersFrame)
-		if !ok || h.PseudoValue("method") == "" {
-			continue
-		}
-		e, err := r.exchangeOf(h)
-		if err != nil {
-			return err
-		}
-		e.below = r.belowOf(at)
-		ordered = append(ordered, e)
-	}
-	if len(ordered) != len(r.exchanges) {
-		return fmt.Errorf("%d requests, %d exchanges on record", len(ordered), len(r.exchanges))
-	}
-	r.exchanges = ordered
-	return nil
-}
-
-// asked is all that the client sent, above TLS.
-func (r *connRecord) asked() (all []byte) {
-	log := &r.turns
-	if r.plain != nil {
-		log = &r.plain.turns
-	}
-	for _, t := range log.turns {
-		all = append(all, t.request...)
-	}
-	return all
-}
-
-// exchangeOf finds the exchange that a request's HEADERS began.
-func (r *connRecord) exchangeOf(h *http2.MetaHeadersFrame) (exchangeRecord, error) {
-	id := ""
-	for _, f := range h.RegularFields() {
-		if f.Name == "x-request-id" {
-			id = f.Value
-		}
-	}
-	method, path := h.PseudoValue("method"), h.PseudoValue("path")
-	for _, e := range r.exchanges {
-		if e.method == method && e.target == path && e.requestID == id {
-			return e, nil
-		}
-	}
-	return exchangeRecord{}, fmt.Errorf("%s %s is not on record", method, path)
-}
-
-// belowOf returns where on the socket the write began that has an offset above
-// TLS; nil if unknown.
-func (r *connRecord) belowOf(above int64) *int64 {
-	if r.plain == nil || r.server {
-		return nil
-	}
-	for _, m := range slices.Backward(r.plain.marks) {
-		if m.above <= above {
-			return &m.below
-		}
-	}
 	return nil
 }

@@ -94,11 +94,11 @@ func special(path string) http.HandlerFunc {
 
 // over records an exchange with its connection.
 func over(r *http.Request, status int, begun time.Time) {
-	c, _ := r.Context().Value(connKey{}).(*recordedConn)
+	c := recordOf(r)
 	if c == nil {
 		return
 	}
-	c.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status, begun: begun,
+	c.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status, begun: begun,
 		requestID: r.Header.Get("x-request-id")})
 }
 
@@ -153,4 +153,13 @@ func bodyFor(target string, size int) []byte {
 		p[i] = "abcdefghijklmnopqrstuvwxyz 012345\n"[r.IntN(34)]
 	}
 	return p
+}
+
+// recordOf is the record of the connection on which a request came, nil if it
+// is not recorded.
+func recordOf(r *http.Request) *connRecord {
+	if c, ok := r.Context().Value(connKey{}).(*recordedConn); ok {
+		return c.rec
+	}
+	return nil
 }

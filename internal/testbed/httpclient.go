@@ -102,18 +102,6 @@ func bounded(ctx context.Context, c net.Conn) func() {
 	return func() { close(done) }
 }
 
-// secure puts TLS over the connection if cfg is given.
-func (c *recordedConn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
-	if cfg == nil {
-		return c, nil
-	}
-	t := tls.Client(c, cfg)
-	if err := t.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	return c.layer(t), nil
-}
-
 func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k call) error {
 	k.below = rec.sentBelow()
 	if err := c.send(w, k); err != nil {

@@ -23,7 +23,7 @@ func TestLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := truth.CheckCaptures(dir); err != nil {
+			if err := testbed.CheckCaptures(truth, dir); err != nil {
 				t.Error(err)
 			}
 		})

@@ -205,3 +205,23 @@ func (h *host) listenTCP(ctx context.Context, at netip.AddrPort) (net.Listener, 
 	})
 	return l, err
 }
+
+// dialUDP makes a socket in h that is owned by uid and sends to one server.
+func (h *host) dialUDP(uid int, from, to netip.AddrPort) (*net.UDPConn, error) {
+	var local *net.UDPAddr
+	if from.IsValid() {
+		local = net.UDPAddrFromAddrPort(from)
+	}
+	var c *net.UDPConn
+	err := h.in(uid, func() (err error) {
+		c, err = net.DialUDP("udp4", local, net.UDPAddrFromAddrPort(to))
+		return err
+	})
+	return c, err
+}
+
+// owns says whether an address is the host's.
+func (h *host) owns(a netip.Addr) bool { return a == h.ip || a == h.ip6 }
+
+// at is a port at the host's address.
+func (h *host) at(port int) netip.AddrPort { return netip.AddrPortFrom(h.ip, uint16(port)) }

@@ -337,24 +337,3 @@ func (s *sidecar) fill() {
 	or(&s.AddrIn, fmt.Sprintf(":%d", s.In))
 	or(&s.AddrOut, fmt.Sprintf(":%d", s.Out))
 }
-
-// listens says whether something in h listens at a TCP port, without touching
-// it: a connection would show in captures and conntrack.
-func (h *host) listens(port int) bool {
-	want := fmt.Sprintf(":%04X", port)
-	found := false
-	_ = h.in(0, func() error {
-		for _, f := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
-			text, err := os.ReadFile(f)
-			if err != nil {
-				continue
-			}
-			for line := range strings.Lines(string(text)) {
-				col := strings.Fields(line)
-				found = found || len(col) > 3 && strings.HasSuffix(col[1], want) && col[3] == "0A"
-			}
-		}
-		return nil
-	})
-	return found
-}

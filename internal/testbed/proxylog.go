@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -65,14 +64,6 @@ type logLine struct {
 	Stream   int    `json:"stream,omitempty"` // which one, 0-based
 }
 
-func endpoint(ip string, port int) netip.AddrPort {
-	a, err := netip.ParseAddr(ip)
-	if err != nil || port == 0 {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(port))
-}
-
 func (l logLine) client() netip.AddrPort   { return endpoint(l.CI, l.CP) }
 func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
 func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
@@ -90,16 +81,6 @@ func (l logLine) path() string {
 }
 
 func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
-
-// atoi reads a number of the log, where "-" stands for none and a leading plus
-// for a server that was changed in between.
-func atoi(s string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(s, "+"))
-	if err != nil {
-		return 0
-	}
-	return n
-}
 
 // readLog loads the log of the proxy. Lines that are not JSON are its
 // warnings.

@@ -188,24 +188,6 @@ func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *re
 	return &recordedConn{Conn: c, rec: rec}
 }
 
-// layer records the plaintext above a TLS connection.
-func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
-	c.rec.encrypted = true
-	c.rec.plain = &connRecord{socket: c.rec}
-	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
-}
-
-// sentBelow is how much TLS has written so far, nil where there is no TLS.
-func (r *connRecord) sentBelow() *int64 {
-	if !r.encrypted {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := r.wrote.bytes
-	return &n
-}
-
 // exchange adds an exchange that is over to the record of the connection.
 func (r *connRecord) exchange(e exchangeRecord) {
 	if r.socket != nil {
@@ -243,15 +225,6 @@ func (r *recorder) all() []*connRecord {
 	return append([]*connRecord(nil), r.conns...)
 }
 
-func unmapped(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-}
-
 // reuseAddr lets a client bind a port that an earlier connection left in
 // TIME_WAIT, or that another connection to another server is using.
 func reuseAddr(_, _ string, c syscall.RawConn) error {
@@ -278,4 +251,20 @@ func (l *recordedListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return l.rec.record(l.host, c, true, time.Now()), nil
+}
+
+// refused records a connection that was answered by RST.
+func (r *recorder) refused(h *host, from, to netip.AddrPort, start time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns = append(r.conns, &connRecord{host: h, local: from, remote: to, start: start, refused: true})
+}
+
+// forget drops the bytes that were recorded so far, of all sockets.
+func (r *recorder) forget() {
+	for _, c := range r.all() {
+		c.mu.Lock()
+		c.wrote, c.read, c.turns = stream{}, stream{}, turnLog{}
+		c.mu.Unlock()
+	}
 }

@@ -4,8 +4,6 @@ package testbed
 
 import (
 	"fmt"
-	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -76,11 +74,4 @@ func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
 		found = h
 	}
 	return found
-}
-
-// tries says whether the proxy may dial dst for the exchange of a line.
-func (p *pod) tries(l logLine, dst netip.AddrPort) bool {
-	return l.server() == dst || slices.ContainsFunc(p.proxy.Routes, func(r route) bool {
-		return r.Spare.IsValid() && (r.Spare == l.server() || r.Endpoint == l.server()) && (r.Spare == dst || r.Endpoint == dst)
-	})
 }

@@ -116,3 +116,10 @@ func (c interception) zones(line func(format string, args ...any)) {
 	line("-A ISTIO_INBOUND -p udp --sport 53 -s %s/32 -j CT --zone 1", c.resolver)
 	line("COMMIT")
 }
+
+// tproxyRules are the defaults where inbound connections are taken by TPROXY.
+func tproxyRules() interception {
+	rules := istioDefaults()
+	rules.mode = modeTProxy
+	return rules
+}

@@ -152,7 +152,7 @@ func (b *bed) finish(played error) (*Truth, error) {
 			return nil, err
 		}
 	}
-	for _, check := range []func() error{t.Check, func() error { return t.CheckCaptures(b.dir) }} {
+	for _, check := range []func() error{t.Check, func() error { return CheckCaptures(t, b.dir) }} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, t.write(name+".wrong"))
 		}
@@ -270,37 +270,4 @@ func (b *bed) eventFile(h *host, prefix string) error {
 		return err
 	}
 	return os.WriteFile(prefix+"conntrack-events.txt", events, 0o644)
-}
-
-// watch records conntrack events of a host, once.
-func (w *world) watch(h *host) error {
-	if h.watched {
-		return nil
-	}
-	h.watched = true
-	out := filepath.Join(w.tmp, h.name+"-events.txt")
-	family := "ipv4"
-	if w.v6 {
-		family = "ipv6"
-	}
-	p, err := w.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
-	if err != nil {
-		return err
-	}
-	return w.wait("conntrack events of "+h.name, p, h.subscribed)
-}
-
-// subscribed says whether a program in h listens to netfilter's events:
-// conntrack says nothing when it is ready.
-func (h *host) subscribed() bool {
-	found := false
-	_ = h.in(0, func() error {
-		text, err := os.ReadFile("/proc/thread-self/net/netlink")
-		for line := range strings.Lines(string(text)) {
-			col := strings.Fields(line) // address, protocol, port id, groups
-			found = found || len(col) > 3 && col[1] == "12" && strings.Trim(col[3], "0") != ""
-		}
-		return err
-	})
-	return found
 }

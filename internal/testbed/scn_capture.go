@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 )
 
 // captureAs is inbound-plain-pooled recorded in another way.
@@ -70,13 +69,6 @@ func recordPlain(b *bed, h *host) error {
 	return err
 }
 
-// packLater has the captures gzipped when they have ended.
-func (w *world) packLater() {
-	for _, s := range w.sniffers {
-		s.packed = true
-	}
-}
-
 // recordLossy is recordPlain on a network that loses three packets in a
 // hundred.
 func recordLossy(b *bed, h *host) error {
@@ -113,19 +105,6 @@ func (b *bed) lossy(probability string) error {
 	_, err := b.inside(b.node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
 		"--probability", probability, "-j", "DROP")
 	return err
-}
-
-// thinned removes packets from all captures where the scenario wants it.
-func (b *bed) thinned() error {
-	if b.notes.missing == 0 {
-		return nil
-	}
-	for _, s := range b.sniffers {
-		if err := thin(filepath.Join(b.dir, s.file), b.notes.missing, b.rng); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // recordWays has one file for each direction of eth0. On lo that makes no
@@ -177,32 +156,6 @@ func playRotated(b *bed) error {
 func (b *bed) inboundApp() error {
 	srv := b.host("b")
 	return b.serveHTTP(srv, srv.at(appPort), nil)
-}
-
-// pack gzips the files of rotating and of large captures, when those have
-// ended.
-func (b *bed) pack() error {
-	for _, s := range b.sniffers {
-		if s.packed && !s.rotated {
-			if err := pack(filepath.Join(b.dir, s.file)); err != nil {
-				return err
-			}
-			s.file += ".gz"
-		}
-		if !s.rotated {
-			continue
-		}
-		names, err := filepath.Glob(filepath.Join(b.dir, s.file+"*"))
-		if err != nil {
-			return err
-		}
-		for _, n := range names {
-			if err := pack(n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // playLoss has a network that loses packets after the capture of their sender

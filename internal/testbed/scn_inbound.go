@@ -197,9 +197,9 @@ func playProbe(b *bed) error {
 // the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
 // pkg/status/server.go).
 func (b *bed) probe(h *host, r *http.Request) int {
-	from, _ := r.Context().Value(connKey{}).(*recordedConn)
+	from := recordOf(r)
 	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.at(appPort),
-		control: true, cause: from.rec, calls: []call{{method: "GET", target: "/healthz?size=2",
+		control: true, cause: from, calls: []call{{method: "GET", target: "/healthz?size=2",
 			header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
 	if err != nil {
 		return http.StatusInternalServerError
@@ -302,11 +302,7 @@ func (b *bed) beginHere(h *host) error {
 	if err := b.pause(100 * time.Millisecond); err != nil {
 		return err
 	}
-	for _, r := range b.rec.all() {
-		r.mu.Lock()
-		r.wrote, r.read, r.turns = stream{}, stream{}, turnLog{}
-		r.mu.Unlock()
-	}
+	b.rec.forget()
 	if err := b.sniffPod(h); err != nil {
 		return err
 	}

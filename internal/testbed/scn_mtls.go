@@ -289,3 +289,30 @@ func overTLS12(who []caller) []caller {
 	}
 	return out
 }
+
+func playGoProxy(b *bed) error {
+	srv := b.host("b")
+	ca, err := b.authority()
+	if err != nil {
+		return err
+	}
+	who, err := b.identities(ca)
+	if err != nil {
+		return err
+	}
+	if err := b.inboundApp(); err != nil {
+		return err
+	}
+	cfg, err := ca.server("b")
+	if err != nil {
+		return err
+	}
+	cfg.NextProtos = []string{"istio", "http/1.1"}
+	if err := b.injectGo(srv, istioDefaults(), cfg); err != nil {
+		return err
+	}
+	if err := recordPlain(b, srv); err != nil {
+		return err
+	}
+	return b.mix(16, 8, who, false)
+}

@@ -157,10 +157,10 @@ func playFanout(b *bed) error {
 }
 
 func (b *bed) fanOut(h *host, r *http.Request) int {
-	from, _ := r.Context().Value(connKey{}).(*recordedConn)
+	from := recordOf(r)
 	var fs []func() error
 	for i := range 3 {
-		c := httpClient{from: h, to: vip(byte(11+i), svcPort), cause: from.rec, calls: []call{{method: "GET",
+		c := httpClient{from: h, to: vip(byte(11+i), svcPort), cause: from, calls: []call{{method: "GET",
 			target: fmt.Sprintf("/part%d%s&part=%d", i, r.URL.RequestURI(), i),
 			header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
 		fs = append(fs, func() error { return b.play(c) })

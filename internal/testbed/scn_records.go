@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"time"
 )
 
@@ -225,17 +224,4 @@ func playHalfMissing(b *bed) error {
 	return b.crowd(8, func(i int) httpClient {
 		return httpClient{from: a, to: vip(byte(i/2%2+1), svcPort), name: "svc", calls: b.script(fmt.Sprint("a", i), 4, half(i))}
 	})
-}
-
-// halved takes one direction of redirected connections out of lo.
-func (b *bed) halved() (err error) {
-	if !b.notes.halves {
-		return nil
-	}
-	for _, s := range b.sniffers {
-		if s.iface == "lo" {
-			b.notes.lost, err = thinHalves(filepath.Join(b.dir, s.file), uint16(b.pods[0].rules.out))
-		}
-	}
-	return err
 }

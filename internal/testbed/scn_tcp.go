@@ -175,9 +175,7 @@ func (b *bed) refuseDirect(srv *host) error {
 		_ = c.Close()
 		return fmt.Errorf("port 15021 answers")
 	}
-	b.rec.mu.Lock()
-	defer b.rec.mu.Unlock()
-	b.rec.conns = append(b.rec.conns, &connRecord{host: b.host("client"), local: from, remote: srv.at(15021), start: start, refused: true})
+	b.rec.refused(b.host("client"), from, srv.at(15021), start)
 	return nil
 }
 

@@ -3,78 +3,9 @@
 package testbed
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net/http"
-	"net/netip"
 	"strings"
-	"time"
 )
-
-// step is what a scripted client sends at once, and the requests whose
-// responses it then reads, as "METHOD target status"; "100" stands for an
-// interim response.
-type step struct {
-	send  string
-	reads []string
-}
-
-// scripted is a client that writes its requests byte by byte as given.
-func (a *apps) scripted(steps ...step) error {
-	h, to := a.host("client"), a.host("b").at(appPort)
-	start := time.Now()
-	raw, err := h.dialTCP(a.ctx, 0, netip.AddrPort{}, to)
-	if err != nil {
-		return err
-	}
-	defer raw.Close()
-	defer bounded(a.ctx, raw)()
-	c := a.rec.record(h, raw, false, start)
-	r := bufio.NewReader(c)
-	for _, s := range steps {
-		if _, err := io.WriteString(c, s.send); err != nil {
-			return err
-		}
-		for _, want := range s.reads {
-			if err := c.expect(r, want); err != nil {
-				return fmt.Errorf("%.40q: %s: %w", s.send, want, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (c *recordedConn) expect(r *bufio.Reader, want string) error {
-	if bytes, ok := strings.CutPrefix(want, "echo "); ok {
-		_, err := io.ReadFull(r, make([]byte, len(bytes)))
-		return err
-	}
-	method, rest, _ := strings.Cut(want, " ")
-	resp, err := http.ReadResponse(r, &http.Request{Method: method})
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return err
-	}
-	if method == "100" {
-		if resp.StatusCode != http.StatusContinue {
-			return fmt.Errorf("status %d", resp.StatusCode)
-		}
-		return nil
-	}
-	var target string
-	var status int
-	if _, err := fmt.Sscan(rest, &target, &status); err != nil {
-		return err
-	}
-	if resp.StatusCode != status {
-		return fmt.Errorf("status %d", resp.StatusCode)
-	}
-	c.rec.exchange(exchangeRecord{method: method, target: target, status: status})
-	return nil
-}
 
 func playVariety(b *bed) error {
 	b.notes.oddTurns = true
@@ -107,7 +38,7 @@ func playVariety(b *bed) error {
 	}
 	var fs []func() error
 	for _, steps := range clients {
-		fs = append(fs, func() error { return b.scripted(steps...) })
+		fs = append(fs, func() error { return b.scripted(b.host("client"), b.host("b").at(appPort), steps...) })
 	}
 	return parallel(fs...)
 }

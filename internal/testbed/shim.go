@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 
@@ -109,16 +108,4 @@ func proxyHeader(src, dst netip.AddrPort) []byte {
 	h = append(append(h, s[:]...), d[:]...)
 	h = binary.BigEndian.AppendUint16(h, src.Port())
 	return binary.BigEndian.AppendUint16(h, dst.Port())
-}
-
-// bound says whether an abstract UNIX socket of h exists.
-func (h *host) bound(addr string) bool {
-	name, _, _ := strings.Cut(strings.TrimPrefix(addr, "abns@"), " ")
-	found := false
-	_ = h.in(0, func() error {
-		text, err := os.ReadFile("/proc/thread-self/net/unix")
-		found = strings.Contains(string(text), "@"+name)
-		return err
-	})
-	return found
 }

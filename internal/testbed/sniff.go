@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,4 +77,23 @@ func (w *world) stopSniffers() error {
 		}
 	}
 	return nil
+}
+
+// captured says whether there is a capture of the pod of that name.
+func (w *world) captured(name string) bool {
+	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool { return s.pod == name })
+}
+
+// sniffed says whether an interface was captured, itself or by -i any.
+func (w *world) sniffed(pod, iface string) bool {
+	return slices.ContainsFunc(w.sniffers, func(s *sniffer) bool {
+		return s.pod == pod && (s.iface == "any" || slices.Contains(strings.Split(s.iface, "+"), iface))
+	})
+}
+
+// packLater has the captures gzipped when they have ended.
+func (w *world) packLater() {
+	for _, s := range w.sniffers {
+		s.packed = true
+	}
 }

@@ -23,7 +23,7 @@ func TestShipped(t *testing.T) {
 			if err := truth.Check(); err != nil {
 				t.Error(err)
 			}
-			if err := truth.CheckCaptures(shipped); err != nil {
+			if err := testbed.CheckCaptures(truth, shipped); err != nil {
 				t.Error(err)
 			}
 		})

@@ -3,14 +3,13 @@ package testbed
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 )
 
-// thin removes records of a pcap at random, one of so many, as a capture under
-// load misses packets.
-func thin(name string, of int, rng *rand.Rand) error {
+// thin removes records of a pcap, those that lost says, as a capture under load
+// misses packets.
+func thin(name string, lost func() bool) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -21,7 +20,7 @@ func thin(name string, of int, rng *rand.Rand) error {
 	kept, rest := data[:24:24], data[24:]
 	for len(rest) >= 16 {
 		n := 16 + int(binary.LittleEndian.Uint32(rest[8:]))
-		if rng.IntN(of) > 0 {
+		if !lost() {
 			kept = append(kept, rest[:n]...)
 		}
 		rest = rest[n:]

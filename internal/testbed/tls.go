@@ -11,9 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"io"
 	"math/big"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -131,20 +129,6 @@ func (a *authority) server(name string) (*tls.Config, error) {
 	return c, nil
 }
 
-// secureListener puts TLS over recorded connections.
-type secureListener struct {
-	net.Listener
-	cfg *tls.Config
-}
-
-func (l *secureListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return c.(*recordedConn).layer(tls.Server(c, l.cfg)), nil
-}
-
 // keyLog collects the secrets that several TLS ends log at once.
 type keyLog struct {
 	mu   sync.Mutex
@@ -199,14 +183,4 @@ func (m *mesh) writeKeys() (string, error) {
 	}
 	name := m.name + "-keys.txt"
 	return name, os.WriteFile(filepath.Join(m.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
-}
-
-// farewell ends TLS so that the peer's last records are read too.
-func farewell(conn net.Conn) {
-	if rc, ok := conn.(*recordedConn); ok {
-		if t, ok := rc.Conn.(*tls.Conn); ok {
-			_ = t.CloseWrite()
-			_, _ = io.Copy(io.Discard, rc)
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Truth is what really happened in one scenario. It is written as JSON beside
@@ -203,11 +202,4 @@ func (t *Truth) write(name string) error {
 		return fmt.Errorf("truth %s: %w", name, err)
 	}
 	return os.WriteFile(name, append(b, '\n'), 0o644)
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -151,7 +151,7 @@ func (a *assembly) downstream(p *pod, l logLine) *wire {
 		src = orig
 	}
 	fits := func(w *wire) bool {
-		return w.server == nil && (w.down == nil || w.down == p) && w.client.room(w.asked, l)
+		return w.server == nil && (w.down == nil || w.down == p) && room(w.client, w.asked, l)
 	}
 	w := a.find(src, a.dialled(l.frontend()), fits, l)
 	w.down, w.encrypted = p, w.encrypted || l.Keys != "" || l.Tunnel == "down"
@@ -196,7 +196,7 @@ func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wi
 // room says whether the record of a client's end has more exchanges than were
 // given to it yet, so that the next incarnation of a tuple is used when one
 // is full.
-func (r *connRecord) room(used int, l logLine) bool {
+func room(r *connRecord, used int, l logLine) bool {
 	if r == nil {
 		return true
 	}
@@ -405,8 +405,4 @@ func (a *assembly) count() {
 		}
 	}
 	slices.SortStableFunc(a.hops, func(x, y *hop) int { return int(x.line.T - y.line.T) })
-}
-
-func (p *pod) encrypts(server netip.AddrPort) bool {
-	return slices.ContainsFunc(p.proxy.Routes, func(r route) bool { return r.TLS != "" && r.Endpoint == server })
 }

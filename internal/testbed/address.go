@@ -1,0 +1,37 @@
+//go:build linux
+
+package testbed
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+func endpoint(ip string, port int) netip.AddrPort {
+	a, err := netip.ParseAddr(ip)
+	if err != nil || port == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(port))
+}
+
+// atoi reads a number of the log, where "-" stands for none and a leading plus
+// for a server that was changed in between.
+func atoi(s string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(s, "+"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func unmapped(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}

@@ -1,0 +1,32 @@
+//go:build linux
+
+package testbed
+
+import "path/filepath"
+
+// files lists the captures with their sizes and sums.
+func (e *evidence) files() ([]File, error) {
+	var out []File
+	for _, s := range e.sniffers {
+		names := []string{s.file}
+		if s.rotated {
+			more, err := filepath.Glob(filepath.Join(e.dir, s.file+"*"))
+			if err != nil {
+				return nil, err
+			}
+			names = names[:0]
+			for _, n := range more {
+				names = append(names, filepath.Base(n))
+			}
+		}
+		for _, n := range names {
+			f, err := describe(filepath.Join(e.dir, n))
+			if err != nil {
+				return nil, err
+			}
+			f.Pod, f.Interface = s.pod, s.iface
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}

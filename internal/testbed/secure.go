@@ -1,0 +1,64 @@
+//go:build linux
+
+package testbed
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+)
+
+// secure puts TLS over the connection if cfg is given.
+func (c *recordedConn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
+	if cfg == nil {
+		return c, nil
+	}
+	t := tls.Client(c, cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return c.layer(t), nil
+}
+
+// secureListener puts TLS over recorded connections.
+type secureListener struct {
+	net.Listener
+	cfg *tls.Config
+}
+
+func (l *secureListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return c.(*recordedConn).layer(tls.Server(c, l.cfg)), nil
+}
+
+// farewell ends TLS so that the peer's last records are read too.
+func farewell(conn net.Conn) {
+	if rc, ok := conn.(*recordedConn); ok {
+		if t, ok := rc.Conn.(*tls.Conn); ok {
+			_ = t.CloseWrite()
+			_, _ = io.Copy(io.Discard, rc)
+		}
+	}
+}
+
+// layer records the plaintext above a TLS connection.
+func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
+	c.rec.encrypted = true
+	c.rec.plain = &connRecord{socket: c.rec}
+	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
+}
+
+// sentBelow is how much TLS has written so far, nil where there is no TLS.
+func (r *connRecord) sentBelow() *int64 {
+	if !r.encrypted {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.wrote.bytes
+	return &n
+}
