@@ -264,6 +264,21 @@ func accessLog(lines []logLine, form func(access) ([]byte, error)) ([]byte, erro
 	return out, nil
 }
 
+// WriteAccess writes the access log that Envoy would have written in the place
+// of a proxy whose log is given: in Istio's text format, or as JSON if the file's
+// name ends so.
+func WriteAccess(name string, log []byte) error {
+	lines, err := parseLog(log)
+	if err != nil {
+		return err
+	}
+	form := asText
+	if filepath.Ext(name) == ".json" {
+		form = asJSON
+	}
+	return writeAccess(name, lines, form)
+}
+
 func asText(a access) ([]byte, error) { return []byte(a.text()), nil }
 
 func asJSON(a access) ([]byte, error) {

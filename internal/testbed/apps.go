@@ -9,3 +9,6 @@ type apps struct {
 	rec     recorder
 	lookups lookups
 }
+
+// asked lists the names that were looked up so far.
+func (a *apps) asked() []Lookup { return a.lookups.list() }

@@ -4,7 +4,6 @@ package testbed
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,9 +11,6 @@ import (
 	"strings"
 	"time"
 )
-
-// errAgain marks a run that went wrong by bad luck and may be repeated.
-var errAgain = errors.New("to be run again")
 
 // assemble builds the truth of a finished scenario.
 func assemble(e *evidence) (*Truth, error) {

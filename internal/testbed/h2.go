@@ -139,7 +139,7 @@ func (a *apps) serveH2(h *host, at netip.AddrPort) error {
 		return err
 	}
 	a.later(func() { _ = l.Close() })
-	in := &recordedListener{l, h, &a.rec}
+	in := a.rec.listen(h, l)
 	go func() {
 		for {
 			c, err := in.Accept()

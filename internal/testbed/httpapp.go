@@ -35,9 +35,9 @@ func (a *apps) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook fun
 	if err != nil {
 		return err
 	}
-	var in net.Listener = &recordedListener{l, h, &a.rec}
+	in := a.rec.listen(h, l)
 	if cfg != nil {
-		in = &secureListener{in, cfg}
+		in = overTLS(in, cfg)
 	}
 	app := &httpApp{hook: hook}
 	srv := &http.Server{Handler: app, ReadTimeout: time.Minute, DisableGeneralOptionsHandler: true,

@@ -5,7 +5,6 @@ package testbed
 import (
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +63,7 @@ func eventTime(line string) time.Time {
 // events are the connections that conntrack saw begin at a host while it was
 // watched.
 func (e *evidence) events(h *host) (out []natEntry, err error) {
-	text, err := os.ReadFile(filepath.Join(e.tmp, h.name+"-events.txt"))
+	text, err := os.ReadFile(e.eventsOf(h))
 	if os.IsNotExist(err) {
 		return nil, nil
 	}

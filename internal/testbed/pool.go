@@ -14,7 +14,7 @@ import (
 // OUTPUT would redirect what it dials from a client's address to 15006. As
 // another user of group 1337 it passes: "-o lo ! --uid-owner 1337 -j RETURN"
 // stands before the rules for the group, and mark 1337 leads the answers back.
-var keptSource = transparent{owner: account{0, 1337}, mark: 1337}
+var keptSource = transparent{owner: account{uid: 0, gid: 1337}, mark: 1337}
 
 // poolPerClient has the connections from each client's address apart, as
 // Envoy's original_src does: requests never share one with another client's.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -165,4 +166,16 @@ func parallel(fs ...func() error) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// complaints is what the processes said on standard error, to explain a
+// failure.
+func (w *world) complaints() string {
+	var said strings.Builder
+	for _, p := range w.procs {
+		if s := strings.TrimSpace(p.errs.String()); s != "" && p.name == "setpriv" {
+			fmt.Fprintf(&said, "\n%s: %s", p.name, s)
+		}
+	}
+	return said.String()
 }

@@ -238,6 +238,11 @@ func reuseAddr(_, _ string, c syscall.RawConn) error {
 	return inner
 }
 
+// listen records every socket that a listener of h accepts.
+func (r *recorder) listen(h *host, l net.Listener) net.Listener {
+	return &recordedListener{l, h, r}
+}
+
 // recordedListener records every socket it accepts.
 type recordedListener struct {
 	net.Listener

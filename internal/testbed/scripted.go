@@ -20,6 +20,9 @@ type step struct {
 	reads []string
 }
 
+// say makes a step.
+func say(send string, reads ...string) step { return step{send, reads} }
+
 // scripted is a client that writes its requests byte by byte as given.
 func (a *apps) scripted(h *host, to netip.AddrPort, steps ...step) error {
 	start := time.Now()

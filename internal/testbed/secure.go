@@ -21,6 +21,9 @@ func (c *recordedConn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, e
 	return c.layer(t), nil
 }
 
+// overTLS puts TLS over the connections of a listener that records.
+func overTLS(l net.Listener, cfg *tls.Config) net.Listener { return &secureListener{l, cfg} }
+
 // secureListener puts TLS over recorded connections.
 type secureListener struct {
 	net.Listener

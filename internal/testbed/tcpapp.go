@@ -58,7 +58,7 @@ func (a *apps) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServe
 	}
 	a.later(func() { _ = l.Close() })
 	s := &tcpServer{scripts: map[[8]byte]tcpScript{}, fixed: fixed}
-	rl := &recordedListener{l, h, &a.rec}
+	rl := a.rec.listen(h, l)
 	go func() {
 		for {
 			c, err := rl.Accept()

@@ -10,14 +10,16 @@ func (w *world) watch(h *host) error {
 		return nil
 	}
 	h.watched = true
-	out := filepath.Join(w.tmp, h.name+"-events.txt")
 	family := "ipv4"
 	if w.v6 {
 		family = "ipv6"
 	}
-	p, err := w.start(h, out, "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
+	p, err := w.start(h, w.eventsOf(h), "conntrack", "-E", "-o", "timestamp", "-p", "tcp", "-f", family, "-b", "8388608")
 	if err != nil {
 		return err
 	}
 	return w.wait("conntrack events of "+h.name, p, h.subscribed)
 }
+
+// eventsOf is the file of conntrack's events of a host that is watched.
+func (w *world) eventsOf(h *host) string { return filepath.Join(w.tmp, h.name+"-events.txt") }

@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -86,3 +87,6 @@ func (w *world) close() {
 	}
 	_ = os.RemoveAll(w.tmp)
 }
+
+// errAgain marks a run that went wrong by bad luck and may be repeated.
+var errAgain = errors.New("to be run again")

@@ -1,0 +1,88 @@
+//go:build linux
+
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Scenario is one thing that real traffic through a sidecar can look like.
+type Scenario struct {
+	Name  string
+	About string // one sentence
+
+	v6   bool
+	json bool // its access log is there as JSON too
+	live bool // its captures are not shipped: they are another scenario's with less in them, or large
+	play func(*bed) error
+	// shows says whether the run shows what it is for, where that is left to
+	// timing; nil: always.
+	shows func(*Truth) error
+}
+
+// limit is how long one attempt may take; the slowest takes about 15 s.
+const limit = 90 * time.Second
+
+// Attempt plays the scenario once. The error is errAgain if bad luck spoilt the
+// run.
+func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*Truth, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
+	defer cancel()
+	b, err := newBed(ctx, s, dir, seed)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	if err := b.build(); err != nil {
+		return nil, fmt.Errorf("%s: build: %w", s.Name, err)
+	}
+	t, err := b.finish(s.play(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return t, nil
+}
+
+// finish ends captures, writes what lies beside them and checks the truth.
+func (b *bed) finish(played error) (*Truth, error) {
+	if played != nil {
+		return nil, fmt.Errorf("%w%s", played, b.complaints())
+	}
+	if err := b.sideFiles(); err != nil {
+		return nil, err
+	}
+	if err := b.stopSniffers(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{b.thinned, b.halved, b.pack} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	t, err := assemble(&evidence{mesh: b.mesh, about: b.scenario.About, rec: &b.rec, lookups: b.asked(), notes: &b.notes})
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(b.dir, b.scenario.Name+"-truth.json")
+	for _, f := range t.Files { // dumpcap's are for its user alone
+		if err := os.Chmod(filepath.Join(b.dir, f.Name), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	for _, check := range []func() error{t.Check, func() error { return CheckCaptures(t, b.dir) }} {
+		if err := check(); err != nil {
+			return nil, errors.Join(err, t.write(name+".wrong"))
+		}
+	}
+	if b.scenario.shows != nil {
+		if err := b.scenario.shows(t); err != nil {
+			return nil, fmt.Errorf("%w: %w", errAgain, err)
+		}
+	}
+	return t, t.write(name)
+}

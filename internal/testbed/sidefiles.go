@@ -1,0 +1,99 @@
+//go:build linux
+
+package testbed
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// sideFiles writes what a person in the pod could have asked for as well.
+func (b *bed) sideFiles() error {
+	several := 0
+	for _, p := range b.pods {
+		if b.captured(p.name) {
+			several++
+		}
+	}
+	for _, p := range b.pods {
+		if !b.captured(p.name) {
+			continue
+		}
+		prefix := b.scenario.Name + "-"
+		if several > 1 {
+			prefix += p.name + "-"
+		}
+		if err := b.podFiles(p, filepath.Join(b.dir, prefix)); err != nil {
+			return err
+		}
+	}
+	if !b.captured(b.node.name) {
+		return nil
+	}
+	return b.nodeFiles(filepath.Join(b.dir, b.scenario.Name+"-node-"))
+}
+
+// nodeFiles writes conntrack's table and events of the node.
+func (b *bed) nodeFiles(prefix string) error {
+	out, err := b.inside(b.node, "conntrack", "-L", "-f", "ipv4")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(prefix+"conntrack.txt", []byte(out), 0o644); err != nil {
+		return err
+	}
+	return b.eventFile(b.node, prefix)
+}
+
+func (b *bed) podFiles(p *pod, prefix string) error {
+	family, save := "ipv4", "iptables-save"
+	if b.v6 {
+		family, save = "ipv6", "ip6tables-save"
+	}
+	for _, f := range []struct {
+		suffix string
+		args   []string
+	}{
+		{"conntrack.txt", []string{"conntrack", "-L", "-f", family}},
+		{"iptables.txt", []string{save}},
+		{"ss.txt", []string{"ss", "-tnp"}},
+	} {
+		out, err := b.inside(p.host, f.args...)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(prefix+f.suffix, []byte(out), 0o644); err != nil {
+			return err
+		}
+	}
+	log, err := os.ReadFile(p.log)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(prefix+"haproxy.log", log, 0o644); err != nil {
+		return err
+	}
+	if err := b.accessFiles(log, prefix); err != nil {
+		return err
+	}
+	return b.eventFile(p.host, prefix)
+}
+
+// accessFiles writes what Envoy's access log would say.
+func (b *bed) accessFiles(log []byte, prefix string) error {
+	if b.scenario.json {
+		if err := WriteAccess(prefix+"access.json", log); err != nil {
+			return err
+		}
+	}
+	return WriteAccess(prefix+"access.log", log)
+}
+
+// eventFile writes conntrack's events of a host.
+func (b *bed) eventFile(h *host, prefix string) error {
+	events, err := os.ReadFile(b.eventsOf(h))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(prefix+"conntrack-events.txt", events, 0o644)
+}
