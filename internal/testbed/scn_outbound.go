@@ -12,7 +12,7 @@ import (
 // callers are n connections of pod h's application to one server.
 func (b *bed) callers(h *host, to netip.AddrPort, n, calls int) error {
 	return b.crowd(n, func(i int) httpClient {
-		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.name, i), calls, half(i))}
+		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.name, i), calls, i%2 == 0)}
 	})
 }
 
