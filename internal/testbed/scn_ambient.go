@@ -15,7 +15,7 @@ var kubelet = netip.MustParseAddr("169.254.7.127")
 // pod a (tunnels both ways) and with a server outside (plain).
 func playAmbient(b *bed) error {
 	a, srv, ext := b.host("a"), b.host("b"), b.host("ext")
-	inA, inB, err := b.ambientPods()
+	inA, inB, err := ambientPods(b)
 	if err != nil {
 		return err
 	}
@@ -35,17 +35,17 @@ func playAmbient(b *bed) error {
 	}
 	b.packLater()
 	return parallel(
-		func() error { return b.kubeletProbes(srv) },
-		func() error { return b.ambientCallers(a, srv, vip(1, svcPort), inB, 7) },
-		func() error { return b.ambientCallers(srv, a, vip(2, svcPort), inA, 7) },
-		func() error { return b.mixed(2, srv, netip.AddrPort{}, ext.at(appPort), ext.at(rawPort), raw) },
-		func() error { return b.mixed(4, b.host("client"), who[0], srv.at(appPort), srv.at(rawPort), inB) },
-		func() error { return b.mixed(2, b.host("client"), who[1], srv.at(appPort), srv.at(rawPort), inB) })
+		func() error { return kubeletProbes(b, srv) },
+		func() error { return ambientCallers(b, a, srv, vip(1, svcPort), inB, 7) },
+		func() error { return ambientCallers(b, srv, a, vip(2, svcPort), inA, 7) },
+		func() error { return mixed(b, 2, srv, netip.AddrPort{}, ext.at(appPort), ext.at(rawPort), raw) },
+		func() error { return mixed(b, 4, b.host("client"), who[0], srv.at(appPort), srv.at(rawPort), inB) },
+		func() error { return mixed(b, 2, b.host("client"), who[1], srv.at(appPort), srv.at(rawPort), inB) })
 }
 
 func playAmbientBoth(b *bed) error {
 	a, srv := b.host("a"), b.host("b")
-	_, inB, err := b.ambientPods()
+	_, inB, err := ambientPods(b)
 	if err != nil {
 		return err
 	}
@@ -55,14 +55,14 @@ func playAmbientBoth(b *bed) error {
 		}
 	}
 	b.packLater()
-	return b.ambientCallers(a, srv, vip(1, svcPort), inB, 10)
+	return ambientCallers(b, a, srv, vip(1, svcPort), inB, 10)
 }
 
 // playAmbientAlike captures pod a, whose connections are all of the same sizes
 // and go on at once.
 func playAmbientAlike(b *bed) error {
 	a, srv := b.host("a"), b.host("b")
-	_, inB, err := b.ambientPods()
+	_, inB, err := ambientPods(b)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func playAmbientAlike(b *bed) error {
 
 // ambientPods makes pods a and b, with applications for HTTP and for raw TCP.
 // Each knows the other by its address and by a service (b: VIP 1, a: VIP 2).
-func (b *bed) ambientPods() (inA, inB *tcpServer, err error) {
+func ambientPods(b *bed) (inA, inB *tcpServer, err error) {
 	ca, err := b.authority()
 	if err != nil {
 		return nil, nil, err
@@ -121,14 +121,14 @@ func (b *bed) ambientPods() (inA, inB *tcpServer, err error) {
 
 // ambientCallers are n connections of one pod's application to another pod's:
 // HTTP to the service and to the pod, raw TCP to the pod.
-func (b *bed) ambientCallers(from, to *host, service netip.AddrPort, app *tcpServer, n int) error {
+func ambientCallers(b *bed, from, to *host, service netip.AddrPort, app *tcpServer, n int) error {
 	return parallel(
-		func() error { return b.mixed(n-n/3, from, netip.AddrPort{}, service, to.at(rawPort), app) },
-		func() error { return b.mixed(n/3, from, netip.AddrPort{}, to.at(appPort), to.at(rawPort), app) })
+		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.at(rawPort), app) },
+		func() error { return mixed(b, n/3, from, netip.AddrPort{}, to.at(appPort), to.at(rawPort), app) })
 }
 
 // mixed are n connections, every other one HTTP and the rest raw TCP.
-func (b *bed) mixed(n int, from *host, local, web, raw netip.AddrPort, app *tcpServer) error {
+func mixed(b *bed, n int, from *host, local, web, raw netip.AddrPort, app *tcpServer) error {
 	var fs []func() error
 	for i := range n {
 		wait := time.Duration(b.between(0, 60)) * time.Millisecond
@@ -149,7 +149,7 @@ func (b *bed) mixed(n int, from *host, local, web, raw netip.AddrPort, app *tcpS
 }
 
 // kubeletProbes asks the application for its health as the node does.
-func (b *bed) kubeletProbes(h *host) error {
+func kubeletProbes(b *bed, h *host) error {
 	if _, err := b.command("ip", "-n", b.node.ns, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func recordPlain(b *bed, h *host) error {
 // hundred.
 func recordLossy(b *bed, h *host) error {
 	b.notes.brief = true
-	if err := b.lossy("0.03"); err != nil {
+	if err := lossy(b, "0.03"); err != nil {
 		return err
 	}
 	return recordPlain(b, h)
@@ -96,7 +96,7 @@ func recordCut(b *bed, h *host) error {
 
 // lossy makes the node lose packets on their way, in segments no larger than
 // the MTU.
-func (b *bed) lossy(probability string) error {
+func lossy(b *bed, probability string) error {
 	for _, h := range b.hosts {
 		if _, err := b.inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
 			return err
@@ -165,7 +165,7 @@ func playLoss(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if err := b.lossy("0.04"); err != nil {
+	if err := lossy(b, "0.04"); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {

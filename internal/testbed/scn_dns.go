@@ -24,7 +24,7 @@ const (
 
 // dnsPod makes pod a with DNS capture, an agent, and routes to two services,
 // and the resolver with its service address.
-func (b *bed) dnsPod() error {
+func dnsPod(b *bed) error {
 	a, ext := b.host("a"), b.host("ext")
 	rules := istioDefaults()
 	rules.resolver = resolverVIP.Addr().String()
@@ -77,7 +77,7 @@ func (b *bed) dnsPod() error {
 // playDNS has an application look names up through the agent and call what they
 // stand for.
 func playDNS(b *bed) error {
-	if err := b.dnsPod(); err != nil {
+	if err := dnsPod(b); err != nil {
 		return err
 	}
 	a := b.host("a")
@@ -129,11 +129,11 @@ func playDNS(b *bed) error {
 			return err
 		}
 	}
-	return parallel(func() error { return b.named(a, vip(1, svcPort), shopName) }, func() error { return b.named(a, vip(2, svcPort), wwwName) })
+	return parallel(func() error { return named(b, a, vip(1, svcPort), shopName) }, func() error { return named(b, a, vip(2, svcPort), wwwName) })
 }
 
 // named calls a service twice by its name.
-func (b *bed) named(h *host, to netip.AddrPort, name string) error {
+func named(b *bed, h *host, to netip.AddrPort, name string) error {
 	return b.crowd(2, func(i int) httpClient {
 		return httpClient{from: h, to: to, name: name, calls: b.script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
 	})

@@ -8,7 +8,7 @@ import (
 )
 
 // callers2 are n HTTP/2 clients of the pod, each with some scripts at once.
-func (b *bed) callers2(n, lanes int, who []caller, script func(who string) []call) error {
+func callers2(b *bed, n, lanes int, who []caller, script func(who string) []call) error {
 	var fs []func() error
 	for i := range n {
 		c := h2Client{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b"}
@@ -36,7 +36,7 @@ func overH2(who []caller) []caller {
 }
 
 // plainScript has no chunked requests, which HTTP/2 does not have.
-func (b *bed) plainScript(n int) func(who string) []call {
+func plainScript(b *bed, n int) func(who string) []call {
 	return func(who string) []call {
 		calls := b.peerScript(who, n)
 		for i := range calls {
@@ -51,11 +51,11 @@ func playH2In(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return b.callers2(8, 3, overH2(who), b.plainScript(6))
+	return callers2(b, 8, 3, overH2(who), plainScript(b, 6))
 }
 
 // h2Pod makes pod b with an application that speaks HTTP/2.
-func (b *bed) h2Pod(s sidecar) ([]caller, error) {
+func h2Pod(b *bed, s sidecar) ([]caller, error) {
 	srv := b.host("b")
 	ca, cert, err := b.workload("b")
 	if err != nil {
@@ -79,26 +79,26 @@ func (b *bed) h2Pod(s sidecar) ([]caller, error) {
 }
 
 func playH2Both(b *bed) error {
-	who, err := b.h2Pod(sidecar{ALPN: "h2"})
+	who, err := h2Pod(b, sidecar{ALPN: "h2"})
 	if err != nil {
 		return err
 	}
-	return b.callers2(8, 3, who, b.plainScript(6))
+	return callers2(b, 8, 3, who, plainScript(b, 6))
 }
 
 func playH2C(b *bed) error {
-	if _, err := b.h2Pod(sidecar{}); err != nil {
+	if _, err := h2Pod(b, sidecar{}); err != nil {
 		return err
 	}
-	return b.callers2(6, 3, nil, b.plainScript(5))
+	return callers2(b, 6, 3, nil, plainScript(b, 5))
 }
 
 func playGRPC(b *bed) error {
-	who, err := b.h2Pod(sidecar{ALPN: "h2"})
+	who, err := h2Pod(b, sidecar{ALPN: "h2"})
 	if err != nil {
 		return err
 	}
-	return b.callers2(6, 3, who, func(string) []call { return b.grpcScript(5) })
+	return callers2(b, 6, 3, who, func(string) []call { return b.grpcScript(5) })
 }
 
 // playStreaming has an application that echoes a request while it arrives.

@@ -171,7 +171,7 @@ func retried(t *Truth) error {
 
 func playProbe(b *bed) error {
 	srv := b.host("b")
-	if err := b.serveHTTP(srv, srv.at(15020), func(r *http.Request) int { return b.probe(srv, r) }); err != nil {
+	if err := b.serveHTTP(srv, srv.at(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.inboundPod(sidecar{}); err != nil {
@@ -196,7 +196,7 @@ func playProbe(b *bed) error {
 // probe is the mesh agent asking the application on the kubelet's behalf: as
 // the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
 // pkg/status/server.go).
-func (b *bed) probe(h *host, r *http.Request) int {
+func probe(b *bed, h *host, r *http.Request) int {
 	from := recordOf(r)
 	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.at(appPort),
 		control: true, cause: from, calls: []call{{method: "GET", target: "/healthz?size=2",

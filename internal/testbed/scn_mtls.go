@@ -90,30 +90,30 @@ func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *host) error) func(*bed
 		if s.MaxTLS != "" {
 			who = overTLS12(who)
 		}
-		return b.mix(n, calls, who, s.MaxTLS != "")
+		return mix(b, n, calls, who, s.MaxTLS != "")
 	}
 }
 
 // mix is n clients of the identities, each fifth of them curl.
-func (b *bed) mix(n, calls int, who []caller, again bool) error {
+func mix(b *bed, n, calls int, who []caller, again bool) error {
 	to := b.host("b").at(appPort)
 	var fs []func() error
 	for i := range n {
 		id, name := who[i%len(who)], fmt.Sprint("c", i)
 		if i%5 == 4 {
-			fs = append(fs, func() error { return b.curl(id, to, name, calls) })
+			fs = append(fs, func() error { return curl(b, id, to, name, calls) })
 			continue
 		}
 		c := httpClient{from: b.host("client"), local: id.at, to: to, name: "svc-b", tls: id.tls,
 			calls: b.peerScript(name, b.between(calls, calls+2))}
-		fs = append(fs, func() error { return b.resuming(c, again) })
+		fs = append(fs, func() error { return resuming(b, c, again) })
 	}
 	return parallel(fs...)
 }
 
 // resuming plays a client, of TLS 1.2 with half of its requests over a second
 // connection that resumes the session of the first.
-func (b *bed) resuming(c httpClient, again bool) error {
+func resuming(b *bed, c httpClient, again bool) error {
 	if !again {
 		return b.play(c)
 	}
@@ -127,7 +127,7 @@ func (b *bed) resuming(c httpClient, again bool) error {
 }
 
 // curl makes requests over one connection of its own, without request ids.
-func (b *bed) curl(id caller, to netip.AddrPort, who string, n int) error {
+func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 	var conf strings.Builder
 	for i := range n {
 		if i > 0 {
@@ -160,7 +160,7 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 			return err
 		}
 		s := sidecar{CA: ca.file}
-		if s.Routes, err = b.securePeers(ca, cert); err != nil {
+		if s.Routes, err = securePeers(b, ca, cert); err != nil {
 			return err
 		}
 		if _, err := b.inject(a, istioDefaults(), s); err != nil {
@@ -178,7 +178,7 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 
 // securePeers are two services that want mTLS; the result says how a proxy
 // with the given certificate calls them.
-func (b *bed) securePeers(ca *authority, cert string) (routes []route, err error) {
+func securePeers(b *bed, ca *authority, cert string) (routes []route, err error) {
 	for i, h := range []*host{b.host("b"), b.host("ext")} {
 		cfg, err := ca.server(h.name)
 		if err != nil {
@@ -229,17 +229,17 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error 
 		if err := record(b, srv); err != nil {
 			return err
 		}
-		return b.manners(n, who, app, greeter)
+		return manners(b, n, who, app, greeter)
 	}
 }
 
 // manners are the raw connections of mtlsTCP.
-func (b *bed) manners(n int, who []caller, app, greeter *tcpServer) error {
+func manners(b *bed, n int, who []caller, app, greeter *tcpServer) error {
 	srv := b.host("b")
 	var fs []func() error
 	for i := range n {
 		id := who[i%len(who)]
-		c := tcpClient{from: b.host("client"), local: id.at, to: srv.at(rawPort), tls: id.tls, script: b.manner(i)}
+		c := tcpClient{from: b.host("client"), local: id.at, to: srv.at(rawPort), tls: id.tls, script: manner(b, i)}
 		at := app
 		if i%6 == 1 {
 			at, c.to, c.greeting = greeter, srv.at(rawPort+1), greeter.greeting
@@ -256,7 +256,7 @@ func (b *bed) manners(n int, who []caller, app, greeter *tcpServer) error {
 }
 
 // manner is the script of the i-th raw connection.
-func (b *bed) manner(i int) tcpScript {
+func manner(b *bed, i int) tcpScript {
 	switch i % 6 {
 	case 2: // the server streams, many writes to one request
 		s := b.turns(1, 200, clientCloses)
@@ -314,5 +314,5 @@ func playGoProxy(b *bed) error {
 	if err := recordPlain(b, srv); err != nil {
 		return err
 	}
-	return b.mix(16, 8, who, false)
+	return mix(b, 16, 8, who, false)
 }

@@ -141,7 +141,7 @@ func playFanout(b *bed) error {
 		}
 		s.Routes = append(s.Routes, route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
 	}
-	if err := b.serveHTTP(srv, srv.at(appPort), func(r *http.Request) int { return b.fanOut(srv, r) }); err != nil {
+	if err := b.serveHTTP(srv, srv.at(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
@@ -156,7 +156,7 @@ func playFanout(b *bed) error {
 	})
 }
 
-func (b *bed) fanOut(h *host, r *http.Request) int {
+func fanOut(b *bed, h *host, r *http.Request) int {
 	from := recordOf(r)
 	var fs []func() error
 	for i := range 3 {

@@ -35,12 +35,12 @@ func playUpstreamRefused(b *bed) error {
 	}
 	inbound := httpClient{from: b.host("client"), to: srv.at(appPort + 1), name: "svc-b"}
 	series := []func() error{
-		func() error { return b.inVain(inbound, "gone") },
-		func() error { return b.lateServer(inbound) },
-		func() error { return b.inVain(httpClient{from: srv, to: vip(2, svcPort), name: "svc-2"}, "none") },
+		func() error { return inVain(b, inbound, "gone") },
+		func() error { return lateServer(b, inbound) },
+		func() error { return inVain(b, httpClient{from: srv, to: vip(2, svcPort), name: "svc-2"}, "none") },
 	}
 	for i := range 4 {
-		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: b.apart(fmt.Sprint("spare", i), 3)}
+		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: apart(b, fmt.Sprint("spare", i), 3)}
 		series = append(series, func() error { return b.play(c) })
 	}
 	return parallel(func() error { return b.visitors(3, 4, half) }, func() error {
@@ -55,7 +55,7 @@ func playUpstreamRefused(b *bed) error {
 
 // apart is a script whose requests keep so far apart that attempts of two
 // exchanges do not meet.
-func (b *bed) apart(who string, n int) []call {
+func apart(b *bed, who string, n int) []call {
 	calls := b.script(who, n, true)
 	for i := range calls {
 		calls[i].think += 25 * time.Millisecond
@@ -64,15 +64,15 @@ func (b *bed) apart(who string, n int) []call {
 }
 
 // inVain makes a request that nobody answers but the proxy.
-func (b *bed) inVain(c httpClient, who string) error {
-	c.calls = b.apart(who, 1)
+func inVain(b *bed, c httpClient, who string) error {
+	c.calls = apart(b, who, 1)
 	c.calls[0].status = http.StatusServiceUnavailable
 	return b.play(c)
 }
 
 // lateServer has an application that starts while the proxy tries again.
-func (b *bed) lateServer(c httpClient) error {
-	c.calls = b.apart("late", 3)
+func lateServer(b *bed, c httpClient) error {
+	c.calls = apart(b, "late", 3)
 	return parallel(func() error { return b.play(c) }, func() error {
 		if err := b.pause(patience + patience/2); err != nil {
 			return err
@@ -140,17 +140,17 @@ func recordPayload(b *bed, h *host) error {
 // translates the service's address to an endpoint (kube-proxy's DNAT) and the
 // pod's address to its own (MASQUERADE).
 func playNodeNAT(b *bed) error {
-	if err := b.natWorld(); err != nil {
+	if err := natWorld(b); err != nil {
 		return err
 	}
-	if err := b.sniffBehind(); err != nil {
+	if err := sniffBehind(b); err != nil {
 		return err
 	}
 	return b.callers(b.host("a"), vip(9, svcPort), 4, 4)
 }
 
 func playNodeNATMidstream(b *bed) error {
-	if err := b.natWorld(); err != nil {
+	if err := natWorld(b); err != nil {
 		return err
 	}
 	for _, h := range []*host{b.host("a"), b.node} { // from the start: of what began unwatched, conntrack tells nothing
@@ -160,7 +160,7 @@ func playNodeNATMidstream(b *bed) error {
 	}
 	const n = 4
 	m := b.meeting()
-	err := parallel(func() error { return m.hold(n, b.beginBehind) }, func() error {
+	err := parallel(func() error { return m.hold(n, func() error { return beginBehind(b) }) }, func() error {
 		return b.crowd(n, func(i int) httpClient {
 			calls := b.script(fmt.Sprint("a", i), 6, half(i))
 			calls[2].before = m.wait
@@ -175,7 +175,7 @@ func playNodeNATMidstream(b *bed) error {
 
 // natWorld makes pod a, whose proxy has no route for the service and dials its
 // address, and a node that masks the pod.
-func (b *bed) natWorld() error {
+func natWorld(b *bed) error {
 	srv := b.host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
@@ -193,14 +193,14 @@ func (b *bed) natWorld() error {
 }
 
 // sniffBehind captures pod a and the node's side towards the service.
-func (b *bed) sniffBehind() error {
+func sniffBehind(b *bed) error {
 	if err := b.sniffPod(b.host("a")); err != nil {
 		return err
 	}
 	return b.sniff(b.node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap")
 }
 
-func (b *bed) beginBehind() error {
+func beginBehind(b *bed) error {
 	if err := b.beginHere(b.host("a")); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 const rawPort = 5432
 
 // rawPod makes pod b with a raw TCP application behind its sidecar.
-func (b *bed) rawPod(s sidecar, fixed *tcpScript) (*tcpServer, error) {
+func rawPod(b *bed, s sidecar, fixed *tcpScript) (*tcpServer, error) {
 	srv := b.host("b")
 	app, err := b.serveTCP(srv, srv.at(rawPort), fixed)
 	if err != nil {
@@ -36,7 +36,7 @@ func (b *bed) talkers(n int, c func(i int) tcpClient) error {
 }
 
 func playTCP(b *bed) error {
-	app, err := b.rawPod(sidecar{}, nil)
+	app, err := rawPod(b, sidecar{}, nil)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	app, err := b.rawPod(sidecar{TLSIn: cert, CA: ca.file}, nil)
+	app, err := rawPod(b, sidecar{TLSIn: cert, CA: ca.file}, nil)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func playOwnTLS(b *bed) error {
 // ended plays conversations that end in one way.
 func ended(end ending, even bool) func(*bed) error {
 	return func(b *bed) error {
-		app, err := b.rawPod(sidecar{}, nil)
+		app, err := rawPod(b, sidecar{}, nil)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func ended(end ending, even bool) func(*bed) error {
 
 // playResets has clients and servers that end with RST.
 func playResets(b *bed) error {
-	app, err := b.rawPod(sidecar{}, nil)
+	app, err := rawPod(b, sidecar{}, nil)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func playServerFirst(b *bed) error {
 	for i := range s.turns {
 		s.turns[i].fromClient = i%2 == 1
 	}
-	if _, err := b.rawPod(sidecar{}, &s); err != nil {
+	if _, err := rawPod(b, sidecar{}, &s); err != nil {
 		return err
 	}
 	return b.talkers(3, func(int) tcpClient { return tcpClient{script: s} })
@@ -148,7 +148,7 @@ func playServerFirst(b *bed) error {
 // server and closes.
 func playRefused(b *bed) error {
 	srv := b.host("b")
-	if _, err := b.rawPod(sidecar{}, nil); err != nil {
+	if _, err := rawPod(b, sidecar{}, nil); err != nil {
 		return err
 	}
 	for _, dial := range []struct {
@@ -163,11 +163,11 @@ func playRefused(b *bed) error {
 			return err
 		}
 	}
-	return b.refuseDirect(srv)
+	return refuseDirect(b, srv)
 }
 
 // refuseDirect dials a closed port that no proxy guards.
-func (b *bed) refuseDirect(srv *host) error {
+func refuseDirect(b *bed, srv *host) error {
 	from := netip.AddrPortFrom(b.host("client").ip, 45454)
 	start := time.Now()
 	c, err := b.host("client").dialTCP(b.ctx, 0, from, srv.at(15021))
@@ -220,12 +220,12 @@ func playFlush(b *bed) error {
 		return err
 	}
 	return parallel(func() error { return m.hold(n, flush) },
-		func() error { return done.hold(n-4, func() error { return b.endProxy(a) }) },
+		func() error { return done.hold(n-4, func() error { return endProxy(b, a) }) },
 		func() error { return b.crowd(n, client) })
 }
 
 // endProxy ends the proxy of a pod once its connections are quiet.
-func (b *bed) endProxy(h *host) error {
+func endProxy(b *bed, h *host) error {
 	if err := b.pause(200 * time.Millisecond); err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (b *bed) endProxy(h *host) error {
 	}
 	for _, p := range b.pods {
 		if p.host == h {
-			if err := b.quit(p); err != nil {
+			if err := quit(b, p); err != nil {
 				return err
 			}
 		}
@@ -242,7 +242,7 @@ func (b *bed) endProxy(h *host) error {
 	return b.pause(300 * time.Millisecond)
 }
 
-func (b *bed) quit(p *pod) error {
+func quit(b *bed, p *pod) error {
 	if err := p.proc.end(syscall.SIGTERM); err != nil {
 		return err
 	}
