@@ -34,7 +34,7 @@ func (a *assembly) checkAccess() error {
 }
 
 // bodies are the lengths of the bodies of an exchange, without framing.
-func bodies(t *turnBytes) (request, response int64, err error) {
+func bodies(t *Turn) (request, response int64, err error) {
 	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(t.request)))
 	if err != nil {
 		return 0, 0, err

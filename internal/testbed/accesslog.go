@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // access is one line of the access log that Envoy would have written in the
@@ -149,12 +151,12 @@ func (l logLine) answer() int64 {
 	if !open {
 		return n
 	}
-	if unit := int64(atoi(l.Unit)); unit > 0 {
+	if unit := int64(Number(l.Unit)); unit > 0 {
 		unit += grpcPrefix
 		return max(n-grpcTrailer, 0) / unit * unit
 	}
 	if u, err := url.Parse(l.Target); err == nil && u.Query().Has("size") {
-		return int64(atoi(u.Query().Get("size")))
+		return int64(Number(u.Query().Get("size")))
 	}
 	return n
 }
@@ -166,7 +168,7 @@ func (l logLine) refused() bool { return strings.HasPrefix(l.State, "SC") }
 // it, and at what stage. Retries that were used up are URX, which on raw TCP
 // comes with every failure to connect.
 func (l logLine) flags() string {
-	tries := atoi(l.Retries)
+	tries := Number(l.Retries)
 	switch {
 	case l.refused() && (l.Kind == "tcp" || tries > 0):
 		return "UF,URX"
@@ -202,7 +204,7 @@ func (l logLine) cluster() string {
 	switch n, routed := strings.CutPrefix(l.Backend, "route"); {
 	case routed:
 		name := "svc"
-		if k := atoi(n); k > 0 {
+		if k := Number(n); k > 0 {
 			name = fmt.Sprintf("svc-%d", k+1)
 		}
 		return fmt.Sprintf("outbound|%d||%s.default.svc.cluster.local", l.FP, name)
@@ -302,7 +304,7 @@ func AccessLogs(dir string) (old []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if text, err = unpacked(text); err != nil {
+		if text, err = truth.Unpacked(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", n, err)
 		}
 		lines, err := parseLog(text)

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
@@ -43,7 +44,7 @@ func TestAccessLogs(t *testing.T) {
 }
 
 func holdAccess(t *testing.T, scenario string, text []byte) {
-	truth, err := testbed.Read(testbed.TruthFile(shipped, scenario))
+	truth, err := truth.Read(truth.Path(shipped, scenario))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +71,14 @@ func holdAccess(t *testing.T, scenario string, text []byte) {
 }
 
 // answered counts, by legs, the exchanges of which the last attempt went there.
-func answered(truth *testbed.Truth) map[[2]string]int {
+func answered(known *truth.Truth) map[[2]string]int {
 	type exchange struct {
 		leg string
 		no  int
 	}
-	last := map[exchange]testbed.Link{}
+	last := map[exchange]truth.Link{}
 	n := map[[2]string]int{}
-	for _, l := range truth.Links {
+	for _, l := range known.Links {
 		k := exchange{l.From, l.FromExchange}
 		if before, ok := last[k]; ok {
 			n[[2]string{before.From, before.To}]--
@@ -92,7 +93,7 @@ func answered(truth *testbed.Truth) map[[2]string]int {
 }
 
 // tiesOf is the line of an exchange over two legs.
-func tiesOf(from, to *testbed.Leg) tied {
+func tiesOf(from, to *truth.Leg) tied {
 	x := tied{from.OrigSrc, from.OrigDst, to.OrigSrc, to.OrigDst}
 	if from.RequestSrc != "" {
 		x.client = from.RequestSrc

@@ -17,9 +17,9 @@ func endpoint(ip string, port int) netip.AddrPort {
 	return netip.AddrPortFrom(a.Unmap(), uint16(port))
 }
 
-// atoi reads a number of the log, where "-" stands for none and a leading plus
+// Number reads a number of the log, where "-" stands for none and a leading plus
 // for a server that was changed in between.
-func atoi(s string) int {
+func Number(s string) int {
 	n, err := strconv.Atoi(strings.TrimPrefix(s, "+"))
 	if err != nil {
 		return 0

@@ -2,6 +2,8 @@
 
 package testbed
 
+import "github.com/pcapmesh/pcapmesh/internal/test/truth"
+
 // apps are the applications and clients of a world, and what they know of what
 // they did.
 type apps struct {
@@ -11,4 +13,4 @@ type apps struct {
 }
 
 // asked lists the names that were looked up so far.
-func (a *apps) asked() []Lookup { return a.lookups.list() }
+func (a *apps) asked() []truth.Lookup { return a.lookups.list() }

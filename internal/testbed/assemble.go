@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // assemble builds the truth of a finished scenario.
-func assemble(e *evidence) (*Truth, error) {
+func assemble(e *evidence) (*truth.Truth, error) {
 	a := &assembly{in: e, byKey: map[wireKey][]*wire{}, nat: map[string]natTable{},
-		truth: &Truth{Scenario: e.name, About: e.about, Args: []string{}}}
+		truth: &truth.Truth{Scenario: e.name, About: e.about, Args: []string{}}}
 	if err := a.read(); err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func (a *assembly) read() error {
 func (a *assembly) describe() error {
 	for _, p := range a.in.pods {
 		if a.in.captured(p.name) {
-			a.truth.Pods = append(a.truth.Pods, Pod{Name: p.name, IP: p.ip.String(), IPv6: a.in.address6(p),
+			a.truth.Pods = append(a.truth.Pods, truth.Pod{Name: p.name, IP: p.ip.String(), IPv6: a.in.address6(p),
 				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
 		}
 	}
@@ -208,9 +210,9 @@ func (a *assembly) legs() {
 	}
 }
 
-func (a *assembly) leg(w *wire, points []string) Leg {
+func (a *assembly) leg(w *wire, points []string) truth.Leg {
 	pod, iface, _ := strings.Cut(points[0], "/")
-	l := Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
+	l := truth.Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
 		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
 		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.in.notes.incomplete, Exchanges: max(w.asked, w.served)}
 	h := a.in.host(pod)
@@ -229,7 +231,7 @@ func (a *assembly) leg(w *wire, points []string) Leg {
 	}
 	if k := a.dialledAs(w); a.masks[k] != (translation{}) {
 		m := a.masks[k]
-		l.Translated = append(l.Translated, Translation{Point: a.behind(), Src: m.src.String(), Dst: m.dst.String()})
+		l.Translated = append(l.Translated, truth.Translation{Point: a.behind(), Src: m.src.String(), Dst: m.dst.String()})
 	}
 	a.fromRecord(&l, w)
 	if w.dated {
@@ -254,7 +256,7 @@ func (a *assembly) raw(w *wire) bool {
 // spoken counts the exchanges that the ends of the wire know, whatever a proxy
 // took them for.
 func (w *wire) spoken() int {
-	for _, r := range []*connRecord{w.client, w.server} {
+	for _, r := range []*Record{w.client, w.server} {
 		if r != nil {
 			return len(r.exchanges)
 		}
@@ -263,7 +265,7 @@ func (w *wire) spoken() int {
 }
 
 // fromRecord adds what an application's end of the wire knows.
-func (a *assembly) fromRecord(l *Leg, w *wire) {
+func (a *assembly) fromRecord(l *truth.Leg, w *wire) {
 	end := w.client
 	if end == nil {
 		end = w.server
@@ -310,7 +312,7 @@ func (w *wire) listener() netip.AddrPort {
 
 // streams are the bytes orig to reply and back, from an end that is an
 // application; what was written need not have arrived if it was aborted.
-func (w *wire) streams() (sent, received *Tally) {
+func (w *wire) streams() (sent, received *truth.Tally) {
 	switch {
 	case w.client != nil && w.server != nil: // what arrived
 		return w.server.read.tally(), w.client.read.tally()
@@ -365,7 +367,7 @@ func (a *assembly) links() error {
 			return fmt.Errorf("exchange %s %s of proxy %s has a leg that no capture point shows", h.line.Method, h.line.Target, h.pod.name)
 		}
 		from, to := &a.truth.Legs[h.from.leg-1], &a.truth.Legs[h.to.leg-1]
-		l := Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
+		l := truth.Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
 			Attempt: h.attempt, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
 			Separable: !from.Encrypted && !to.Encrypted && !a.in.notes.sameObject}
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
@@ -395,7 +397,7 @@ func (a *assembly) links() error {
 }
 
 // hidden says where and when an exchange was on legs that cannot be read.
-func (a *assembly) hidden(h *hop, l *Link) {
+func (a *assembly) hidden(h *hop, l *truth.Link) {
 	if h.from.encrypted {
 		l.FromBy = stamp(a.by(h.from, h.fromX))
 		if r := h.from.client; r != nil {
@@ -429,7 +431,7 @@ func (a *assembly) by(w *wire, x int) time.Time {
 // same proxy carried the same bytes: only their order in time differs.
 func (a *assembly) twins() {
 	type content struct{ pod, sent, received string }
-	of := func(l *Link) (content, bool) {
+	of := func(l *truth.Link) (content, bool) {
 		leg, ok := a.truth.Leg(l.From)
 		if !ok || l.FromExchange != -1 || leg.Sent == nil || leg.Received == nil {
 			return content{}, false

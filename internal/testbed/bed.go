@@ -16,11 +16,11 @@ type bed struct {
 	*apps
 
 	scenario Scenario
-	notes    truthNotes
+	notes    Notes
 }
 
 func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {
-	w, err := newWorld(ctx, s.Name, dir, seed, s.v6)
+	w, err := New(ctx, s.Name, dir, seed, s.v6)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,15 @@
 
 package testbed
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
+)
 
 // files lists the captures with their sizes and sums.
-func (e *evidence) files() ([]File, error) {
-	var out []File
+func (e *evidence) files() ([]truth.File, error) {
+	var out []truth.File
 	for _, s := range e.sniffers {
 		names := []string{s.file}
 		if s.rotated {

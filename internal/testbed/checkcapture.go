@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// CheckCaptures holds the truth against its captures in dir: the files are
+// Check holds the truth against its captures in dir: the files are
 // those it names; every leg is there under its tuples, with exactly its bytes
 // where it is complete; and no connection is there that is not a leg.
-func CheckCaptures(t *Truth, dir string) error {
+func Check(t *truth.Truth, dir string) error {
 	seen := ways{}
 	for _, f := range t.Files {
 		got, err := describe(filepath.Join(dir, f.Name))
@@ -38,12 +40,12 @@ func CheckCaptures(t *Truth, dir string) error {
 }
 
 // load adds the packets of a file to their points.
-func (m ways) load(name string, f File) error {
+func (m ways) load(name string, f truth.File) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	if data, err = unpacked(data); err != nil {
+	if data, err = truth.Unpacked(data); err != nil {
 		return err
 	}
 	names := strings.Split(f.Interface, "+")
@@ -79,7 +81,7 @@ func (c *captureCheck) next(k way) *life {
 	return nil
 }
 
-func (c *captureCheck) leg(l *Leg, point string) error {
+func (c *captureCheck) leg(l *truth.Leg, point string) error {
 	request, reply, err := halves(l, point)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (c *captureCheck) leg(l *Leg, point string) error {
 	for _, h := range []struct {
 		k    way
 		l    *life
-		want *Tally
+		want *truth.Tally
 	}{{request, there, l.Sent}, {reply, back, l.Received}} {
 		if h.l == nil {
 			return fmt.Errorf("nothing captured from %v to %v", h.k.src, h.k.dst)
@@ -110,7 +112,7 @@ func (c *captureCheck) leg(l *Leg, point string) error {
 }
 
 // halves are the two directed tuples under which a leg is captured.
-func halves(l *Leg, point string) (request, reply way, err error) {
+func halves(l *truth.Leg, point string) (request, reply way, err error) {
 	var src, dst, answer, seen netip.AddrPort
 	for _, p := range []struct {
 		text string

@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // conversations follows every client connection through the links.
 func (a *assembly) conversations() {
 	served := map[string]bool{}
-	next := map[string][]Link{}
+	next := map[string][]truth.Link{}
 	for _, l := range a.truth.Links {
 		served[l.To] = true
 		next[l.From] = append(next[l.From], l)
@@ -25,7 +27,7 @@ func (a *assembly) conversations() {
 			a.tunnelled(l, next)
 			continue
 		}
-		c := Conversation{Client: l.OrigSrc, Server: l.OrigDst, Exchanges: l.Exchanges, Legs: reach(l.ID, next)}
+		c := truth.Conversation{Client: l.OrigSrc, Server: l.OrigDst, Exchanges: l.Exchanges, Legs: reach(l.ID, next)}
 		c.Direction = a.direction(l, c.Legs)
 		for _, w := range a.wires {
 			if w.leg == i+1 && w.client != nil {
@@ -41,17 +43,17 @@ func (a *assembly) conversations() {
 
 // tunnelled makes a conversation of every connection that came out of a tunnel
 // from elsewhere.
-func (a *assembly) tunnelled(tunnel *Leg, next map[string][]Link) {
+func (a *assembly) tunnelled(tunnel *truth.Leg, next map[string][]truth.Link) {
 	for _, k := range next[tunnel.ID] {
 		l, _ := a.truth.Leg(k.To)
-		c := Conversation{Client: l.OrigSrc, Server: l.OrigDst, Direction: "inbound", Exchanges: l.Exchanges,
+		c := truth.Conversation{Client: l.OrigSrc, Server: l.OrigDst, Direction: "inbound", Exchanges: l.Exchanges,
 			Legs: append([]string{tunnel.ID}, reach(l.ID, next)...), Sent: l.Sent, Received: l.Received}
 		a.truth.Conversations = append(a.truth.Conversations, c)
 	}
 }
 
 // plain is what the client said and heard above TLS.
-func (w *wire) plain(l *Leg) (sent, received *Tally) {
+func (w *wire) plain(l *truth.Leg) (sent, received *truth.Tally) {
 	if w.client.plain != nil {
 		return w.client.plain.wrote.tally(), w.client.plain.read.tally()
 	}
@@ -60,7 +62,7 @@ func (w *wire) plain(l *Leg) (sent, received *Tally) {
 
 // reach lists the legs that serve a leg, nearest first. It goes exchange by
 // exchange, since a pooled leg also serves others.
-func reach(first string, next map[string][]Link) []string {
+func reach(first string, next map[string][]truth.Link) []string {
 	type place struct {
 		leg string
 		x   int // -2: every exchange
@@ -81,7 +83,7 @@ func reach(first string, next map[string][]Link) []string {
 	return legs
 }
 
-func (a *assembly) direction(first *Leg, legs []string) string {
+func (a *assembly) direction(first *truth.Leg, legs []string) string {
 	last, _ := a.truth.Leg(legs[len(legs)-1])
 	switch first.Role {
 	case "client-proxy":
@@ -103,7 +105,7 @@ func (a *assembly) direction(first *Leg, legs []string) string {
 }
 
 // bytes notes what an exchange was on its two legs.
-func (a *assembly) bytes(h *hop, l *Link) (err error) {
+func (a *assembly) bytes(h *hop, l *truth.Link) (err error) {
 	if h.down, err = a.turn(h.from.client, l.FromExchange); err != nil {
 		return fmt.Errorf("client of %s: %w", h.line.Target, err)
 	}
@@ -122,7 +124,7 @@ func (a *assembly) bytes(h *hop, l *Link) (err error) {
 // turn is an exchange in the record of an application's end. Where requests
 // are pipelined, or a response begins before its request is over, turns are
 // not exchanges.
-func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
+func (a *assembly) turn(r *Record, x int) (*Turn, error) {
 	if r == nil || r.turns.full || r.multiplexed || a.in.notes.oddTurns || a.in.notes.brief {
 		return nil, nil
 	}
@@ -138,7 +140,7 @@ func (a *assembly) turn(r *connRecord, x int) (*turnBytes, error) {
 
 // served puts together what the server-side legs carried of a client's
 // connection.
-func (a *assembly) served(w *wire) (sent, received *Tally) {
+func (a *assembly) served(w *wire) (sent, received *truth.Tally) {
 	var hops []*hop
 	for _, h := range a.hops {
 		if h.from == w && h.link > 0 && h.fromX >= 0 && h.toX >= 0 {

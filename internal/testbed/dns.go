@@ -16,16 +16,18 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // lookups collects what was asked, by those who asked.
 type lookups struct {
 	mu  sync.Mutex
-	all []Lookup
+	all []truth.Lookup
 }
 
 // begin notes a question before it is sent and returns its place.
-func (l *lookups) begin(q Lookup) int {
+func (l *lookups) begin(q truth.Lookup) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, q)
@@ -33,14 +35,14 @@ func (l *lookups) begin(q Lookup) int {
 }
 
 // list returns what was asked so far.
-func (l *lookups) list() []Lookup {
+func (l *lookups) list() []truth.Lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.all)
 }
 
 // change alters the record of a question.
-func (l *lookups) change(i int, f func(*Lookup)) {
+func (l *lookups) change(i int, f func(*truth.Lookup)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f(&l.all[i])
@@ -88,7 +90,7 @@ func (a *apps) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
 	defer conn.Close()
 	places := map[uint16]int{}
 	for _, q := range asks {
-		places[q.id] = a.lookups.begin(Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
+		places[q.id] = a.lookups.begin(truth.Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
 			ID: int(q.id), Name: q.name, Type: strings.TrimPrefix(q.typ.String(), "Type"), UpstreamOf: c.cause})
 		if err := a.send(conn, q, places[q.id]); err != nil {
 			return nil, err
@@ -107,7 +109,7 @@ func (a *apps) send(conn *net.UDPConn, q dnsAsk, place int) error {
 	if err != nil {
 		return err
 	}
-	a.lookups.change(place, func(l *Lookup) { l.Queries++ })
+	a.lookups.change(place, func(l *truth.Lookup) { l.Queries++ })
 	_, err = conn.Write(query)
 	return err
 }
@@ -146,7 +148,7 @@ func (a *apps) hear(conn *net.UDPConn, places map[uint16]int, patience time.Dura
 			return nil, fmt.Errorf("answer %d from %v was not waited for", m.ID, conn.RemoteAddr())
 		}
 		answers[m.ID] = buf[:n]
-		a.lookups.change(place, func(l *Lookup) { answered(l, &m) })
+		a.lookups.change(place, func(l *truth.Lookup) { answered(l, &m) })
 	}
 	return answers, nil
 }
@@ -157,7 +159,7 @@ func isTimeout(err error) bool {
 }
 
 // answered takes over what an answer says.
-func answered(l *Lookup, m *dnsmessage.Message) {
+func answered(l *truth.Lookup, m *dnsmessage.Message) {
 	l.Answers++
 	l.Truncated = m.Truncated
 	l.RCode = map[dnsmessage.RCode]string{dnsmessage.RCodeSuccess: "NOERROR", dnsmessage.RCodeNameError: "NXDOMAIN"}[m.RCode]
@@ -264,9 +266,9 @@ func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
 	defer raw.Close()
 	defer bounded(a.ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
-	rc.rec.control = true
+	rc.Record.control = true
 	if c.by != c.to {
-		rc.rec.taken = c.by
+		rc.Record.taken = c.by
 	}
 	if _, err := rc.Write(frame(query)); err != nil {
 		return nil, err

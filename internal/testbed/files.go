@@ -8,19 +8,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // describe counts and hashes one capture.
-func describe(name string) (File, error) {
+func describe(name string) (truth.File, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return File{}, err
+		return truth.File{}, err
 	}
 	sum := sha256.Sum256(data)
-	if data, err = unpacked(data); err != nil {
-		return File{}, fmt.Errorf("%s: %w", name, err)
+	if data, err = truth.Unpacked(data); err != nil {
+		return truth.File{}, fmt.Errorf("%s: %w", name, err)
 	}
-	f := File{Name: filepath.Base(name), SHA256: hex.EncodeToString(sum[:])}
+	f := truth.File{Name: filepath.Base(name), SHA256: hex.EncodeToString(sum[:])}
 	err = records(data, func(record) { f.Packets++ })
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)

@@ -49,11 +49,11 @@ func MissingFirewall() error {
 // NewFirewall makes the two network namespaces, without rules. Something listens
 // at ports, with TCP and both families.
 func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
-	w, err := newWorld(ctx, "", "", 1, true)
+	w, err := New(ctx, "", "", 1, true)
 	if err != nil {
 		return nil, err
 	}
-	f := &Firewall{w: w, pod: w.host("a"), peer: &host{name: "peer", ns: w.prefix + "peer"}}
+	f := &Firewall{w: w, pod: w.host("a"), peer: &host{name: "peer", NS: w.prefix + "peer"}}
 	if err := f.build(ports); err != nil {
 		f.Close()
 		return nil, err
@@ -68,11 +68,11 @@ func (f *Firewall) build(ports []uint16) error {
 		}
 	}
 	steps := [][]string{
-		{"-n", f.peer.ns, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", f.pod.ns},
-		{"-n", f.pod.ns, "addr", "add", "::6/128", "dev", "lo", "nodad"},
+		{"-n", f.peer.NS, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", f.pod.NS},
+		{"-n", f.pod.NS, "addr", "add", "::6/128", "dev", "lo", "nodad"},
 	}
 	for _, h := range []*host{f.pod, f.peer} {
-		steps = append(steps, []string{"-n", h.ns, "link", "set", "eth0", "up"})
+		steps = append(steps, []string{"-n", h.NS, "link", "set", "eth0", "up"})
 	}
 	for _, v6 := range []bool{false, true} {
 		pod, second, peer := FirewallAddrs(v6)
@@ -81,10 +81,10 @@ func (f *Firewall) build(ports []uint16) error {
 			bits = "/64"
 		}
 		steps = append(steps,
-			[]string{"-n", f.pod.ns, "addr", "add", pod.String() + bits, "dev", "eth0"},
-			[]string{"-n", f.pod.ns, "addr", "add", second.String() + bits, "dev", "eth0"},
-			[]string{"-n", f.peer.ns, "addr", "add", peer.String() + bits, "dev", "eth0"},
-			[]string{"-n", f.pod.ns, "route", "add", "default", "via", peer.String(), "dev", "eth0"})
+			[]string{"-n", f.pod.NS, "addr", "add", pod.String() + bits, "dev", "eth0"},
+			[]string{"-n", f.pod.NS, "addr", "add", second.String() + bits, "dev", "eth0"},
+			[]string{"-n", f.peer.NS, "addr", "add", peer.String() + bits, "dev", "eth0"},
+			[]string{"-n", f.pod.NS, "route", "add", "default", "via", peer.String(), "dev", "eth0"})
 	}
 	for _, s := range steps {
 		if _, err := f.w.command("ip", s...); err != nil {
@@ -314,7 +314,7 @@ func tupleOf(words []string, direction int) (ends [2]netip.AddrPort) {
 			}
 		}
 	}
-	return [2]netip.AddrPort{endpoint(v["src"], atoi(v["sport"])), endpoint(v["dst"], atoi(v["dport"]))}
+	return [2]netip.AddrPort{endpoint(v["src"], Number(v["sport"])), endpoint(v["dst"], Number(v["dport"]))}
 }
 
 // read takes what an entry says.
@@ -324,9 +324,9 @@ func (e *Entry) read(words []string) {
 	for _, w := range words {
 		switch key, value, _ := strings.Cut(w, "="); key {
 		case "zone":
-			e.Zone = atoi(value)
+			e.Zone = Number(value)
 		case "mark":
-			e.ConnMark = uint32(atoi(value))
+			e.ConnMark = uint32(Number(value))
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (a *apps) playH2(c h2Client) error {
 	defer raw.Close()
 	defer bounded(a.ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
-	rc.rec.multiplexed = true
+	rc.Record.multiplexed = true
 	conn, err := rc.secure(a.ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
@@ -50,12 +50,12 @@ func (a *apps) playH2(c h2Client) error {
 	}
 	var fs []func() error
 	for _, lane := range c.lanes {
-		fs = append(fs, func() error { return a.lane(c, h2, rc.rec, lane) })
+		fs = append(fs, func() error { return a.lane(c, h2, rc.Record, lane) })
 	}
 	if err := parallel(fs...); err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
-	_ = conn.(*recordedConn).CloseWrite()
+	_ = conn.(*Conn).CloseWrite()
 	select {
 	case <-over.end:
 		return nil
@@ -81,7 +81,7 @@ func (c *endingConn) Read(p []byte) (int, error) {
 }
 
 // lane makes one call after the other.
-func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *connRecord, calls []call) error {
+func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *Record, calls []call) error {
 	for _, k := range calls {
 		if err := k.ready(a.world); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *connRecord, calls []c
 	return nil
 }
 
-func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *connRecord, k call) error {
+func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *Record, k call) error {
 	var body io.Reader
 	switch {
 	case k.stream != nil:
@@ -109,7 +109,7 @@ func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *connR
 	if err != nil {
 		return err
 	}
-	e := exchangeRecord{method: k.method, target: k.target}
+	e := Exchange{method: k.method, target: k.target}
 	for _, h := range k.header {
 		r.Header.Set(h[0], h[1])
 		if h[0] == "x-request-id" {
@@ -146,7 +146,7 @@ func (a *apps) serveH2(h *host, at netip.AddrPort) error {
 			if err != nil {
 				return
 			}
-			c.(*recordedConn).rec.multiplexed = true
+			c.(*Conn).Record.multiplexed = true
 			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
 				Context: context.WithValue(a.ctx, connKey{}, c)})
 		}

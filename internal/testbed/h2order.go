@@ -15,7 +15,7 @@ import (
 // inOrder puts the exchanges of an HTTP/2 connection into the order of their
 // requests' HEADERS, as this end wrote or read them (RFC 9113 §8.1). What the
 // end saw of an exchange is found by method, path and request id.
-func (r *connRecord) inOrder() error {
+func (r *Record) inOrder() error {
 	asked := r.asked()
 	if len(asked) < len(http2.ClientPreface) {
 		return nil
@@ -23,7 +23,7 @@ func (r *connRecord) inOrder() error {
 	in := bytes.NewReader(asked[len(http2.ClientPreface):])
 	f := http2.NewFramer(io.Discard, in)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	var ordered []exchangeRecord
+	var ordered []Exchange
 	for {
 		at := int64(len(asked) - in.Len())
 		frame, err := f.ReadFrame()
@@ -52,7 +52,7 @@ func (r *connRecord) inOrder() error {
 }
 
 // asked is all that the client sent, above TLS.
-func (r *connRecord) asked() (all []byte) {
+func (r *Record) asked() (all []byte) {
 	log := &r.turns
 	if r.plain != nil {
 		log = &r.plain.turns
@@ -64,7 +64,7 @@ func (r *connRecord) asked() (all []byte) {
 }
 
 // exchangeOf finds the exchange that a request's HEADERS began.
-func (r *connRecord) exchangeOf(h *http2.MetaHeadersFrame) (exchangeRecord, error) {
+func (r *Record) exchangeOf(h *http2.MetaHeadersFrame) (Exchange, error) {
 	id := ""
 	for _, f := range h.RegularFields() {
 		if f.Name == "x-request-id" {
@@ -77,12 +77,12 @@ func (r *connRecord) exchangeOf(h *http2.MetaHeadersFrame) (exchangeRecord, erro
 			return e, nil
 		}
 	}
-	return exchangeRecord{}, fmt.Errorf("%s %s is not on record", method, path)
+	return Exchange{}, fmt.Errorf("%s %s is not on record", method, path)
 }
 
 // belowOf returns where on the socket the write began that has an offset above
 // TLS; nil if unknown.
-func (r *connRecord) belowOf(above int64) *int64 {
+func (r *Record) belowOf(above int64) *int64 {
 	if r.plain == nil || r.server {
 		return nil
 	}

@@ -98,7 +98,7 @@ func over(r *http.Request, status int, begun time.Time) {
 	if c == nil {
 		return
 	}
-	c.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: status, begun: begun,
+	c.exchange(Exchange{method: r.Method, target: r.RequestURI, status: status, begun: begun,
 		requestID: r.Header.Get("x-request-id")})
 }
 
@@ -135,8 +135,8 @@ func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.Close()
-	if rc, ok := c.(*recordedConn); ok {
-		rc.rec.exchange(exchangeRecord{method: r.Method, target: r.RequestURI, status: http.StatusSwitchingProtocols,
+	if rc, ok := c.(*Conn); ok {
+		rc.Record.exchange(Exchange{method: r.Method, target: r.RequestURI, status: http.StatusSwitchingProtocols,
 			requestID: r.Header.Get("x-request-id")})
 	}
 	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n")
@@ -157,9 +157,9 @@ func bodyFor(target string, size int) []byte {
 
 // recordOf is the record of the connection on which a request came, nil if it
 // is not recorded.
-func recordOf(r *http.Request) *connRecord {
-	if c, ok := r.Context().Value(connKey{}).(*recordedConn); ok {
-		return c.rec
+func recordOf(r *http.Request) *Record {
+	if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
+		return c.Record
 	}
 	return nil
 }

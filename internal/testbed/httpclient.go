@@ -28,7 +28,7 @@ type call struct {
 	think          time.Duration // before it
 	status         int           // expected; 0: 200
 	before         func() error  // done first, if set
-	below          *int64        // as in exchangeRecord
+	below          *int64        // as in Exchange
 }
 
 // httpClient is one connection with a script of calls.
@@ -40,7 +40,7 @@ type httpClient struct {
 	name    string // Host header; "" for the address
 	tls     *tls.Config
 	control bool
-	cause   *connRecord
+	cause   *Record
 	linger  time.Duration // before it closes
 	last    func() error  // before it closes, if set
 	calls   []call
@@ -55,7 +55,7 @@ func (a *apps) play(c httpClient) error {
 	defer raw.Close()
 	defer bounded(a.ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
-	rc.rec.control, rc.rec.cause = c.control, c.cause
+	rc.Record.control, rc.Record.cause = c.control, c.cause
 	conn, err := rc.secure(a.ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
@@ -66,7 +66,7 @@ func (a *apps) play(c httpClient) error {
 		if err := call.ready(a.world); err != nil {
 			return err
 		}
-		if err := c.exchange(conn, r, rc.rec, call); err != nil {
+		if err := c.exchange(conn, r, rc.Record, call); err != nil {
 			return fmt.Errorf("client of %v: request %d %s %s: %w", c.to, i, call.method, call.target, err)
 		}
 	}
@@ -102,7 +102,7 @@ func bounded(ctx context.Context, c net.Conn) func() {
 	return func() { close(done) }
 }
 
-func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k call) error {
+func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *Record, k call) error {
 	k.below = rec.sentBelow()
 	if err := c.send(w, k); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *connRecord, k ca
 }
 
 // answer reads the response.
-func (k call) answer(r *bufio.Reader, rec *connRecord) error {
+func (k call) answer(r *bufio.Reader, rec *Record) error {
 	resp, err := http.ReadResponse(r, &http.Request{Method: k.method})
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (k call) answer(r *bufio.Reader, rec *connRecord) error {
 	if want := cmp.Or(k.status, 200); resp.StatusCode != want {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	e := exchangeRecord{method: k.method, target: k.target, status: resp.StatusCode, below: k.below}
+	e := Exchange{method: k.method, target: k.target, status: resp.StatusCode, below: k.below}
 	for _, h := range k.header {
 		if h[0] == "x-request-id" {
 			e.requestID = h[1]

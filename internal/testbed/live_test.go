@@ -23,7 +23,7 @@ func TestLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := testbed.CheckCaptures(truth, dir); err != nil {
+			if err := testbed.Check(truth, dir); err != nil {
 				t.Error(err)
 			}
 		})

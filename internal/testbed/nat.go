@@ -43,8 +43,8 @@ func parseEntry(line string) (e natEntry, ok bool) {
 		}
 	}
 	e = natEntry{at: eventTime(line),
-		src: endpoint(tuples[0].src, atoi(tuples[0].sport)), dst: endpoint(tuples[0].dst, atoi(tuples[0].dport)),
-		replySrc: endpoint(tuples[1].src, atoi(tuples[1].sport)), replyTo: endpoint(tuples[1].dst, atoi(tuples[1].dport))}
+		src: endpoint(tuples[0].src, Number(tuples[0].sport)), dst: endpoint(tuples[0].dst, Number(tuples[0].dport)),
+		replySrc: endpoint(tuples[1].src, Number(tuples[1].sport)), replyTo: endpoint(tuples[1].dst, Number(tuples[1].dport))}
 	return e, e.src.IsValid() && e.dst.IsValid() && e.replySrc.IsValid() && e.replyTo.IsValid()
 }
 

@@ -20,7 +20,7 @@ import (
 // routes between them. In every host but the node the interface is eth0.
 type host struct {
 	name string
-	ns   string
+	NS   string
 	ip   netip.Addr
 	ip6  netip.Addr
 
@@ -30,7 +30,7 @@ type host struct {
 // addresses of the world. The node routes, one subnet for each host.
 func worldHosts(prefix string) []*host {
 	h := func(name, ip, ip6 string) *host {
-		return &host{name: name, ns: prefix + name, ip: netip.MustParseAddr(ip), ip6: netip.MustParseAddr(ip6)}
+		return &host{name: name, NS: prefix + name, ip: netip.MustParseAddr(ip), ip6: netip.MustParseAddr(ip6)}
 	}
 	return []*host{
 		h("client", "192.0.2.10", "2001:db8:c::10"),
@@ -52,7 +52,7 @@ func gateway(ip netip.Addr) netip.Addr {
 
 // build makes the namespaces, links, addresses and routes.
 func (w *world) build() error {
-	w.node = &host{name: "node", ns: w.prefix + "node"}
+	w.node = &host{name: "node", NS: w.prefix + "node"}
 	for _, h := range append([]*host{w.node}, w.hosts...) {
 		if err := w.makeNS(h); err != nil {
 			return err
@@ -72,10 +72,10 @@ func (w *world) build() error {
 }
 
 func (w *world) makeNS(h *host) error {
-	if _, err := w.command("ip", "netns", "add", h.ns); err != nil {
+	if _, err := w.command("ip", "netns", "add", h.NS); err != nil {
 		return err
 	}
-	w.spaces = append(w.spaces, h.ns)
+	w.spaces = append(w.spaces, h.NS)
 	v6 := "1"
 	if w.v6 {
 		v6 = "0"
@@ -90,7 +90,7 @@ func (w *world) makeNS(h *host) error {
 			return err
 		}
 	}
-	_, err := w.command("ip", "-n", h.ns, "link", "set", "lo", "up")
+	_, err := w.command("ip", "-n", h.NS, "link", "set", "lo", "up")
 	return err
 }
 
@@ -98,19 +98,19 @@ func (w *world) makeNS(h *host) error {
 func (w *world) plug(h *host) error {
 	cable := "v-" + h.name
 	steps := [][]string{
-		{"-n", w.node.ns, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
-		{"-n", w.node.ns, "addr", "add", gateway(h.ip).String() + "/24", "dev", cable},
-		{"-n", w.node.ns, "link", "set", cable, "up"},
-		{"-n", h.ns, "addr", "add", h.ip.String() + "/24", "dev", "eth0"},
-		{"-n", h.ns, "link", "set", "eth0", "up"},
-		{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip).String()},
+		{"-n", w.node.NS, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.NS},
+		{"-n", w.node.NS, "addr", "add", gateway(h.ip).String() + "/24", "dev", cable},
+		{"-n", w.node.NS, "link", "set", cable, "up"},
+		{"-n", h.NS, "addr", "add", h.ip.String() + "/24", "dev", "eth0"},
+		{"-n", h.NS, "link", "set", "eth0", "up"},
+		{"-n", h.NS, "route", "add", "default", "via", gateway(h.ip).String()},
 	}
 	if w.v6 {
 		steps = append(steps,
-			[]string{"-n", w.node.ns, "addr", "add", gateway(h.ip6).String() + "/64", "dev", cable, "nodad"},
-			[]string{"-n", h.ns, "addr", "add", h.ip6.String() + "/64", "dev", "eth0", "nodad"},
-			[]string{"-n", h.ns, "addr", "add", "::6/128", "dev", "lo", "nodad"},
-			[]string{"-n", h.ns, "route", "add", "default", "via", gateway(h.ip6).String()})
+			[]string{"-n", w.node.NS, "addr", "add", gateway(h.ip6).String() + "/64", "dev", cable, "nodad"},
+			[]string{"-n", h.NS, "addr", "add", h.ip6.String() + "/64", "dev", "eth0", "nodad"},
+			[]string{"-n", h.NS, "addr", "add", "::6/128", "dev", "lo", "nodad"},
+			[]string{"-n", h.NS, "route", "add", "default", "via", gateway(h.ip6).String()})
 	}
 	for _, s := range steps {
 		if _, err := w.command("ip", s...); err != nil {
@@ -157,13 +157,13 @@ func (h *host) as(who account, f func() error) error {
 }
 
 func (h *host) enter(who account, f func() error) error {
-	fd, err := unix.Open("/run/netns/"+h.ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open("/run/netns/"+h.NS, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("namespace %s: %w", h.ns, err)
+		return fmt.Errorf("namespace %s: %w", h.NS, err)
 	}
 	defer unix.Close(fd)
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("enter namespace %s: %w", h.ns, err)
+		return fmt.Errorf("enter namespace %s: %w", h.NS, err)
 	}
 	if who != (account{}) { // the owner match looks at the file system ids of the socket's creator
 		if err := unix.Setfsgid(who.gid); err != nil {

@@ -4,6 +4,8 @@ package testbed
 
 import (
 	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // evidence is what a played scenario leaves behind, of which its truth is made.
@@ -11,13 +13,13 @@ type evidence struct {
 	*mesh
 	about   string // the scenario's one sentence
 	rec     *recorder
-	lookups []Lookup
-	notes   *truthNotes
+	lookups []truth.Lookup
+	notes   *Notes
 }
 
-// truthNotes is what a scenario knows about its capture that the records do
+// Notes is what a scenario knows about its capture that the records do
 // not show.
-type truthNotes struct {
+type Notes struct {
 	incomplete bool                              // the capture misses bytes on every leg
 	missing    int                               // one packet of so many is taken out of the captures; 0: none
 	brief      bool                              // exchanges are many and alike: the truth leaves their bytes out

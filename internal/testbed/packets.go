@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // This file is a TCP reader of the testbed's own, simple instead of fast, so
@@ -98,7 +100,7 @@ func (m ways) add(point string, s segment) {
 }
 
 // tally puts the bytes in order; ok is false if some are missing.
-func (l *life) tally() (t Tally, ok bool) {
+func (l *life) tally() (t truth.Tally, ok bool) {
 	base := l.first
 	if l.syn {
 		base++

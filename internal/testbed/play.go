@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // Scenario is one thing that real traffic through a sidecar can look like.
@@ -17,12 +19,12 @@ type Scenario struct {
 	About string // one sentence
 
 	v6   bool
-	json bool // its access log is there as JSON too
+	JSON bool // its access log is there as JSON too
 	live bool // its captures are not shipped: they are another scenario's with less in them, or large
 	play func(*bed) error
 	// shows says whether the run shows what it is for, where that is left to
 	// timing; nil: always.
-	shows func(*Truth) error
+	shows func(*truth.Truth) error
 }
 
 // limit is how long one attempt may take; the slowest takes about 15 s.
@@ -30,7 +32,7 @@ const limit = 90 * time.Second
 
 // Attempt plays the scenario once. The error is errAgain if bad luck spoilt the
 // run.
-func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*Truth, error) {
+func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
 	b, err := newBed(ctx, s, dir, seed)
@@ -49,7 +51,7 @@ func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*Truth, 
 }
 
 // finish ends captures, writes what lies beside them and checks the truth.
-func (b *bed) finish(played error) (*Truth, error) {
+func (b *bed) finish(played error) (*truth.Truth, error) {
 	if played != nil {
 		return nil, fmt.Errorf("%w%s", played, b.complaints())
 	}
@@ -74,9 +76,9 @@ func (b *bed) finish(played error) (*Truth, error) {
 			return nil, err
 		}
 	}
-	for _, check := range []func() error{t.Check, func() error { return CheckCaptures(t, b.dir) }} {
+	for _, check := range []func() error{t.Check, func() error { return Check(t, b.dir) }} {
 		if err := check(); err != nil {
-			return nil, errors.Join(err, t.write(name+".wrong"))
+			return nil, errors.Join(err, t.Write(name+".wrong"))
 		}
 	}
 	if b.scenario.shows != nil {
@@ -84,5 +86,5 @@ func (b *bed) finish(played error) (*Truth, error) {
 			return nil, fmt.Errorf("%w: %w", errAgain, err)
 		}
 	}
-	return t, t.write(name)
+	return t, t.Write(name)
 }

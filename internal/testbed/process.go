@@ -29,12 +29,12 @@ func (w *world) command(name string, args ...string) (string, error) {
 
 // inside runs a program in h.
 func (w *world) inside(h *host, args ...string) (string, error) {
-	return w.command("ip", append([]string{"netns", "exec", h.ns}, args...)...)
+	return w.command("ip", append([]string{"netns", "exec", h.NS}, args...)...)
 }
 
 // feed runs a program in h with text on its standard input.
 func (w *world) feed(h *host, text string, args ...string) error {
-	cmd := exec.CommandContext(w.ctx, "ip", append([]string{"netns", "exec", h.ns}, args...)...)
+	cmd := exec.CommandContext(w.ctx, "ip", append([]string{"netns", "exec", h.NS}, args...)...)
 	cmd.Stdin = bytes.NewReader([]byte(text))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v in %s: %w: %s", args, h.name, err, bytes.TrimSpace(out))
@@ -58,7 +58,7 @@ func (w *world) start(h *host, stdout string, args ...string) (*process, error) 
 	}
 	defer out.Close()
 	p := &process{name: args[0], done: make(chan struct{}), errs: new(tail)}
-	p.cmd = exec.Command("ip", append([]string{"netns", "exec", h.ns}, args...)...)
+	p.cmd = exec.Command("ip", append([]string{"netns", "exec", h.NS}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = out, p.errs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := w.spawn(p.cmd); err != nil {

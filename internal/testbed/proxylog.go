@@ -66,8 +66,8 @@ type logLine struct {
 
 func (l logLine) client() netip.AddrPort   { return endpoint(l.CI, l.CP) }
 func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
-func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, atoi(l.BP)) }
-func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, atoi(l.SP)) }
+func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, Number(l.BP)) }
+func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, Number(l.SP)) }
 
 // path is the target without the scheme and authority that the proxy puts
 // before those of HTTP/2.

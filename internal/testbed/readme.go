@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // Readme describes the captures in dir, from the truth files beside them, as
@@ -29,8 +31,8 @@ format, and -keys.txt the TLS key log. Large ones are gzipped. Licence: that of 
 |---|---|---|---|
 `)
 	for _, s := range Shipped() {
-		name := TruthFile(dir, s.Name)
-		t, err := Read(name)
+		name := truth.Path(dir, s.Name)
+		t, err := truth.Read(name)
 		if err != nil {
 			return "", err
 		}

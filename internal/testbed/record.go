@@ -13,16 +13,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // recorder collects what the applications and clients did.
 type recorder struct {
 	mu    sync.Mutex
-	conns []*connRecord
+	conns []*Record
 }
 
-// connRecord is one socket as the application that owned it saw it.
-type connRecord struct {
+// Record is one socket as the application that owned it saw it.
+type Record struct {
 	mu            sync.Mutex
 	sealed        bool // the scenario is over; nothing is added any more
 	host          *host
@@ -30,15 +32,15 @@ type connRecord struct {
 	local, remote netip.AddrPort
 	start         time.Time
 	wrote, read   stream
-	plain         *connRecord // of the application above TLS, else nil
-	socket        *connRecord // of the connection below TLS, else nil
+	plain         *Record // of the application above TLS, else nil
+	socket        *Record // of the connection below TLS, else nil
 	encrypted     bool
 	control       bool           // a probe of the mesh's own, or DNS
 	taken         netip.AddrPort // the agent's listener that the redirect led to, if one did
 	refused       bool           // by RST, nothing was sent
-	cause         *connRecord    // the accepted connection on whose behalf it was dialled
+	cause         *Record        // the accepted connection on whose behalf it was dialled
 	multiplexed   bool           // HTTP/2: several exchanges at once
-	exchanges     []exchangeRecord
+	exchanges     []Exchange
 	turns         turnLog
 	marks         []mark // of what is written above TLS
 }
@@ -46,7 +48,7 @@ type connRecord struct {
 // mark says where a write above TLS began, there and on the socket below.
 type mark struct{ above, below int64 }
 
-func (r *connRecord) mark() {
+func (r *Record) mark() {
 	if r.socket == nil || !r.socket.multiplexed {
 		return
 	}
@@ -58,8 +60,8 @@ func (r *connRecord) mark() {
 	}
 }
 
-// exchangeRecord is one HTTP exchange at one end.
-type exchangeRecord struct {
+// Exchange is one HTTP exchange at one end.
+type Exchange struct {
 	method, target string
 	status         int
 	requestID      string    // as sent (client) or seen (server); "" if none
@@ -82,30 +84,30 @@ func (s *stream) add(p []byte) {
 	s.bytes += int64(len(p))
 }
 
-func tallyOf(p []byte) *Tally {
+func tallyOf(p []byte) *truth.Tally {
 	var s stream
 	s.add(p)
 	return s.tally()
 }
 
-func (s *stream) tally() *Tally {
+func (s *stream) tally() *truth.Tally {
 	if s.sum == nil {
 		s.sum = sha256.New()
 	}
-	return &Tally{Bytes: s.bytes, SHA256: hex.EncodeToString(s.sum.Sum(nil))}
+	return &truth.Tally{Bytes: s.bytes, SHA256: hex.EncodeToString(s.sum.Sum(nil))}
 }
 
 // turnLog keeps the bytes of a connection in turns, a request and its
 // response, so that they can be told apart later. It gives up on connections
 // that carry more than turnLimit.
 type turnLog struct {
-	turns     []turnBytes
+	turns     []Turn
 	kept      int
 	answering bool
 	full      bool
 }
 
-type turnBytes struct{ request, response []byte }
+type Turn struct{ request, response []byte }
 
 const turnLimit = 4 << 20 // ample for all that is shipped; benchmarks need no turns
 
@@ -118,7 +120,7 @@ func (l *turnLog) add(fromClient bool, p []byte) {
 		return
 	}
 	if len(l.turns) == 0 || fromClient && l.answering {
-		l.turns = append(l.turns, turnBytes{})
+		l.turns = append(l.turns, Turn{})
 	}
 	l.answering = !fromClient
 	t := &l.turns[len(l.turns)-1]
@@ -129,31 +131,31 @@ func (l *turnLog) add(fromClient bool, p []byte) {
 	}
 }
 
-// recordedConn is a socket whose bytes are counted and hashed.
-type recordedConn struct {
+// Conn is a socket whose bytes are counted and hashed.
+type Conn struct {
 	net.Conn
-	rec *connRecord
+	Record *Record
 }
 
-func (c *recordedConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.rec.count(&c.rec.read, p[:n])
-	c.rec.turn(c.rec.server, p[:n])
+	c.Record.count(&c.Record.read, p[:n])
+	c.Record.turn(c.Record.server, p[:n])
 	return n, err
 }
 
-func (c *recordedConn) Write(p []byte) (int, error) {
-	c.rec.mark()
+func (c *Conn) Write(p []byte) (int, error) {
+	c.Record.mark()
 	// The turn is noted first: once the bytes are out, the peer may answer, and
 	// net/http read of that, before this goroutine goes on.
-	c.rec.turn(!c.rec.server, p)
+	c.Record.turn(!c.Record.server, p)
 	n, err := c.Conn.Write(p)
-	c.rec.count(&c.rec.wrote, p[:n])
+	c.Record.count(&c.Record.wrote, p[:n])
 	return n, err
 }
 
 // count adds what was read or written to a stream.
-func (r *connRecord) count(s *stream, p []byte) {
+func (r *Record) count(s *stream, p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
@@ -162,7 +164,7 @@ func (r *connRecord) count(s *stream, p []byte) {
 }
 
 // turn adds what was read or written to the turns of both sides.
-func (r *connRecord) turn(fromClient bool, p []byte) {
+func (r *Record) turn(fromClient bool, p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
@@ -171,7 +173,7 @@ func (r *connRecord) turn(fromClient bool, p []byte) {
 }
 
 // CloseWrite sends FIN and leaves the other direction open.
-func (c *recordedConn) CloseWrite() error {
+func (c *Conn) CloseWrite() error {
 	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return t.CloseWrite()
 	}
@@ -179,17 +181,17 @@ func (c *recordedConn) CloseWrite() error {
 }
 
 // record begins the record of a socket of h.
-func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *recordedConn {
-	rec := &connRecord{host: h, server: server, start: start,
+func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *Conn {
+	rec := &Record{host: h, server: server, start: start,
 		local: unmapped(c.LocalAddr()), remote: unmapped(c.RemoteAddr())}
 	r.mu.Lock()
 	r.conns = append(r.conns, rec)
 	r.mu.Unlock()
-	return &recordedConn{Conn: c, rec: rec}
+	return &Conn{Conn: c, Record: rec}
 }
 
 // exchange adds an exchange that is over to the record of the connection.
-func (r *connRecord) exchange(e exchangeRecord) {
+func (r *Record) exchange(e Exchange) {
 	if r.socket != nil {
 		r = r.socket
 	}
@@ -203,7 +205,7 @@ func (r *connRecord) exchange(e exchangeRecord) {
 
 // seal ends recording and returns the records, which can now be read without
 // locks. Connections that stay open may still be closed, unseen.
-func (r *recorder) seal() []*connRecord {
+func (r *recorder) seal() []*Record {
 	out := r.all()
 	for _, c := range out {
 		c.mu.Lock()
@@ -219,10 +221,10 @@ func (r *recorder) seal() []*connRecord {
 }
 
 // all returns the records so far.
-func (r *recorder) all() []*connRecord {
+func (r *recorder) all() []*Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]*connRecord(nil), r.conns...)
+	return append([]*Record(nil), r.conns...)
 }
 
 // reuseAddr lets a client bind a port that an earlier connection left in
@@ -262,7 +264,7 @@ func (l *recordedListener) Accept() (net.Conn, error) {
 func (r *recorder) refused(h *host, from, to netip.AddrPort, start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns = append(r.conns, &connRecord{host: h, local: from, remote: to, start: start, refused: true})
+	r.conns = append(r.conns, &Record{host: h, local: from, remote: to, start: start, refused: true})
 }
 
 // forget drops the bytes that were recorded so far, of all sockets.

@@ -64,7 +64,7 @@ func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
 	const early, late = 3 * time.Millisecond, 10 * time.Millisecond // the log cuts times off, conntrack stamps what it prints
 	for _, h := range a.hops {
 		begun := time.UnixMilli(h.line.began())
-		if h.pod != p || atoi(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
+		if h.pod != p || Number(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
 			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.tries(h.line, e.dst) {
 			continue
 		}

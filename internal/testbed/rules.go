@@ -117,8 +117,8 @@ func (c interception) zones(line func(format string, args ...any)) {
 	line("COMMIT")
 }
 
-// tproxyRules are the defaults where inbound connections are taken by TPROXY.
-func tproxyRules() interception {
+// TProxyDefaults are the defaults where inbound connections are taken by TPROXY.
+func TProxyDefaults() interception {
 	rules := istioDefaults()
 	rules.mode = modeTProxy
 	return rules

@@ -78,9 +78,9 @@ func (m *mesh) routeMarked(h *host, how mode) error {
 	default:
 		return nil
 	}
-	if _, err := m.command("ip", "-n", h.ns, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
+	if _, err := m.command("ip", "-n", h.NS, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
 		return err
 	}
-	_, err := m.command("ip", "-n", h.ns, "route", "add", "local", "default", "dev", "lo", "table", table)
+	_, err := m.command("ip", "-n", h.NS, "route", "add", "local", "default", "dev", "lo", "table", table)
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // attempts is how often a scenario is played when timing did not produce what
@@ -18,7 +20,7 @@ const attempts = 4
 // Run plays a scenario and leaves its captures, truth and side files in dir,
 // which must exist. The seed varies sizes, contents and order; ports are the
 // kernel's choice. It needs root and the tools of Packages; ask Missing first.
-func Run(ctx context.Context, scenario string, dir string, seed int64) (*Truth, error) {
+func Run(ctx context.Context, scenario string, dir string, seed int64) (*truth.Truth, error) {
 	s, ok := find(scenario)
 	if !ok {
 		return nil, fmt.Errorf("no scenario %q", scenario)
@@ -29,12 +31,12 @@ func Run(ctx context.Context, scenario string, dir string, seed int64) (*Truth, 
 // Big records a pair of captures of more than 300 MB together, inbound
 // plaintext HTTP over pooled connections, for benchmarks. Everything else is
 // as for Run; the files' names begin with "big-".
-func Big(ctx context.Context, dir string, seed int64) (*Truth, error) {
+func Big(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
 	s := Scenario{Name: "big", About: "Pooled inbound HTTP, sixteen clients with hundreds of requests.", play: playBig, shows: pooled}
 	return run(ctx, s, dir, seed)
 }
 
-func run(ctx context.Context, s Scenario, dir string, seed int64) (*Truth, error) {
+func run(ctx context.Context, s Scenario, dir string, seed int64) (*truth.Truth, error) {
 	if err := Missing(); err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func run(ctx context.Context, s Scenario, dir string, seed int64) (*Truth, error
 		if err := clean(dir, s.Name); err != nil {
 			return nil, err
 		}
-		var t *Truth
+		var t *truth.Truth
 		t, err = s.Attempt(ctx, dir, seed)
 		if err == nil || !errors.Is(err, errAgain) || ctx.Err() != nil {
 			return t, err

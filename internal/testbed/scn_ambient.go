@@ -150,7 +150,7 @@ func mixed(b *bed, n int, from *host, local, web, raw netip.AddrPort, app *tcpSe
 
 // kubeletProbes asks the application for its health as the node does.
 func kubeletProbes(b *bed, h *host) error {
-	if _, err := b.command("ip", "-n", b.node.ns, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
+	if _, err := b.command("ip", "-n", b.node.NS, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
 		return err
 	}
 	for i := range 3 {

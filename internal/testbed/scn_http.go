@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 const (
@@ -47,7 +49,7 @@ func (b *bed) inboundPod(s sidecar) error {
 
 // pooled wants connections shared in both ways: a server-side leg that serves
 // several clients, and a client served over several.
-func pooled(t *Truth) error {
+func pooled(t *truth.Truth) error {
 	clients, servers := map[string]map[string]bool{}, map[string]map[string]bool{}
 	note := func(m map[string]map[string]bool, k, v string) {
 		if m[k] == nil {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // visitors are n clients outside that call pod b.
@@ -160,7 +162,7 @@ func playRetry(b *bed) error {
 	})
 }
 
-func retried(t *Truth) error {
+func retried(t *truth.Truth) error {
 	for _, l := range t.Links {
 		if l.Attempt > 1 {
 			return nil

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // callers are n connections of pod h's application to one server.
@@ -219,7 +221,7 @@ func playCollision(b *bed) error {
 	})
 }
 
-func collided(t *Truth) error {
+func collided(t *truth.Truth) error {
 	for _, l := range t.Legs {
 		if l.RequestSrc != "" {
 			return nil

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // What the records of a pod tell, and its captures do not.
@@ -82,7 +84,7 @@ func lateServer(b *bed, c httpClient) error {
 }
 
 // refusedAndServed wants both ends that refused attempts can lead to.
-func refusedAndServed(t *Truth) error {
+func refusedAndServed(t *truth.Truth) error {
 	vain, again := 0, 0
 	for _, l := range t.Links {
 		switch {

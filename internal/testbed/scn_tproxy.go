@@ -16,7 +16,7 @@ func playTProxy(b *bed) error {
 			return err
 		}
 	}
-	if err := b.sidecarAt(srv, tproxyRules(), sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.at(appPort)}}}); err != nil {
+	if err := b.sidecarAt(srv, TProxyDefaults(), sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.at(appPort)}}}); err != nil {
 		return err
 	}
 	b.packLater()
@@ -36,7 +36,7 @@ func playOriginalSrc(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.injectGo(srv, tproxyRules(), nil); err != nil {
+	if err := b.injectGo(srv, TProxyDefaults(), nil); err != nil {
 		return err
 	}
 	if err := b.sniffPod(srv); err != nil {
@@ -56,7 +56,7 @@ func (b *bed) addresses(n int) ([]netip.AddrPort, error) {
 	var out []netip.AddrPort
 	for ip := h.ip; len(out) < n; ip = ip.Next() {
 		if len(out) > 0 {
-			if _, err := b.command("ip", "-n", h.ns, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
+			if _, err := b.command("ip", "-n", h.NS, "addr", "add", ip.String()+"/24", "dev", "eth0"); err != nil {
 				return nil, err
 			}
 		}

@@ -47,7 +47,7 @@ func (a *apps) scripted(h *host, to netip.AddrPort, steps ...step) error {
 	return nil
 }
 
-func expect(c *recordedConn, r *bufio.Reader, want string) error {
+func expect(c *Conn, r *bufio.Reader, want string) error {
 	if bytes, ok := strings.CutPrefix(want, "echo "); ok {
 		_, err := io.ReadFull(r, make([]byte, len(bytes)))
 		return err
@@ -74,6 +74,6 @@ func expect(c *recordedConn, r *bufio.Reader, want string) error {
 	if resp.StatusCode != status {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	c.rec.exchange(exchangeRecord{method: method, target: target, status: status})
+	c.Record.exchange(Exchange{method: method, target: target, status: status})
 	return nil
 }

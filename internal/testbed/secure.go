@@ -10,7 +10,7 @@ import (
 )
 
 // secure puts TLS over the connection if cfg is given.
-func (c *recordedConn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
+func (c *Conn) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
 	if cfg == nil {
 		return c, nil
 	}
@@ -35,12 +35,12 @@ func (l *secureListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.(*recordedConn).layer(tls.Server(c, l.cfg)), nil
+	return c.(*Conn).layer(tls.Server(c, l.cfg)), nil
 }
 
 // farewell ends TLS so that the peer's last records are read too.
 func farewell(conn net.Conn) {
-	if rc, ok := conn.(*recordedConn); ok {
+	if rc, ok := conn.(*Conn); ok {
 		if t, ok := rc.Conn.(*tls.Conn); ok {
 			_ = t.CloseWrite()
 			_, _ = io.Copy(io.Discard, rc)
@@ -49,14 +49,14 @@ func farewell(conn net.Conn) {
 }
 
 // layer records the plaintext above a TLS connection.
-func (c *recordedConn) layer(tlsConn net.Conn) *recordedConn {
-	c.rec.encrypted = true
-	c.rec.plain = &connRecord{socket: c.rec}
-	return &recordedConn{Conn: tlsConn, rec: c.rec.plain}
+func (c *Conn) layer(tlsConn net.Conn) *Conn {
+	c.Record.encrypted = true
+	c.Record.plain = &Record{socket: c.Record}
+	return &Conn{Conn: tlsConn, Record: c.Record.plain}
 }
 
 // sentBelow is how much TLS has written so far, nil where there is no TLS.
-func (r *connRecord) sentBelow() *int64 {
+func (r *Record) sentBelow() *int64 {
 	if !r.encrypted {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 
 // accessFiles writes what Envoy's access log would say.
 func (b *bed) accessFiles(log []byte, prefix string) error {
-	if b.scenario.json {
+	if b.scenario.JSON {
 		if err := WriteAccess(prefix+"access.json", log); err != nil {
 			return err
 		}

@@ -2,7 +2,11 @@
 
 package testbed
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
+)
 
 // thinned removes packets from all captures where the scenario wants it.
 func (b *bed) thinned() error {
@@ -23,7 +27,7 @@ func (b *bed) thinned() error {
 func (b *bed) pack() error {
 	for _, s := range b.sniffers {
 		if s.packed && !s.rotated {
-			if err := pack(filepath.Join(b.dir, s.file)); err != nil {
+			if err := truth.Pack(filepath.Join(b.dir, s.file)); err != nil {
 				return err
 			}
 			s.file += ".gz"
@@ -36,7 +40,7 @@ func (b *bed) pack() error {
 			return err
 		}
 		for _, n := range names {
-			if err := pack(n); err != nil {
+			if err := truth.Pack(n); err != nil {
 				return err
 			}
 		}

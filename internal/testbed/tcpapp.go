@@ -87,7 +87,7 @@ func (s *tcpServer) secure(c net.Conn) {
 	}
 	t := tls.Server(c, s.tls)
 	if t.Handshake() == nil {
-		s.serve(c.(*recordedConn).layer(t), c)
+		s.serve(c.(*Conn).layer(t), c)
 	}
 }
 
@@ -169,7 +169,7 @@ func (s turn) both(conn net.Conn, mine bool) error {
 
 func (t tcpScript) halfClose(conn, raw net.Conn, client bool) error {
 	if client {
-		return raw.(*recordedConn).CloseWrite()
+		return raw.(*Conn).CloseWrite()
 	}
 	if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
 		return fmt.Errorf("%d bytes before the end: %w", n, err)
@@ -189,7 +189,7 @@ func (t tcpScript) finish(conn, raw net.Conn, client bool) error {
 	}
 	if t.end == clientResets || t.end == serverResets {
 		time.Sleep(20 * time.Millisecond) // what was sent has arrived
-		if tcp, ok := raw.(*recordedConn).Conn.(*net.TCPConn); ok {
+		if tcp, ok := raw.(*Conn).Conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 	}

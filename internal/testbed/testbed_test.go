@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
@@ -16,14 +17,14 @@ const shipped = "../../testdata/pcaps"
 func TestShipped(t *testing.T) {
 	for _, s := range testbed.Shipped() {
 		t.Run(s.Name, func(t *testing.T) {
-			truth, err := testbed.Read(testbed.TruthFile(shipped, s.Name))
+			truth, err := truth.Read(truth.Path(shipped, s.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := truth.Check(); err != nil {
 				t.Error(err)
 			}
-			if err := testbed.CheckCaptures(truth, shipped); err != nil {
+			if err := testbed.Check(truth, shipped); err != nil {
 				t.Error(err)
 			}
 		})

@@ -5,6 +5,8 @@ package testbed
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // Trim makes dir small enough to ship: it gzips large truths, access logs and
@@ -16,11 +18,11 @@ func Trim(dir string) error {
 		most    int64 // bytes
 		shrink  func(string) error
 	}{
-		{"*-truth.json", 192 << 10, pack},
-		{"*-access.log", 32 << 10, pack},
-		{"*-access.json", 32 << 10, pack},
-		{"*-conntrack-events.txt", 16 << 10, pack},
-		{"*-conntrack.txt", 16 << 10, pack},
+		{"*-truth.json", 192 << 10, truth.Pack},
+		{"*-access.log", 32 << 10, truth.Pack},
+		{"*-access.json", 32 << 10, truth.Pack},
+		{"*-conntrack-events.txt", 16 << 10, truth.Pack},
+		{"*-conntrack.txt", 16 << 10, truth.Pack},
 		{"*-haproxy.log", 8 << 10, os.Remove},
 	} {
 		names, err := filepath.Glob(filepath.Join(dir, rule.pattern))

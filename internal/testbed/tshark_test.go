@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
@@ -20,11 +21,11 @@ func TestTshark(t *testing.T) {
 			t.Skip("needs " + tool)
 		}
 	}
-	var truths []*testbed.Truth
+	var truths []*truth.Truth
 	all := filepath.Join(t.TempDir(), "all.pcapng")
 	args := []string{"-a", "-w", all}
 	for _, s := range testbed.Shipped() {
-		truth, err := testbed.Read(testbed.TruthFile(shipped, s.Name))
+		truth, err := truth.Read(truth.Path(shipped, s.Name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +62,7 @@ func TestTshark(t *testing.T) {
 }
 
 // compareSYNs wants one SYN or more per leg and none without.
-func compareSYNs(t *testing.T, truth *testbed.Truth, syns map[string]int) {
+func compareSYNs(t *testing.T, truth *truth.Truth, syns map[string]int) {
 	t.Helper()
 	legs := map[string]int{}
 	for _, l := range truth.Legs {
@@ -127,7 +128,7 @@ func TestKeys(t *testing.T) {
 		{"inbound-permissive", "inbound-permissive-eth0.pcap"},
 		{"outbound-vip-mtls", "outbound-vip-mtls-a-eth0.pcap"},
 	} {
-		truth, err := testbed.Read(filepath.Join(shipped, test.scenario+"-truth.json"))
+		truth, err := truth.Read(filepath.Join(shipped, test.scenario+"-truth.json"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // wire is one TCP connection, put together from whatever saw an end of it.
 type wire struct {
 	key       wireKey
-	client    *connRecord
-	server    *connRecord
+	client    *Record
+	server    *Record
 	up, down  *pod           // the proxy that dialled it, the proxy that accepted it
 	asked     int            // exchanges that the accepting proxy logged on it
 	served    int            // exchanges that the dialling proxy logged on it
@@ -37,7 +39,7 @@ type assembly struct {
 	in    *evidence
 	wires []*wire
 	byKey map[wireKey][]*wire
-	truth *Truth
+	truth *truth.Truth
 	hops  []*hop
 	nat   map[string]natTable // by pod
 	masks map[wireKey]translation
@@ -52,7 +54,7 @@ type hop struct {
 	at         time.Time // when the application had answered
 	attempt    int
 	link       int // index + 1 of its link, 0: none
-	down, up   *turnBytes
+	down, up   *Turn
 	vain       bool // refused before the attempt that was logged
 }
 
@@ -78,7 +80,7 @@ func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
 
 // collect makes the wires of all recorded sockets: client ends first, then
 // server ends, which pair with client ends of the same key in order of time.
-func (a *assembly) collect(recs []*connRecord) error {
+func (a *assembly) collect(recs []*Record) error {
 	for _, r := range recs {
 		if r.multiplexed {
 			if err := r.inOrder(); err != nil {
@@ -86,7 +88,7 @@ func (a *assembly) collect(recs []*connRecord) error {
 			}
 		}
 	}
-	slices.SortStableFunc(recs, func(x, y *connRecord) int { return x.start.Compare(y.start) })
+	slices.SortStableFunc(recs, func(x, y *Record) int { return x.start.Compare(y.start) })
 	for _, r := range recs {
 		if !r.server {
 			w := a.add(wireKey{r.local, r.remote}, r.start)
@@ -101,7 +103,7 @@ func (a *assembly) collect(recs []*connRecord) error {
 	return nil
 }
 
-func (a *assembly) accepted(r *connRecord) {
+func (a *assembly) accepted(r *Record) {
 	for k, m := range a.masks { // each of them once
 		if m.src == r.remote && m.dst == r.local {
 			r.remote = k.src
@@ -196,7 +198,7 @@ func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wi
 // room says whether the record of a client's end has more exchanges than were
 // given to it yet, so that the next incarnation of a tuple is used when one
 // is full.
-func room(r *connRecord, used int, l logLine) bool {
+func room(r *Record, used int, l logLine) bool {
 	if r == nil {
 		return true
 	}
@@ -371,7 +373,7 @@ func (w *wire) fromProxy(e *evidence) bool {
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 
-func (a *assembly) logged(e exchangeRecord) *hop {
+func (a *assembly) logged(e Exchange) *hop {
 	for _, h := range a.hops {
 		if e.requestID != "" && dash(h.line.ID) == e.requestID && h.line.Target == e.target {
 			return h

@@ -36,9 +36,9 @@ type world struct {
 	sniffers []*sniffer
 }
 
-// newWorld makes a directory for the world and nothing else yet. dir is where
+// New makes a directory for the world and nothing else yet. dir is where
 // captures go.
-func newWorld(ctx context.Context, name, dir string, seed int64, v6 bool) (*world, error) {
+func New(ctx context.Context, name, dir string, seed int64, v6 bool) (*world, error) {
 	tmp, err := os.MkdirTemp("", "pm-")
 	if err != nil {
 		return nil, err

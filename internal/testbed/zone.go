@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // zone answers queries from a table; what is not in it does not exist.
@@ -61,7 +63,7 @@ func (a *apps) resolver(z zone) dnsHandler {
 	heard := &lookups{}
 	return func(_ netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		name := query.Questions[0].Name.String()
-		before := heard.begin(Lookup{Name: name})
+		before := heard.begin(truth.Lookup{Name: name})
 		switch {
 		case strings.HasPrefix(name, "lost"), strings.HasPrefix(name, "retry") && !heard.earlier(before):
 			return nil
@@ -81,7 +83,7 @@ func (a *apps) resolver(z zone) dnsHandler {
 func (l *lookups) earlier(i int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.all[:i], func(q Lookup) bool { return q.Name == l.all[i].Name })
+	return slices.ContainsFunc(l.all[:i], func(q truth.Lookup) bool { return q.Name == l.all[i].Name })
 }
 
 // agent stands in for the mesh's: it knows some names itself and passes on what

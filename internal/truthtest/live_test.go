@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -41,7 +42,7 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	if _, err := testbed.Run(t.Context(), scenario, dir, seed); err != nil {
 		t.Fatal(err)
 	}
-	s := load(t, testbed.TruthFile(dir, scenario))
+	s := load(t, truth.Path(dir, scenario))
 	s.live = true
 	t.Run("records", s.holdRecords)
 	if _, ok := untold[scenario]; ok {

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
@@ -109,6 +110,6 @@ func playBig(ctx context.Context, dir string, seed int64) error {
 	return nil
 }
 
-func summary(t *testbed.Truth) {
+func summary(t *truth.Truth) {
 	fmt.Printf("%-24s %3d legs %4d links %3d conversations\n", t.Scenario, len(t.Legs), len(t.Links), len(t.Conversations))
 }

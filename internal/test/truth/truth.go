@@ -1,4 +1,4 @@
-package testbed
+package truth
 
 import (
 	"encoding/json"
@@ -170,9 +170,9 @@ func (t *Truth) Leg(id string) (*Leg, bool) {
 	return nil, false
 }
 
-// TruthFile names the truth file of a scenario in dir, gzipped where that is what is
+// Path names the truth file of a scenario in dir, gzipped where that is what is
 // there.
-func TruthFile(dir, scenario string) string {
+func Path(dir, scenario string) string {
 	name := filepath.Join(dir, scenario+"-truth.json")
 	if _, err := os.Stat(name + ".gz"); err == nil {
 		return name + ".gz"
@@ -186,7 +186,7 @@ func Read(name string) (*Truth, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b, err = unpacked(b); err != nil {
+	if b, err = Unpacked(b); err != nil {
 		return nil, fmt.Errorf("truth %s: %w", name, err)
 	}
 	t := new(Truth)
@@ -196,7 +196,7 @@ func Read(name string) (*Truth, error) {
 	return t, nil
 }
 
-func (t *Truth) write(name string) error {
+func (t *Truth) Write(name string) error {
 	b, err := json.MarshalIndent(t, "", " ")
 	if err != nil {
 		return fmt.Errorf("truth %s: %w", name, err)

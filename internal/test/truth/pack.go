@@ -1,4 +1,4 @@
-package testbed
+package truth
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// unpacked returns the capture in a gzip file, or data itself.
-func unpacked(data []byte) ([]byte, error) {
+// Unpacked returns the capture in a gzip file, or data itself.
+func Unpacked(data []byte) ([]byte, error) {
 	if !bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
 		return data, nil
 	}
@@ -19,8 +19,8 @@ func unpacked(data []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// pack gzips a file in place of the original.
-func pack(name string) error {
+// Pack gzips a file in place of the original.
+func Pack(name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
