@@ -57,7 +57,7 @@ const bed = "./internal/test/bed/"
 
 // forTests lists the packages that only tests may import, beside commands that
 // lie below them.
-var forTests = []string{"./internal/pcaptest", "./internal/test/*", "./internal/testbed", "./internal/truthtest"}
+var forTests = []string{"./internal/pcaptest", "./internal/test/truth", bed + "pcap", bed + "world", "./internal/testbed", "./internal/truthtest"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.

@@ -5,6 +5,7 @@ package testbed
 import (
 	"path/filepath"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -24,7 +25,7 @@ func (e *evidence) files() ([]truth.File, error) {
 			}
 		}
 		for _, n := range names {
-			f, err := describe(filepath.Join(e.dir, n))
+			f, err := pcap.Describe(filepath.Join(e.dir, n))
 			if err != nil {
 				return nil, err
 			}

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // The rules are Istio's, in its order (istio/istio
@@ -67,53 +65,5 @@ func TestNAT(t *testing.T) {
 	key := wireKey{netip.MustParseAddrPort("10.244.1.10:18544"), netip.MustParseAddrPort("10.96.10.2:80")}
 	if got := n[key]; len(n) != 1 || got.Port() != 40000 {
 		t.Errorf("got %v", n)
-	}
-}
-
-// A stream is whole if retransmissions and disorder leave no hole.
-func TestTally(t *testing.T) {
-	seg := func(seq uint32, data string) segment { return segment{seq: seq, data: []byte(data)} }
-	for _, test := range []struct {
-		name  string
-		segs  []segment
-		bytes int64
-		whole bool
-	}{
-		{"in order", []segment{seg(0, "ab"), seg(2, "cd")}, 4, true},
-		{"swapped and sent again", []segment{seg(2, "cd"), seg(0, "ab"), seg(1, "bcd")}, 4, true},
-		{"across the wrap of the sequence", []segment{seg(0, "abcd"), seg(4, "e")}, 5, true},
-		{"hole", []segment{seg(0, "ab"), seg(3, "d")}, 2, false},
-	} {
-		const isn = 0xFFFFFFFD // so that data begins at 0xFFFFFFFE
-		l := &life{first: isn, syn: true}
-		for _, s := range test.segs {
-			s.seq += isn + 1&0xFFFFFFFF
-			l.segs = append(l.segs, s)
-		}
-		got, whole := l.tally()
-		if got.Bytes != test.bytes || whole != test.whole {
-			t.Errorf("%s: %d bytes, whole %v; want %d, %v", test.name, got.Bytes, whole, test.bytes, test.whole)
-		}
-	}
-}
-
-// What cannot have been made by the applications is found in a capture.
-func TestStrangers(t *testing.T) {
-	at := netip.MustParseAddrPort
-	c := captureCheck{seen: ways{}, used: map[way]int{}}
-	c.seen.add("b/lo", segment{src: at("127.0.0.6:1"), dst: at("10.0.0.1:80"), syn: true, seq: 7})
-	if c.strangers() == nil {
-		t.Error("a SYN of no leg was not found")
-	}
-	c.seen.add("b/lo", segment{src: at("10.0.0.1:80"), dst: at("127.0.0.6:1"), syn: true, ack: true, seq: 9})
-	l := truth.Leg{OrigSrc: "127.0.0.6:1", OrigDst: "10.0.0.1:80", ReplySrc: "10.0.0.1:80"}
-	if err := c.leg(&l, "b/lo"); err != nil {
-		t.Error(err)
-	}
-	if err := c.strangers(); err != nil {
-		t.Error(err)
-	}
-	if c.leg(&l, "b/lo") == nil {
-		t.Error("a second leg of the tuple was found in one connection")
 	}
 }

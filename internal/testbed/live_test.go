@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
@@ -23,7 +24,7 @@ func TestLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := testbed.Check(truth, dir); err != nil {
+			if err := pcap.Check(truth, dir); err != nil {
 				t.Error(err)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -76,7 +77,7 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	for _, check := range []func() error{t.Check, func() error { return Check(t, b.dir) }} {
+	for _, check := range []func() error{t.Check, func() error { return pcap.Check(t, b.dir) }} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, t.Write(name+".wrong"))
 		}

@@ -5,6 +5,7 @@ package testbed
 import (
 	"path/filepath"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -15,7 +16,7 @@ func (b *bed) thinned() error {
 	}
 	for _, s := range b.sniffers {
 		lost := func() bool { return b.between(1, b.notes.missing) == 1 }
-		if err := thin(filepath.Join(b.dir, s.file), lost); err != nil {
+		if err := pcap.Thin(filepath.Join(b.dir, s.file), lost); err != nil {
 			return err
 		}
 	}
@@ -55,7 +56,7 @@ func (b *bed) halved() (err error) {
 	}
 	for _, s := range b.sniffers {
 		if s.iface == "lo" {
-			b.notes.lost, err = thinHalves(filepath.Join(b.dir, s.file), uint16(b.pods[0].rules.out))
+			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.dir, s.file), uint16(b.pods[0].rules.out))
 		}
 	}
 	return err

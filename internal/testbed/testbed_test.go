@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
@@ -24,7 +25,7 @@ func TestShipped(t *testing.T) {
 			if err := truth.Check(); err != nil {
 				t.Error(err)
 			}
-			if err := testbed.Check(truth, shipped); err != nil {
+			if err := pcap.Check(truth, shipped); err != nil {
 				t.Error(err)
 			}
 		})

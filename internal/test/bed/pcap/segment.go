@@ -1,4 +1,4 @@
-package testbed
+package pcap
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,4 @@
-package testbed
+package pcap
 
 import (
 	"encoding/binary"
@@ -7,9 +7,9 @@ import (
 	"os"
 )
 
-// thin removes records of a pcap, those that lost says, as a capture under load
+// Thin removes records of a pcap, those that lost says, as a capture under load
 // misses packets.
-func thin(name string, lost func() bool) error {
+func Thin(name string, lost func() bool) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -28,10 +28,10 @@ func thin(name string, lost func() bool) error {
 	return os.WriteFile(name, kept, 0o644)
 }
 
-// thinHalves leaves of each redirected connection in a pcap of lo one
+// ThinHalves leaves of each redirected connection in a pcap of lo one
 // direction only: of every other one the requests. It returns what is lost, by
 // the client's end.
-func thinHalves(name string, proxy uint16) (map[netip.AddrPort]string, error) {
+func ThinHalves(name string, proxy uint16) (map[netip.AddrPort]string, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err

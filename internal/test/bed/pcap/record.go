@@ -1,4 +1,4 @@
-package testbed
+package pcap
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// describe counts and hashes one capture.
-func describe(name string) (truth.File, error) {
+// Describe counts and hashes one capture.
+func Describe(name string) (truth.File, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return truth.File{}, err

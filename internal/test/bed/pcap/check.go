@@ -1,4 +1,4 @@
-package testbed
+package pcap
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 func Check(t *truth.Truth, dir string) error {
 	seen := ways{}
 	for _, f := range t.Files {
-		got, err := describe(filepath.Join(dir, f.Name))
+		got, err := Describe(filepath.Join(dir, f.Name))
 		if err != nil {
 			return err
 		}
