@@ -26,7 +26,7 @@ func (a *assembly) checkAccess() error {
 			continue // what was received is the last attempt's
 		}
 		if line.Received != sent || line.Sent != received {
-			return fmt.Errorf("access log of %s: %s %s with bodies of %d and %d bytes, really %d and %d", h.pod.name,
+			return fmt.Errorf("access log of %s: %s %s with bodies of %d and %d bytes, really %d and %d", h.pod.Name,
 				h.line.Method, h.line.Target, line.Received, line.Sent, sent, received)
 		}
 	}

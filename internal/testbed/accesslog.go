@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -151,12 +152,12 @@ func (l logLine) answer() int64 {
 	if !open {
 		return n
 	}
-	if unit := int64(Number(l.Unit)); unit > 0 {
+	if unit := int64(world.Number(l.Unit)); unit > 0 {
 		unit += grpcPrefix
 		return max(n-grpcTrailer, 0) / unit * unit
 	}
 	if u, err := url.Parse(l.Target); err == nil && u.Query().Has("size") {
-		return int64(Number(u.Query().Get("size")))
+		return int64(world.Number(u.Query().Get("size")))
 	}
 	return n
 }
@@ -168,7 +169,7 @@ func (l logLine) refused() bool { return strings.HasPrefix(l.State, "SC") }
 // it, and at what stage. Retries that were used up are URX, which on raw TCP
 // comes with every failure to connect.
 func (l logLine) flags() string {
-	tries := Number(l.Retries)
+	tries := world.Number(l.Retries)
 	switch {
 	case l.refused() && (l.Kind == "tcp" || tries > 0):
 		return "UF,URX"
@@ -204,7 +205,7 @@ func (l logLine) cluster() string {
 	switch n, routed := strings.CutPrefix(l.Backend, "route"); {
 	case routed:
 		name := "svc"
-		if k := Number(n); k > 0 {
+		if k := world.Number(n); k > 0 {
 			name = fmt.Sprintf("svc-%d", k+1)
 		}
 		return fmt.Sprintf("outbound|%d||%s.default.svc.cluster.local", l.FP, name)

@@ -2,12 +2,15 @@
 
 package testbed
 
-import "github.com/pcapmesh/pcapmesh/internal/test/truth"
+import (
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
+)
 
 // apps are the applications and clients of a world, and what they know of what
 // they did.
 type apps struct {
-	*world
+	*world.World
 	rec     recorder
 	lookups lookups
 }

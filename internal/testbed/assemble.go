@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // assemble builds the truth of a finished scenario.
 func assemble(e *evidence) (*truth.Truth, error) {
 	a := &assembly{in: e, byKey: map[wireKey][]*wire{}, nat: map[string]natTable{},
-		truth: &truth.Truth{Scenario: e.name, About: e.about, Args: []string{}}}
+		truth: &truth.Truth{Scenario: e.Name, About: e.about, Args: []string{}}}
 	if err := a.read(); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (a *assembly) read() error {
 		if err != nil {
 			return err
 		}
-		a.nat[p.name] = nat
+		a.nat[p.Name] = nat
 	}
 	var err error
 	a.masks, err = a.in.masked()
@@ -67,8 +68,8 @@ func (a *assembly) read() error {
 // describe adds pods, files and arguments.
 func (a *assembly) describe() error {
 	for _, p := range a.in.pods {
-		if a.in.captured(p.name) {
-			a.truth.Pods = append(a.truth.Pods, truth.Pod{Name: p.name, IP: p.ip.String(), IPv6: a.in.address6(p),
+		if a.in.Captured(p.Name) {
+			a.truth.Pods = append(a.truth.Pods, truth.Pod{Name: p.Name, IP: p.IP.String(), IPv6: a.in.address6(p),
 				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
 		}
 	}
@@ -99,8 +100,8 @@ func (a *assembly) describe() error {
 }
 
 func (e *evidence) address6(p *pod) string {
-	if e.v6 {
-		return p.ip6.String()
+	if e.V6 {
+		return p.IP6.String()
 	}
 	return ""
 }
@@ -108,12 +109,12 @@ func (e *evidence) address6(p *pod) string {
 // points lists where a wire could be seen, as "pod/interface".
 func (a *assembly) points(w *wire) []string {
 	var out []string
-	for _, h := range a.in.hosts {
-		if !a.in.captured(h.name) {
+	for _, h := range a.in.Hosts {
+		if !a.in.Captured(h.Name) {
 			continue
 		}
-		if iface := w.visible(h, a.resolve(w.key.dst)); iface != "" && a.in.sniffed(h.name, iface) {
-			out = append(out, h.name+"/"+iface)
+		if iface := w.visible(h, a.resolve(w.key.dst)); iface != "" && a.in.Sniffed(h.Name, iface) {
+			out = append(out, h.Name+"/"+iface)
 		}
 	}
 	if _, ok := a.masks[a.dialledAs(w)]; ok {
@@ -123,7 +124,7 @@ func (a *assembly) points(w *wire) []string {
 }
 
 // behind is the point behind the node's NAT.
-func (a *assembly) behind() string { return a.in.node.name + "/" + a.in.notes.masquerade }
+func (a *assembly) behind() string { return a.in.Node.Name + "/" + a.in.notes.masquerade }
 
 // dialledAs is the key of a wire as the node saw it come.
 func (a *assembly) dialledAs(w *wire) wireKey {
@@ -136,16 +137,16 @@ func (a *assembly) dialledAs(w *wire) wireKey {
 }
 
 // visible is the interface of h that the wire crosses, or "".
-func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
+func (w *wire) visible(h *world.Host, endpoint netip.AddrPort) string {
 	if p := w.within(); p != nil {
-		if p.host == h {
+		if p.Host == h {
 			return "lo"
 		}
 		return ""
 	}
-	src, dst := h.owns(w.key.src.Addr()), h.owns(w.key.dst.Addr())
+	src, dst := h.Owns(w.key.src.Addr()), h.Owns(w.key.dst.Addr())
 	if w.down == nil && !src {
-		dst = dst || h.owns(endpoint.Addr())
+		dst = dst || h.Owns(endpoint.Addr())
 	}
 	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 	inside := w.key.dst.Addr().IsLoopback() &&
@@ -155,10 +156,10 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 		return "lo"
 	case local:
 		return ""
-	case src && w.down != nil && w.down.host == h, // redirected to the proxy in the same pod
+	case src && w.down != nil && w.down.Host == h, // redirected to the proxy in the same pod
 		src && w.client != nil && w.client.taken.IsValid(): // or to its agent
 		return "lo"
-	case src || dst || w.down != nil && w.down.host == h:
+	case src || dst || w.down != nil && w.down.Host == h:
 		return "eth0"
 	}
 	return ""
@@ -168,7 +169,7 @@ func (w *wire) visible(h *host, endpoint netip.AddrPort) string {
 // others': redirected to the proxy, or dialled by it from its client's address.
 func (w *wire) within() *pod {
 	switch {
-	case w.down != nil && w.down.owns(w.key.src.Addr()):
+	case w.down != nil && w.down.Owns(w.key.src.Addr()):
 		return w.down
 	case w.borrowed():
 		return w.up
@@ -179,7 +180,7 @@ func (w *wire) within() *pod {
 // borrowed says whether a proxy dialled from its client's address.
 func (w *wire) borrowed() bool {
 	src := w.key.src.Addr()
-	return w.up != nil && !w.up.owns(src) && !src.IsLoopback() && src != passV6
+	return w.up != nil && !w.up.Owns(src) && !src.IsLoopback() && src != passV6
 }
 
 // passV6 is Istio's source of inbound connections over IPv6.
@@ -215,12 +216,12 @@ func (a *assembly) leg(w *wire, points []string) truth.Leg {
 	l := truth.Leg{Pod: pod, Interface: iface, Points: points, Role: a.role(w), Refused: w.refused,
 		OrigSrc: w.key.src.String(), OrigDst: w.key.dst.String(),
 		Encrypted: w.encrypted, Tunnel: w.tunnel, Complete: !a.in.notes.incomplete, Exchanges: max(w.asked, w.served)}
-	h := a.in.host(pod)
-	if end := a.resolve(w.key.dst); !h.owns(w.key.src.Addr()) && h.owns(end.Addr()) {
+	h := a.in.Host(pod)
+	if end := a.resolve(w.key.dst); !h.Owns(w.key.src.Addr()) && h.Owns(end.Addr()) {
 		l.OrigDst = end.String() // behind the node's DNAT
 	}
 	l.ReplySrc = l.OrigDst
-	if w.down != nil && w.down.owns(w.key.src.Addr()) {
+	if w.down != nil && w.down.Owns(w.key.src.Addr()) {
 		l.HalfFlow, l.ReplySrc = true, w.listener().String()
 	}
 	if w.client != nil && w.client.taken.IsValid() {
@@ -327,9 +328,9 @@ func (w *wire) streams() (sent, received *truth.Tally) {
 // began is when the captures of a pod were all running.
 func (a *assembly) began(pod string) time.Time {
 	var t time.Time
-	for _, s := range a.in.sniffers {
-		if s.pod == pod && s.started.After(t) {
-			t = s.started
+	for _, s := range a.in.Sniffers {
+		if s.Pod == pod && s.Started.After(t) {
+			t = s.Started
 		}
 	}
 	return t
@@ -337,9 +338,9 @@ func (a *assembly) began(pod string) time.Time {
 
 // role names the leg from the view of the captured pods.
 func (a *assembly) role(w *wire) string {
-	up := w.up != nil && a.in.captured(w.up.name)
-	down := w.down != nil && a.in.captured(w.down.name)
-	own := func(p *pod, end netip.AddrPort) bool { return p.owns(end.Addr()) || end.Addr().IsLoopback() }
+	up := w.up != nil && a.in.Captured(w.up.Name)
+	down := w.down != nil && a.in.Captured(w.down.Name)
+	own := func(p *pod, end netip.AddrPort) bool { return p.Owns(end.Addr()) || end.Addr().IsLoopback() }
 	switch {
 	case w.client != nil && w.client.control:
 		return "control"
@@ -360,11 +361,11 @@ func (a *assembly) role(w *wire) string {
 // links names the exchanges that crossed a captured proxy.
 func (a *assembly) links() error {
 	for _, h := range a.hops {
-		if h.to == nil || !a.in.captured(h.pod.name) {
+		if h.to == nil || !a.in.Captured(h.pod.Name) {
 			continue
 		}
 		if h.from.leg == 0 || h.to.leg == 0 {
-			return fmt.Errorf("exchange %s %s of proxy %s has a leg that no capture point shows", h.line.Method, h.line.Target, h.pod.name)
+			return fmt.Errorf("exchange %s %s of proxy %s has a leg that no capture point shows", h.line.Method, h.line.Target, h.pod.Name)
 		}
 		from, to := &a.truth.Legs[h.from.leg-1], &a.truth.Legs[h.to.leg-1]
 		l := truth.Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,

@@ -5,13 +5,15 @@ package testbed
 import (
 	"context"
 	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // bed is one scenario being played: the world of namespaces, the mesh in it, the
 // applications, and what is known about the captures. It is built, played and
 // torn down by Run.
 type bed struct {
-	*world
+	*world.World
 	*mesh
 	*apps
 
@@ -20,11 +22,11 @@ type bed struct {
 }
 
 func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {
-	w, err := New(ctx, s.Name, dir, seed, s.v6)
+	w, err := world.New(ctx, s.Name, dir, seed, s.v6)
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{world: w, mesh: &mesh{world: w}, apps: &apps{world: w}, scenario: s}
+	b := &bed{World: w, mesh: &mesh{World: w}, apps: &apps{World: w}, scenario: s}
 	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

@@ -12,10 +12,10 @@ import (
 // files lists the captures with their sizes and sums.
 func (e *evidence) files() ([]truth.File, error) {
 	var out []truth.File
-	for _, s := range e.sniffers {
-		names := []string{s.file}
-		if s.rotated {
-			more, err := filepath.Glob(filepath.Join(e.dir, s.file+"*"))
+	for _, s := range e.Sniffers {
+		names := []string{s.File}
+		if s.Rotated {
+			more, err := filepath.Glob(filepath.Join(e.Dir, s.File+"*"))
 			if err != nil {
 				return nil, err
 			}
@@ -25,11 +25,11 @@ func (e *evidence) files() ([]truth.File, error) {
 			}
 		}
 		for _, n := range names {
-			f, err := pcap.Describe(filepath.Join(e.dir, n))
+			f, err := pcap.Describe(filepath.Join(e.Dir, n))
 			if err != nil {
 				return nil, err
 			}
-			f.Pod, f.Interface = s.pod, s.iface
+			f.Pod, f.Interface = s.Pod, s.Iface
 			out = append(out, f)
 		}
 	}

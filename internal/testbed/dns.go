@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -71,7 +72,7 @@ type dnsAsk struct {
 // dnsClient asks questions from one socket, all at once, and waits for the
 // answers.
 type dnsClient struct {
-	from     *host
+	from     *world.Host
 	uid      int
 	local    netip.AddrPort // bound source, or zero
 	to       netip.AddrPort
@@ -83,7 +84,7 @@ type dnsClient struct {
 
 // resolve asks and returns the answers by id. It is no error if there is none.
 func (a *apps) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
-	conn, err := c.from.dialUDP(c.uid, c.local, c.to)
+	conn, err := c.from.DialUDP(c.uid, c.local, c.to)
 	if err != nil {
 		return nil, fmt.Errorf("ask %v: %w", c.to, err)
 	}
@@ -178,10 +179,10 @@ func answered(l *truth.Lookup, m *dnsmessage.Message) {
 type dnsHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
 
 // serveDNS answers queries in h over UDP and TCP, as user uid.
-func (a *apps) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) error {
+func (a *apps) serveDNS(h *world.Host, uid int, at netip.AddrPort, answer dnsHandler) error {
 	var u *net.UDPConn
 	var l net.Listener
-	err := h.in(uid, func() (err error) {
+	err := h.In(uid, func() (err error) {
 		if u, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)); err != nil {
 			return err
 		}
@@ -189,12 +190,12 @@ func (a *apps) serveDNS(h *host, uid int, at netip.AddrPort, answer dnsHandler) 
 		return err
 	})
 	if u != nil {
-		a.later(func() { _ = u.Close() })
+		a.Later(func() { _ = u.Close() })
 	}
 	if err != nil {
 		return fmt.Errorf("dns at %v: %w", at, err)
 	}
-	a.later(func() { _ = l.Close() })
+	a.Later(func() { _ = l.Close() })
 	go serveUDP(u, answer)
 	go func() {
 		for {
@@ -236,7 +237,7 @@ func serveStream(c net.Conn, answer dnsHandler) {
 	if err != nil || m.Unpack(query) != nil {
 		return
 	}
-	if out := answer(unmapped(c.RemoteAddr()), &m, true); out != nil {
+	if out := answer(world.Unmapped(c.RemoteAddr()), &m, true); out != nil {
 		_, _ = c.Write(frame(out))
 	}
 	_, _ = io.Copy(io.Discard, c) // the client closes
@@ -259,12 +260,12 @@ func readFrame(r io.Reader) ([]byte, error) {
 // of the truth.
 func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
 	start := time.Now()
-	raw, err := c.from.dialTCP(a.ctx, c.uid, netip.AddrPort{}, c.to)
+	raw, err := c.from.DialTCP(a.Ctx, c.uid, netip.AddrPort{}, c.to)
 	if err != nil {
 		return nil, fmt.Errorf("ask %v over TCP: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(a.ctx, raw)()
+	defer bounded(a.Ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
 	rc.Record.control = true
 	if c.by != c.to {

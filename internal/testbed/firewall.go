@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // A Firewall is a pod with firewall rules and a peer on the other end of its
 // eth0: what the kernel makes of connections under rules is read off conntrack.
 type Firewall struct {
-	w         *world
-	pod, peer *host
+	w         *world.World
+	pod, peer *world.Host
 }
 
 // FirewallAddrs returns the addresses in a Firewall: the pod's first, the second
@@ -35,7 +37,7 @@ func FirewallAddrs(v6 bool) (pod, second, peer netip.Addr) {
 
 // MissingFirewall says what this machine lacks for a Firewall, or returns nil.
 func MissingFirewall() error {
-	if err := Missing(); err != nil {
+	if err := world.Missing(); err != nil {
 		return err
 	}
 	for _, tool := range []string{"nft", "iptables", "iptables-save", "ip6tables-save"} {
@@ -49,11 +51,11 @@ func MissingFirewall() error {
 // NewFirewall makes the two network namespaces, without rules. Something listens
 // at ports, with TCP and both families.
 func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
-	w, err := New(ctx, "", "", 1, true)
+	w, err := world.New(ctx, "", "", 1, true)
 	if err != nil {
 		return nil, err
 	}
-	f := &Firewall{w: w, pod: w.host("a"), peer: &host{name: "peer", NS: w.prefix + "peer"}}
+	f := &Firewall{w: w, pod: w.Host("a"), peer: &world.Host{Name: "peer", NS: w.Prefix + "peer"}}
 	if err := f.build(ports); err != nil {
 		f.Close()
 		return nil, err
@@ -62,8 +64,8 @@ func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
 }
 
 func (f *Firewall) build(ports []uint16) error {
-	for _, h := range []*host{f.pod, f.peer} {
-		if err := f.w.makeNS(h); err != nil {
+	for _, h := range []*world.Host{f.pod, f.peer} {
+		if err := f.w.MakeNS(h); err != nil {
 			return err
 		}
 	}
@@ -71,7 +73,7 @@ func (f *Firewall) build(ports []uint16) error {
 		{"-n", f.peer.NS, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", f.pod.NS},
 		{"-n", f.pod.NS, "addr", "add", "::6/128", "dev", "lo", "nodad"},
 	}
-	for _, h := range []*host{f.pod, f.peer} {
+	for _, h := range []*world.Host{f.pod, f.peer} {
 		steps = append(steps, []string{"-n", h.NS, "link", "set", "eth0", "up"})
 	}
 	for _, v6 := range []bool{false, true} {
@@ -87,7 +89,7 @@ func (f *Firewall) build(ports []uint16) error {
 			[]string{"-n", f.pod.NS, "route", "add", "default", "via", peer.String(), "dev", "eth0"})
 	}
 	for _, s := range steps {
-		if _, err := f.w.command("ip", s...); err != nil {
+		if _, err := f.w.Command("ip", s...); err != nil {
 			return err
 		}
 	}
@@ -96,13 +98,13 @@ func (f *Firewall) build(ports []uint16) error {
 
 // listen answers connections, for what nobody answers leaves no entry.
 func (f *Firewall) listen(ports []uint16) error {
-	for _, h := range []*host{f.pod, f.peer} {
+	for _, h := range []*world.Host{f.pod, f.peer} {
 		for _, port := range ports {
-			l, err := h.listenTCP(f.w.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+			l, err := h.ListenTCP(f.w.Ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
 			if err != nil {
 				return err
 			}
-			f.w.later(func() { l.Close() })
+			f.w.Later(func() { l.Close() })
 			go drain(l)
 		}
 	}
@@ -121,7 +123,7 @@ func drain(l net.Listener) {
 }
 
 // Close removes the namespaces.
-func (f *Firewall) Close() { f.w.close() }
+func (f *Firewall) Close() { f.w.Close() }
 
 // Load replaces all rules of the pod. Each text goes to the program that it is
 // for: iptables-restore, ip6tables-restore or nft -f -.
@@ -131,7 +133,7 @@ func (f *Firewall) Load(texts map[string]string) error {
 	}
 	for _, program := range []string{"iptables-restore", "ip6tables-restore", "nft -f -"} {
 		if text, ok := texts[program]; ok {
-			if err := f.w.feed(f.pod, text, strings.Fields(program)...); err != nil {
+			if err := f.w.Feed(f.pod, text, strings.Fields(program)...); err != nil {
 				return fmt.Errorf("%w\n%s", err, text)
 			}
 		}
@@ -140,7 +142,7 @@ func (f *Firewall) Load(texts map[string]string) error {
 }
 
 // Run runs a program in the pod and returns what it prints.
-func (f *Firewall) Run(args ...string) (string, error) { return f.w.inside(f.pod, args...) }
+func (f *Firewall) Run(args ...string) (string, error) { return f.w.Inside(f.pod, args...) }
 
 // A Probe is a connection to try.
 type Probe struct {
@@ -185,7 +187,7 @@ func (f *Firewall) Try(probes []Probe) ([]Entry, error) {
 		if p.Inbound {
 			h = f.peer
 		}
-		err := h.in(0, func() error {
+		err := h.In(0, func() error {
 			fd, err := p.send()
 			out[i].Sent = err == nil || errors.Is(err, unix.EPERM) // a rule drops it
 			if fd >= 0 {
@@ -314,7 +316,7 @@ func tupleOf(words []string, direction int) (ends [2]netip.AddrPort) {
 			}
 		}
 	}
-	return [2]netip.AddrPort{endpoint(v["src"], Number(v["sport"])), endpoint(v["dst"], Number(v["dport"]))}
+	return [2]netip.AddrPort{world.Endpoint(v["src"], world.Number(v["sport"])), world.Endpoint(v["dst"], world.Number(v["dport"]))}
 }
 
 // read takes what an entry says.
@@ -324,9 +326,9 @@ func (e *Entry) read(words []string) {
 	for _, w := range words {
 		switch key, value, _ := strings.Cut(w, "="); key {
 		case "zone":
-			e.Zone = Number(value)
+			e.Zone = world.Number(value)
 		case "mark":
-			e.ConnMark = uint32(Number(value))
+			e.ConnMark = uint32(world.Number(value))
 		}
 	}
 }

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // goProxy is another sidecar than HAProxy: inbound mTLS ended by crypto/tls,
@@ -48,8 +50,8 @@ type arrivalKey struct{}
 
 // injectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
 // client's address.
-func (m *mesh) injectGo(h *host, rules interception, cfg *tls.Config) error {
-	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
+func (m *mesh) injectGo(h *world.Host, rules interception, cfg *tls.Config) error {
+	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
 	m.pods = append(m.pods, p)
 	if err := m.redirect(h, rules); err != nil {
 		return err
@@ -59,12 +61,12 @@ func (m *mesh) injectGo(h *host, rules interception, cfg *tls.Config) error {
 		return err
 	}
 	g := &goProxy{pod: p, out: out}
-	g.to = g.handler(m.ctx)
+	g.to = g.handler(m.Ctx)
 	var l net.Listener
 	if rules.mode == modeTProxy {
-		l, err = transparent{owner: keptSource.owner}.listen(m.ctx, h, rules.in)
+		l, err = transparent{owner: keptSource.owner}.listen(m.Ctx, h, rules.in)
 	} else {
-		l, err = h.listenTCP(m.ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+		l, err = h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
 	}
 	if err != nil {
 		return err
@@ -73,7 +75,7 @@ func (m *mesh) injectGo(h *host, rules interception, cfg *tls.Config) error {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, arrivalKey{}, c)
 		}}
-	m.later(func() { _ = srv.Close(); _ = out.Close() })
+	m.Later(func() { _ = srv.Close(); _ = out.Close() })
 	go func() { _ = srv.Serve(&arrivals{l, cfg}) }()
 	return nil
 }
@@ -131,11 +133,11 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		return g.pod.dialTCP(ctx, g.pod.rules.uid, netip.MustParseAddrPort("127.0.0.6:0"), to)
+		return g.pod.DialTCP(ctx, g.pod.rules.uid, netip.MustParseAddrPort("127.0.0.6:0"), to)
 	}
 	var pool http.RoundTripper = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
 	if g.pod.rules.mode == modeTProxy {
-		pool = &poolPerClient{ctx: ctx, host: g.pod.host, of: map[netip.Addr]*http.Transport{}}
+		pool = &poolPerClient{ctx: ctx, host: g.pod.Host, of: map[netip.Addr]*http.Transport{}}
 	}
 	return &httputil.ReverseProxy{
 		Transport: pool,
@@ -148,7 +150,7 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 				return
 			}
 			cert := a.tls.ConnectionState().PeerCertificates[0]
-			r.Out.Header.Set("X-Forwarded-Client-Cert", fmt.Sprintf("By=spiffe://cluster.local/ns/default/sa/%s;URI=%s", g.pod.name, cert.URIs[0]))
+			r.Out.Header.Set("X-Forwarded-Client-Cert", fmt.Sprintf("By=spiffe://cluster.local/ns/default/sa/%s;URI=%s", g.pod.Name, cert.URIs[0]))
 			r.Out.Header.Set("X-Forwarded-Proto", "https")
 		},
 		ModifyResponse: func(r *http.Response) error {
@@ -169,12 +171,12 @@ func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	start, body := time.Now(), &countedBody{ReadCloser: r.Body}
 	r.Body = body
-	l.CI, l.CP = split(unmapped(a.RemoteAddr()))
+	l.CI, l.CP = split(world.Unmapped(a.RemoteAddr()))
 	l.FI, l.FP = split(a.dst)
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		bp, sp := 0, 0
-		l.BI, bp = split(unmapped(c.Conn.LocalAddr()))
-		l.SI, sp = split(unmapped(c.Conn.RemoteAddr()))
+		l.BI, bp = split(world.Unmapped(c.Conn.LocalAddr()))
+		l.SI, sp = split(world.Unmapped(c.Conn.RemoteAddr()))
 		l.BP, l.SP = fmt.Sprint(bp), fmt.Sprint(sp)
 	}}
 	seen := &statusWriter{ResponseWriter: w}

@@ -62,13 +62,13 @@ func grpcRead(r io.Reader) error {
 func (a *apps) grpcScript(n int) []call {
 	var calls []call
 	for i := range n {
-		k := call{method: "POST", think: time.Duration(a.between(0, 8)) * time.Millisecond,
-			target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.between(0, 1))%5],
-			header: [][2]string{{"x-request-id", a.uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
-				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(a.between(10, 300))}, {"x-messages", strconv.Itoa(a.between(2, 6))}}}
-		k.body = grpcMessage(a.random(a.between(5, 300)))
+		k := call{method: "POST", think: time.Duration(a.Between(0, 8)) * time.Millisecond,
+			target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.Between(0, 1))%5],
+			header: [][2]string{{"x-request-id", a.Uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
+				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(a.Between(10, 300))}, {"x-messages", strconv.Itoa(a.Between(2, 6))}}}
+		k.body = grpcMessage(a.Random(a.Between(5, 300)))
 		if k.target == "/demo.Echo/Chat" {
-			k.body, k.stream = nil, a.stream(a.between(2, 6), 200)
+			k.body, k.stream = nil, a.stream(a.Between(2, 6), 200)
 			for i, p := range k.stream.pieces {
 				k.stream.pieces[i] = grpcMessage(p)
 			}

@@ -17,11 +17,13 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // h2Client is one HTTP/2 connection on which several scripts run at once.
 type h2Client struct {
-	from  *host
+	from  *world.Host
 	local netip.AddrPort // bound source, or zero
 	to    netip.AddrPort
 	name  string      // authority
@@ -31,15 +33,15 @@ type h2Client struct {
 
 func (a *apps) playH2(c h2Client) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(a.ctx, 0, c.local, c.to)
+	raw, err := c.from.DialTCP(a.Ctx, 0, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(a.ctx, raw)()
+	defer bounded(a.Ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
 	rc.Record.multiplexed = true
-	conn, err := rc.secure(a.ctx, c.tls)
+	conn, err := rc.secure(a.Ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
@@ -52,15 +54,15 @@ func (a *apps) playH2(c h2Client) error {
 	for _, lane := range c.lanes {
 		fs = append(fs, func() error { return a.lane(c, h2, rc.Record, lane) })
 	}
-	if err := parallel(fs...); err != nil {
+	if err := world.Parallel(fs...); err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	_ = conn.(*Conn).CloseWrite()
 	select {
 	case <-over.end:
 		return nil
-	case <-a.ctx.Done():
-		return context.Cause(a.ctx)
+	case <-a.Ctx.Done():
+		return context.Cause(a.Ctx)
 	}
 }
 
@@ -83,10 +85,10 @@ func (c *endingConn) Read(p []byte) (int, error) {
 // lane makes one call after the other.
 func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *Record, calls []call) error {
 	for _, k := range calls {
-		if err := k.ready(a.world); err != nil {
+		if err := k.ready(a.World); err != nil {
 			return err
 		}
-		if err := c.exchange(a.ctx, h2, rec, k); err != nil {
+		if err := c.exchange(a.Ctx, h2, rec, k); err != nil {
 			return fmt.Errorf("request %s %s: %w", k.method, k.target, err)
 		}
 	}
@@ -133,12 +135,12 @@ func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *Recor
 
 // serveH2 starts an HTTP/2 application in h that is spoken to without
 // upgrade.
-func (a *apps) serveH2(h *host, at netip.AddrPort) error {
-	l, err := h.listenTCP(a.ctx, at)
+func (a *apps) serveH2(h *world.Host, at netip.AddrPort) error {
+	l, err := h.ListenTCP(a.Ctx, at)
 	if err != nil {
 		return err
 	}
-	a.later(func() { _ = l.Close() })
+	a.Later(func() { _ = l.Close() })
 	in := a.rec.listen(h, l)
 	go func() {
 		for {
@@ -148,7 +150,7 @@ func (a *apps) serveH2(h *host, at netip.AddrPort) error {
 			}
 			c.(*Conn).Record.multiplexed = true
 			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
-				Context: context.WithValue(a.ctx, connKey{}, c)})
+				Context: context.WithValue(a.Ctx, connKey{}, c)})
 		}
 	}()
 	return nil

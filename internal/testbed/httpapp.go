@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // httpApp is an HTTP/1.1 application. The query of a request says how it is
@@ -25,13 +27,13 @@ type httpApp struct {
 type connKey struct{}
 
 // serveHTTP starts an application in h and returns when it listens.
-func (a *apps) serveHTTP(h *host, at netip.AddrPort, hook func(*http.Request) int) error {
+func (a *apps) serveHTTP(h *world.Host, at netip.AddrPort, hook func(*http.Request) int) error {
 	return a.serveSecure(h, at, nil, hook)
 }
 
 // serveSecure is serveHTTP over TLS if cfg is given.
-func (a *apps) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
-	l, err := h.listenTCP(a.ctx, at)
+func (a *apps) serveSecure(h *world.Host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
+	l, err := h.ListenTCP(a.Ctx, at)
 	if err != nil {
 		return err
 	}
@@ -44,7 +46,7 @@ func (a *apps) serveSecure(h *host, at netip.AddrPort, cfg *tls.Config, hook fun
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		}}
-	a.later(func() { _ = srv.Close() })
+	a.Later(func() { _ = srv.Close() })
 	go func() { _ = srv.Serve(in) }()
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // call is one request of a client's script.
@@ -33,7 +35,7 @@ type call struct {
 
 // httpClient is one connection with a script of calls.
 type httpClient struct {
-	from    *host
+	from    *world.Host
 	uid     int
 	local   netip.AddrPort // bound source, or zero
 	to      netip.AddrPort
@@ -48,22 +50,22 @@ type httpClient struct {
 
 func (a *apps) play(c httpClient) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(a.ctx, c.uid, c.local, c.to)
+	raw, err := c.from.DialTCP(a.Ctx, c.uid, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(a.ctx, raw)()
+	defer bounded(a.Ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
 	rc.Record.control, rc.Record.cause = c.control, c.cause
-	conn, err := rc.secure(a.ctx, c.tls)
+	conn, err := rc.secure(a.Ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer farewell(conn)
 	r := bufio.NewReader(conn)
 	for i, call := range c.calls {
-		if err := call.ready(a.world); err != nil {
+		if err := call.ready(a.World); err != nil {
 			return err
 		}
 		if err := c.exchange(conn, r, rc.Record, call); err != nil {
@@ -75,16 +77,16 @@ func (a *apps) play(c httpClient) error {
 			return err
 		}
 	}
-	return a.pause(c.linger)
+	return a.Pause(c.linger)
 }
 
-func (k call) ready(w *world) error {
+func (k call) ready(w *world.World) error {
 	if k.before != nil {
 		if err := k.before(); err != nil {
 			return err
 		}
 	}
-	return w.pause(k.think)
+	return w.Pause(k.think)
 }
 
 // bounded bounds a connection's life and closes it when the run is
@@ -108,7 +110,7 @@ func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *Record, k call) 
 		return err
 	}
 	if k.stream != nil {
-		return parallel(func() error { return k.stream.chunked(w) }, func() error { return k.answer(r, rec) })
+		return world.Parallel(func() error { return k.stream.chunked(w) }, func() error { return k.answer(r, rec) })
 	}
 	return k.answer(r, rec)
 }

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
 // Every scenario plays on this machine; Run itself holds the truth against
 // the captures.
 func TestLive(t *testing.T) {
-	if err := testbed.Missing(); err != nil {
+	if err := world.Missing(); err != nil {
 		t.Skip(err)
 	}
 	for _, s := range testbed.Scenarios() {
@@ -34,7 +35,7 @@ func TestLive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if own := testbed.SpacePrefix(); strings.Contains(string(out), own) {
+		if own := world.SpacePrefix(); strings.Contains(string(out), own) {
 			t.Errorf("namespaces of this process:\n%s", out)
 		}
 	})

@@ -13,7 +13,7 @@ type meeting struct {
 }
 
 func (b *bed) meeting() *meeting {
-	return &meeting{ctx: b.ctx, arrived: make(chan struct{}), open: make(chan struct{})}
+	return &meeting{ctx: b.Ctx, arrived: make(chan struct{}), open: make(chan struct{})}
 }
 
 // wait is called by a client that has come to the meeting.

@@ -5,12 +5,14 @@ package testbed
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // mesh is what makes hosts of a world pods: the pods so far, and the TLS
 // secrets of all who speak mTLS with them.
 type mesh struct {
-	*world
+	*world.World
 	pods []*pod
 	keys keyLog
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // natEntry is a connection as conntrack names it: who dialled what, and whose
@@ -43,8 +45,8 @@ func parseEntry(line string) (e natEntry, ok bool) {
 		}
 	}
 	e = natEntry{at: eventTime(line),
-		src: endpoint(tuples[0].src, Number(tuples[0].sport)), dst: endpoint(tuples[0].dst, Number(tuples[0].dport)),
-		replySrc: endpoint(tuples[1].src, Number(tuples[1].sport)), replyTo: endpoint(tuples[1].dst, Number(tuples[1].dport))}
+		src: world.Endpoint(tuples[0].src, world.Number(tuples[0].sport)), dst: world.Endpoint(tuples[0].dst, world.Number(tuples[0].dport)),
+		replySrc: world.Endpoint(tuples[1].src, world.Number(tuples[1].sport)), replyTo: world.Endpoint(tuples[1].dst, world.Number(tuples[1].dport))}
 	return e, e.src.IsValid() && e.dst.IsValid() && e.replySrc.IsValid() && e.replyTo.IsValid()
 }
 
@@ -62,8 +64,8 @@ func eventTime(line string) time.Time {
 
 // events are the connections that conntrack saw begin at a host while it was
 // watched.
-func (e *evidence) events(h *host) (out []natEntry, err error) {
-	text, err := os.ReadFile(e.eventsOf(h))
+func (e *evidence) events(h *world.Host) (out []natEntry, err error) {
+	text, err := os.ReadFile(e.EventsOf(h))
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
@@ -85,7 +87,7 @@ type natTable map[wireKey]netip.AddrPort
 
 // natTable reads the events that watch recorded so far.
 func (e *evidence) natTable(p *pod) (natTable, error) {
-	all, err := e.events(p.host)
+	all, err := e.events(p.Host)
 	n := natTable{}
 	for _, x := range all {
 		n.add(x)
@@ -109,7 +111,7 @@ func (e *evidence) masked() (map[wireKey]translation, error) {
 	if e.notes.masquerade == "" {
 		return out, nil
 	}
-	text, err := e.inside(e.node, "conntrack", "-L", "-p", "tcp")
+	text, err := e.Inside(e.Node, "conntrack", "-L", "-p", "tcp")
 	if err != nil {
 		return nil, err
 	}

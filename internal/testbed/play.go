@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -31,7 +32,7 @@ type Scenario struct {
 // limit is how long one attempt may take; the slowest takes about 15 s.
 const limit = 90 * time.Second
 
-// Attempt plays the scenario once. The error is errAgain if bad luck spoilt the
+// Attempt plays the scenario once. The error is ErrAgain if bad luck spoilt the
 // run.
 func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
@@ -40,8 +41,8 @@ func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.T
 	if err != nil {
 		return nil, err
 	}
-	defer b.close()
-	if err := b.build(); err != nil {
+	defer b.Close()
+	if err := b.Build(); err != nil {
 		return nil, fmt.Errorf("%s: build: %w", s.Name, err)
 	}
 	t, err := b.finish(s.play(b))
@@ -54,12 +55,12 @@ func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.T
 // finish ends captures, writes what lies beside them and checks the truth.
 func (b *bed) finish(played error) (*truth.Truth, error) {
 	if played != nil {
-		return nil, fmt.Errorf("%w%s", played, b.complaints())
+		return nil, fmt.Errorf("%w%s", played, b.Complaints())
 	}
 	if err := b.sideFiles(); err != nil {
 		return nil, err
 	}
-	if err := b.stopSniffers(); err != nil {
+	if err := b.StopSniffers(); err != nil {
 		return nil, err
 	}
 	for _, step := range []func() error{b.thinned, b.halved, b.pack} {
@@ -71,20 +72,20 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := filepath.Join(b.dir, b.scenario.Name+"-truth.json")
+	name := filepath.Join(b.Dir, b.scenario.Name+"-truth.json")
 	for _, f := range t.Files { // dumpcap's are for its user alone
-		if err := os.Chmod(filepath.Join(b.dir, f.Name), 0o644); err != nil {
+		if err := os.Chmod(filepath.Join(b.Dir, f.Name), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	for _, check := range []func() error{t.Check, func() error { return pcap.Check(t, b.dir) }} {
+	for _, check := range []func() error{t.Check, func() error { return pcap.Check(t, b.Dir) }} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, t.Write(name+".wrong"))
 		}
 	}
 	if b.scenario.shows != nil {
 		if err := b.scenario.shows(t); err != nil {
-			return nil, fmt.Errorf("%w: %w", errAgain, err)
+			return nil, fmt.Errorf("%w: %w", world.ErrAgain, err)
 		}
 	}
 	return t, t.Write(name)

@@ -8,19 +8,21 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // keptSource is a proxy's socket in Istio's TPROXY mode. As user 1337, nat
 // OUTPUT would redirect what it dials from a client's address to 15006. As
 // another user of group 1337 it passes: "-o lo ! --uid-owner 1337 -j RETURN"
 // stands before the rules for the group, and mark 1337 leads the answers back.
-var keptSource = transparent{owner: account{uid: 0, gid: 1337}, mark: 1337}
+var keptSource = transparent{owner: world.Account{UID: 0, Gid: 1337}, mark: 1337}
 
 // poolPerClient has the connections from each client's address apart, as
 // Envoy's original_src does: requests never share one with another client's.
 type poolPerClient struct {
 	ctx  context.Context
-	host *host
+	host *world.Host
 	mu   sync.Mutex
 	of   map[netip.Addr]*http.Transport
 }
@@ -28,7 +30,7 @@ type poolPerClient struct {
 // RoundTrip passes a request on from its client's address.
 func (p *poolPerClient) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := r.Context().Value(arrivalKey{}).(*arrival)
-	return p.pool(unmapped(a.RemoteAddr()).Addr()).RoundTrip(r)
+	return p.pool(world.Unmapped(a.RemoteAddr()).Addr()).RoundTrip(r)
 }
 
 func (p *poolPerClient) pool(from netip.Addr) *http.Transport {

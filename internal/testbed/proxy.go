@@ -12,14 +12,16 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // pod is a host with Istio's rules and a sidecar.
 type pod struct {
-	*host
+	*world.Host
 	rules interception
 	proxy sidecar
-	proc  *process
+	proc  *world.Process
 	log   string // file of the proxy's log
 	lines []logLine
 }
@@ -260,16 +262,16 @@ func (s sidecar) FormatOut() logFormat {
 }
 
 // inject makes h a pod: rules, proxy, and waits until it listens.
-func (m *mesh) inject(h *host, rules interception, s sidecar) (*pod, error) {
-	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
+func (m *mesh) inject(h *world.Host, rules interception, s sidecar) (*pod, error) {
+	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
 	if rules.mode == modeTProxy {
 		s.AddrIn = fmt.Sprintf(":%d transparent", rules.in)
 	}
-	s.Name, s.UID, s.In, s.Out = h.name, rules.uid, rules.in, rules.out
+	s.Name, s.UID, s.In, s.Out = h.Name, rules.uid, rules.in, rules.out
 	s.fill()
 	m.pods = append(m.pods, p)
 	if s.Gateway { // port 80, as the user that is not root
-		if err := h.sysctl("net/ipv4/ip_unprivileged_port_start", "0"); err != nil {
+		if err := h.Sysctl("net/ipv4/ip_unprivileged_port_start", "0"); err != nil {
 			return nil, err
 		}
 	} else {
@@ -277,7 +279,7 @@ func (m *mesh) inject(h *host, rules interception, s sidecar) (*pod, error) {
 			return nil, err
 		}
 	}
-	if m.v6 {
+	if m.V6 {
 		if err := m.shim(h, &s); err != nil {
 			return nil, err
 		}
@@ -285,9 +287,9 @@ func (m *mesh) inject(h *host, rules interception, s sidecar) (*pod, error) {
 	p.proxy = s
 	var conf bytes.Buffer
 	if err := sidecarConfig.Execute(&conf, s); err != nil {
-		return nil, fmt.Errorf("configuration of proxy %s: %w", h.name, err)
+		return nil, fmt.Errorf("configuration of proxy %s: %w", h.Name, err)
 	}
-	name := filepath.Join(m.tmp, h.name+".cfg")
+	name := filepath.Join(m.Tmp, h.Name+".cfg")
 	if err := os.WriteFile(name, conf.Bytes(), 0o644); err != nil {
 		return nil, err
 	}
@@ -297,29 +299,29 @@ func (m *mesh) inject(h *host, rules interception, s sidecar) (*pod, error) {
 		args = append(args, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin")
 	}
 	var err error
-	p.proc, err = m.start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
+	p.proc, err = m.Start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
 	if err != nil {
 		return nil, err
 	}
-	return p, m.wait("proxy of "+h.name, p.proc, func() bool { return s.ready(h) })
+	return p, m.Wait("proxy of "+h.Name, p.proc, func() bool { return s.ready(h) })
 }
 
-func (s *sidecar) ready(h *host) bool {
+func (s *sidecar) ready(h *world.Host) bool {
 	if strings.HasPrefix(s.AddrIn, "abns@") {
-		return h.bound(s.AddrIn) && h.bound(s.AddrOut)
+		return h.Bound(s.AddrIn) && h.Bound(s.AddrOut)
 	}
-	return h.listens(s.In) && (s.Out == 0 || h.listens(s.Out))
+	return h.Listens(s.In) && (s.Out == 0 || h.Listens(s.Out))
 }
 
 // redirect loads the rules of a pod.
-func (m *mesh) redirect(h *host, rules interception) error {
+func (m *mesh) redirect(h *world.Host, rules interception) error {
 	if err := m.routeMarked(h, rules.mode); err != nil {
 		return err
 	}
-	if err := m.feed(h, rules.rules(false), "iptables-restore"); err != nil || !m.v6 {
+	if err := m.Feed(h, rules.rules(false), "iptables-restore"); err != nil || !m.V6 {
 		return err
 	}
-	return m.feed(h, rules.rules(true), "ip6tables-restore")
+	return m.Feed(h, rules.rules(true), "ip6tables-restore")
 }
 
 // fill puts the defaults of Istio where nothing was said.

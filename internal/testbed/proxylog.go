@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // logLine is one line of the proxy's log: an HTTP exchange or a TCP
@@ -64,10 +66,10 @@ type logLine struct {
 	Stream   int    `json:"stream,omitempty"` // which one, 0-based
 }
 
-func (l logLine) client() netip.AddrPort   { return endpoint(l.CI, l.CP) }
-func (l logLine) frontend() netip.AddrPort { return endpoint(l.FI, l.FP) }
-func (l logLine) backend() netip.AddrPort  { return endpoint(l.BI, Number(l.BP)) }
-func (l logLine) server() netip.AddrPort   { return endpoint(l.SI, Number(l.SP)) }
+func (l logLine) client() netip.AddrPort   { return world.Endpoint(l.CI, l.CP) }
+func (l logLine) frontend() netip.AddrPort { return world.Endpoint(l.FI, l.FP) }
+func (l logLine) backend() netip.AddrPort  { return world.Endpoint(l.BI, world.Number(l.BP)) }
+func (l logLine) server() netip.AddrPort   { return world.Endpoint(l.SI, world.Number(l.SP)) }
 
 // path is the target without the scheme and authority that the proxy puts
 // before those of HTTP/2.
@@ -91,7 +93,7 @@ func (p *pod) readLog() error {
 	}
 	p.lines, err = parseLog(text)
 	if err != nil {
-		return fmt.Errorf("log of proxy %s: %w", p.name, err)
+		return fmt.Errorf("log of proxy %s: %w", p.Name, err)
 	}
 	return nil
 }

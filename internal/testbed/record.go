@@ -9,11 +9,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -27,7 +25,7 @@ type recorder struct {
 type Record struct {
 	mu            sync.Mutex
 	sealed        bool // the scenario is over; nothing is added any more
-	host          *host
+	host          *world.Host
 	server        bool // the accepting end
 	local, remote netip.AddrPort
 	start         time.Time
@@ -181,9 +179,9 @@ func (c *Conn) CloseWrite() error {
 }
 
 // record begins the record of a socket of h.
-func (r *recorder) record(h *host, c net.Conn, server bool, start time.Time) *Conn {
+func (r *recorder) record(h *world.Host, c net.Conn, server bool, start time.Time) *Conn {
 	rec := &Record{host: h, server: server, start: start,
-		local: unmapped(c.LocalAddr()), remote: unmapped(c.RemoteAddr())}
+		local: world.Unmapped(c.LocalAddr()), remote: world.Unmapped(c.RemoteAddr())}
 	r.mu.Lock()
 	r.conns = append(r.conns, rec)
 	r.mu.Unlock()
@@ -227,28 +225,15 @@ func (r *recorder) all() []*Record {
 	return append([]*Record(nil), r.conns...)
 }
 
-// reuseAddr lets a client bind a port that an earlier connection left in
-// TIME_WAIT, or that another connection to another server is using.
-func reuseAddr(_, _ string, c syscall.RawConn) error {
-	var inner error
-	err := c.Control(func(fd uintptr) {
-		inner = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-	})
-	if err != nil {
-		return err
-	}
-	return inner
-}
-
 // listen records every socket that a listener of h accepts.
-func (r *recorder) listen(h *host, l net.Listener) net.Listener {
+func (r *recorder) listen(h *world.Host, l net.Listener) net.Listener {
 	return &recordedListener{l, h, r}
 }
 
 // recordedListener records every socket it accepts.
 type recordedListener struct {
 	net.Listener
-	host *host
+	host *world.Host
 	rec  *recorder
 }
 
@@ -261,7 +246,7 @@ func (l *recordedListener) Accept() (net.Conn, error) {
 }
 
 // refused records a connection that was answered by RST.
-func (r *recorder) refused(h *host, from, to netip.AddrPort, start time.Time) {
+func (r *recorder) refused(h *world.Host, from, to netip.AddrPort, start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.conns = append(r.conns, &Record{host: h, local: from, remote: to, start: start, refused: true})

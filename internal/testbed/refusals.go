@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // refusals adds the connections that a proxy dialled in vain before the one
@@ -16,7 +18,7 @@ func (a *assembly) refusals() error {
 		if p.proxy.Retries == 0 {
 			continue
 		}
-		seen, err := a.in.events(p.host)
+		seen, err := a.in.events(p.Host)
 		if err != nil {
 			return err
 		}
@@ -38,7 +40,7 @@ func (a *assembly) refusal(p *pod, e natEntry) error {
 	}
 	h := a.retrying(p, e)
 	if h == nil {
-		return fmt.Errorf("%w: %v > %v belongs to no exchange, or to several", errAgain, e.src, e.dst)
+		return fmt.Errorf("%w: %v > %v belongs to no exchange, or to several", world.ErrAgain, e.src, e.dst)
 	}
 	w := a.add(wireKey{e.src, e.dst}, e.at)
 	w.up, w.refused, w.dated = p, true, true
@@ -64,7 +66,7 @@ func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
 	const early, late = 3 * time.Millisecond, 10 * time.Millisecond // the log cuts times off, conntrack stamps what it prints
 	for _, h := range a.hops {
 		begun := time.UnixMilli(h.line.began())
-		if h.pod != p || Number(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
+		if h.pod != p || world.Number(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
 			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.tries(h.line, e.dst) {
 			continue
 		}

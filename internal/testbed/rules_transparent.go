@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // mangle returns the mangle table of Istio's TPROXY mode with all ports
@@ -68,7 +70,7 @@ COMMIT
 
 // routeMarked takes packets with the mesh's mark to the pod itself, whoever
 // they are addressed to: answers to a client whose address the proxy used.
-func (m *mesh) routeMarked(h *host, how mode) error {
+func (m *mesh) routeMarked(h *world.Host, how mode) error {
 	var rule, table string
 	switch how {
 	case modeTProxy:
@@ -78,9 +80,9 @@ func (m *mesh) routeMarked(h *host, how mode) error {
 	default:
 		return nil
 	}
-	if _, err := m.command("ip", "-n", h.NS, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
+	if _, err := m.Command("ip", "-n", h.NS, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
 		return err
 	}
-	_, err := m.command("ip", "-n", h.NS, "route", "add", "local", "default", "dev", "lo", "table", table)
+	_, err := m.Command("ip", "-n", h.NS, "route", "add", "local", "default", "dev", "lo", "table", table)
 	return err
 }

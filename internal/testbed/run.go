@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -37,7 +38,7 @@ func Big(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
 }
 
 func run(ctx context.Context, s Scenario, dir string, seed int64) (*truth.Truth, error) {
-	if err := Missing(); err != nil {
+	if err := world.Missing(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -47,7 +48,7 @@ func run(ctx context.Context, s Scenario, dir string, seed int64) (*truth.Truth,
 		}
 		var t *truth.Truth
 		t, err = s.Attempt(ctx, dir, seed)
-		if err == nil || !errors.Is(err, errAgain) || ctx.Err() != nil {
+		if err == nil || !errors.Is(err, world.ErrAgain) || ctx.Err() != nil {
 			return t, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // kubelet is the address under which the node's probes reach ambient pods.
@@ -14,15 +16,15 @@ var kubelet = netip.MustParseAddr("169.254.7.127")
 // playAmbient captures pod b, which speaks with clients outside (plain), with
 // pod a (tunnels both ways) and with a server outside (plain).
 func playAmbient(b *bed) error {
-	a, srv, ext := b.host("a"), b.host("b"), b.host("ext")
+	a, srv, ext := b.Host("a"), b.Host("b"), b.Host("ext")
 	inA, inB, err := ambientPods(b)
 	if err != nil {
 		return err
 	}
-	if err := b.serveHTTP(ext, ext.at(appPort), nil); err != nil {
+	if err := b.serveHTTP(ext, ext.At(appPort), nil); err != nil {
 		return err
 	}
-	raw, err := b.serveTCP(ext, ext.at(rawPort), nil)
+	raw, err := b.serveTCP(ext, ext.At(rawPort), nil)
 	if err != nil {
 		return err
 	}
@@ -33,35 +35,35 @@ func playAmbient(b *bed) error {
 	if err := b.sniffPod(srv); err != nil {
 		return err
 	}
-	b.packLater()
-	return parallel(
+	b.PackLater()
+	return world.Parallel(
 		func() error { return kubeletProbes(b, srv) },
 		func() error { return ambientCallers(b, a, srv, vip(1, svcPort), inB, 7) },
 		func() error { return ambientCallers(b, srv, a, vip(2, svcPort), inA, 7) },
-		func() error { return mixed(b, 2, srv, netip.AddrPort{}, ext.at(appPort), ext.at(rawPort), raw) },
-		func() error { return mixed(b, 4, b.host("client"), who[0], srv.at(appPort), srv.at(rawPort), inB) },
-		func() error { return mixed(b, 2, b.host("client"), who[1], srv.at(appPort), srv.at(rawPort), inB) })
+		func() error { return mixed(b, 2, srv, netip.AddrPort{}, ext.At(appPort), ext.At(rawPort), raw) },
+		func() error { return mixed(b, 4, b.Host("client"), who[0], srv.At(appPort), srv.At(rawPort), inB) },
+		func() error { return mixed(b, 2, b.Host("client"), who[1], srv.At(appPort), srv.At(rawPort), inB) })
 }
 
 func playAmbientBoth(b *bed) error {
-	a, srv := b.host("a"), b.host("b")
+	a, srv := b.Host("a"), b.Host("b")
 	_, inB, err := ambientPods(b)
 	if err != nil {
 		return err
 	}
-	for _, h := range []*host{a, srv} {
+	for _, h := range []*world.Host{a, srv} {
 		if err := b.sniffOf(h); err != nil {
 			return err
 		}
 	}
-	b.packLater()
+	b.PackLater()
 	return ambientCallers(b, a, srv, vip(1, svcPort), inB, 10)
 }
 
 // playAmbientAlike captures pod a, whose connections are all of the same sizes
 // and go on at once.
 func playAmbientAlike(b *bed) error {
-	a, srv := b.host("a"), b.host("b")
+	a, srv := b.Host("a"), b.Host("b")
 	_, inB, err := ambientPods(b)
 	if err != nil {
 		return err
@@ -69,16 +71,16 @@ func playAmbientAlike(b *bed) error {
 	if err := b.sniffPod(a); err != nil {
 		return err
 	}
-	b.packLater()
+	b.PackLater()
 	m := b.meeting()
 	const n = 14
 	agent := [][2]string{{"user-agent", "curl/7.88.1"}}
-	return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+	return world.Parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
 		var fs []func() error
 		for i := range n {
-			k := tcpClient{from: a, to: srv.at(rawPort), before: m.wait}
+			k := tcpClient{from: a, to: srv.At(rawPort), before: m.wait}
 			for t := range 6 {
-				k.script.turns = append(k.script.turns, turn{fromClient: t%2 == 0, data: b.random([]int{64, 256}[t%2]), pause: 5 * time.Millisecond})
+				k.script.turns = append(k.script.turns, turn{fromClient: t%2 == 0, data: b.Random([]int{64, 256}[t%2]), pause: 5 * time.Millisecond})
 			}
 			inB.expect(k.script)
 			c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: []call{
@@ -90,7 +92,7 @@ func playAmbientAlike(b *bed) error {
 				fs = append(fs, func() error { return b.play(c) })
 			}
 		}
-		return parallel(fs...)
+		return world.Parallel(fs...)
 	})
 }
 
@@ -101,42 +103,42 @@ func ambientPods(b *bed) (inA, inB *tcpServer, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a, srv := b.host("a"), b.host("b")
-	peers := map[netip.AddrPort]peer{vip(1, svcPort): {at: srv.at(appPort)}, vip(2, svcPort): {at: a.at(appPort)}}
-	for _, h := range []*host{a, srv} {
-		peers[h.at(appPort)], peers[h.at(rawPort)] = peer{at: h.at(appPort)}, peer{at: h.at(rawPort)}
-		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+	a, srv := b.Host("a"), b.Host("b")
+	peers := map[netip.AddrPort]peer{vip(1, svcPort): {at: srv.At(appPort)}, vip(2, svcPort): {at: a.At(appPort)}}
+	for _, h := range []*world.Host{a, srv} {
+		peers[h.At(appPort)], peers[h.At(rawPort)] = peer{at: h.At(appPort)}, peer{at: h.At(rawPort)}
+		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return nil, nil, err
 		}
 		if err := b.injectZtunnel(h, ca, peers); err != nil {
 			return nil, nil, err
 		}
 	}
-	if inA, err = b.serveTCP(a, a.at(rawPort), nil); err != nil {
+	if inA, err = b.serveTCP(a, a.At(rawPort), nil); err != nil {
 		return nil, nil, err
 	}
-	inB, err = b.serveTCP(srv, srv.at(rawPort), nil)
+	inB, err = b.serveTCP(srv, srv.At(rawPort), nil)
 	return inA, inB, err
 }
 
 // ambientCallers are n connections of one pod's application to another pod's:
 // HTTP to the service and to the pod, raw TCP to the pod.
-func ambientCallers(b *bed, from, to *host, service netip.AddrPort, app *tcpServer, n int) error {
-	return parallel(
-		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.at(rawPort), app) },
-		func() error { return mixed(b, n/3, from, netip.AddrPort{}, to.at(appPort), to.at(rawPort), app) })
+func ambientCallers(b *bed, from, to *world.Host, service netip.AddrPort, app *tcpServer, n int) error {
+	return world.Parallel(
+		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.At(rawPort), app) },
+		func() error { return mixed(b, n/3, from, netip.AddrPort{}, to.At(appPort), to.At(rawPort), app) })
 }
 
 // mixed are n connections, every other one HTTP and the rest raw TCP.
-func mixed(b *bed, n int, from *host, local, web, raw netip.AddrPort, app *tcpServer) error {
+func mixed(b *bed, n int, from *world.Host, local, web, raw netip.AddrPort, app *tcpServer) error {
 	var fs []func() error
 	for i := range n {
-		wait := time.Duration(b.between(0, 60)) * time.Millisecond
-		c := httpClient{from: from, local: local, to: web, name: "svc", calls: b.scriptOf(fmt.Sprintf("%s%d", from.name, i), b.between(2, 4), half(i), 1500)}
-		k := tcpClient{from: from, local: local, to: raw, script: b.turns(b.between(6, 12), 600, clientCloses)}
+		wait := time.Duration(b.Between(0, 60)) * time.Millisecond
+		c := httpClient{from: from, local: local, to: web, name: "svc", calls: b.scriptOf(fmt.Sprintf("%s%d", from.Name, i), b.Between(2, 4), half(i), 1500)}
+		k := tcpClient{from: from, local: local, to: raw, script: b.turns(b.Between(6, 12), 600, clientCloses)}
 		app.expect(k.script)
 		fs = append(fs, func() error {
-			if err := b.pause(wait); err != nil {
+			if err := b.Pause(wait); err != nil {
 				return err
 			}
 			if half(i) {
@@ -145,21 +147,21 @@ func mixed(b *bed, n int, from *host, local, web, raw netip.AddrPort, app *tcpSe
 			return b.talk(k)
 		})
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 // kubeletProbes asks the application for its health as the node does.
-func kubeletProbes(b *bed, h *host) error {
-	if _, err := b.command("ip", "-n", b.node.NS, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
+func kubeletProbes(b *bed, h *world.Host) error {
+	if _, err := b.Command("ip", "-n", b.Node.NS, "addr", "add", kubelet.String()+"/32", "dev", "lo"); err != nil {
 		return err
 	}
 	for i := range 3 {
-		c := httpClient{from: b.node, local: netip.AddrPortFrom(kubelet, 0), to: h.at(appPort), calls: []call{{method: "GET",
+		c := httpClient{from: b.Node, local: netip.AddrPortFrom(kubelet, 0), to: h.At(appPort), calls: []call{{method: "GET",
 			target: fmt.Sprintf("/healthz?size=2&n=%d", i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
 		if err := b.play(c); err != nil {
 			return err
 		}
-		if err := b.pause(30 * time.Millisecond); err != nil {
+		if err := b.Pause(30 * time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -6,23 +6,25 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // burstHTTP is n clients over mTLS that have made their connections and send
 // requests of one size at once, to be answered in one size.
-func burstHTTP(n int, record func(*bed, *host) error) func(*bed) error {
+func burstHTTP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		who, _, err := b.securePod(sidecar{}, record)
 		if err != nil {
 			return err
 		}
-		size, delay := b.between(200, 400), b.between(2, 5)
+		size, delay := b.Between(200, 400), b.Between(2, 5)
 		m := b.meeting()
-		return parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+		return world.Parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
 			return b.crowd(n, func(i int) httpClient {
 				k := sameCall(i, 0, size, delay)
 				k.before = m.wait
-				return httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls, calls: []call{k}}
+				return httpClient{from: b.Host("client"), local: who[0].at, to: b.Host("b").At(appPort), name: "svc-b", tls: who[0].tls, calls: []call{k}}
 			})
 		})
 	}
@@ -36,9 +38,9 @@ func sameCall(client, i, size, delay int) call {
 }
 
 // burstTCP is n raw connections over mTLS, dialled at once, of equal sizes.
-func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
+func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		srv := b.host("b")
+		srv := b.Host("b")
 		ca, cert, err := b.workload("b")
 		if err != nil {
 			return err
@@ -47,7 +49,7 @@ func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		app, err := b.serveTCP(srv, srv.at(rawPort), nil)
+		app, err := b.serveTCP(srv, srv.At(rawPort), nil)
 		if err != nil {
 			return err
 		}
@@ -57,9 +59,9 @@ func burstTCP(n int, record func(*bed, *host) error) func(*bed) error {
 		if err := record(b, srv); err != nil {
 			return err
 		}
-		ask, answer := b.between(100, 200), b.between(300, 400)
+		ask, answer := b.Between(100, 200), b.Between(300, 400)
 		return b.talkers(n, func(int) tcpClient {
-			s := tcpScript{turns: []turn{{fromClient: true, data: b.random(ask)}, {data: b.random(answer)}}}
+			s := tcpScript{turns: []turn{{fromClient: true, data: b.Random(ask)}, {data: b.Random(answer)}}}
 			app.expect(s)
 			return tcpClient{script: s, tls: cfg}
 		})
@@ -78,10 +80,10 @@ core.register_action("burnt", { "http-res" }, function(txn) spend(%[1]d // 8) en
 
 // saturated is clients over mTLS that ask short identical requests as fast as
 // the proxy lets them, which is slower than everything else.
-func saturated(clients, calls, work int, fair bool, record func(*bed, *host) error) func(*bed) error {
+func saturated(clients, calls, work int, fair bool, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		b.notes.brief = true
-		lua := filepath.Join(b.tmp, "burn.lua")
+		lua := filepath.Join(b.Tmp, "burn.lua")
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err
 		}
@@ -90,9 +92,9 @@ func saturated(clients, calls, work int, fair bool, record func(*bed, *host) err
 			return err
 		}
 		m := b.meeting()
-		return parallel(func() error { return m.hold(clients, func() error { return nil }) }, func() error {
+		return world.Parallel(func() error { return m.hold(clients, func() error { return nil }) }, func() error {
 			return b.crowd(clients, func(i int) httpClient {
-				c := httpClient{from: b.host("client"), local: who[0].at, to: b.host("b").at(appPort), name: "svc-b", tls: who[0].tls}
+				c := httpClient{from: b.Host("client"), local: who[0].at, to: b.Host("b").At(appPort), name: "svc-b", tls: who[0].tls}
 				for k := range calls {
 					c.calls = append(c.calls, sameCall(i, k, 60, 1))
 				}

@@ -6,13 +6,15 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // captureAs is inbound-plain-pooled recorded in another way.
-func captureAs(record func(b *bed, srv *host) error) func(*bed) error {
+func captureAs(record func(b *bed, srv *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		srv := b.host("b")
-		if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+		srv := b.Host("b")
+		if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 			return err
 		}
 		if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
@@ -25,37 +27,37 @@ func captureAs(record func(b *bed, srv *host) error) func(*bed) error {
 	}
 }
 
-func recordAny(b *bed, h *host) error { return b.sniff(h, "any", "any.pcap") }
+func recordAny(b *bed, h *world.Host) error { return b.Sniff(h, "any", "any.pcap") }
 
 // playSLL1 writes the cooked header that libpcap before 1.10 did.
 func playSLL1(b *bed) error {
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
-	if err := b.sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
+	if err := b.Sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
 		return err
 	}
 	return b.callers(a, vip(1, svcPort), 3, 5)
 }
 
-func recordBoth(b *bed, h *host) error { return b.dump(h, "both.pcapng", "eth0", "lo") }
+func recordBoth(b *bed, h *world.Host) error { return b.Dump(h, "both.pcapng", "eth0", "lo") }
 
-func recordSnaplen(b *bed, h *host) error {
+func recordSnaplen(b *bed, h *world.Host) error {
 	b.notes.incomplete = true
 	return recordFiltered(b, h, "-s", "96")
 }
 
 // recordGaps loses about one packet in 32, as a capture under load does: those
 // whose IP identification ends in 7.
-func recordGaps(b *bed, h *host) error {
+func recordGaps(b *bed, h *world.Host) error {
 	b.notes.incomplete = true
 	return recordFiltered(b, h, "ip[4:2] & 31 != 7")
 }
 
-func recordFiltered(b *bed, h *host, extra ...string) error {
+func recordFiltered(b *bed, h *world.Host, extra ...string) error {
 	for _, iface := range []string{"eth0", "lo"} {
-		if err := b.sniff(h, iface, iface+".pcap", extra...); err != nil {
+		if err := b.Sniff(h, iface, iface+".pcap", extra...); err != nil {
 			return err
 		}
 	}
@@ -63,15 +65,15 @@ func recordFiltered(b *bed, h *host, extra ...string) error {
 }
 
 // recordPlain captures eth0 and lo without watching conntrack.
-func recordPlain(b *bed, h *host) error {
+func recordPlain(b *bed, h *world.Host) error {
 	err := recordFiltered(b, h)
-	b.packLater()
+	b.PackLater()
 	return err
 }
 
 // recordLossy is recordPlain on a network that loses three packets in a
 // hundred.
-func recordLossy(b *bed, h *host) error {
+func recordLossy(b *bed, h *world.Host) error {
 	b.notes.brief = true
 	if err := lossy(b, "0.03"); err != nil {
 		return err
@@ -80,16 +82,16 @@ func recordLossy(b *bed, h *host) error {
 }
 
 // recordMissing is recordPlain of which one packet in a hundred is missing.
-func recordMissing(b *bed, h *host) error {
+func recordMissing(b *bed, h *world.Host) error {
 	b.notes.incomplete, b.notes.missing = true, 100
 	return recordPlain(b, h)
 }
 
 // recordCut is recordPlain with a snap length of 96 bytes.
-func recordCut(b *bed, h *host) error {
+func recordCut(b *bed, h *world.Host) error {
 	err := recordSnaplen(b, h)
-	for _, s := range b.sniffers {
-		s.packed = true
+	for _, s := range b.Sniffers {
+		s.Packed = true
 	}
 	return err
 }
@@ -97,30 +99,30 @@ func recordCut(b *bed, h *host) error {
 // lossy makes the node lose packets on their way, in segments no larger than
 // the MTU.
 func lossy(b *bed, probability string) error {
-	for _, h := range b.hosts {
-		if _, err := b.inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
+	for _, h := range b.Hosts {
+		if _, err := b.Inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
 			return err
 		}
 	}
-	_, err := b.inside(b.node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
+	_, err := b.Inside(b.Node, "iptables", "-A", "FORWARD", "-p", "tcp", "-m", "statistic", "--mode", "random",
 		"--probability", probability, "-j", "DROP")
 	return err
 }
 
 // recordWays has one file for each direction of eth0. On lo that makes no
 // sense: libpcap records only what lo receives.
-func recordWays(b *bed, h *host) error {
+func recordWays(b *bed, h *world.Host) error {
 	for _, way := range []string{"in", "out"} {
-		if err := b.sniff(h, "eth0", "eth0-"+way+".pcap", "-Q", way); err != nil {
+		if err := b.Sniff(h, "eth0", "eth0-"+way+".pcap", "-Q", way); err != nil {
 			return err
 		}
 	}
-	return b.sniff(h, "lo", "lo.pcap")
+	return b.Sniff(h, "lo", "lo.pcap")
 }
 
 // recordTwice has the packets of eth0 in two files.
-func recordTwice(b *bed, h *host) error {
-	if err := b.sniff(h, "eth0", "eth0.pcap"); err != nil {
+func recordTwice(b *bed, h *world.Host) error {
+	if err := b.Sniff(h, "eth0", "eth0.pcap"); err != nil {
 		return err
 	}
 	return recordAny(b, h)
@@ -129,7 +131,7 @@ func recordTwice(b *bed, h *host) error {
 // playRotated writes more than tcpdump -C 1 puts into one file, 1 MB. The
 // bodies repeat, so that the files pack well; they are shipped gzipped.
 func playRotated(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
@@ -137,31 +139,31 @@ func playRotated(b *bed) error {
 		return err
 	}
 	for _, iface := range []string{"eth0", "lo"} {
-		if err := b.sniff(srv, iface, iface+".pcap", "-C", "1"); err != nil {
+		if err := b.Sniff(srv, iface, iface+".pcap", "-C", "1"); err != nil {
 			return err
 		}
-		b.sniffers[len(b.sniffers)-1].rotated = true
+		b.Sniffers[len(b.Sniffers)-1].Rotated = true
 	}
 	return b.crowd(4, func(i int) httpClient {
 		calls := b.script(fmt.Sprint("c", i), 10, half(i))
 		for k := range calls {
 			calls[k].method = "POST"
-			calls[k].body = bytes.Repeat([]byte("all work and no play\n"), b.between(2500, 3500))
+			calls[k].body = bytes.Repeat([]byte("all work and no play\n"), b.Between(2500, 3500))
 		}
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 	})
 }
 
 // inboundApp is the application of pod b alone.
 func (b *bed) inboundApp() error {
-	srv := b.host("b")
-	return b.serveHTTP(srv, srv.at(appPort), nil)
+	srv := b.Host("b")
+	return b.serveHTTP(srv, srv.At(appPort), nil)
 }
 
 // playLoss has a network that loses packets after the capture of their sender
 // and before that of their receiver.
 func playLoss(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
@@ -173,16 +175,16 @@ func playLoss(b *bed) error {
 	}
 	return b.crowd(5, func(i int) httpClient {
 		calls := b.script(fmt.Sprint("c", i), 4, half(i))
-		calls[1].method, calls[1].body = "POST", bodyFor(calls[1].target, b.between(6000, 9000))
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+		calls[1].method, calls[1].body = "POST", bodyFor(calls[1].target, b.Between(6000, 9000))
+		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 	})
 }
 
 // playIPv6 is inbound and outbound over IPv6.
 func playIPv6(b *bed) error {
-	srv, ext := b.host("b"), b.host("ext")
-	app, out := netip.AddrPortFrom(srv.ip6, appPort), netip.AddrPortFrom(ext.ip6, appPort)
-	for h, at := range map[*host]netip.AddrPort{srv: app, ext: out} {
+	srv, ext := b.Host("b"), b.Host("ext")
+	app, out := netip.AddrPortFrom(srv.IP6, appPort), netip.AddrPortFrom(ext.IP6, appPort)
+	for h, at := range map[*world.Host]netip.AddrPort{srv: app, ext: out} {
 		if err := b.serveHTTP(h, at, nil); err != nil {
 			return err
 		}
@@ -194,11 +196,11 @@ func playIPv6(b *bed) error {
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{Routes: []route{{VIP: service, Endpoint: out}}}); err != nil {
 		return err
 	}
-	return parallel(
+	return world.Parallel(
 		func() error { return b.callers(srv, service, 3, 4) },
 		func() error {
 			return b.crowd(4, func(i int) httpClient {
-				return httpClient{from: b.host("client"), to: app, name: "svc-b", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+				return httpClient{from: b.Host("client"), to: app, name: "svc-b", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
 			})
 		})
 }
@@ -206,7 +208,7 @@ func playIPv6(b *bed) error {
 // playBig has many small and some large bodies. The buffer is large enough
 // for what two processors cannot write at once.
 func playBig(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
@@ -221,9 +223,9 @@ func playBig(b *bed) error {
 		for k := range calls {
 			if k%3 == 0 {
 				calls[k].method, calls[k].body, calls[k].chunked = "GET", nil, false
-				calls[k].target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.between(20_000, 110_000))
+				calls[k].target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.Between(20_000, 110_000))
 			}
 		}
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 	})
 }

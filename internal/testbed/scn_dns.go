@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // The service address of the cluster's resolver, where Istio's agent listens,
@@ -25,19 +27,19 @@ const (
 // dnsPod makes pod a with DNS capture, an agent, and routes to two services,
 // and the resolver with its service address.
 func dnsPod(b *bed) error {
-	a, ext := b.host("a"), b.host("ext")
+	a, ext := b.Host("a"), b.Host("ext")
 	rules := istioDefaults()
 	rules.resolver = resolverVIP.Addr().String()
 	var s sidecar
-	for i, h := range []*host{b.host("b"), ext} {
-		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+	for i, h := range []*world.Host{b.Host("b"), ext} {
+		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 		v := vip(byte(i+1), svcPort)
-		if err := b.service(v, h.at(appPort)); err != nil {
+		if err := b.service(v, h.At(appPort)); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort)})
+		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.At(appPort)})
 	}
 	many := zone{}
 	for i := range 40 {
@@ -51,21 +53,21 @@ func dnsPod(b *bed) error {
 		"istiod.istio-system.svc.cluster.local": {addressOf(netip.MustParseAddr("10.96.0.20"))},
 		"many.example.com":                      many["many.example.com"],
 	}
-	gw := b.host("gw")
-	for _, at := range []netip.AddrPort{gw.at(53), ext.at(53)} {
+	gw := b.Host("gw")
+	for _, at := range []netip.AddrPort{gw.At(53), ext.At(53)} {
 		h := gw
-		if at == ext.at(53) {
+		if at == ext.At(53) {
 			h = ext
 		}
 		if err := b.serveDNS(h, 0, at, b.resolver(upstream)); err != nil {
 			return err
 		}
 	}
-	if err := b.service(resolverVIP, gw.at(53)); err != nil {
+	if err := b.service(resolverVIP, gw.At(53)); err != nil {
 		return err
 	}
-	if _, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "udp", "-d", resolverVIP.Addr().String(),
-		"--dport", "53", "-j", "DNAT", "--to-destination", gw.at(53).String()); err != nil {
+	if _, err := b.Inside(b.Node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "udp", "-d", resolverVIP.Addr().String(),
+		"--dport", "53", "-j", "DNAT", "--to-destination", gw.At(53).String()); err != nil {
 		return err
 	}
 	if _, err := b.inject(a, rules, s); err != nil {
@@ -80,17 +82,17 @@ func playDNS(b *bed) error {
 	if err := dnsPod(b); err != nil {
 		return err
 	}
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.sniffPod(a); err != nil {
 		return err
 	}
 	app := dnsClient{from: a, to: resolverVIP, role: "app", by: dnsAgent, patience: 4 * time.Second}
 	fixed := app
-	fixed.local = netip.AddrPortFrom(a.ip, 41000)
+	fixed.local = netip.AddrPortFrom(a.IP, 41000)
 	hasty := app
 	hasty.patience = 300 * time.Millisecond
 	agent := dnsClient{from: a, uid: 1337, to: resolverVIP, role: "upstream", by: resolverVIP, patience: 2 * time.Second}
-	other := dnsClient{from: a, to: b.host("ext").at(53), role: "direct", by: b.host("ext").at(53), patience: 2 * time.Second}
+	other := dnsClient{from: a, to: b.Host("ext").At(53), role: "direct", by: b.Host("ext").At(53), patience: 2 * time.Second}
 	both := func(name string, id uint16) []dnsAsk {
 		return []dnsAsk{{name: name, typ: dnsmessage.TypeA, id: id}, {name: name, typ: dnsmessage.TypeAAAA, id: id + 1}}
 	}
@@ -100,7 +102,7 @@ func playDNS(b *bed) error {
 	}
 	again := one("retry.example.com", 0x2001)
 	again.again = 1300 * time.Millisecond // the agent has given up by then
-	if err := parallel(
+	if err := world.Parallel(
 		ask(app, both(shopName, 0x1001)...), ask(app, both(wwwName, 0x1011)...), ask(app, one("missing.example.com", 0x1021)),
 		ask(app, one("slow.example.com", 0x1031)), ask(app, one("slow.example.com", 0x1032)), ask(app, again),
 		ask(hasty, one("lost.example.com", 0x1041)), ask(agent, one("istiod.istio-system.svc.cluster.local", 0x1051)),
@@ -129,11 +131,11 @@ func playDNS(b *bed) error {
 			return err
 		}
 	}
-	return parallel(func() error { return named(b, a, vip(1, svcPort), shopName) }, func() error { return named(b, a, vip(2, svcPort), wwwName) })
+	return world.Parallel(func() error { return named(b, a, vip(1, svcPort), shopName) }, func() error { return named(b, a, vip(2, svcPort), wwwName) })
 }
 
 // named calls a service twice by its name.
-func named(b *bed, h *host, to netip.AddrPort, name string) error {
+func named(b *bed, h *world.Host, to netip.AddrPort, name string) error {
 	return b.crowd(2, func(i int) httpClient {
 		return httpClient{from: h, to: to, name: name, calls: b.script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
 	})

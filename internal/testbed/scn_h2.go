@@ -5,13 +5,15 @@ package testbed
 import (
 	"fmt"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // callers2 are n HTTP/2 clients of the pod, each with some scripts at once.
 func callers2(b *bed, n, lanes int, who []caller, script func(who string) []call) error {
 	var fs []func() error
 	for i := range n {
-		c := h2Client{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b"}
+		c := h2Client{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b"}
 		if who != nil {
 			id := who[i%len(who)]
 			c.local, c.tls = id.at, id.tls
@@ -21,7 +23,7 @@ func callers2(b *bed, n, lanes int, who []caller, script func(who string) []call
 		}
 		fs = append(fs, func() error { return b.playH2(c) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 // overH2 makes the callers speak HTTP/2.
@@ -56,7 +58,7 @@ func playH2In(b *bed) error {
 
 // h2Pod makes pod b with an application that speaks HTTP/2.
 func h2Pod(b *bed, s sidecar) ([]caller, error) {
-	srv := b.host("b")
+	srv := b.Host("b")
 	ca, cert, err := b.workload("b")
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func h2Pod(b *bed, s sidecar) ([]caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.serveH2(srv, srv.at(appPort)); err != nil {
+	if err := b.serveH2(srv, srv.At(appPort)); err != nil {
 		return nil, err
 	}
 	s.AppH2 = true
@@ -111,12 +113,12 @@ func playStreaming(b *bed) error {
 	var fs []func() error
 	for i := range 12 {
 		id := who[i%len(who)]
-		c := httpClient{from: b.host("client"), local: id.at, to: b.host("b").at(appPort), name: "svc-b", tls: id.tls}
-		for k := range b.between(3, 5) {
-			c.calls = append(c.calls, call{method: "POST", target: fmt.Sprintf("/echo/%d/%d", i, k), stream: b.stream(b.between(5, 12), 300),
-				header: [][2]string{{"x-request-id", b.uuid()}}, think: time.Duration(b.between(0, 8)) * time.Millisecond})
+		c := httpClient{from: b.Host("client"), local: id.at, to: b.Host("b").At(appPort), name: "svc-b", tls: id.tls}
+		for k := range b.Between(3, 5) {
+			c.calls = append(c.calls, call{method: "POST", target: fmt.Sprintf("/echo/%d/%d", i, k), stream: b.stream(b.Between(5, 12), 300),
+				header: [][2]string{{"x-request-id", b.Uuid()}}, think: time.Duration(b.Between(0, 8)) * time.Millisecond})
 		}
 		fs = append(fs, func() error { return b.play(c) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -26,17 +27,17 @@ func (b *bed) service(at, endpoint netip.AddrPort) error {
 	if at.Addr().Is6() {
 		tool = "ip6tables"
 	}
-	_, err := b.inside(b.node, tool, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", at.Addr().String(),
+	_, err := b.Inside(b.Node, tool, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", at.Addr().String(),
 		"--dport", fmt.Sprint(at.Port()), "-j", "DNAT", "--to-destination", endpoint.String())
 	return err
 }
 
 // sniffPod captures eth0 and lo of a pod, with conntrack's events.
-func (b *bed) sniffPod(h *host) error {
-	if err := b.sniff(h, "eth0", "eth0.pcap"); err != nil {
+func (b *bed) sniffPod(h *world.Host) error {
+	if err := b.Sniff(h, "eth0", "eth0.pcap"); err != nil {
 		return err
 	}
-	return b.sniff(h, "lo", "lo.pcap")
+	return b.Sniff(h, "lo", "lo.pcap")
 }
 
 // inboundPod makes pod b: application, sidecar, captures.
@@ -44,7 +45,7 @@ func (b *bed) inboundPod(s sidecar) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	return b.sidecarAt(b.host("b"), istioDefaults(), s)
+	return b.sidecarAt(b.Host("b"), istioDefaults(), s)
 }
 
 // pooled wants connections shared in both ways: a server-side leg that serves

@@ -11,14 +11,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // visitors are n clients outside that call pod b.
 func (b *bed) visitors(n, calls int, ids func(i int) bool) error {
 	return b.crowd(n, func(i int) httpClient {
-		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i), b.between(calls, calls+2), ids(i))}
+		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b",
+			calls: b.script(fmt.Sprint("c", i), b.Between(calls, calls+2), ids(i))}
 	})
 }
 
@@ -36,18 +37,18 @@ func playInboundPlain(b *bed) error {
 		return err
 	}
 	curl := func() error {
-		url := fmt.Sprintf("http://%v/curl/%%d?size=%d", b.host("b").at(appPort), b.between(100, 4000))
-		_, err := b.inside(b.host("client"), "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null",
+		url := fmt.Sprintf("http://%v/curl/%%d?size=%d", b.Host("b").At(appPort), b.Between(100, 4000))
+		_, err := b.Inside(b.Host("client"), "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null",
 			fmt.Sprintf(url, 1), fmt.Sprintf(url, 2)+"&chunked=1", fmt.Sprintf(url, 3))
 		return err
 	}
-	return parallel(curl, func() error { return b.visitors(4, 4, half) })
+	return world.Parallel(curl, func() error { return b.visitors(4, 4, half) })
 }
 
 // playOldIstio dials the application as Istio did before 1.10: at 127.0.0.1,
 // from 127.0.0.1.
 func playOldIstio(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
@@ -60,45 +61,45 @@ func playOldIstio(b *bed) error {
 // playInboundNginx has nginx as the application, which writes header and body
 // of its answers in other pieces than Go does.
 func playInboundNginx(b *bed) error {
-	srv := b.host("b")
-	root := filepath.Join(b.tmp, "www")
+	srv := b.Host("b")
+	root := filepath.Join(b.Tmp, "www")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		return err
 	}
 	for i := range 6 {
-		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), bodyFor(b.uuid(), b.between(50, 6000)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), bodyFor(b.Uuid(), b.Between(50, 6000)), 0o644); err != nil {
 			return err
 		}
 	}
 	conf := fmt.Sprintf("user root;\npid %s/nginx.pid;\nerror_log stderr;\nworker_processes 1;\nevents {}\n"+
-		"http { access_log off; server { listen %v; root %s; } }\n", b.tmp, srv.at(appPort), root)
-	name := filepath.Join(b.tmp, "nginx.conf")
+		"http { access_log off; server { listen %v; root %s; } }\n", b.Tmp, srv.At(appPort), root)
+	name := filepath.Join(b.Tmp, "nginx.conf")
 	if err := os.WriteFile(name, []byte(conf), 0o644); err != nil {
 		return err
 	}
-	p, err := b.start(srv, filepath.Join(b.tmp, "nginx.out"), "nginx", "-c", name, "-g", "daemon off;")
+	p, err := b.Start(srv, filepath.Join(b.Tmp, "nginx.out"), "nginx", "-c", name, "-g", "daemon off;")
 	if err != nil {
 		return err
 	}
-	b.later(func() { _ = p.end(15) }) // it takes its worker with it
-	if err := b.wait("nginx", p, func() bool { return srv.listens(appPort) }); err != nil {
+	b.Later(func() { _ = p.End(15) }) // it takes its worker with it
+	if err := b.Wait("nginx", p, func() bool { return srv.Listens(appPort) }); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
 		return err
 	}
 	return b.crowd(4, func(i int) httpClient {
-		c := httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b"}
-		for k := range b.between(4, 6) {
-			c.calls = append(c.calls, call{method: "GET", target: fmt.Sprintf("/f%d?c%d.%d", b.between(0, 5), i, k),
-				think: time.Duration(b.between(0, 8)) * time.Millisecond})
+		c := httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b"}
+		for k := range b.Between(4, 6) {
+			c.calls = append(c.calls, call{method: "GET", target: fmt.Sprintf("/f%d?c%d.%d", b.Between(0, 5), i, k),
+				think: time.Duration(b.Between(0, 8)) * time.Millisecond})
 		}
 		return c
 	})
 }
 
 // sidecarAt injects and captures.
-func (b *bed) sidecarAt(h *host, rules interception, s sidecar) error {
+func (b *bed) sidecarAt(h *world.Host, rules interception, s sidecar) error {
 	if _, err := b.inject(h, rules, s); err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func playNoIDs(b *bed) error {
 
 func playSameObject(b *bed) error {
 	b.notes.sameObject = true
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
@@ -124,17 +125,17 @@ func playSameObject(b *bed) error {
 	if err := recordFiltered(b, srv); err != nil {
 		return err
 	}
-	size, delay := b.between(200, 400), b.between(2, 5)
+	size, delay := b.Between(200, 400), b.Between(2, 5)
 	return b.crowd(50, func(int) httpClient {
 		k := call{method: "GET", target: fmt.Sprintf("/logo?size=%d&delay=%d", size, delay), header: [][2]string{{"user-agent", "browser"}}}
-		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b", calls: []call{k, k}}
+		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b", calls: []call{k, k}}
 	})
 }
 
 // playRetry has an application that fails every flaky request once or twice,
 // and a proxy that tries again.
 func playRetry(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	var mu sync.Mutex
 	failures := map[string]int{}
 	hook := func(r *http.Request) int {
@@ -146,7 +147,7 @@ func playRetry(b *bed) error {
 		}
 		return 0
 	}
-	if err := b.serveHTTP(srv, srv.at(appPort), hook); err != nil {
+	if err := b.serveHTTP(srv, srv.At(appPort), hook); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{RetryOn: "503"}); err != nil {
@@ -155,10 +156,10 @@ func playRetry(b *bed) error {
 	return b.crowd(4, func(i int) httpClient {
 		calls := b.script(fmt.Sprint("c", i), 5, half(i))
 		for k := range calls {
-			calls[k].target += "&flaky=" + "xxx"[:b.between(0, 2)]
+			calls[k].target += "&flaky=" + "xxx"[:b.Between(0, 2)]
 			calls[k].chunked = false
 		}
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 	})
 }
 
@@ -172,8 +173,8 @@ func retried(t *truth.Truth) error {
 }
 
 func playProbe(b *bed) error {
-	srv := b.host("b")
-	if err := b.serveHTTP(srv, srv.at(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
+	srv := b.Host("b")
+	if err := b.serveHTTP(srv, srv.At(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.inboundPod(sidecar{}); err != nil {
@@ -181,26 +182,26 @@ func playProbe(b *bed) error {
 	}
 	kubelet := func() error {
 		for i := range 3 {
-			c := httpClient{from: b.node, to: srv.at(15020), calls: []call{{method: "GET", target: fmt.Sprintf("/app-health/app/%s?n=%d",
+			c := httpClient{from: b.Node, to: srv.At(15020), calls: []call{{method: "GET", target: fmt.Sprintf("/app-health/app/%s?n=%d",
 				[]string{"livez", "readyz"}[i%2], i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
 			if err := b.play(c); err != nil {
 				return err
 			}
-			if err := b.pause(80 * time.Millisecond); err != nil {
+			if err := b.Pause(80 * time.Millisecond); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return parallel(kubelet, func() error { return b.visitors(3, 4, half) })
+	return world.Parallel(kubelet, func() error { return b.visitors(3, 4, half) })
 }
 
 // probe is the mesh agent asking the application on the kubelet's behalf: as
 // the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
 // pkg/status/server.go).
-func probe(b *bed, h *host, r *http.Request) int {
+func probe(b *bed, h *world.Host, r *http.Request) int {
 	from := recordOf(r)
-	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.at(appPort),
+	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.At(appPort),
 		control: true, cause: from, calls: []call{{method: "GET", target: "/healthz?size=2",
 			header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
 	if err != nil {
@@ -210,18 +211,18 @@ func probe(b *bed, h *host, r *http.Request) int {
 }
 
 func playAltPorts(b *bed) error {
-	srv, ext := b.host("b"), b.host("ext")
-	for _, h := range []*host{srv, ext} {
-		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+	srv, ext := b.Host("b"), b.Host("ext")
+	for _, h := range []*world.Host{srv, ext} {
+		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 	}
 	rules := istioDefaults()
 	rules.uid, rules.out, rules.in = 2001, 25001, 25006
-	if err := b.sidecarAt(srv, rules, sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.at(appPort)}}}); err != nil {
+	if err := b.sidecarAt(srv, rules, sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
 		return err
 	}
-	return parallel(func() error { return b.visitors(4, 4, half) },
+	return world.Parallel(func() error { return b.visitors(4, 4, half) },
 		func() error { return b.callers(srv, vip(3, svcPort), 3, 4) })
 }
 
@@ -238,8 +239,8 @@ func playMTLSPooled(b *bed) error {
 		return err
 	}
 	return b.crowd(5, func(i int) httpClient {
-		return httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b", tls: cfg,
-			calls: b.script(fmt.Sprint("c", i), b.between(4, 6), true)}
+		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b", tls: cfg,
+			calls: b.script(fmt.Sprint("c", i), b.Between(4, 6), true)}
 	})
 }
 
@@ -258,8 +259,8 @@ func playPermissive(b *bed) error {
 		return err
 	}
 	return b.crowd(6, func(i int) httpClient {
-		c := httpClient{from: b.host("client"), to: b.host("b").at(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i), b.between(4, 6), i%3 > 0)}
+		c := httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b",
+			calls: b.script(fmt.Sprint("c", i), b.Between(4, 6), i%3 > 0)}
 		if half(i) {
 			c.tls = cfg
 		}
@@ -279,8 +280,8 @@ func (b *bed) workload(name string) (*authority, string, error) {
 
 // playMidstreamInbound begins to capture when every connection is in use.
 func playMidstreamInbound(b *bed) error {
-	srv := b.host("b")
-	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+	srv := b.Host("b")
+	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
 	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
@@ -288,25 +289,25 @@ func playMidstreamInbound(b *bed) error {
 	}
 	const n = 5
 	m := b.meeting()
-	return parallel(func() error { return m.hold(n, func() error { return b.beginHere(srv) }) },
+	return world.Parallel(func() error { return m.hold(n, func() error { return b.beginHere(srv) }) },
 		func() error {
 			return b.crowd(n, func(i int) httpClient {
 				calls := b.script(fmt.Sprint("c", i), 6, half(i))
 				calls[3].before = m.wait
-				return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+				return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 			})
 		})
 }
 
 // beginHere starts the captures of a pod whose connections are quiet, and the
 // records of their bytes anew.
-func (b *bed) beginHere(h *host) error {
-	if err := b.pause(100 * time.Millisecond); err != nil {
+func (b *bed) beginHere(h *world.Host) error {
+	if err := b.Pause(100 * time.Millisecond); err != nil {
 		return err
 	}
 	b.rec.forget()
 	if err := b.sniffPod(h); err != nil {
 		return err
 	}
-	return b.pause(100 * time.Millisecond)
+	return b.Pause(100 * time.Millisecond)
 }

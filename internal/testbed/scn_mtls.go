@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // caller is one identity that calls a pod over mTLS, at an address of its
@@ -49,8 +51,8 @@ func (b *bed) identities(ca *authority) ([]caller, error) {
 }
 
 // securePod makes pod b with an mTLS sidecar, and its callers.
-func (b *bed) securePod(s sidecar, record func(*bed, *host) error) ([]caller, *authority, error) {
-	srv := b.host("b")
+func (b *bed) securePod(s sidecar, record func(*bed, *world.Host) error) ([]caller, *authority, error) {
+	srv := b.Host("b")
 	ca, cert, err := b.workload("b")
 	if err != nil {
 		return nil, nil, err
@@ -81,7 +83,7 @@ func (b *bed) peerScript(who string, n int) []call {
 
 // mtlsHTTP is n clients of three identities, each fifth of them curl, that
 // share pooled connections to the application.
-func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *host) error) func(*bed) error {
+func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		who, _, err := b.securePod(s, record)
 		if err != nil {
@@ -96,7 +98,7 @@ func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *host) error) func(*bed
 
 // mix is n clients of the identities, each fifth of them curl.
 func mix(b *bed, n, calls int, who []caller, again bool) error {
-	to := b.host("b").at(appPort)
+	to := b.Host("b").At(appPort)
 	var fs []func() error
 	for i := range n {
 		id, name := who[i%len(who)], fmt.Sprint("c", i)
@@ -104,11 +106,11 @@ func mix(b *bed, n, calls int, who []caller, again bool) error {
 			fs = append(fs, func() error { return curl(b, id, to, name, calls) })
 			continue
 		}
-		c := httpClient{from: b.host("client"), local: id.at, to: to, name: "svc-b", tls: id.tls,
-			calls: b.peerScript(name, b.between(calls, calls+2))}
+		c := httpClient{from: b.Host("client"), local: id.at, to: to, name: "svc-b", tls: id.tls,
+			calls: b.peerScript(name, b.Between(calls, calls+2))}
 		fs = append(fs, func() error { return resuming(b, c, again) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 // resuming plays a client, of TLS 1.2 with half of its requests over a second
@@ -135,16 +137,16 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 		}
 		fmt.Fprintf(&conf, "cert = %q\ninterface = %q\nconnect-to = \"::%v\"\noutput = /dev/null\ninsecure\nhttp1.1\nsilent\nshow-error\n",
 			id.file, id.at.Addr(), to)
-		if b.between(0, 2) == 0 {
-			fmt.Fprintf(&conf, "data = %q\n", bodyFor(who, b.between(10, mostBody)))
+		if b.Between(0, 2) == 0 {
+			fmt.Fprintf(&conf, "data = %q\n", bodyFor(who, b.Between(10, mostBody)))
 		}
-		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", serverName, who, i, b.between(20, mostBody), b.between(1, 15))
+		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", serverName, who, i, b.Between(20, mostBody), b.Between(1, 15))
 	}
-	name, keys := filepath.Join(b.tmp, who+".curl"), filepath.Join(b.tmp, who+"-keys.txt")
+	name, keys := filepath.Join(b.Tmp, who+".curl"), filepath.Join(b.Tmp, who+"-keys.txt")
 	if err := os.WriteFile(name, []byte(conf.String()), 0o644); err != nil {
 		return err
 	}
-	if _, err := b.inside(b.host("client"), "env", "SSLKEYLOGFILE="+keys, "curl", "-K", name); err != nil {
+	if _, err := b.Inside(b.Host("client"), "env", "SSLKEYLOGFILE="+keys, "curl", "-K", name); err != nil {
 		return err
 	}
 	return b.keys.load(keys)
@@ -152,9 +154,9 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 
 // outboundMTLS has an application with n connections to two services; the
 // proxy calls their pods over pooled mTLS connections.
-func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error {
+func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		a := b.host("a")
+		a := b.Host("a")
 		ca, cert, err := b.workload("a")
 		if err != nil {
 			return err
@@ -171,7 +173,7 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 		}
 		return b.crowd(n, func(i int) httpClient {
 			return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc",
-				calls: b.scriptOf(fmt.Sprint("a", i), b.between(calls, calls+2), half(i), mostBody)}
+				calls: b.scriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), mostBody)}
 		})
 	}
 }
@@ -179,19 +181,19 @@ func outboundMTLS(n, calls int, record func(*bed, *host) error) func(*bed) error
 // securePeers are two services that want mTLS; the result says how a proxy
 // with the given certificate calls them.
 func securePeers(b *bed, ca *authority, cert string) (routes []route, err error) {
-	for i, h := range []*host{b.host("b"), b.host("ext")} {
-		cfg, err := ca.server(h.name)
+	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
+		cfg, err := ca.server(h.Name)
 		if err != nil {
 			return nil, err
 		}
-		if err := b.serveSecure(h, h.at(appPort), cfg, nil); err != nil {
+		if err := b.serveSecure(h, h.At(appPort), cfg, nil); err != nil {
 			return nil, err
 		}
 		v := vip(byte(i+1), svcPort)
-		if err := b.service(v, h.at(appPort)); err != nil {
+		if err := b.service(v, h.At(appPort)); err != nil {
 			return nil, err
 		}
-		routes = append(routes, route{VIP: v, Endpoint: h.at(appPort), TLS: cert})
+		routes = append(routes, route{VIP: v, Endpoint: h.At(appPort), TLS: cert})
 	}
 	return routes, nil
 }
@@ -199,9 +201,9 @@ func securePeers(b *bed, ca *authority, cert string) (routes []route, err error)
 // mtlsTCP is n raw connections over mTLS, of different manners: turns of
 // random sizes, servers that greet, streams both ways at once, and some whose
 // sizes are all equal.
-func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error {
+func mtlsTCP(n int, s sidecar, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		srv := b.host("b")
+		srv := b.Host("b")
 		ca, cert, err := b.workload("b")
 		if err != nil {
 			return err
@@ -213,15 +215,15 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error 
 		if s.MaxTLS != "" {
 			who = overTLS12(who)
 		}
-		app, err := b.serveTCP(srv, srv.at(rawPort), nil)
+		app, err := b.serveTCP(srv, srv.At(rawPort), nil)
 		if err != nil {
 			return err
 		}
-		greeter, err := b.serveTCP(srv, srv.at(rawPort+1), nil)
+		greeter, err := b.serveTCP(srv, srv.At(rawPort+1), nil)
 		if err != nil {
 			return err
 		}
-		greeter.greeting = b.random(77)
+		greeter.greeting = b.Random(77)
 		s.Inbound, s.Outbound, s.TLSIn, s.CA = "tcp", "tcp", cert, ca.file
 		if _, err := b.inject(srv, istioDefaults(), s); err != nil {
 			return err
@@ -235,24 +237,24 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *host) error) func(*bed) error 
 
 // manners are the raw connections of mtlsTCP.
 func manners(b *bed, n int, who []caller, app, greeter *tcpServer) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	var fs []func() error
 	for i := range n {
 		id := who[i%len(who)]
-		c := tcpClient{from: b.host("client"), local: id.at, to: srv.at(rawPort), tls: id.tls, script: manner(b, i)}
+		c := tcpClient{from: b.Host("client"), local: id.at, to: srv.At(rawPort), tls: id.tls, script: manner(b, i)}
 		at := app
 		if i%6 == 1 {
-			at, c.to, c.greeting = greeter, srv.at(rawPort+1), greeter.greeting
+			at, c.to, c.greeting = greeter, srv.At(rawPort+1), greeter.greeting
 		}
 		at.expect(c.script)
 		fs = append(fs, func() error {
-			if err := b.pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
+			if err := b.Pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
 				return err
 			}
 			return b.talk(c)
 		})
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 // manner is the script of the i-th raw connection.
@@ -260,22 +262,22 @@ func manner(b *bed, i int) tcpScript {
 	switch i % 6 {
 	case 2: // the server streams, many writes to one request
 		s := b.turns(1, 200, clientCloses)
-		for range b.between(8, 20) {
-			s.turns = append(s.turns, turn{data: b.random(b.between(1, 300)), pause: time.Duration(b.between(0, 5)) * time.Millisecond})
+		for range b.Between(8, 20) {
+			s.turns = append(s.turns, turn{data: b.Random(b.Between(1, 300)), pause: time.Duration(b.Between(0, 5)) * time.Millisecond})
 		}
 		return s
 	case 3: // both stream at once
 		s := b.turns(2, 200, clientCloses)
-		s.turns = append(s.turns, turn{fromClient: true, data: b.random(b.between(1500, 3000)), back: b.random(b.between(1500, 3000))})
+		s.turns = append(s.turns, turn{fromClient: true, data: b.Random(b.Between(1500, 3000)), back: b.Random(b.Between(1500, 3000))})
 		return s
 	case 4: // sizes alike
 		s := tcpScript{}
-		for k := range 2 * b.between(6, 10) {
-			s.turns = append(s.turns, turn{fromClient: k%2 == 0, data: b.random([]int{64, 256}[k%2]), pause: time.Duration(b.between(0, 6)) * time.Millisecond})
+		for k := range 2 * b.Between(6, 10) {
+			s.turns = append(s.turns, turn{fromClient: k%2 == 0, data: b.Random([]int{64, 256}[k%2]), pause: time.Duration(b.Between(0, 6)) * time.Millisecond})
 		}
 		return s
 	}
-	return b.turns(b.between(10, 24), 300, clientCloses)
+	return b.turns(b.Between(10, 24), 300, clientCloses)
 }
 
 // overTLS12 limits what the callers speak and lets them resume sessions.
@@ -291,7 +293,7 @@ func overTLS12(who []caller) []caller {
 }
 
 func playGoProxy(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	ca, err := b.authority()
 	if err != nil {
 		return err

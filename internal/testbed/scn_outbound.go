@@ -8,29 +8,30 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // callers are n connections of pod h's application to one server.
-func (b *bed) callers(h *host, to netip.AddrPort, n, calls int) error {
+func (b *bed) callers(h *world.Host, to netip.AddrPort, n, calls int) error {
 	return b.crowd(n, func(i int) httpClient {
-		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.name, i), calls, i%2 == 0)}
+		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.Name, i), calls, i%2 == 0)}
 	})
 }
 
 // outboundPod makes pod a with routes to pod b (VIP 1) and the server outside
 // (VIP 2), which answer without sidecars.
 func (b *bed) outboundPod(s sidecar) error {
-	a := b.host("a")
-	for i, h := range []*host{b.host("b"), b.host("ext")} {
-		if err := b.serveHTTP(h, h.at(appPort), nil); err != nil {
+	a := b.Host("a")
+	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
+		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 		v := vip(byte(i+1), svcPort)
-		if err := b.service(v, h.at(appPort)); err != nil {
+		if err := b.service(v, h.At(appPort)); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.at(appPort)})
+		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.At(appPort)})
 	}
 	_, err := b.inject(a, istioDefaults(), s)
 	return err
@@ -40,46 +41,46 @@ func playOutboundVIP(b *bed) error {
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
-	if err := b.sniffPod(b.host("a")); err != nil {
+	if err := b.sniffPod(b.Host("a")); err != nil {
 		return err
 	}
-	return b.callers(b.host("a"), vip(1, svcPort), 4, 6)
+	return b.callers(b.Host("a"), vip(1, svcPort), 4, 6)
 }
 
 // playPassthrough calls what the proxy has no route for: a server outside, a
 // service by its VIP, by the application and by curl.
 func playPassthrough(b *bed) error {
-	a, ext := b.host("a"), b.host("ext")
+	a, ext := b.Host("a"), b.Host("ext")
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
-	if err := b.service(vip(9, svcPort), b.host("b").at(appPort)); err != nil {
+	if err := b.service(vip(9, svcPort), b.Host("b").At(appPort)); err != nil {
 		return err
 	}
 	for _, iface := range []string{"eth0", "lo"} {
-		if err := b.sniff(a, iface, iface+".pcap", "--time-stamp-precision=nano"); err != nil {
+		if err := b.Sniff(a, iface, iface+".pcap", "--time-stamp-precision=nano"); err != nil {
 			return err
 		}
 	}
 	curl := func() error {
-		url := fmt.Sprintf("http://%v/curl?size=%d", ext.at(appPort), b.between(100, 4000))
-		_, err := b.inside(a, "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", url+"&x=1", url+"&x=2&chunked=1")
+		url := fmt.Sprintf("http://%v/curl?size=%d", ext.At(appPort), b.Between(100, 4000))
+		_, err := b.Inside(a, "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", url+"&x=1", url+"&x=2&chunked=1")
 		return err
 	}
-	return parallel(curl,
-		func() error { return b.callers(a, ext.at(appPort), 3, 4) },
+	return world.Parallel(curl,
+		func() error { return b.callers(a, ext.At(appPort), 3, 4) },
 		func() error { return b.callers(a, vip(9, svcPort), 2, 4) })
 }
 
 func playSelfOwn(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
 		return err
 	}
-	return parallel(func() error { return b.callers(srv, srv.at(appPort), 2, 3) },
+	return world.Parallel(func() error { return b.callers(srv, srv.At(appPort), 2, 3) },
 		func() error {
 			return b.callers(srv, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), appPort), 1, 3)
 		},
@@ -87,27 +88,27 @@ func playSelfOwn(b *bed) error {
 }
 
 func playSelfVIP(b *bed) error {
-	srv := b.host("b")
-	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
+	srv := b.Host("b")
+	if err := b.service(vip(1, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
-	if err := b.inboundPod(sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}); err != nil {
+	if err := b.inboundPod(sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
 		return err
 	}
 	return b.callers(srv, vip(1, svcPort), 3, 5)
 }
 
 func playExcluded(b *bed) error {
-	srv, ext, cl := b.host("b"), b.host("ext"), b.host("client")
+	srv, ext, cl := b.Host("b"), b.Host("ext"), b.Host("client")
 	for _, at := range []struct {
-		h    *host
+		h    *world.Host
 		port int
 	}{{srv, appPort}, {srv, 9090}, {ext, appPort}, {cl, appPort}} {
-		if err := b.serveHTTP(at.h, at.h.at(at.port), nil); err != nil {
+		if err := b.serveHTTP(at.h, at.h.At(at.port), nil); err != nil {
 			return err
 		}
 	}
-	db, err := b.serveTCP(cl, cl.at(3306), nil)
+	db, err := b.serveTCP(cl, cl.At(3306), nil)
 	if err != nil {
 		return err
 	}
@@ -119,31 +120,31 @@ func playExcluded(b *bed) error {
 	}
 	query := b.turns(6, 400, clientCloses)
 	db.expect(query)
-	return parallel(
+	return world.Parallel(
 		func() error { return b.visitors(2, 3, half) },
 		func() error {
 			return b.crowd(2, func(i int) httpClient {
-				return httpClient{from: cl, to: srv.at(9090), calls: b.script(fmt.Sprint("metrics", i), 2, false)}
+				return httpClient{from: cl, to: srv.At(9090), calls: b.script(fmt.Sprint("metrics", i), 2, false)}
 			})
 		},
-		func() error { return b.callers(srv, ext.at(appPort), 2, 3) },
-		func() error { return b.callers(srv, cl.at(appPort), 2, 3) },
-		func() error { return b.talk(tcpClient{from: srv, to: cl.at(3306), script: query}) })
+		func() error { return b.callers(srv, ext.At(appPort), 2, 3) },
+		func() error { return b.callers(srv, cl.At(appPort), 2, 3) },
+		func() error { return b.talk(tcpClient{from: srv, to: cl.At(3306), script: query}) })
 }
 
 // playFanout has an application that calls three services for each request
 // and copies the request's id and trace to them.
 func playFanout(b *bed) error {
-	srv, ext := b.host("b"), b.host("ext")
+	srv, ext := b.Host("b"), b.Host("ext")
 	s := sidecar{}
 	for i := range 3 {
-		at := ext.at(9001 + i)
+		at := ext.At(9001 + i)
 		if err := b.serveHTTP(ext, at, nil); err != nil {
 			return err
 		}
 		s.Routes = append(s.Routes, route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
 	}
-	if err := b.serveHTTP(srv, srv.at(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
+	if err := b.serveHTTP(srv, srv.At(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
@@ -152,13 +153,13 @@ func playFanout(b *bed) error {
 	return b.crowd(4, func(i int) httpClient {
 		calls := b.script(fmt.Sprint("c", i), 3, half(i))
 		for k := range calls {
-			calls[k].header = append(calls[k].header, [2]string{"traceparent", fmt.Sprintf("00-%x-%x-01", b.random(16), b.random(8))})
+			calls[k].header = append(calls[k].header, [2]string{"traceparent", fmt.Sprintf("00-%x-%x-01", b.Random(16), b.Random(8))})
 		}
-		return httpClient{from: b.host("client"), to: srv.at(appPort), name: "svc-b", calls: calls}
+		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
 	})
 }
 
-func fanOut(b *bed, h *host, r *http.Request) int {
+func fanOut(b *bed, h *world.Host, r *http.Request) int {
 	from := recordOf(r)
 	var fs []func() error
 	for i := range 3 {
@@ -167,7 +168,7 @@ func fanOut(b *bed, h *host, r *http.Request) int {
 			header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
 		fs = append(fs, func() error { return b.play(c) })
 	}
-	if err := parallel(fs...); err != nil {
+	if err := world.Parallel(fs...); err != nil {
 		return http.StatusBadGateway
 	}
 	return 0
@@ -176,7 +177,7 @@ func fanOut(b *bed, h *host, r *http.Request) int {
 // playPortReuse binds the same two source ports for three connections each,
 // one after the other.
 func playPortReuse(b *bed) error {
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func playPortReuse(b *bed) error {
 				calls := b.script(fmt.Sprintf("p%d.%d", port, i), 3, half(i))
 				last := &calls[len(calls)-1] // the proxy closes, so TIME_WAIT is at its end
 				last.header = append(last.header, [2]string{"connection", "close"})
-				c := httpClient{from: a, local: netip.AddrPortFrom(a.ip, port), to: to, name: "svc", calls: calls, linger: 60 * time.Millisecond}
+				c := httpClient{from: a, local: netip.AddrPortFrom(a.IP, port), to: to, name: "svc", calls: calls, linger: 60 * time.Millisecond}
 				if err := b.play(c); err != nil {
 					return err
 				}
@@ -197,14 +198,14 @@ func playPortReuse(b *bed) error {
 			return nil
 		}
 	}
-	return parallel(series(40000, vip(1, svcPort)), series(40002, vip(2, svcPort)))
+	return world.Parallel(series(40000, vip(1, svcPort)), series(40002, vip(2, svcPort)))
 }
 
 // playCollision dials two services from one source port at once. Behind the
 // redirect both would be 10.244.1.10:40000 > 127.0.0.1:15001, so NAT gives the
 // second another source port.
 func playCollision(b *bed) error {
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
@@ -212,11 +213,11 @@ func playCollision(b *bed) error {
 		return err
 	}
 	m := b.meeting()
-	return parallel(func() error { return m.hold(2, func() error { return nil }) }, func() error {
+	return world.Parallel(func() error { return m.hold(2, func() error { return nil }) }, func() error {
 		return b.crowd(2, func(i int) httpClient {
 			calls := b.script(fmt.Sprint("c", i), 5, half(i))
 			calls[0].before = m.wait // both are connected
-			return httpClient{from: a, local: netip.AddrPortFrom(a.ip, 40000), to: vip(byte(i+1), svcPort), name: "svc", calls: calls}
+			return httpClient{from: a, local: netip.AddrPortFrom(a.IP, 40000), to: vip(byte(i+1), svcPort), name: "svc", calls: calls}
 		})
 	})
 }
@@ -231,13 +232,13 @@ func collided(t *truth.Truth) error {
 }
 
 func playMidstreamOutbound(b *bed) error {
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
 	const n = 4
 	m := b.meeting()
-	return parallel(func() error { return m.hold(n, func() error { return b.beginHere(a) }) },
+	return world.Parallel(func() error { return m.hold(n, func() error { return b.beginHere(a) }) },
 		func() error {
 			return b.crowd(n, func(i int) httpClient {
 				calls := b.script(fmt.Sprint("c", i), 6, half(i))
@@ -250,7 +251,7 @@ func playMidstreamOutbound(b *bed) error {
 // playVIPmTLS has sidecars at both ends, mTLS between them and captures in
 // both pods.
 func playVIPmTLS(b *bed) error {
-	client, srv := b.host("a"), b.host("b")
+	client, srv := b.Host("a"), b.Host("b")
 	ca, certA, err := b.workload("a")
 	if err != nil {
 		return err
@@ -259,20 +260,20 @@ func playVIPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
-	if err := b.service(vip(1, svcPort), srv.at(appPort)); err != nil {
+	if err := b.service(vip(1, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
 	if _, err := b.inject(client, istioDefaults(), sidecar{CA: ca.file,
-		Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort), TLS: certA}}}); err != nil {
+		Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort), TLS: certA}}}); err != nil {
 		return err
 	}
 	if _, err := b.inject(srv, istioDefaults(), sidecar{TLSIn: certB, CA: ca.file}); err != nil {
 		return err
 	}
-	for _, h := range []*host{client, srv} {
+	for _, h := range []*world.Host{client, srv} {
 		if err := b.sniffOf(h); err != nil {
 			return err
 		}
@@ -281,9 +282,9 @@ func playVIPmTLS(b *bed) error {
 }
 
 // sniffOf captures a pod when it is not the only one.
-func (b *bed) sniffOf(h *host) error {
+func (b *bed) sniffOf(h *world.Host) error {
 	for _, iface := range []string{"eth0", "lo"} {
-		if err := b.sniff(h, iface, h.name+"-"+iface+".pcap"); err != nil {
+		if err := b.Sniff(h, iface, h.Name+"-"+iface+".pcap"); err != nil {
 			return err
 		}
 	}
@@ -291,15 +292,15 @@ func (b *bed) sniffOf(h *host) error {
 }
 
 func playGateway(b *bed) error {
-	gw, srv := b.host("gw"), b.host("b")
-	if err := b.serveHTTP(srv, srv.at(appPort), nil); err != nil {
+	gw, srv := b.Host("gw"), b.Host("b")
+	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
 	rules := interception{uid: 1337, in: svcPort}
-	if err := b.sidecarAt(gw, rules, sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}); err != nil {
+	if err := b.sidecarAt(gw, rules, sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
 		return err
 	}
 	return b.crowd(5, func(i int) httpClient {
-		return httpClient{from: b.host("client"), to: gw.at(svcPort), name: "shop.example.com", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+		return httpClient{from: b.Host("client"), to: gw.At(svcPort), name: "shop.example.com", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
 	})
 }

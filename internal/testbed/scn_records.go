@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -20,22 +21,22 @@ const patience = 250 * time.Millisecond
 // two. Exchanges that are tried again come one after the other, so that each
 // attempt can be told whose it was.
 func playUpstreamRefused(b *bed) error {
-	srv, ext := b.host("b"), b.host("ext")
+	srv, ext := b.Host("b"), b.Host("ext")
 	for _, at := range []struct {
-		h    *host
+		h    *world.Host
 		port int
 	}{{srv, appPort}, {ext, 9002}} {
-		if err := b.serveHTTP(at.h, at.h.at(at.port), nil); err != nil {
+		if err := b.serveHTTP(at.h, at.h.At(at.port), nil); err != nil {
 			return err
 		}
 	}
 	s := sidecar{Retries: 2, Patience: "250ms", Routes: []route{
-		{VIP: vip(1, svcPort), Endpoint: ext.at(9001), Spare: ext.at(9002)},
-		{VIP: vip(2, svcPort), Endpoint: ext.at(9003)}}}
+		{VIP: vip(1, svcPort), Endpoint: ext.At(9001), Spare: ext.At(9002)},
+		{VIP: vip(2, svcPort), Endpoint: ext.At(9003)}}}
 	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
 		return err
 	}
-	inbound := httpClient{from: b.host("client"), to: srv.at(appPort + 1), name: "svc-b"}
+	inbound := httpClient{from: b.Host("client"), to: srv.At(appPort + 1), name: "svc-b"}
 	series := []func() error{
 		func() error { return inVain(b, inbound, "gone") },
 		func() error { return lateServer(b, inbound) },
@@ -45,7 +46,7 @@ func playUpstreamRefused(b *bed) error {
 		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: apart(b, fmt.Sprint("spare", i), 3)}
 		series = append(series, func() error { return b.play(c) })
 	}
-	return parallel(func() error { return b.visitors(3, 4, half) }, func() error {
+	return world.Parallel(func() error { return b.visitors(3, 4, half) }, func() error {
 		for _, f := range series {
 			if err := f(); err != nil {
 				return err
@@ -75,11 +76,11 @@ func inVain(b *bed, c httpClient, who string) error {
 // lateServer has an application that starts while the proxy tries again.
 func lateServer(b *bed, c httpClient) error {
 	c.calls = apart(b, "late", 3)
-	return parallel(func() error { return b.play(c) }, func() error {
-		if err := b.pause(patience + patience/2); err != nil {
+	return world.Parallel(func() error { return b.play(c) }, func() error {
+		if err := b.Pause(patience + patience/2); err != nil {
 			return err
 		}
-		return b.serveHTTP(b.host("b"), c.to, nil)
+		return b.serveHTTP(b.Host("b"), c.to, nil)
 	})
 }
 
@@ -103,13 +104,13 @@ func refusedAndServed(t *truth.Truth) error {
 // gatewayMinted has clients that all ask the same and set no request id. Two
 // addresses have one client each, the third has three, which nothing
 // separates.
-func gatewayMinted(record func(*bed, *host) error) func(*bed) error {
+func gatewayMinted(record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		gw, srv := b.host("gw"), b.host("b")
+		gw, srv := b.Host("gw"), b.Host("b")
 		if err := b.inboundApp(); err != nil {
 			return err
 		}
-		s := sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.at(appPort)}}}
+		s := sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}
 		if _, err := b.inject(gw, interception{uid: 1337, in: svcPort}, s); err != nil {
 			return err
 		}
@@ -123,19 +124,19 @@ func gatewayMinted(record func(*bed, *host) error) func(*bed) error {
 		b.notes.alike = map[netip.Addr]bool{at[2].Addr(): true}
 		var calls []call
 		for i := range 5 {
-			calls = append(calls, call{method: "GET", target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.between(100, 900), b.between(2, 6)),
+			calls = append(calls, call{method: "GET", target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.Between(100, 900), b.Between(2, 6)),
 				header: [][2]string{{"user-agent", "shop"}}})
 		}
 		return b.crowd(5, func(i int) httpClient {
-			return httpClient{from: b.host("client"), local: at[min(i, 2)], to: gw.at(svcPort), name: "shop.example.com", calls: calls}
+			return httpClient{from: b.Host("client"), local: at[min(i, 2)], to: gw.At(svcPort), name: "shop.example.com", calls: calls}
 		})
 	}
 }
 
 // recordPayload captures packets with TCP payload only.
-func recordPayload(b *bed, h *host) error {
+func recordPayload(b *bed, h *world.Host) error {
 	b.notes.payload = true
-	return b.sniff(h, "eth0", "eth0.pcap", "tcp and (ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)) != 0")
+	return b.Sniff(h, "eth0", "eth0.pcap", "tcp and (ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)) != 0")
 }
 
 // playNodeNAT captures connections in the pod and behind its node, which
@@ -148,68 +149,68 @@ func playNodeNAT(b *bed) error {
 	if err := sniffBehind(b); err != nil {
 		return err
 	}
-	return b.callers(b.host("a"), vip(9, svcPort), 4, 4)
+	return b.callers(b.Host("a"), vip(9, svcPort), 4, 4)
 }
 
 func playNodeNATMidstream(b *bed) error {
 	if err := natWorld(b); err != nil {
 		return err
 	}
-	for _, h := range []*host{b.host("a"), b.node} { // from the start: of what began unwatched, conntrack tells nothing
-		if err := b.watch(h); err != nil {
+	for _, h := range []*world.Host{b.Host("a"), b.Node} { // from the start: of what began unwatched, conntrack tells nothing
+		if err := b.Watch(h); err != nil {
 			return err
 		}
 	}
 	const n = 4
 	m := b.meeting()
-	err := parallel(func() error { return m.hold(n, func() error { return beginBehind(b) }) }, func() error {
+	err := world.Parallel(func() error { return m.hold(n, func() error { return beginBehind(b) }) }, func() error {
 		return b.crowd(n, func(i int) httpClient {
 			calls := b.script(fmt.Sprint("a", i), 6, half(i))
 			calls[2].before = m.wait
-			return httpClient{from: b.host("a"), to: vip(9, svcPort), name: "svc", calls: calls}
+			return httpClient{from: b.Host("a"), to: vip(9, svcPort), name: "svc", calls: calls}
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return b.pause(300 * time.Millisecond) // conntrack tells of the ends
+	return b.Pause(300 * time.Millisecond) // conntrack tells of the ends
 }
 
 // natWorld makes pod a, whose proxy has no route for the service and dials its
 // address, and a node that masks the pod.
 func natWorld(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if err := b.service(vip(9, svcPort), srv.at(appPort)); err != nil {
+	if err := b.service(vip(9, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
 	b.notes.masquerade = "v-b"
-	if _, err := b.inside(b.node, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", b.host("a").ip.String(),
+	if _, err := b.Inside(b.Node, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", b.Host("a").IP.String(),
 		"-o", b.notes.masquerade, "-j", "MASQUERADE", "--random-fully"); err != nil {
 		return err
 	}
-	_, err := b.inject(b.host("a"), istioDefaults(), sidecar{})
+	_, err := b.inject(b.Host("a"), istioDefaults(), sidecar{})
 	return err
 }
 
 // sniffBehind captures pod a and the node's side towards the service.
 func sniffBehind(b *bed) error {
-	if err := b.sniffPod(b.host("a")); err != nil {
+	if err := b.sniffPod(b.Host("a")); err != nil {
 		return err
 	}
-	return b.sniff(b.node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap")
+	return b.Sniff(b.Node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap")
 }
 
 func beginBehind(b *bed) error {
-	if err := b.beginHere(b.host("a")); err != nil {
+	if err := b.beginHere(b.Host("a")); err != nil {
 		return err
 	}
-	if err := b.sniff(b.node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap"); err != nil {
+	if err := b.Sniff(b.Node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap"); err != nil {
 		return err
 	}
-	return b.pause(100 * time.Millisecond)
+	return b.Pause(100 * time.Millisecond)
 }
 
 // playHalfMissing is outbound traffic through VIPs of which the capture of lo
@@ -219,7 +220,7 @@ func playHalfMissing(b *bed) error {
 	if err := b.outboundPod(sidecar{}); err != nil {
 		return err
 	}
-	a := b.host("a")
+	a := b.Host("a")
 	if err := b.sniffPod(a); err != nil {
 		return err
 	}

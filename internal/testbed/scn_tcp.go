@@ -9,14 +9,16 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 const rawPort = 5432
 
 // rawPod makes pod b with a raw TCP application behind its sidecar.
 func rawPod(b *bed, s sidecar, fixed *tcpScript) (*tcpServer, error) {
-	srv := b.host("b")
-	app, err := b.serveTCP(srv, srv.at(rawPort), fixed)
+	srv := b.Host("b")
+	app, err := b.serveTCP(srv, srv.At(rawPort), fixed)
 	if err != nil {
 		return nil, err
 	}
@@ -29,10 +31,10 @@ func (b *bed) talkers(n int, c func(i int) tcpClient) error {
 	var fs []func() error
 	for i := range n {
 		k := c(i)
-		k.from, k.to = b.host("client"), b.host("b").at(rawPort)
+		k.from, k.to = b.Host("client"), b.Host("b").At(rawPort)
 		fs = append(fs, func() error { return b.talk(k) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 func playTCP(b *bed) error {
@@ -41,7 +43,7 @@ func playTCP(b *bed) error {
 		return err
 	}
 	return b.talkers(6, func(int) tcpClient {
-		s := b.turns(b.between(10, 24), 1200, clientCloses)
+		s := b.turns(b.Between(10, 24), 1200, clientCloses)
 		app.expect(s)
 		return tcpClient{script: s}
 	})
@@ -61,7 +63,7 @@ func playTCPmTLS(b *bed) error {
 		return err
 	}
 	return b.talkers(5, func(int) tcpClient {
-		s := b.turns(b.between(8, 16), 900, clientCloses)
+		s := b.turns(b.Between(8, 16), 900, clientCloses)
 		app.expect(s)
 		return tcpClient{script: s, tls: cfg}
 	})
@@ -78,8 +80,8 @@ func playOwnTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	a, ext := b.host("a"), b.host("ext")
-	app, err := b.serveTCP(ext, ext.at(8443), nil)
+	a, ext := b.Host("a"), b.Host("ext")
+	app, err := b.serveTCP(ext, ext.At(8443), nil)
 	if err != nil {
 		return err
 	}
@@ -93,11 +95,11 @@ func playOwnTLS(b *bed) error {
 	}
 	var fs []func() error
 	for range 3 {
-		s := b.turns(b.between(6, 12), 900, clientCloses)
+		s := b.turns(b.Between(6, 12), 900, clientCloses)
 		app.expect(s)
-		fs = append(fs, func() error { return b.talk(tcpClient{from: a, to: ext.at(8443), script: s, tls: cfg}) })
+		fs = append(fs, func() error { return b.talk(tcpClient{from: a, to: ext.At(8443), script: s, tls: cfg}) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }
 
 // ended plays conversations that end in one way.
@@ -108,7 +110,7 @@ func ended(end ending, even bool) func(*bed) error {
 			return err
 		}
 		return b.talkers(4, func(int) tcpClient {
-			n := 2*b.between(2, 5) + 1
+			n := 2*b.Between(2, 5) + 1
 			if even {
 				n++ // so that the last turn is the server's
 			}
@@ -126,7 +128,7 @@ func playResets(b *bed) error {
 		return err
 	}
 	return b.talkers(4, func(i int) tcpClient {
-		s := b.turns(2*b.between(2, 4)+i%2, 700, []ending{clientResets, serverResets}[i%2])
+		s := b.turns(2*b.Between(2, 4)+i%2, 700, []ending{clientResets, serverResets}[i%2])
 		app.expect(s)
 		return tcpClient{script: s}
 	})
@@ -147,19 +149,19 @@ func playServerFirst(b *bed) error {
 // playRefused dials what nobody serves: the proxy accepts, is refused by the
 // server and closes.
 func playRefused(b *bed) error {
-	srv := b.host("b")
+	srv := b.Host("b")
 	if _, err := rawPod(b, sidecar{}, nil); err != nil {
 		return err
 	}
 	for _, dial := range []struct {
-		from *host
+		from *world.Host
 		to   netip.AddrPort
-	}{{b.host("client"), srv.at(7777)}, {b.host("client"), srv.at(7778)}, {srv, b.host("ext").at(7779)}} {
+	}{{b.Host("client"), srv.At(7777)}, {b.Host("client"), srv.At(7778)}, {srv, b.Host("ext").At(7779)}} {
 		c := tcpClient{from: dial.from, to: dial.to, script: tcpScript{end: serverCloses}}
 		if err := b.talk(c); err != nil {
 			return err
 		}
-		if err := b.pause(50 * time.Millisecond); err != nil {
+		if err := b.Pause(50 * time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -167,15 +169,15 @@ func playRefused(b *bed) error {
 }
 
 // refuseDirect dials a closed port that no proxy guards.
-func refuseDirect(b *bed, srv *host) error {
-	from := netip.AddrPortFrom(b.host("client").ip, 45454)
+func refuseDirect(b *bed, srv *world.Host) error {
+	from := netip.AddrPortFrom(b.Host("client").IP, 45454)
 	start := time.Now()
-	c, err := b.host("client").dialTCP(b.ctx, 0, from, srv.at(15021))
+	c, err := b.Host("client").DialTCP(b.Ctx, 0, from, srv.At(15021))
 	if err == nil {
 		_ = c.Close()
 		return fmt.Errorf("port 15021 answers")
 	}
-	b.rec.refused(b.host("client"), from, srv.at(15021), start)
+	b.rec.refused(b.Host("client"), from, srv.At(15021), start)
 	return nil
 }
 
@@ -183,8 +185,8 @@ func refuseDirect(b *bed, srv *host) error {
 // some close, and at last the proxy ends; what is not re-tracked appears
 // without NAT.
 func playFlush(b *bed) error {
-	a := b.host("a")
-	if err := b.serveHTTP(a, a.at(appPort), nil); err != nil {
+	a := b.Host("a")
+	if err := b.serveHTTP(a, a.At(appPort), nil); err != nil {
 		return err
 	}
 	if err := b.outboundPod(sidecar{}); err != nil {
@@ -199,7 +201,7 @@ func playFlush(b *bed) error {
 	client := func(i int) httpClient {
 		c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: b.script(fmt.Sprint("c", i), 5, half(i))}
 		if i >= 4 { // from outside to the application in the pod
-			c.from, c.to = b.host("client"), a.at(appPort)
+			c.from, c.to = b.Host("client"), a.At(appPort)
 		}
 		switch {
 		case i < 2: // goes on
@@ -213,37 +215,37 @@ func playFlush(b *bed) error {
 		return c
 	}
 	flush := func() error {
-		if err := b.pause(50 * time.Millisecond); err != nil {
+		if err := b.Pause(50 * time.Millisecond); err != nil {
 			return err
 		}
-		_, err := b.inside(a, "conntrack", "-F")
+		_, err := b.Inside(a, "conntrack", "-F")
 		return err
 	}
-	return parallel(func() error { return m.hold(n, flush) },
+	return world.Parallel(func() error { return m.hold(n, flush) },
 		func() error { return done.hold(n-4, func() error { return endProxy(b, a) }) },
 		func() error { return b.crowd(n, client) })
 }
 
 // endProxy ends the proxy of a pod once its connections are quiet.
-func endProxy(b *bed, h *host) error {
-	if err := b.pause(200 * time.Millisecond); err != nil {
+func endProxy(b *bed, h *world.Host) error {
+	if err := b.Pause(200 * time.Millisecond); err != nil {
 		return err
 	}
-	if _, err := b.inside(h, "conntrack", "-F"); err != nil {
+	if _, err := b.Inside(h, "conntrack", "-F"); err != nil {
 		return err
 	}
 	for _, p := range b.pods {
-		if p.host == h {
+		if p.Host == h {
 			if err := quit(b, p); err != nil {
 				return err
 			}
 		}
 	}
-	return b.pause(300 * time.Millisecond)
+	return b.Pause(300 * time.Millisecond)
 }
 
 func quit(b *bed, p *pod) error {
-	if err := p.proc.end(syscall.SIGTERM); err != nil {
+	if err := p.proc.End(syscall.SIGTERM); err != nil {
 		return err
 	}
 	_, err := os.Stat(p.log)

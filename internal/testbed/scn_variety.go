@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 func playVariety(b *bed) error {
@@ -14,7 +16,7 @@ func playVariety(b *bed) error {
 	}
 	const host = " HTTP/1.1\r\nHost: svc-b\r\n"
 	fool := "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\nGET /not-a-request HTTP/1.1\r\nHost: x\r\n\r\n"
-	n := b.between(200, 900)
+	n := b.Between(200, 900)
 	big := strings.Repeat("x", 5000+n)
 	size := func(path string) string { return fmt.Sprintf("%s?size=%d", path, n) }
 	clients := [][]step{
@@ -38,7 +40,7 @@ func playVariety(b *bed) error {
 	}
 	var fs []func() error
 	for _, steps := range clients {
-		fs = append(fs, func() error { return b.scripted(b.host("client"), b.host("b").at(appPort), steps...) })
+		fs = append(fs, func() error { return b.scripted(b.Host("client"), b.Host("b").At(appPort), steps...) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }

@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // script writes a client's requests: different targets, sizes and kinds, some
@@ -15,20 +17,20 @@ func (a *apps) script(who string, n int, ids bool) []call { return a.scriptOf(wh
 func (a *apps) scriptOf(who string, n int, ids bool, most int) []call {
 	var calls []call
 	for i := range n {
-		size := a.between(20, most)
-		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, a.between(1, 9)),
-			think: time.Duration(a.between(0, 12)) * time.Millisecond, split: a.between(0, 1) == 1}
-		switch a.between(0, 5) {
+		size := a.Between(20, most)
+		k := call{method: "GET", target: fmt.Sprintf("/%s/item/%d?size=%d&delay=%d", who, i, size, a.Between(1, 9)),
+			think: time.Duration(a.Between(0, 12)) * time.Millisecond, split: a.Between(0, 1) == 1}
+		switch a.Between(0, 5) {
 		case 0, 1:
-			k.method, k.body = "POST", bodyFor(k.target+"!", a.between(10, most*5/6))
-			k.chunked = a.between(0, 3) == 0
+			k.method, k.body = "POST", bodyFor(k.target+"!", a.Between(10, most*5/6))
+			k.chunked = a.Between(0, 3) == 0
 		case 2:
 			k.target += "&chunked=1"
 		case 3:
 			k.method = "HEAD"
 		}
 		if ids {
-			k.header = append(k.header, [2]string{"x-request-id", a.uuid()})
+			k.header = append(k.header, [2]string{"x-request-id", a.Uuid()})
 		}
 		k.header = append(k.header, [2]string{"user-agent", "client-" + who})
 		calls = append(calls, k)
@@ -43,5 +45,5 @@ func (a *apps) crowd(n int, make func(i int) httpClient) error {
 		c := make(i)
 		fs = append(fs, func() error { return a.play(c) })
 	}
-	return parallel(fs...)
+	return world.Parallel(fs...)
 }

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // step is what a scripted client sends at once, and the requests whose
@@ -24,14 +26,14 @@ type step struct {
 func say(send string, reads ...string) step { return step{send, reads} }
 
 // scripted is a client that writes its requests byte by byte as given.
-func (a *apps) scripted(h *host, to netip.AddrPort, steps ...step) error {
+func (a *apps) scripted(h *world.Host, to netip.AddrPort, steps ...step) error {
 	start := time.Now()
-	raw, err := h.dialTCP(a.ctx, 0, netip.AddrPort{}, to)
+	raw, err := h.DialTCP(a.Ctx, 0, netip.AddrPort{}, to)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	defer bounded(a.ctx, raw)()
+	defer bounded(a.Ctx, raw)()
 	c := a.rec.record(h, raw, false, start)
 	r := bufio.NewReader(c)
 	for _, s := range steps {

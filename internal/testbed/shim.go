@@ -13,31 +13,33 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // shim lets HAProxy, which asks for original destinations over IPv4 only,
 // serve IPv6: it accepts on the proxy's ports, asks the kernel
 // (IP6T_SO_ORIGINAL_DST) and hands the connection on with a PROXY v2 header
 // over an abstract UNIX socket. Nothing of that shows in a capture.
-func (m *mesh) shim(h *host, s *sidecar) error {
+func (m *mesh) shim(h *world.Host, s *sidecar) error {
 	s.Pass = "[" + passV6.String() + "]:0"
 	for _, side := range []struct {
 		port int
 		addr *string
 	}{{s.In, &s.AddrIn}, {s.Out, &s.AddrOut}} {
-		l, err := h.listenTCP(m.ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
+		l, err := h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
 		if err != nil {
 			return err
 		}
-		m.later(func() { _ = l.Close() })
-		name := fmt.Sprintf("%s%d", m.prefix, side.port)
+		m.Later(func() { _ = l.Close() })
+		name := fmt.Sprintf("%s%d", m.Prefix, side.port)
 		*side.addr = "abns@" + name + " accept-proxy"
 		go accept6(h, l, name)
 	}
 	return nil
 }
 
-func accept6(h *host, l net.Listener, name string) {
+func accept6(h *world.Host, l net.Listener, name string) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -50,7 +52,7 @@ func accept6(h *host, l net.Listener, name string) {
 	}
 }
 
-func handOver(h *host, c *net.TCPConn, name string) error {
+func handOver(h *world.Host, c *net.TCPConn, name string) error {
 	dst, err := originalDst6(c)
 	if err != nil {
 		return err
@@ -58,7 +60,7 @@ func handOver(h *host, c *net.TCPConn, name string) error {
 	var up net.Conn
 	// HAProxy pads abstract names with zeros to the full length of the address.
 	full := "@" + name + strings.Repeat("\x00", 107-len(name))
-	err = h.in(0, func() (err error) {
+	err = h.In(0, func() (err error) {
 		up, err = net.Dial("unix", full)
 		return err
 	})
@@ -66,7 +68,7 @@ func handOver(h *host, c *net.TCPConn, name string) error {
 		return err
 	}
 	defer up.Close()
-	if _, err := up.Write(proxyHeader(unmapped(c.RemoteAddr()), dst)); err != nil {
+	if _, err := up.Write(proxyHeader(world.Unmapped(c.RemoteAddr()), dst)); err != nil {
 		return err
 	}
 	var wg sync.WaitGroup

@@ -5,49 +5,51 @@ package testbed
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // sideFiles writes what a person in the pod could have asked for as well.
 func (b *bed) sideFiles() error {
 	several := 0
 	for _, p := range b.pods {
-		if b.captured(p.name) {
+		if b.Captured(p.Name) {
 			several++
 		}
 	}
 	for _, p := range b.pods {
-		if !b.captured(p.name) {
+		if !b.Captured(p.Name) {
 			continue
 		}
 		prefix := b.scenario.Name + "-"
 		if several > 1 {
-			prefix += p.name + "-"
+			prefix += p.Name + "-"
 		}
-		if err := b.podFiles(p, filepath.Join(b.dir, prefix)); err != nil {
+		if err := b.podFiles(p, filepath.Join(b.Dir, prefix)); err != nil {
 			return err
 		}
 	}
-	if !b.captured(b.node.name) {
+	if !b.Captured(b.Node.Name) {
 		return nil
 	}
-	return b.nodeFiles(filepath.Join(b.dir, b.scenario.Name+"-node-"))
+	return b.nodeFiles(filepath.Join(b.Dir, b.scenario.Name+"-node-"))
 }
 
 // nodeFiles writes conntrack's table and events of the node.
 func (b *bed) nodeFiles(prefix string) error {
-	out, err := b.inside(b.node, "conntrack", "-L", "-f", "ipv4")
+	out, err := b.Inside(b.Node, "conntrack", "-L", "-f", "ipv4")
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(prefix+"conntrack.txt", []byte(out), 0o644); err != nil {
 		return err
 	}
-	return b.eventFile(b.node, prefix)
+	return b.eventFile(b.Node, prefix)
 }
 
 func (b *bed) podFiles(p *pod, prefix string) error {
 	family, save := "ipv4", "iptables-save"
-	if b.v6 {
+	if b.V6 {
 		family, save = "ipv6", "ip6tables-save"
 	}
 	for _, f := range []struct {
@@ -58,7 +60,7 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 		{"iptables.txt", []string{save}},
 		{"ss.txt", []string{"ss", "-tnp"}},
 	} {
-		out, err := b.inside(p.host, f.args...)
+		out, err := b.Inside(p.Host, f.args...)
 		if err != nil {
 			return err
 		}
@@ -76,7 +78,7 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 	if err := b.accessFiles(log, prefix); err != nil {
 		return err
 	}
-	return b.eventFile(p.host, prefix)
+	return b.eventFile(p.Host, prefix)
 }
 
 // accessFiles writes what Envoy's access log would say.
@@ -90,8 +92,8 @@ func (b *bed) accessFiles(log []byte, prefix string) error {
 }
 
 // eventFile writes conntrack's events of a host.
-func (b *bed) eventFile(h *host, prefix string) error {
-	events, err := os.ReadFile(b.eventsOf(h))
+func (b *bed) eventFile(h *world.Host, prefix string) error {
+	events, err := os.ReadFile(b.EventsOf(h))
 	if err != nil {
 		return err
 	}

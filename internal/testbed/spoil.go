@@ -14,9 +14,9 @@ func (b *bed) thinned() error {
 	if b.notes.missing == 0 {
 		return nil
 	}
-	for _, s := range b.sniffers {
-		lost := func() bool { return b.between(1, b.notes.missing) == 1 }
-		if err := pcap.Thin(filepath.Join(b.dir, s.file), lost); err != nil {
+	for _, s := range b.Sniffers {
+		lost := func() bool { return b.Between(1, b.notes.missing) == 1 }
+		if err := pcap.Thin(filepath.Join(b.Dir, s.File), lost); err != nil {
 			return err
 		}
 	}
@@ -26,17 +26,17 @@ func (b *bed) thinned() error {
 // pack gzips the files of rotating and of large captures, when those have
 // ended.
 func (b *bed) pack() error {
-	for _, s := range b.sniffers {
-		if s.packed && !s.rotated {
-			if err := truth.Pack(filepath.Join(b.dir, s.file)); err != nil {
+	for _, s := range b.Sniffers {
+		if s.Packed && !s.Rotated {
+			if err := truth.Pack(filepath.Join(b.Dir, s.File)); err != nil {
 				return err
 			}
-			s.file += ".gz"
+			s.File += ".gz"
 		}
-		if !s.rotated {
+		if !s.Rotated {
 			continue
 		}
-		names, err := filepath.Glob(filepath.Join(b.dir, s.file+"*"))
+		names, err := filepath.Glob(filepath.Join(b.Dir, s.File+"*"))
 		if err != nil {
 			return err
 		}
@@ -54,9 +54,9 @@ func (b *bed) halved() (err error) {
 	if !b.notes.halves {
 		return nil
 	}
-	for _, s := range b.sniffers {
-		if s.iface == "lo" {
-			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.dir, s.file), uint16(b.pods[0].rules.out))
+	for _, s := range b.Sniffers {
+		if s.Iface == "lo" {
+			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.pods[0].rules.out))
 		}
 	}
 	return err

@@ -17,9 +17,9 @@ type streaming struct {
 
 // stream makes a body of n pieces.
 func (a *apps) stream(n, most int) *streaming {
-	s := &streaming{pause: time.Duration(a.between(500, 3000)) * time.Microsecond}
+	s := &streaming{pause: time.Duration(a.Between(500, 3000)) * time.Microsecond}
 	for range n {
-		s.pieces = append(s.pieces, a.random(a.between(1, most)))
+		s.pieces = append(s.pieces, a.Random(a.Between(1, most)))
 	}
 	return s
 }

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // ending is who closes a raw TCP conversation, and how.
@@ -51,12 +53,12 @@ type tcpServer struct {
 
 // serveTCP starts a raw TCP application in h. With fixed nil, scripts are
 // added by tcpServer.expect.
-func (a *apps) serveTCP(h *host, at netip.AddrPort, fixed *tcpScript) (*tcpServer, error) {
-	l, err := h.listenTCP(a.ctx, at)
+func (a *apps) serveTCP(h *world.Host, at netip.AddrPort, fixed *tcpScript) (*tcpServer, error) {
+	l, err := h.ListenTCP(a.Ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	a.later(func() { _ = l.Close() })
+	a.Later(func() { _ = l.Close() })
 	s := &tcpServer{scripts: map[[8]byte]tcpScript{}, fixed: fixed}
 	rl := a.rec.listen(h, l)
 	go func() {
@@ -151,7 +153,7 @@ func (s turn) both(conn net.Conn, mine bool) error {
 	if !mine {
 		out, in = in, out
 	}
-	return parallel(func() error {
+	return world.Parallel(func() error {
 		_, err := io.ReadFull(conn, make([]byte, len(in)))
 		return err
 	}, func() error {
@@ -201,7 +203,7 @@ func (t tcpScript) finish(conn, raw net.Conn, client bool) error {
 
 // tcpClient is one raw TCP connection with its script.
 type tcpClient struct {
-	from   *host
+	from   *world.Host
 	local  netip.AddrPort
 	to     netip.AddrPort
 	script tcpScript
@@ -213,14 +215,14 @@ type tcpClient struct {
 
 func (a *apps) talk(c tcpClient) error {
 	start := time.Now()
-	raw, err := c.from.dialTCP(a.ctx, 0, c.local, c.to)
+	raw, err := c.from.DialTCP(a.Ctx, 0, c.local, c.to)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
 	defer raw.Close()
-	defer bounded(a.ctx, raw)()
+	defer bounded(a.Ctx, raw)()
 	rc := a.rec.record(c.from, raw, false, start)
-	conn, err := rc.secure(a.ctx, c.tls)
+	conn, err := rc.secure(a.Ctx, c.tls)
 	if err == nil {
 		_, err = io.ReadFull(conn, make([]byte, len(c.greeting)))
 	}
@@ -240,11 +242,11 @@ func (a *apps) talk(c tcpClient) error {
 func (a *apps) turns(n, most int, end ending) tcpScript {
 	t := tcpScript{end: end}
 	for i := range n {
-		size := a.between(1, most)
+		size := a.Between(1, most)
 		if i == 0 {
 			size += 8
 		}
-		t.turns = append(t.turns, turn{fromClient: i%2 == 0, data: a.random(size), pause: time.Duration(a.between(0, 6)) * time.Millisecond})
+		t.turns = append(t.turns, turn{fromClient: i%2 == 0, data: a.Random(size), pause: time.Duration(a.Between(0, 6)) * time.Millisecond})
 	}
 	return t
 }

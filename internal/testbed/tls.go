@@ -52,7 +52,7 @@ func (m *mesh) authority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &authority{keys: &m.keys, dir: m.tmp, file: filepath.Join(m.tmp, "ca.pem"), key: key, pool: x509.NewCertPool()}
+	a := &authority{keys: &m.keys, dir: m.Tmp, file: filepath.Join(m.Tmp, "ca.pem"), key: key, pool: x509.NewCertPool()}
 	tmpl := template509("cluster.local")
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
@@ -181,6 +181,6 @@ func (m *mesh) writeKeys() (string, error) {
 	if len(lines) == 0 {
 		return "", nil
 	}
-	name := m.name + "-keys.txt"
-	return name, os.WriteFile(filepath.Join(m.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	name := m.Name + "-keys.txt"
+	return name, os.WriteFile(filepath.Join(m.Dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }

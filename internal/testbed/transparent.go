@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // transparent is a socket that may have an address which is not the host's:
 // that of whoever was dialled, or of a client.
 type transparent struct {
-	owner account
+	owner world.Account
 	mark  int // SO_MARK; a listener's is that of the connections it accepts
 }
 
@@ -33,13 +35,13 @@ func (t transparent) control(_, _ string, c syscall.RawConn) error {
 }
 
 // dial connects from inside h. from may be the zero Addr: the host's own.
-func (t transparent) dial(ctx context.Context, h *host, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+func (t transparent) dial(ctx context.Context, h *world.Host, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1, Control: t.control}
 	if from.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}
 	var c net.Conn
-	err := h.as(t.owner, func() (err error) {
+	err := h.As(t.owner, func() (err error) {
 		c, err = d.DialContext(ctx, "tcp4", to.String())
 		return err
 	})
@@ -47,11 +49,11 @@ func (t transparent) dial(ctx context.Context, h *host, from netip.Addr, to neti
 }
 
 // listen listens inside h at all addresses.
-func (t transparent) listen(ctx context.Context, h *host, port int) (net.Listener, error) {
+func (t transparent) listen(ctx context.Context, h *world.Host, port int) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: t.control}
 	lc.SetMultipathTCP(false)
 	var l net.Listener
-	err := h.as(t.owner, func() (err error) {
+	err := h.As(t.owner, func() (err error) {
 		l, err = lc.Listen(ctx, "tcp4", netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)).String())
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -149,7 +150,7 @@ func (a *assembly) add(key wireKey, start time.Time) *wire {
 // downstream finds the wire on which a proxy took the exchange of a log line.
 func (a *assembly) downstream(p *pod, l logLine) *wire {
 	src := l.client()
-	if orig, ok := a.nat[p.name][wireKey{src, l.frontend()}]; ok {
+	if orig, ok := a.nat[p.Name][wireKey{src, l.frontend()}]; ok {
 		src = orig
 	}
 	fits := func(w *wire) bool {
@@ -247,7 +248,7 @@ func (a *assembly) follow(p *pod) error {
 		h := &hop{from: d, fromX: d.asks(l), toX: -1, line: l, pod: p}
 		d.asked++
 		if err := d.agrees(h.fromX, l); err != nil {
-			return fmt.Errorf("log of proxy %s: %w: %w", p.name, errAgain, err)
+			return fmt.Errorf("log of proxy %s: %w: %w", p.Name, world.ErrAgain, err)
 		}
 		if u := a.upstream(p, l); u != nil {
 			h.to, h.toX = u, -1
@@ -343,7 +344,7 @@ func (a *assembly) failed() error {
 			}
 			h := a.logged(e)
 			if h == nil {
-				return fmt.Errorf("%w: no log line for %s %s", errAgain, e.method, e.target)
+				return fmt.Errorf("%w: no log line for %s %s", world.ErrAgain, e.method, e.target)
 			}
 			again := *h
 			again.to, again.toX, again.at, again.line.Status = w, i, e.at, e.status
@@ -356,9 +357,9 @@ func (a *assembly) failed() error {
 }
 
 // podOf is the pod of a host, nil if it has no sidecar.
-func (a *assembly) podOf(h *host) *pod {
+func (a *assembly) podOf(h *world.Host) *pod {
 	for _, p := range a.in.pods {
-		if p.host == h {
+		if p.Host == h {
 			return p
 		}
 	}
@@ -367,9 +368,9 @@ func (a *assembly) podOf(h *host) *pod {
 
 func (w *wire) fromProxy(e *evidence) bool {
 	lent := func(p *pod) bool {
-		return p.host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
+		return p.Host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
 	}
-	return slices.ContainsFunc(e.pods, lent) || slices.ContainsFunc(e.pods, func(p *pod) bool { return w.key.src.Addr() == p.ip }) ||
+	return slices.ContainsFunc(e.pods, lent) || slices.ContainsFunc(e.pods, func(p *pod) bool { return w.key.src.Addr() == p.IP }) ||
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 

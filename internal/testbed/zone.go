@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -68,7 +69,7 @@ func (a *apps) resolver(z zone) dnsHandler {
 		case strings.HasPrefix(name, "lost"), strings.HasPrefix(name, "retry") && !heard.earlier(before):
 			return nil
 		case strings.HasPrefix(name, "slow"):
-			_ = a.pause(250 * time.Millisecond)
+			_ = a.Pause(250 * time.Millisecond)
 		}
 		out := z.answer(query)
 		if len(out) > 512 && !tcp {
@@ -88,7 +89,7 @@ func (l *lookups) earlier(i int) bool {
 
 // agent stands in for the mesh's: it knows some names itself and passes on what
 // it does not know, under the same id, as its own user.
-func (a *apps) agent(h *host, uid int, to netip.AddrPort, z zone) dnsHandler {
+func (a *apps) agent(h *world.Host, uid int, to netip.AddrPort, z zone) dnsHandler {
 	return func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		q := query.Questions[0]
 		name := strings.TrimSuffix(q.Name.String(), ".")

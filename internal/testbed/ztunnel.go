@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // hbonePort is where ztunnels take tunnels.
@@ -60,11 +62,11 @@ type tunnel struct {
 }
 
 // injectZtunnel makes h an ambient pod.
-func (m *mesh) injectZtunnel(h *host, ca *authority, peers map[netip.AddrPort]peer) error {
+func (m *mesh) injectZtunnel(h *world.Host, ca *authority, peers map[netip.AddrPort]peer) error {
 	rules := interception{uid: 0, out: 15001, in: 15006, mode: modeAmbient}
-	p := &pod{host: h, rules: rules, log: filepath.Join(m.tmp, h.name+"-haproxy.log")}
+	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
 	m.pods = append(m.pods, p)
-	z := &ztunnel{ctx: m.ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}
+	z := &ztunnel{ctx: m.Ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}
 	var err error
 	if err = m.redirect(h, rules); err != nil {
 		return err
@@ -72,24 +74,24 @@ func (m *mesh) injectZtunnel(h *host, ca *authority, peers map[netip.AddrPort]pe
 	if z.out, err = os.Create(p.log); err != nil {
 		return err
 	}
-	if z.client, err = ca.client(h.name); err != nil {
+	if z.client, err = ca.client(h.Name); err != nil {
 		return err
 	}
-	if z.server, err = ca.server(h.name); err != nil {
+	if z.server, err = ca.server(h.Name); err != nil {
 		return err
 	}
 	for _, c := range []*tls.Config{z.client, z.server} {
 		c.NextProtos, c.MinVersion, c.DynamicRecordSizingDisabled = []string{"h2"}, tls.VersionTLS13, true
 	}
 	for port, serve := range map[int]func(net.Conn) error{rules.out: z.outbound, rules.in: z.inbound, hbonePort: z.tunnelled} {
-		l, err := ztunnelSocket.listen(m.ctx, h, port)
+		l, err := ztunnelSocket.listen(m.Ctx, h, port)
 		if err != nil {
 			return err
 		}
-		m.later(func() { _ = l.Close() })
+		m.Later(func() { _ = l.Close() })
 		go accept(l, serve)
 	}
-	m.later(z.close)
+	m.Later(z.close)
 	return nil
 }
 
@@ -139,25 +141,25 @@ func (z *ztunnel) inbound(c net.Conn) error {
 	if err != nil {
 		return err
 	}
-	return z.plainly(c, dst, unmapped(c.RemoteAddr()).Addr(), dst, "in")
+	return z.plainly(c, dst, world.Unmapped(c.RemoteAddr()).Addr(), dst, "in")
 }
 
 // plainly dials and copies. from may be the zero Addr.
 func (z *ztunnel) plainly(c net.Conn, dst netip.AddrPort, from netip.Addr, to netip.AddrPort, dir string) error {
 	start := time.Now()
-	up, err := ztunnelSocket.dial(z.ctx, z.pod.host, from, to)
+	up, err := ztunnelSocket.dial(z.ctx, z.pod.Host, from, to)
 	if err != nil {
 		return err
 	}
 	defer up.Close()
 	splice(c, c.(*net.TCPConn).CloseWrite, up, up, up.(*net.TCPConn).CloseWrite)
-	return z.log(logLine{Dir: dir, T: start.UnixMilli()}, unmapped(c.RemoteAddr()), dst, unmapped(up.LocalAddr()), to)
+	return z.log(logLine{Dir: dir, T: start.UnixMilli()}, world.Unmapped(c.RemoteAddr()), dst, world.Unmapped(up.LocalAddr()), to)
 }
 
 // splice copies both ways until both have ended; what ends one side is told to
 // the other.
 func splice(down net.Conn, endDown func() error, in io.Reader, out io.Writer, endUp func() error) {
-	_ = parallel(func() error {
+	_ = world.Parallel(func() error {
 		_, err := io.Copy(out, down)
 		return errors.Join(err, endUp())
 	}, func() error {
@@ -175,7 +177,7 @@ func (z *ztunnel) through(c net.Conn, dst, to netip.AddrPort) error {
 	}
 	r, w := io.Pipe()
 	req := (&http.Request{Method: http.MethodConnect, URL: &url.URL{Host: to.String()}, Host: to.String(), Body: r, ContentLength: -1,
-		Header: http.Header{"Baggage": {"k8s.pod.name=" + z.pod.name}, "Forwarded": {"for=" + c.RemoteAddr().String()}}}).WithContext(z.ctx)
+		Header: http.Header{"Baggage": {"k8s.pod.name=" + z.pod.Name}, "Forwarded": {"for=" + c.RemoteAddr().String()}}}).WithContext(z.ctx)
 	resp, err := t.h2.RoundTrip(req)
 	t.mu.Unlock()
 	if err != nil {
@@ -183,7 +185,7 @@ func (z *ztunnel) through(c net.Conn, dst, to netip.AddrPort) error {
 	}
 	defer resp.Body.Close()
 	splice(c, c.(*net.TCPConn).CloseWrite, resp.Body, w, w.Close)
-	return z.log(logLine{Dir: "out", T: start.UnixMilli(), Tunnel: "up", Stream: n}, unmapped(c.RemoteAddr()), dst, t.local, t.remote)
+	return z.log(logLine{Dir: "out", T: start.UnixMilli(), Tunnel: "up", Stream: n}, world.Unmapped(c.RemoteAddr()), dst, t.local, t.remote)
 }
 
 // tunnel returns a tunnel to a peer that takes another stream, locked, and the
@@ -198,7 +200,7 @@ func (z *ztunnel) tunnel(to netip.AddrPort) (*tunnel, int, error) {
 			return t, t.opened - 1, nil
 		}
 	}
-	raw, err := ztunnelSocket.dial(z.ctx, z.pod.host, netip.Addr{}, to)
+	raw, err := ztunnelSocket.dial(z.ctx, z.pod.Host, netip.Addr{}, to)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -207,7 +209,7 @@ func (z *ztunnel) tunnel(to netip.AddrPort) (*tunnel, int, error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, raw.Close())
 	}
-	t := &tunnel{conn: conn, h2: h2, opened: 1, local: unmapped(raw.LocalAddr()), remote: to}
+	t := &tunnel{conn: conn, h2: h2, opened: 1, local: world.Unmapped(raw.LocalAddr()), remote: to}
 	t.mu.Lock()
 	z.tunnels[to] = append(z.tunnels[to], t)
 	return t, 0, nil
@@ -241,7 +243,7 @@ func (z *ztunnel) stream(w http.ResponseWriter, r *http.Request, c net.Conn, n i
 	if err != nil || r.Method != http.MethodConnect {
 		return fmt.Errorf("%s %s: no tunnel", r.Method, r.Host)
 	}
-	up, err := ztunnelSocket.dial(z.ctx, z.pod.host, unmapped(c.RemoteAddr()).Addr(), to)
+	up, err := ztunnelSocket.dial(z.ctx, z.pod.Host, world.Unmapped(c.RemoteAddr()).Addr(), to)
 	if err != nil {
 		return err
 	}
@@ -251,7 +253,7 @@ func (z *ztunnel) stream(w http.ResponseWriter, r *http.Request, c net.Conn, n i
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	_ = parallel(func() error {
+	_ = world.Parallel(func() error {
 		_, err := io.Copy(up, r.Body)
 		return errors.Join(err, up.(*net.TCPConn).CloseWrite())
 	}, func() error {
@@ -259,7 +261,7 @@ func (z *ztunnel) stream(w http.ResponseWriter, r *http.Request, c net.Conn, n i
 		return err
 	})
 	return z.log(logLine{Dir: "in", T: start.UnixMilli(), Tunnel: "down", Stream: n},
-		unmapped(c.RemoteAddr()), unmapped(c.LocalAddr()), unmapped(up.LocalAddr()), to)
+		world.Unmapped(c.RemoteAddr()), world.Unmapped(c.LocalAddr()), world.Unmapped(up.LocalAddr()), to)
 }
 
 // flushing sends at once what is written.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -18,7 +19,7 @@ import (
 // with the load of the machine: the shares of the table are held on the
 // shipped captures (TestHidden), and here, with keys, that all is told.
 func TestLive(t *testing.T) {
-	if err := testbed.Missing(); err != nil {
+	if err := world.Missing(); err != nil {
 		t.Skip(err)
 	}
 	for _, tool := range []string{"tshark", "tcpflow", "capinfos"} {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package world
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// listens says whether something in h listens at a TCP port, without touching
+// Listens says whether something in h listens at a TCP port, without touching
 // it: a connection would show in captures and conntrack.
-func (h *host) listens(port int) bool {
+func (h *Host) Listens(port int) bool {
 	want := fmt.Sprintf(":%04X", port)
 	found := false
-	_ = h.in(0, func() error {
+	_ = h.In(0, func() error {
 		for _, f := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
 			text, err := os.ReadFile(f)
 			if err != nil {
@@ -29,11 +29,11 @@ func (h *host) listens(port int) bool {
 	return found
 }
 
-// bound says whether an abstract UNIX socket of h exists.
-func (h *host) bound(addr string) bool {
+// Bound says whether an abstract UNIX socket of h exists.
+func (h *Host) Bound(addr string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(addr, "abns@"), " ")
 	found := false
-	_ = h.in(0, func() error {
+	_ = h.In(0, func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/unix")
 		found = strings.Contains(string(text), "@"+name)
 		return err
@@ -43,9 +43,9 @@ func (h *host) bound(addr string) bool {
 
 // subscribed says whether a program in h listens to netfilter's events:
 // conntrack says nothing when it is ready.
-func (h *host) subscribed() bool {
+func (h *Host) subscribed() bool {
 	found := false
-	_ = h.in(0, func() error {
+	_ = h.In(0, func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/netlink")
 		for line := range strings.Lines(string(text)) {
 			col := strings.Fields(line) // address, protocol, port id, groups

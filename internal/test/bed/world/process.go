@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package world
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// command runs a program to its end and returns its standard output.
-func (w *world) command(name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(w.ctx, name, args...)
+// Command runs a program to its end and returns its standard output.
+func (w *World) Command(name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(w.Ctx, name, args...)
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	if err := cmd.Run(); err != nil {
@@ -27,42 +27,42 @@ func (w *world) command(name string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// inside runs a program in h.
-func (w *world) inside(h *host, args ...string) (string, error) {
-	return w.command("ip", append([]string{"netns", "exec", h.NS}, args...)...)
+// Inside runs a program in h.
+func (w *World) Inside(h *Host, args ...string) (string, error) {
+	return w.Command("ip", append([]string{"netns", "exec", h.NS}, args...)...)
 }
 
-// feed runs a program in h with text on its standard input.
-func (w *world) feed(h *host, text string, args ...string) error {
-	cmd := exec.CommandContext(w.ctx, "ip", append([]string{"netns", "exec", h.NS}, args...)...)
+// Feed runs a program in h with text on its standard input.
+func (w *World) Feed(h *Host, text string, args ...string) error {
+	cmd := exec.CommandContext(w.Ctx, "ip", append([]string{"netns", "exec", h.NS}, args...)...)
 	cmd.Stdin = bytes.NewReader([]byte(text))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%v in %s: %w: %s", args, h.name, err, bytes.TrimSpace(out))
+		return fmt.Errorf("%v in %s: %w: %s", args, h.Name, err, bytes.TrimSpace(out))
 	}
 	return nil
 }
 
-// process is a program that keeps running in a host.
-type process struct {
+// Process is a program that keeps running in a host.
+type Process struct {
 	name string
 	cmd  *exec.Cmd
 	done chan struct{}
 	errs *tail
 }
 
-// start begins a program in h; its standard output goes to the named file.
-func (w *world) start(h *host, stdout string, args ...string) (*process, error) {
+// Start begins a program in h; its standard output goes to the named file.
+func (w *World) Start(h *Host, stdout string, args ...string) (*Process, error) {
 	out, err := os.Create(stdout)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{name: args[0], done: make(chan struct{}), errs: new(tail)}
+	p := &Process{name: args[0], done: make(chan struct{}), errs: new(tail)}
 	p.cmd = exec.Command("ip", append([]string{"netns", "exec", h.NS}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = out, p.errs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := w.spawn(p.cmd); err != nil {
-		return nil, fmt.Errorf("start %s in %s: %w", args[0], h.name, err)
+		return nil, fmt.Errorf("start %s in %s: %w", args[0], h.Name, err)
 	}
 	w.procs = append(w.procs, p)
 	go func() { _ = p.cmd.Wait(); close(p.done) }()
@@ -72,7 +72,7 @@ func (w *world) start(h *host, stdout string, args ...string) (*process, error) 
 // spawn starts a program from a thread that lives as long as the bed: a
 // parent-death signal is sent when the forking thread ends, and the threads
 // that visited a namespace do.
-func (w *world) spawn(cmd *exec.Cmd) error {
+func (w *World) spawn(cmd *exec.Cmd) error {
 	if w.forks == nil {
 		forks := make(chan func())
 		go func() {
@@ -88,8 +88,8 @@ func (w *world) spawn(cmd *exec.Cmd) error {
 	return <-done
 }
 
-// end asks the process to finish and waits for it.
-func (p *process) end(sig syscall.Signal) error {
+// End asks the process to finish and waits for it.
+func (p *Process) End(sig syscall.Signal) error {
 	_ = p.cmd.Process.Signal(sig)
 	select {
 	case <-p.done:
@@ -100,7 +100,7 @@ func (p *process) end(sig syscall.Signal) error {
 	}
 }
 
-func (p *process) kill() {
+func (p *Process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
@@ -126,8 +126,8 @@ func (t *tail) String() string {
 	return t.buf.String()
 }
 
-// wait polls until ok holds, the process (if any) has ended, or time is up.
-func (w *world) wait(what string, p *process, ok func() bool) error {
+// Wait polls until ok holds, the process (if any) has ended, or time is up.
+func (w *World) Wait(what string, p *Process, ok func() bool) error {
 	limit := time.Now().Add(10 * time.Second)
 	for !ok() {
 		if p != nil {
@@ -140,25 +140,25 @@ func (w *world) wait(what string, p *process, ok func() bool) error {
 		if time.Now().After(limit) {
 			return fmt.Errorf("%s: not within 10 s", what)
 		}
-		if err := w.pause(10 * time.Millisecond); err != nil {
+		if err := w.Pause(10 * time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pause sleeps, or returns the reason why the run is to end.
-func (w *world) pause(d time.Duration) error {
+// Pause sleeps, or returns the reason why the run is to end.
+func (w *World) Pause(d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
+	case <-w.Ctx.Done():
+		return context.Cause(w.Ctx)
 	}
 }
 
-// parallel runs the functions at the same time and joins their errors.
-func parallel(fs ...func() error) error {
+// Parallel runs the functions at the same time and joins their errors.
+func Parallel(fs ...func() error) error {
 	errs := make([]error, len(fs))
 	var wg sync.WaitGroup
 	for i, f := range fs {
@@ -168,9 +168,9 @@ func parallel(fs ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// complaints is what the processes said on standard error, to explain a
+// Complaints is what the processes said on standard error, to explain a
 // failure.
-func (w *world) complaints() string {
+func (w *World) Complaints() string {
 	var said strings.Builder
 	for _, p := range w.procs {
 		if s := strings.TrimSpace(p.errs.String()); s != "" && p.name == "setpriv" {

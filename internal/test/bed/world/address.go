@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package world
 
 import (
 	"net"
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-func endpoint(ip string, port int) netip.AddrPort {
+func Endpoint(ip string, port int) netip.AddrPort {
 	a, err := netip.ParseAddr(ip)
 	if err != nil || port == 0 {
 		return netip.AddrPort{}
@@ -27,7 +27,7 @@ func Number(s string) int {
 	return n
 }
 
-func unmapped(a net.Addr) netip.AddrPort {
+func Unmapped(a net.Addr) netip.AddrPort {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
