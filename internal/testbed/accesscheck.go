@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 )
 
 // checkAccess holds the bodies' lengths in the access log, which HAProxy does
@@ -34,15 +36,15 @@ func (a *assembly) checkAccess() error {
 }
 
 // bodies are the lengths of the bodies of an exchange, without framing.
-func bodies(t *Turn) (request, response int64, err error) {
-	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(t.request)))
+func bodies(t *socket.Turn) (request, response int64, err error) {
+	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(t.Request)))
 	if err != nil {
 		return 0, 0, err
 	}
 	if request, err = io.Copy(io.Discard, q.Body); err != nil {
 		return 0, 0, err
 	}
-	r, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(t.response)), q)
+	r, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(t.Response)), q)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -3,6 +3,7 @@
 package testbed
 
 import (
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -11,7 +12,7 @@ import (
 // they did.
 type apps struct {
 	*world.World
-	rec     recorder
+	rec     socket.Recorder
 	lookups lookups
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -22,7 +23,7 @@ func assemble(e *evidence) (*truth.Truth, error) {
 	if err := a.read(); err != nil {
 		return nil, err
 	}
-	if err := a.collect(e.rec.seal()); err != nil {
+	if err := a.collect(e.rec.Seal()); err != nil {
 		return nil, err
 	}
 	for _, p := range e.pods {
@@ -150,14 +151,14 @@ func (w *wire) visible(h *world.Host, endpoint netip.AddrPort) string {
 	}
 	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 	inside := w.key.dst.Addr().IsLoopback() &&
-		(w.client != nil && w.client.host == h || w.server != nil && w.server.host == h)
+		(w.client != nil && w.client.Host == h || w.server != nil && w.server.Host == h)
 	switch {
 	case src && dst, local && dst, inside:
 		return "lo"
 	case local:
 		return ""
 	case src && w.down != nil && w.down.Host == h, // redirected to the proxy in the same pod
-		src && w.client != nil && w.client.taken.IsValid(): // or to its agent
+		src && w.client != nil && w.client.Taken.IsValid(): // or to its agent
 		return "lo"
 	case src || dst || w.down != nil && w.down.Host == h:
 		return "eth0"
@@ -200,11 +201,11 @@ func (a *assembly) legs() {
 		w.leg = len(a.truth.Legs)
 	}
 	for _, w := range a.wires {
-		if w.leg == 0 || w.client == nil || w.client.cause == nil {
+		if w.leg == 0 || w.client == nil || w.client.Cause == nil {
 			continue
 		}
 		for _, c := range a.wires {
-			if c.server == w.client.cause && c.leg > 0 {
+			if c.server == w.client.Cause && c.leg > 0 {
 				a.truth.Legs[w.leg-1].Cause = a.truth.Legs[c.leg-1].ID
 			}
 		}
@@ -224,8 +225,8 @@ func (a *assembly) leg(w *wire, points []string) truth.Leg {
 	if w.down != nil && w.down.Owns(w.key.src.Addr()) {
 		l.HalfFlow, l.ReplySrc = true, w.listener().String()
 	}
-	if w.client != nil && w.client.taken.IsValid() {
-		l.HalfFlow, l.ReplySrc = true, w.client.taken.String()
+	if w.client != nil && w.client.Taken.IsValid() {
+		l.HalfFlow, l.ReplySrc = true, w.client.Taken.String()
 	}
 	if w.seen.IsValid() {
 		l.RequestSrc = w.seen.String()
@@ -257,9 +258,9 @@ func (a *assembly) raw(w *wire) bool {
 // spoken counts the exchanges that the ends of the wire know, whatever a proxy
 // took them for.
 func (w *wire) spoken() int {
-	for _, r := range []*Record{w.client, w.server} {
+	for _, r := range []*socket.Record{w.client, w.server} {
 		if r != nil {
-			return len(r.exchanges)
+			return len(r.Exchanges)
 		}
 	}
 	return 0
@@ -275,10 +276,10 @@ func (a *assembly) fromRecord(l *truth.Leg, w *wire) {
 	if end == nil {
 		return
 	}
-	l.Start = stamp(end.start)
-	l.Exchanges = max(l.Exchanges, len(end.exchanges))
+	l.Start = stamp(end.Start)
+	l.Exchanges = max(l.Exchanges, len(end.Exchanges))
 	l.Sent, l.Received = w.streams()
-	if began.After(end.start) {
+	if began.After(end.Start) {
 		l.Midstream = true
 		l.Exchanges -= w.before(began)
 	}
@@ -291,7 +292,7 @@ func (w *wire) before(began time.Time) int {
 		end = w.server
 	}
 	n := 0
-	for end != nil && n < len(end.exchanges) && end.exchanges[n].at.Before(began) {
+	for end != nil && n < len(end.Exchanges) && end.Exchanges[n].At.Before(began) {
 		n++
 	}
 	return n
@@ -316,11 +317,11 @@ func (w *wire) listener() netip.AddrPort {
 func (w *wire) streams() (sent, received *truth.Tally) {
 	switch {
 	case w.client != nil && w.server != nil: // what arrived
-		return w.server.read.tally(), w.client.read.tally()
+		return w.server.Read.Tally(), w.client.Read.Tally()
 	case w.client != nil:
-		return w.client.wrote.tally(), w.client.read.tally()
+		return w.client.Wrote.Tally(), w.client.Read.Tally()
 	case w.server != nil:
-		return w.server.read.tally(), w.server.wrote.tally()
+		return w.server.Read.Tally(), w.server.Wrote.Tally()
 	}
 	return nil, nil
 }
@@ -342,7 +343,7 @@ func (a *assembly) role(w *wire) string {
 	down := w.down != nil && a.in.Captured(w.down.Name)
 	own := func(p *pod, end netip.AddrPort) bool { return p.Owns(end.Addr()) || end.Addr().IsLoopback() }
 	switch {
-	case w.client != nil && w.client.control:
+	case w.client != nil && w.client.Control:
 		return "control"
 	case up && down:
 		return "proxy-proxy"
@@ -402,7 +403,7 @@ func (a *assembly) hidden(h *hop, l *truth.Link) {
 	if h.from.encrypted {
 		l.FromBy = stamp(a.by(h.from, h.fromX))
 		if r := h.from.client; r != nil {
-			l.FromBelow = r.exchanges[h.fromX].below
+			l.FromBelow = r.Exchanges[h.fromX].Below
 		}
 	}
 	if h.to.encrypted {
@@ -413,16 +414,16 @@ func (a *assembly) hidden(h *hop, l *truth.Link) {
 // by is a time between the requests x and x+1 of a wire.
 func (a *assembly) by(w *wire, x int) time.Time {
 	switch {
-	case w.client != nil && w.client.multiplexed, w.server != nil && w.server.multiplexed:
+	case w.client != nil && w.client.Multiplexed, w.server != nil && w.server.Multiplexed:
 		return time.Time{}
 	case w.client != nil:
-		return w.client.exchanges[x].at
+		return w.client.Exchanges[x].At
 	case w.server != nil:
-		return w.server.exchanges[x].begun
+		return w.server.Exchanges[x].Begun
 	}
 	for _, h := range a.hops {
 		if h.from == w && h.fromX == x && h.to != nil && h.to.server != nil {
-			return h.to.server.exchanges[h.toX].begun
+			return h.to.server.Exchanges[h.toX].Begun
 		}
 	}
 	return time.Time{}

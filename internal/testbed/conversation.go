@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -54,8 +55,8 @@ func (a *assembly) tunnelled(tunnel *truth.Leg, next map[string][]truth.Link) {
 
 // plain is what the client said and heard above TLS.
 func (w *wire) plain(l *truth.Leg) (sent, received *truth.Tally) {
-	if w.client.plain != nil {
-		return w.client.plain.wrote.tally(), w.client.plain.read.tally()
+	if w.client.Plain != nil {
+		return w.client.Plain.Wrote.Tally(), w.client.Plain.Read.Tally()
 	}
 	return l.Sent, l.Received
 }
@@ -113,10 +114,10 @@ func (a *assembly) bytes(h *hop, l *truth.Link) (err error) {
 		return fmt.Errorf("server of %s: %w", h.line.Target, err)
 	}
 	if h.down != nil {
-		l.FromRequest, l.FromResponse = tallyOf(h.down.request), tallyOf(h.down.response)
+		l.FromRequest, l.FromResponse = socket.TallyOf(h.down.Request), socket.TallyOf(h.down.Response)
 	}
 	if h.up != nil {
-		l.ToRequest, l.ToResponse = tallyOf(h.up.request), tallyOf(h.up.response)
+		l.ToRequest, l.ToResponse = socket.TallyOf(h.up.Request), socket.TallyOf(h.up.Response)
 	}
 	return nil
 }
@@ -124,18 +125,18 @@ func (a *assembly) bytes(h *hop, l *truth.Link) (err error) {
 // turn is an exchange in the record of an application's end. Where requests
 // are pipelined, or a response begins before its request is over, turns are
 // not exchanges.
-func (a *assembly) turn(r *Record, x int) (*Turn, error) {
-	if r == nil || r.turns.full || r.multiplexed || a.in.notes.oddTurns || a.in.notes.brief {
+func (a *assembly) turn(r *socket.Record, x int) (*socket.Turn, error) {
+	if r == nil || r.Turns.Full || r.Multiplexed || a.in.notes.oddTurns || a.in.notes.brief {
 		return nil, nil
 	}
-	log := &r.turns
-	if r.plain != nil {
-		log = &r.plain.turns
+	log := &r.Turns
+	if r.Plain != nil {
+		log = &r.Plain.Turns
 	}
-	if x >= len(log.turns) || len(log.turns[x].response) == 0 {
-		return nil, fmt.Errorf("no exchange %d in %d turns", x, len(log.turns))
+	if x >= len(log.Turns) || len(log.Turns[x].Response) == 0 {
+		return nil, fmt.Errorf("no exchange %d in %d turns", x, len(log.Turns))
 	}
-	return &log.turns[x], nil
+	return &log.Turns[x], nil
 }
 
 // served puts together what the server-side legs carried of a client's
@@ -148,7 +149,7 @@ func (a *assembly) served(w *wire) (sent, received *truth.Tally) {
 		}
 	}
 	slices.SortFunc(hops, func(x, y *hop) int { return cmp.Or(x.fromX-y.fromX, x.attempt-y.attempt) })
-	var up, down stream
+	var up, down socket.Stream
 	for i, h := range hops {
 		if h.up == nil {
 			return nil, nil
@@ -156,11 +157,11 @@ func (a *assembly) served(w *wire) (sent, received *truth.Tally) {
 		if i+1 < len(hops) && hops[i+1].fromX == h.fromX {
 			continue
 		}
-		up.add(h.up.request)
-		down.add(h.up.response)
+		up.Add(h.up.Request)
+		down.Add(h.up.Response)
 	}
 	if len(hops) == 0 {
 		return nil, nil
 	}
-	return up.tally(), down.tally()
+	return up.Tally(), down.Tally()
 }

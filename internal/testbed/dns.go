@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -266,10 +267,10 @@ func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	rc := a.rec.record(c.from, raw, false, start)
-	rc.Record.control = true
+	rc := a.rec.Record(c.from, raw, false, start)
+	rc.Record.Control = true
 	if c.by != c.to {
-		rc.Record.taken = c.by
+		rc.Record.Taken = c.by
 	}
 	if _, err := rc.Write(frame(query)); err != nil {
 		return nil, err
@@ -278,6 +279,6 @@ func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("answer from %v over TCP: %w", c.to, err)
 	}
-	farewell(rc)
+	socket.Farewell(rc)
 	return answer, nil
 }

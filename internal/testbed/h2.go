@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -39,9 +40,9 @@ func (a *apps) playH2(c h2Client) error {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	rc := a.rec.record(c.from, raw, false, start)
-	rc.Record.multiplexed = true
-	conn, err := rc.secure(a.Ctx, c.tls)
+	rc := a.rec.Record(c.from, raw, false, start)
+	rc.Record.Multiplexed = true
+	conn, err := rc.Secure(a.Ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
@@ -57,7 +58,7 @@ func (a *apps) playH2(c h2Client) error {
 	if err := world.Parallel(fs...); err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
-	_ = conn.(*Conn).CloseWrite()
+	_ = conn.(*socket.Conn).CloseWrite()
 	select {
 	case <-over.end:
 		return nil
@@ -83,7 +84,7 @@ func (c *endingConn) Read(p []byte) (int, error) {
 }
 
 // lane makes one call after the other.
-func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *Record, calls []call) error {
+func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *socket.Record, calls []call) error {
 	for _, k := range calls {
 		if err := k.ready(a.World); err != nil {
 			return err
@@ -95,7 +96,7 @@ func (a *apps) lane(c h2Client, h2 *http2.ClientConn, rec *Record, calls []call)
 	return nil
 }
 
-func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *Record, k call) error {
+func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *socket.Record, k call) error {
 	var body io.Reader
 	switch {
 	case k.stream != nil:
@@ -111,11 +112,11 @@ func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *Recor
 	if err != nil {
 		return err
 	}
-	e := Exchange{method: k.method, target: k.target}
+	e := socket.Exchange{Method: k.method, Target: k.target}
 	for _, h := range k.header {
 		r.Header.Set(h[0], h[1])
 		if h[0] == "x-request-id" {
-			e.requestID = h[1]
+			e.RequestID = h[1]
 		}
 	}
 	resp, err := h2.RoundTrip(r)
@@ -126,10 +127,10 @@ func (c h2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *Recor
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if e.status = resp.StatusCode; e.status != cmp.Or(k.status, 200) {
-		return fmt.Errorf("status %d", e.status)
+	if e.Status = resp.StatusCode; e.Status != cmp.Or(k.status, 200) {
+		return fmt.Errorf("status %d", e.Status)
 	}
-	rec.exchange(e)
+	rec.Exchange(e)
 	return nil
 }
 
@@ -141,14 +142,14 @@ func (a *apps) serveH2(h *world.Host, at netip.AddrPort) error {
 		return err
 	}
 	a.Later(func() { _ = l.Close() })
-	in := a.rec.listen(h, l)
+	in := a.rec.Listen(h, l)
 	go func() {
 		for {
 			c, err := in.Accept()
 			if err != nil {
 				return
 			}
-			c.(*Conn).Record.multiplexed = true
+			c.(*socket.Conn).Record.Multiplexed = true
 			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
 				Context: context.WithValue(a.Ctx, connKey{}, c)})
 		}

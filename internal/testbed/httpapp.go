@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -37,9 +38,9 @@ func (a *apps) serveSecure(h *world.Host, at netip.AddrPort, cfg *tls.Config, ho
 	if err != nil {
 		return err
 	}
-	in := a.rec.listen(h, l)
+	in := a.rec.Listen(h, l)
 	if cfg != nil {
-		in = overTLS(in, cfg)
+		in = socket.OverTLS(in, cfg)
 	}
 	app := &httpApp{hook: hook}
 	srv := &http.Server{Handler: app, ReadTimeout: time.Minute, DisableGeneralOptionsHandler: true,
@@ -100,8 +101,8 @@ func over(r *http.Request, status int, begun time.Time) {
 	if c == nil {
 		return
 	}
-	c.exchange(Exchange{method: r.Method, target: r.RequestURI, status: status, begun: begun,
-		requestID: r.Header.Get("x-request-id")})
+	c.Exchange(socket.Exchange{Method: r.Method, Target: r.RequestURI, Status: status, Begun: begun,
+		RequestID: r.Header.Get("x-request-id")})
 }
 
 func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size int, chunked bool) {
@@ -137,9 +138,9 @@ func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.Close()
-	if rc, ok := c.(*Conn); ok {
-		rc.Record.exchange(Exchange{method: r.Method, target: r.RequestURI, status: http.StatusSwitchingProtocols,
-			requestID: r.Header.Get("x-request-id")})
+	if rc, ok := c.(*socket.Conn); ok {
+		rc.Record.Exchange(socket.Exchange{Method: r.Method, Target: r.RequestURI, Status: http.StatusSwitchingProtocols,
+			RequestID: r.Header.Get("x-request-id")})
 	}
 	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n")
 	_, _ = io.Copy(c, buf)
@@ -159,8 +160,8 @@ func bodyFor(target string, size int) []byte {
 
 // recordOf is the record of the connection on which a request came, nil if it
 // is not recorded.
-func recordOf(r *http.Request) *Record {
-	if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
+func recordOf(r *http.Request) *socket.Record {
+	if c, ok := r.Context().Value(connKey{}).(*socket.Conn); ok {
 		return c.Record
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -42,7 +43,7 @@ type httpClient struct {
 	name    string // Host header; "" for the address
 	tls     *tls.Config
 	control bool
-	cause   *Record
+	cause   *socket.Record
 	linger  time.Duration // before it closes
 	last    func() error  // before it closes, if set
 	calls   []call
@@ -56,13 +57,13 @@ func (a *apps) play(c httpClient) error {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	rc := a.rec.record(c.from, raw, false, start)
-	rc.Record.control, rc.Record.cause = c.control, c.cause
-	conn, err := rc.secure(a.Ctx, c.tls)
+	rc := a.rec.Record(c.from, raw, false, start)
+	rc.Record.Control, rc.Record.Cause = c.control, c.cause
+	conn, err := rc.Secure(a.Ctx, c.tls)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.to, err)
 	}
-	defer farewell(conn)
+	defer socket.Farewell(conn)
 	r := bufio.NewReader(conn)
 	for i, call := range c.calls {
 		if err := call.ready(a.World); err != nil {
@@ -104,8 +105,8 @@ func bounded(ctx context.Context, c net.Conn) func() {
 	return func() { close(done) }
 }
 
-func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *Record, k call) error {
-	k.below = rec.sentBelow()
+func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *socket.Record, k call) error {
+	k.below = rec.SentBelow()
 	if err := c.send(w, k); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (c httpClient) exchange(w io.Writer, r *bufio.Reader, rec *Record, k call) 
 }
 
 // answer reads the response.
-func (k call) answer(r *bufio.Reader, rec *Record) error {
+func (k call) answer(r *bufio.Reader, rec *socket.Record) error {
 	resp, err := http.ReadResponse(r, &http.Request{Method: k.method})
 	if err != nil {
 		return err
@@ -127,13 +128,13 @@ func (k call) answer(r *bufio.Reader, rec *Record) error {
 	if want := cmp.Or(k.status, 200); resp.StatusCode != want {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	e := Exchange{method: k.method, target: k.target, status: resp.StatusCode, below: k.below}
+	e := socket.Exchange{Method: k.method, Target: k.target, Status: resp.StatusCode, Below: k.below}
 	for _, h := range k.header {
 		if h[0] == "x-request-id" {
-			e.requestID = h[1]
+			e.RequestID = h[1]
 		}
 	}
-	rec.exchange(e)
+	rec.Exchange(e)
 	return nil
 }
 

@@ -5,6 +5,7 @@ package testbed
 import (
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -12,7 +13,7 @@ import (
 type evidence struct {
 	*mesh
 	about   string // the scenario's one sentence
-	rec     *recorder
+	rec     *socket.Recorder
 	lookups []truth.Lookup
 	notes   *Notes
 }

@@ -305,7 +305,7 @@ func (b *bed) beginHere(h *world.Host) error {
 	if err := b.Pause(100 * time.Millisecond); err != nil {
 		return err
 	}
-	b.rec.forget()
+	b.rec.Forget()
 	if err := b.sniffPod(h); err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func refuseDirect(b *bed, srv *world.Host) error {
 		_ = c.Close()
 		return fmt.Errorf("port 15021 answers")
 	}
-	b.rec.refused(b.Host("client"), from, srv.At(15021), start)
+	b.rec.Refused(b.Host("client"), from, srv.At(15021), start)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -34,7 +35,7 @@ func (a *apps) scripted(h *world.Host, to netip.AddrPort, steps ...step) error {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	c := a.rec.record(h, raw, false, start)
+	c := a.rec.Record(h, raw, false, start)
 	r := bufio.NewReader(c)
 	for _, s := range steps {
 		if _, err := io.WriteString(c, s.send); err != nil {
@@ -49,7 +50,7 @@ func (a *apps) scripted(h *world.Host, to netip.AddrPort, steps ...step) error {
 	return nil
 }
 
-func expect(c *Conn, r *bufio.Reader, want string) error {
+func expect(c *socket.Conn, r *bufio.Reader, want string) error {
 	if bytes, ok := strings.CutPrefix(want, "echo "); ok {
 		_, err := io.ReadFull(r, make([]byte, len(bytes)))
 		return err
@@ -76,6 +77,6 @@ func expect(c *Conn, r *bufio.Reader, want string) error {
 	if resp.StatusCode != status {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	c.Record.exchange(Exchange{method: method, target: target, status: status})
+	c.Record.Exchange(socket.Exchange{Method: method, Target: target, Status: status})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -60,7 +61,7 @@ func (a *apps) serveTCP(h *world.Host, at netip.AddrPort, fixed *tcpScript) (*tc
 	}
 	a.Later(func() { _ = l.Close() })
 	s := &tcpServer{scripts: map[[8]byte]tcpScript{}, fixed: fixed}
-	rl := a.rec.listen(h, l)
+	rl := a.rec.Listen(h, l)
 	go func() {
 		for {
 			c, err := rl.Accept()
@@ -89,7 +90,7 @@ func (s *tcpServer) secure(c net.Conn) {
 	}
 	t := tls.Server(c, s.tls)
 	if t.Handshake() == nil {
-		s.serve(c.(*Conn).layer(t), c)
+		s.serve(c.(*socket.Conn).Layer(t), c)
 	}
 }
 
@@ -171,7 +172,7 @@ func (s turn) both(conn net.Conn, mine bool) error {
 
 func (t tcpScript) halfClose(conn, raw net.Conn, client bool) error {
 	if client {
-		return raw.(*Conn).CloseWrite()
+		return raw.(*socket.Conn).CloseWrite()
 	}
 	if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
 		return fmt.Errorf("%d bytes before the end: %w", n, err)
@@ -191,12 +192,12 @@ func (t tcpScript) finish(conn, raw net.Conn, client bool) error {
 	}
 	if t.end == clientResets || t.end == serverResets {
 		time.Sleep(20 * time.Millisecond) // what was sent has arrived
-		if tcp, ok := raw.(*Conn).Conn.(*net.TCPConn); ok {
+		if tcp, ok := raw.(*socket.Conn).Conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 	}
 	if client {
-		farewell(conn)
+		socket.Farewell(conn)
 	}
 	return conn.Close()
 }
@@ -221,8 +222,8 @@ func (a *apps) talk(c tcpClient) error {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	rc := a.rec.record(c.from, raw, false, start)
-	conn, err := rc.secure(a.Ctx, c.tls)
+	rc := a.rec.Record(c.from, raw, false, start)
+	conn, err := rc.Secure(a.Ctx, c.tls)
 	if err == nil {
 		_, err = io.ReadFull(conn, make([]byte, len(c.greeting)))
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -16,8 +17,8 @@ import (
 // wire is one TCP connection, put together from whatever saw an end of it.
 type wire struct {
 	key       wireKey
-	client    *Record
-	server    *Record
+	client    *socket.Record
+	server    *socket.Record
 	up, down  *pod           // the proxy that dialled it, the proxy that accepted it
 	asked     int            // exchanges that the accepting proxy logged on it
 	served    int            // exchanges that the dialling proxy logged on it
@@ -55,7 +56,7 @@ type hop struct {
 	at         time.Time // when the application had answered
 	attempt    int
 	link       int // index + 1 of its link, 0: none
-	down, up   *Turn
+	down, up   *socket.Turn
 	vain       bool // refused before the attempt that was logged
 }
 
@@ -81,38 +82,38 @@ func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
 
 // collect makes the wires of all recorded sockets: client ends first, then
 // server ends, which pair with client ends of the same key in order of time.
-func (a *assembly) collect(recs []*Record) error {
+func (a *assembly) collect(recs []*socket.Record) error {
 	for _, r := range recs {
-		if r.multiplexed {
-			if err := r.inOrder(); err != nil {
+		if r.Multiplexed {
+			if err := r.InOrder(); err != nil {
 				return err
 			}
 		}
 	}
-	slices.SortStableFunc(recs, func(x, y *Record) int { return x.start.Compare(y.start) })
+	slices.SortStableFunc(recs, func(x, y *socket.Record) int { return x.Start.Compare(y.Start) })
 	for _, r := range recs {
-		if !r.server {
-			w := a.add(wireKey{r.local, r.remote}, r.start)
-			w.client, w.encrypted, w.refused = r, r.encrypted, r.refused
+		if !r.Server {
+			w := a.add(wireKey{r.Local, r.Remote}, r.Start)
+			w.client, w.encrypted, w.refused = r, r.Encrypted, r.Refused
 		}
 	}
 	for _, r := range recs {
-		if r.server {
+		if r.Server {
 			a.accepted(r)
 		}
 	}
 	return nil
 }
 
-func (a *assembly) accepted(r *Record) {
+func (a *assembly) accepted(r *socket.Record) {
 	for k, m := range a.masks { // each of them once
-		if m.src == r.remote && m.dst == r.local {
-			r.remote = k.src
+		if m.src == r.Remote && m.dst == r.Local {
+			r.Remote = k.src
 			break
 		}
 	}
-	for _, dst := range a.dialled(r.local) {
-		key := wireKey{r.remote, dst}
+	for _, dst := range a.dialled(r.Local) {
+		key := wireKey{r.Remote, dst}
 		if a.redirected(key) {
 			continue
 		}
@@ -123,8 +124,8 @@ func (a *assembly) accepted(r *Record) {
 			}
 		}
 	}
-	w := a.add(wireKey{r.remote, r.local}, r.start)
-	w.server, w.encrypted = r, r.encrypted
+	w := a.add(wireKey{r.Remote, r.Local}, r.Start)
+	w.server, w.encrypted = r, r.Encrypted
 }
 
 // redirected says whether a proxy's log shows that it took connections of the
@@ -199,14 +200,14 @@ func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wi
 // room says whether the record of a client's end has more exchanges than were
 // given to it yet, so that the next incarnation of a tuple is used when one
 // is full.
-func room(r *Record, used int, l logLine) bool {
+func room(r *socket.Record, used int, l logLine) bool {
 	if r == nil {
 		return true
 	}
 	if l.Kind == "tcp" {
 		return used == 0
 	}
-	return used < len(r.exchanges)
+	return used < len(r.Exchanges)
 }
 
 // serves returns which exchange of the application's record a log line tells
@@ -218,8 +219,8 @@ func (w *wire) serves(l logLine) int {
 	if l.Kind == "tcp" {
 		return -min(w.served, 1)
 	}
-	for i, e := range w.server.exchanges {
-		if !w.taken[i] && e.method == l.Method && e.target == l.Target && e.requestID == dash(l.ID) && e.status == l.Status {
+	for i, e := range w.server.Exchanges {
+		if !w.taken[i] && e.Method == l.Method && e.Target == l.Target && e.RequestID == dash(l.ID) && e.Status == l.Status {
 			return i
 		}
 	}
@@ -229,16 +230,16 @@ func (w *wire) serves(l logLine) int {
 // asks returns which exchange of the client's record a log line tells of. On
 // HTTP/1 lines come in the order of the requests.
 func (w *wire) asks(l logLine) int {
-	if w.client == nil || !w.client.multiplexed {
+	if w.client == nil || !w.client.Multiplexed {
 		return w.asked
 	}
-	for i, e := range w.client.exchanges {
-		if !w.told[i] && e.method == l.Method && e.target == l.Target && e.requestID == dash(l.ID) {
+	for i, e := range w.client.Exchanges {
+		if !w.told[i] && e.Method == l.Method && e.Target == l.Target && e.RequestID == dash(l.ID) {
 			w.told[i] = true
 			return i
 		}
 	}
-	return len(w.client.exchanges)
+	return len(w.client.Exchanges)
 }
 
 // follow turns the log lines of a proxy into hops.
@@ -258,7 +259,7 @@ func (a *assembly) follow(p *pod) error {
 				u.served++
 			}
 			if u.server != nil && l.Kind != "tcp" {
-				h.at = u.server.exchanges[h.toX].at
+				h.at = u.server.Exchanges[h.toX].At
 			}
 		}
 		if l.Kind == "tcp" {
@@ -282,8 +283,8 @@ func (h *hop) carried() []*hop {
 		}
 	case h.line.Tunnel == "up":
 		h.toX = h.line.Stream
-	case h.to != nil && h.from.client != nil && h.to.server != nil && len(h.from.client.exchanges) > 0 &&
-		len(h.from.client.exchanges) == len(h.to.server.exchanges):
+	case h.to != nil && h.from.client != nil && h.to.server != nil && len(h.from.client.Exchanges) > 0 &&
+		len(h.from.client.Exchanges) == len(h.to.server.Exchanges):
 		return h.each()
 	}
 	return []*hop{h}
@@ -292,10 +293,10 @@ func (h *hop) carried() []*hop {
 // each is a hop for each exchange of two connections with the same bytes.
 func (h *hop) each() []*hop {
 	var hops []*hop
-	for i, e := range h.to.server.exchanges {
+	for i, e := range h.to.server.Exchanges {
 		x := *h
-		x.fromX, x.toX, x.at = i, i, e.at
-		x.line.Method, x.line.Target, x.line.Status, x.line.ID = e.method, e.target, e.status, e.requestID
+		x.fromX, x.toX, x.at = i, i, e.At
+		x.line.Method, x.line.Target, x.line.Status, x.line.ID = e.Method, e.Target, e.Status, e.RequestID
 		hops = append(hops, &x)
 	}
 	h.to.takeAll()
@@ -306,7 +307,7 @@ func (h *hop) each() []*hop {
 // takeAll notes that the exchanges of the application are accounted for.
 func (w *wire) takeAll() {
 	if w.server != nil {
-		for i := range w.server.exchanges {
+		for i := range w.server.Exchanges {
 			w.taken[i] = true
 		}
 	}
@@ -317,12 +318,12 @@ func (w *wire) agrees(x int, l logLine) error {
 	if w.client == nil || l.Kind == "tcp" {
 		return nil
 	}
-	if x >= len(w.client.exchanges) {
-		return fmt.Errorf("%s %s: the client knows only %d exchanges", l.Method, l.Target, len(w.client.exchanges))
+	if x >= len(w.client.Exchanges) {
+		return fmt.Errorf("%s %s: the client knows only %d exchanges", l.Method, l.Target, len(w.client.Exchanges))
 	}
-	e := w.client.exchanges[x]
-	if e.method != l.Method || e.target != l.Target || e.status != l.Status {
-		return fmt.Errorf("%s %s %d: the client did %s %s %d", l.Method, l.Target, l.Status, e.method, e.target, e.status)
+	e := w.client.Exchanges[x]
+	if e.Method != l.Method || e.Target != l.Target || e.Status != l.Status {
+		return fmt.Errorf("%s %s %d: the client did %s %s %d", l.Method, l.Target, l.Status, e.Method, e.Target, e.Status)
 	}
 	return nil
 }
@@ -336,18 +337,18 @@ func (a *assembly) failed() error {
 			continue
 		}
 		if w.up == nil { // until an exchange says otherwise
-			w.up = a.podOf(w.server.host)
+			w.up = a.podOf(w.server.Host)
 		}
-		for i, e := range w.server.exchanges {
+		for i, e := range w.server.Exchanges {
 			if w.taken[i] {
 				continue
 			}
 			h := a.logged(e)
 			if h == nil {
-				return fmt.Errorf("%w: no log line for %s %s", world.ErrAgain, e.method, e.target)
+				return fmt.Errorf("%w: no log line for %s %s", world.ErrAgain, e.Method, e.Target)
 			}
 			again := *h
-			again.to, again.toX, again.at, again.line.Status = w, i, e.at, e.status
+			again.to, again.toX, again.at, again.line.Status = w, i, e.At, e.Status
 			w.up, w.taken[i] = h.pod, true
 			w.served++
 			a.hops = append(a.hops, &again)
@@ -368,15 +369,15 @@ func (a *assembly) podOf(h *world.Host) *pod {
 
 func (w *wire) fromProxy(e *evidence) bool {
 	lent := func(p *pod) bool {
-		return p.Host == w.server.host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
+		return p.Host == w.server.Host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
 	}
 	return slices.ContainsFunc(e.pods, lent) || slices.ContainsFunc(e.pods, func(p *pod) bool { return w.key.src.Addr() == p.IP }) ||
 		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
 }
 
-func (a *assembly) logged(e Exchange) *hop {
+func (a *assembly) logged(e socket.Exchange) *hop {
 	for _, h := range a.hops {
-		if e.requestID != "" && dash(h.line.ID) == e.requestID && h.line.Target == e.target {
+		if e.RequestID != "" && dash(h.line.ID) == e.RequestID && h.line.Target == e.Target {
 			return h
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package socket
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// inOrder puts the exchanges of an HTTP/2 connection into the order of their
+// InOrder puts the exchanges of an HTTP/2 connection into the order of their
 // requests' HEADERS, as this end wrote or read them (RFC 9113 §8.1). What the
 // end saw of an exchange is found by method, path and request id.
-func (r *Record) inOrder() error {
+func (r *Record) InOrder() error {
 	asked := r.asked()
 	if len(asked) < len(http2.ClientPreface) {
 		return nil
@@ -31,7 +31,7 @@ func (r *Record) inOrder() error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("frames from %v: %w", r.local, err)
+			return fmt.Errorf("frames from %v: %w", r.Local, err)
 		}
 		h, ok := frame.(*http2.MetaHeadersFrame)
 		if !ok || h.PseudoValue("method") == "" {
@@ -41,24 +41,24 @@ func (r *Record) inOrder() error {
 		if err != nil {
 			return err
 		}
-		e.below = r.belowOf(at)
+		e.Below = r.belowOf(at)
 		ordered = append(ordered, e)
 	}
-	if len(ordered) != len(r.exchanges) {
-		return fmt.Errorf("%d requests, %d exchanges on record", len(ordered), len(r.exchanges))
+	if len(ordered) != len(r.Exchanges) {
+		return fmt.Errorf("%d requests, %d exchanges on record", len(ordered), len(r.Exchanges))
 	}
-	r.exchanges = ordered
+	r.Exchanges = ordered
 	return nil
 }
 
 // asked is all that the client sent, above TLS.
 func (r *Record) asked() (all []byte) {
-	log := &r.turns
-	if r.plain != nil {
-		log = &r.plain.turns
+	log := &r.Turns
+	if r.Plain != nil {
+		log = &r.Plain.Turns
 	}
-	for _, t := range log.turns {
-		all = append(all, t.request...)
+	for _, t := range log.Turns {
+		all = append(all, t.Request...)
 	}
 	return all
 }
@@ -72,8 +72,8 @@ func (r *Record) exchangeOf(h *http2.MetaHeadersFrame) (Exchange, error) {
 		}
 	}
 	method, path := h.PseudoValue("method"), h.PseudoValue("path")
-	for _, e := range r.exchanges {
-		if e.method == method && e.target == path && e.requestID == id {
+	for _, e := range r.Exchanges {
+		if e.Method == method && e.Target == path && e.RequestID == id {
 			return e, nil
 		}
 	}
@@ -83,10 +83,10 @@ func (r *Record) exchangeOf(h *http2.MetaHeadersFrame) (Exchange, error) {
 // belowOf returns where on the socket the write began that has an offset above
 // TLS; nil if unknown.
 func (r *Record) belowOf(above int64) *int64 {
-	if r.plain == nil || r.server {
+	if r.Plain == nil || r.Server {
 		return nil
 	}
-	for _, m := range slices.Backward(r.plain.marks) {
+	for _, m := range slices.Backward(r.Plain.marks) {
 		if m.above <= above {
 			return &m.below
 		}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package socket
 
 import (
 	"crypto/sha256"
@@ -15,8 +15,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// recorder collects what the applications and clients did.
-type recorder struct {
+// Recorder collects what the applications and clients did.
+type Recorder struct {
 	mu    sync.Mutex
 	conns []*Record
 }
@@ -25,21 +25,21 @@ type recorder struct {
 type Record struct {
 	mu            sync.Mutex
 	sealed        bool // the scenario is over; nothing is added any more
-	host          *world.Host
-	server        bool // the accepting end
-	local, remote netip.AddrPort
-	start         time.Time
-	wrote, read   stream
-	plain         *Record // of the application above TLS, else nil
+	Host          *world.Host
+	Server        bool // the accepting end
+	Local, Remote netip.AddrPort
+	Start         time.Time
+	Wrote, Read   Stream
+	Plain         *Record // of the application above TLS, else nil
 	socket        *Record // of the connection below TLS, else nil
-	encrypted     bool
-	control       bool           // a probe of the mesh's own, or DNS
-	taken         netip.AddrPort // the agent's listener that the redirect led to, if one did
-	refused       bool           // by RST, nothing was sent
-	cause         *Record        // the accepted connection on whose behalf it was dialled
-	multiplexed   bool           // HTTP/2: several exchanges at once
-	exchanges     []Exchange
-	turns         turnLog
+	Encrypted     bool
+	Control       bool           // a probe of the mesh's own, or DNS
+	Taken         netip.AddrPort // the agent's listener that the redirect led to, if one did
+	Refused       bool           // by RST, nothing was sent
+	Cause         *Record        // the accepted connection on whose behalf it was dialled
+	Multiplexed   bool           // HTTP/2: several exchanges at once
+	Exchanges     []Exchange
+	Turns         turnLog
 	marks         []mark // of what is written above TLS
 }
 
@@ -47,34 +47,34 @@ type Record struct {
 type mark struct{ above, below int64 }
 
 func (r *Record) mark() {
-	if r.socket == nil || !r.socket.multiplexed {
+	if r.socket == nil || !r.socket.Multiplexed {
 		return
 	}
-	below := r.socket.sentBelow()
+	below := r.socket.SentBelow()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if below != nil && !r.sealed {
-		r.marks = append(r.marks, mark{r.wrote.bytes, *below})
+		r.marks = append(r.marks, mark{r.Wrote.bytes, *below})
 	}
 }
 
 // Exchange is one HTTP exchange at one end.
 type Exchange struct {
-	method, target string
-	status         int
-	requestID      string    // as sent (client) or seen (server); "" if none
-	begun          time.Time // when its handler was called (server)
-	at             time.Time // when it was over at this end
-	below          *int64    // what TLS had written to the socket before its request (client), or nil
+	Method, Target string
+	Status         int
+	RequestID      string    // as sent (client) or seen (server); "" if none
+	Begun          time.Time // when its handler was called (server)
+	At             time.Time // when it was over at this end
+	Below          *int64    // what TLS had written to the socket before its request (client), or nil
 }
 
-// stream is one direction of a socket.
-type stream struct {
+// Stream is one direction of a socket.
+type Stream struct {
 	bytes int64
 	sum   hash.Hash
 }
 
-func (s *stream) add(p []byte) {
+func (s *Stream) Add(p []byte) {
 	if s.sum == nil {
 		s.sum = sha256.New()
 	}
@@ -82,13 +82,13 @@ func (s *stream) add(p []byte) {
 	s.bytes += int64(len(p))
 }
 
-func tallyOf(p []byte) *truth.Tally {
-	var s stream
-	s.add(p)
-	return s.tally()
+func TallyOf(p []byte) *truth.Tally {
+	var s Stream
+	s.Add(p)
+	return s.Tally()
 }
 
-func (s *stream) tally() *truth.Tally {
+func (s *Stream) Tally() *truth.Tally {
 	if s.sum == nil {
 		s.sum = sha256.New()
 	}
@@ -99,33 +99,33 @@ func (s *stream) tally() *truth.Tally {
 // response, so that they can be told apart later. It gives up on connections
 // that carry more than turnLimit.
 type turnLog struct {
-	turns     []Turn
+	Turns     []Turn
 	kept      int
 	answering bool
-	full      bool
+	Full      bool
 }
 
-type Turn struct{ request, response []byte }
+type Turn struct{ Request, Response []byte }
 
 const turnLimit = 4 << 20 // ample for all that is shipped; benchmarks need no turns
 
 func (l *turnLog) add(fromClient bool, p []byte) {
 	l.kept += len(p)
 	if l.kept > turnLimit {
-		l.turns, l.full = nil, true
+		l.Turns, l.Full = nil, true
 	}
-	if len(p) == 0 || l.full {
+	if len(p) == 0 || l.Full {
 		return
 	}
-	if len(l.turns) == 0 || fromClient && l.answering {
-		l.turns = append(l.turns, Turn{})
+	if len(l.Turns) == 0 || fromClient && l.answering {
+		l.Turns = append(l.Turns, Turn{})
 	}
 	l.answering = !fromClient
-	t := &l.turns[len(l.turns)-1]
+	t := &l.Turns[len(l.Turns)-1]
 	if fromClient {
-		t.request = append(t.request, p...)
+		t.Request = append(t.Request, p...)
 	} else {
-		t.response = append(t.response, p...)
+		t.Response = append(t.Response, p...)
 	}
 }
 
@@ -137,8 +137,8 @@ type Conn struct {
 
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.Record.count(&c.Record.read, p[:n])
-	c.Record.turn(c.Record.server, p[:n])
+	c.Record.count(&c.Record.Read, p[:n])
+	c.Record.turn(c.Record.Server, p[:n])
 	return n, err
 }
 
@@ -146,18 +146,18 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.Record.mark()
 	// The turn is noted first: once the bytes are out, the peer may answer, and
 	// net/http read of that, before this goroutine goes on.
-	c.Record.turn(!c.Record.server, p)
+	c.Record.turn(!c.Record.Server, p)
 	n, err := c.Conn.Write(p)
-	c.Record.count(&c.Record.wrote, p[:n])
+	c.Record.count(&c.Record.Wrote, p[:n])
 	return n, err
 }
 
 // count adds what was read or written to a stream.
-func (r *Record) count(s *stream, p []byte) {
+func (r *Record) count(s *Stream, p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
-		s.add(p)
+		s.Add(p)
 	}
 }
 
@@ -166,7 +166,7 @@ func (r *Record) turn(fromClient bool, p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
-		r.turns.add(fromClient, p)
+		r.Turns.add(fromClient, p)
 	}
 }
 
@@ -178,55 +178,55 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// record begins the record of a socket of h.
-func (r *recorder) record(h *world.Host, c net.Conn, server bool, start time.Time) *Conn {
-	rec := &Record{host: h, server: server, start: start,
-		local: world.Unmapped(c.LocalAddr()), remote: world.Unmapped(c.RemoteAddr())}
+// Record begins the record of a socket of h.
+func (r *Recorder) Record(h *world.Host, c net.Conn, server bool, start time.Time) *Conn {
+	rec := &Record{Host: h, Server: server, Start: start,
+		Local: world.Unmapped(c.LocalAddr()), Remote: world.Unmapped(c.RemoteAddr())}
 	r.mu.Lock()
 	r.conns = append(r.conns, rec)
 	r.mu.Unlock()
 	return &Conn{Conn: c, Record: rec}
 }
 
-// exchange adds an exchange that is over to the record of the connection.
-func (r *Record) exchange(e Exchange) {
+// Exchange adds an exchange that is over to the record of the connection.
+func (r *Record) Exchange(e Exchange) {
 	if r.socket != nil {
 		r = r.socket
 	}
-	e.at = time.Now()
+	e.At = time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed {
-		r.exchanges = append(r.exchanges, e)
+		r.Exchanges = append(r.Exchanges, e)
 	}
 }
 
-// seal ends recording and returns the records, which can now be read without
+// Seal ends recording and returns the records, which can now be read without
 // locks. Connections that stay open may still be closed, unseen.
-func (r *recorder) seal() []*Record {
+func (r *Recorder) Seal() []*Record {
 	out := r.all()
 	for _, c := range out {
 		c.mu.Lock()
 		c.sealed = true
 		c.mu.Unlock()
-		if c.plain != nil {
-			c.plain.mu.Lock()
-			c.plain.sealed = true
-			c.plain.mu.Unlock()
+		if c.Plain != nil {
+			c.Plain.mu.Lock()
+			c.Plain.sealed = true
+			c.Plain.mu.Unlock()
 		}
 	}
 	return out
 }
 
 // all returns the records so far.
-func (r *recorder) all() []*Record {
+func (r *Recorder) all() []*Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]*Record(nil), r.conns...)
 }
 
-// listen records every socket that a listener of h accepts.
-func (r *recorder) listen(h *world.Host, l net.Listener) net.Listener {
+// Listen records every socket that a listener of h accepts.
+func (r *Recorder) Listen(h *world.Host, l net.Listener) net.Listener {
 	return &recordedListener{l, h, r}
 }
 
@@ -234,7 +234,7 @@ func (r *recorder) listen(h *world.Host, l net.Listener) net.Listener {
 type recordedListener struct {
 	net.Listener
 	host *world.Host
-	rec  *recorder
+	rec  *Recorder
 }
 
 func (l *recordedListener) Accept() (net.Conn, error) {
@@ -242,21 +242,21 @@ func (l *recordedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.rec.record(l.host, c, true, time.Now()), nil
+	return l.rec.Record(l.host, c, true, time.Now()), nil
 }
 
-// refused records a connection that was answered by RST.
-func (r *recorder) refused(h *world.Host, from, to netip.AddrPort, start time.Time) {
+// Refused records a connection that was answered by RST.
+func (r *Recorder) Refused(h *world.Host, from, to netip.AddrPort, start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns = append(r.conns, &Record{host: h, local: from, remote: to, start: start, refused: true})
+	r.conns = append(r.conns, &Record{Host: h, Local: from, Remote: to, Start: start, Refused: true})
 }
 
-// forget drops the bytes that were recorded so far, of all sockets.
-func (r *recorder) forget() {
+// Forget drops the bytes that were recorded so far, of all sockets.
+func (r *Recorder) Forget() {
 	for _, c := range r.all() {
 		c.mu.Lock()
-		c.wrote, c.read, c.turns = stream{}, stream{}, turnLog{}
+		c.Wrote, c.Read, c.Turns = Stream{}, Stream{}, turnLog{}
 		c.mu.Unlock()
 	}
 }
