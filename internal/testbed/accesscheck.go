@@ -16,7 +16,7 @@ import (
 // not count as such, against what the clients sent and received.
 func (a *assembly) checkAccess() error {
 	for _, h := range a.hops {
-		line, ok := h.line.access()
+		line, ok := h.line.Access()
 		if h.down == nil || !ok || line.Code != h.line.Status || h.line.Status == http.StatusSwitchingProtocols {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -26,7 +27,7 @@ func assemble(e *evidence) (*truth.Truth, error) {
 	if err := a.collect(e.rec.Seal()); err != nil {
 		return nil, err
 	}
-	for _, p := range e.pods {
+	for _, p := range e.Pods {
 		if err := a.follow(p); err != nil {
 			return nil, err
 		}
@@ -51,8 +52,8 @@ func assemble(e *evidence) (*truth.Truth, error) {
 
 // read loads the logs of the proxies and the NAT tables of their pods.
 func (a *assembly) read() error {
-	for _, p := range a.in.pods {
-		if err := p.readLog(); err != nil {
+	for _, p := range a.in.Pods {
+		if err := p.ReadLog(); err != nil {
 			return err
 		}
 		nat, err := a.in.natTable(p)
@@ -68,10 +69,10 @@ func (a *assembly) read() error {
 
 // describe adds pods, files and arguments.
 func (a *assembly) describe() error {
-	for _, p := range a.in.pods {
+	for _, p := range a.in.Pods {
 		if a.in.Captured(p.Name) {
 			a.truth.Pods = append(a.truth.Pods, truth.Pod{Name: p.Name, IP: p.IP.String(), IPv6: a.in.address6(p),
-				ProxyUID: p.rules.uid, OutboundPort: p.rules.out, InboundPort: p.rules.in})
+				ProxyUID: p.Rules.UID, OutboundPort: p.Rules.Out, InboundPort: p.Rules.In})
 		}
 	}
 	files, err := a.in.files()
@@ -96,11 +97,11 @@ func (a *assembly) describe() error {
 			a.truth.Args = append(a.truth.Args, "--pod", p+"="+strings.Join(names, ","))
 		}
 	}
-	a.truth.Keys, err = a.in.writeKeys()
+	a.truth.Keys, err = a.in.WriteKeys()
 	return err
 }
 
-func (e *evidence) address6(p *pod) string {
+func (e *evidence) address6(p *mesh.Pod) string {
 	if e.V6 {
 		return p.IP6.String()
 	}
@@ -149,7 +150,7 @@ func (w *wire) visible(h *world.Host, endpoint netip.AddrPort) string {
 	if w.down == nil && !src {
 		dst = dst || h.Owns(endpoint.Addr())
 	}
-	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
+	local := w.key.src.Addr().IsLoopback() || w.key.src.Addr() == mesh.PassV6
 	inside := w.key.dst.Addr().IsLoopback() &&
 		(w.client != nil && w.client.Host == h || w.server != nil && w.server.Host == h)
 	switch {
@@ -168,7 +169,7 @@ func (w *wire) visible(h *world.Host, endpoint netip.AddrPort) string {
 
 // within is the pod that the wire does not leave, though its addresses may be
 // others': redirected to the proxy, or dialled by it from its client's address.
-func (w *wire) within() *pod {
+func (w *wire) within() *mesh.Pod {
 	switch {
 	case w.down != nil && w.down.Owns(w.key.src.Addr()):
 		return w.down
@@ -181,11 +182,8 @@ func (w *wire) within() *pod {
 // borrowed says whether a proxy dialled from its client's address.
 func (w *wire) borrowed() bool {
 	src := w.key.src.Addr()
-	return w.up != nil && !w.up.Owns(src) && !src.IsLoopback() && src != passV6
+	return w.up != nil && !w.up.Owns(src) && !src.IsLoopback() && src != mesh.PassV6
 }
-
-// passV6 is Istio's source of inbound connections over IPv6.
-var passV6 = netip.MustParseAddr("::6")
 
 // legs makes a leg of every wire that crossed a point, ordered by time.
 func (a *assembly) legs() {
@@ -305,9 +303,9 @@ func (w *wire) listener() netip.AddrPort {
 	if w.key.src.Addr().Is6() {
 		lo = netip.IPv6Loopback()
 	}
-	port := w.down.rules.out
+	port := w.down.Rules.Out
 	if w.up != nil {
-		port = w.down.rules.in
+		port = w.down.Rules.In
 	}
 	return netip.AddrPortFrom(lo, uint16(port))
 }
@@ -341,7 +339,7 @@ func (a *assembly) began(pod string) time.Time {
 func (a *assembly) role(w *wire) string {
 	up := w.up != nil && a.in.Captured(w.up.Name)
 	down := w.down != nil && a.in.Captured(w.down.Name)
-	own := func(p *pod, end netip.AddrPort) bool { return p.Owns(end.Addr()) || end.Addr().IsLoopback() }
+	own := func(p *mesh.Pod, end netip.AddrPort) bool { return p.Owns(end.Addr()) || end.Addr().IsLoopback() }
 	switch {
 	case w.client != nil && w.client.Control:
 		return "control"

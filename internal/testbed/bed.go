@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -14,7 +15,7 @@ import (
 // torn down by Run.
 type bed struct {
 	*world.World
-	*mesh
+	*mesh.Mesh
 	*apps
 
 	scenario Scenario
@@ -26,7 +27,7 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{World: w, mesh: &mesh{World: w}, apps: &apps{World: w}, scenario: s}
+	b := &bed{World: w, Mesh: &mesh.Mesh{World: w}, apps: &apps{World: w}, scenario: s}
 	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

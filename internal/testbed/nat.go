@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -86,7 +87,7 @@ func (e *evidence) events(h *world.Host) (out []natEntry, err error) {
 type natTable map[wireKey]netip.AddrPort
 
 // natTable reads the events that watch recorded so far.
-func (e *evidence) natTable(p *pod) (natTable, error) {
+func (e *evidence) natTable(p *mesh.Pod) (natTable, error) {
 	all, err := e.events(p.Host)
 	n := natTable{}
 	for _, x := range all {

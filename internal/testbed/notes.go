@@ -5,13 +5,14 @@ package testbed
 import (
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
 // evidence is what a played scenario leaves behind, of which its truth is made.
 type evidence struct {
-	*mesh
+	*mesh.Mesh
 	about   string // the scenario's one sentence
 	rec     *socket.Recorder
 	lookups []truth.Lookup

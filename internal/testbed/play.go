@@ -68,7 +68,7 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	t, err := assemble(&evidence{mesh: b.mesh, about: b.scenario.About, rec: &b.rec, lookups: b.asked(), notes: &b.notes})
+	t, err := assemble(&evidence{Mesh: b.Mesh, about: b.scenario.About, rec: &b.rec, lookups: b.asked(), notes: &b.notes})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -14,8 +15,8 @@ import (
 // begin. Whose they were is told by time: the scenario sees to it that
 // exchanges with retries do not overlap.
 func (a *assembly) refusals() error {
-	for _, p := range a.in.pods {
-		if p.proxy.Retries == 0 {
+	for _, p := range a.in.Pods {
+		if p.Proxy.Retries == 0 {
 			continue
 		}
 		seen, err := a.in.events(p.Host)
@@ -31,7 +32,7 @@ func (a *assembly) refusals() error {
 	return nil
 }
 
-func (a *assembly) refusal(p *pod, e natEntry) error {
+func (a *assembly) refusal(p *mesh.Pod, e natEntry) error {
 	if known := a.byKey[wireKey{e.src, e.dst}]; len(known) > 0 {
 		if known[0].refused {
 			a.dated(known[0], e.at)
@@ -62,12 +63,12 @@ func (a *assembly) dated(w *wire, at time.Time) {
 
 // retrying is the one exchange that was under way, with retries, where the
 // attempt went.
-func (a *assembly) retrying(p *pod, e natEntry) (found *hop) {
+func (a *assembly) retrying(p *mesh.Pod, e natEntry) (found *hop) {
 	const early, late = 3 * time.Millisecond, 10 * time.Millisecond // the log cuts times off, conntrack stamps what it prints
 	for _, h := range a.hops {
-		begun := time.UnixMilli(h.line.began())
+		begun := time.UnixMilli(h.line.Began())
 		if h.pod != p || world.Number(h.line.Retries) == 0 || h.vain || e.at.Before(begun.Add(-early)) ||
-			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.tries(h.line, e.dst) {
+			e.at.After(begun.Add(time.Duration(h.line.Active)*time.Millisecond+late)) || !p.Tries(h.line, e.dst) {
 			continue
 		}
 		if found != nil {

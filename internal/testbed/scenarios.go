@@ -2,7 +2,11 @@
 
 package testbed
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+)
 
 // Shipped lists the scenarios whose captures belong into testdata/pcaps, in
 // the order in which they are played.
@@ -54,23 +58,23 @@ func Scenarios() []Scenario {
 		{Name: "inbound-permissive", About: "Peers with mTLS and plain clients on one port share pooled upstream connections.", play: playPermissive, shows: pooled},
 		{Name: "outbound-own-tls", About: "The application makes TLS itself; the sidecar passes the bytes on as they are, both legs encrypted and equal.", play: playOwnTLS},
 		{Name: "inbound-before-1.10", About: "Pooled inbound HTTP as before Istio 1.10: the sidecar dials the application at 127.0.0.1, from 127.0.0.1.", play: playOldIstio, shows: pooled},
-		{Name: "mtls-tcp", About: "Sixty raw TCP connections over mTLS at once with many turns, carried on in plaintext 1:1.", play: mtlsTCP(60, sidecar{}, recordPlain)},
-		{Name: "mtls-http", About: "Forty clients of three identities, curl among them, over mTLS; the sidecar serves them over a pool.", play: mtlsHTTP(40, 10, sidecar{}, recordPlain), shows: pooled},
-		{Name: "mtls-workers", live: true, About: "Pooled HTTP over mTLS through a sidecar of two threads, each with upstream connections of its own.", play: mtlsHTTP(24, 8, sidecar{Workers: 2}, recordPlain), shows: pooled},
+		{Name: "mtls-tcp", About: "Sixty raw TCP connections over mTLS at once with many turns, carried on in plaintext 1:1.", play: mtlsTCP(60, mesh.Sidecar{}, recordPlain)},
+		{Name: "mtls-http", About: "Forty clients of three identities, curl among them, over mTLS; the sidecar serves them over a pool.", play: mtlsHTTP(40, 10, mesh.Sidecar{}, recordPlain), shows: pooled},
+		{Name: "mtls-workers", live: true, About: "Pooled HTTP over mTLS through a sidecar of two threads, each with upstream connections of its own.", play: mtlsHTTP(24, 8, mesh.Sidecar{Workers: 2}, recordPlain), shows: pooled},
 		{Name: "mtls-outbound", About: "Fifty application connections to two services; the sidecar pools them over mTLS to the pods.", play: outboundMTLS(50, 6, recordPlain), shows: pooled},
 		{Name: "mtls-burst", About: "A hundred connections over mTLS ask at once for answers of equal sizes.", play: burstHTTP(100, recordPlain)},
 		{Name: "mtls-burst-tcp", live: true, About: "A hundred raw connections over mTLS, dialled at once, of equal sizes.", play: burstTCP(100, recordPlain)},
 		{Name: "mtls-saturated", About: "1,536 short identical requests of 32 clients over mTLS through a proxy that is the bottleneck.", play: saturated(32, 48, 70000, true, recordPlain), shows: pooled},
 		{Name: "mtls-saturated-unfair", live: true, About: "The same with a proxy that lets some wait long.", play: saturated(32, 48, 70000, false, recordPlain), shows: pooled},
-		{Name: "mtls-tcp-lossy", About: "Raw TCP over mTLS on a network that loses three packets in a hundred.", play: mtlsTCP(30, sidecar{}, recordLossy)},
-		{Name: "mtls-http-lossy", About: "Pooled HTTP over mTLS on a network that loses three packets in a hundred.", play: mtlsHTTP(30, 7, sidecar{}, recordLossy), shows: pooled},
+		{Name: "mtls-tcp-lossy", About: "Raw TCP over mTLS on a network that loses three packets in a hundred.", play: mtlsTCP(30, mesh.Sidecar{}, recordLossy)},
+		{Name: "mtls-http-lossy", About: "Pooled HTTP over mTLS on a network that loses three packets in a hundred.", play: mtlsHTTP(30, 7, mesh.Sidecar{}, recordLossy), shows: pooled},
 		{Name: "mtls-outbound-lossy", About: "Outbound mTLS on a network that loses three packets in a hundred.", play: outboundMTLS(30, 6, recordLossy), shows: pooled},
-		{Name: "mtls-tcp-missing", live: true, About: "Raw TCP over mTLS, one packet in a hundred missing from the captures.", play: mtlsTCP(40, sidecar{}, recordMissing)},
-		{Name: "mtls-http-missing", live: true, About: "Pooled HTTP over mTLS, one packet in a hundred missing from the captures.", play: mtlsHTTP(40, 6, sidecar{}, recordMissing), shows: pooled},
+		{Name: "mtls-tcp-missing", live: true, About: "Raw TCP over mTLS, one packet in a hundred missing from the captures.", play: mtlsTCP(40, mesh.Sidecar{}, recordMissing)},
+		{Name: "mtls-http-missing", live: true, About: "Pooled HTTP over mTLS, one packet in a hundred missing from the captures.", play: mtlsHTTP(40, 6, mesh.Sidecar{}, recordMissing), shows: pooled},
 		{Name: "mtls-outbound-missing", live: true, About: "Outbound mTLS, one packet in a hundred missing from the captures.", play: outboundMTLS(40, 5, recordMissing), shows: pooled},
-		{Name: "mtls-http-snaplen", live: true, About: "Pooled HTTP over mTLS captured with a snap length of 96 bytes.", play: mtlsHTTP(30, 6, sidecar{}, recordCut), shows: pooled},
-		{Name: "mtls-http-tls12", About: "Pooled HTTP over mTLS with TLS 1.2, half of the connections resumed.", play: mtlsHTTP(16, 8, sidecar{MaxTLS: "TLSv1.2"}, recordPlain), shows: pooled},
-		{Name: "mtls-tcp-tls12", About: "Raw TCP over mTLS with TLS 1.2 and resumption.", play: mtlsTCP(24, sidecar{MaxTLS: "TLSv1.2"}, recordPlain)},
+		{Name: "mtls-http-snaplen", live: true, About: "Pooled HTTP over mTLS captured with a snap length of 96 bytes.", play: mtlsHTTP(30, 6, mesh.Sidecar{}, recordCut), shows: pooled},
+		{Name: "mtls-http-tls12", About: "Pooled HTTP over mTLS with TLS 1.2, half of the connections resumed.", play: mtlsHTTP(16, 8, mesh.Sidecar{MaxTLS: "TLSv1.2"}, recordPlain), shows: pooled},
+		{Name: "mtls-tcp-tls12", About: "Raw TCP over mTLS with TLS 1.2 and resumption.", play: mtlsTCP(24, mesh.Sidecar{MaxTLS: "TLSv1.2"}, recordPlain)},
 		{Name: "mtls-go-proxy", About: "Pooled HTTP over mTLS through a sidecar written in Go, which packs records in another way.", play: playGoProxy, shows: pooled},
 		{Name: "mtls-h2-in", About: "Eight HTTP/2 clients with several streams at once over mTLS; HTTP/1.1 to the application.", play: playH2In, shows: pooled},
 		{Name: "mtls-h2-both", About: "HTTP/2 over mTLS to the sidecar and HTTP/2 in plaintext to the application.", play: playH2Both},

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -99,18 +100,18 @@ func playAmbientAlike(b *bed) error {
 // ambientPods makes pods a and b, with applications for HTTP and for raw TCP.
 // Each knows the other by its address and by a service (b: VIP 1, a: VIP 2).
 func ambientPods(b *bed) (inA, inB *tcpServer, err error) {
-	ca, err := b.authority()
+	ca, err := b.Authority()
 	if err != nil {
 		return nil, nil, err
 	}
 	a, srv := b.Host("a"), b.Host("b")
-	peers := map[netip.AddrPort]peer{vip(1, svcPort): {at: srv.At(appPort)}, vip(2, svcPort): {at: a.At(appPort)}}
+	peers := map[netip.AddrPort]mesh.Peer{vip(1, svcPort): {At: srv.At(appPort)}, vip(2, svcPort): {At: a.At(appPort)}}
 	for _, h := range []*world.Host{a, srv} {
-		peers[h.At(appPort)], peers[h.At(rawPort)] = peer{at: h.At(appPort)}, peer{at: h.At(rawPort)}
+		peers[h.At(appPort)], peers[h.At(rawPort)] = mesh.Peer{At: h.At(appPort)}, mesh.Peer{At: h.At(rawPort)}
 		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return nil, nil, err
 		}
-		if err := b.injectZtunnel(h, ca, peers); err != nil {
+		if err := b.InjectZtunnel(h, ca, peers); err != nil {
 			return nil, nil, err
 		}
 	}

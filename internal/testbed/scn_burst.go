@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -14,7 +15,7 @@ import (
 // requests of one size at once, to be answered in one size.
 func burstHTTP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		who, _, err := b.securePod(sidecar{}, record)
+		who, _, err := b.securePod(mesh.Sidecar{}, record)
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		cfg, err := ca.client("peer")
+		cfg, err := ca.Client("peer")
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		if _, err := b.inject(srv, istioDefaults(), sidecar{Inbound: "tcp", Outbound: "tcp", TLSIn: cert, CA: ca.file}); err != nil {
+		if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{Inbound: "tcp", Outbound: "tcp", TLSIn: cert, CA: ca.File}); err != nil {
 			return err
 		}
 		if err := record(b, srv); err != nil {
@@ -87,7 +88,7 @@ func saturated(clients, calls, work int, fair bool, record func(*bed, *world.Hos
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err
 		}
-		who, _, err := b.securePod(sidecar{Burn: lua, Fair: fair}, record)
+		who, _, err := b.securePod(mesh.Sidecar{Burn: lua, Fair: fair}, record)
 		if err != nil {
 			return err
 		}

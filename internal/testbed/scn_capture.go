@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -17,7 +18,7 @@ func captureAs(record func(b *bed, srv *world.Host) error) func(*bed) error {
 		if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 			return err
 		}
-		if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+		if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 			return err
 		}
 		if err := record(b, srv); err != nil {
@@ -32,7 +33,7 @@ func recordAny(b *bed, h *world.Host) error { return b.Sniff(h, "any", "any.pcap
 // playSLL1 writes the cooked header that libpcap before 1.10 did.
 func playSLL1(b *bed) error {
 	a := b.Host("a")
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.Sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
@@ -135,7 +136,7 @@ func playRotated(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	for _, iface := range []string{"eth0", "lo"} {
@@ -170,7 +171,7 @@ func playLoss(b *bed) error {
 	if err := lossy(b, "0.04"); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return b.crowd(5, func(i int) httpClient {
@@ -193,7 +194,7 @@ func playIPv6(b *bed) error {
 	if err := b.service(service, out); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{Routes: []route{{VIP: service, Endpoint: out}}}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: service, Endpoint: out}}}); err != nil {
 		return err
 	}
 	return world.Parallel(
@@ -212,7 +213,7 @@ func playBig(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := recordFiltered(b, srv, "-B", "262144"); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -28,9 +29,9 @@ const (
 // and the resolver with its service address.
 func dnsPod(b *bed) error {
 	a, ext := b.Host("a"), b.Host("ext")
-	rules := istioDefaults()
-	rules.resolver = resolverVIP.Addr().String()
-	var s sidecar
+	rules := mesh.IstioDefaults()
+	rules.Resolver = resolverVIP.Addr().String()
+	var s mesh.Sidecar
 	for i, h := range []*world.Host{b.Host("b"), ext} {
 		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
 			return err
@@ -39,7 +40,7 @@ func dnsPod(b *bed) error {
 		if err := b.service(v, h.At(appPort)); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.At(appPort)})
+		s.Routes = append(s.Routes, mesh.Route{VIP: v, Endpoint: h.At(appPort)})
 	}
 	many := zone{}
 	for i := range 40 {
@@ -70,10 +71,10 @@ func dnsPod(b *bed) error {
 		"--dport", "53", "-j", "DNAT", "--to-destination", gw.At(53).String()); err != nil {
 		return err
 	}
-	if _, err := b.inject(a, rules, s); err != nil {
+	if _, err := b.Inject(a, rules, s); err != nil {
 		return err
 	}
-	return b.serveDNS(a, rules.uid, dnsAgent, b.agent(a, rules.uid, resolverVIP, zone{shopName: {addressOf(vip(1, svcPort).Addr())}}))
+	return b.serveDNS(a, rules.UID, dnsAgent, b.agent(a, rules.UID, resolverVIP, zone{shopName: {addressOf(vip(1, svcPort).Addr())}}))
 }
 
 // playDNS has an application look names up through the agent and call what they

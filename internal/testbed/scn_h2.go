@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -49,7 +50,7 @@ func plainScript(b *bed, n int) func(who string) []call {
 }
 
 func playH2In(b *bed) error {
-	who, _, err := b.securePod(sidecar{ALPN: "h2,http/1.1"}, recordPlain)
+	who, _, err := b.securePod(mesh.Sidecar{ALPN: "h2,http/1.1"}, recordPlain)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func playH2In(b *bed) error {
 }
 
 // h2Pod makes pod b with an application that speaks HTTP/2.
-func h2Pod(b *bed, s sidecar) ([]caller, error) {
+func h2Pod(b *bed, s mesh.Sidecar) ([]caller, error) {
 	srv := b.Host("b")
 	ca, cert, err := b.workload("b")
 	if err != nil {
@@ -72,16 +73,16 @@ func h2Pod(b *bed, s sidecar) ([]caller, error) {
 	}
 	s.AppH2 = true
 	if s.ALPN != "" {
-		s.TLSIn, s.CA = cert, ca.file
+		s.TLSIn, s.CA = cert, ca.File
 	}
-	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), s); err != nil {
 		return nil, err
 	}
 	return overH2(who), recordPlain(b, srv)
 }
 
 func playH2Both(b *bed) error {
-	who, err := h2Pod(b, sidecar{ALPN: "h2"})
+	who, err := h2Pod(b, mesh.Sidecar{ALPN: "h2"})
 	if err != nil {
 		return err
 	}
@@ -89,14 +90,14 @@ func playH2Both(b *bed) error {
 }
 
 func playH2C(b *bed) error {
-	if _, err := h2Pod(b, sidecar{}); err != nil {
+	if _, err := h2Pod(b, mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return callers2(b, 6, 3, nil, plainScript(b, 5))
 }
 
 func playGRPC(b *bed) error {
-	who, err := h2Pod(b, sidecar{ALPN: "h2"})
+	who, err := h2Pod(b, mesh.Sidecar{ALPN: "h2"})
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func playGRPC(b *bed) error {
 // playStreaming has an application that echoes a request while it arrives.
 func playStreaming(b *bed) error {
 	b.notes.oddTurns = true
-	who, _, err := b.securePod(sidecar{}, recordPlain)
+	who, _, err := b.securePod(mesh.Sidecar{}, recordPlain)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -41,11 +42,11 @@ func (b *bed) sniffPod(h *world.Host) error {
 }
 
 // inboundPod makes pod b: application, sidecar, captures.
-func (b *bed) inboundPod(s sidecar) error {
+func (b *bed) inboundPod(s mesh.Sidecar) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	return b.sidecarAt(b.Host("b"), istioDefaults(), s)
+	return b.sidecarAt(b.Host("b"), mesh.IstioDefaults(), s)
 }
 
 // pooled wants connections shared in both ways: a server-side leg that serves

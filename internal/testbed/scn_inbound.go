@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -26,14 +27,14 @@ func (b *bed) visitors(n, calls int, ids func(i int) bool) error {
 func half(i int) bool { return i%2 == 0 }
 func never(int) bool  { return false }
 func playInboundPooled(b *bed) error {
-	if err := b.inboundPod(sidecar{}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return b.visitors(6, 6, half)
 }
 
 func playInboundPlain(b *bed) error {
-	if err := b.inboundPod(sidecar{Reuse: "never"}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{Reuse: "never"}); err != nil {
 		return err
 	}
 	curl := func() error {
@@ -52,7 +53,7 @@ func playOldIstio(b *bed) error {
 	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{App: fmt.Sprintf("127.0.0.1:%d", appPort)}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{App: fmt.Sprintf("127.0.0.1:%d", appPort)}); err != nil {
 		return err
 	}
 	return b.visitors(4, 4, half)
@@ -85,7 +86,7 @@ func playInboundNginx(b *bed) error {
 	if err := b.Wait("nginx", p, func() bool { return srv.Listens(appPort) }); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return b.crowd(4, func(i int) httpClient {
@@ -99,15 +100,15 @@ func playInboundNginx(b *bed) error {
 }
 
 // sidecarAt injects and captures.
-func (b *bed) sidecarAt(h *world.Host, rules interception, s sidecar) error {
-	if _, err := b.inject(h, rules, s); err != nil {
+func (b *bed) sidecarAt(h *world.Host, rules mesh.Interception, s mesh.Sidecar) error {
+	if _, err := b.Inject(h, rules, s); err != nil {
 		return err
 	}
 	return b.sniffPod(h)
 }
 
 func playNoIDs(b *bed) error {
-	if err := b.inboundPod(sidecar{NoIDs: true}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{NoIDs: true}); err != nil {
 		return err
 	}
 	return b.visitors(5, 4, never)
@@ -119,7 +120,7 @@ func playSameObject(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), sidecar{NoIDs: true}); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{NoIDs: true}); err != nil {
 		return err
 	}
 	if err := recordFiltered(b, srv); err != nil {
@@ -150,7 +151,7 @@ func playRetry(b *bed) error {
 	if err := b.serveHTTP(srv, srv.At(appPort), hook); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{RetryOn: "503"}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{RetryOn: "503"}); err != nil {
 		return err
 	}
 	return b.crowd(4, func(i int) httpClient {
@@ -177,7 +178,7 @@ func playProbe(b *bed) error {
 	if err := b.serveHTTP(srv, srv.At(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
 		return err
 	}
-	if err := b.inboundPod(sidecar{}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	kubelet := func() error {
@@ -217,9 +218,9 @@ func playAltPorts(b *bed) error {
 			return err
 		}
 	}
-	rules := istioDefaults()
-	rules.uid, rules.out, rules.in = 2001, 25001, 25006
-	if err := b.sidecarAt(srv, rules, sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
+	rules := mesh.IstioDefaults()
+	rules.UID, rules.Out, rules.In = 2001, 25001, 25006
+	if err := b.sidecarAt(srv, rules, mesh.Sidecar{Routes: []mesh.Route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
 		return err
 	}
 	return world.Parallel(func() error { return b.visitors(4, 4, half) },
@@ -231,10 +232,10 @@ func playMTLSPooled(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File}); err != nil {
 		return err
 	}
-	cfg, err := a.client("peer")
+	cfg, err := a.Client("peer")
 	if err != nil {
 		return err
 	}
@@ -251,10 +252,10 @@ func playPermissive(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.inboundPod(sidecar{TLSIn: cert, CA: a.file, Permissive: true}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File, Permissive: true}); err != nil {
 		return err
 	}
-	cfg, err := a.client("peer")
+	cfg, err := a.Client("peer")
 	if err != nil {
 		return err
 	}
@@ -269,12 +270,12 @@ func playPermissive(b *bed) error {
 }
 
 // workload makes an authority and a certificate of the named workload.
-func (b *bed) workload(name string) (*authority, string, error) {
-	a, err := b.authority()
+func (b *bed) workload(name string) (*mesh.Authority, string, error) {
+	a, err := b.Authority()
 	if err != nil {
 		return nil, "", err
 	}
-	cert, err := a.issue(name)
+	cert, err := a.Issue(name)
 	return a, cert, err
 }
 
@@ -284,7 +285,7 @@ func playMidstreamInbound(b *bed) error {
 	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), sidecar{}); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	const n = 5

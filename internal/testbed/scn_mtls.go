@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -30,18 +31,18 @@ const mostBody = 400
 var callerNames = [...]string{"web", "checkout-frontend", "nightly-report-batch-worker"}
 
 // identities makes the callers on the client's host.
-func (b *bed) identities(ca *authority) ([]caller, error) {
+func (b *bed) identities(ca *mesh.Authority) ([]caller, error) {
 	at, err := b.addresses(len(callerNames))
 	if err != nil {
 		return nil, err
 	}
 	var out []caller
 	for i, name := range callerNames {
-		file, err := ca.issue(name)
+		file, err := ca.Issue(name)
 		if err != nil {
 			return nil, err
 		}
-		cfg, err := ca.load(file)
+		cfg, err := ca.Load(file)
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func (b *bed) identities(ca *authority) ([]caller, error) {
 }
 
 // securePod makes pod b with an mTLS sidecar, and its callers.
-func (b *bed) securePod(s sidecar, record func(*bed, *world.Host) error) ([]caller, *authority, error) {
+func (b *bed) securePod(s mesh.Sidecar, record func(*bed, *world.Host) error) ([]caller, *mesh.Authority, error) {
 	srv := b.Host("b")
 	ca, cert, err := b.workload("b")
 	if err != nil {
@@ -64,8 +65,8 @@ func (b *bed) securePod(s sidecar, record func(*bed, *world.Host) error) ([]call
 	if err := b.inboundApp(); err != nil {
 		return nil, nil, err
 	}
-	s.TLSIn, s.CA, s.Strip = cert, ca.file, true
-	if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+	s.TLSIn, s.CA, s.Strip = cert, ca.File, true
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), s); err != nil {
 		return nil, nil, err
 	}
 	return who, ca, record(b, srv)
@@ -83,7 +84,7 @@ func (b *bed) peerScript(who string, n int) []call {
 
 // mtlsHTTP is n clients of three identities, each fifth of them curl, that
 // share pooled connections to the application.
-func mtlsHTTP(n, calls int, s sidecar, record func(*bed, *world.Host) error) func(*bed) error {
+func mtlsHTTP(n, calls int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		who, _, err := b.securePod(s, record)
 		if err != nil {
@@ -140,7 +141,7 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 		if b.Between(0, 2) == 0 {
 			fmt.Fprintf(&conf, "data = %q\n", bodyFor(who, b.Between(10, mostBody)))
 		}
-		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", serverName, who, i, b.Between(20, mostBody), b.Between(1, 15))
+		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", mesh.ServerName, who, i, b.Between(20, mostBody), b.Between(1, 15))
 	}
 	name, keys := filepath.Join(b.Tmp, who+".curl"), filepath.Join(b.Tmp, who+"-keys.txt")
 	if err := os.WriteFile(name, []byte(conf.String()), 0o644); err != nil {
@@ -149,7 +150,7 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 	if _, err := b.Inside(b.Host("client"), "env", "SSLKEYLOGFILE="+keys, "curl", "-K", name); err != nil {
 		return err
 	}
-	return b.keys.load(keys)
+	return b.Keys.Load(keys)
 }
 
 // outboundMTLS has an application with n connections to two services; the
@@ -161,11 +162,11 @@ func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed)
 		if err != nil {
 			return err
 		}
-		s := sidecar{CA: ca.file}
+		s := mesh.Sidecar{CA: ca.File}
 		if s.Routes, err = securePeers(b, ca, cert); err != nil {
 			return err
 		}
-		if _, err := b.inject(a, istioDefaults(), s); err != nil {
+		if _, err := b.Inject(a, mesh.IstioDefaults(), s); err != nil {
 			return err
 		}
 		if err := record(b, a); err != nil {
@@ -180,9 +181,9 @@ func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed)
 
 // securePeers are two services that want mTLS; the result says how a proxy
 // with the given certificate calls them.
-func securePeers(b *bed, ca *authority, cert string) (routes []route, err error) {
+func securePeers(b *bed, ca *mesh.Authority, cert string) (routes []mesh.Route, err error) {
 	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
-		cfg, err := ca.server(h.Name)
+		cfg, err := ca.Server(h.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +194,7 @@ func securePeers(b *bed, ca *authority, cert string) (routes []route, err error)
 		if err := b.service(v, h.At(appPort)); err != nil {
 			return nil, err
 		}
-		routes = append(routes, route{VIP: v, Endpoint: h.At(appPort), TLS: cert})
+		routes = append(routes, mesh.Route{VIP: v, Endpoint: h.At(appPort), TLS: cert})
 	}
 	return routes, nil
 }
@@ -201,7 +202,7 @@ func securePeers(b *bed, ca *authority, cert string) (routes []route, err error)
 // mtlsTCP is n raw connections over mTLS, of different manners: turns of
 // random sizes, servers that greet, streams both ways at once, and some whose
 // sizes are all equal.
-func mtlsTCP(n int, s sidecar, record func(*bed, *world.Host) error) func(*bed) error {
+func mtlsTCP(n int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		srv := b.Host("b")
 		ca, cert, err := b.workload("b")
@@ -224,8 +225,8 @@ func mtlsTCP(n int, s sidecar, record func(*bed, *world.Host) error) func(*bed) 
 			return err
 		}
 		greeter.greeting = b.Random(77)
-		s.Inbound, s.Outbound, s.TLSIn, s.CA = "tcp", "tcp", cert, ca.file
-		if _, err := b.inject(srv, istioDefaults(), s); err != nil {
+		s.Inbound, s.Outbound, s.TLSIn, s.CA = "tcp", "tcp", cert, ca.File
+		if _, err := b.Inject(srv, mesh.IstioDefaults(), s); err != nil {
 			return err
 		}
 		if err := record(b, srv); err != nil {
@@ -294,7 +295,7 @@ func overTLS12(who []caller) []caller {
 
 func playGoProxy(b *bed) error {
 	srv := b.Host("b")
-	ca, err := b.authority()
+	ca, err := b.Authority()
 	if err != nil {
 		return err
 	}
@@ -305,12 +306,12 @@ func playGoProxy(b *bed) error {
 	if err := b.inboundApp(); err != nil {
 		return err
 	}
-	cfg, err := ca.server("b")
+	cfg, err := ca.Server("b")
 	if err != nil {
 		return err
 	}
 	cfg.NextProtos = []string{"istio", "http/1.1"}
-	if err := b.injectGo(srv, istioDefaults(), cfg); err != nil {
+	if err := b.InjectGo(srv, mesh.IstioDefaults(), cfg); err != nil {
 		return err
 	}
 	if err := recordPlain(b, srv); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -21,7 +22,7 @@ func (b *bed) callers(h *world.Host, to netip.AddrPort, n, calls int) error {
 
 // outboundPod makes pod a with routes to pod b (VIP 1) and the server outside
 // (VIP 2), which answer without sidecars.
-func (b *bed) outboundPod(s sidecar) error {
+func (b *bed) outboundPod(s mesh.Sidecar) error {
 	a := b.Host("a")
 	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
 		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
@@ -31,14 +32,14 @@ func (b *bed) outboundPod(s sidecar) error {
 		if err := b.service(v, h.At(appPort)); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, route{VIP: v, Endpoint: h.At(appPort)})
+		s.Routes = append(s.Routes, mesh.Route{VIP: v, Endpoint: h.At(appPort)})
 	}
-	_, err := b.inject(a, istioDefaults(), s)
+	_, err := b.Inject(a, mesh.IstioDefaults(), s)
 	return err
 }
 
 func playOutboundVIP(b *bed) error {
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.sniffPod(b.Host("a")); err != nil {
@@ -51,7 +52,7 @@ func playOutboundVIP(b *bed) error {
 // service by its VIP, by the application and by curl.
 func playPassthrough(b *bed) error {
 	a, ext := b.Host("a"), b.Host("ext")
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.service(vip(9, svcPort), b.Host("b").At(appPort)); err != nil {
@@ -77,7 +78,7 @@ func playSelfOwn(b *bed) error {
 	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), sidecar{}); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return world.Parallel(func() error { return b.callers(srv, srv.At(appPort), 2, 3) },
@@ -92,7 +93,7 @@ func playSelfVIP(b *bed) error {
 	if err := b.service(vip(1, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
-	if err := b.inboundPod(sidecar{Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{Routes: []mesh.Route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
 		return err
 	}
 	return b.callers(srv, vip(1, svcPort), 3, 5)
@@ -112,10 +113,10 @@ func playExcluded(b *bed) error {
 	if err != nil {
 		return err
 	}
-	rules := istioDefaults()
-	rules.excludeIn = append(rules.excludeIn, 9090)
-	rules.excludeOut, rules.excludeCIDRs = []int{3306}, []string{"203.0.113.64/26"}
-	if err := b.sidecarAt(srv, rules, sidecar{}); err != nil {
+	rules := mesh.IstioDefaults()
+	rules.ExcludeIn = append(rules.ExcludeIn, 9090)
+	rules.ExcludeOut, rules.ExcludeCIDRs = []int{3306}, []string{"203.0.113.64/26"}
+	if err := b.sidecarAt(srv, rules, mesh.Sidecar{}); err != nil {
 		return err
 	}
 	query := b.turns(6, 400, clientCloses)
@@ -136,18 +137,18 @@ func playExcluded(b *bed) error {
 // and copies the request's id and trace to them.
 func playFanout(b *bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
-	s := sidecar{}
+	s := mesh.Sidecar{}
 	for i := range 3 {
 		at := ext.At(9001 + i)
 		if err := b.serveHTTP(ext, at, nil); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
+		s.Routes = append(s.Routes, mesh.Route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
 	}
 	if err := b.serveHTTP(srv, srv.At(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), s); err != nil {
 		return err
 	}
 	return b.crowd(4, func(i int) httpClient {
@@ -178,7 +179,7 @@ func fanOut(b *bed, h *world.Host, r *http.Request) int {
 // one after the other.
 func playPortReuse(b *bed) error {
 	a := b.Host("a")
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.sniffPod(a); err != nil {
@@ -206,7 +207,7 @@ func playPortReuse(b *bed) error {
 // second another source port.
 func playCollision(b *bed) error {
 	a := b.Host("a")
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.sniffPod(a); err != nil {
@@ -233,7 +234,7 @@ func collided(t *truth.Truth) error {
 
 func playMidstreamOutbound(b *bed) error {
 	a := b.Host("a")
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	const n = 4
@@ -256,7 +257,7 @@ func playVIPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	certB, err := ca.issue("b")
+	certB, err := ca.Issue("b")
 	if err != nil {
 		return err
 	}
@@ -266,11 +267,11 @@ func playVIPmTLS(b *bed) error {
 	if err := b.service(vip(1, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
-	if _, err := b.inject(client, istioDefaults(), sidecar{CA: ca.file,
-		Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort), TLS: certA}}}); err != nil {
+	if _, err := b.Inject(client, mesh.IstioDefaults(), mesh.Sidecar{CA: ca.File,
+		Routes: []mesh.Route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort), TLS: certA}}}); err != nil {
 		return err
 	}
-	if _, err := b.inject(srv, istioDefaults(), sidecar{TLSIn: certB, CA: ca.file}); err != nil {
+	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{TLSIn: certB, CA: ca.File}); err != nil {
 		return err
 	}
 	for _, h := range []*world.Host{client, srv} {
@@ -296,8 +297,8 @@ func playGateway(b *bed) error {
 	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
-	rules := interception{uid: 1337, in: svcPort}
-	if err := b.sidecarAt(gw, rules, sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
+	rules := mesh.Interception{UID: 1337, In: svcPort}
+	if err := b.sidecarAt(gw, rules, mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
 		return err
 	}
 	return b.crowd(5, func(i int) httpClient {

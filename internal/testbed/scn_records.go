@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -30,10 +31,10 @@ func playUpstreamRefused(b *bed) error {
 			return err
 		}
 	}
-	s := sidecar{Retries: 2, Patience: "250ms", Routes: []route{
+	s := mesh.Sidecar{Retries: 2, Patience: "250ms", Routes: []mesh.Route{
 		{VIP: vip(1, svcPort), Endpoint: ext.At(9001), Spare: ext.At(9002)},
 		{VIP: vip(2, svcPort), Endpoint: ext.At(9003)}}}
-	if err := b.sidecarAt(srv, istioDefaults(), s); err != nil {
+	if err := b.sidecarAt(srv, mesh.IstioDefaults(), s); err != nil {
 		return err
 	}
 	inbound := httpClient{from: b.Host("client"), to: srv.At(appPort + 1), name: "svc-b"}
@@ -110,8 +111,8 @@ func gatewayMinted(record func(*bed, *world.Host) error) func(*bed) error {
 		if err := b.inboundApp(); err != nil {
 			return err
 		}
-		s := sidecar{Gateway: true, Routes: []route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}
-		if _, err := b.inject(gw, interception{uid: 1337, in: svcPort}, s); err != nil {
+		s := mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}
+		if _, err := b.Inject(gw, mesh.Interception{UID: 1337, In: svcPort}, s); err != nil {
 			return err
 		}
 		if err := record(b, gw); err != nil {
@@ -191,7 +192,7 @@ func natWorld(b *bed) error {
 		"-o", b.notes.masquerade, "-j", "MASQUERADE", "--random-fully"); err != nil {
 		return err
 	}
-	_, err := b.inject(b.Host("a"), istioDefaults(), sidecar{})
+	_, err := b.Inject(b.Host("a"), mesh.IstioDefaults(), mesh.Sidecar{})
 	return err
 }
 
@@ -217,7 +218,7 @@ func beginBehind(b *bed) error {
 // lost one direction of every connection.
 func playHalfMissing(b *bed) error {
 	b.notes.halves = true
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	a := b.Host("a")

@@ -10,20 +10,21 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 const rawPort = 5432
 
 // rawPod makes pod b with a raw TCP application behind its sidecar.
-func rawPod(b *bed, s sidecar, fixed *tcpScript) (*tcpServer, error) {
+func rawPod(b *bed, s mesh.Sidecar, fixed *tcpScript) (*tcpServer, error) {
 	srv := b.Host("b")
 	app, err := b.serveTCP(srv, srv.At(rawPort), fixed)
 	if err != nil {
 		return nil, err
 	}
 	s.Inbound, s.Outbound = "tcp", "tcp"
-	return app, b.sidecarAt(srv, istioDefaults(), s)
+	return app, b.sidecarAt(srv, mesh.IstioDefaults(), s)
 }
 
 // conversations of n clients outside with the raw application.
@@ -38,7 +39,7 @@ func (b *bed) talkers(n int, c func(i int) tcpClient) error {
 }
 
 func playTCP(b *bed) error {
-	app, err := rawPod(b, sidecar{}, nil)
+	app, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
@@ -54,11 +55,11 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	app, err := rawPod(b, sidecar{TLSIn: cert, CA: ca.file}, nil)
+	app, err := rawPod(b, mesh.Sidecar{TLSIn: cert, CA: ca.File}, nil)
 	if err != nil {
 		return err
 	}
-	cfg, err := ca.client("peer")
+	cfg, err := ca.Client("peer")
 	if err != nil {
 		return err
 	}
@@ -86,10 +87,10 @@ func playOwnTLS(b *bed) error {
 		return err
 	}
 	app.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
-	if err := b.sidecarAt(a, istioDefaults(), sidecar{Outbound: "tcp"}); err != nil {
+	if err := b.sidecarAt(a, mesh.IstioDefaults(), mesh.Sidecar{Outbound: "tcp"}); err != nil {
 		return err
 	}
-	cfg, err := ca.client("a")
+	cfg, err := ca.Client("a")
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func playOwnTLS(b *bed) error {
 // ended plays conversations that end in one way.
 func ended(end ending, even bool) func(*bed) error {
 	return func(b *bed) error {
-		app, err := rawPod(b, sidecar{}, nil)
+		app, err := rawPod(b, mesh.Sidecar{}, nil)
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func ended(end ending, even bool) func(*bed) error {
 
 // playResets has clients and servers that end with RST.
 func playResets(b *bed) error {
-	app, err := rawPod(b, sidecar{}, nil)
+	app, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func playServerFirst(b *bed) error {
 	for i := range s.turns {
 		s.turns[i].fromClient = i%2 == 1
 	}
-	if _, err := rawPod(b, sidecar{}, &s); err != nil {
+	if _, err := rawPod(b, mesh.Sidecar{}, &s); err != nil {
 		return err
 	}
 	return b.talkers(3, func(int) tcpClient { return tcpClient{script: s} })
@@ -150,7 +151,7 @@ func playServerFirst(b *bed) error {
 // server and closes.
 func playRefused(b *bed) error {
 	srv := b.Host("b")
-	if _, err := rawPod(b, sidecar{}, nil); err != nil {
+	if _, err := rawPod(b, mesh.Sidecar{}, nil); err != nil {
 		return err
 	}
 	for _, dial := range []struct {
@@ -189,7 +190,7 @@ func playFlush(b *bed) error {
 	if err := b.serveHTTP(a, a.At(appPort), nil); err != nil {
 		return err
 	}
-	if err := b.outboundPod(sidecar{}); err != nil {
+	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.sniffPod(a); err != nil {
@@ -234,7 +235,7 @@ func endProxy(b *bed, h *world.Host) error {
 	if _, err := b.Inside(h, "conntrack", "-F"); err != nil {
 		return err
 	}
-	for _, p := range b.pods {
+	for _, p := range b.Pods {
 		if p.Host == h {
 			if err := quit(b, p); err != nil {
 				return err
@@ -244,10 +245,10 @@ func endProxy(b *bed, h *world.Host) error {
 	return b.Pause(300 * time.Millisecond)
 }
 
-func quit(b *bed, p *pod) error {
-	if err := p.proc.End(syscall.SIGTERM); err != nil {
+func quit(b *bed, p *mesh.Pod) error {
+	if err := p.Proc.End(syscall.SIGTERM); err != nil {
 		return err
 	}
-	_, err := os.Stat(p.log)
+	_, err := os.Stat(p.Log)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -18,7 +19,7 @@ func playTProxy(b *bed) error {
 			return err
 		}
 	}
-	if err := b.sidecarAt(srv, TProxyDefaults(), sidecar{Routes: []route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
+	if err := b.sidecarAt(srv, mesh.TProxyDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
 		return err
 	}
 	b.PackLater()
@@ -38,7 +39,7 @@ func playOriginalSrc(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.injectGo(srv, TProxyDefaults(), nil); err != nil {
+	if err := b.InjectGo(srv, mesh.TProxyDefaults(), nil); err != nil {
 		return err
 	}
 	if err := b.sniffPod(srv); err != nil {

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 func playVariety(b *bed) error {
 	b.notes.oddTurns = true
-	if err := b.inboundPod(sidecar{}); err != nil {
+	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	const host = " HTTP/1.1\r\nHost: svc-b\r\n"

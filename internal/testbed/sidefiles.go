@@ -6,18 +6,19 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // sideFiles writes what a person in the pod could have asked for as well.
 func (b *bed) sideFiles() error {
 	several := 0
-	for _, p := range b.pods {
+	for _, p := range b.Pods {
 		if b.Captured(p.Name) {
 			several++
 		}
 	}
-	for _, p := range b.pods {
+	for _, p := range b.Pods {
 		if !b.Captured(p.Name) {
 			continue
 		}
@@ -47,7 +48,7 @@ func (b *bed) nodeFiles(prefix string) error {
 	return b.eventFile(b.Node, prefix)
 }
 
-func (b *bed) podFiles(p *pod, prefix string) error {
+func (b *bed) podFiles(p *mesh.Pod, prefix string) error {
 	family, save := "ipv4", "iptables-save"
 	if b.V6 {
 		family, save = "ipv6", "ip6tables-save"
@@ -68,7 +69,7 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 			return err
 		}
 	}
-	log, err := os.ReadFile(p.log)
+	log, err := os.ReadFile(p.Log)
 	if err != nil {
 		return err
 	}
@@ -84,11 +85,11 @@ func (b *bed) podFiles(p *pod, prefix string) error {
 // accessFiles writes what Envoy's access log would say.
 func (b *bed) accessFiles(log []byte, prefix string) error {
 	if b.scenario.JSON {
-		if err := WriteAccess(prefix+"access.json", log); err != nil {
+		if err := mesh.WriteAccess(prefix+"access.json", log); err != nil {
 			return err
 		}
 	}
-	return WriteAccess(prefix+"access.log", log)
+	return mesh.WriteAccess(prefix+"access.log", log)
 }
 
 // eventFile writes conntrack's events of a host.

@@ -56,7 +56,7 @@ func (b *bed) halved() (err error) {
 	}
 	for _, s := range b.Sniffers {
 		if s.Iface == "lo" {
-			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.pods[0].rules.out))
+			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
 		}
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -19,7 +20,7 @@ type wire struct {
 	key       wireKey
 	client    *socket.Record
 	server    *socket.Record
-	up, down  *pod           // the proxy that dialled it, the proxy that accepted it
+	up, down  *mesh.Pod      // the proxy that dialled it, the proxy that accepted it
 	asked     int            // exchanges that the accepting proxy logged on it
 	served    int            // exchanges that the dialling proxy logged on it
 	taken     map[int]bool   // of the server's exchanges, those a line tells of
@@ -51,8 +52,8 @@ type assembly struct {
 type hop struct {
 	from, to   *wire
 	fromX, toX int
-	line       logLine
-	pod        *pod
+	line       mesh.LogLine
+	pod        *mesh.Pod
 	at         time.Time // when the application had answered
 	attempt    int
 	link       int // index + 1 of its link, 0: none
@@ -131,9 +132,9 @@ func (a *assembly) accepted(r *socket.Record) {
 // redirected says whether a proxy's log shows that it took connections of the
 // key, so that no application can have accepted them.
 func (a *assembly) redirected(key wireKey) bool {
-	for _, p := range a.in.pods {
-		for _, l := range p.lines {
-			if l.client() == key.src && (l.frontend() == key.dst || l.frontend() == a.resolve(key.dst)) {
+	for _, p := range a.in.Pods {
+		for _, l := range p.Lines {
+			if l.Client() == key.src && (l.Dialled() == key.dst || l.Dialled() == a.resolve(key.dst)) {
 				return true
 			}
 		}
@@ -149,26 +150,26 @@ func (a *assembly) add(key wireKey, start time.Time) *wire {
 }
 
 // downstream finds the wire on which a proxy took the exchange of a log line.
-func (a *assembly) downstream(p *pod, l logLine) *wire {
-	src := l.client()
-	if orig, ok := a.nat[p.Name][wireKey{src, l.frontend()}]; ok {
+func (a *assembly) downstream(p *mesh.Pod, l mesh.LogLine) *wire {
+	src := l.Client()
+	if orig, ok := a.nat[p.Name][wireKey{src, l.Dialled()}]; ok {
 		src = orig
 	}
 	fits := func(w *wire) bool {
 		return w.server == nil && (w.down == nil || w.down == p) && room(w.client, w.asked, l)
 	}
-	w := a.find(src, a.dialled(l.frontend()), fits, l)
+	w := a.find(src, a.dialled(l.Dialled()), fits, l)
 	w.down, w.encrypted = p, w.encrypted || l.Keys != "" || l.Tunnel == "down"
 	w.tunnel = w.tunnel || l.Tunnel == "down"
-	if src != l.client() {
-		w.seen = l.client()
+	if src != l.Client() {
+		w.seen = l.Client()
 	}
 	return w
 }
 
 // upstream finds the wire on which a proxy passed it on, nil if on none.
-func (a *assembly) upstream(p *pod, l logLine) *wire {
-	src, dst := l.backend(), l.server()
+func (a *assembly) upstream(p *mesh.Pod, l mesh.LogLine) *wire {
+	src, dst := l.From(), l.Server()
 	if !src.IsValid() || !dst.IsValid() {
 		return nil
 	}
@@ -177,7 +178,7 @@ func (a *assembly) upstream(p *pod, l logLine) *wire {
 	}
 	w := a.find(src, []netip.AddrPort{dst, a.resolve(dst)}, fits, l)
 	w.up = p
-	w.encrypted = w.encrypted || p.encrypts(dst) || l.Tunnel == "up"
+	w.encrypted = w.encrypted || p.Encrypts(dst) || l.Tunnel == "up"
 	w.tunnel = w.tunnel || l.Tunnel == "up"
 	w.refused = w.server == nil && strings.HasPrefix(l.State, "SC") // HAProxy: server, connecting
 	if w.key.dst != dst {                                           // the server's end shows it after the node's DNAT
@@ -186,7 +187,7 @@ func (a *assembly) upstream(p *pod, l logLine) *wire {
 	return w
 }
 
-func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wire) bool, l logLine) *wire {
+func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wire) bool, l mesh.LogLine) *wire {
 	for _, dst := range dsts {
 		for _, w := range a.byKey[wireKey{src, dst}] {
 			if fits(w) {
@@ -194,13 +195,13 @@ func (a *assembly) find(src netip.AddrPort, dsts []netip.AddrPort, fits func(*wi
 			}
 		}
 	}
-	return a.add(wireKey{src, dsts[0]}, l.accepted().Add(time.Millisecond)) // the log cuts them off
+	return a.add(wireKey{src, dsts[0]}, l.Accepted().Add(time.Millisecond)) // the log cuts them off
 }
 
 // room says whether the record of a client's end has more exchanges than were
 // given to it yet, so that the next incarnation of a tuple is used when one
 // is full.
-func room(r *socket.Record, used int, l logLine) bool {
+func room(r *socket.Record, used int, l mesh.LogLine) bool {
 	if r == nil {
 		return true
 	}
@@ -212,7 +213,7 @@ func room(r *socket.Record, used int, l logLine) bool {
 
 // serves returns which exchange of the application's record a log line tells
 // of, -1 if none that is left.
-func (w *wire) serves(l logLine) int {
+func (w *wire) serves(l mesh.LogLine) int {
 	if w.server == nil {
 		return w.served
 	}
@@ -229,7 +230,7 @@ func (w *wire) serves(l logLine) int {
 
 // asks returns which exchange of the client's record a log line tells of. On
 // HTTP/1 lines come in the order of the requests.
-func (w *wire) asks(l logLine) int {
+func (w *wire) asks(l mesh.LogLine) int {
 	if w.client == nil || !w.client.Multiplexed {
 		return w.asked
 	}
@@ -243,8 +244,8 @@ func (w *wire) asks(l logLine) int {
 }
 
 // follow turns the log lines of a proxy into hops.
-func (a *assembly) follow(p *pod) error {
-	for _, l := range p.lines {
+func (a *assembly) follow(p *mesh.Pod) error {
+	for _, l := range p.Lines {
 		d := a.downstream(p, l)
 		h := &hop{from: d, fromX: d.asks(l), toX: -1, line: l, pod: p}
 		d.asked++
@@ -314,7 +315,7 @@ func (w *wire) takeAll() {
 }
 
 // agrees holds a log line against what the client did.
-func (w *wire) agrees(x int, l logLine) error {
+func (w *wire) agrees(x int, l mesh.LogLine) error {
 	if w.client == nil || l.Kind == "tcp" {
 		return nil
 	}
@@ -358,8 +359,8 @@ func (a *assembly) failed() error {
 }
 
 // podOf is the pod of a host, nil if it has no sidecar.
-func (a *assembly) podOf(h *world.Host) *pod {
-	for _, p := range a.in.pods {
+func (a *assembly) podOf(h *world.Host) *mesh.Pod {
+	for _, p := range a.in.Pods {
 		if p.Host == h {
 			return p
 		}
@@ -368,11 +369,11 @@ func (a *assembly) podOf(h *world.Host) *pod {
 }
 
 func (w *wire) fromProxy(e *evidence) bool {
-	lent := func(p *pod) bool {
-		return p.Host == w.server.Host && p.rules.mode != modeRedirect && w.client == nil && w.down == nil
+	lent := func(p *mesh.Pod) bool {
+		return p.Host == w.server.Host && p.Rules.Mode != mesh.ModeRedirect && w.client == nil && w.down == nil
 	}
-	return slices.ContainsFunc(e.pods, lent) || slices.ContainsFunc(e.pods, func(p *pod) bool { return w.key.src.Addr() == p.IP }) ||
-		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == passV6
+	return slices.ContainsFunc(e.Pods, lent) || slices.ContainsFunc(e.Pods, func(p *mesh.Pod) bool { return w.key.src.Addr() == p.IP }) ||
+		w.key.src.Addr().IsLoopback() || w.key.src.Addr() == mesh.PassV6
 }
 
 func (a *assembly) logged(e socket.Exchange) *hop {

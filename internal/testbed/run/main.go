@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
@@ -61,7 +62,7 @@ func run(ctx context.Context) error {
 
 // convert names the logs that are too old to tell what an access log must.
 func convert(dir string) error {
-	old, err := testbed.AccessLogs(dir)
+	old, err := mesh.AccessLogs(dir)
 	for _, n := range old {
 		fmt.Printf("%s: no times, play it anew\n", n)
 	}

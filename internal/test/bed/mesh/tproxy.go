@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // mangle returns the mangle table of Istio's TPROXY mode with all ports
 // included, in the order of tools/istio-iptables (tproxy.golden): what it
 // inserts at the head of a chain stands there.
-func (c interception) mangle(lo, pass string) string {
+func (c Interception) mangle(lo, pass string) string {
 	var w strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
 	line("*mangle")
@@ -23,19 +23,19 @@ func (c interception) mangle(lo, pass string) string {
 	line("-A ISTIO_INBOUND -p tcp -s %s -i lo -j RETURN", pass)
 	line("-A ISTIO_INBOUND -p tcp -i lo -m mark ! --mark 1338 -j RETURN")
 	line("-A ISTIO_INBOUND -p tcp --dport 15008 -j RETURN")
-	for _, port := range c.excludeIn {
+	for _, port := range c.ExcludeIn {
 		line("-A ISTIO_INBOUND -p tcp --dport %d -j RETURN", port)
 	}
 	line("-A ISTIO_INBOUND -p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j ISTIO_DIVERT")
 	line("-A ISTIO_INBOUND -p tcp -j ISTIO_TPROXY")
 	line("-A ISTIO_DIVERT -j MARK --set-mark 1337")
 	line("-A ISTIO_DIVERT -j ACCEPT")
-	line("-A ISTIO_TPROXY ! -d %s -p tcp -j TPROXY --tproxy-mark 1337/0xffffffff --on-port %d", lo, c.in)
+	line("-A ISTIO_TPROXY ! -d %s -p tcp -j TPROXY --tproxy-mark 1337/0xffffffff --on-port %d", lo, c.In)
 	line("-A PREROUTING -p tcp -j ISTIO_INBOUND")
 	line("-A PREROUTING -p tcp -m mark --mark 1337 -j CONNMARK --save-mark")
 	line("-A OUTPUT -p tcp -o lo -m mark --mark 1337 -j RETURN")
 	for _, owner := range []string{"uid", "gid"} {
-		line("-A OUTPUT ! -d %s -p tcp -o lo -m owner --%s-owner %d -j MARK --set-mark 1338", lo, owner, c.uid)
+		line("-A OUTPUT ! -d %s -p tcp -o lo -m owner --%s-owner %d -j MARK --set-mark 1338", lo, owner, c.UID)
 	}
 	line("-A OUTPUT -p tcp -m connmark --mark 1337 -j CONNMARK --restore-mark")
 	line("COMMIT")
@@ -70,7 +70,7 @@ COMMIT
 
 // routeMarked takes packets with the mesh's mark to the pod itself, whoever
 // they are addressed to: answers to a client whose address the proxy used.
-func (m *mesh) routeMarked(h *world.Host, how mode) error {
+func (m *Mesh) routeMarked(h *world.Host, how mode) error {
 	var rule, table string
 	switch how {
 	case modeTProxy:

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"bytes"
@@ -52,20 +52,20 @@ type access struct {
 
 const refusedBy = "delayed_connect_error:_111" // ECONNREFUSED
 
-// access is the line of a log line; ok is false where Envoy writes none, since
+// Access is the line of a log line; ok is false where Envoy writes none, since
 // no request came, and where the log is too old to tell times.
-func (l logLine) access() (a access, ok bool) {
+func (l LogLine) Access() (a access, ok bool) {
 	if l.Total == nil || l.Kind == "http" && (l.Method == "<BADREQ>" || l.Idle < 0) {
 		return a, false
 	}
 	a = access{Flags: l.flags(), SNI: known(l.SNI), Cluster: known(l.cluster()),
-		Upstream: address(l.server()), From: address(l.backend()), Local: address(l.frontend()), Remote: address(l.client())}
+		Upstream: address(l.Server()), From: address(l.From()), Local: address(l.Dialled()), Remote: address(l.Client())}
 	if l.refused() {
 		a.From, a.Failure = nil, known(refusedBy)
 	}
 	start := l.T
 	if l.Kind == "http" {
-		start = l.began()
+		start = l.Began()
 		l.exchange(&a)
 	} else {
 		a.Received, a.Sent, a.Duration = l.Up, l.Down, *l.Total
@@ -74,11 +74,11 @@ func (l logLine) access() (a access, ok bool) {
 	return a, true
 }
 
-// began is when the first byte of the request reached the proxy, in
+// Began is when the first byte of the request reached the proxy, in
 // milliseconds since 1970. The times that lead to it are cut off, so that their
 // sum is up to two milliseconds early; the time of the whole head is late where
 // the proxy was busy.
-func (l logLine) began() int64 {
+func (l LogLine) Began() int64 {
 	first := l.T + max(l.Shake, 0) + l.Idle
 	if head, err := strconv.ParseInt(l.Start, 10, 64); err == nil {
 		return max(first, min(head, first+1))
@@ -87,7 +87,7 @@ func (l logLine) began() int64 {
 }
 
 // exchange adds what only HTTP has.
-func (l logLine) exchange(a *access) {
+func (l LogLine) exchange(a *access) {
 	a.Method, a.Path, a.Protocol = &l.Method, &l.Target, known(strings.TrimSuffix(l.Version, ".0"))
 	if l.Version == "HTTP/1.0" {
 		a.Protocol = &l.Version
@@ -143,7 +143,7 @@ const (
 
 // answer is the length of the response's body. Where HAProxy leaves it open, it
 // is what was asked for: size bytes, or messages of one length.
-func (l logLine) answer() int64 {
+func (l LogLine) answer() int64 {
 	if l.Answered == "-" { // made by the proxy
 		n, _ := strconv.ParseInt(l.Length, 10, 64)
 		return n
@@ -163,12 +163,12 @@ func (l logLine) answer() int64 {
 }
 
 // refused says whether the last connection that was tried was refused.
-func (l logLine) refused() bool { return strings.HasPrefix(l.State, "SC") }
+func (l LogLine) refused() bool { return strings.HasPrefix(l.State, "SC") }
 
 // flags are Envoy's response flags for HAProxy's reason of the end: who ended
 // it, and at what stage. Retries that were used up are URX, which on raw TCP
 // comes with every failure to connect.
-func (l logLine) flags() string {
+func (l LogLine) flags() string {
 	tries := world.Number(l.Retries)
 	switch {
 	case l.refused() && (l.Kind == "tcp" || tries > 0):
@@ -186,7 +186,7 @@ func (l logLine) flags() string {
 }
 
 // details is why the response is what it is.
-func (l logLine) details() string {
+func (l LogLine) details() string {
 	switch {
 	case l.refused():
 		return "upstream_reset_before_response_started{remote_connection_failure," + refusedBy + "}"
@@ -201,7 +201,7 @@ func (l logLine) details() string {
 }
 
 // cluster is Istio's name of where the exchange went.
-func (l logLine) cluster() string {
+func (l LogLine) cluster() string {
 	switch n, routed := strings.CutPrefix(l.Backend, "route"); {
 	case routed:
 		name := "svc"
@@ -251,10 +251,10 @@ func address(a netip.AddrPort) *string {
 
 // accessLog is the access log of lines, in the order in which they were
 // written: that of the ends.
-func accessLog(lines []logLine, form func(access) ([]byte, error)) ([]byte, error) {
+func accessLog(lines []LogLine, form func(access) ([]byte, error)) ([]byte, error) {
 	var out []byte
 	for _, l := range lines {
-		a, ok := l.access()
+		a, ok := l.Access()
 		if !ok {
 			continue
 		}
@@ -324,7 +324,7 @@ func AccessLogs(dir string) (old []string, err error) {
 	return old, nil
 }
 
-func writeAccess(name string, lines []logLine, form func(access) ([]byte, error)) error {
+func writeAccess(name string, lines []LogLine, form func(access) ([]byte, error)) error {
 	text, err := accessLog(lines, form)
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@
 
 //lint:file-ignore SA1019 net/http has no HTTP/2 on a connection that is made elsewhere; the tunnel needs that
 
-package testbed
+package mesh
 
 import (
 	"context"
@@ -37,18 +37,18 @@ var ztunnelSocket = transparent{mark: 0x539}
 // over mTLS.
 type ztunnel struct {
 	ctx            context.Context
-	pod            *pod
+	pod            *Pod
 	mu             sync.Mutex
 	out            *os.File
 	client, server *tls.Config
-	peers          map[netip.AddrPort]peer // by what is dialled; others are dialled plainly
+	peers          map[netip.AddrPort]Peer // by what is dialled; others are dialled plainly
 	tunnels        map[netip.AddrPort][]*tunnel
 	streams        int // that one tunnel takes in its life
 }
 
-// peer is where a connection really goes.
-type peer struct {
-	at    netip.AddrPort
+// Peer is where a connection really goes.
+type Peer struct {
+	At    netip.AddrPort
 	plain bool
 }
 
@@ -61,29 +61,29 @@ type tunnel struct {
 	mu            sync.Mutex // held while a stream is opened, so that they are numbered in order
 }
 
-// injectZtunnel makes h an ambient pod.
-func (m *mesh) injectZtunnel(h *world.Host, ca *authority, peers map[netip.AddrPort]peer) error {
-	rules := interception{uid: 0, out: 15001, in: 15006, mode: modeAmbient}
-	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
-	m.pods = append(m.pods, p)
+// InjectZtunnel makes h an ambient pod.
+func (m *Mesh) InjectZtunnel(h *world.Host, ca *Authority, peers map[netip.AddrPort]Peer) error {
+	rules := Interception{UID: 0, Out: 15001, In: 15006, Mode: modeAmbient}
+	p := &Pod{Host: h, Rules: rules, Log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
+	m.Pods = append(m.Pods, p)
 	z := &ztunnel{ctx: m.Ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}
 	var err error
 	if err = m.redirect(h, rules); err != nil {
 		return err
 	}
-	if z.out, err = os.Create(p.log); err != nil {
+	if z.out, err = os.Create(p.Log); err != nil {
 		return err
 	}
-	if z.client, err = ca.client(h.Name); err != nil {
+	if z.client, err = ca.Client(h.Name); err != nil {
 		return err
 	}
-	if z.server, err = ca.server(h.Name); err != nil {
+	if z.server, err = ca.Server(h.Name); err != nil {
 		return err
 	}
 	for _, c := range []*tls.Config{z.client, z.server} {
 		c.NextProtos, c.MinVersion, c.DynamicRecordSizingDisabled = []string{"h2"}, tls.VersionTLS13, true
 	}
-	for port, serve := range map[int]func(net.Conn) error{rules.out: z.outbound, rules.in: z.inbound, hbonePort: z.tunnelled} {
+	for port, serve := range map[int]func(net.Conn) error{rules.Out: z.outbound, rules.In: z.inbound, hbonePort: z.tunnelled} {
 		l, err := ztunnelSocket.listen(m.Ctx, h, port)
 		if err != nil {
 			return err
@@ -127,12 +127,12 @@ func (z *ztunnel) outbound(c net.Conn) error {
 	}
 	p, ok := z.peers[dst]
 	if !ok {
-		p = peer{dst, true}
+		p = Peer{dst, true}
 	}
 	if !p.plain {
-		return z.through(c, dst, p.at)
+		return z.through(c, dst, p.At)
 	}
-	return z.plainly(c, dst, netip.Addr{}, p.at, "out")
+	return z.plainly(c, dst, netip.Addr{}, p.At, "out")
 }
 
 // inbound carries on a plain connection of a client's.
@@ -153,7 +153,7 @@ func (z *ztunnel) plainly(c net.Conn, dst netip.AddrPort, from netip.Addr, to ne
 	}
 	defer up.Close()
 	splice(c, c.(*net.TCPConn).CloseWrite, up, up, up.(*net.TCPConn).CloseWrite)
-	return z.log(logLine{Dir: dir, T: start.UnixMilli()}, world.Unmapped(c.RemoteAddr()), dst, world.Unmapped(up.LocalAddr()), to)
+	return z.log(LogLine{Dir: dir, T: start.UnixMilli()}, world.Unmapped(c.RemoteAddr()), dst, world.Unmapped(up.LocalAddr()), to)
 }
 
 // splice copies both ways until both have ended; what ends one side is told to
@@ -185,7 +185,7 @@ func (z *ztunnel) through(c net.Conn, dst, to netip.AddrPort) error {
 	}
 	defer resp.Body.Close()
 	splice(c, c.(*net.TCPConn).CloseWrite, resp.Body, w, w.Close)
-	return z.log(logLine{Dir: "out", T: start.UnixMilli(), Tunnel: "up", Stream: n}, world.Unmapped(c.RemoteAddr()), dst, t.local, t.remote)
+	return z.log(LogLine{Dir: "out", T: start.UnixMilli(), Tunnel: "up", Stream: n}, world.Unmapped(c.RemoteAddr()), dst, t.local, t.remote)
 }
 
 // tunnel returns a tunnel to a peer that takes another stream, locked, and the
@@ -260,7 +260,7 @@ func (z *ztunnel) stream(w http.ResponseWriter, r *http.Request, c net.Conn, n i
 		_, err := io.Copy(out, up)
 		return err
 	})
-	return z.log(logLine{Dir: "in", T: start.UnixMilli(), Tunnel: "down", Stream: n},
+	return z.log(LogLine{Dir: "in", T: start.UnixMilli(), Tunnel: "down", Stream: n},
 		world.Unmapped(c.RemoteAddr()), world.Unmapped(c.LocalAddr()), world.Unmapped(up.LocalAddr()), to)
 }
 
@@ -276,7 +276,7 @@ func (f flushing) Write(p []byte) (int, error) {
 }
 
 // log writes a line as HAProxy does of raw TCP.
-func (z *ztunnel) log(l logLine, client, dialled, local, server netip.AddrPort) error {
+func (z *ztunnel) log(l LogLine, client, dialled, local, server netip.AddrPort) error {
 	bp, sp := 0, 0
 	l.Kind = "tcp"
 	l.CI, l.CP = split(client)

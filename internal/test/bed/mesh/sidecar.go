@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"bytes"
@@ -16,24 +16,24 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-// pod is a host with Istio's rules and a sidecar.
-type pod struct {
+// Pod is a host with Istio's rules and a sidecar.
+type Pod struct {
 	*world.Host
-	rules interception
-	proxy sidecar
-	proc  *world.Process
-	log   string // file of the proxy's log
-	lines []logLine
+	Rules Interception
+	Proxy Sidecar
+	Proc  *world.Process
+	Log   string // file of the proxy's log
+	Lines []LogLine
 }
 
-// sidecar is the configuration of the HAProxy that stands in for Envoy.
-type sidecar struct {
+// Sidecar is the configuration of the HAProxy that stands in for Envoy.
+type Sidecar struct {
 	Inbound, Outbound string // "http", "tcp"
 	Reuse             string // of upstream connections: "always", "never"
 	NoIDs             bool   // sets no x-request-id
 	Gateway           bool   // sets x-forwarded-for
 	RetryOn           string // statuses of the application that are retried
-	Routes            []route
+	Routes            []Route
 	Retries           int    // of a connection that is refused
 	Patience          string // for a connection, and between retries of one server; "": five seconds
 	TLSIn             string // certificate file of an inbound mTLS listener
@@ -55,9 +55,9 @@ type sidecar struct {
 	AddrOut    string
 }
 
-// route sends what was dialled to one address to an endpoint, as Envoy's
+// Route sends what was dialled to one address to an endpoint, as Envoy's
 // clusters do; everything else goes where it was dialled.
-type route struct {
+type Route struct {
 	VIP, Endpoint netip.AddrPort
 	TLS           string // certificate file for mTLS, or ""
 	// Spare is tried where Endpoint refuses, if it is valid.
@@ -68,7 +68,7 @@ const (
 	commonFields = `"ci":"%ci","cp":%cp,"fi":"%fi","fp":%fp,"bi":"%bi","bp":"%bp","si":"%si","sp":"%sp","backend":"%b","retries":"%rc","state":"%tsc","up":%U,"down":%B,"t":%Ts%ms,"total":%Tt`
 
 	// httpFields need variables: at the end of an exchange, when the log is
-	// written, its messages are gone. The quantities are explained at logLine.
+	// written, its messages are gone. The quantities are explained at LogLine.
 	httpFields = `,"shake":%Th,"idle":%Ti,"active":%Ta,"rid":"%[var(txn.rid)]","method":"%HM","target":"%HU","version":"%HV","status":%ST,` +
 		`"start":"%[var(txn.start)]","host":"%[var(txn.host)]","agent":"%[var(txn.agent)]","xff":"%[var(txn.xff)]","spent":"%[var(txn.spent)]",` +
 		`"asked":"%[var(txn.asked)]","answered":"%[var(txn.answered)]","length":"%[var(txn.length)]","unit":"%[var(txn.unit)]"`
@@ -199,7 +199,7 @@ backend route{{$i}}
 {{- if eq $s.Outbound "http"}}
   http-reuse {{$s.Reuse}}
 {{- end}}
-  server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(` + serverName + `) alpn istio{{end}}
+  server endpoint {{$r.Endpoint}} pool-purge-delay 60s{{if $r.TLS}} ssl crt {{$r.TLS}} ca-file {{$s.CA}} verify required sni str(` + ServerName + `) alpn istio{{end}}
 {{- if $r.Spare.IsValid}}
   option redispatch 1
   server spare {{$r.Spare}} pool-purge-delay 60s
@@ -212,17 +212,17 @@ type logFormat struct{ Kind, Dir, Common, Keys string }
 
 // front is one of the proxy's listeners.
 type front struct {
-	sidecar
+	Sidecar
 	Name, Bind string
 	TLS        bool
 }
 
 // Front is the plaintext listener's part of a front end.
-func (s sidecar) Front() front { return front{sidecar: s} }
+func (s Sidecar) Front() front { return front{Sidecar: s} }
 
 // Fronts are the inbound front ends: one, or in permissive mode one for TLS
 // and one for plaintext behind a listener that looks at the first bytes.
-func (s sidecar) Fronts() []front {
+func (s Sidecar) Fronts() []front {
 	secure := " ssl crt " + s.TLSIn + " ca-file " + s.CA + " verify required alpn " + cmp.Or(s.ALPN, "istio-peer-exchange,istio,http/1.1")
 	switch {
 	case s.TLSIn == "":
@@ -235,7 +235,7 @@ func (s sidecar) Fronts() []front {
 }
 
 // Inner names a listener inside the proxy; UNIX sockets show in no capture.
-func (s sidecar) Inner(name string) string { return "abns@" + name }
+func (s Sidecar) Inner(name string) string { return "abns@" + name }
 
 // Format is the log format of a front end.
 func (f front) Format() logFormat {
@@ -257,19 +257,19 @@ func fieldsOf(kind string) string {
 }
 
 // FormatOut is the log format of the outbound front end.
-func (s sidecar) FormatOut() logFormat {
+func (s Sidecar) FormatOut() logFormat {
 	return logFormat{Kind: s.Outbound, Dir: "out", Common: fieldsOf(s.Outbound)}
 }
 
-// inject makes h a pod: rules, proxy, and waits until it listens.
-func (m *mesh) inject(h *world.Host, rules interception, s sidecar) (*pod, error) {
-	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
-	if rules.mode == modeTProxy {
-		s.AddrIn = fmt.Sprintf(":%d transparent", rules.in)
+// Inject makes h a pod: rules, proxy, and waits until it listens.
+func (m *Mesh) Inject(h *world.Host, rules Interception, s Sidecar) (*Pod, error) {
+	p := &Pod{Host: h, Rules: rules, Log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
+	if rules.Mode == modeTProxy {
+		s.AddrIn = fmt.Sprintf(":%d transparent", rules.In)
 	}
-	s.Name, s.UID, s.In, s.Out = h.Name, rules.uid, rules.in, rules.out
+	s.Name, s.UID, s.In, s.Out = h.Name, rules.UID, rules.In, rules.Out
 	s.fill()
-	m.pods = append(m.pods, p)
+	m.Pods = append(m.Pods, p)
 	if s.Gateway { // port 80, as the user that is not root
 		if err := h.Sysctl("net/ipv4/ip_unprivileged_port_start", "0"); err != nil {
 			return nil, err
@@ -284,7 +284,7 @@ func (m *mesh) inject(h *world.Host, rules interception, s sidecar) (*pod, error
 			return nil, err
 		}
 	}
-	p.proxy = s
+	p.Proxy = s
 	var conf bytes.Buffer
 	if err := sidecarConfig.Execute(&conf, s); err != nil {
 		return nil, fmt.Errorf("configuration of proxy %s: %w", h.Name, err)
@@ -293,20 +293,20 @@ func (m *mesh) inject(h *world.Host, rules interception, s sidecar) (*pod, error
 	if err := os.WriteFile(name, conf.Bytes(), 0o644); err != nil {
 		return nil, err
 	}
-	id := strconv.Itoa(rules.uid)
+	id := strconv.Itoa(rules.UID)
 	args := []string{"setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--pdeathsig", "KILL"}
-	if rules.mode == modeTProxy { // its listener answers as whoever was dialled
+	if rules.Mode == modeTProxy { // its listener answers as whoever was dialled
 		args = append(args, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin")
 	}
 	var err error
-	p.proc, err = m.Start(h, p.log, append(args, "haproxy", "-db", "-f", name)...)
+	p.Proc, err = m.Start(h, p.Log, append(args, "haproxy", "-db", "-f", name)...)
 	if err != nil {
 		return nil, err
 	}
-	return p, m.Wait("proxy of "+h.Name, p.proc, func() bool { return s.ready(h) })
+	return p, m.Wait("proxy of "+h.Name, p.Proc, func() bool { return s.ready(h) })
 }
 
-func (s *sidecar) ready(h *world.Host) bool {
+func (s *Sidecar) ready(h *world.Host) bool {
 	if strings.HasPrefix(s.AddrIn, "abns@") {
 		return h.Bound(s.AddrIn) && h.Bound(s.AddrOut)
 	}
@@ -314,8 +314,8 @@ func (s *sidecar) ready(h *world.Host) bool {
 }
 
 // redirect loads the rules of a pod.
-func (m *mesh) redirect(h *world.Host, rules interception) error {
-	if err := m.routeMarked(h, rules.mode); err != nil {
+func (m *Mesh) redirect(h *world.Host, rules Interception) error {
+	if err := m.routeMarked(h, rules.Mode); err != nil {
 		return err
 	}
 	if err := m.Feed(h, rules.rules(false), "iptables-restore"); err != nil || !m.V6 {
@@ -325,7 +325,7 @@ func (m *mesh) redirect(h *world.Host, rules interception) error {
 }
 
 // fill puts the defaults of Istio where nothing was said.
-func (s *sidecar) fill() {
+func (s *Sidecar) fill() {
 	or := func(p *string, v string) {
 		if *p == "" {
 			*p = v

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"cmp"
@@ -31,7 +31,7 @@ import (
 // or plaintext taken by TPROXY, requests passed on by net/http over pooled
 // connections, from 127.0.0.6 or from the client's address.
 type goProxy struct {
-	pod *pod
+	pod *Pod
 	to  http.Handler
 	mu  sync.Mutex
 	out *os.File
@@ -48,25 +48,25 @@ type arrival struct {
 
 type arrivalKey struct{}
 
-// injectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
+// InjectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
 // client's address.
-func (m *mesh) injectGo(h *world.Host, rules interception, cfg *tls.Config) error {
-	p := &pod{Host: h, rules: rules, log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
-	m.pods = append(m.pods, p)
+func (m *Mesh) InjectGo(h *world.Host, rules Interception, cfg *tls.Config) error {
+	p := &Pod{Host: h, Rules: rules, Log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
+	m.Pods = append(m.Pods, p)
 	if err := m.redirect(h, rules); err != nil {
 		return err
 	}
-	out, err := os.Create(p.log)
+	out, err := os.Create(p.Log)
 	if err != nil {
 		return err
 	}
 	g := &goProxy{pod: p, out: out}
 	g.to = g.handler(m.Ctx)
 	var l net.Listener
-	if rules.mode == modeTProxy {
-		l, err = transparent{owner: keptSource.owner}.listen(m.Ctx, h, rules.in)
+	if rules.Mode == modeTProxy {
+		l, err = transparent{owner: keptSource.owner}.listen(m.Ctx, h, rules.In)
 	} else {
-		l, err = h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.in)))
+		l, err = h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.In)))
 	}
 	if err != nil {
 		return err
@@ -133,10 +133,10 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		return g.pod.DialTCP(ctx, g.pod.rules.uid, netip.MustParseAddrPort("127.0.0.6:0"), to)
+		return g.pod.DialTCP(ctx, g.pod.Rules.UID, netip.MustParseAddrPort("127.0.0.6:0"), to)
 	}
 	var pool http.RoundTripper = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
-	if g.pod.rules.mode == modeTProxy {
+	if g.pod.Rules.Mode == modeTProxy {
 		pool = &poolPerClient{ctx: ctx, host: g.pod.Host, of: map[netip.Addr]*http.Transport{}}
 	}
 	return &httputil.ReverseProxy{
@@ -164,7 +164,7 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 // ServeHTTP serves one request and logs it as HAProxy does.
 func (g *goProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.Context().Value(arrivalKey{}).(*arrival)
-	l := logLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(),
+	l := LogLine{Kind: "http", Dir: "in", ID: r.Header.Get("X-Request-Id"), Method: r.Method, Target: r.RequestURI, T: a.at.UnixMilli(),
 		Backend: "app", Version: r.Proto, Host: r.Host, Agent: cmp.Or(r.UserAgent(), "-"), State: "----"}
 	if a.tls != nil {
 		l.Keys, l.SNI = "-", a.tls.ConnectionState().ServerName

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"encoding/binary"
@@ -21,8 +21,8 @@ import (
 // serve IPv6: it accepts on the proxy's ports, asks the kernel
 // (IP6T_SO_ORIGINAL_DST) and hands the connection on with a PROXY v2 header
 // over an abstract UNIX socket. Nothing of that shows in a capture.
-func (m *mesh) shim(h *world.Host, s *sidecar) error {
-	s.Pass = "[" + passV6.String() + "]:0"
+func (m *Mesh) shim(h *world.Host, s *Sidecar) error {
+	s.Pass = "[" + PassV6.String() + "]:0"
 	for _, side := range []struct {
 		port int
 		addr *string
@@ -111,3 +111,6 @@ func proxyHeader(src, dst netip.AddrPort) []byte {
 	h = binary.BigEndian.AppendUint16(h, src.Port())
 	return binary.BigEndian.AppendUint16(h, dst.Port())
 }
+
+// PassV6 is Istio's source of inbound connections over IPv6.
+var PassV6 = netip.MustParseAddr("::6")

@@ -1,13 +1,13 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import "testing"
 
 // The lines are those that Envoy writes (istio/istio#38213, #51267).
 func TestAccess(t *testing.T) {
 	total := int64(12)
-	http := logLine{Kind: "http", Dir: "in", CI: "10.244.0.26", CP: 35086, FI: "10.244.0.31", FP: 80, BI: "127.0.0.6", BP: "52027", SI: "10.244.0.31", SP: "80",
+	http := LogLine{Kind: "http", Dir: "in", CI: "10.244.0.26", CP: 35086, FI: "10.244.0.31", FP: 80, BI: "127.0.0.6", BP: "52027", SI: "10.244.0.31", SP: "80",
 		Backend: "app", Retries: "0", State: "----", T: 1648783392728, Shake: 1, Idle: 8, Active: 2, Total: &total, Start: "1648783392738", Spent: "2",
 		Method: "GET", Target: "/get", Version: "HTTP/1.1", Status: 200, Host: "httpbin:8000", Agent: "curl/7.82.0-DEV", XFF: "-", ID: "200efb6c",
 		Up: 83, Down: 239 + 482, Asked: "33 63 3 0 0 0 1.1", Answered: "33 96 3 0 1 0 1.1", SNI: "outbound_.8000_._.httpbin.default.svc.cluster.local"}
@@ -17,11 +17,11 @@ func TestAccess(t *testing.T) {
 	retried.Retries, retried.Dir, retried.Backend = "2", "out", "route1"
 	aborted := http
 	aborted.State, aborted.Active, aborted.Status = "CH--", -1, -1
-	raw := logLine{Kind: "tcp", Dir: "out", CI: "10.0.0.93", CP: 39849, FI: "1.2.3.4", FP: 443, BI: "10.0.0.93", BP: "37018", SI: "1.2.3.4", SP: "443",
+	raw := LogLine{Kind: "tcp", Dir: "out", CI: "10.0.0.93", CP: 39849, FI: "1.2.3.4", FP: 443, BI: "10.0.0.93", BP: "37018", SI: "1.2.3.4", SP: "443",
 		Backend: "passthrough", Retries: "0", State: "--", T: 1589917993151, Total: &total, Up: 2279, Down: 3059}
 	for _, test := range []struct {
 		name string
-		line logLine
+		line LogLine
 		want string
 	}{
 		{"served", http, `[2022-04-01T03:23:12.738Z] "GET /get HTTP/1.1" 200 - via_upstream - "-" 0 605 2 2 "-" "curl/7.82.0-DEV" "200efb6c" "httpbin:8000" "10.244.0.31:80" inbound|80|| 127.0.0.6:52027 10.244.0.31:80 10.244.0.26:35086 outbound_.8000_._.httpbin.default.svc.cluster.local default`},
@@ -30,12 +30,12 @@ func TestAccess(t *testing.T) {
 		{"called off", aborted, `[2022-04-01T03:23:12.738Z] "GET /get HTTP/1.1" 0 DC downstream_remote_disconnect - "-" 0 605 3 2 "-" "curl/7.82.0-DEV" "200efb6c" "httpbin:8000" "10.244.0.31:80" inbound|80|| 127.0.0.6:52027 10.244.0.31:80 10.244.0.26:35086 outbound_.8000_._.httpbin.default.svc.cluster.local default`},
 		{"raw TCP", raw, `[2020-05-19T19:53:13.151Z] "- - -" 0 - - - "-" 2279 3059 12 - "-" "-" "-" "-" "1.2.3.4:443" PassthroughCluster 10.0.0.93:37018 1.2.3.4:443 10.0.0.93:39849 - -`},
 	} {
-		a, ok := test.line.access()
+		a, ok := test.line.Access()
 		if got := a.text(); !ok || got != test.want+"\n" {
 			t.Errorf("%s: got\n%swant\n%s", test.name, got, test.want)
 		}
 	}
-	if _, ok := (logLine{Kind: "tcp"}).access(); ok {
+	if _, ok := (LogLine{Kind: "tcp"}).Access(); ok {
 		t.Error("a line without times became an access log's")
 	}
 }

@@ -1,50 +1,50 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"fmt"
 	"strings"
 )
 
-// interception is what Istio's init container is told about a pod.
-type interception struct {
-	uid          int // of the proxy; its gid is the same
-	out, in      int // listener ports of the proxy
-	excludeIn    []int
-	excludeOut   []int
-	excludeCIDRs []string // outbound destinations that keep clear of the proxy
-	resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
-	mode         mode
+// Interception is what Istio's init container is told about a pod.
+type Interception struct {
+	UID          int // of the proxy; its gid is the same
+	Out, In      int // listener ports of the proxy
+	ExcludeIn    []int
+	ExcludeOut   []int
+	ExcludeCIDRs []string // outbound destinations that keep clear of the proxy
+	Resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
+	Mode         mode
 }
 
 // mode is how connections are brought to the proxy.
 type mode int
 
 const (
-	modeRedirect mode = iota // nat REDIRECT, both ways
+	ModeRedirect mode = iota // nat REDIRECT, both ways
 	modeTProxy               // inbound by TPROXY, outbound as before
 	modeAmbient              // the rules of ambient pods
 )
 
-func istioDefaults() interception {
-	return interception{uid: 1337, out: 15001, in: 15006, excludeIn: []int{15090, 15021, 15020}}
+func IstioDefaults() Interception {
+	return Interception{UID: 1337, Out: 15001, In: 15006, ExcludeIn: []int{15090, 15021, 15020}}
 }
 
 // rules returns the nat table for iptables-restore (or, with v6, for
 // ip6tables-restore), line for line and in the order that Istio's
 // tools/istio-iptables writes it in REDIRECT mode with all ports included.
-func (c interception) rules(v6 bool) string {
+func (c Interception) rules(v6 bool) string {
 	lo, pass := "127.0.0.1/32", "127.0.0.6/32"
 	if v6 {
 		lo, pass = "::1/128", "::6/128"
 	}
-	if c.mode == modeAmbient {
+	if c.Mode == modeAmbient {
 		return ambientRules
 	}
 	var w strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
-	if c.mode == modeTProxy {
+	if c.Mode == modeTProxy {
 		w.WriteString(c.mangle(lo, pass))
 	}
 	line("*nat")
@@ -52,39 +52,39 @@ func (c interception) rules(v6 bool) string {
 		line("-N %s", chain)
 	}
 	tunnel, local := "! --dport 15008", ""
-	if c.resolver != "" {
+	if c.Resolver != "" {
 		line("-N ISTIO_OUTPUT_DNS")
 		tunnel, local = "-m multiport ! --dports 53,15008", " -p tcp ! --dport 53"
 	}
 	line("-A ISTIO_INBOUND -p tcp --dport 15008 -j RETURN")
-	line("-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.out)
-	line("-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.in)
-	if c.mode == modeRedirect {
+	line("-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.Out)
+	line("-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports %d", c.In)
+	if c.Mode == ModeRedirect {
 		line("-A PREROUTING -p tcp -j ISTIO_INBOUND")
 	}
-	for _, port := range c.excludeIn {
+	for _, port := range c.ExcludeIn {
 		line("-A ISTIO_INBOUND -p tcp --dport %d -j RETURN", port)
 	}
 	line("-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT")
 	line("-A OUTPUT -j ISTIO_OUTPUT")
-	for _, port := range c.excludeOut {
+	for _, port := range c.ExcludeOut {
 		line("-A ISTIO_OUTPUT -p tcp --dport %d -j RETURN", port)
 		line("-A ISTIO_OUTPUT -p udp --dport %d -j RETURN", port)
 	}
 	line("-A ISTIO_OUTPUT -o lo -s %s -j RETURN", pass)
 	for _, owner := range []string{"uid", "gid"} {
-		line("-A ISTIO_OUTPUT -o lo ! -d %s -p tcp %s -m owner --%s-owner %d -j ISTIO_IN_REDIRECT", lo, tunnel, owner, c.uid)
-		line("-A ISTIO_OUTPUT -o lo%s -m owner ! --%s-owner %d -j RETURN", local, owner, c.uid)
-		line("-A ISTIO_OUTPUT -m owner --%s-owner %d -j RETURN", owner, c.uid)
+		line("-A ISTIO_OUTPUT -o lo ! -d %s -p tcp %s -m owner --%s-owner %d -j ISTIO_IN_REDIRECT", lo, tunnel, owner, c.UID)
+		line("-A ISTIO_OUTPUT -o lo%s -m owner ! --%s-owner %d -j RETURN", local, owner, c.UID)
+		line("-A ISTIO_OUTPUT -m owner --%s-owner %d -j RETURN", owner, c.UID)
 	}
-	if c.resolver != "" {
+	if c.Resolver != "" {
 		line("-A ISTIO_OUTPUT -j ISTIO_OUTPUT_DNS")
 		for _, proto := range []string{"tcp", "udp"} {
-			line("-A ISTIO_OUTPUT_DNS -p %s --dport 53 -d %s/32 -j REDIRECT --to-ports %d", proto, c.resolver, agentPort)
+			line("-A ISTIO_OUTPUT_DNS -p %s --dport 53 -d %s/32 -j REDIRECT --to-ports %d", proto, c.Resolver, agentPort)
 		}
 	}
 	line("-A ISTIO_OUTPUT -d %s -j RETURN", lo)
-	for _, cidr := range c.excludeCIDRs {
+	for _, cidr := range c.ExcludeCIDRs {
 		line("-A ISTIO_OUTPUT -d %s -j RETURN", cidr)
 	}
 	line("-A ISTIO_OUTPUT -j ISTIO_REDIRECT")
@@ -99,8 +99,8 @@ const agentPort = 15053
 // zones writes the raw table of DNS capture: what the agent asks itself is
 // tracked apart (zone 1) from what it is asked (zone 2), since both may have the
 // same addresses and ports.
-func (c interception) zones(line func(format string, args ...any)) {
-	if c.resolver == "" {
+func (c Interception) zones(line func(format string, args ...any)) {
+	if c.Resolver == "" {
 		return
 	}
 	line("*raw")
@@ -109,17 +109,17 @@ func (c interception) zones(line func(format string, args ...any)) {
 	line("-A OUTPUT -j ISTIO_OUTPUT_DNS")
 	line("-A PREROUTING -j ISTIO_INBOUND")
 	for _, owner := range []string{"uid", "gid"} {
-		line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -m owner --%s-owner %d -j CT --zone 1", owner, c.uid)
-		line("-A ISTIO_OUTPUT_DNS -p udp --sport %d -m owner --%s-owner %d -j CT --zone 2", agentPort, owner, c.uid)
+		line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -m owner --%s-owner %d -j CT --zone 1", owner, c.UID)
+		line("-A ISTIO_OUTPUT_DNS -p udp --sport %d -m owner --%s-owner %d -j CT --zone 2", agentPort, owner, c.UID)
 	}
-	line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -d %s/32 -j CT --zone 2", c.resolver)
-	line("-A ISTIO_INBOUND -p udp --sport 53 -s %s/32 -j CT --zone 1", c.resolver)
+	line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -d %s/32 -j CT --zone 2", c.Resolver)
+	line("-A ISTIO_INBOUND -p udp --sport 53 -s %s/32 -j CT --zone 1", c.Resolver)
 	line("COMMIT")
 }
 
 // TProxyDefaults are the defaults where inbound connections are taken by TPROXY.
-func TProxyDefaults() interception {
-	rules := istioDefaults()
-	rules.mode = modeTProxy
+func TProxyDefaults() Interception {
+	rules := IstioDefaults()
+	rules.Mode = modeTProxy
 	return rules
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"bufio"
@@ -15,9 +15,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-// logLine is one line of the proxy's log: an HTTP exchange or a TCP
+// LogLine is one line of the proxy's log: an HTTP exchange or a TCP
 // connection.
-type logLine struct {
+type LogLine struct {
 	Kind    string `json:"kind"` // http, tcp
 	Dir     string `json:"dir"`  // in, out
 	CI      string `json:"ci"`
@@ -66,14 +66,14 @@ type logLine struct {
 	Stream   int    `json:"stream,omitempty"` // which one, 0-based
 }
 
-func (l logLine) client() netip.AddrPort   { return world.Endpoint(l.CI, l.CP) }
-func (l logLine) frontend() netip.AddrPort { return world.Endpoint(l.FI, l.FP) }
-func (l logLine) backend() netip.AddrPort  { return world.Endpoint(l.BI, world.Number(l.BP)) }
-func (l logLine) server() netip.AddrPort   { return world.Endpoint(l.SI, world.Number(l.SP)) }
+func (l LogLine) Client() netip.AddrPort  { return world.Endpoint(l.CI, l.CP) }
+func (l LogLine) Dialled() netip.AddrPort { return world.Endpoint(l.FI, l.FP) }
+func (l LogLine) From() netip.AddrPort    { return world.Endpoint(l.BI, world.Number(l.BP)) }
+func (l LogLine) Server() netip.AddrPort  { return world.Endpoint(l.SI, world.Number(l.SP)) }
 
 // path is the target without the scheme and authority that the proxy puts
 // before those of HTTP/2.
-func (l logLine) path() string {
+func (l LogLine) path() string {
 	if _, rest, ok := strings.Cut(l.Target, "://"); ok {
 		if i := strings.IndexByte(rest, '/'); i >= 0 {
 			return rest[i:]
@@ -82,30 +82,30 @@ func (l logLine) path() string {
 	return l.Target
 }
 
-func (l logLine) accepted() time.Time { return time.UnixMilli(l.T) }
+func (l LogLine) Accepted() time.Time { return time.UnixMilli(l.T) }
 
-// readLog loads the log of the proxy. Lines that are not JSON are its
+// ReadLog loads the log of the proxy. Lines that are not JSON are its
 // warnings.
-func (p *pod) readLog() error {
-	text, err := os.ReadFile(p.log)
+func (p *Pod) ReadLog() error {
+	text, err := os.ReadFile(p.Log)
 	if err != nil {
 		return err
 	}
-	p.lines, err = parseLog(text)
+	p.Lines, err = parseLog(text)
 	if err != nil {
 		return fmt.Errorf("log of proxy %s: %w", p.Name, err)
 	}
 	return nil
 }
 
-func parseLog(text []byte) (lines []logLine, err error) {
+func parseLog(text []byte) (lines []LogLine, err error) {
 	in := bufio.NewScanner(bytes.NewReader(text))
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
 		if !bytes.HasPrefix(in.Bytes(), []byte("{")) {
 			continue
 		}
-		var l logLine
+		var l LogLine
 		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, in.Text())
 		}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package mesh
 
 import (
 	"context"

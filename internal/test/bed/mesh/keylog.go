@@ -1,0 +1,78 @@
+package mesh
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// frontKeys adds the secrets of the client's TLS connection to a log line.
+// HAProxy 2.6 does not know them for connections to servers.
+const frontKeys = `,"keys":"%[ssl_fc_client_random,hex] %[ssl_fc_client_handshake_traffic_secret] %[ssl_fc_server_handshake_traffic_secret] %[ssl_fc_client_traffic_secret_0] %[ssl_fc_server_traffic_secret_0]"`
+
+// masterKey is the same for TLS 1.2, where Go logs no key of a session that
+// was resumed.
+const masterKey = `,"keys":"%[ssl_fc_client_random,hex] %[ssl_fc_session_key,hex]"`
+
+// keyLabels are the names of the secrets of frontKeys in the NSS key log.
+var keyLabels = [...]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+	"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"}
+
+// keyLog collects the secrets that several TLS ends log at once.
+type keyLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *keyLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// Load adds the log that another program wrote.
+func (l *keyLog) Load(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	_, err = l.Write(text)
+	return err
+}
+
+// lines are the log's lines, with an empty one at the end.
+func (l *keyLog) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Split(l.text.String(), "\n")
+}
+
+// WriteKeys writes the key log of the scenario, if it has TLS, and returns the
+// file's name.
+func (m *Mesh) WriteKeys() (string, error) {
+	lines := m.Keys.lines()
+	for _, p := range m.Pods {
+		for _, l := range p.Lines {
+			words := strings.Fields(strings.ToLower(l.Keys))
+			if len(words) == 2 {
+				lines = append(lines, "CLIENT_RANDOM "+words[0]+" "+words[1])
+			}
+			if len(words) != 1+len(keyLabels) {
+				continue
+			}
+			for i, label := range keyLabels {
+				lines = append(lines, label+" "+words[0]+" "+words[i+1])
+			}
+		}
+	}
+	slices.Sort(lines)
+	lines = slices.DeleteFunc(slices.Compact(lines), func(l string) bool { return l == "" })
+	if len(lines) == 0 {
+		return "", nil
+	}
+	name := m.Name + "-keys.txt"
+	return name, os.WriteFile(filepath.Join(m.Dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+}
