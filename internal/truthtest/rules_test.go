@@ -26,7 +26,7 @@ const rounds = 25
 // What the walk says of a connection is what the kernel does with it, whatever
 // the rules and in whatever form they were read.
 func TestRulesAgainstKernel(t *testing.T) {
-	f := firewall(t)
+	f := kernel(t)
 	n := rounds
 	if s := os.Getenv("PCAPMESH_ROUNDS"); s != "" {
 		n, _ = strconv.Atoi(s)
@@ -63,8 +63,8 @@ func TestRulesAgainstKernel(t *testing.T) {
 	}
 }
 
-// firewall returns a pod with a firewall, closed at the end of the test.
-func firewall(t *testing.T) *testbed.Firewall {
+// kernel returns a pod with a firewall, closed at the end of the test.
+func kernel(t *testing.T) *testbed.Firewall {
 	t.Helper()
 	if err := testbed.MissingFirewall(); err != nil {
 		t.Skip(err)
