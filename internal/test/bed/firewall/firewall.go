@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package firewall
 
 import (
 	"context"
@@ -25,9 +25,9 @@ type Firewall struct {
 	pod, peer *world.Host
 }
 
-// FirewallAddrs returns the addresses in a Firewall: the pod's first, the second
+// Addrs returns the addresses in a Firewall: the pod's first, the second
 // one of its eth0, and the peer's.
-func FirewallAddrs(v6 bool) (pod, second, peer netip.Addr) {
+func Addrs(v6 bool) (pod, second, peer netip.Addr) {
 	base := "10.244.1."
 	if v6 {
 		base = "fd00:10:244:1::"
@@ -35,8 +35,8 @@ func FirewallAddrs(v6 bool) (pod, second, peer netip.Addr) {
 	return netip.MustParseAddr(base + "10"), netip.MustParseAddr(base + "11"), netip.MustParseAddr(base + "1")
 }
 
-// MissingFirewall says what this machine lacks for a Firewall, or returns nil.
-func MissingFirewall() error {
+// Missing says what this machine lacks for a Firewall, or returns nil.
+func Missing() error {
 	if err := world.Missing(); err != nil {
 		return err
 	}
@@ -48,9 +48,9 @@ func MissingFirewall() error {
 	return nil
 }
 
-// NewFirewall makes the two network namespaces, without rules. Something listens
+// New makes the two network namespaces, without rules. Something listens
 // at ports, with TCP and both families.
-func NewFirewall(ctx context.Context, ports []uint16) (*Firewall, error) {
+func New(ctx context.Context, ports []uint16) (*Firewall, error) {
 	w, err := world.New(ctx, "", "", 1, true)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (f *Firewall) build(ports []uint16) error {
 		steps = append(steps, []string{"-n", h.NS, "link", "set", "eth0", "up"})
 	}
 	for _, v6 := range []bool{false, true} {
-		pod, second, peer := FirewallAddrs(v6)
+		pod, second, peer := Addrs(v6)
 		bits := "/24"
 		if v6 {
 			bits = "/64"
