@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -16,7 +17,7 @@ import (
 type bed struct {
 	*world.World
 	*mesh.Mesh
-	*apps
+	*app.Apps
 
 	scenario Scenario
 	notes    Notes
@@ -27,7 +28,7 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{World: w, Mesh: &mesh.Mesh{World: w}, apps: &apps{World: w}, scenario: s}
+	b := &bed{World: w, Mesh: &mesh.Mesh{World: w}, Apps: &app.Apps{World: w}, scenario: s}
 	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

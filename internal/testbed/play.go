@@ -68,7 +68,7 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	t, err := assemble(&evidence{Mesh: b.Mesh, about: b.scenario.About, rec: &b.rec, lookups: b.asked(), notes: &b.notes})
+	t, err := assemble(&evidence{Mesh: b.Mesh, about: b.scenario.About, rec: &b.Rec, lookups: b.Asked(), notes: &b.notes})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package testbed
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 )
 
@@ -42,7 +43,7 @@ func Scenarios() []Scenario {
 		{Name: "snaplen-96", About: "Pooled inbound HTTP captured with a snap length of 96 bytes.", play: captureAs(recordSnaplen)},
 		{Name: "capture-gaps", About: "Pooled inbound HTTP of which the capture misses about one packet in 32.", play: captureAs(recordGaps)},
 		{Name: "tcp-server-first", About: "Raw TCP through the sidecar where the server speaks first and closes.", play: playServerFirst},
-		{Name: "tcp-half-close", About: "Raw TCP through the sidecar where the client half-closes before the server's last turn.", play: ended(clientHalfCloses, true)},
+		{Name: "tcp-half-close", About: "Raw TCP through the sidecar where the client half-closes before the server's last turn.", play: ended(app.ClientHalfCloses, true)},
 		{Name: "tcp-reset", About: "Raw TCP through the sidecar that clients and servers end with RST.", play: playResets},
 		{Name: "tcp-refused", About: "The sidecar accepts what the server then refuses, inbound and outbound; and a closed port without sidecar.", play: playRefused},
 		{Name: "loss", About: "Pooled inbound HTTP over a network that loses four packets in a hundred; MTU-sized segments.", play: playLoss},

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -22,10 +23,10 @@ func playAmbient(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.serveHTTP(ext, ext.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(ext, ext.At(appPort), nil); err != nil {
 		return err
 	}
-	raw, err := b.serveTCP(ext, ext.At(rawPort), nil)
+	raw, err := b.ServeTCP(ext, ext.At(rawPort), nil)
 	if err != nil {
 		return err
 	}
@@ -79,18 +80,18 @@ func playAmbientAlike(b *bed) error {
 	return world.Parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
 		var fs []func() error
 		for i := range n {
-			k := tcpClient{from: a, to: srv.At(rawPort), before: m.wait}
+			k := app.TCPClient{From: a, To: srv.At(rawPort), Before: m.wait}
 			for t := range 6 {
-				k.script.turns = append(k.script.turns, turn{fromClient: t%2 == 0, data: b.Random([]int{64, 256}[t%2]), pause: 5 * time.Millisecond})
+				k.Script.Turns = append(k.Script.Turns, app.Turn{FromClient: t%2 == 0, Data: b.Random([]int{64, 256}[t%2]), Pause: 5 * time.Millisecond})
 			}
-			inB.expect(k.script)
-			c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: []call{
-				{method: "GET", target: fmt.Sprintf("/alike/%02d?size=200&delay=5", i), header: agent, before: m.wait},
-				{method: "GET", target: fmt.Sprintf("/again/%02d?size=200&delay=5", i), header: agent}}}
+			inB.Expect(k.Script)
+			c := app.HTTPClient{From: a, To: vip(1, svcPort), Name: "svc", Calls: []app.Call{
+				{Method: "GET", Target: fmt.Sprintf("/alike/%02d?size=200&delay=5", i), Header: agent, Before: m.wait},
+				{Method: "GET", Target: fmt.Sprintf("/again/%02d?size=200&delay=5", i), Header: agent}}}
 			if half(i) {
-				fs = append(fs, func() error { return b.talk(k) })
+				fs = append(fs, func() error { return b.Talk(k) })
 			} else {
-				fs = append(fs, func() error { return b.play(c) })
+				fs = append(fs, func() error { return b.Play(c) })
 			}
 		}
 		return world.Parallel(fs...)
@@ -99,7 +100,7 @@ func playAmbientAlike(b *bed) error {
 
 // ambientPods makes pods a and b, with applications for HTTP and for raw TCP.
 // Each knows the other by its address and by a service (b: VIP 1, a: VIP 2).
-func ambientPods(b *bed) (inA, inB *tcpServer, err error) {
+func ambientPods(b *bed) (inA, inB *app.TCPServer, err error) {
 	ca, err := b.Authority()
 	if err != nil {
 		return nil, nil, err
@@ -108,44 +109,44 @@ func ambientPods(b *bed) (inA, inB *tcpServer, err error) {
 	peers := map[netip.AddrPort]mesh.Peer{vip(1, svcPort): {At: srv.At(appPort)}, vip(2, svcPort): {At: a.At(appPort)}}
 	for _, h := range []*world.Host{a, srv} {
 		peers[h.At(appPort)], peers[h.At(rawPort)] = mesh.Peer{At: h.At(appPort)}, mesh.Peer{At: h.At(rawPort)}
-		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
 			return nil, nil, err
 		}
 		if err := b.InjectZtunnel(h, ca, peers); err != nil {
 			return nil, nil, err
 		}
 	}
-	if inA, err = b.serveTCP(a, a.At(rawPort), nil); err != nil {
+	if inA, err = b.ServeTCP(a, a.At(rawPort), nil); err != nil {
 		return nil, nil, err
 	}
-	inB, err = b.serveTCP(srv, srv.At(rawPort), nil)
+	inB, err = b.ServeTCP(srv, srv.At(rawPort), nil)
 	return inA, inB, err
 }
 
 // ambientCallers are n connections of one pod's application to another pod's:
 // HTTP to the service and to the pod, raw TCP to the pod.
-func ambientCallers(b *bed, from, to *world.Host, service netip.AddrPort, app *tcpServer, n int) error {
+func ambientCallers(b *bed, from, to *world.Host, service netip.AddrPort, app *app.TCPServer, n int) error {
 	return world.Parallel(
 		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.At(rawPort), app) },
 		func() error { return mixed(b, n/3, from, netip.AddrPort{}, to.At(appPort), to.At(rawPort), app) })
 }
 
 // mixed are n connections, every other one HTTP and the rest raw TCP.
-func mixed(b *bed, n int, from *world.Host, local, web, raw netip.AddrPort, app *tcpServer) error {
+func mixed(b *bed, n int, from *world.Host, local, web, raw netip.AddrPort, server *app.TCPServer) error {
 	var fs []func() error
 	for i := range n {
 		wait := time.Duration(b.Between(0, 60)) * time.Millisecond
-		c := httpClient{from: from, local: local, to: web, name: "svc", calls: b.scriptOf(fmt.Sprintf("%s%d", from.Name, i), b.Between(2, 4), half(i), 1500)}
-		k := tcpClient{from: from, local: local, to: raw, script: b.turns(b.Between(6, 12), 600, clientCloses)}
-		app.expect(k.script)
+		c := app.HTTPClient{From: from, Local: local, To: web, Name: "svc", Calls: b.ScriptOf(fmt.Sprintf("%s%d", from.Name, i), b.Between(2, 4), half(i), 1500)}
+		k := app.TCPClient{From: from, Local: local, To: raw, Script: b.Turns(b.Between(6, 12), 600, app.ClientCloses)}
+		server.Expect(k.Script)
 		fs = append(fs, func() error {
 			if err := b.Pause(wait); err != nil {
 				return err
 			}
 			if half(i) {
-				return b.play(c)
+				return b.Play(c)
 			}
-			return b.talk(k)
+			return b.Talk(k)
 		})
 	}
 	return world.Parallel(fs...)
@@ -157,9 +158,9 @@ func kubeletProbes(b *bed, h *world.Host) error {
 		return err
 	}
 	for i := range 3 {
-		c := httpClient{from: b.Node, local: netip.AddrPortFrom(kubelet, 0), to: h.At(appPort), calls: []call{{method: "GET",
-			target: fmt.Sprintf("/healthz?size=2&n=%d", i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
-		if err := b.play(c); err != nil {
+		c := app.HTTPClient{From: b.Node, Local: netip.AddrPortFrom(kubelet, 0), To: h.At(appPort), Calls: []app.Call{{Method: "GET",
+			Target: fmt.Sprintf("/healthz?size=2&n=%d", i), Header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
+		if err := b.Play(c); err != nil {
 			return err
 		}
 		if err := b.Pause(30 * time.Millisecond); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -22,10 +23,10 @@ func burstHTTP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 		size, delay := b.Between(200, 400), b.Between(2, 5)
 		m := b.meeting()
 		return world.Parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
-			return b.crowd(n, func(i int) httpClient {
+			return b.Crowd(n, func(i int) app.HTTPClient {
 				k := sameCall(i, 0, size, delay)
-				k.before = m.wait
-				return httpClient{from: b.Host("client"), local: who[0].at, to: b.Host("b").At(appPort), name: "svc-b", tls: who[0].tls, calls: []call{k}}
+				k.Before = m.wait
+				return app.HTTPClient{From: b.Host("client"), Local: who[0].at, To: b.Host("b").At(appPort), Name: "svc-b", TLS: who[0].tls, Calls: []app.Call{k}}
 			})
 		})
 	}
@@ -33,9 +34,9 @@ func burstHTTP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 
 // sameCall is a request whose size and whose answer's size are those of all
 // others, and that is told apart only by who can read it.
-func sameCall(client, i, size, delay int) call {
-	return call{method: "GET", target: fmt.Sprintf("/logo/%03d/%03d?size=%d&delay=%d", client, i, size, delay),
-		header: [][2]string{{"user-agent", "browser"}}}
+func sameCall(client, i, size, delay int) app.Call {
+	return app.Call{Method: "GET", Target: fmt.Sprintf("/logo/%03d/%03d?size=%d&delay=%d", client, i, size, delay),
+		Header: [][2]string{{"user-agent", "browser"}}}
 }
 
 // burstTCP is n raw connections over mTLS, dialled at once, of equal sizes.
@@ -50,7 +51,7 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		app, err := b.serveTCP(srv, srv.At(rawPort), nil)
+		server, err := b.ServeTCP(srv, srv.At(rawPort), nil)
 		if err != nil {
 			return err
 		}
@@ -61,10 +62,10 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 			return err
 		}
 		ask, answer := b.Between(100, 200), b.Between(300, 400)
-		return b.talkers(n, func(int) tcpClient {
-			s := tcpScript{turns: []turn{{fromClient: true, data: b.Random(ask)}, {data: b.Random(answer)}}}
-			app.expect(s)
-			return tcpClient{script: s, tls: cfg}
+		return b.talkers(n, func(int) app.TCPClient {
+			s := app.TCPScript{Turns: []app.Turn{{FromClient: true, Data: b.Random(ask)}, {Data: b.Random(answer)}}}
+			server.Expect(s)
+			return app.TCPClient{Script: s, TLS: cfg}
 		})
 	}
 }
@@ -94,12 +95,12 @@ func saturated(clients, calls, work int, fair bool, record func(*bed, *world.Hos
 		}
 		m := b.meeting()
 		return world.Parallel(func() error { return m.hold(clients, func() error { return nil }) }, func() error {
-			return b.crowd(clients, func(i int) httpClient {
-				c := httpClient{from: b.Host("client"), local: who[0].at, to: b.Host("b").At(appPort), name: "svc-b", tls: who[0].tls}
+			return b.Crowd(clients, func(i int) app.HTTPClient {
+				c := app.HTTPClient{From: b.Host("client"), Local: who[0].at, To: b.Host("b").At(appPort), Name: "svc-b", TLS: who[0].tls}
 				for k := range calls {
-					c.calls = append(c.calls, sameCall(i, k, 60, 1))
+					c.Calls = append(c.Calls, sameCall(i, k, 60, 1))
 				}
-				c.calls[0].before = m.wait
+				c.Calls[0].Before = m.wait
 				return c
 			})
 		})

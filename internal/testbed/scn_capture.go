@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -15,7 +16,7 @@ import (
 func captureAs(record func(b *bed, srv *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
 		srv := b.Host("b")
-		if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
 			return err
 		}
 		if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -145,20 +146,20 @@ func playRotated(b *bed) error {
 		}
 		b.Sniffers[len(b.Sniffers)-1].Rotated = true
 	}
-	return b.crowd(4, func(i int) httpClient {
-		calls := b.script(fmt.Sprint("c", i), 10, half(i))
+	return b.Crowd(4, func(i int) app.HTTPClient {
+		calls := b.Script(fmt.Sprint("c", i), 10, half(i))
 		for k := range calls {
-			calls[k].method = "POST"
-			calls[k].body = bytes.Repeat([]byte("all work and no play\n"), b.Between(2500, 3500))
+			calls[k].Method = "POST"
+			calls[k].Body = bytes.Repeat([]byte("all work and no play\n"), b.Between(2500, 3500))
 		}
-		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 	})
 }
 
 // inboundApp is the application of pod b alone.
 func (b *bed) inboundApp() error {
 	srv := b.Host("b")
-	return b.serveHTTP(srv, srv.At(appPort), nil)
+	return b.ServeHTTP(srv, srv.At(appPort), nil)
 }
 
 // playLoss has a network that loses packets after the capture of their sender
@@ -174,19 +175,19 @@ func playLoss(b *bed) error {
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
-	return b.crowd(5, func(i int) httpClient {
-		calls := b.script(fmt.Sprint("c", i), 4, half(i))
-		calls[1].method, calls[1].body = "POST", bodyFor(calls[1].target, b.Between(6000, 9000))
-		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+	return b.Crowd(5, func(i int) app.HTTPClient {
+		calls := b.Script(fmt.Sprint("c", i), 4, half(i))
+		calls[1].Method, calls[1].Body = "POST", app.BodyFor(calls[1].Target, b.Between(6000, 9000))
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 	})
 }
 
 // playIPv6 is inbound and outbound over IPv6.
 func playIPv6(b *bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
-	app, out := netip.AddrPortFrom(srv.IP6, appPort), netip.AddrPortFrom(ext.IP6, appPort)
-	for h, at := range map[*world.Host]netip.AddrPort{srv: app, ext: out} {
-		if err := b.serveHTTP(h, at, nil); err != nil {
+	server, out := netip.AddrPortFrom(srv.IP6, appPort), netip.AddrPortFrom(ext.IP6, appPort)
+	for h, at := range map[*world.Host]netip.AddrPort{srv: server, ext: out} {
+		if err := b.ServeHTTP(h, at, nil); err != nil {
 			return err
 		}
 	}
@@ -200,8 +201,8 @@ func playIPv6(b *bed) error {
 	return world.Parallel(
 		func() error { return b.callers(srv, service, 3, 4) },
 		func() error {
-			return b.crowd(4, func(i int) httpClient {
-				return httpClient{from: b.Host("client"), to: app, name: "svc-b", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+			return b.Crowd(4, func(i int) app.HTTPClient {
+				return app.HTTPClient{From: b.Host("client"), To: server, Name: "svc-b", Calls: b.Script(fmt.Sprint("c", i), 4, half(i))}
 			})
 		})
 }
@@ -219,14 +220,14 @@ func playBig(b *bed) error {
 	if err := recordFiltered(b, srv, "-B", "262144"); err != nil {
 		return err
 	}
-	return b.crowd(16, func(i int) httpClient {
-		calls := b.script(fmt.Sprint("c", i), 600, half(i))
+	return b.Crowd(16, func(i int) app.HTTPClient {
+		calls := b.Script(fmt.Sprint("c", i), 600, half(i))
 		for k := range calls {
 			if k%3 == 0 {
-				calls[k].method, calls[k].body, calls[k].chunked = "GET", nil, false
-				calls[k].target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.Between(20_000, 110_000))
+				calls[k].Method, calls[k].Body, calls[k].Chunked = "GET", nil, false
+				calls[k].Target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.Between(20_000, 110_000))
 			}
 		}
-		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 	})
 }

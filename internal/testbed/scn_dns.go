@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -33,7 +34,7 @@ func dnsPod(b *bed) error {
 	rules.Resolver = resolverVIP.Addr().String()
 	var s mesh.Sidecar
 	for i, h := range []*world.Host{b.Host("b"), ext} {
-		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 		v := vip(byte(i+1), svcPort)
@@ -42,16 +43,16 @@ func dnsPod(b *bed) error {
 		}
 		s.Routes = append(s.Routes, mesh.Route{VIP: v, Endpoint: h.At(appPort)})
 	}
-	many := zone{}
+	many := app.Zone{}
 	for i := range 40 {
-		many["many.example.com"] = append(many["many.example.com"], addressOf(netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)})))
+		many["many.example.com"] = append(many["many.example.com"], app.AddressOf(netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)})))
 	}
-	upstream := zone{
+	upstream := app.Zone{
 		wwwName: {&dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("edge.cdn.example.net.")},
-			addressOf(vip(2, svcPort).Addr()), addressOf(netip.MustParseAddr("2001:db8:e::80"))},
-		"slow.example.com":                      {addressOf(netip.MustParseAddr("198.51.100.7"))},
-		"retry.example.com":                     {addressOf(netip.MustParseAddr("198.51.100.8"))},
-		"istiod.istio-system.svc.cluster.local": {addressOf(netip.MustParseAddr("10.96.0.20"))},
+			app.AddressOf(vip(2, svcPort).Addr()), app.AddressOf(netip.MustParseAddr("2001:db8:e::80"))},
+		"slow.example.com":                      {app.AddressOf(netip.MustParseAddr("198.51.100.7"))},
+		"retry.example.com":                     {app.AddressOf(netip.MustParseAddr("198.51.100.8"))},
+		"istiod.istio-system.svc.cluster.local": {app.AddressOf(netip.MustParseAddr("10.96.0.20"))},
 		"many.example.com":                      many["many.example.com"],
 	}
 	gw := b.Host("gw")
@@ -60,7 +61,7 @@ func dnsPod(b *bed) error {
 		if at == ext.At(53) {
 			h = ext
 		}
-		if err := b.serveDNS(h, 0, at, b.resolver(upstream)); err != nil {
+		if err := b.ServeDNS(h, 0, at, b.Resolver(upstream)); err != nil {
 			return err
 		}
 	}
@@ -74,7 +75,7 @@ func dnsPod(b *bed) error {
 	if _, err := b.Inject(a, rules, s); err != nil {
 		return err
 	}
-	return b.serveDNS(a, rules.UID, dnsAgent, b.agent(a, rules.UID, resolverVIP, zone{shopName: {addressOf(vip(1, svcPort).Addr())}}))
+	return b.ServeDNS(a, rules.UID, dnsAgent, b.Agent(a, rules.UID, resolverVIP, app.Zone{shopName: {app.AddressOf(vip(1, svcPort).Addr())}}))
 }
 
 // playDNS has an application look names up through the agent and call what they
@@ -87,25 +88,25 @@ func playDNS(b *bed) error {
 	if err := b.sniffPod(a); err != nil {
 		return err
 	}
-	app := dnsClient{from: a, to: resolverVIP, role: "app", by: dnsAgent, patience: 4 * time.Second}
-	fixed := app
-	fixed.local = netip.AddrPortFrom(a.IP, 41000)
-	hasty := app
-	hasty.patience = 300 * time.Millisecond
-	agent := dnsClient{from: a, uid: 1337, to: resolverVIP, role: "upstream", by: resolverVIP, patience: 2 * time.Second}
-	other := dnsClient{from: a, to: b.Host("ext").At(53), role: "direct", by: b.Host("ext").At(53), patience: 2 * time.Second}
-	both := func(name string, id uint16) []dnsAsk {
-		return []dnsAsk{{name: name, typ: dnsmessage.TypeA, id: id}, {name: name, typ: dnsmessage.TypeAAAA, id: id + 1}}
+	server := app.DNSClient{From: a, To: resolverVIP, Role: "app", By: dnsAgent, Patience: 4 * time.Second}
+	fixed := server
+	fixed.Local = netip.AddrPortFrom(a.IP, 41000)
+	hasty := server
+	hasty.Patience = 300 * time.Millisecond
+	agent := app.DNSClient{From: a, UID: 1337, To: resolverVIP, Role: "upstream", By: resolverVIP, Patience: 2 * time.Second}
+	other := app.DNSClient{From: a, To: b.Host("ext").At(53), Role: "direct", By: b.Host("ext").At(53), Patience: 2 * time.Second}
+	both := func(name string, id uint16) []app.DNSAsk {
+		return []app.DNSAsk{{Name: name, Typ: dnsmessage.TypeA, ID: id}, {Name: name, Typ: dnsmessage.TypeAAAA, ID: id + 1}}
 	}
-	one := func(name string, id uint16) dnsAsk { return dnsAsk{name: name, typ: dnsmessage.TypeA, id: id} }
-	ask := func(c dnsClient, asks ...dnsAsk) func() error {
-		return func() error { _, err := b.resolve(c, asks...); return err }
+	one := func(name string, id uint16) app.DNSAsk { return app.DNSAsk{Name: name, Typ: dnsmessage.TypeA, ID: id} }
+	ask := func(c app.DNSClient, asks ...app.DNSAsk) func() error {
+		return func() error { _, err := b.Resolve(c, asks...); return err }
 	}
 	again := one("retry.example.com", 0x2001)
-	again.again = 1300 * time.Millisecond // the agent has given up by then
+	again.Again = 1300 * time.Millisecond // the agent has given up by then
 	if err := world.Parallel(
-		ask(app, both(shopName, 0x1001)...), ask(app, both(wwwName, 0x1011)...), ask(app, one("missing.example.com", 0x1021)),
-		ask(app, one("slow.example.com", 0x1031)), ask(app, one("slow.example.com", 0x1032)), ask(app, again),
+		ask(server, both(shopName, 0x1001)...), ask(server, both(wwwName, 0x1011)...), ask(server, one("missing.example.com", 0x1021)),
+		ask(server, one("slow.example.com", 0x1031)), ask(server, one("slow.example.com", 0x1032)), ask(server, again),
 		ask(hasty, one("lost.example.com", 0x1041)), ask(agent, one("istiod.istio-system.svc.cluster.local", 0x1051)),
 		ask(other, one(wwwName, 0x1061)),
 	); err != nil {
@@ -117,18 +118,18 @@ func playDNS(b *bed) error {
 			return err
 		}
 	}
-	packed, err := one("many.example.com", 0x3001).pack()
+	packed, err := one("many.example.com", 0x3001).Pack()
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"", shopName} { // the long answer, and one that the agent knows
 		query := packed
 		if name != "" {
-			if query, err = one(name, 0x3002).pack(); err != nil {
+			if query, err = one(name, 0x3002).Pack(); err != nil {
 				return err
 			}
 		}
-		if _, err := b.resolveTCP(app, query); err != nil {
+		if _, err := b.ResolveTCP(server, query); err != nil {
 			return err
 		}
 	}
@@ -137,7 +138,7 @@ func playDNS(b *bed) error {
 
 // named calls a service twice by its name.
 func named(b *bed, h *world.Host, to netip.AddrPort, name string) error {
-	return b.crowd(2, func(i int) httpClient {
-		return httpClient{from: h, to: to, name: name, calls: b.script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
+	return b.Crowd(2, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: h, To: to, Name: name, Calls: b.Script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
 	})
 }

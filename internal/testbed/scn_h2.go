@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // callers2 are n HTTP/2 clients of the pod, each with some scripts at once.
-func callers2(b *bed, n, lanes int, who []caller, script func(who string) []call) error {
+func callers2(b *bed, n, lanes int, who []caller, script func(who string) []app.Call) error {
 	var fs []func() error
 	for i := range n {
-		c := h2Client{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b"}
+		c := app.H2Client{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b"}
 		if who != nil {
 			id := who[i%len(who)]
-			c.local, c.tls = id.at, id.tls
+			c.Local, c.TLS = id.at, id.tls
 		}
 		for k := range lanes {
-			c.lanes = append(c.lanes, script(fmt.Sprintf("c%d.%d", i, k)))
+			c.Lanes = append(c.Lanes, script(fmt.Sprintf("c%d.%d", i, k)))
 		}
-		fs = append(fs, func() error { return b.playH2(c) })
+		fs = append(fs, func() error { return b.PlayH2(c) })
 	}
 	return world.Parallel(fs...)
 }
@@ -39,11 +40,11 @@ func overH2(who []caller) []caller {
 }
 
 // plainScript has no chunked requests, which HTTP/2 does not have.
-func plainScript(b *bed, n int) func(who string) []call {
-	return func(who string) []call {
+func plainScript(b *bed, n int) func(who string) []app.Call {
+	return func(who string) []app.Call {
 		calls := b.peerScript(who, n)
 		for i := range calls {
-			calls[i].chunked, calls[i].split = false, false
+			calls[i].Chunked, calls[i].Split = false, false
 		}
 		return calls
 	}
@@ -68,7 +69,7 @@ func h2Pod(b *bed, s mesh.Sidecar) ([]caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.serveH2(srv, srv.At(appPort)); err != nil {
+	if err := b.ServeH2(srv, srv.At(appPort)); err != nil {
 		return nil, err
 	}
 	s.AppH2 = true
@@ -101,7 +102,7 @@ func playGRPC(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return callers2(b, 6, 3, who, func(string) []call { return b.grpcScript(5) })
+	return callers2(b, 6, 3, who, func(string) []app.Call { return b.GRPCScript(5) })
 }
 
 // playStreaming has an application that echoes a request while it arrives.
@@ -114,12 +115,12 @@ func playStreaming(b *bed) error {
 	var fs []func() error
 	for i := range 12 {
 		id := who[i%len(who)]
-		c := httpClient{from: b.Host("client"), local: id.at, to: b.Host("b").At(appPort), name: "svc-b", tls: id.tls}
+		c := app.HTTPClient{From: b.Host("client"), Local: id.at, To: b.Host("b").At(appPort), Name: "svc-b", TLS: id.tls}
 		for k := range b.Between(3, 5) {
-			c.calls = append(c.calls, call{method: "POST", target: fmt.Sprintf("/echo/%d/%d", i, k), stream: b.stream(b.Between(5, 12), 300),
-				header: [][2]string{{"x-request-id", b.Uuid()}}, think: time.Duration(b.Between(0, 8)) * time.Millisecond})
+			c.Calls = append(c.Calls, app.Call{Method: "POST", Target: fmt.Sprintf("/echo/%d/%d", i, k), Stream: b.Stream(b.Between(5, 12), 300),
+				Header: [][2]string{{"x-request-id", b.Uuid()}}, Think: time.Duration(b.Between(0, 8)) * time.Millisecond})
 		}
-		fs = append(fs, func() error { return b.play(c) })
+		fs = append(fs, func() error { return b.Play(c) })
 	}
 	return world.Parallel(fs...)
 }

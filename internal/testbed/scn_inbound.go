@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -18,9 +19,9 @@ import (
 
 // visitors are n clients outside that call pod b.
 func (b *bed) visitors(n, calls int, ids func(i int) bool) error {
-	return b.crowd(n, func(i int) httpClient {
-		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i), b.Between(calls, calls+2), ids(i))}
+	return b.Crowd(n, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b",
+			Calls: b.Script(fmt.Sprint("c", i), b.Between(calls, calls+2), ids(i))}
 	})
 }
 
@@ -50,7 +51,7 @@ func playInboundPlain(b *bed) error {
 // from 127.0.0.1.
 func playOldIstio(b *bed) error {
 	srv := b.Host("b")
-	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{App: fmt.Sprintf("127.0.0.1:%d", appPort)}); err != nil {
@@ -68,7 +69,7 @@ func playInboundNginx(b *bed) error {
 		return err
 	}
 	for i := range 6 {
-		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), bodyFor(b.Uuid(), b.Between(50, 6000)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), app.BodyFor(b.Uuid(), b.Between(50, 6000)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -89,11 +90,11 @@ func playInboundNginx(b *bed) error {
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
-	return b.crowd(4, func(i int) httpClient {
-		c := httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b"}
+	return b.Crowd(4, func(i int) app.HTTPClient {
+		c := app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b"}
 		for k := range b.Between(4, 6) {
-			c.calls = append(c.calls, call{method: "GET", target: fmt.Sprintf("/f%d?c%d.%d", b.Between(0, 5), i, k),
-				think: time.Duration(b.Between(0, 8)) * time.Millisecond})
+			c.Calls = append(c.Calls, app.Call{Method: "GET", Target: fmt.Sprintf("/f%d?c%d.%d", b.Between(0, 5), i, k),
+				Think: time.Duration(b.Between(0, 8)) * time.Millisecond})
 		}
 		return c
 	})
@@ -127,9 +128,9 @@ func playSameObject(b *bed) error {
 		return err
 	}
 	size, delay := b.Between(200, 400), b.Between(2, 5)
-	return b.crowd(50, func(int) httpClient {
-		k := call{method: "GET", target: fmt.Sprintf("/logo?size=%d&delay=%d", size, delay), header: [][2]string{{"user-agent", "browser"}}}
-		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b", calls: []call{k, k}}
+	return b.Crowd(50, func(int) app.HTTPClient {
+		k := app.Call{Method: "GET", Target: fmt.Sprintf("/logo?size=%d&delay=%d", size, delay), Header: [][2]string{{"user-agent", "browser"}}}
+		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b", Calls: []app.Call{k, k}}
 	})
 }
 
@@ -148,19 +149,19 @@ func playRetry(b *bed) error {
 		}
 		return 0
 	}
-	if err := b.serveHTTP(srv, srv.At(appPort), hook); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(appPort), hook); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{RetryOn: "503"}); err != nil {
 		return err
 	}
-	return b.crowd(4, func(i int) httpClient {
-		calls := b.script(fmt.Sprint("c", i), 5, half(i))
+	return b.Crowd(4, func(i int) app.HTTPClient {
+		calls := b.Script(fmt.Sprint("c", i), 5, half(i))
 		for k := range calls {
-			calls[k].target += "&flaky=" + "xxx"[:b.Between(0, 2)]
-			calls[k].chunked = false
+			calls[k].Target += "&flaky=" + "xxx"[:b.Between(0, 2)]
+			calls[k].Chunked = false
 		}
-		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 	})
 }
 
@@ -175,7 +176,7 @@ func retried(t *truth.Truth) error {
 
 func playProbe(b *bed) error {
 	srv := b.Host("b")
-	if err := b.serveHTTP(srv, srv.At(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
@@ -183,9 +184,9 @@ func playProbe(b *bed) error {
 	}
 	kubelet := func() error {
 		for i := range 3 {
-			c := httpClient{from: b.Node, to: srv.At(15020), calls: []call{{method: "GET", target: fmt.Sprintf("/app-health/app/%s?n=%d",
-				[]string{"livez", "readyz"}[i%2], i), header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
-			if err := b.play(c); err != nil {
+			c := app.HTTPClient{From: b.Node, To: srv.At(15020), Calls: []app.Call{{Method: "GET", Target: fmt.Sprintf("/app-health/app/%s?n=%d",
+				[]string{"livez", "readyz"}[i%2], i), Header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}}
+			if err := b.Play(c); err != nil {
 				return err
 			}
 			if err := b.Pause(80 * time.Millisecond); err != nil {
@@ -201,10 +202,10 @@ func playProbe(b *bed) error {
 // the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
 // pkg/status/server.go).
 func probe(b *bed, h *world.Host, r *http.Request) int {
-	from := recordOf(r)
-	err := b.play(httpClient{from: h, uid: 1337, local: netip.MustParseAddrPort("127.0.0.6:0"), to: h.At(appPort),
-		control: true, cause: from, calls: []call{{method: "GET", target: "/healthz?size=2",
-			header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
+	from := app.RecordOf(r)
+	err := b.Play(app.HTTPClient{From: h, UID: 1337, Local: netip.MustParseAddrPort("127.0.0.6:0"), To: h.At(appPort),
+		Control: true, Cause: from, Calls: []app.Call{{Method: "GET", Target: "/healthz?size=2",
+			Header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
 	if err != nil {
 		return http.StatusInternalServerError
 	}
@@ -214,7 +215,7 @@ func probe(b *bed, h *world.Host, r *http.Request) int {
 func playAltPorts(b *bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
 	for _, h := range []*world.Host{srv, ext} {
-		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 	}
@@ -239,9 +240,9 @@ func playMTLSPooled(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return b.crowd(5, func(i int) httpClient {
-		return httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b", tls: cfg,
-			calls: b.script(fmt.Sprint("c", i), b.Between(4, 6), true)}
+	return b.Crowd(5, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b", TLS: cfg,
+			Calls: b.Script(fmt.Sprint("c", i), b.Between(4, 6), true)}
 	})
 }
 
@@ -259,11 +260,11 @@ func playPermissive(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return b.crowd(6, func(i int) httpClient {
-		c := httpClient{from: b.Host("client"), to: b.Host("b").At(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i), b.Between(4, 6), i%3 > 0)}
+	return b.Crowd(6, func(i int) app.HTTPClient {
+		c := app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b",
+			Calls: b.Script(fmt.Sprint("c", i), b.Between(4, 6), i%3 > 0)}
 		if half(i) {
-			c.tls = cfg
+			c.TLS = cfg
 		}
 		return c
 	})
@@ -282,7 +283,7 @@ func (b *bed) workload(name string) (*mesh.Authority, string, error) {
 // playMidstreamInbound begins to capture when every connection is in use.
 func playMidstreamInbound(b *bed) error {
 	srv := b.Host("b")
-	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -292,10 +293,10 @@ func playMidstreamInbound(b *bed) error {
 	m := b.meeting()
 	return world.Parallel(func() error { return m.hold(n, func() error { return b.beginHere(srv) }) },
 		func() error {
-			return b.crowd(n, func(i int) httpClient {
-				calls := b.script(fmt.Sprint("c", i), 6, half(i))
-				calls[3].before = m.wait
-				return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+			return b.Crowd(n, func(i int) app.HTTPClient {
+				calls := b.Script(fmt.Sprint("c", i), 6, half(i))
+				calls[3].Before = m.wait
+				return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 			})
 		})
 }
@@ -306,7 +307,7 @@ func (b *bed) beginHere(h *world.Host) error {
 	if err := b.Pause(100 * time.Millisecond); err != nil {
 		return err
 	}
-	b.rec.Forget()
+	b.Rec.Forget()
 	if err := b.sniffPod(h); err != nil {
 		return err
 	}

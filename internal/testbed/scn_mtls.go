@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -74,10 +75,10 @@ func (b *bed) securePod(s mesh.Sidecar, record func(*bed, *world.Host) error) ([
 
 // peerScript is the requests of a sidecar that calls for its application: all
 // with a request id. Sizes of bodies are like those of an API.
-func (b *bed) peerScript(who string, n int) []call {
-	calls := b.scriptOf(who, n, true, mostBody)
+func (b *bed) peerScript(who string, n int) []app.Call {
+	calls := b.ScriptOf(who, n, true, mostBody)
 	for i := range calls {
-		calls[i].target += "&instance=svc-b-7d4f9c-x2kq"
+		calls[i].Target += "&instance=svc-b-7d4f9c-x2kq"
 	}
 	return calls
 }
@@ -107,8 +108,8 @@ func mix(b *bed, n, calls int, who []caller, again bool) error {
 			fs = append(fs, func() error { return curl(b, id, to, name, calls) })
 			continue
 		}
-		c := httpClient{from: b.Host("client"), local: id.at, to: to, name: "svc-b", tls: id.tls,
-			calls: b.peerScript(name, b.Between(calls, calls+2))}
+		c := app.HTTPClient{From: b.Host("client"), Local: id.at, To: to, Name: "svc-b", TLS: id.tls,
+			Calls: b.peerScript(name, b.Between(calls, calls+2))}
 		fs = append(fs, func() error { return resuming(b, c, again) })
 	}
 	return world.Parallel(fs...)
@@ -116,17 +117,17 @@ func mix(b *bed, n, calls int, who []caller, again bool) error {
 
 // resuming plays a client, of TLS 1.2 with half of its requests over a second
 // connection that resumes the session of the first.
-func resuming(b *bed, c httpClient, again bool) error {
+func resuming(b *bed, c app.HTTPClient, again bool) error {
 	if !again {
-		return b.play(c)
+		return b.Play(c)
 	}
-	all := c.calls
-	c.calls = all[:len(all)/2]
-	if err := b.play(c); err != nil {
+	all := c.Calls
+	c.Calls = all[:len(all)/2]
+	if err := b.Play(c); err != nil {
 		return err
 	}
-	c.calls = all[len(all)/2:]
-	return b.play(c)
+	c.Calls = all[len(all)/2:]
+	return b.Play(c)
 }
 
 // curl makes requests over one connection of its own, without request ids.
@@ -139,7 +140,7 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 		fmt.Fprintf(&conf, "cert = %q\ninterface = %q\nconnect-to = \"::%v\"\noutput = /dev/null\ninsecure\nhttp1.1\nsilent\nshow-error\n",
 			id.file, id.at.Addr(), to)
 		if b.Between(0, 2) == 0 {
-			fmt.Fprintf(&conf, "data = %q\n", bodyFor(who, b.Between(10, mostBody)))
+			fmt.Fprintf(&conf, "data = %q\n", app.BodyFor(who, b.Between(10, mostBody)))
 		}
 		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", mesh.ServerName, who, i, b.Between(20, mostBody), b.Between(1, 15))
 	}
@@ -172,9 +173,9 @@ func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed)
 		if err := record(b, a); err != nil {
 			return err
 		}
-		return b.crowd(n, func(i int) httpClient {
-			return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc",
-				calls: b.scriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), mostBody)}
+		return b.Crowd(n, func(i int) app.HTTPClient {
+			return app.HTTPClient{From: a, To: vip(byte(i%2+1), svcPort), Name: "svc",
+				Calls: b.ScriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), mostBody)}
 		})
 	}
 }
@@ -187,7 +188,7 @@ func securePeers(b *bed, ca *mesh.Authority, cert string) (routes []mesh.Route, 
 		if err != nil {
 			return nil, err
 		}
-		if err := b.serveSecure(h, h.At(appPort), cfg, nil); err != nil {
+		if err := b.ServeSecure(h, h.At(appPort), cfg, nil); err != nil {
 			return nil, err
 		}
 		v := vip(byte(i+1), svcPort)
@@ -216,15 +217,15 @@ func mtlsTCP(n int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*
 		if s.MaxTLS != "" {
 			who = overTLS12(who)
 		}
-		app, err := b.serveTCP(srv, srv.At(rawPort), nil)
+		app, err := b.ServeTCP(srv, srv.At(rawPort), nil)
 		if err != nil {
 			return err
 		}
-		greeter, err := b.serveTCP(srv, srv.At(rawPort+1), nil)
+		greeter, err := b.ServeTCP(srv, srv.At(rawPort+1), nil)
 		if err != nil {
 			return err
 		}
-		greeter.greeting = b.Random(77)
+		greeter.Greeting = b.Random(77)
 		s.Inbound, s.Outbound, s.TLSIn, s.CA = "tcp", "tcp", cert, ca.File
 		if _, err := b.Inject(srv, mesh.IstioDefaults(), s); err != nil {
 			return err
@@ -237,48 +238,48 @@ func mtlsTCP(n int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*
 }
 
 // manners are the raw connections of mtlsTCP.
-func manners(b *bed, n int, who []caller, app, greeter *tcpServer) error {
+func manners(b *bed, n int, who []caller, server, greeter *app.TCPServer) error {
 	srv := b.Host("b")
 	var fs []func() error
 	for i := range n {
 		id := who[i%len(who)]
-		c := tcpClient{from: b.Host("client"), local: id.at, to: srv.At(rawPort), tls: id.tls, script: manner(b, i)}
-		at := app
+		c := app.TCPClient{From: b.Host("client"), Local: id.at, To: srv.At(rawPort), TLS: id.tls, Script: manner(b, i)}
+		at := server
 		if i%6 == 1 {
-			at, c.to, c.greeting = greeter, srv.At(rawPort+1), greeter.greeting
+			at, c.To, c.Greeting = greeter, srv.At(rawPort+1), greeter.Greeting
 		}
-		at.expect(c.script)
+		at.Expect(c.Script)
 		fs = append(fs, func() error {
 			if err := b.Pause(time.Duration(i%7) * 3 * time.Millisecond); err != nil {
 				return err
 			}
-			return b.talk(c)
+			return b.Talk(c)
 		})
 	}
 	return world.Parallel(fs...)
 }
 
 // manner is the script of the i-th raw connection.
-func manner(b *bed, i int) tcpScript {
+func manner(b *bed, i int) app.TCPScript {
 	switch i % 6 {
 	case 2: // the server streams, many writes to one request
-		s := b.turns(1, 200, clientCloses)
+		s := b.Turns(1, 200, app.ClientCloses)
 		for range b.Between(8, 20) {
-			s.turns = append(s.turns, turn{data: b.Random(b.Between(1, 300)), pause: time.Duration(b.Between(0, 5)) * time.Millisecond})
+			s.Turns = append(s.Turns, app.Turn{Data: b.Random(b.Between(1, 300)), Pause: time.Duration(b.Between(0, 5)) * time.Millisecond})
 		}
 		return s
 	case 3: // both stream at once
-		s := b.turns(2, 200, clientCloses)
-		s.turns = append(s.turns, turn{fromClient: true, data: b.Random(b.Between(1500, 3000)), back: b.Random(b.Between(1500, 3000))})
+		s := b.Turns(2, 200, app.ClientCloses)
+		s.Turns = append(s.Turns, app.Turn{FromClient: true, Data: b.Random(b.Between(1500, 3000)), Back: b.Random(b.Between(1500, 3000))})
 		return s
 	case 4: // sizes alike
-		s := tcpScript{}
+		s := app.TCPScript{}
 		for k := range 2 * b.Between(6, 10) {
-			s.turns = append(s.turns, turn{fromClient: k%2 == 0, data: b.Random([]int{64, 256}[k%2]), pause: time.Duration(b.Between(0, 6)) * time.Millisecond})
+			s.Turns = append(s.Turns, app.Turn{FromClient: k%2 == 0, Data: b.Random([]int{64, 256}[k%2]), Pause: time.Duration(b.Between(0, 6)) * time.Millisecond})
 		}
 		return s
 	}
-	return b.turns(b.Between(10, 24), 300, clientCloses)
+	return b.Turns(b.Between(10, 24), 300, app.ClientCloses)
 }
 
 // overTLS12 limits what the callers speak and lets them resume sessions.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -15,8 +16,8 @@ import (
 
 // callers are n connections of pod h's application to one server.
 func (b *bed) callers(h *world.Host, to netip.AddrPort, n, calls int) error {
-	return b.crowd(n, func(i int) httpClient {
-		return httpClient{from: h, to: to, name: "svc", calls: b.script(fmt.Sprintf("%s%d", h.Name, i), calls, i%2 == 0)}
+	return b.Crowd(n, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: h, To: to, Name: "svc", Calls: b.Script(fmt.Sprintf("%s%d", h.Name, i), calls, i%2 == 0)}
 	})
 }
 
@@ -25,7 +26,7 @@ func (b *bed) callers(h *world.Host, to netip.AddrPort, n, calls int) error {
 func (b *bed) outboundPod(s mesh.Sidecar) error {
 	a := b.Host("a")
 	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
-		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 		v := vip(byte(i+1), svcPort)
@@ -75,7 +76,7 @@ func playPassthrough(b *bed) error {
 
 func playSelfOwn(b *bed) error {
 	srv := b.Host("b")
-	if err := b.serveHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -105,11 +106,11 @@ func playExcluded(b *bed) error {
 		h    *world.Host
 		port int
 	}{{srv, appPort}, {srv, 9090}, {ext, appPort}, {cl, appPort}} {
-		if err := b.serveHTTP(at.h, at.h.At(at.port), nil); err != nil {
+		if err := b.ServeHTTP(at.h, at.h.At(at.port), nil); err != nil {
 			return err
 		}
 	}
-	db, err := b.serveTCP(cl, cl.At(3306), nil)
+	db, err := b.ServeTCP(cl, cl.At(3306), nil)
 	if err != nil {
 		return err
 	}
@@ -119,18 +120,18 @@ func playExcluded(b *bed) error {
 	if err := b.sidecarAt(srv, rules, mesh.Sidecar{}); err != nil {
 		return err
 	}
-	query := b.turns(6, 400, clientCloses)
-	db.expect(query)
+	query := b.Turns(6, 400, app.ClientCloses)
+	db.Expect(query)
 	return world.Parallel(
 		func() error { return b.visitors(2, 3, half) },
 		func() error {
-			return b.crowd(2, func(i int) httpClient {
-				return httpClient{from: cl, to: srv.At(9090), calls: b.script(fmt.Sprint("metrics", i), 2, false)}
+			return b.Crowd(2, func(i int) app.HTTPClient {
+				return app.HTTPClient{From: cl, To: srv.At(9090), Calls: b.Script(fmt.Sprint("metrics", i), 2, false)}
 			})
 		},
 		func() error { return b.callers(srv, ext.At(appPort), 2, 3) },
 		func() error { return b.callers(srv, cl.At(appPort), 2, 3) },
-		func() error { return b.talk(tcpClient{from: srv, to: cl.At(3306), script: query}) })
+		func() error { return b.Talk(app.TCPClient{From: srv, To: cl.At(3306), Script: query}) })
 }
 
 // playFanout has an application that calls three services for each request
@@ -140,34 +141,34 @@ func playFanout(b *bed) error {
 	s := mesh.Sidecar{}
 	for i := range 3 {
 		at := ext.At(9001 + i)
-		if err := b.serveHTTP(ext, at, nil); err != nil {
+		if err := b.ServeHTTP(ext, at, nil); err != nil {
 			return err
 		}
 		s.Routes = append(s.Routes, mesh.Route{VIP: vip(byte(11+i), svcPort), Endpoint: at})
 	}
-	if err := b.serveHTTP(srv, srv.At(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(appPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
 		return err
 	}
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), s); err != nil {
 		return err
 	}
-	return b.crowd(4, func(i int) httpClient {
-		calls := b.script(fmt.Sprint("c", i), 3, half(i))
+	return b.Crowd(4, func(i int) app.HTTPClient {
+		calls := b.Script(fmt.Sprint("c", i), 3, half(i))
 		for k := range calls {
-			calls[k].header = append(calls[k].header, [2]string{"traceparent", fmt.Sprintf("00-%x-%x-01", b.Random(16), b.Random(8))})
+			calls[k].Header = append(calls[k].Header, [2]string{"traceparent", fmt.Sprintf("00-%x-%x-01", b.Random(16), b.Random(8))})
 		}
-		return httpClient{from: b.Host("client"), to: srv.At(appPort), name: "svc-b", calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
 	})
 }
 
 func fanOut(b *bed, h *world.Host, r *http.Request) int {
-	from := recordOf(r)
+	from := app.RecordOf(r)
 	var fs []func() error
 	for i := range 3 {
-		c := httpClient{from: h, to: vip(byte(11+i), svcPort), cause: from, calls: []call{{method: "GET",
-			target: fmt.Sprintf("/part%d%s&part=%d", i, r.URL.RequestURI(), i),
-			header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
-		fs = append(fs, func() error { return b.play(c) })
+		c := app.HTTPClient{From: h, To: vip(byte(11+i), svcPort), Cause: from, Calls: []app.Call{{Method: "GET",
+			Target: fmt.Sprintf("/part%d%s&part=%d", i, r.URL.RequestURI(), i),
+			Header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
+		fs = append(fs, func() error { return b.Play(c) })
 	}
 	if err := world.Parallel(fs...); err != nil {
 		return http.StatusBadGateway
@@ -188,11 +189,11 @@ func playPortReuse(b *bed) error {
 	series := func(port uint16, to netip.AddrPort) func() error {
 		return func() error {
 			for i := range 3 {
-				calls := b.script(fmt.Sprintf("p%d.%d", port, i), 3, half(i))
+				calls := b.Script(fmt.Sprintf("p%d.%d", port, i), 3, half(i))
 				last := &calls[len(calls)-1] // the proxy closes, so TIME_WAIT is at its end
-				last.header = append(last.header, [2]string{"connection", "close"})
-				c := httpClient{from: a, local: netip.AddrPortFrom(a.IP, port), to: to, name: "svc", calls: calls, linger: 60 * time.Millisecond}
-				if err := b.play(c); err != nil {
+				last.Header = append(last.Header, [2]string{"connection", "close"})
+				c := app.HTTPClient{From: a, Local: netip.AddrPortFrom(a.IP, port), To: to, Name: "svc", Calls: calls, Linger: 60 * time.Millisecond}
+				if err := b.Play(c); err != nil {
 					return err
 				}
 			}
@@ -215,10 +216,10 @@ func playCollision(b *bed) error {
 	}
 	m := b.meeting()
 	return world.Parallel(func() error { return m.hold(2, func() error { return nil }) }, func() error {
-		return b.crowd(2, func(i int) httpClient {
-			calls := b.script(fmt.Sprint("c", i), 5, half(i))
-			calls[0].before = m.wait // both are connected
-			return httpClient{from: a, local: netip.AddrPortFrom(a.IP, 40000), to: vip(byte(i+1), svcPort), name: "svc", calls: calls}
+		return b.Crowd(2, func(i int) app.HTTPClient {
+			calls := b.Script(fmt.Sprint("c", i), 5, half(i))
+			calls[0].Before = m.wait // both are connected
+			return app.HTTPClient{From: a, Local: netip.AddrPortFrom(a.IP, 40000), To: vip(byte(i+1), svcPort), Name: "svc", Calls: calls}
 		})
 	})
 }
@@ -241,10 +242,10 @@ func playMidstreamOutbound(b *bed) error {
 	m := b.meeting()
 	return world.Parallel(func() error { return m.hold(n, func() error { return b.beginHere(a) }) },
 		func() error {
-			return b.crowd(n, func(i int) httpClient {
-				calls := b.script(fmt.Sprint("c", i), 6, half(i))
-				calls[2].before = m.wait
-				return httpClient{from: a, to: vip(byte(i%2+1), svcPort), name: "svc", calls: calls}
+			return b.Crowd(n, func(i int) app.HTTPClient {
+				calls := b.Script(fmt.Sprint("c", i), 6, half(i))
+				calls[2].Before = m.wait
+				return app.HTTPClient{From: a, To: vip(byte(i%2+1), svcPort), Name: "svc", Calls: calls}
 			})
 		})
 }
@@ -261,7 +262,7 @@ func playVIPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
 	if err := b.service(vip(1, svcPort), srv.At(appPort)); err != nil {
@@ -294,14 +295,14 @@ func (b *bed) sniffOf(h *world.Host) error {
 
 func playGateway(b *bed) error {
 	gw, srv := b.Host("gw"), b.Host("b")
-	if err := b.serveHTTP(srv, srv.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
 		return err
 	}
 	rules := mesh.Interception{UID: 1337, In: svcPort}
 	if err := b.sidecarAt(gw, rules, mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: vip(1, svcPort), Endpoint: srv.At(appPort)}}}); err != nil {
 		return err
 	}
-	return b.crowd(5, func(i int) httpClient {
-		return httpClient{from: b.Host("client"), to: gw.At(svcPort), name: "shop.example.com", calls: b.script(fmt.Sprint("c", i), 4, half(i))}
+	return b.Crowd(5, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: b.Host("client"), To: gw.At(svcPort), Name: "shop.example.com", Calls: b.Script(fmt.Sprint("c", i), 4, half(i))}
 	})
 }

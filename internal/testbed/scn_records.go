@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -27,7 +28,7 @@ func playUpstreamRefused(b *bed) error {
 		h    *world.Host
 		port int
 	}{{srv, appPort}, {ext, 9002}} {
-		if err := b.serveHTTP(at.h, at.h.At(at.port), nil); err != nil {
+		if err := b.ServeHTTP(at.h, at.h.At(at.port), nil); err != nil {
 			return err
 		}
 	}
@@ -37,15 +38,15 @@ func playUpstreamRefused(b *bed) error {
 	if err := b.sidecarAt(srv, mesh.IstioDefaults(), s); err != nil {
 		return err
 	}
-	inbound := httpClient{from: b.Host("client"), to: srv.At(appPort + 1), name: "svc-b"}
+	inbound := app.HTTPClient{From: b.Host("client"), To: srv.At(appPort + 1), Name: "svc-b"}
 	series := []func() error{
 		func() error { return inVain(b, inbound, "gone") },
 		func() error { return lateServer(b, inbound) },
-		func() error { return inVain(b, httpClient{from: srv, to: vip(2, svcPort), name: "svc-2"}, "none") },
+		func() error { return inVain(b, app.HTTPClient{From: srv, To: vip(2, svcPort), Name: "svc-2"}, "none") },
 	}
 	for i := range 4 {
-		c := httpClient{from: srv, to: vip(1, svcPort), name: "svc", calls: apart(b, fmt.Sprint("spare", i), 3)}
-		series = append(series, func() error { return b.play(c) })
+		c := app.HTTPClient{From: srv, To: vip(1, svcPort), Name: "svc", Calls: apart(b, fmt.Sprint("spare", i), 3)}
+		series = append(series, func() error { return b.Play(c) })
 	}
 	return world.Parallel(func() error { return b.visitors(3, 4, half) }, func() error {
 		for _, f := range series {
@@ -59,29 +60,29 @@ func playUpstreamRefused(b *bed) error {
 
 // apart is a script whose requests keep so far apart that attempts of two
 // exchanges do not meet.
-func apart(b *bed, who string, n int) []call {
-	calls := b.script(who, n, true)
+func apart(b *bed, who string, n int) []app.Call {
+	calls := b.Script(who, n, true)
 	for i := range calls {
-		calls[i].think += 25 * time.Millisecond
+		calls[i].Think += 25 * time.Millisecond
 	}
 	return calls
 }
 
 // inVain makes a request that nobody answers but the proxy.
-func inVain(b *bed, c httpClient, who string) error {
-	c.calls = apart(b, who, 1)
-	c.calls[0].status = http.StatusServiceUnavailable
-	return b.play(c)
+func inVain(b *bed, c app.HTTPClient, who string) error {
+	c.Calls = apart(b, who, 1)
+	c.Calls[0].Status = http.StatusServiceUnavailable
+	return b.Play(c)
 }
 
 // lateServer has an application that starts while the proxy tries again.
-func lateServer(b *bed, c httpClient) error {
-	c.calls = apart(b, "late", 3)
-	return world.Parallel(func() error { return b.play(c) }, func() error {
+func lateServer(b *bed, c app.HTTPClient) error {
+	c.Calls = apart(b, "late", 3)
+	return world.Parallel(func() error { return b.Play(c) }, func() error {
 		if err := b.Pause(patience + patience/2); err != nil {
 			return err
 		}
-		return b.serveHTTP(b.Host("b"), c.to, nil)
+		return b.ServeHTTP(b.Host("b"), c.To, nil)
 	})
 }
 
@@ -123,13 +124,13 @@ func gatewayMinted(record func(*bed, *world.Host) error) func(*bed) error {
 			return err
 		}
 		b.notes.alike = map[netip.Addr]bool{at[2].Addr(): true}
-		var calls []call
+		var calls []app.Call
 		for i := range 5 {
-			calls = append(calls, call{method: "GET", target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.Between(100, 900), b.Between(2, 6)),
-				header: [][2]string{{"user-agent", "shop"}}})
+			calls = append(calls, app.Call{Method: "GET", Target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.Between(100, 900), b.Between(2, 6)),
+				Header: [][2]string{{"user-agent", "shop"}}})
 		}
-		return b.crowd(5, func(i int) httpClient {
-			return httpClient{from: b.Host("client"), local: at[min(i, 2)], to: gw.At(svcPort), name: "shop.example.com", calls: calls}
+		return b.Crowd(5, func(i int) app.HTTPClient {
+			return app.HTTPClient{From: b.Host("client"), Local: at[min(i, 2)], To: gw.At(svcPort), Name: "shop.example.com", Calls: calls}
 		})
 	}
 }
@@ -165,10 +166,10 @@ func playNodeNATMidstream(b *bed) error {
 	const n = 4
 	m := b.meeting()
 	err := world.Parallel(func() error { return m.hold(n, func() error { return beginBehind(b) }) }, func() error {
-		return b.crowd(n, func(i int) httpClient {
-			calls := b.script(fmt.Sprint("a", i), 6, half(i))
-			calls[2].before = m.wait
-			return httpClient{from: b.Host("a"), to: vip(9, svcPort), name: "svc", calls: calls}
+		return b.Crowd(n, func(i int) app.HTTPClient {
+			calls := b.Script(fmt.Sprint("a", i), 6, half(i))
+			calls[2].Before = m.wait
+			return app.HTTPClient{From: b.Host("a"), To: vip(9, svcPort), Name: "svc", Calls: calls}
 		})
 	})
 	if err != nil {
@@ -225,7 +226,7 @@ func playHalfMissing(b *bed) error {
 	if err := b.sniffPod(a); err != nil {
 		return err
 	}
-	return b.crowd(8, func(i int) httpClient {
-		return httpClient{from: a, to: vip(byte(i/2%2+1), svcPort), name: "svc", calls: b.script(fmt.Sprint("a", i), 4, half(i))}
+	return b.Crowd(8, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: a, To: vip(byte(i/2%2+1), svcPort), Name: "svc", Calls: b.Script(fmt.Sprint("a", i), 4, half(i))}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -17,9 +18,9 @@ import (
 const rawPort = 5432
 
 // rawPod makes pod b with a raw TCP application behind its sidecar.
-func rawPod(b *bed, s mesh.Sidecar, fixed *tcpScript) (*tcpServer, error) {
+func rawPod(b *bed, s mesh.Sidecar, fixed *app.TCPScript) (*app.TCPServer, error) {
 	srv := b.Host("b")
-	app, err := b.serveTCP(srv, srv.At(rawPort), fixed)
+	app, err := b.ServeTCP(srv, srv.At(rawPort), fixed)
 	if err != nil {
 		return nil, err
 	}
@@ -28,25 +29,25 @@ func rawPod(b *bed, s mesh.Sidecar, fixed *tcpScript) (*tcpServer, error) {
 }
 
 // conversations of n clients outside with the raw application.
-func (b *bed) talkers(n int, c func(i int) tcpClient) error {
+func (b *bed) talkers(n int, c func(i int) app.TCPClient) error {
 	var fs []func() error
 	for i := range n {
 		k := c(i)
-		k.from, k.to = b.Host("client"), b.Host("b").At(rawPort)
-		fs = append(fs, func() error { return b.talk(k) })
+		k.From, k.To = b.Host("client"), b.Host("b").At(rawPort)
+		fs = append(fs, func() error { return b.Talk(k) })
 	}
 	return world.Parallel(fs...)
 }
 
 func playTCP(b *bed) error {
-	app, err := rawPod(b, mesh.Sidecar{}, nil)
+	server, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
-	return b.talkers(6, func(int) tcpClient {
-		s := b.turns(b.Between(10, 24), 1200, clientCloses)
-		app.expect(s)
-		return tcpClient{script: s}
+	return b.talkers(6, func(int) app.TCPClient {
+		s := b.Turns(b.Between(10, 24), 1200, app.ClientCloses)
+		server.Expect(s)
+		return app.TCPClient{Script: s}
 	})
 }
 
@@ -55,7 +56,7 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	app, err := rawPod(b, mesh.Sidecar{TLSIn: cert, CA: ca.File}, nil)
+	server, err := rawPod(b, mesh.Sidecar{TLSIn: cert, CA: ca.File}, nil)
 	if err != nil {
 		return err
 	}
@@ -63,10 +64,10 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return b.talkers(5, func(int) tcpClient {
-		s := b.turns(b.Between(8, 16), 900, clientCloses)
-		app.expect(s)
-		return tcpClient{script: s, tls: cfg}
+	return b.talkers(5, func(int) app.TCPClient {
+		s := b.Turns(b.Between(8, 16), 900, app.ClientCloses)
+		server.Expect(s)
+		return app.TCPClient{Script: s, TLS: cfg}
 	})
 }
 
@@ -82,11 +83,11 @@ func playOwnTLS(b *bed) error {
 		return err
 	}
 	a, ext := b.Host("a"), b.Host("ext")
-	app, err := b.serveTCP(ext, ext.At(8443), nil)
+	server, err := b.ServeTCP(ext, ext.At(8443), nil)
 	if err != nil {
 		return err
 	}
-	app.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	if err := b.sidecarAt(a, mesh.IstioDefaults(), mesh.Sidecar{Outbound: "tcp"}); err != nil {
 		return err
 	}
@@ -96,55 +97,55 @@ func playOwnTLS(b *bed) error {
 	}
 	var fs []func() error
 	for range 3 {
-		s := b.turns(b.Between(6, 12), 900, clientCloses)
-		app.expect(s)
-		fs = append(fs, func() error { return b.talk(tcpClient{from: a, to: ext.At(8443), script: s, tls: cfg}) })
+		s := b.Turns(b.Between(6, 12), 900, app.ClientCloses)
+		server.Expect(s)
+		fs = append(fs, func() error { return b.Talk(app.TCPClient{From: a, To: ext.At(8443), Script: s, TLS: cfg}) })
 	}
 	return world.Parallel(fs...)
 }
 
 // ended plays conversations that end in one way.
-func ended(end ending, even bool) func(*bed) error {
+func ended(end app.Ending, even bool) func(*bed) error {
 	return func(b *bed) error {
-		app, err := rawPod(b, mesh.Sidecar{}, nil)
+		server, err := rawPod(b, mesh.Sidecar{}, nil)
 		if err != nil {
 			return err
 		}
-		return b.talkers(4, func(int) tcpClient {
+		return b.talkers(4, func(int) app.TCPClient {
 			n := 2*b.Between(2, 5) + 1
 			if even {
 				n++ // so that the last turn is the server's
 			}
-			s := b.turns(n, 700, end)
-			app.expect(s)
-			return tcpClient{script: s}
+			s := b.Turns(n, 700, end)
+			server.Expect(s)
+			return app.TCPClient{Script: s}
 		})
 	}
 }
 
 // playResets has clients and servers that end with RST.
 func playResets(b *bed) error {
-	app, err := rawPod(b, mesh.Sidecar{}, nil)
+	server, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
-	return b.talkers(4, func(i int) tcpClient {
-		s := b.turns(2*b.Between(2, 4)+i%2, 700, []ending{clientResets, serverResets}[i%2])
-		app.expect(s)
-		return tcpClient{script: s}
+	return b.talkers(4, func(i int) app.TCPClient {
+		s := b.Turns(2*b.Between(2, 4)+i%2, 700, []app.Ending{app.ClientResets, app.ServerResets}[i%2])
+		server.Expect(s)
+		return app.TCPClient{Script: s}
 	})
 }
 
 // playServerFirst has a server that greets, as SMTP and MySQL do.
 func playServerFirst(b *bed) error {
-	s := b.turns(7, 500, serverCloses)
-	for i := range s.turns {
-		s.turns[i].fromClient = i%2 == 1
+	s := b.Turns(7, 500, app.ServerCloses)
+	for i := range s.Turns {
+		s.Turns[i].FromClient = i%2 == 1
 	}
 	if _, err := rawPod(b, mesh.Sidecar{}, &s); err != nil {
 		return err
 	}
-	return b.talkers(3, func(int) tcpClient { return tcpClient{script: s} })
+	return b.talkers(3, func(int) app.TCPClient { return app.TCPClient{Script: s} })
 }
 
 // playRefused dials what nobody serves: the proxy accepts, is refused by the
@@ -158,8 +159,8 @@ func playRefused(b *bed) error {
 		from *world.Host
 		to   netip.AddrPort
 	}{{b.Host("client"), srv.At(7777)}, {b.Host("client"), srv.At(7778)}, {srv, b.Host("ext").At(7779)}} {
-		c := tcpClient{from: dial.from, to: dial.to, script: tcpScript{end: serverCloses}}
-		if err := b.talk(c); err != nil {
+		c := app.TCPClient{From: dial.from, To: dial.to, Script: app.TCPScript{End: app.ServerCloses}}
+		if err := b.Talk(c); err != nil {
 			return err
 		}
 		if err := b.Pause(50 * time.Millisecond); err != nil {
@@ -178,7 +179,7 @@ func refuseDirect(b *bed, srv *world.Host) error {
 		_ = c.Close()
 		return fmt.Errorf("port 15021 answers")
 	}
-	b.rec.Refused(b.Host("client"), from, srv.At(15021), start)
+	b.Rec.Refused(b.Host("client"), from, srv.At(15021), start)
 	return nil
 }
 
@@ -187,7 +188,7 @@ func refuseDirect(b *bed, srv *world.Host) error {
 // without NAT.
 func playFlush(b *bed) error {
 	a := b.Host("a")
-	if err := b.serveHTTP(a, a.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(a, a.At(appPort), nil); err != nil {
 		return err
 	}
 	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
@@ -199,19 +200,19 @@ func playFlush(b *bed) error {
 	const n = 6
 	m := b.meeting()
 	done := b.meeting()
-	client := func(i int) httpClient {
-		c := httpClient{from: a, to: vip(1, svcPort), name: "svc", calls: b.script(fmt.Sprint("c", i), 5, half(i))}
+	client := func(i int) app.HTTPClient {
+		c := app.HTTPClient{From: a, To: vip(1, svcPort), Name: "svc", Calls: b.Script(fmt.Sprint("c", i), 5, half(i))}
 		if i >= 4 { // from outside to the application in the pod
-			c.from, c.to = b.Host("client"), a.At(appPort)
+			c.From, c.To = b.Host("client"), a.At(appPort)
 		}
 		switch {
 		case i < 2: // goes on
-			c.calls[3].before = m.wait
+			c.Calls[3].Before = m.wait
 		case i < 4: // closes
-			c.last = m.wait
+			c.Last = m.wait
 		default: // stays until the proxy ends
-			c.calls[3].before, c.last = m.wait, done.wait
-			c.calls = c.calls[:4]
+			c.Calls[3].Before, c.Last = m.wait, done.wait
+			c.Calls = c.Calls[:4]
 		}
 		return c
 	}
@@ -224,7 +225,7 @@ func playFlush(b *bed) error {
 	}
 	return world.Parallel(func() error { return m.hold(n, flush) },
 		func() error { return done.hold(n-4, func() error { return endProxy(b, a) }) },
-		func() error { return b.crowd(n, client) })
+		func() error { return b.Crowd(n, client) })
 }
 
 // endProxy ends the proxy of a pod once its connections are quiet.

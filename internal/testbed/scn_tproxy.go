@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -15,7 +16,7 @@ import (
 func playTProxy(b *bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
 	for _, h := range []*world.Host{srv, ext} {
-		if err := b.serveHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
 			return err
 		}
 	}
@@ -46,9 +47,9 @@ func playOriginalSrc(b *bed) error {
 		return err
 	}
 	b.PackLater()
-	return b.crowd(9, func(i int) httpClient {
-		return httpClient{from: b.Host("client"), local: who[i%len(who)], to: srv.At(appPort), name: "svc-b",
-			calls: b.script(fmt.Sprint("c", i/len(who)), b.Between(4, 6), i < 3)}
+	return b.Crowd(9, func(i int) app.HTTPClient {
+		return app.HTTPClient{From: b.Host("client"), Local: who[i%len(who)], To: srv.At(appPort), Name: "svc-b",
+			Calls: b.Script(fmt.Sprint("c", i/len(who)), b.Between(4, 6), i < 3)}
 	})
 }
 

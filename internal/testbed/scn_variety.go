@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -20,28 +21,28 @@ func playVariety(b *bed) error {
 	n := b.Between(200, 900)
 	big := strings.Repeat("x", 5000+n)
 	size := func(path string) string { return fmt.Sprintf("%s?size=%d", path, n) }
-	clients := [][]step{
-		{say("GET "+size("/pipe/1")+host+"\r\nGET "+size("/pipe/2")+host+"\r\nHEAD "+size("/pipe/3")+host+"\r\n",
+	clients := [][]app.Step{
+		{app.Say("GET "+size("/pipe/1")+host+"\r\nGET "+size("/pipe/2")+host+"\r\nHEAD "+size("/pipe/3")+host+"\r\n",
 			"GET "+size("/pipe/1")+" 200", "GET "+size("/pipe/2")+" 200", "HEAD "+size("/pipe/3")+" 200"),
-			say("GET "+size("/pipe/4")+"&chunked=1"+host+"\r\n", "GET "+size("/pipe/4")+"&chunked=1 200")},
-		{say("POST "+size("/expect")+host+"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", "100"),
-			say("0123456789", "POST "+size("/expect")+" 200"),
-			say("GET "+size("/after")+host+"\r\n", "GET "+size("/after")+" 200")},
-		{say("GET /empty?status=204&size=0"+host+"\r\n", "GET /empty?status=204&size=0 204"),
-			say("GET /same?status=304&size=0"+host+"If-None-Match: \"1\"\r\n\r\n", "GET /same?status=304&size=0 304"),
-			say("DELETE /gone?status=404"+host+"\r\n", "DELETE /gone?status=404 404")},
-		{say("POST "+size("/trailer")+host+"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n",
+			app.Say("GET "+size("/pipe/4")+"&chunked=1"+host+"\r\n", "GET "+size("/pipe/4")+"&chunked=1 200")},
+		{app.Say("POST "+size("/expect")+host+"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", "100"),
+			app.Say("0123456789", "POST "+size("/expect")+" 200"),
+			app.Say("GET "+size("/after")+host+"\r\n", "GET "+size("/after")+" 200")},
+		{app.Say("GET /empty?status=204&size=0"+host+"\r\n", "GET /empty?status=204&size=0 204"),
+			app.Say("GET /same?status=304&size=0"+host+"If-None-Match: \"1\"\r\n\r\n", "GET /same?status=304&size=0 304"),
+			app.Say("DELETE /gone?status=404"+host+"\r\n", "DELETE /gone?status=404 404")},
+		{app.Say("POST "+size("/trailer")+host+"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n",
 			"POST "+size("/trailer")+" 200"),
-			say("POST "+size("/fool")+"&fool=1"+host+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(fool), fool), "POST "+size("/fool")+"&fool=1 200")},
-		{say("GET "+size("/old")+" HTTP/1.0\r\nHost: svc-b\r\n\r\n", "GET "+size("/old")+" 200")},
-		{say("GET /long"+host+"X-Long: "+big+"\r\naccept:*/*\r\nACCEPT-encoding:  identity \r\n\r\n", "GET /long 200"),
-			say("OPTIONS *"+host+"\r\n", "OPTIONS * 200")},
-		{say("GET /chat"+host+"Upgrade: echo\r\nConnection: Upgrade\r\n\r\n", "GET /chat 101"),
-			say("ping one", "echo ping one"), say(fool, "echo "+fool)},
+			app.Say("POST "+size("/fool")+"&fool=1"+host+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(fool), fool), "POST "+size("/fool")+"&fool=1 200")},
+		{app.Say("GET "+size("/old")+" HTTP/1.0\r\nHost: svc-b\r\n\r\n", "GET "+size("/old")+" 200")},
+		{app.Say("GET /long"+host+"X-Long: "+big+"\r\naccept:*/*\r\nACCEPT-encoding:  identity \r\n\r\n", "GET /long 200"),
+			app.Say("OPTIONS *"+host+"\r\n", "OPTIONS * 200")},
+		{app.Say("GET /chat"+host+"Upgrade: echo\r\nConnection: Upgrade\r\n\r\n", "GET /chat 101"),
+			app.Say("ping one", "echo ping one"), app.Say(fool, "echo "+fool)},
 	}
 	var fs []func() error
 	for _, steps := range clients {
-		fs = append(fs, func() error { return b.scripted(b.Host("client"), b.Host("b").At(appPort), steps...) })
+		fs = append(fs, func() error { return b.Scripted(b.Host("client"), b.Host("b").At(appPort), steps...) })
 	}
 	return world.Parallel(fs...)
 }

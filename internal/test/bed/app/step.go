@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"bufio"
@@ -15,19 +15,19 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-// step is what a scripted client sends at once, and the requests whose
+// Step is what a scripted client sends at once, and the requests whose
 // responses it then reads, as "METHOD target status"; "100" stands for an
 // interim response.
-type step struct {
+type Step struct {
 	send  string
 	reads []string
 }
 
-// say makes a step.
-func say(send string, reads ...string) step { return step{send, reads} }
+// Say makes a step.
+func Say(send string, reads ...string) Step { return Step{send, reads} }
 
-// scripted is a client that writes its requests byte by byte as given.
-func (a *apps) scripted(h *world.Host, to netip.AddrPort, steps ...step) error {
+// Scripted is a client that writes its requests byte by byte as given.
+func (a *Apps) Scripted(h *world.Host, to netip.AddrPort, steps ...Step) error {
 	start := time.Now()
 	raw, err := h.DialTCP(a.Ctx, 0, netip.AddrPort{}, to)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a *apps) scripted(h *world.Host, to netip.AddrPort, steps ...step) error {
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	c := a.rec.Record(h, raw, false, start)
+	c := a.Rec.Record(h, raw, false, start)
 	r := bufio.NewReader(c)
 	for _, s := range steps {
 		if _, err := io.WriteString(c, s.send); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"encoding/binary"
@@ -19,7 +19,7 @@ func grpcApp(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/grpc")
 	c := http.NewResponseController(w)
 	send := func() {
-		_, _ = w.Write(grpcMessage(bodyFor(r.Header.Get("x-request-id"), number("x-size"))))
+		_, _ = w.Write(grpcMessage(BodyFor(r.Header.Get("x-request-id"), number("x-size"))))
 		_ = c.Flush()
 	}
 	switch r.URL.Path {
@@ -58,19 +58,19 @@ func grpcRead(r io.Reader) error {
 	return err
 }
 
-// grpcScript is n calls of all kinds.
-func (a *apps) grpcScript(n int) []call {
-	var calls []call
+// GRPCScript is n calls of all kinds.
+func (a *Apps) GRPCScript(n int) []Call {
+	var calls []Call
 	for i := range n {
-		k := call{method: "POST", think: time.Duration(a.Between(0, 8)) * time.Millisecond,
-			target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.Between(0, 1))%5],
-			header: [][2]string{{"x-request-id", a.Uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
+		k := Call{Method: "POST", Think: time.Duration(a.Between(0, 8)) * time.Millisecond,
+			Target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.Between(0, 1))%5],
+			Header: [][2]string{{"x-request-id", a.Uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
 				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(a.Between(10, 300))}, {"x-messages", strconv.Itoa(a.Between(2, 6))}}}
-		k.body = grpcMessage(a.Random(a.Between(5, 300)))
-		if k.target == "/demo.Echo/Chat" {
-			k.body, k.stream = nil, a.stream(a.Between(2, 6), 200)
-			for i, p := range k.stream.pieces {
-				k.stream.pieces[i] = grpcMessage(p)
+		k.Body = grpcMessage(a.Random(a.Between(5, 300)))
+		if k.Target == "/demo.Echo/Chat" {
+			k.Body, k.Stream = nil, a.Stream(a.Between(2, 6), 200)
+			for i, p := range k.Stream.pieces {
+				k.Stream.pieces[i] = grpcMessage(p)
 			}
 		}
 		calls = append(calls, k)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ type streaming struct {
 	pause  time.Duration // before each
 }
 
-// stream makes a body of n pieces.
-func (a *apps) stream(n, most int) *streaming {
+// Stream makes a body of n pieces.
+func (a *Apps) Stream(n, most int) *streaming {
 	s := &streaming{pause: time.Duration(a.Between(500, 3000)) * time.Microsecond}
 	for range n {
 		s.pieces = append(s.pieces, a.Random(a.Between(1, most)))

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"context"
@@ -27,18 +27,18 @@ type httpApp struct {
 
 type connKey struct{}
 
-// serveHTTP starts an application in h and returns when it listens.
-func (a *apps) serveHTTP(h *world.Host, at netip.AddrPort, hook func(*http.Request) int) error {
-	return a.serveSecure(h, at, nil, hook)
+// ServeHTTP starts an application in h and returns when it listens.
+func (a *Apps) ServeHTTP(h *world.Host, at netip.AddrPort, hook func(*http.Request) int) error {
+	return a.ServeSecure(h, at, nil, hook)
 }
 
-// serveSecure is serveHTTP over TLS if cfg is given.
-func (a *apps) serveSecure(h *world.Host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
+// ServeSecure is ServeHTTP over TLS if cfg is given.
+func (a *Apps) ServeSecure(h *world.Host, at netip.AddrPort, cfg *tls.Config, hook func(*http.Request) int) error {
 	l, err := h.ListenTCP(a.Ctx, at)
 	if err != nil {
 		return err
 	}
-	in := a.rec.Listen(h, l)
+	in := a.Rec.Listen(h, l)
 	if cfg != nil {
 		in = socket.OverTLS(in, cfg)
 	}
@@ -97,7 +97,7 @@ func special(path string) http.HandlerFunc {
 
 // over records an exchange with its connection.
 func over(r *http.Request, status int, begun time.Time) {
-	c := recordOf(r)
+	c := RecordOf(r)
 	if c == nil {
 		return
 	}
@@ -106,7 +106,7 @@ func over(r *http.Request, status int, begun time.Time) {
 }
 
 func (a *httpApp) answer(w http.ResponseWriter, r *http.Request, status, size int, chunked bool) {
-	body := bodyFor(r.RequestURI, size)
+	body := BodyFor(r.RequestURI, size)
 	if r.URL.Query().Get("fool") != "" {
 		copy(body, "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nGET / HTTP/1.1\r\n\r\n")
 	}
@@ -146,8 +146,8 @@ func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(c, buf)
 }
 
-// bodyFor makes the text of a target; the same target has always the same.
-func bodyFor(target string, size int) []byte {
+// BodyFor makes the text of a target; the same target has always the same.
+func BodyFor(target string, size int) []byte {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, target)
 	r := rand.New(rand.NewPCG(h.Sum64(), 1))
@@ -158,9 +158,9 @@ func bodyFor(target string, size int) []byte {
 	return p
 }
 
-// recordOf is the record of the connection on which a request came, nil if it
+// RecordOf is the record of the connection on which a request came, nil if it
 // is not recorded.
-func recordOf(r *http.Request) *socket.Record {
+func RecordOf(r *http.Request) *socket.Record {
 	if c, ok := r.Context().Value(connKey{}).(*socket.Conn); ok {
 		return c.Record
 	}

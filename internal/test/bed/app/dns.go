@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"context"
@@ -62,52 +62,52 @@ func (l *lookups) asked(client netip.AddrPort, id uint16) *int {
 	return nil
 }
 
-// dnsAsk is one question that an application or the agent sends.
-type dnsAsk struct {
-	name  string
-	typ   dnsmessage.Type
-	id    uint16
-	again time.Duration // send it once more after this; 0: never
+// DNSAsk is one question that an application or the agent sends.
+type DNSAsk struct {
+	Name  string
+	Typ   dnsmessage.Type
+	ID    uint16
+	Again time.Duration // send it once more after this; 0: never
 }
 
-// dnsClient asks questions from one socket, all at once, and waits for the
+// DNSClient asks questions from one socket, all at once, and waits for the
 // answers.
-type dnsClient struct {
-	from     *world.Host
-	uid      int
-	local    netip.AddrPort // bound source, or zero
-	to       netip.AddrPort
-	role     string
-	by       netip.AddrPort // who answers
+type DNSClient struct {
+	From     *world.Host
+	UID      int
+	Local    netip.AddrPort // bound source, or zero
+	To       netip.AddrPort
+	Role     string
+	By       netip.AddrPort // who answers
 	cause    *int
-	patience time.Duration
+	Patience time.Duration
 }
 
-// resolve asks and returns the answers by id. It is no error if there is none.
-func (a *apps) resolve(c dnsClient, asks ...dnsAsk) (map[uint16][]byte, error) {
-	conn, err := c.from.DialUDP(c.uid, c.local, c.to)
+// Resolve asks and returns the answers by id. It is no error if there is none.
+func (a *Apps) Resolve(c DNSClient, asks ...DNSAsk) (map[uint16][]byte, error) {
+	conn, err := c.From.DialUDP(c.UID, c.Local, c.To)
 	if err != nil {
-		return nil, fmt.Errorf("ask %v: %w", c.to, err)
+		return nil, fmt.Errorf("ask %v: %w", c.To, err)
 	}
 	defer conn.Close()
 	places := map[uint16]int{}
 	for _, q := range asks {
-		places[q.id] = a.lookups.begin(truth.Lookup{Role: c.role, Client: conn.LocalAddr().String(), Server: c.to.String(), AnsweredBy: c.by.String(),
-			ID: int(q.id), Name: q.name, Type: strings.TrimPrefix(q.typ.String(), "Type"), UpstreamOf: c.cause})
-		if err := a.send(conn, q, places[q.id]); err != nil {
+		places[q.ID] = a.lookups.begin(truth.Lookup{Role: c.Role, Client: conn.LocalAddr().String(), Server: c.To.String(), AnsweredBy: c.By.String(),
+			ID: int(q.ID), Name: q.Name, Type: strings.TrimPrefix(q.Typ.String(), "Type"), UpstreamOf: c.cause})
+		if err := a.send(conn, q, places[q.ID]); err != nil {
 			return nil, err
 		}
-		if q.again > 0 {
-			again := time.AfterFunc(q.again, func() { _ = a.send(conn, q, places[q.id]) })
+		if q.Again > 0 {
+			again := time.AfterFunc(q.Again, func() { _ = a.send(conn, q, places[q.ID]) })
 			defer again.Stop()
 		}
 	}
-	return a.hear(conn, places, c.patience)
+	return a.hear(conn, places, c.Patience)
 }
 
 // send writes a query.
-func (a *apps) send(conn *net.UDPConn, q dnsAsk, place int) error {
-	query, err := q.pack()
+func (a *Apps) send(conn *net.UDPConn, q DNSAsk, place int) error {
+	query, err := q.Pack()
 	if err != nil {
 		return err
 	}
@@ -116,18 +116,18 @@ func (a *apps) send(conn *net.UDPConn, q dnsAsk, place int) error {
 	return err
 }
 
-func (a dnsAsk) pack() ([]byte, error) {
-	name, err := dnsmessage.NewName(a.name + ".")
+func (a DNSAsk) Pack() ([]byte, error) {
+	name, err := dnsmessage.NewName(a.Name + ".")
 	if err != nil {
-		return nil, fmt.Errorf("name %s: %w", a.name, err)
+		return nil, fmt.Errorf("name %s: %w", a.Name, err)
 	}
-	m := dnsmessage.Message{Header: dnsmessage.Header{ID: a.id, RecursionDesired: true},
-		Questions: []dnsmessage.Question{{Name: name, Type: a.typ, Class: dnsmessage.ClassINET}}}
+	m := dnsmessage.Message{Header: dnsmessage.Header{ID: a.ID, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: name, Type: a.Typ, Class: dnsmessage.ClassINET}}}
 	return m.Pack()
 }
 
 // hear reads answers until all questions have one or patience is over.
-func (a *apps) hear(conn *net.UDPConn, places map[uint16]int, patience time.Duration) (map[uint16][]byte, error) {
+func (a *Apps) hear(conn *net.UDPConn, places map[uint16]int, patience time.Duration) (map[uint16][]byte, error) {
 	answers := map[uint16][]byte{}
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
@@ -179,8 +179,8 @@ func answered(l *truth.Lookup, m *dnsmessage.Message) {
 // how it came.
 type dnsHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
 
-// serveDNS answers queries in h over UDP and TCP, as user uid.
-func (a *apps) serveDNS(h *world.Host, uid int, at netip.AddrPort, answer dnsHandler) error {
+// ServeDNS answers queries in h over UDP and TCP, as user uid.
+func (a *Apps) ServeDNS(h *world.Host, uid int, at netip.AddrPort, answer dnsHandler) error {
 	var u *net.UDPConn
 	var l net.Listener
 	err := h.In(uid, func() (err error) {
@@ -257,27 +257,27 @@ func readFrame(r io.Reader) ([]byte, error) {
 	return m, err
 }
 
-// resolveTCP asks one question over a connection of its own, which becomes a leg
+// ResolveTCP asks one question over a connection of its own, which becomes a leg
 // of the truth.
-func (a *apps) resolveTCP(c dnsClient, query []byte) ([]byte, error) {
+func (a *Apps) ResolveTCP(c DNSClient, query []byte) ([]byte, error) {
 	start := time.Now()
-	raw, err := c.from.DialTCP(a.Ctx, c.uid, netip.AddrPort{}, c.to)
+	raw, err := c.From.DialTCP(a.Ctx, c.UID, netip.AddrPort{}, c.To)
 	if err != nil {
-		return nil, fmt.Errorf("ask %v over TCP: %w", c.to, err)
+		return nil, fmt.Errorf("ask %v over TCP: %w", c.To, err)
 	}
 	defer raw.Close()
 	defer bounded(a.Ctx, raw)()
-	rc := a.rec.Record(c.from, raw, false, start)
+	rc := a.Rec.Record(c.From, raw, false, start)
 	rc.Record.Control = true
-	if c.by != c.to {
-		rc.Record.Taken = c.by
+	if c.By != c.To {
+		rc.Record.Taken = c.By
 	}
 	if _, err := rc.Write(frame(query)); err != nil {
 		return nil, err
 	}
 	answer, err := readFrame(rc)
 	if err != nil {
-		return nil, fmt.Errorf("answer from %v over TCP: %w", c.to, err)
+		return nil, fmt.Errorf("answer from %v over TCP: %w", c.To, err)
 	}
 	socket.Farewell(rc)
 	return answer, nil

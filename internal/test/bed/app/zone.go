@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package app
 
 import (
 	"net/netip"
@@ -14,10 +14,10 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// zone answers queries from a table; what is not in it does not exist.
-type zone map[string][]dnsmessage.ResourceBody
+// Zone answers queries from a table; what is not in it does not exist.
+type Zone map[string][]dnsmessage.ResourceBody
 
-func addressOf(a netip.Addr) dnsmessage.ResourceBody {
+func AddressOf(a netip.Addr) dnsmessage.ResourceBody {
 	if a.Is4() {
 		return &dnsmessage.AResource{A: a.As4()}
 	}
@@ -26,7 +26,7 @@ func addressOf(a netip.Addr) dnsmessage.ResourceBody {
 
 // answer writes the answer to a query. After an alias come the records of what
 // it stands for.
-func (z zone) answer(query *dnsmessage.Message) []byte {
+func (z Zone) answer(query *dnsmessage.Message) []byte {
 	q := query.Questions[0]
 	m := dnsmessage.Message{Header: dnsmessage.Header{ID: query.ID, Response: true, RecursionDesired: true, RecursionAvailable: true}, Questions: query.Questions}
 	records, known := z[strings.TrimSuffix(q.Name.String(), ".")]
@@ -57,10 +57,10 @@ func (z zone) answer(query *dnsmessage.Message) []byte {
 	return out
 }
 
-// resolver is the cluster's DNS server. It is slow with names that begin with
+// Resolver is the cluster's DNS server. It is slow with names that begin with
 // slow, loses the first query for those that begin with retry and all for those
 // that begin with lost, and cuts answers that are too long for UDP.
-func (a *apps) resolver(z zone) dnsHandler {
+func (a *Apps) Resolver(z Zone) dnsHandler {
 	heard := &lookups{}
 	return func(_ netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		name := query.Questions[0].Name.String()
@@ -87,30 +87,30 @@ func (l *lookups) earlier(i int) bool {
 	return slices.ContainsFunc(l.all[:i], func(q truth.Lookup) bool { return q.Name == l.all[i].Name })
 }
 
-// agent stands in for the mesh's: it knows some names itself and passes on what
+// Agent stands in for the mesh's: it knows some names itself and passes on what
 // it does not know, under the same id, as its own user.
-func (a *apps) agent(h *world.Host, uid int, to netip.AddrPort, z zone) dnsHandler {
+func (a *Apps) Agent(h *world.Host, uid int, to netip.AddrPort, z Zone) dnsHandler {
 	return func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		q := query.Questions[0]
 		name := strings.TrimSuffix(q.Name.String(), ".")
 		if _, known := z[name]; known {
 			return z.answer(query)
 		}
-		up := dnsClient{from: h, uid: uid, to: to, role: "upstream", by: to, patience: time.Second}
-		ask := dnsAsk{name: name, typ: q.Type, id: query.ID}
+		up := DNSClient{From: h, UID: uid, To: to, Role: "upstream", By: to, Patience: time.Second}
+		ask := DNSAsk{Name: name, Typ: q.Type, ID: query.ID}
 		if tcp {
-			packed, err := ask.pack()
+			packed, err := ask.Pack()
 			if err != nil {
 				return nil
 			}
-			out, err := a.resolveTCP(up, packed)
+			out, err := a.ResolveTCP(up, packed)
 			if err != nil {
 				return nil
 			}
 			return out
 		}
 		up.cause = a.lookups.asked(from, query.ID)
-		answers, err := a.resolve(up, ask)
+		answers, err := a.Resolve(up, ask)
 		if err != nil {
 			return nil
 		}
