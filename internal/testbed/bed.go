@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/assembly"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -20,7 +21,7 @@ type bed struct {
 	*app.Apps
 
 	scenario Scenario
-	notes    Notes
+	notes    assembly.Notes
 }
 
 func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {
@@ -29,6 +30,6 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, erro
 		return nil, err
 	}
 	b := &bed{World: w, Mesh: &mesh.Mesh{World: w}, Apps: &app.Apps{World: w}, scenario: s}
-	b.notes.vips = map[netip.AddrPort]netip.AddrPort{}
+	b.notes.Vips = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

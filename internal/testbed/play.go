@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/assembly"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -68,7 +69,7 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	t, err := assemble(&evidence{Mesh: b.Mesh, about: b.scenario.About, rec: &b.Rec, lookups: b.Asked(), notes: &b.notes})
+	t, err := assembly.Assemble(&assembly.Evidence{Mesh: b.Mesh, About: b.scenario.About, Rec: &b.Rec, Lookups: b.Asked(), Notes: &b.notes})
 	if err != nil {
 		return nil, err
 	}

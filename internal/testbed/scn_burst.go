@@ -84,7 +84,7 @@ core.register_action("burnt", { "http-res" }, function(txn) spend(%[1]d // 8) en
 // the proxy lets them, which is slower than everything else.
 func saturated(clients, calls, work int, fair bool, record func(*bed, *world.Host) error) func(*bed) error {
 	return func(b *bed) error {
-		b.notes.brief = true
+		b.notes.Brief = true
 		lua := filepath.Join(b.Tmp, "burn.lua")
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err

@@ -46,14 +46,14 @@ func playSLL1(b *bed) error {
 func recordBoth(b *bed, h *world.Host) error { return b.Dump(h, "both.pcapng", "eth0", "lo") }
 
 func recordSnaplen(b *bed, h *world.Host) error {
-	b.notes.incomplete = true
+	b.notes.Incomplete = true
 	return recordFiltered(b, h, "-s", "96")
 }
 
 // recordGaps loses about one packet in 32, as a capture under load does: those
 // whose IP identification ends in 7.
 func recordGaps(b *bed, h *world.Host) error {
-	b.notes.incomplete = true
+	b.notes.Incomplete = true
 	return recordFiltered(b, h, "ip[4:2] & 31 != 7")
 }
 
@@ -76,7 +76,7 @@ func recordPlain(b *bed, h *world.Host) error {
 // recordLossy is recordPlain on a network that loses three packets in a
 // hundred.
 func recordLossy(b *bed, h *world.Host) error {
-	b.notes.brief = true
+	b.notes.Brief = true
 	if err := lossy(b, "0.03"); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func recordLossy(b *bed, h *world.Host) error {
 
 // recordMissing is recordPlain of which one packet in a hundred is missing.
 func recordMissing(b *bed, h *world.Host) error {
-	b.notes.incomplete, b.notes.missing = true, 100
+	b.notes.Incomplete, b.notes.Missing = true, 100
 	return recordPlain(b, h)
 }
 

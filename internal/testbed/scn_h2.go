@@ -107,7 +107,7 @@ func playGRPC(b *bed) error {
 
 // playStreaming has an application that echoes a request while it arrives.
 func playStreaming(b *bed) error {
-	b.notes.oddTurns = true
+	b.notes.OddTurns = true
 	who, _, err := b.securePod(mesh.Sidecar{}, recordPlain)
 	if err != nil {
 		return err

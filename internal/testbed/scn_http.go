@@ -23,7 +23,7 @@ func vip(n byte, port int) netip.AddrPort {
 
 // service makes the node translate a service address as kube-proxy does.
 func (b *bed) service(at, endpoint netip.AddrPort) error {
-	b.notes.vips[at] = endpoint
+	b.notes.Vips[at] = endpoint
 	tool := "iptables"
 	if at.Addr().Is6() {
 		tool = "ip6tables"

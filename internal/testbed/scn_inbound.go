@@ -116,7 +116,7 @@ func playNoIDs(b *bed) error {
 }
 
 func playSameObject(b *bed) error {
-	b.notes.sameObject = true
+	b.notes.SameObject = true
 	srv := b.Host("b")
 	if err := b.inboundApp(); err != nil {
 		return err

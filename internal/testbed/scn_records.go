@@ -123,7 +123,7 @@ func gatewayMinted(record func(*bed, *world.Host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		b.notes.alike = map[netip.Addr]bool{at[2].Addr(): true}
+		b.notes.Alike = map[netip.Addr]bool{at[2].Addr(): true}
 		var calls []app.Call
 		for i := range 5 {
 			calls = append(calls, app.Call{Method: "GET", Target: fmt.Sprintf("/catalog/%d?size=%d&delay=%d", i, b.Between(100, 900), b.Between(2, 6)),
@@ -137,7 +137,7 @@ func gatewayMinted(record func(*bed, *world.Host) error) func(*bed) error {
 
 // recordPayload captures packets with TCP payload only.
 func recordPayload(b *bed, h *world.Host) error {
-	b.notes.payload = true
+	b.notes.Payload = true
 	return b.Sniff(h, "eth0", "eth0.pcap", "tcp and (ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)) != 0")
 }
 
@@ -188,9 +188,9 @@ func natWorld(b *bed) error {
 	if err := b.service(vip(9, svcPort), srv.At(appPort)); err != nil {
 		return err
 	}
-	b.notes.masquerade = "v-b"
+	b.notes.Masquerade = "v-b"
 	if _, err := b.Inside(b.Node, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", b.Host("a").IP.String(),
-		"-o", b.notes.masquerade, "-j", "MASQUERADE", "--random-fully"); err != nil {
+		"-o", b.notes.Masquerade, "-j", "MASQUERADE", "--random-fully"); err != nil {
 		return err
 	}
 	_, err := b.Inject(b.Host("a"), mesh.IstioDefaults(), mesh.Sidecar{})
@@ -202,14 +202,14 @@ func sniffBehind(b *bed) error {
 	if err := b.sniffPod(b.Host("a")); err != nil {
 		return err
 	}
-	return b.Sniff(b.Node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap")
+	return b.Sniff(b.Node, b.notes.Masquerade, "node-"+b.notes.Masquerade+".pcap")
 }
 
 func beginBehind(b *bed) error {
 	if err := b.beginHere(b.Host("a")); err != nil {
 		return err
 	}
-	if err := b.Sniff(b.Node, b.notes.masquerade, "node-"+b.notes.masquerade+".pcap"); err != nil {
+	if err := b.Sniff(b.Node, b.notes.Masquerade, "node-"+b.notes.Masquerade+".pcap"); err != nil {
 		return err
 	}
 	return b.Pause(100 * time.Millisecond)
@@ -218,7 +218,7 @@ func beginBehind(b *bed) error {
 // playHalfMissing is outbound traffic through VIPs of which the capture of lo
 // lost one direction of every connection.
 func playHalfMissing(b *bed) error {
-	b.notes.halves = true
+	b.notes.Halves = true
 	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}

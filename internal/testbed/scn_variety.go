@@ -12,7 +12,7 @@ import (
 )
 
 func playVariety(b *bed) error {
-	b.notes.oddTurns = true
+	b.notes.OddTurns = true
 	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}

@@ -11,11 +11,11 @@ import (
 
 // thinned removes packets from all captures where the scenario wants it.
 func (b *bed) thinned() error {
-	if b.notes.missing == 0 {
+	if b.notes.Missing == 0 {
 		return nil
 	}
 	for _, s := range b.Sniffers {
-		lost := func() bool { return b.Between(1, b.notes.missing) == 1 }
+		lost := func() bool { return b.Between(1, b.notes.Missing) == 1 }
 		if err := pcap.Thin(filepath.Join(b.Dir, s.File), lost); err != nil {
 			return err
 		}
@@ -51,12 +51,12 @@ func (b *bed) pack() error {
 
 // halved takes one direction of redirected connections out of lo.
 func (b *bed) halved() (err error) {
-	if !b.notes.halves {
+	if !b.notes.Halves {
 		return nil
 	}
 	for _, s := range b.Sniffers {
 		if s.Iface == "lo" {
-			b.notes.lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
+			b.notes.Lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
 		}
 	}
 	return err

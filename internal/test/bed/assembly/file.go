@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package assembly
 
 import (
 	"path/filepath"
@@ -10,7 +10,7 @@ import (
 )
 
 // files lists the captures with their sizes and sums.
-func (e *evidence) files() ([]truth.File, error) {
+func (e *Evidence) files() ([]truth.File, error) {
 	var out []truth.File
 	for _, s := range e.Sniffers {
 		names := []string{s.File}

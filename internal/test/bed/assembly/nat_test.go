@@ -1,6 +1,4 @@
-//go:build linux
-
-package testbed
+package assembly
 
 import (
 	"net/netip"

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package assembly
 
 import (
 	"net/netip"
@@ -65,7 +65,7 @@ func eventTime(line string) time.Time {
 
 // events are the connections that conntrack saw begin at a host while it was
 // watched.
-func (e *evidence) events(h *world.Host) (out []natEntry, err error) {
+func (e *Evidence) events(h *world.Host) (out []natEntry, err error) {
 	text, err := os.ReadFile(e.EventsOf(h))
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -87,7 +87,7 @@ func (e *evidence) events(h *world.Host) (out []natEntry, err error) {
 type natTable map[wireKey]netip.AddrPort
 
 // natTable reads the events that watch recorded so far.
-func (e *evidence) natTable(p *mesh.Pod) (natTable, error) {
+func (e *Evidence) natTable(p *mesh.Pod) (natTable, error) {
 	all, err := e.events(p.Host)
 	n := natTable{}
 	for _, x := range all {
@@ -107,9 +107,9 @@ type translation struct{ src, dst netip.AddrPort }
 
 // masked is what the node made of connections that it translated at both ends,
 // by what was dialled, from its table at the end.
-func (e *evidence) masked() (map[wireKey]translation, error) {
+func (e *Evidence) masked() (map[wireKey]translation, error) {
 	out := map[wireKey]translation{}
-	if e.notes.masquerade == "" {
+	if e.Notes.Masquerade == "" {
 		return out, nil
 	}
 	text, err := e.Inside(e.Node, "conntrack", "-L", "-p", "tcp")

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package assembly
 
 import (
 	"cmp"
@@ -126,7 +126,7 @@ func (a *assembly) bytes(h *hop, l *truth.Link) (err error) {
 // are pipelined, or a response begins before its request is over, turns are
 // not exchanges.
 func (a *assembly) turn(r *socket.Record, x int) (*socket.Turn, error) {
-	if r == nil || r.Turns.Full || r.Multiplexed || a.in.notes.oddTurns || a.in.notes.brief {
+	if r == nil || r.Turns.Full || r.Multiplexed || a.in.Notes.OddTurns || a.in.Notes.Brief {
 		return nil, nil
 	}
 	log := &r.Turns
