@@ -313,3 +313,29 @@ func (b *bed) beginHere(h *world.Host) error {
 	}
 	return b.Pause(100 * time.Millisecond)
 }
+
+// pooled wants connections shared in both ways: a server-side leg that serves
+// several clients, and a client served over several.
+func pooled(t *truth.Truth) error {
+	clients, servers := map[string]map[string]bool{}, map[string]map[string]bool{}
+	note := func(m map[string]map[string]bool, k, v string) {
+		if m[k] == nil {
+			m[k] = map[string]bool{}
+		}
+		m[k][v] = true
+	}
+	for _, l := range t.Links {
+		note(clients, l.To, l.From)
+		note(servers, l.From, l.To)
+	}
+	for _, m := range []map[string]map[string]bool{clients, servers} {
+		widest := 0
+		for _, v := range m {
+			widest = max(widest, len(v))
+		}
+		if widest < 2 {
+			return fmt.Errorf("no connection was shared")
+		}
+	}
+	return nil
+}
