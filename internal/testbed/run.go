@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -33,11 +34,11 @@ func Run(ctx context.Context, scenario string, dir string, seed int64) (*truth.T
 // plaintext HTTP over pooled connections, for benchmarks. Everything else is
 // as for Run; the files' names begin with "big-".
 func Big(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
-	s := Scenario{Name: "big", About: "Pooled inbound HTTP, sixteen clients with hundreds of requests.", play: playBig, shows: pooled}
+	s := stage.Scenario{Name: "big", About: "Pooled inbound HTTP, sixteen clients with hundreds of requests.", Play: playBig, Shows: pooled}
 	return run(ctx, s, dir, seed)
 }
 
-func run(ctx context.Context, s Scenario, dir string, seed int64) (*truth.Truth, error) {
+func run(ctx context.Context, s stage.Scenario, dir string, seed int64) (*truth.Truth, error) {
 	if err := world.Missing(); err != nil {
 		return nil, err
 	}
@@ -55,13 +56,13 @@ func run(ctx context.Context, s Scenario, dir string, seed int64) (*truth.Truth,
 	return nil, fmt.Errorf("after %d attempts: %w", attempts, err)
 }
 
-func find(name string) (Scenario, bool) {
+func find(name string) (stage.Scenario, bool) {
 	for _, s := range Scenarios() {
 		if s.Name == name {
 			return s, true
 		}
 	}
-	return Scenario{}, false
+	return stage.Scenario{}, false
 }
 
 // clean removes the results of an earlier run of the scenario. Other

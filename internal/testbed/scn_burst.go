@@ -9,24 +9,25 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // burstHTTP is n clients over mTLS that have made their connections and send
 // requests of one size at once, to be answered in one size.
-func burstHTTP(n int, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
-		who, _, err := b.securePod(mesh.Sidecar{}, record)
+func burstHTTP(n int, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
+		who, _, err := b.SecurePod(mesh.Sidecar{}, record)
 		if err != nil {
 			return err
 		}
 		size, delay := b.Between(200, 400), b.Between(2, 5)
-		m := b.meeting()
-		return world.Parallel(func() error { return m.hold(n, func() error { return nil }) }, func() error {
+		m := b.Meeting()
+		return world.Parallel(func() error { return m.Hold(n, func() error { return nil }) }, func() error {
 			return b.Crowd(n, func(i int) app.HTTPClient {
 				k := sameCall(i, 0, size, delay)
-				k.Before = m.wait
-				return app.HTTPClient{From: b.Host("client"), Local: who[0].at, To: b.Host("b").At(appPort), Name: "svc-b", TLS: who[0].tls, Calls: []app.Call{k}}
+				k.Before = m.Wait
+				return app.HTTPClient{From: b.Host("client"), Local: who[0].At, To: b.Host("b").At(stage.AppPort), Name: "svc-b", TLS: who[0].TLS, Calls: []app.Call{k}}
 			})
 		})
 	}
@@ -40,10 +41,10 @@ func sameCall(client, i, size, delay int) app.Call {
 }
 
 // burstTCP is n raw connections over mTLS, dialled at once, of equal sizes.
-func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
+func burstTCP(n int, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
 		srv := b.Host("b")
-		ca, cert, err := b.workload("b")
+		ca, cert, err := b.Workload("b")
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 		if err != nil {
 			return err
 		}
-		server, err := b.ServeTCP(srv, srv.At(rawPort), nil)
+		server, err := b.ServeTCP(srv, srv.At(stage.RawPort), nil)
 		if err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func burstTCP(n int, record func(*bed, *world.Host) error) func(*bed) error {
 			return err
 		}
 		ask, answer := b.Between(100, 200), b.Between(300, 400)
-		return b.talkers(n, func(int) app.TCPClient {
+		return b.Talkers(n, func(int) app.TCPClient {
 			s := app.TCPScript{Turns: []app.Turn{{FromClient: true, Data: b.Random(ask)}, {Data: b.Random(answer)}}}
 			server.Expect(s)
 			return app.TCPClient{Script: s, TLS: cfg}
@@ -82,25 +83,25 @@ core.register_action("burnt", { "http-res" }, function(txn) spend(%[1]d // 8) en
 
 // saturated is clients over mTLS that ask short identical requests as fast as
 // the proxy lets them, which is slower than everything else.
-func saturated(clients, calls, work int, fair bool, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
-		b.notes.Brief = true
+func saturated(clients, calls, work int, fair bool, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
+		b.Notes.Brief = true
 		lua := filepath.Join(b.Tmp, "burn.lua")
 		if err := os.WriteFile(lua, fmt.Appendf(nil, burn, work), 0o644); err != nil {
 			return err
 		}
-		who, _, err := b.securePod(mesh.Sidecar{Burn: lua, Fair: fair}, record)
+		who, _, err := b.SecurePod(mesh.Sidecar{Burn: lua, Fair: fair}, record)
 		if err != nil {
 			return err
 		}
-		m := b.meeting()
-		return world.Parallel(func() error { return m.hold(clients, func() error { return nil }) }, func() error {
+		m := b.Meeting()
+		return world.Parallel(func() error { return m.Hold(clients, func() error { return nil }) }, func() error {
 			return b.Crowd(clients, func(i int) app.HTTPClient {
-				c := app.HTTPClient{From: b.Host("client"), Local: who[0].at, To: b.Host("b").At(appPort), Name: "svc-b", TLS: who[0].tls}
+				c := app.HTTPClient{From: b.Host("client"), Local: who[0].At, To: b.Host("b").At(stage.AppPort), Name: "svc-b", TLS: who[0].TLS}
 				for k := range calls {
 					c.Calls = append(c.Calls, sameCall(i, k, 60, 1))
 				}
-				c.Calls[0].Before = m.wait
+				c.Calls[0].Before = m.Wait
 				return c
 			})
 		})

@@ -9,14 +9,15 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
 // captureAs is inbound-plain-pooled recorded in another way.
-func captureAs(record func(b *bed, srv *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
+func captureAs(record func(b *stage.Bed, srv *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
 		srv := b.Host("b")
-		if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(srv, srv.At(stage.AppPort), nil); err != nil {
 			return err
 		}
 		if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -25,39 +26,39 @@ func captureAs(record func(b *bed, srv *world.Host) error) func(*bed) error {
 		if err := record(b, srv); err != nil {
 			return err
 		}
-		return b.visitors(4, 4, half)
+		return b.Visitors(4, 4, half)
 	}
 }
 
-func recordAny(b *bed, h *world.Host) error { return b.Sniff(h, "any", "any.pcap") }
+func recordAny(b *stage.Bed, h *world.Host) error { return b.Sniff(h, "any", "any.pcap") }
 
 // playSLL1 writes the cooked header that libpcap before 1.10 did.
-func playSLL1(b *bed) error {
+func playSLL1(b *stage.Bed) error {
 	a := b.Host("a")
-	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
+	if err := b.OutboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	if err := b.Sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
 		return err
 	}
-	return b.callers(a, vip(1, svcPort), 3, 5)
+	return b.Callers(a, stage.Vip(1, stage.SvcPort), 3, 5)
 }
 
-func recordBoth(b *bed, h *world.Host) error { return b.Dump(h, "both.pcapng", "eth0", "lo") }
+func recordBoth(b *stage.Bed, h *world.Host) error { return b.Dump(h, "both.pcapng", "eth0", "lo") }
 
-func recordSnaplen(b *bed, h *world.Host) error {
-	b.notes.Incomplete = true
+func recordSnaplen(b *stage.Bed, h *world.Host) error {
+	b.Notes.Incomplete = true
 	return recordFiltered(b, h, "-s", "96")
 }
 
 // recordGaps loses about one packet in 32, as a capture under load does: those
 // whose IP identification ends in 7.
-func recordGaps(b *bed, h *world.Host) error {
-	b.notes.Incomplete = true
+func recordGaps(b *stage.Bed, h *world.Host) error {
+	b.Notes.Incomplete = true
 	return recordFiltered(b, h, "ip[4:2] & 31 != 7")
 }
 
-func recordFiltered(b *bed, h *world.Host, extra ...string) error {
+func recordFiltered(b *stage.Bed, h *world.Host, extra ...string) error {
 	for _, iface := range []string{"eth0", "lo"} {
 		if err := b.Sniff(h, iface, iface+".pcap", extra...); err != nil {
 			return err
@@ -67,7 +68,7 @@ func recordFiltered(b *bed, h *world.Host, extra ...string) error {
 }
 
 // recordPlain captures eth0 and lo without watching conntrack.
-func recordPlain(b *bed, h *world.Host) error {
+func recordPlain(b *stage.Bed, h *world.Host) error {
 	err := recordFiltered(b, h)
 	b.PackLater()
 	return err
@@ -75,8 +76,8 @@ func recordPlain(b *bed, h *world.Host) error {
 
 // recordLossy is recordPlain on a network that loses three packets in a
 // hundred.
-func recordLossy(b *bed, h *world.Host) error {
-	b.notes.Brief = true
+func recordLossy(b *stage.Bed, h *world.Host) error {
+	b.Notes.Brief = true
 	if err := lossy(b, "0.03"); err != nil {
 		return err
 	}
@@ -84,13 +85,13 @@ func recordLossy(b *bed, h *world.Host) error {
 }
 
 // recordMissing is recordPlain of which one packet in a hundred is missing.
-func recordMissing(b *bed, h *world.Host) error {
-	b.notes.Incomplete, b.notes.Missing = true, 100
+func recordMissing(b *stage.Bed, h *world.Host) error {
+	b.Notes.Incomplete, b.Notes.Missing = true, 100
 	return recordPlain(b, h)
 }
 
 // recordCut is recordPlain with a snap length of 96 bytes.
-func recordCut(b *bed, h *world.Host) error {
+func recordCut(b *stage.Bed, h *world.Host) error {
 	err := recordSnaplen(b, h)
 	for _, s := range b.Sniffers {
 		s.Packed = true
@@ -100,7 +101,7 @@ func recordCut(b *bed, h *world.Host) error {
 
 // lossy makes the node lose packets on their way, in segments no larger than
 // the MTU.
-func lossy(b *bed, probability string) error {
+func lossy(b *stage.Bed, probability string) error {
 	for _, h := range b.Hosts {
 		if _, err := b.Inside(h, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"); err != nil {
 			return err
@@ -113,7 +114,7 @@ func lossy(b *bed, probability string) error {
 
 // recordWays has one file for each direction of eth0. On lo that makes no
 // sense: libpcap records only what lo receives.
-func recordWays(b *bed, h *world.Host) error {
+func recordWays(b *stage.Bed, h *world.Host) error {
 	for _, way := range []string{"in", "out"} {
 		if err := b.Sniff(h, "eth0", "eth0-"+way+".pcap", "-Q", way); err != nil {
 			return err
@@ -123,7 +124,7 @@ func recordWays(b *bed, h *world.Host) error {
 }
 
 // recordTwice has the packets of eth0 in two files.
-func recordTwice(b *bed, h *world.Host) error {
+func recordTwice(b *stage.Bed, h *world.Host) error {
 	if err := b.Sniff(h, "eth0", "eth0.pcap"); err != nil {
 		return err
 	}
@@ -132,9 +133,9 @@ func recordTwice(b *bed, h *world.Host) error {
 
 // playRotated writes more than tcpdump -C 1 puts into one file, 1 MB. The
 // bodies repeat, so that the files pack well; they are shipped gzipped.
-func playRotated(b *bed) error {
+func playRotated(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.inboundApp(); err != nil {
+	if err := b.InboundApp(); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -152,54 +153,48 @@ func playRotated(b *bed) error {
 			calls[k].Method = "POST"
 			calls[k].Body = bytes.Repeat([]byte("all work and no play\n"), b.Between(2500, 3500))
 		}
-		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b", Calls: calls}
 	})
-}
-
-// inboundApp is the application of pod b alone.
-func (b *bed) inboundApp() error {
-	srv := b.Host("b")
-	return b.ServeHTTP(srv, srv.At(appPort), nil)
 }
 
 // playLoss has a network that loses packets after the capture of their sender
 // and before that of their receiver.
-func playLoss(b *bed) error {
+func playLoss(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.inboundApp(); err != nil {
+	if err := b.InboundApp(); err != nil {
 		return err
 	}
 	if err := lossy(b, "0.04"); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
+	if err := b.SidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return b.Crowd(5, func(i int) app.HTTPClient {
 		calls := b.Script(fmt.Sprint("c", i), 4, half(i))
 		calls[1].Method, calls[1].Body = "POST", app.BodyFor(calls[1].Target, b.Between(6000, 9000))
-		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b", Calls: calls}
 	})
 }
 
 // playIPv6 is inbound and outbound over IPv6.
-func playIPv6(b *bed) error {
+func playIPv6(b *stage.Bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
-	server, out := netip.AddrPortFrom(srv.IP6, appPort), netip.AddrPortFrom(ext.IP6, appPort)
+	server, out := netip.AddrPortFrom(srv.IP6, stage.AppPort), netip.AddrPortFrom(ext.IP6, stage.AppPort)
 	for h, at := range map[*world.Host]netip.AddrPort{srv: server, ext: out} {
 		if err := b.ServeHTTP(h, at, nil); err != nil {
 			return err
 		}
 	}
 	service := netip.MustParseAddrPort("[fd00:10:96::a:1]:80")
-	if err := b.service(service, out); err != nil {
+	if err := b.Service(service, out); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: service, Endpoint: out}}}); err != nil {
+	if err := b.SidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: service, Endpoint: out}}}); err != nil {
 		return err
 	}
 	return world.Parallel(
-		func() error { return b.callers(srv, service, 3, 4) },
+		func() error { return b.Callers(srv, service, 3, 4) },
 		func() error {
 			return b.Crowd(4, func(i int) app.HTTPClient {
 				return app.HTTPClient{From: b.Host("client"), To: server, Name: "svc-b", Calls: b.Script(fmt.Sprint("c", i), 4, half(i))}
@@ -209,9 +204,9 @@ func playIPv6(b *bed) error {
 
 // playBig has many small and some large bodies. The buffer is large enough
 // for what two processors cannot write at once.
-func playBig(b *bed) error {
+func playBig(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.inboundApp(); err != nil {
+	if err := b.InboundApp(); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
@@ -228,6 +223,6 @@ func playBig(b *bed) error {
 				calls[k].Target = fmt.Sprintf("/c%d/big/%d?size=%d", i, k, b.Between(20_000, 110_000))
 			}
 		}
-		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b", Calls: calls}
 	})
 }

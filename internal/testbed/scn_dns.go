@@ -11,6 +11,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -28,20 +29,20 @@ const (
 
 // dnsPod makes pod a with DNS capture, an agent, and routes to two services,
 // and the resolver with its service address.
-func dnsPod(b *bed) error {
+func dnsPod(b *stage.Bed) error {
 	a, ext := b.Host("a"), b.Host("ext")
 	rules := mesh.IstioDefaults()
 	rules.Resolver = resolverVIP.Addr().String()
 	var s mesh.Sidecar
 	for i, h := range []*world.Host{b.Host("b"), ext} {
-		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(stage.AppPort), nil); err != nil {
 			return err
 		}
-		v := vip(byte(i+1), svcPort)
-		if err := b.service(v, h.At(appPort)); err != nil {
+		v := stage.Vip(byte(i+1), stage.SvcPort)
+		if err := b.Service(v, h.At(stage.AppPort)); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, mesh.Route{VIP: v, Endpoint: h.At(appPort)})
+		s.Routes = append(s.Routes, mesh.Route{VIP: v, Endpoint: h.At(stage.AppPort)})
 	}
 	many := app.Zone{}
 	for i := range 40 {
@@ -49,7 +50,7 @@ func dnsPod(b *bed) error {
 	}
 	upstream := app.Zone{
 		wwwName: {&dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("edge.cdn.example.net.")},
-			app.AddressOf(vip(2, svcPort).Addr()), app.AddressOf(netip.MustParseAddr("2001:db8:e::80"))},
+			app.AddressOf(stage.Vip(2, stage.SvcPort).Addr()), app.AddressOf(netip.MustParseAddr("2001:db8:e::80"))},
 		"slow.example.com":                      {app.AddressOf(netip.MustParseAddr("198.51.100.7"))},
 		"retry.example.com":                     {app.AddressOf(netip.MustParseAddr("198.51.100.8"))},
 		"istiod.istio-system.svc.cluster.local": {app.AddressOf(netip.MustParseAddr("10.96.0.20"))},
@@ -65,7 +66,7 @@ func dnsPod(b *bed) error {
 			return err
 		}
 	}
-	if err := b.service(resolverVIP, gw.At(53)); err != nil {
+	if err := b.Service(resolverVIP, gw.At(53)); err != nil {
 		return err
 	}
 	if _, err := b.Inside(b.Node, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "udp", "-d", resolverVIP.Addr().String(),
@@ -75,17 +76,17 @@ func dnsPod(b *bed) error {
 	if _, err := b.Inject(a, rules, s); err != nil {
 		return err
 	}
-	return b.ServeDNS(a, rules.UID, dnsAgent, b.Agent(a, rules.UID, resolverVIP, app.Zone{shopName: {app.AddressOf(vip(1, svcPort).Addr())}}))
+	return b.ServeDNS(a, rules.UID, dnsAgent, b.Agent(a, rules.UID, resolverVIP, app.Zone{shopName: {app.AddressOf(stage.Vip(1, stage.SvcPort).Addr())}}))
 }
 
 // playDNS has an application look names up through the agent and call what they
 // stand for.
-func playDNS(b *bed) error {
+func playDNS(b *stage.Bed) error {
 	if err := dnsPod(b); err != nil {
 		return err
 	}
 	a := b.Host("a")
-	if err := b.sniffPod(a); err != nil {
+	if err := b.SniffPod(a); err != nil {
 		return err
 	}
 	server := app.DNSClient{From: a, To: resolverVIP, Role: "app", By: dnsAgent, Patience: 4 * time.Second}
@@ -133,11 +134,11 @@ func playDNS(b *bed) error {
 			return err
 		}
 	}
-	return world.Parallel(func() error { return named(b, a, vip(1, svcPort), shopName) }, func() error { return named(b, a, vip(2, svcPort), wwwName) })
+	return world.Parallel(func() error { return named(b, a, stage.Vip(1, stage.SvcPort), shopName) }, func() error { return named(b, a, stage.Vip(2, stage.SvcPort), wwwName) })
 }
 
 // named calls a service twice by its name.
-func named(b *bed, h *world.Host, to netip.AddrPort, name string) error {
+func named(b *stage.Bed, h *world.Host, to netip.AddrPort, name string) error {
 	return b.Crowd(2, func(i int) app.HTTPClient {
 		return app.HTTPClient{From: h, To: to, Name: name, Calls: b.Script(fmt.Sprintf("%s%d", name[:3], i), 3, half(i))}
 	})

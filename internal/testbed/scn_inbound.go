@@ -13,56 +13,49 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// visitors are n clients outside that call pod b.
-func (b *bed) visitors(n, calls int, ids func(i int) bool) error {
-	return b.Crowd(n, func(i int) app.HTTPClient {
-		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b",
-			Calls: b.Script(fmt.Sprint("c", i), b.Between(calls, calls+2), ids(i))}
-	})
-}
-
 func half(i int) bool { return i%2 == 0 }
 func never(int) bool  { return false }
-func playInboundPooled(b *bed) error {
-	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
+func playInboundPooled(b *stage.Bed) error {
+	if err := b.InboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
-	return b.visitors(6, 6, half)
+	return b.Visitors(6, 6, half)
 }
 
-func playInboundPlain(b *bed) error {
-	if err := b.inboundPod(mesh.Sidecar{Reuse: "never"}); err != nil {
+func playInboundPlain(b *stage.Bed) error {
+	if err := b.InboundPod(mesh.Sidecar{Reuse: "never"}); err != nil {
 		return err
 	}
 	curl := func() error {
-		url := fmt.Sprintf("http://%v/curl/%%d?size=%d", b.Host("b").At(appPort), b.Between(100, 4000))
+		url := fmt.Sprintf("http://%v/curl/%%d?size=%d", b.Host("b").At(stage.AppPort), b.Between(100, 4000))
 		_, err := b.Inside(b.Host("client"), "curl", "-sS", "-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null",
 			fmt.Sprintf(url, 1), fmt.Sprintf(url, 2)+"&chunked=1", fmt.Sprintf(url, 3))
 		return err
 	}
-	return world.Parallel(curl, func() error { return b.visitors(4, 4, half) })
+	return world.Parallel(curl, func() error { return b.Visitors(4, 4, half) })
 }
 
 // playOldIstio dials the application as Istio did before 1.10: at 127.0.0.1,
 // from 127.0.0.1.
-func playOldIstio(b *bed) error {
+func playOldIstio(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.ServeHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, netip.AddrPortFrom(netip.IPv4Unspecified(), stage.AppPort), nil); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{App: fmt.Sprintf("127.0.0.1:%d", appPort)}); err != nil {
+	if err := b.SidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{App: fmt.Sprintf("127.0.0.1:%d", stage.AppPort)}); err != nil {
 		return err
 	}
-	return b.visitors(4, 4, half)
+	return b.Visitors(4, 4, half)
 }
 
 // playInboundNginx has nginx as the application, which writes header and body
 // of its answers in other pieces than Go does.
-func playInboundNginx(b *bed) error {
+func playInboundNginx(b *stage.Bed) error {
 	srv := b.Host("b")
 	root := filepath.Join(b.Tmp, "www")
 	if err := os.Mkdir(root, 0o755); err != nil {
@@ -74,7 +67,7 @@ func playInboundNginx(b *bed) error {
 		}
 	}
 	conf := fmt.Sprintf("user root;\npid %s/nginx.pid;\nerror_log stderr;\nworker_processes 1;\nevents {}\n"+
-		"http { access_log off; server { listen %v; root %s; } }\n", b.Tmp, srv.At(appPort), root)
+		"http { access_log off; server { listen %v; root %s; } }\n", b.Tmp, srv.At(stage.AppPort), root)
 	name := filepath.Join(b.Tmp, "nginx.conf")
 	if err := os.WriteFile(name, []byte(conf), 0o644); err != nil {
 		return err
@@ -84,14 +77,14 @@ func playInboundNginx(b *bed) error {
 		return err
 	}
 	b.Later(func() { _ = p.End(15) }) // it takes its worker with it
-	if err := b.Wait("nginx", p, func() bool { return srv.Listens(appPort) }); err != nil {
+	if err := b.Wait("nginx", p, func() bool { return srv.Listens(stage.AppPort) }); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
+	if err := b.SidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	return b.Crowd(4, func(i int) app.HTTPClient {
-		c := app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b"}
+		c := app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b"}
 		for k := range b.Between(4, 6) {
 			c.Calls = append(c.Calls, app.Call{Method: "GET", Target: fmt.Sprintf("/f%d?c%d.%d", b.Between(0, 5), i, k),
 				Think: time.Duration(b.Between(0, 8)) * time.Millisecond})
@@ -100,25 +93,17 @@ func playInboundNginx(b *bed) error {
 	})
 }
 
-// sidecarAt injects and captures.
-func (b *bed) sidecarAt(h *world.Host, rules mesh.Interception, s mesh.Sidecar) error {
-	if _, err := b.Inject(h, rules, s); err != nil {
+func playNoIDs(b *stage.Bed) error {
+	if err := b.InboundPod(mesh.Sidecar{NoIDs: true}); err != nil {
 		return err
 	}
-	return b.sniffPod(h)
+	return b.Visitors(5, 4, never)
 }
 
-func playNoIDs(b *bed) error {
-	if err := b.inboundPod(mesh.Sidecar{NoIDs: true}); err != nil {
-		return err
-	}
-	return b.visitors(5, 4, never)
-}
-
-func playSameObject(b *bed) error {
-	b.notes.SameObject = true
+func playSameObject(b *stage.Bed) error {
+	b.Notes.SameObject = true
 	srv := b.Host("b")
-	if err := b.inboundApp(); err != nil {
+	if err := b.InboundApp(); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{NoIDs: true}); err != nil {
@@ -130,13 +115,13 @@ func playSameObject(b *bed) error {
 	size, delay := b.Between(200, 400), b.Between(2, 5)
 	return b.Crowd(50, func(int) app.HTTPClient {
 		k := app.Call{Method: "GET", Target: fmt.Sprintf("/logo?size=%d&delay=%d", size, delay), Header: [][2]string{{"user-agent", "browser"}}}
-		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b", Calls: []app.Call{k, k}}
+		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(stage.AppPort), Name: "svc-b", Calls: []app.Call{k, k}}
 	})
 }
 
 // playRetry has an application that fails every flaky request once or twice,
 // and a proxy that tries again.
-func playRetry(b *bed) error {
+func playRetry(b *stage.Bed) error {
 	srv := b.Host("b")
 	var mu sync.Mutex
 	failures := map[string]int{}
@@ -149,10 +134,10 @@ func playRetry(b *bed) error {
 		}
 		return 0
 	}
-	if err := b.ServeHTTP(srv, srv.At(appPort), hook); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(stage.AppPort), hook); err != nil {
 		return err
 	}
-	if err := b.sidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{RetryOn: "503"}); err != nil {
+	if err := b.SidecarAt(srv, mesh.IstioDefaults(), mesh.Sidecar{RetryOn: "503"}); err != nil {
 		return err
 	}
 	return b.Crowd(4, func(i int) app.HTTPClient {
@@ -161,7 +146,7 @@ func playRetry(b *bed) error {
 			calls[k].Target += "&flaky=" + "xxx"[:b.Between(0, 2)]
 			calls[k].Chunked = false
 		}
-		return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
+		return app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b", Calls: calls}
 	})
 }
 
@@ -174,12 +159,12 @@ func retried(t *truth.Truth) error {
 	return fmt.Errorf("nothing was retried")
 }
 
-func playProbe(b *bed) error {
+func playProbe(b *stage.Bed) error {
 	srv := b.Host("b")
 	if err := b.ServeHTTP(srv, srv.At(15020), func(r *http.Request) int { return probe(b, srv, r) }); err != nil {
 		return err
 	}
-	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
+	if err := b.InboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	kubelet := func() error {
@@ -195,15 +180,15 @@ func playProbe(b *bed) error {
 		}
 		return nil
 	}
-	return world.Parallel(kubelet, func() error { return b.visitors(3, 4, half) })
+	return world.Parallel(kubelet, func() error { return b.Visitors(3, 4, half) })
 }
 
 // probe is the mesh agent asking the application on the kubelet's behalf: as
 // the proxy's user and from 127.0.0.6, so that no rule redirects it (Istio:
 // pkg/status/server.go).
-func probe(b *bed, h *world.Host, r *http.Request) int {
+func probe(b *stage.Bed, h *world.Host, r *http.Request) int {
 	from := app.RecordOf(r)
-	err := b.Play(app.HTTPClient{From: h, UID: 1337, Local: netip.MustParseAddrPort("127.0.0.6:0"), To: h.At(appPort),
+	err := b.Play(app.HTTPClient{From: h, UID: 1337, Local: netip.MustParseAddrPort("127.0.0.6:0"), To: h.At(stage.AppPort),
 		Control: true, Cause: from, Calls: []app.Call{{Method: "GET", Target: "/healthz?size=2",
 			Header: [][2]string{{"user-agent", "kube-probe/1.31"}, {"connection", "close"}}}}})
 	if err != nil {
@@ -212,28 +197,28 @@ func probe(b *bed, h *world.Host, r *http.Request) int {
 	return http.StatusOK
 }
 
-func playAltPorts(b *bed) error {
+func playAltPorts(b *stage.Bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
 	for _, h := range []*world.Host{srv, ext} {
-		if err := b.ServeHTTP(h, h.At(appPort), nil); err != nil {
+		if err := b.ServeHTTP(h, h.At(stage.AppPort), nil); err != nil {
 			return err
 		}
 	}
 	rules := mesh.IstioDefaults()
 	rules.UID, rules.Out, rules.In = 2001, 25001, 25006
-	if err := b.sidecarAt(srv, rules, mesh.Sidecar{Routes: []mesh.Route{{VIP: vip(3, svcPort), Endpoint: ext.At(appPort)}}}); err != nil {
+	if err := b.SidecarAt(srv, rules, mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.Vip(3, stage.SvcPort), Endpoint: ext.At(stage.AppPort)}}}); err != nil {
 		return err
 	}
-	return world.Parallel(func() error { return b.visitors(4, 4, half) },
-		func() error { return b.callers(srv, vip(3, svcPort), 3, 4) })
+	return world.Parallel(func() error { return b.Visitors(4, 4, half) },
+		func() error { return b.Callers(srv, stage.Vip(3, stage.SvcPort), 3, 4) })
 }
 
-func playMTLSPooled(b *bed) error {
-	a, cert, err := b.workload("b")
+func playMTLSPooled(b *stage.Bed) error {
+	a, cert, err := b.Workload("b")
 	if err != nil {
 		return err
 	}
-	if err := b.inboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File}); err != nil {
+	if err := b.InboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File}); err != nil {
 		return err
 	}
 	cfg, err := a.Client("peer")
@@ -241,19 +226,19 @@ func playMTLSPooled(b *bed) error {
 		return err
 	}
 	return b.Crowd(5, func(i int) app.HTTPClient {
-		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b", TLS: cfg,
+		return app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(stage.AppPort), Name: "svc-b", TLS: cfg,
 			Calls: b.Script(fmt.Sprint("c", i), b.Between(4, 6), true)}
 	})
 }
 
 // playPermissive has peers with mTLS and plain clients on one port, whose
 // requests share upstream connections. That is Istio's default.
-func playPermissive(b *bed) error {
-	a, cert, err := b.workload("b")
+func playPermissive(b *stage.Bed) error {
+	a, cert, err := b.Workload("b")
 	if err != nil {
 		return err
 	}
-	if err := b.inboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File, Permissive: true}); err != nil {
+	if err := b.InboundPod(mesh.Sidecar{TLSIn: cert, CA: a.File, Permissive: true}); err != nil {
 		return err
 	}
 	cfg, err := a.Client("peer")
@@ -261,7 +246,7 @@ func playPermissive(b *bed) error {
 		return err
 	}
 	return b.Crowd(6, func(i int) app.HTTPClient {
-		c := app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(appPort), Name: "svc-b",
+		c := app.HTTPClient{From: b.Host("client"), To: b.Host("b").At(stage.AppPort), Name: "svc-b",
 			Calls: b.Script(fmt.Sprint("c", i), b.Between(4, 6), i%3 > 0)}
 		if half(i) {
 			c.TLS = cfg
@@ -270,48 +255,25 @@ func playPermissive(b *bed) error {
 	})
 }
 
-// workload makes an authority and a certificate of the named workload.
-func (b *bed) workload(name string) (*mesh.Authority, string, error) {
-	a, err := b.Authority()
-	if err != nil {
-		return nil, "", err
-	}
-	cert, err := a.Issue(name)
-	return a, cert, err
-}
-
 // playMidstreamInbound begins to capture when every connection is in use.
-func playMidstreamInbound(b *bed) error {
+func playMidstreamInbound(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.ServeHTTP(srv, srv.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(srv, srv.At(stage.AppPort), nil); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{}); err != nil {
 		return err
 	}
 	const n = 5
-	m := b.meeting()
-	return world.Parallel(func() error { return m.hold(n, func() error { return b.beginHere(srv) }) },
+	m := b.Meeting()
+	return world.Parallel(func() error { return m.Hold(n, func() error { return b.BeginHere(srv) }) },
 		func() error {
 			return b.Crowd(n, func(i int) app.HTTPClient {
 				calls := b.Script(fmt.Sprint("c", i), 6, half(i))
-				calls[3].Before = m.wait
-				return app.HTTPClient{From: b.Host("client"), To: srv.At(appPort), Name: "svc-b", Calls: calls}
+				calls[3].Before = m.Wait
+				return app.HTTPClient{From: b.Host("client"), To: srv.At(stage.AppPort), Name: "svc-b", Calls: calls}
 			})
 		})
-}
-
-// beginHere starts the captures of a pod whose connections are quiet, and the
-// records of their bytes anew.
-func (b *bed) beginHere(h *world.Host) error {
-	if err := b.Pause(100 * time.Millisecond); err != nil {
-		return err
-	}
-	b.Rec.Forget()
-	if err := b.sniffPod(h); err != nil {
-		return err
-	}
-	return b.Pause(100 * time.Millisecond)
 }
 
 // pooled wants connections shared in both ways: a server-side leg that serves

@@ -13,81 +13,15 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-// caller is one identity that calls a pod over mTLS, at an address of its
-// own, as a workload in the mesh has.
-type caller struct {
-	at   netip.AddrPort // source to bind, port 0
-	file string         // certificate and key
-	tls  *tls.Config
-}
-
-// mostBody keeps captures of hundreds of exchanges small: what is encrypted
-// does not pack.
-const mostBody = 400
-
-// callerNames differ in length, and so does what the proxy makes of them.
-var callerNames = [...]string{"web", "checkout-frontend", "nightly-report-batch-worker"}
-
-// identities makes the callers on the client's host.
-func (b *bed) identities(ca *mesh.Authority) ([]caller, error) {
-	at, err := b.addresses(len(callerNames))
-	if err != nil {
-		return nil, err
-	}
-	var out []caller
-	for i, name := range callerNames {
-		file, err := ca.Issue(name)
-		if err != nil {
-			return nil, err
-		}
-		cfg, err := ca.Load(file)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, caller{at: at[i], file: file, tls: cfg})
-	}
-	return out, nil
-}
-
-// securePod makes pod b with an mTLS sidecar, and its callers.
-func (b *bed) securePod(s mesh.Sidecar, record func(*bed, *world.Host) error) ([]caller, *mesh.Authority, error) {
-	srv := b.Host("b")
-	ca, cert, err := b.workload("b")
-	if err != nil {
-		return nil, nil, err
-	}
-	who, err := b.identities(ca)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := b.inboundApp(); err != nil {
-		return nil, nil, err
-	}
-	s.TLSIn, s.CA, s.Strip = cert, ca.File, true
-	if _, err := b.Inject(srv, mesh.IstioDefaults(), s); err != nil {
-		return nil, nil, err
-	}
-	return who, ca, record(b, srv)
-}
-
-// peerScript is the requests of a sidecar that calls for its application: all
-// with a request id. Sizes of bodies are like those of an API.
-func (b *bed) peerScript(who string, n int) []app.Call {
-	calls := b.ScriptOf(who, n, true, mostBody)
-	for i := range calls {
-		calls[i].Target += "&instance=svc-b-7d4f9c-x2kq"
-	}
-	return calls
-}
-
 // mtlsHTTP is n clients of three identities, each fifth of them curl, that
 // share pooled connections to the application.
-func mtlsHTTP(n, calls int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
-		who, _, err := b.securePod(s, record)
+func mtlsHTTP(n, calls int, s mesh.Sidecar, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
+		who, _, err := b.SecurePod(s, record)
 		if err != nil {
 			return err
 		}
@@ -99,8 +33,8 @@ func mtlsHTTP(n, calls int, s mesh.Sidecar, record func(*bed, *world.Host) error
 }
 
 // mix is n clients of the identities, each fifth of them curl.
-func mix(b *bed, n, calls int, who []caller, again bool) error {
-	to := b.Host("b").At(appPort)
+func mix(b *stage.Bed, n, calls int, who []stage.Caller, again bool) error {
+	to := b.Host("b").At(stage.AppPort)
 	var fs []func() error
 	for i := range n {
 		id, name := who[i%len(who)], fmt.Sprint("c", i)
@@ -108,8 +42,8 @@ func mix(b *bed, n, calls int, who []caller, again bool) error {
 			fs = append(fs, func() error { return curl(b, id, to, name, calls) })
 			continue
 		}
-		c := app.HTTPClient{From: b.Host("client"), Local: id.at, To: to, Name: "svc-b", TLS: id.tls,
-			Calls: b.peerScript(name, b.Between(calls, calls+2))}
+		c := app.HTTPClient{From: b.Host("client"), Local: id.At, To: to, Name: "svc-b", TLS: id.TLS,
+			Calls: b.PeerScript(name, b.Between(calls, calls+2))}
 		fs = append(fs, func() error { return resuming(b, c, again) })
 	}
 	return world.Parallel(fs...)
@@ -117,7 +51,7 @@ func mix(b *bed, n, calls int, who []caller, again bool) error {
 
 // resuming plays a client, of TLS 1.2 with half of its requests over a second
 // connection that resumes the session of the first.
-func resuming(b *bed, c app.HTTPClient, again bool) error {
+func resuming(b *stage.Bed, c app.HTTPClient, again bool) error {
 	if !again {
 		return b.Play(c)
 	}
@@ -131,18 +65,18 @@ func resuming(b *bed, c app.HTTPClient, again bool) error {
 }
 
 // curl makes requests over one connection of its own, without request ids.
-func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
+func curl(b *stage.Bed, id stage.Caller, to netip.AddrPort, who string, n int) error {
 	var conf strings.Builder
 	for i := range n {
 		if i > 0 {
 			conf.WriteString("next\n")
 		}
 		fmt.Fprintf(&conf, "cert = %q\ninterface = %q\nconnect-to = \"::%v\"\noutput = /dev/null\ninsecure\nhttp1.1\nsilent\nshow-error\n",
-			id.file, id.at.Addr(), to)
+			id.File, id.At.Addr(), to)
 		if b.Between(0, 2) == 0 {
-			fmt.Fprintf(&conf, "data = %q\n", app.BodyFor(who, b.Between(10, mostBody)))
+			fmt.Fprintf(&conf, "data = %q\n", app.BodyFor(who, b.Between(10, stage.MostBody)))
 		}
-		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", mesh.ServerName, who, i, b.Between(20, mostBody), b.Between(1, 15))
+		fmt.Fprintf(&conf, "url = \"https://%s/%s/curl/%d?size=%d&delay=%d\"\n", mesh.ServerName, who, i, b.Between(20, stage.MostBody), b.Between(1, 15))
 	}
 	name, keys := filepath.Join(b.Tmp, who+".curl"), filepath.Join(b.Tmp, who+"-keys.txt")
 	if err := os.WriteFile(name, []byte(conf.String()), 0o644); err != nil {
@@ -156,10 +90,10 @@ func curl(b *bed, id caller, to netip.AddrPort, who string, n int) error {
 
 // outboundMTLS has an application with n connections to two services; the
 // proxy calls their pods over pooled mTLS connections.
-func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
+func outboundMTLS(n, calls int, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
 		a := b.Host("a")
-		ca, cert, err := b.workload("a")
+		ca, cert, err := b.Workload("a")
 		if err != nil {
 			return err
 		}
@@ -174,28 +108,28 @@ func outboundMTLS(n, calls int, record func(*bed, *world.Host) error) func(*bed)
 			return err
 		}
 		return b.Crowd(n, func(i int) app.HTTPClient {
-			return app.HTTPClient{From: a, To: vip(byte(i%2+1), svcPort), Name: "svc",
-				Calls: b.ScriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), mostBody)}
+			return app.HTTPClient{From: a, To: stage.Vip(byte(i%2+1), stage.SvcPort), Name: "svc",
+				Calls: b.ScriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), stage.MostBody)}
 		})
 	}
 }
 
 // securePeers are two services that want mTLS; the result says how a proxy
 // with the given certificate calls them.
-func securePeers(b *bed, ca *mesh.Authority, cert string) (routes []mesh.Route, err error) {
+func securePeers(b *stage.Bed, ca *mesh.Authority, cert string) (routes []mesh.Route, err error) {
 	for i, h := range []*world.Host{b.Host("b"), b.Host("ext")} {
 		cfg, err := ca.Server(h.Name)
 		if err != nil {
 			return nil, err
 		}
-		if err := b.ServeSecure(h, h.At(appPort), cfg, nil); err != nil {
+		if err := b.ServeSecure(h, h.At(stage.AppPort), cfg, nil); err != nil {
 			return nil, err
 		}
-		v := vip(byte(i+1), svcPort)
-		if err := b.service(v, h.At(appPort)); err != nil {
+		v := stage.Vip(byte(i+1), stage.SvcPort)
+		if err := b.Service(v, h.At(stage.AppPort)); err != nil {
 			return nil, err
 		}
-		routes = append(routes, mesh.Route{VIP: v, Endpoint: h.At(appPort), TLS: cert})
+		routes = append(routes, mesh.Route{VIP: v, Endpoint: h.At(stage.AppPort), TLS: cert})
 	}
 	return routes, nil
 }
@@ -203,25 +137,25 @@ func securePeers(b *bed, ca *mesh.Authority, cert string) (routes []mesh.Route, 
 // mtlsTCP is n raw connections over mTLS, of different manners: turns of
 // random sizes, servers that greet, streams both ways at once, and some whose
 // sizes are all equal.
-func mtlsTCP(n int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*bed) error {
-	return func(b *bed) error {
+func mtlsTCP(n int, s mesh.Sidecar, record func(*stage.Bed, *world.Host) error) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
 		srv := b.Host("b")
-		ca, cert, err := b.workload("b")
+		ca, cert, err := b.Workload("b")
 		if err != nil {
 			return err
 		}
-		who, err := b.identities(ca)
+		who, err := b.Identities(ca)
 		if err != nil {
 			return err
 		}
 		if s.MaxTLS != "" {
 			who = overTLS12(who)
 		}
-		app, err := b.ServeTCP(srv, srv.At(rawPort), nil)
+		app, err := b.ServeTCP(srv, srv.At(stage.RawPort), nil)
 		if err != nil {
 			return err
 		}
-		greeter, err := b.ServeTCP(srv, srv.At(rawPort+1), nil)
+		greeter, err := b.ServeTCP(srv, srv.At(stage.RawPort+1), nil)
 		if err != nil {
 			return err
 		}
@@ -238,15 +172,15 @@ func mtlsTCP(n int, s mesh.Sidecar, record func(*bed, *world.Host) error) func(*
 }
 
 // manners are the raw connections of mtlsTCP.
-func manners(b *bed, n int, who []caller, server, greeter *app.TCPServer) error {
+func manners(b *stage.Bed, n int, who []stage.Caller, server, greeter *app.TCPServer) error {
 	srv := b.Host("b")
 	var fs []func() error
 	for i := range n {
 		id := who[i%len(who)]
-		c := app.TCPClient{From: b.Host("client"), Local: id.at, To: srv.At(rawPort), TLS: id.tls, Script: manner(b, i)}
+		c := app.TCPClient{From: b.Host("client"), Local: id.At, To: srv.At(stage.RawPort), TLS: id.TLS, Script: manner(b, i)}
 		at := server
 		if i%6 == 1 {
-			at, c.To, c.Greeting = greeter, srv.At(rawPort+1), greeter.Greeting
+			at, c.To, c.Greeting = greeter, srv.At(stage.RawPort+1), greeter.Greeting
 		}
 		at.Expect(c.Script)
 		fs = append(fs, func() error {
@@ -260,7 +194,7 @@ func manners(b *bed, n int, who []caller, server, greeter *app.TCPServer) error 
 }
 
 // manner is the script of the i-th raw connection.
-func manner(b *bed, i int) app.TCPScript {
+func manner(b *stage.Bed, i int) app.TCPScript {
 	switch i % 6 {
 	case 2: // the server streams, many writes to one request
 		s := b.Turns(1, 200, app.ClientCloses)
@@ -283,28 +217,28 @@ func manner(b *bed, i int) app.TCPScript {
 }
 
 // overTLS12 limits what the callers speak and lets them resume sessions.
-func overTLS12(who []caller) []caller {
-	var out []caller
+func overTLS12(who []stage.Caller) []stage.Caller {
+	var out []stage.Caller
 	for _, c := range who {
-		c.tls = c.tls.Clone()
-		c.tls.MaxVersion = tls.VersionTLS12
-		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+		c.TLS = c.TLS.Clone()
+		c.TLS.MaxVersion = tls.VersionTLS12
+		c.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 		out = append(out, c)
 	}
 	return out
 }
 
-func playGoProxy(b *bed) error {
+func playGoProxy(b *stage.Bed) error {
 	srv := b.Host("b")
 	ca, err := b.Authority()
 	if err != nil {
 		return err
 	}
-	who, err := b.identities(ca)
+	who, err := b.Identities(ca)
 	if err != nil {
 		return err
 	}
-	if err := b.inboundApp(); err != nil {
+	if err := b.InboundApp(); err != nil {
 		return err
 	}
 	cfg, err := ca.Server("b")

@@ -12,47 +12,35 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-const rawPort = 5432
-
 // rawPod makes pod b with a raw TCP application behind its sidecar.
-func rawPod(b *bed, s mesh.Sidecar, fixed *app.TCPScript) (*app.TCPServer, error) {
+func rawPod(b *stage.Bed, s mesh.Sidecar, fixed *app.TCPScript) (*app.TCPServer, error) {
 	srv := b.Host("b")
-	app, err := b.ServeTCP(srv, srv.At(rawPort), fixed)
+	app, err := b.ServeTCP(srv, srv.At(stage.RawPort), fixed)
 	if err != nil {
 		return nil, err
 	}
 	s.Inbound, s.Outbound = "tcp", "tcp"
-	return app, b.sidecarAt(srv, mesh.IstioDefaults(), s)
+	return app, b.SidecarAt(srv, mesh.IstioDefaults(), s)
 }
 
-// conversations of n clients outside with the raw application.
-func (b *bed) talkers(n int, c func(i int) app.TCPClient) error {
-	var fs []func() error
-	for i := range n {
-		k := c(i)
-		k.From, k.To = b.Host("client"), b.Host("b").At(rawPort)
-		fs = append(fs, func() error { return b.Talk(k) })
-	}
-	return world.Parallel(fs...)
-}
-
-func playTCP(b *bed) error {
+func playTCP(b *stage.Bed) error {
 	server, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
-	return b.talkers(6, func(int) app.TCPClient {
+	return b.Talkers(6, func(int) app.TCPClient {
 		s := b.Turns(b.Between(10, 24), 1200, app.ClientCloses)
 		server.Expect(s)
 		return app.TCPClient{Script: s}
 	})
 }
 
-func playTCPmTLS(b *bed) error {
-	ca, cert, err := b.workload("b")
+func playTCPmTLS(b *stage.Bed) error {
+	ca, cert, err := b.Workload("b")
 	if err != nil {
 		return err
 	}
@@ -64,7 +52,7 @@ func playTCPmTLS(b *bed) error {
 	if err != nil {
 		return err
 	}
-	return b.talkers(5, func(int) app.TCPClient {
+	return b.Talkers(5, func(int) app.TCPClient {
 		s := b.Turns(b.Between(8, 16), 900, app.ClientCloses)
 		server.Expect(s)
 		return app.TCPClient{Script: s, TLS: cfg}
@@ -73,8 +61,8 @@ func playTCPmTLS(b *bed) error {
 
 // playOwnTLS has an application that makes TLS itself; the proxy passes it on
 // as it is.
-func playOwnTLS(b *bed) error {
-	ca, cert, err := b.workload("ext")
+func playOwnTLS(b *stage.Bed) error {
+	ca, cert, err := b.Workload("ext")
 	if err != nil {
 		return err
 	}
@@ -88,7 +76,7 @@ func playOwnTLS(b *bed) error {
 		return err
 	}
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
-	if err := b.sidecarAt(a, mesh.IstioDefaults(), mesh.Sidecar{Outbound: "tcp"}); err != nil {
+	if err := b.SidecarAt(a, mesh.IstioDefaults(), mesh.Sidecar{Outbound: "tcp"}); err != nil {
 		return err
 	}
 	cfg, err := ca.Client("a")
@@ -105,13 +93,13 @@ func playOwnTLS(b *bed) error {
 }
 
 // ended plays conversations that end in one way.
-func ended(end app.Ending, even bool) func(*bed) error {
-	return func(b *bed) error {
+func ended(end app.Ending, even bool) func(*stage.Bed) error {
+	return func(b *stage.Bed) error {
 		server, err := rawPod(b, mesh.Sidecar{}, nil)
 		if err != nil {
 			return err
 		}
-		return b.talkers(4, func(int) app.TCPClient {
+		return b.Talkers(4, func(int) app.TCPClient {
 			n := 2*b.Between(2, 5) + 1
 			if even {
 				n++ // so that the last turn is the server's
@@ -124,12 +112,12 @@ func ended(end app.Ending, even bool) func(*bed) error {
 }
 
 // playResets has clients and servers that end with RST.
-func playResets(b *bed) error {
+func playResets(b *stage.Bed) error {
 	server, err := rawPod(b, mesh.Sidecar{}, nil)
 	if err != nil {
 		return err
 	}
-	return b.talkers(4, func(i int) app.TCPClient {
+	return b.Talkers(4, func(i int) app.TCPClient {
 		s := b.Turns(2*b.Between(2, 4)+i%2, 700, []app.Ending{app.ClientResets, app.ServerResets}[i%2])
 		server.Expect(s)
 		return app.TCPClient{Script: s}
@@ -137,7 +125,7 @@ func playResets(b *bed) error {
 }
 
 // playServerFirst has a server that greets, as SMTP and MySQL do.
-func playServerFirst(b *bed) error {
+func playServerFirst(b *stage.Bed) error {
 	s := b.Turns(7, 500, app.ServerCloses)
 	for i := range s.Turns {
 		s.Turns[i].FromClient = i%2 == 1
@@ -145,12 +133,12 @@ func playServerFirst(b *bed) error {
 	if _, err := rawPod(b, mesh.Sidecar{}, &s); err != nil {
 		return err
 	}
-	return b.talkers(3, func(int) app.TCPClient { return app.TCPClient{Script: s} })
+	return b.Talkers(3, func(int) app.TCPClient { return app.TCPClient{Script: s} })
 }
 
 // playRefused dials what nobody serves: the proxy accepts, is refused by the
 // server and closes.
-func playRefused(b *bed) error {
+func playRefused(b *stage.Bed) error {
 	srv := b.Host("b")
 	if _, err := rawPod(b, mesh.Sidecar{}, nil); err != nil {
 		return err
@@ -171,7 +159,7 @@ func playRefused(b *bed) error {
 }
 
 // refuseDirect dials a closed port that no proxy guards.
-func refuseDirect(b *bed, srv *world.Host) error {
+func refuseDirect(b *stage.Bed, srv *world.Host) error {
 	from := netip.AddrPortFrom(b.Host("client").IP, 45454)
 	start := time.Now()
 	c, err := b.Host("client").DialTCP(b.Ctx, 0, from, srv.At(15021))
@@ -186,32 +174,32 @@ func refuseDirect(b *bed, srv *world.Host) error {
 // playFlush empties conntrack while connections are open. Some clients go on,
 // some close, and at last the proxy ends; what is not re-tracked appears
 // without NAT.
-func playFlush(b *bed) error {
+func playFlush(b *stage.Bed) error {
 	a := b.Host("a")
-	if err := b.ServeHTTP(a, a.At(appPort), nil); err != nil {
+	if err := b.ServeHTTP(a, a.At(stage.AppPort), nil); err != nil {
 		return err
 	}
-	if err := b.outboundPod(mesh.Sidecar{}); err != nil {
+	if err := b.OutboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
-	if err := b.sniffPod(a); err != nil {
+	if err := b.SniffPod(a); err != nil {
 		return err
 	}
 	const n = 6
-	m := b.meeting()
-	done := b.meeting()
+	m := b.Meeting()
+	done := b.Meeting()
 	client := func(i int) app.HTTPClient {
-		c := app.HTTPClient{From: a, To: vip(1, svcPort), Name: "svc", Calls: b.Script(fmt.Sprint("c", i), 5, half(i))}
+		c := app.HTTPClient{From: a, To: stage.Vip(1, stage.SvcPort), Name: "svc", Calls: b.Script(fmt.Sprint("c", i), 5, half(i))}
 		if i >= 4 { // from outside to the application in the pod
-			c.From, c.To = b.Host("client"), a.At(appPort)
+			c.From, c.To = b.Host("client"), a.At(stage.AppPort)
 		}
 		switch {
 		case i < 2: // goes on
-			c.Calls[3].Before = m.wait
+			c.Calls[3].Before = m.Wait
 		case i < 4: // closes
-			c.Last = m.wait
+			c.Last = m.Wait
 		default: // stays until the proxy ends
-			c.Calls[3].Before, c.Last = m.wait, done.wait
+			c.Calls[3].Before, c.Last = m.Wait, done.Wait
 			c.Calls = c.Calls[:4]
 		}
 		return c
@@ -223,13 +211,13 @@ func playFlush(b *bed) error {
 		_, err := b.Inside(a, "conntrack", "-F")
 		return err
 	}
-	return world.Parallel(func() error { return m.hold(n, flush) },
-		func() error { return done.hold(n-4, func() error { return endProxy(b, a) }) },
+	return world.Parallel(func() error { return m.Hold(n, flush) },
+		func() error { return done.Hold(n-4, func() error { return endProxy(b, a) }) },
 		func() error { return b.Crowd(n, client) })
 }
 
 // endProxy ends the proxy of a pod once its connections are quiet.
-func endProxy(b *bed, h *world.Host) error {
+func endProxy(b *stage.Bed, h *world.Host) error {
 	if err := b.Pause(200 * time.Millisecond); err != nil {
 		return err
 	}
@@ -246,7 +234,7 @@ func endProxy(b *bed, h *world.Host) error {
 	return b.Pause(300 * time.Millisecond)
 }
 
-func quit(b *bed, p *mesh.Pod) error {
+func quit(b *stage.Bed, p *mesh.Pod) error {
 	if err := p.Proc.End(syscall.SIGTERM); err != nil {
 		return err
 	}

@@ -8,12 +8,13 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-func playVariety(b *bed) error {
-	b.notes.OddTurns = true
-	if err := b.inboundPod(mesh.Sidecar{}); err != nil {
+func playVariety(b *stage.Bed) error {
+	b.Notes.OddTurns = true
+	if err := b.InboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
 	const host = " HTTP/1.1\r\nHost: svc-b\r\n"
@@ -42,7 +43,7 @@ func playVariety(b *bed) error {
 	}
 	var fs []func() error
 	for _, steps := range clients {
-		fs = append(fs, func() error { return b.Scripted(b.Host("client"), b.Host("b").At(appPort), steps...) })
+		fs = append(fs, func() error { return b.Scripted(b.Host("client"), b.Host("b").At(stage.AppPort), steps...) })
 	}
 	return world.Parallel(fs...)
 }

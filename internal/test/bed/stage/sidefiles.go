@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package stage
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 )
 
 // sideFiles writes what a person in the pod could have asked for as well.
-func (b *bed) sideFiles() error {
+func (b *Bed) sideFiles() error {
 	several := 0
 	for _, p := range b.Pods {
 		if b.Captured(p.Name) {
@@ -37,7 +37,7 @@ func (b *bed) sideFiles() error {
 }
 
 // nodeFiles writes conntrack's table and events of the node.
-func (b *bed) nodeFiles(prefix string) error {
+func (b *Bed) nodeFiles(prefix string) error {
 	out, err := b.Inside(b.Node, "conntrack", "-L", "-f", "ipv4")
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (b *bed) nodeFiles(prefix string) error {
 	return b.eventFile(b.Node, prefix)
 }
 
-func (b *bed) podFiles(p *mesh.Pod, prefix string) error {
+func (b *Bed) podFiles(p *mesh.Pod, prefix string) error {
 	family, save := "ipv4", "iptables-save"
 	if b.V6 {
 		family, save = "ipv6", "ip6tables-save"
@@ -83,7 +83,7 @@ func (b *bed) podFiles(p *mesh.Pod, prefix string) error {
 }
 
 // accessFiles writes what Envoy's access log would say.
-func (b *bed) accessFiles(log []byte, prefix string) error {
+func (b *Bed) accessFiles(log []byte, prefix string) error {
 	if b.scenario.JSON {
 		if err := mesh.WriteAccess(prefix+"access.json", log); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (b *bed) accessFiles(log []byte, prefix string) error {
 }
 
 // eventFile writes conntrack's events of a host.
-func (b *bed) eventFile(h *world.Host, prefix string) error {
+func (b *Bed) eventFile(h *world.Host, prefix string) error {
 	events, err := os.ReadFile(b.EventsOf(h))
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package stage
 
 import (
 	"context"
@@ -21,13 +21,13 @@ type Scenario struct {
 	Name  string
 	About string // one sentence
 
-	v6   bool
+	V6   bool
 	JSON bool // its access log is there as JSON too
-	live bool // its captures are not shipped: they are another scenario's with less in them, or large
-	play func(*bed) error
-	// shows says whether the run shows what it is for, where that is left to
+	Live bool // its captures are not shipped: they are another scenario's with less in them, or large
+	Play func(*Bed) error
+	// Shows says whether the run shows what it is for, where that is left to
 	// timing; nil: always.
-	shows func(*truth.Truth) error
+	Shows func(*truth.Truth) error
 }
 
 // limit is how long one attempt may take; the slowest takes about 15 s.
@@ -46,7 +46,7 @@ func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.T
 	if err := b.Build(); err != nil {
 		return nil, fmt.Errorf("%s: build: %w", s.Name, err)
 	}
-	t, err := b.finish(s.play(b))
+	t, err := b.finish(s.Play(b))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
@@ -54,7 +54,7 @@ func (s Scenario) Attempt(ctx context.Context, dir string, seed int64) (*truth.T
 }
 
 // finish ends captures, writes what lies beside them and checks the truth.
-func (b *bed) finish(played error) (*truth.Truth, error) {
+func (b *Bed) finish(played error) (*truth.Truth, error) {
 	if played != nil {
 		return nil, fmt.Errorf("%w%s", played, b.Complaints())
 	}
@@ -69,7 +69,7 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	t, err := assembly.Assemble(&assembly.Evidence{Mesh: b.Mesh, About: b.scenario.About, Rec: &b.Rec, Lookups: b.Asked(), Notes: &b.notes})
+	t, err := assembly.Assemble(&assembly.Evidence{Mesh: b.Mesh, About: b.scenario.About, Rec: &b.Rec, Lookups: b.Asked(), Notes: &b.Notes})
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,8 @@ func (b *bed) finish(played error) (*truth.Truth, error) {
 			return nil, errors.Join(err, t.Write(name+".wrong"))
 		}
 	}
-	if b.scenario.shows != nil {
-		if err := b.scenario.shows(t); err != nil {
+	if b.scenario.Shows != nil {
+		if err := b.scenario.Shows(t); err != nil {
 			return nil, fmt.Errorf("%w: %w", world.ErrAgain, err)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package stage
 
 import "context"
 
@@ -12,12 +12,12 @@ type meeting struct {
 	open    chan struct{}
 }
 
-func (b *bed) meeting() *meeting {
+func (b *Bed) Meeting() *meeting {
 	return &meeting{ctx: b.Ctx, arrived: make(chan struct{}), open: make(chan struct{})}
 }
 
-// wait is called by a client that has come to the meeting.
-func (m *meeting) wait() error {
+// Wait is called by a client that has come to the meeting.
+func (m *meeting) Wait() error {
 	for _, step := range []func() bool{
 		func() bool {
 			select {
@@ -43,8 +43,8 @@ func (m *meeting) wait() error {
 	return nil
 }
 
-// hold waits for n clients, does something and lets them go on.
-func (m *meeting) hold(n int, do func() error) error {
+// Hold waits for n clients, does something and lets them go on.
+func (m *meeting) Hold(n int, do func() error) error {
 	for range n {
 		select {
 		case <-m.arrived:

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package stage
 
 import (
 	"context"
@@ -12,24 +12,24 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
-// bed is one scenario being played: the world of namespaces, the mesh in it, the
+// Bed is one scenario being played: the world of namespaces, the mesh in it, the
 // applications, and what is known about the captures. It is built, played and
 // torn down by Run.
-type bed struct {
+type Bed struct {
 	*world.World
 	*mesh.Mesh
 	*app.Apps
 
 	scenario Scenario
-	notes    assembly.Notes
+	Notes    assembly.Notes
 }
 
-func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*bed, error) {
-	w, err := world.New(ctx, s.Name, dir, seed, s.v6)
+func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*Bed, error) {
+	w, err := world.New(ctx, s.Name, dir, seed, s.V6)
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{World: w, Mesh: &mesh.Mesh{World: w}, Apps: &app.Apps{World: w}, scenario: s}
-	b.notes.Vips = map[netip.AddrPort]netip.AddrPort{}
+	b := &Bed{World: w, Mesh: &mesh.Mesh{World: w}, Apps: &app.Apps{World: w}, scenario: s}
+	b.Notes.Vips = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package stage
 
 import (
 	"path/filepath"
@@ -10,12 +10,12 @@ import (
 )
 
 // thinned removes packets from all captures where the scenario wants it.
-func (b *bed) thinned() error {
-	if b.notes.Missing == 0 {
+func (b *Bed) thinned() error {
+	if b.Notes.Missing == 0 {
 		return nil
 	}
 	for _, s := range b.Sniffers {
-		lost := func() bool { return b.Between(1, b.notes.Missing) == 1 }
+		lost := func() bool { return b.Between(1, b.Notes.Missing) == 1 }
 		if err := pcap.Thin(filepath.Join(b.Dir, s.File), lost); err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func (b *bed) thinned() error {
 
 // pack gzips the files of rotating and of large captures, when those have
 // ended.
-func (b *bed) pack() error {
+func (b *Bed) pack() error {
 	for _, s := range b.Sniffers {
 		if s.Packed && !s.Rotated {
 			if err := truth.Pack(filepath.Join(b.Dir, s.File)); err != nil {
@@ -50,13 +50,13 @@ func (b *bed) pack() error {
 }
 
 // halved takes one direction of redirected connections out of lo.
-func (b *bed) halved() (err error) {
-	if !b.notes.Halves {
+func (b *Bed) halved() (err error) {
+	if !b.Notes.Halves {
 		return nil
 	}
 	for _, s := range b.Sniffers {
 		if s.Iface == "lo" {
-			b.notes.Lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
+			b.Notes.Lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
 		}
 	}
 	return err
