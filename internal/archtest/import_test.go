@@ -44,9 +44,6 @@ var below = map[string][]string{
 	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "socket", bed + "stage", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
-	"internal/testbed":     {bed + "*", "./internal/test/truth"},
-	"internal/testbed/run": {bed + "*", "./internal/testbed", "./internal/test/truth"},
-
 	"internal/pcaptest":  {"./capture"},
 	"internal/truthtest": {},
 	"internal/archtest":  {},
@@ -57,7 +54,7 @@ const bed = "./internal/test/bed/"
 
 // forTests lists the packages that only tests may import, beside commands that
 // lie below them.
-var forTests = []string{"./internal/pcaptest", "./internal/test/truth", bed + "pcap", bed + "world", "./internal/testbed", "./internal/truthtest"}
+var forTests = []string{"./internal/pcaptest", "./internal/test/truth", bed + "pcap", "./internal/truthtest"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.

@@ -14,7 +14,7 @@ type end struct {
 	no  int
 }
 
-// whole is the number of an end that is a whole leg, as in testbed.Link.
+// whole is the number of an end that is a whole leg, as in truth.Link.
 const whole = -1
 
 // A tie is what the result says of one exchange, or of one leg, and its

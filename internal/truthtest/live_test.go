@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	bed "github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -26,7 +26,7 @@ func TestLive(t *testing.T) {
 		need(t, tool)
 	}
 	for _, seed := range []int64{11, 12} {
-		for _, sc := range testbed.Scenarios() {
+		for _, sc := range bed.Scenarios() {
 			if sc.Name == "capture-gaps" {
 				continue // what is not captured is drawn anew every time, and so is what can be told: the shipped one is held
 			}
@@ -40,7 +40,7 @@ func TestLive(t *testing.T) {
 
 func playAndHold(t *testing.T, scenario string, seed int64) {
 	dir := t.TempDir()
-	if _, err := testbed.Run(t.Context(), scenario, dir, seed); err != nil {
+	if _, err := bed.Run(t.Context(), scenario, dir, seed); err != nil {
 		t.Fatal(err)
 	}
 	s := load(t, truth.Path(dir, scenario))

@@ -9,7 +9,7 @@ import (
 
 // A match says which leg of the result is which leg of the truth.
 type match struct {
-	ours  map[string]*mesh.Leg // by testbed.Leg.ID
+	ours  map[string]*mesh.Leg // by truth.Leg.ID
 	truth map[int]*truth.Leg   // by mesh.Leg.ID
 	extra []*mesh.Leg          // legs of the result that never were
 	lost  []*truth.Leg         // legs of the truth that the result lacks

@@ -2,12 +2,12 @@
 
 // Command run plays scenarios of the testbed:
 //
-//	go run ./internal/testbed/run [-list] [-o DIR] [-seed N] [SCENARIO...]
-//	go run ./internal/testbed/run -big DIR
-//	go run ./internal/testbed/run -logs DIR
-//	go run ./internal/testbed/run -readme DIR
+//	go run ./internal/test/bed/run [-list] [-o DIR] [-seed N] [SCENARIO...]
+//	go run ./internal/test/bed/run -big DIR
+//	go run ./internal/test/bed/run -logs DIR
+//	go run ./internal/test/bed/run -readme DIR
 //
-// It needs root and the packages that testbed.Packages names.
+// It needs root and the packages that world.Packages names.
 package main
 
 import (
@@ -20,8 +20,8 @@ import (
 	"syscall"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
 func main() {
@@ -38,18 +38,18 @@ func run(ctx context.Context) error {
 	list := flag.Bool("list", false, "list the scenarios")
 	dir := flag.String("o", ".", "directory for the results")
 	seed := flag.Int64("seed", 1, "varies sizes, contents and order")
-	readme := flag.String("readme", "", "make a directory of results ready to ship: trim it and write its README.md")
+	page := flag.String("readme", "", "make a directory of results ready to ship: trim it and write its README.md")
 	logs := flag.String("logs", "", "write the access logs of a directory anew, from the logs of the proxy that are there")
 	big := flag.String("big", "", "record more than 300 MB of pooled inbound HTTP into a directory")
 	flag.Parse()
-	if *readme != "" {
-		return ship(*readme)
+	if *page != "" {
+		return ship(*page)
 	}
 	if *logs != "" {
 		return convert(*logs)
 	}
 	if *list {
-		for _, s := range testbed.Scenarios() {
+		for _, s := range scene.Scenarios() {
 			fmt.Printf("%-24s %s\n", s.Name, s.About)
 		}
 		return nil
@@ -70,10 +70,10 @@ func convert(dir string) error {
 }
 
 func ship(dir string) error {
-	if err := testbed.Trim(dir); err != nil {
+	if err := trim(dir); err != nil {
 		return err
 	}
-	text, err := testbed.Readme(dir)
+	text, err := readme(dir)
 	if err != nil {
 		return err
 	}
@@ -85,12 +85,12 @@ func play(ctx context.Context, dir string, seed int64, names []string) error {
 		return err
 	}
 	if len(names) == 0 {
-		for _, s := range testbed.Scenarios() {
+		for _, s := range scene.Scenarios() {
 			names = append(names, s.Name)
 		}
 	}
 	for _, name := range names {
-		t, err := testbed.Run(ctx, name, dir, seed)
+		t, err := scene.Run(ctx, name, dir, seed)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func playBig(ctx context.Context, dir string, seed int64) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	t, err := testbed.Big(ctx, dir, seed)
+	t, err := scene.Big(ctx, dir, seed)
 	if err != nil {
 		return err
 	}

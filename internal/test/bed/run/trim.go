@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed
+package main
 
 import (
 	"os"
@@ -9,10 +9,10 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// Trim makes dir small enough to ship: it gzips large truths, access logs and
+// trim makes dir small enough to ship: it gzips large truths, access logs and
 // tables, and removes large logs of the proxy, which access logs have in a
 // better form.
-func Trim(dir string) error {
+func trim(dir string) error {
 	for _, rule := range []struct {
 		pattern string
 		most    int64 // bytes

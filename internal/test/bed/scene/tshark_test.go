@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed_test
+package scene_test
 
 import (
 	"os/exec"
@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
 // tshark counts the packets that the truth says, and sees the SYN of every
@@ -24,7 +24,7 @@ func TestTshark(t *testing.T) {
 	var truths []*truth.Truth
 	all := filepath.Join(t.TempDir(), "all.pcapng")
 	args := []string{"-a", "-w", all}
-	for _, s := range testbed.Shipped() {
+	for _, s := range scene.Shipped() {
 		truth, err := truth.Read(truth.Path(shipped, s.Name))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,6 @@
 //go:build testbed
 
-package testbed_test
+package scene_test
 
 import (
 	"os/exec"
@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
 // Every scenario plays on this machine; Run itself holds the truth against
@@ -18,10 +18,10 @@ func TestLive(t *testing.T) {
 	if err := world.Missing(); err != nil {
 		t.Skip(err)
 	}
-	for _, s := range testbed.Scenarios() {
+	for _, s := range scene.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			dir := t.TempDir()
-			truth, err := testbed.Run(t.Context(), s.Name, dir, 2)
+			truth, err := scene.Run(t.Context(), s.Name, dir, 2)
 			if err != nil {
 				t.Fatal(err)
 			}

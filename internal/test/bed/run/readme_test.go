@@ -1,40 +1,18 @@
 //go:build linux
 
-package testbed_test
+package main
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
-	"github.com/pcapmesh/pcapmesh/internal/test/truth"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
-const shipped = "../../testdata/pcaps"
-
-// Every shipped truth agrees with itself and with its captures.
-func TestShipped(t *testing.T) {
-	for _, s := range testbed.Shipped() {
-		t.Run(s.Name, func(t *testing.T) {
-			truth, err := truth.Read(truth.Path(shipped, s.Name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := truth.Check(); err != nil {
-				t.Error(err)
-			}
-			if err := pcap.Check(truth, shipped); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
+const shipped = "../../../../testdata/pcaps"
 
 // The README is the one that the truth files give.
 func TestReadme(t *testing.T) {
-	want, err := testbed.Readme(shipped)
+	want, err := readme(shipped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +21,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("README.md is out of date: go run ./internal/testbed/run -readme testdata/pcaps")
+		t.Error("README.md is out of date: go run ./internal/test/bed/run -readme testdata/pcaps")
 	}
 }
 

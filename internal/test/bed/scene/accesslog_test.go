@@ -1,6 +1,6 @@
 //go:build linux
 
-package testbed_test
+package scene_test
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
 )
 
 // tied is what a line of an access log ties: the client's end and what it
@@ -27,7 +27,7 @@ var accessLine = regexp.MustCompile(`^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\]
 // A shipped access log ties the legs that the truth ties, as often.
 func TestAccessLogs(t *testing.T) {
 	n := 0
-	for _, s := range testbed.Shipped() {
+	for _, s := range scene.Shipped() {
 		text, err := accessOf(s.Name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
