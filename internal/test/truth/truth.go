@@ -12,7 +12,7 @@ import (
 // together from what the applications wrote and read on their own sockets and
 // from the proxy's log, never from the captures themselves.
 type Truth struct {
-	Scenario string `json:"scenario"`       // the name given to Run
+	Scenario string `json:"scenario"`       // its name
 	About    string `json:"about"`          // one sentence
 	Files    []File `json:"files"`          // captures, in the order they should be given to a reader
 	Keys     string `json:"keys,omitempty"` // TLS key log (NSS format) beside the captures
@@ -196,6 +196,7 @@ func Read(name string) (*Truth, error) {
 	return t, nil
 }
 
+// Write writes a truth file.
 func (t *Truth) Write(name string) error {
 	b, err := json.MarshalIndent(t, "", " ")
 	if err != nil {

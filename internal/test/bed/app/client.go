@@ -26,7 +26,7 @@ type Call struct {
 	Header         [][2]string
 	Body           []byte
 	Chunked        bool
-	Stream         *streaming    // the body, sent while the response arrives
+	Stream         *Streaming    // the body, sent while the response arrives
 	Split          bool          // header and body in separate writes
 	Think          time.Duration // before it
 	Status         int           // expected; 0: 200
@@ -49,6 +49,7 @@ type HTTPClient struct {
 	Calls   []Call
 }
 
+// Play plays a client to its end.
 func (a *Apps) Play(c HTTPClient) error {
 	start := time.Now()
 	raw, err := c.From.DialTCP(a.Ctx, c.UID, c.Local, c.To)

@@ -116,6 +116,7 @@ func (a *Apps) send(conn *net.UDPConn, q DNSAsk, place int) error {
 	return err
 }
 
+// Pack writes the question as a message.
 func (a DNSAsk) Pack() ([]byte, error) {
 	name, err := dnsmessage.NewName(a.Name + ".")
 	if err != nil {
@@ -175,12 +176,12 @@ func answered(l *truth.Lookup, m *dnsmessage.Message) {
 	}
 }
 
-// A dnsHandler answers a query; nil means that it is left unanswered. tcp tells
+// A DNSHandler answers a query; nil means that it is left unanswered. tcp tells
 // how it came.
-type dnsHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
+type DNSHandler func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte
 
 // ServeDNS answers queries in h over UDP and TCP, as user uid.
-func (a *Apps) ServeDNS(h *world.Host, uid int, at netip.AddrPort, answer dnsHandler) error {
+func (a *Apps) ServeDNS(h *world.Host, uid int, at netip.AddrPort, answer DNSHandler) error {
 	var u *net.UDPConn
 	var l net.Listener
 	err := h.In(uid, func() (err error) {
@@ -210,7 +211,7 @@ func (a *Apps) ServeDNS(h *world.Host, uid int, at netip.AddrPort, answer dnsHan
 	return nil
 }
 
-func serveUDP(u *net.UDPConn, answer dnsHandler) {
+func serveUDP(u *net.UDPConn, answer DNSHandler) {
 	for {
 		buf := make([]byte, 2048)
 		n, from, err := u.ReadFromUDPAddrPort(buf)
@@ -230,7 +231,7 @@ func serveUDP(u *net.UDPConn, answer dnsHandler) {
 }
 
 // serveStream answers one query of a connection (RFC 1035 §4.2.2).
-func serveStream(c net.Conn, answer dnsHandler) {
+func serveStream(c net.Conn, answer DNSHandler) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	query, err := readFrame(c)

@@ -64,7 +64,7 @@ func (a *Apps) GRPCScript(n int) []Call {
 	for i := range n {
 		k := Call{Method: "POST", Think: time.Duration(a.Between(0, 8)) * time.Millisecond,
 			Target: []string{"/demo.Echo/Unary", "/demo.Echo/Unary", "/demo.Echo/Chat", "/demo.Echo/Feed", "/demo.Echo/Fail"}[(i+a.Between(0, 1))%5],
-			Header: [][2]string{{"x-request-id", a.Uuid()}, {"content-type", "application/grpc"}, {"te", "trailers"},
+			Header: [][2]string{{"x-request-id", a.UUID()}, {"content-type", "application/grpc"}, {"te", "trailers"},
 				{"user-agent", "grpc-go/1.65.0"}, {"x-size", strconv.Itoa(a.Between(10, 300))}, {"x-messages", strconv.Itoa(a.Between(2, 6))}}}
 		k.Body = grpcMessage(a.Random(a.Between(5, 300)))
 		if k.Target == "/demo.Echo/Chat" {

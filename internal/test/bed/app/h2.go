@@ -32,6 +32,7 @@ type H2Client struct {
 	Lanes [][]Call
 }
 
+// PlayH2 plays an HTTP/2 client to its end.
 func (a *Apps) PlayH2(c H2Client) error {
 	start := time.Now()
 	raw, err := c.From.DialTCP(a.Ctx, 0, c.Local, c.To)

@@ -30,7 +30,7 @@ func (a *Apps) ScriptOf(who string, n int, ids bool, most int) []Call {
 			k.Method = "HEAD"
 		}
 		if ids {
-			k.Header = append(k.Header, [2]string{"x-request-id", a.Uuid()})
+			k.Header = append(k.Header, [2]string{"x-request-id", a.UUID()})
 		}
 		k.Header = append(k.Header, [2]string{"user-agent", "client-" + who})
 		calls = append(calls, k)

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// streaming is a body that is sent in pieces while the response arrives.
-type streaming struct {
+// Streaming is a body that is sent in pieces while the response arrives.
+type Streaming struct {
 	pieces [][]byte
 	pause  time.Duration // before each
 }
 
 // Stream makes a body of n pieces.
-func (a *Apps) Stream(n, most int) *streaming {
-	s := &streaming{pause: time.Duration(a.Between(500, 3000)) * time.Microsecond}
+func (a *Apps) Stream(n, most int) *Streaming {
+	s := &Streaming{pause: time.Duration(a.Between(500, 3000)) * time.Microsecond}
 	for range n {
 		s.pieces = append(s.pieces, a.Random(a.Between(1, most)))
 	}
@@ -25,7 +25,7 @@ func (a *Apps) Stream(n, most int) *streaming {
 }
 
 // reader gives the pieces in their time.
-func (s *streaming) reader() io.Reader {
+func (s *Streaming) reader() io.Reader {
 	r, w := io.Pipe()
 	go func() {
 		for _, p := range s.pieces {
@@ -40,7 +40,7 @@ func (s *streaming) reader() io.Reader {
 }
 
 // chunked writes the pieces as chunks (RFC 9112 §7.1).
-func (s *streaming) chunked(w io.Writer) error {
+func (s *Streaming) chunked(w io.Writer) error {
 	for _, p := range s.pieces {
 		time.Sleep(s.pause)
 		if _, err := fmt.Fprintf(w, "%x\r\n%s\r\n", len(p), p); err != nil {

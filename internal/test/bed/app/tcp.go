@@ -74,6 +74,7 @@ func (a *Apps) ServeTCP(h *world.Host, at netip.AddrPort, fixed *TCPScript) (*TC
 	return s, nil
 }
 
+// Expect adds a script that a client will follow.
 func (s *TCPServer) Expect(t TCPScript) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,6 +215,7 @@ type TCPClient struct {
 	Before   func() error // done when it is connected, if set
 }
 
+// Talk plays a client to its end.
 func (a *Apps) Talk(c TCPClient) error {
 	start := time.Now()
 	raw, err := c.From.DialTCP(a.Ctx, 0, c.Local, c.To)

@@ -17,6 +17,7 @@ import (
 // Zone answers queries from a table; what is not in it does not exist.
 type Zone map[string][]dnsmessage.ResourceBody
 
+// AddressOf is the body of an A or AAAA record.
 func AddressOf(a netip.Addr) dnsmessage.ResourceBody {
 	if a.Is4() {
 		return &dnsmessage.AResource{A: a.As4()}
@@ -60,7 +61,7 @@ func (z Zone) answer(query *dnsmessage.Message) []byte {
 // Resolver is the cluster's DNS server. It is slow with names that begin with
 // slow, loses the first query for those that begin with retry and all for those
 // that begin with lost, and cuts answers that are too long for UDP.
-func (a *Apps) Resolver(z Zone) dnsHandler {
+func (a *Apps) Resolver(z Zone) DNSHandler {
 	heard := &lookups{}
 	return func(_ netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		name := query.Questions[0].Name.String()
@@ -89,7 +90,7 @@ func (l *lookups) earlier(i int) bool {
 
 // Agent stands in for the mesh's: it knows some names itself and passes on what
 // it does not know, under the same id, as its own user.
-func (a *Apps) Agent(h *world.Host, uid int, to netip.AddrPort, z Zone) dnsHandler {
+func (a *Apps) Agent(h *world.Host, uid int, to netip.AddrPort, z Zone) DNSHandler {
 	return func(from netip.AddrPort, query *dnsmessage.Message, tcp bool) []byte {
 		q := query.Questions[0]
 		name := strings.TrimSuffix(q.Name.String(), ".")

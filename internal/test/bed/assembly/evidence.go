@@ -32,5 +32,5 @@ type Notes struct {
 	Halves     bool                              // of each redirected connection, lo shows one direction only
 	Lost       map[netip.AddrPort]string         // with halves: which is lost, by the client's end as lo shows it
 	Masquerade string                            // interface of the node behind its NAT, where it captures too
-	Vips       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
+	VIPs       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
 }

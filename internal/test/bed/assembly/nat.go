@@ -86,7 +86,7 @@ func (e *Evidence) events(h *world.Host) (out []natEntry, err error) {
 // after NAT and the original destination.
 type natTable map[wireKey]netip.AddrPort
 
-// natTable reads the events that watch recorded so far.
+// natTable reads the events that were recorded so far.
 func (e *Evidence) natTable(p *mesh.Pod) (natTable, error) {
 	all, err := e.events(p.Host)
 	n := natTable{}

@@ -38,7 +38,7 @@ type wireKey struct{ src, dst netip.AddrPort }
 // itself, or a service that the node translates to it.
 func (a *assembly) dialled(dst netip.AddrPort) []netip.AddrPort {
 	out := []netip.AddrPort{dst}
-	for v, e := range a.in.Notes.Vips {
+	for v, e := range a.in.Notes.VIPs {
 		if e == dst {
 			out = append(out, v)
 		}
@@ -48,7 +48,7 @@ func (a *assembly) dialled(dst netip.AddrPort) []netip.AddrPort {
 }
 
 func (a *assembly) resolve(dst netip.AddrPort) netip.AddrPort {
-	if e, ok := a.in.Notes.Vips[dst]; ok {
+	if e, ok := a.in.Notes.VIPs[dst]; ok {
 		return e
 	}
 	return dst

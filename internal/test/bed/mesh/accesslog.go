@@ -19,11 +19,11 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// access is one line of the access log that Envoy would have written in the
+// Access is one line of the access log that Envoy would have written in the
 // proxy's place, in Istio's default text format since 1.23 (istio/istio
 // pilot/pkg/model/telemetry_logging.go). The tags are the keys of Istio's
 // JSON format; a nil there, and "-" in text, stand for what is not known.
-type access struct {
+type Access struct {
 	Start     string  `json:"start_time"`
 	Method    *string `json:"method"`
 	Path      *string `json:"path"`
@@ -54,11 +54,11 @@ const refusedBy = "delayed_connect_error:_111" // ECONNREFUSED
 
 // Access is the line of a log line; ok is false where Envoy writes none, since
 // no request came, and where the log is too old to tell times.
-func (l LogLine) Access() (a access, ok bool) {
+func (l LogLine) Access() (a Access, ok bool) {
 	if l.Total == nil || l.Kind == "http" && (l.Method == "<BADREQ>" || l.Idle < 0) {
 		return a, false
 	}
-	a = access{Flags: l.flags(), SNI: known(l.SNI), Cluster: known(l.cluster()),
+	a = Access{Flags: l.flags(), SNI: known(l.SNI), Cluster: known(l.cluster()),
 		Upstream: address(l.Server()), From: address(l.From()), Local: address(l.Dialled()), Remote: address(l.Client())}
 	if l.refused() {
 		a.From, a.Failure = nil, known(refusedBy)
@@ -87,7 +87,7 @@ func (l LogLine) Began() int64 {
 }
 
 // exchange adds what only HTTP has.
-func (l LogLine) exchange(a *access) {
+func (l LogLine) exchange(a *Access) {
 	a.Method, a.Path, a.Protocol = &l.Method, &l.Target, known(strings.TrimSuffix(l.Version, ".0"))
 	if l.Version == "HTTP/1.0" {
 		a.Protocol = &l.Version
@@ -117,7 +117,7 @@ func (l LogLine) exchange(a *access) {
 // the size of the start line, that of the headers as text, their number, those
 // of transfer-encoding, content-length and trailer, and the version. Without a
 // content-length HTTP/2 may have a byte for the end too, or not: open is then
-// true. checkAccess holds the result, with HAProxy 2.6, against the clients.
+// true. The assembly holds the result, with HAProxy 2.6, against the clients.
 func body(bytes int64, head string) (n int64, open bool) {
 	var line, text, headers, chunked, length, trailers int64
 	var version string
@@ -216,7 +216,7 @@ func (l LogLine) cluster() string {
 }
 
 // text is the line in Istio's default text format.
-func (a access) text() string {
+func (a Access) text() string {
 	or := func(s *string) string {
 		if s == nil {
 			return "-"
@@ -251,7 +251,7 @@ func address(a netip.AddrPort) *string {
 
 // accessLog is the access log of lines, in the order in which they were
 // written: that of the ends.
-func accessLog(lines []LogLine, form func(access) ([]byte, error)) ([]byte, error) {
+func accessLog(lines []LogLine, form func(Access) ([]byte, error)) ([]byte, error) {
 	var out []byte
 	for _, l := range lines {
 		a, ok := l.Access()
@@ -282,9 +282,9 @@ func WriteAccess(name string, log []byte) error {
 	return writeAccess(name, lines, form)
 }
 
-func asText(a access) ([]byte, error) { return []byte(a.text()), nil }
+func asText(a Access) ([]byte, error) { return []byte(a.text()), nil }
 
-func asJSON(a access) ([]byte, error) {
+func asJSON(a Access) ([]byte, error) {
 	var w bytes.Buffer
 	e := json.NewEncoder(&w)
 	e.SetEscapeHTML(false)
@@ -324,7 +324,7 @@ func AccessLogs(dir string) (old []string, err error) {
 	return old, nil
 }
 
-func writeAccess(name string, lines []LogLine, form func(access) ([]byte, error)) error {
+func writeAccess(name string, lines []LogLine, form func(Access) ([]byte, error)) error {
 	text, err := accessLog(lines, form)
 	if err != nil {
 		return err

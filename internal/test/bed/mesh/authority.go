@@ -21,9 +21,9 @@ import (
 // since HAProxy checks it.
 const ServerName = "outbound_.80_._.svc.default.svc.cluster.local"
 
-// Authority is the mesh's certificate authority of one bed.
+// Authority is the mesh's certificate authority.
 type Authority struct {
-	keys *keyLog // of those whom it certifies
+	keys *KeyLog // of those whom it certifies
 	dir  string
 	File string
 	cert *x509.Certificate
@@ -31,6 +31,7 @@ type Authority struct {
 	pool *x509.CertPool
 }
 
+// Authority makes a certificate authority for the mesh.
 func (m *Mesh) Authority() (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package mesh
 
 import (
@@ -21,20 +23,21 @@ const masterKey = `,"keys":"%[ssl_fc_client_random,hex] %[ssl_fc_session_key,hex
 var keyLabels = [...]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
 	"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"}
 
-// keyLog collects the secrets that several TLS ends log at once.
-type keyLog struct {
+// KeyLog collects the secrets that several TLS ends log at once.
+type KeyLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *keyLog) Write(p []byte) (int, error) {
+// Write adds lines.
+func (l *KeyLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
 // Load adds the log that another program wrote.
-func (l *keyLog) Load(name string) error {
+func (l *KeyLog) Load(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -44,7 +47,7 @@ func (l *keyLog) Load(name string) error {
 }
 
 // lines are the log's lines, with an empty one at the end.
-func (l *keyLog) lines() []string {
+func (l *KeyLog) lines() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Split(l.text.String(), "\n")

@@ -66,10 +66,17 @@ type LogLine struct {
 	Stream   int    `json:"stream,omitempty"` // which one, 0-based
 }
 
-func (l LogLine) Client() netip.AddrPort  { return world.Endpoint(l.CI, l.CP) }
+// Client is the client's end, as the proxy saw it.
+func (l LogLine) Client() netip.AddrPort { return world.Endpoint(l.CI, l.CP) }
+
+// Dialled is what the client dialled.
 func (l LogLine) Dialled() netip.AddrPort { return world.Endpoint(l.FI, l.FP) }
-func (l LogLine) From() netip.AddrPort    { return world.Endpoint(l.BI, world.Number(l.BP)) }
-func (l LogLine) Server() netip.AddrPort  { return world.Endpoint(l.SI, world.Number(l.SP)) }
+
+// From is where the proxy dialled from.
+func (l LogLine) From() netip.AddrPort { return world.Endpoint(l.BI, world.Number(l.BP)) }
+
+// Server is whom the proxy dialled.
+func (l LogLine) Server() netip.AddrPort { return world.Endpoint(l.SI, world.Number(l.SP)) }
 
 // path is the target without the scheme and authority that the proxy puts
 // before those of HTTP/2.
@@ -82,6 +89,7 @@ func (l LogLine) path() string {
 	return l.Target
 }
 
+// Accepted is T as a time.
 func (l LogLine) Accepted() time.Time { return time.UnixMilli(l.T) }
 
 // ReadLog loads the log of the proxy. Lines that are not JSON are its

@@ -16,7 +16,7 @@ import (
 // OUTPUT would redirect what it dials from a client's address to 15006. As
 // another user of group 1337 it passes: "-o lo ! --uid-owner 1337 -j RETURN"
 // stands before the rules for the group, and mark 1337 leads the answers back.
-var keptSource = transparent{owner: world.Account{UID: 0, Gid: 1337}, mark: 1337}
+var keptSource = transparent{owner: world.Account{UID: 0, GID: 1337}, mark: 1337}
 
 // poolPerClient has the connections from each client's address apart, as
 // Envoy's original_src does: requests never share one with another client's.

@@ -15,18 +15,19 @@ type Interception struct {
 	ExcludeOut   []int
 	ExcludeCIDRs []string // outbound destinations that keep clear of the proxy
 	Resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
-	Mode         mode
+	Mode         Mode
 }
 
-// mode is how connections are brought to the proxy.
-type mode int
+// Mode is how connections are brought to the proxy.
+type Mode int
 
 const (
-	ModeRedirect mode = iota // nat REDIRECT, both ways
+	ModeRedirect Mode = iota // nat REDIRECT, both ways
 	modeTProxy               // inbound by TPROXY, outbound as before
 	modeAmbient              // the rules of ambient pods
 )
 
+// IstioDefaults is what the init container is told where nobody says otherwise.
 func IstioDefaults() Interception {
 	return Interception{UID: 1337, Out: 15001, In: 15006, ExcludeIn: []int{15090, 15021, 15020}}
 }

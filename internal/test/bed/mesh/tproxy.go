@@ -70,7 +70,7 @@ COMMIT
 
 // routeMarked takes packets with the mesh's mark to the pod itself, whoever
 // they are addressed to: answers to a client whose address the proxy used.
-func (m *Mesh) routeMarked(h *world.Host, how mode) error {
+func (m *Mesh) routeMarked(h *world.Host, how Mode) error {
 	var rule, table string
 	switch how {
 	case modeTProxy:

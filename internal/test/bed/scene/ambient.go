@@ -41,8 +41,8 @@ func playAmbient(b *stage.Bed) error {
 	b.PackLater()
 	return world.Parallel(
 		func() error { return kubeletProbes(b, srv) },
-		func() error { return ambientCallers(b, a, srv, stage.Vip(1, stage.SvcPort), inB, 7) },
-		func() error { return ambientCallers(b, srv, a, stage.Vip(2, stage.SvcPort), inA, 7) },
+		func() error { return ambientCallers(b, a, srv, stage.VIP(1, stage.SvcPort), inB, 7) },
+		func() error { return ambientCallers(b, srv, a, stage.VIP(2, stage.SvcPort), inA, 7) },
 		func() error {
 			return mixed(b, 2, srv, netip.AddrPort{}, ext.At(stage.AppPort), ext.At(stage.RawPort), raw)
 		},
@@ -66,7 +66,7 @@ func playAmbientBoth(b *stage.Bed) error {
 		}
 	}
 	b.PackLater()
-	return ambientCallers(b, a, srv, stage.Vip(1, stage.SvcPort), inB, 10)
+	return ambientCallers(b, a, srv, stage.VIP(1, stage.SvcPort), inB, 10)
 }
 
 // playAmbientAlike captures pod a, whose connections are all of the same sizes
@@ -92,7 +92,7 @@ func playAmbientAlike(b *stage.Bed) error {
 				k.Script.Turns = append(k.Script.Turns, app.Turn{FromClient: t%2 == 0, Data: b.Random([]int{64, 256}[t%2]), Pause: 5 * time.Millisecond})
 			}
 			inB.Expect(k.Script)
-			c := app.HTTPClient{From: a, To: stage.Vip(1, stage.SvcPort), Name: "svc", Calls: []app.Call{
+			c := app.HTTPClient{From: a, To: stage.VIP(1, stage.SvcPort), Name: "svc", Calls: []app.Call{
 				{Method: "GET", Target: fmt.Sprintf("/alike/%02d?size=200&delay=5", i), Header: agent, Before: m.Wait},
 				{Method: "GET", Target: fmt.Sprintf("/again/%02d?size=200&delay=5", i), Header: agent}}}
 			if half(i) {
@@ -113,7 +113,7 @@ func ambientPods(b *stage.Bed) (inA, inB *app.TCPServer, err error) {
 		return nil, nil, err
 	}
 	a, srv := b.Host("a"), b.Host("b")
-	peers := map[netip.AddrPort]mesh.Peer{stage.Vip(1, stage.SvcPort): {At: srv.At(stage.AppPort)}, stage.Vip(2, stage.SvcPort): {At: a.At(stage.AppPort)}}
+	peers := map[netip.AddrPort]mesh.Peer{stage.VIP(1, stage.SvcPort): {At: srv.At(stage.AppPort)}, stage.VIP(2, stage.SvcPort): {At: a.At(stage.AppPort)}}
 	for _, h := range []*world.Host{a, srv} {
 		peers[h.At(stage.AppPort)], peers[h.At(stage.RawPort)] = mesh.Peer{At: h.At(stage.AppPort)}, mesh.Peer{At: h.At(stage.RawPort)}
 		if err := b.ServeHTTP(h, h.At(stage.AppPort), nil); err != nil {
@@ -132,11 +132,11 @@ func ambientPods(b *stage.Bed) (inA, inB *app.TCPServer, err error) {
 
 // ambientCallers are n connections of one pod's application to another pod's:
 // HTTP to the service and to the pod, raw TCP to the pod.
-func ambientCallers(b *stage.Bed, from, to *world.Host, service netip.AddrPort, app *app.TCPServer, n int) error {
+func ambientCallers(b *stage.Bed, from, to *world.Host, service netip.AddrPort, server *app.TCPServer, n int) error {
 	return world.Parallel(
-		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.At(stage.RawPort), app) },
+		func() error { return mixed(b, n-n/3, from, netip.AddrPort{}, service, to.At(stage.RawPort), server) },
 		func() error {
-			return mixed(b, n/3, from, netip.AddrPort{}, to.At(stage.AppPort), to.At(stage.RawPort), app)
+			return mixed(b, n/3, from, netip.AddrPort{}, to.At(stage.AppPort), to.At(stage.RawPort), server)
 		})
 }
 

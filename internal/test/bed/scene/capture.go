@@ -41,7 +41,7 @@ func playSLL1(b *stage.Bed) error {
 	if err := b.Sniff(a, "any", "any.pcap", "-y", "LINUX_SLL"); err != nil {
 		return err
 	}
-	return b.Callers(a, stage.Vip(1, stage.SvcPort), 3, 5)
+	return b.Callers(a, stage.VIP(1, stage.SvcPort), 3, 5)
 }
 
 func recordBoth(b *stage.Bed, h *world.Host) error { return b.Dump(h, "both.pcapng", "eth0", "lo") }
@@ -180,8 +180,8 @@ func playLoss(b *stage.Bed) error {
 // playIPv6 is inbound and outbound over IPv6.
 func playIPv6(b *stage.Bed) error {
 	srv, ext := b.Host("b"), b.Host("ext")
-	server, out := netip.AddrPortFrom(srv.IP6, stage.AppPort), netip.AddrPortFrom(ext.IP6, stage.AppPort)
-	for h, at := range map[*world.Host]netip.AddrPort{srv: server, ext: out} {
+	in, out := netip.AddrPortFrom(srv.IP6, stage.AppPort), netip.AddrPortFrom(ext.IP6, stage.AppPort)
+	for h, at := range map[*world.Host]netip.AddrPort{srv: in, ext: out} {
 		if err := b.ServeHTTP(h, at, nil); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func playIPv6(b *stage.Bed) error {
 		func() error { return b.Callers(srv, service, 3, 4) },
 		func() error {
 			return b.Crowd(4, func(i int) app.HTTPClient {
-				return app.HTTPClient{From: b.Host("client"), To: server, Name: "svc-b", Calls: b.Script(fmt.Sprint("c", i), 4, half(i))}
+				return app.HTTPClient{From: b.Host("client"), To: in, Name: "svc-b", Calls: b.Script(fmt.Sprint("c", i), 4, half(i))}
 			})
 		})
 }

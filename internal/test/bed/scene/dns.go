@@ -38,7 +38,7 @@ func dnsPod(b *stage.Bed) error {
 		if err := b.ServeHTTP(h, h.At(stage.AppPort), nil); err != nil {
 			return err
 		}
-		v := stage.Vip(byte(i+1), stage.SvcPort)
+		v := stage.VIP(byte(i+1), stage.SvcPort)
 		if err := b.Service(v, h.At(stage.AppPort)); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func dnsPod(b *stage.Bed) error {
 	}
 	upstream := app.Zone{
 		wwwName: {&dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("edge.cdn.example.net.")},
-			app.AddressOf(stage.Vip(2, stage.SvcPort).Addr()), app.AddressOf(netip.MustParseAddr("2001:db8:e::80"))},
+			app.AddressOf(stage.VIP(2, stage.SvcPort).Addr()), app.AddressOf(netip.MustParseAddr("2001:db8:e::80"))},
 		"slow.example.com":                      {app.AddressOf(netip.MustParseAddr("198.51.100.7"))},
 		"retry.example.com":                     {app.AddressOf(netip.MustParseAddr("198.51.100.8"))},
 		"istiod.istio-system.svc.cluster.local": {app.AddressOf(netip.MustParseAddr("10.96.0.20"))},
@@ -76,7 +76,7 @@ func dnsPod(b *stage.Bed) error {
 	if _, err := b.Inject(a, rules, s); err != nil {
 		return err
 	}
-	return b.ServeDNS(a, rules.UID, dnsAgent, b.Agent(a, rules.UID, resolverVIP, app.Zone{shopName: {app.AddressOf(stage.Vip(1, stage.SvcPort).Addr())}}))
+	return b.ServeDNS(a, rules.UID, dnsAgent, b.Agent(a, rules.UID, resolverVIP, app.Zone{shopName: {app.AddressOf(stage.VIP(1, stage.SvcPort).Addr())}}))
 }
 
 // playDNS has an application look names up through the agent and call what they
@@ -89,10 +89,10 @@ func playDNS(b *stage.Bed) error {
 	if err := b.SniffPod(a); err != nil {
 		return err
 	}
-	server := app.DNSClient{From: a, To: resolverVIP, Role: "app", By: dnsAgent, Patience: 4 * time.Second}
-	fixed := server
+	own := app.DNSClient{From: a, To: resolverVIP, Role: "app", By: dnsAgent, Patience: 4 * time.Second}
+	fixed := own
 	fixed.Local = netip.AddrPortFrom(a.IP, 41000)
-	hasty := server
+	hasty := own
 	hasty.Patience = 300 * time.Millisecond
 	agent := app.DNSClient{From: a, UID: 1337, To: resolverVIP, Role: "upstream", By: resolverVIP, Patience: 2 * time.Second}
 	other := app.DNSClient{From: a, To: b.Host("ext").At(53), Role: "direct", By: b.Host("ext").At(53), Patience: 2 * time.Second}
@@ -106,8 +106,8 @@ func playDNS(b *stage.Bed) error {
 	again := one("retry.example.com", 0x2001)
 	again.Again = 1300 * time.Millisecond // the agent has given up by then
 	if err := world.Parallel(
-		ask(server, both(shopName, 0x1001)...), ask(server, both(wwwName, 0x1011)...), ask(server, one("missing.example.com", 0x1021)),
-		ask(server, one("slow.example.com", 0x1031)), ask(server, one("slow.example.com", 0x1032)), ask(server, again),
+		ask(own, both(shopName, 0x1001)...), ask(own, both(wwwName, 0x1011)...), ask(own, one("missing.example.com", 0x1021)),
+		ask(own, one("slow.example.com", 0x1031)), ask(own, one("slow.example.com", 0x1032)), ask(own, again),
 		ask(hasty, one("lost.example.com", 0x1041)), ask(agent, one("istiod.istio-system.svc.cluster.local", 0x1051)),
 		ask(other, one(wwwName, 0x1061)),
 	); err != nil {
@@ -130,11 +130,11 @@ func playDNS(b *stage.Bed) error {
 				return err
 			}
 		}
-		if _, err := b.ResolveTCP(server, query); err != nil {
+		if _, err := b.ResolveTCP(own, query); err != nil {
 			return err
 		}
 	}
-	return world.Parallel(func() error { return named(b, a, stage.Vip(1, stage.SvcPort), shopName) }, func() error { return named(b, a, stage.Vip(2, stage.SvcPort), wwwName) })
+	return world.Parallel(func() error { return named(b, a, stage.VIP(1, stage.SvcPort), shopName) }, func() error { return named(b, a, stage.VIP(2, stage.SvcPort), wwwName) })
 }
 
 // named calls a service twice by its name.

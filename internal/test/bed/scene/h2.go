@@ -119,7 +119,7 @@ func playStreaming(b *stage.Bed) error {
 		c := app.HTTPClient{From: b.Host("client"), Local: id.At, To: b.Host("b").At(stage.AppPort), Name: "svc-b", TLS: id.TLS}
 		for k := range b.Between(3, 5) {
 			c.Calls = append(c.Calls, app.Call{Method: "POST", Target: fmt.Sprintf("/echo/%d/%d", i, k), Stream: b.Stream(b.Between(5, 12), 300),
-				Header: [][2]string{{"x-request-id", b.Uuid()}}, Think: time.Duration(b.Between(0, 8)) * time.Millisecond})
+				Header: [][2]string{{"x-request-id", b.UUID()}}, Think: time.Duration(b.Between(0, 8)) * time.Millisecond})
 		}
 		fs = append(fs, func() error { return b.Play(c) })
 	}

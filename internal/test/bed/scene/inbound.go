@@ -62,7 +62,7 @@ func playInboundNginx(b *stage.Bed) error {
 		return err
 	}
 	for i := range 6 {
-		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), app.BodyFor(b.Uuid(), b.Between(50, 6000)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprint("f", i)), app.BodyFor(b.UUID(), b.Between(50, 6000)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -206,11 +206,11 @@ func playAltPorts(b *stage.Bed) error {
 	}
 	rules := mesh.IstioDefaults()
 	rules.UID, rules.Out, rules.In = 2001, 25001, 25006
-	if err := b.SidecarAt(srv, rules, mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.Vip(3, stage.SvcPort), Endpoint: ext.At(stage.AppPort)}}}); err != nil {
+	if err := b.SidecarAt(srv, rules, mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.VIP(3, stage.SvcPort), Endpoint: ext.At(stage.AppPort)}}}); err != nil {
 		return err
 	}
 	return world.Parallel(func() error { return b.Visitors(4, 4, half) },
-		func() error { return b.Callers(srv, stage.Vip(3, stage.SvcPort), 3, 4) })
+		func() error { return b.Callers(srv, stage.VIP(3, stage.SvcPort), 3, 4) })
 }
 
 func playMTLSPooled(b *stage.Bed) error {

@@ -108,7 +108,7 @@ func outboundMTLS(n, calls int, record func(*stage.Bed, *world.Host) error) func
 			return err
 		}
 		return b.Crowd(n, func(i int) app.HTTPClient {
-			return app.HTTPClient{From: a, To: stage.Vip(byte(i%2+1), stage.SvcPort), Name: "svc",
+			return app.HTTPClient{From: a, To: stage.VIP(byte(i%2+1), stage.SvcPort), Name: "svc",
 				Calls: b.ScriptOf(fmt.Sprint("a", i), b.Between(calls, calls+2), half(i), stage.MostBody)}
 		})
 	}
@@ -125,7 +125,7 @@ func securePeers(b *stage.Bed, ca *mesh.Authority, cert string) (routes []mesh.R
 		if err := b.ServeSecure(h, h.At(stage.AppPort), cfg, nil); err != nil {
 			return nil, err
 		}
-		v := stage.Vip(byte(i+1), stage.SvcPort)
+		v := stage.VIP(byte(i+1), stage.SvcPort)
 		if err := b.Service(v, h.At(stage.AppPort)); err != nil {
 			return nil, err
 		}
@@ -151,7 +151,7 @@ func mtlsTCP(n int, s mesh.Sidecar, record func(*stage.Bed, *world.Host) error) 
 		if s.MaxTLS != "" {
 			who = overTLS12(who)
 		}
-		app, err := b.ServeTCP(srv, srv.At(stage.RawPort), nil)
+		server, err := b.ServeTCP(srv, srv.At(stage.RawPort), nil)
 		if err != nil {
 			return err
 		}
@@ -167,7 +167,7 @@ func mtlsTCP(n int, s mesh.Sidecar, record func(*stage.Bed, *world.Host) error) 
 		if err := record(b, srv); err != nil {
 			return err
 		}
-		return manners(b, n, who, app, greeter)
+		return manners(b, n, who, server, greeter)
 	}
 }
 

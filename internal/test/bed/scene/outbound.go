@@ -22,7 +22,7 @@ func playOutboundVIP(b *stage.Bed) error {
 	if err := b.SniffPod(b.Host("a")); err != nil {
 		return err
 	}
-	return b.Callers(b.Host("a"), stage.Vip(1, stage.SvcPort), 4, 6)
+	return b.Callers(b.Host("a"), stage.VIP(1, stage.SvcPort), 4, 6)
 }
 
 // playPassthrough calls what the proxy has no route for: a server outside, a
@@ -32,7 +32,7 @@ func playPassthrough(b *stage.Bed) error {
 	if err := b.OutboundPod(mesh.Sidecar{}); err != nil {
 		return err
 	}
-	if err := b.Service(stage.Vip(9, stage.SvcPort), b.Host("b").At(stage.AppPort)); err != nil {
+	if err := b.Service(stage.VIP(9, stage.SvcPort), b.Host("b").At(stage.AppPort)); err != nil {
 		return err
 	}
 	for _, iface := range []string{"eth0", "lo"} {
@@ -47,7 +47,7 @@ func playPassthrough(b *stage.Bed) error {
 	}
 	return world.Parallel(curl,
 		func() error { return b.Callers(a, ext.At(stage.AppPort), 3, 4) },
-		func() error { return b.Callers(a, stage.Vip(9, stage.SvcPort), 2, 4) })
+		func() error { return b.Callers(a, stage.VIP(9, stage.SvcPort), 2, 4) })
 }
 
 func playSelfOwn(b *stage.Bed) error {
@@ -67,13 +67,13 @@ func playSelfOwn(b *stage.Bed) error {
 
 func playSelfVIP(b *stage.Bed) error {
 	srv := b.Host("b")
-	if err := b.Service(stage.Vip(1, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
+	if err := b.Service(stage.VIP(1, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
 		return err
 	}
-	if err := b.InboundPod(mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.Vip(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}); err != nil {
+	if err := b.InboundPod(mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.VIP(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}); err != nil {
 		return err
 	}
-	return b.Callers(srv, stage.Vip(1, stage.SvcPort), 3, 5)
+	return b.Callers(srv, stage.VIP(1, stage.SvcPort), 3, 5)
 }
 
 func playExcluded(b *stage.Bed) error {
@@ -120,7 +120,7 @@ func playFanout(b *stage.Bed) error {
 		if err := b.ServeHTTP(ext, at, nil); err != nil {
 			return err
 		}
-		s.Routes = append(s.Routes, mesh.Route{VIP: stage.Vip(byte(11+i), stage.SvcPort), Endpoint: at})
+		s.Routes = append(s.Routes, mesh.Route{VIP: stage.VIP(byte(11+i), stage.SvcPort), Endpoint: at})
 	}
 	if err := b.ServeHTTP(srv, srv.At(stage.AppPort), func(r *http.Request) int { return fanOut(b, srv, r) }); err != nil {
 		return err
@@ -141,7 +141,7 @@ func fanOut(b *stage.Bed, h *world.Host, r *http.Request) int {
 	from := app.RecordOf(r)
 	var fs []func() error
 	for i := range 3 {
-		c := app.HTTPClient{From: h, To: stage.Vip(byte(11+i), stage.SvcPort), Cause: from, Calls: []app.Call{{Method: "GET",
+		c := app.HTTPClient{From: h, To: stage.VIP(byte(11+i), stage.SvcPort), Cause: from, Calls: []app.Call{{Method: "GET",
 			Target: fmt.Sprintf("/part%d%s&part=%d", i, r.URL.RequestURI(), i),
 			Header: [][2]string{{"x-request-id", r.Header.Get("x-request-id")}, {"traceparent", r.Header.Get("traceparent")}}}}}
 		fs = append(fs, func() error { return b.Play(c) })
@@ -176,7 +176,7 @@ func playPortReuse(b *stage.Bed) error {
 			return nil
 		}
 	}
-	return world.Parallel(series(40000, stage.Vip(1, stage.SvcPort)), series(40002, stage.Vip(2, stage.SvcPort)))
+	return world.Parallel(series(40000, stage.VIP(1, stage.SvcPort)), series(40002, stage.VIP(2, stage.SvcPort)))
 }
 
 // playCollision dials two services from one source port at once. Behind the
@@ -195,7 +195,7 @@ func playCollision(b *stage.Bed) error {
 		return b.Crowd(2, func(i int) app.HTTPClient {
 			calls := b.Script(fmt.Sprint("c", i), 5, half(i))
 			calls[0].Before = m.Wait // both are connected
-			return app.HTTPClient{From: a, Local: netip.AddrPortFrom(a.IP, 40000), To: stage.Vip(byte(i+1), stage.SvcPort), Name: "svc", Calls: calls}
+			return app.HTTPClient{From: a, Local: netip.AddrPortFrom(a.IP, 40000), To: stage.VIP(byte(i+1), stage.SvcPort), Name: "svc", Calls: calls}
 		})
 	})
 }
@@ -221,7 +221,7 @@ func playMidstreamOutbound(b *stage.Bed) error {
 			return b.Crowd(n, func(i int) app.HTTPClient {
 				calls := b.Script(fmt.Sprint("c", i), 6, half(i))
 				calls[2].Before = m.Wait
-				return app.HTTPClient{From: a, To: stage.Vip(byte(i%2+1), stage.SvcPort), Name: "svc", Calls: calls}
+				return app.HTTPClient{From: a, To: stage.VIP(byte(i%2+1), stage.SvcPort), Name: "svc", Calls: calls}
 			})
 		})
 }
@@ -241,11 +241,11 @@ func playVIPmTLS(b *stage.Bed) error {
 	if err := b.ServeHTTP(srv, srv.At(stage.AppPort), nil); err != nil {
 		return err
 	}
-	if err := b.Service(stage.Vip(1, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
+	if err := b.Service(stage.VIP(1, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
 		return err
 	}
 	if _, err := b.Inject(client, mesh.IstioDefaults(), mesh.Sidecar{CA: ca.File,
-		Routes: []mesh.Route{{VIP: stage.Vip(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort), TLS: certA}}}); err != nil {
+		Routes: []mesh.Route{{VIP: stage.VIP(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort), TLS: certA}}}); err != nil {
 		return err
 	}
 	if _, err := b.Inject(srv, mesh.IstioDefaults(), mesh.Sidecar{TLSIn: certB, CA: ca.File}); err != nil {
@@ -256,7 +256,7 @@ func playVIPmTLS(b *stage.Bed) error {
 			return err
 		}
 	}
-	return b.Callers(client, stage.Vip(1, stage.SvcPort), 4, 4)
+	return b.Callers(client, stage.VIP(1, stage.SvcPort), 4, 4)
 }
 
 func playGateway(b *stage.Bed) error {
@@ -265,7 +265,7 @@ func playGateway(b *stage.Bed) error {
 		return err
 	}
 	rules := mesh.Interception{UID: 1337, In: stage.SvcPort}
-	if err := b.SidecarAt(gw, rules, mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: stage.Vip(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}); err != nil {
+	if err := b.SidecarAt(gw, rules, mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: stage.VIP(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}); err != nil {
 		return err
 	}
 	return b.Crowd(5, func(i int) app.HTTPClient {

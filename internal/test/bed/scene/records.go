@@ -34,8 +34,8 @@ func playUpstreamRefused(b *stage.Bed) error {
 		}
 	}
 	s := mesh.Sidecar{Retries: 2, Patience: "250ms", Routes: []mesh.Route{
-		{VIP: stage.Vip(1, stage.SvcPort), Endpoint: ext.At(9001), Spare: ext.At(9002)},
-		{VIP: stage.Vip(2, stage.SvcPort), Endpoint: ext.At(9003)}}}
+		{VIP: stage.VIP(1, stage.SvcPort), Endpoint: ext.At(9001), Spare: ext.At(9002)},
+		{VIP: stage.VIP(2, stage.SvcPort), Endpoint: ext.At(9003)}}}
 	if err := b.SidecarAt(srv, mesh.IstioDefaults(), s); err != nil {
 		return err
 	}
@@ -44,11 +44,11 @@ func playUpstreamRefused(b *stage.Bed) error {
 		func() error { return inVain(b, inbound, "gone") },
 		func() error { return lateServer(b, inbound) },
 		func() error {
-			return inVain(b, app.HTTPClient{From: srv, To: stage.Vip(2, stage.SvcPort), Name: "svc-2"}, "none")
+			return inVain(b, app.HTTPClient{From: srv, To: stage.VIP(2, stage.SvcPort), Name: "svc-2"}, "none")
 		},
 	}
 	for i := range 4 {
-		c := app.HTTPClient{From: srv, To: stage.Vip(1, stage.SvcPort), Name: "svc", Calls: apart(b, fmt.Sprint("spare", i), 3)}
+		c := app.HTTPClient{From: srv, To: stage.VIP(1, stage.SvcPort), Name: "svc", Calls: apart(b, fmt.Sprint("spare", i), 3)}
 		series = append(series, func() error { return b.Play(c) })
 	}
 	return world.Parallel(func() error { return b.Visitors(3, 4, half) }, func() error {
@@ -115,7 +115,7 @@ func gatewayMinted(record func(*stage.Bed, *world.Host) error) func(*stage.Bed) 
 		if err := b.InboundApp(); err != nil {
 			return err
 		}
-		s := mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: stage.Vip(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}
+		s := mesh.Sidecar{Gateway: true, Routes: []mesh.Route{{VIP: stage.VIP(1, stage.SvcPort), Endpoint: srv.At(stage.AppPort)}}}
 		if _, err := b.Inject(gw, mesh.Interception{UID: 1337, In: stage.SvcPort}, s); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func playNodeNAT(b *stage.Bed) error {
 	if err := sniffBehind(b); err != nil {
 		return err
 	}
-	return b.Callers(b.Host("a"), stage.Vip(9, stage.SvcPort), 4, 4)
+	return b.Callers(b.Host("a"), stage.VIP(9, stage.SvcPort), 4, 4)
 }
 
 func playNodeNATMidstream(b *stage.Bed) error {
@@ -172,7 +172,7 @@ func playNodeNATMidstream(b *stage.Bed) error {
 		return b.Crowd(n, func(i int) app.HTTPClient {
 			calls := b.Script(fmt.Sprint("a", i), 6, half(i))
 			calls[2].Before = m.Wait
-			return app.HTTPClient{From: b.Host("a"), To: stage.Vip(9, stage.SvcPort), Name: "svc", Calls: calls}
+			return app.HTTPClient{From: b.Host("a"), To: stage.VIP(9, stage.SvcPort), Name: "svc", Calls: calls}
 		})
 	})
 	if err != nil {
@@ -188,7 +188,7 @@ func natWorld(b *stage.Bed) error {
 	if err := b.InboundApp(); err != nil {
 		return err
 	}
-	if err := b.Service(stage.Vip(9, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
+	if err := b.Service(stage.VIP(9, stage.SvcPort), srv.At(stage.AppPort)); err != nil {
 		return err
 	}
 	b.Notes.Masquerade = "v-b"
@@ -230,6 +230,6 @@ func playHalfMissing(b *stage.Bed) error {
 		return err
 	}
 	return b.Crowd(8, func(i int) app.HTTPClient {
-		return app.HTTPClient{From: a, To: stage.Vip(byte(i/2%2+1), stage.SvcPort), Name: "svc", Calls: b.Script(fmt.Sprint("a", i), 4, half(i))}
+		return app.HTTPClient{From: a, To: stage.VIP(byte(i/2%2+1), stage.SvcPort), Name: "svc", Calls: b.Script(fmt.Sprint("a", i), 4, half(i))}
 	})
 }

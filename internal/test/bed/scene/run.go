@@ -21,7 +21,8 @@ const attempts = 4
 
 // Run plays a scenario and leaves its captures, truth and side files in dir,
 // which must exist. The seed varies sizes, contents and order; ports are the
-// kernel's choice. It needs root and the tools of Packages; ask Missing first.
+// kernel's choice. It needs root and the tools of world.Packages; ask world.Missing
+// first.
 func Run(ctx context.Context, scenario string, dir string, seed int64) (*truth.Truth, error) {
 	s, ok := find(scenario)
 	if !ok {

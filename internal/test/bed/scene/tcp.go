@@ -19,12 +19,12 @@ import (
 // rawPod makes pod b with a raw TCP application behind its sidecar.
 func rawPod(b *stage.Bed, s mesh.Sidecar, fixed *app.TCPScript) (*app.TCPServer, error) {
 	srv := b.Host("b")
-	app, err := b.ServeTCP(srv, srv.At(stage.RawPort), fixed)
+	server, err := b.ServeTCP(srv, srv.At(stage.RawPort), fixed)
 	if err != nil {
 		return nil, err
 	}
 	s.Inbound, s.Outbound = "tcp", "tcp"
-	return app, b.SidecarAt(srv, mesh.IstioDefaults(), s)
+	return server, b.SidecarAt(srv, mesh.IstioDefaults(), s)
 }
 
 func playTCP(b *stage.Bed) error {
@@ -189,7 +189,7 @@ func playFlush(b *stage.Bed) error {
 	m := b.Meeting()
 	done := b.Meeting()
 	client := func(i int) app.HTTPClient {
-		c := app.HTTPClient{From: a, To: stage.Vip(1, stage.SvcPort), Name: "svc", Calls: b.Script(fmt.Sprint("c", i), 5, half(i))}
+		c := app.HTTPClient{From: a, To: stage.VIP(1, stage.SvcPort), Name: "svc", Calls: b.Script(fmt.Sprint("c", i), 5, half(i))}
 		if i >= 4 { // from outside to the application in the pod
 			c.From, c.To = b.Host("client"), a.At(stage.AppPort)
 		}
@@ -235,7 +235,7 @@ func endProxy(b *stage.Bed, h *world.Host) error {
 }
 
 func quit(b *stage.Bed, p *mesh.Pod) error {
-	if err := p.Proc.End(syscall.SIGTERM); err != nil {
+	if err := p.Process.End(syscall.SIGTERM); err != nil {
 		return err
 	}
 	_, err := os.Stat(p.Log)

@@ -20,12 +20,12 @@ func playTProxy(b *stage.Bed) error {
 			return err
 		}
 	}
-	if err := b.SidecarAt(srv, mesh.TProxyDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.Vip(3, stage.SvcPort), Endpoint: ext.At(stage.AppPort)}}}); err != nil {
+	if err := b.SidecarAt(srv, mesh.TProxyDefaults(), mesh.Sidecar{Routes: []mesh.Route{{VIP: stage.VIP(3, stage.SvcPort), Endpoint: ext.At(stage.AppPort)}}}); err != nil {
 		return err
 	}
 	b.PackLater()
 	return world.Parallel(func() error { return b.Visitors(5, 5, half) },
-		func() error { return b.Callers(srv, stage.Vip(3, stage.SvcPort), 2, 4) })
+		func() error { return b.Callers(srv, stage.VIP(3, stage.SvcPort), 2, 4) })
 }
 
 // playOriginalSrc has a proxy behind TPROXY that dials the application from

@@ -74,6 +74,7 @@ type Stream struct {
 	sum   hash.Hash
 }
 
+// Add counts and hashes what comes next.
 func (s *Stream) Add(p []byte) {
 	if s.sum == nil {
 		s.sum = sha256.New()
@@ -82,12 +83,14 @@ func (s *Stream) Add(p []byte) {
 	s.bytes += int64(len(p))
 }
 
+// TallyOf is the tally of a stream that is known whole.
 func TallyOf(p []byte) *truth.Tally {
 	var s Stream
 	s.Add(p)
 	return s.Tally()
 }
 
+// Tally is what was added so far.
 func (s *Stream) Tally() *truth.Tally {
 	if s.sum == nil {
 		s.sum = sha256.New()
@@ -105,6 +108,7 @@ type turnLog struct {
 	Full      bool
 }
 
+// Turn is the bytes of a request and of its response.
 type Turn struct{ Request, Response []byte }
 
 const turnLimit = 4 << 20 // ample for all that is shipped; benchmarks need no turns

@@ -14,7 +14,7 @@ import (
 
 // Bed is one scenario being played: the world of namespaces, the mesh in it, the
 // applications, and what is known about the captures. It is built, played and
-// torn down by Run.
+// torn down by Attempt.
 type Bed struct {
 	*world.World
 	*mesh.Mesh
@@ -30,6 +30,6 @@ func newBed(ctx context.Context, s Scenario, dir string, seed int64) (*Bed, erro
 		return nil, err
 	}
 	b := &Bed{World: w, Mesh: &mesh.Mesh{World: w}, Apps: &app.Apps{World: w}, scenario: s}
-	b.Notes.Vips = map[netip.AddrPort]netip.AddrPort{}
+	b.Notes.VIPs = map[netip.AddrPort]netip.AddrPort{}
 	return b, nil
 }

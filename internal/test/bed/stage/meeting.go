@@ -4,20 +4,21 @@ package stage
 
 import "context"
 
-// meeting stops all clients in mid-conversation, so that something can be
+// Meeting stops all clients in mid-conversation, so that something can be
 // done while every connection is open and quiet.
-type meeting struct {
+type Meeting struct {
 	ctx     context.Context
 	arrived chan struct{}
 	open    chan struct{}
 }
 
-func (b *Bed) Meeting() *meeting {
-	return &meeting{ctx: b.Ctx, arrived: make(chan struct{}), open: make(chan struct{})}
+// Meeting arranges one.
+func (b *Bed) Meeting() *Meeting {
+	return &Meeting{ctx: b.Ctx, arrived: make(chan struct{}), open: make(chan struct{})}
 }
 
 // Wait is called by a client that has come to the meeting.
-func (m *meeting) Wait() error {
+func (m *Meeting) Wait() error {
 	for _, step := range []func() bool{
 		func() bool {
 			select {
@@ -44,7 +45,7 @@ func (m *meeting) Wait() error {
 }
 
 // Hold waits for n clients, does something and lets them go on.
-func (m *meeting) Hold(n int, do func() error) error {
+func (m *Meeting) Hold(n int, do func() error) error {
 	for range n {
 		select {
 		case <-m.arrived:

@@ -1,3 +1,5 @@
+//go:build linux
+
 package stage
 
 import (
@@ -45,7 +47,7 @@ func (b *Bed) OutboundPod(s mesh.Sidecar) error {
 		if err := b.ServeHTTP(h, h.At(AppPort), nil); err != nil {
 			return err
 		}
-		v := Vip(byte(i+1), SvcPort)
+		v := VIP(byte(i+1), SvcPort)
 		if err := b.Service(v, h.At(AppPort)); err != nil {
 			return err
 		}

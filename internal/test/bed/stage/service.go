@@ -7,19 +7,22 @@ import (
 	"net/netip"
 )
 
+// The ports of applications that speak HTTP, of services, and of applications
+// that speak a protocol of their own.
 const (
 	AppPort = 8080
 	SvcPort = 80
+	RawPort = 5432
 )
 
-// Vip is a service address of the cluster.
-func Vip(n byte, port int) netip.AddrPort {
+// VIP is a service address of the cluster.
+func VIP(n byte, port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, 10, n}), uint16(port))
 }
 
 // Service makes the node translate a service address as kube-proxy does.
 func (b *Bed) Service(at, endpoint netip.AddrPort) error {
-	b.Notes.Vips[at] = endpoint
+	b.Notes.VIPs[at] = endpoint
 	tool := "iptables"
 	if at.Addr().Is6() {
 		tool = "ip6tables"
@@ -28,5 +31,3 @@ func (b *Bed) Service(at, endpoint netip.AddrPort) error {
 		"--dport", fmt.Sprint(at.Port()), "-j", "DNAT", "--to-destination", endpoint.String())
 	return err
 }
-
-const RawPort = 5432

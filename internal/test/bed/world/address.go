@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// Endpoint puts an address and a port together; it is not valid if one is missing.
 func Endpoint(ip string, port int) netip.AddrPort {
 	a, err := netip.ParseAddr(ip)
 	if err != nil || port == 0 {
@@ -27,6 +28,7 @@ func Number(s string) int {
 	return n
 }
 
+// Unmapped is a TCP address without what a dual-stack socket adds to it.
 func Unmapped(a net.Addr) netip.AddrPort {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {

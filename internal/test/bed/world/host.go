@@ -1,3 +1,5 @@
+//go:build linux
+
 package world
 
 import (
@@ -29,9 +31,9 @@ type Host struct {
 func (h *Host) In(uid int, f func() error) error { return h.As(Account{uid, uid}, f) }
 
 // Account is whose sockets are.
-type Account struct{ UID, Gid int }
+type Account struct{ UID, GID int }
 
-// As is in with a group of its own.
+// As is In with a group of its own.
 func (h *Host) As(who Account, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -51,8 +53,8 @@ func (h *Host) enter(who Account, f func() error) error {
 		return fmt.Errorf("enter namespace %s: %w", h.NS, err)
 	}
 	if who != (Account{}) { // the owner match looks at the file system ids of the socket's creator
-		if err := unix.Setfsgid(who.Gid); err != nil {
-			return fmt.Errorf("become group %d: %w", who.Gid, err)
+		if err := unix.Setfsgid(who.GID); err != nil {
+			return fmt.Errorf("become group %d: %w", who.GID, err)
 		}
 		if err := unix.Setfsuid(who.UID); err != nil {
 			return fmt.Errorf("become user %d: %w", who.UID, err)
@@ -61,6 +63,7 @@ func (h *Host) enter(who Account, f func() error) error {
 	return f()
 }
 
+// Sysctl sets a parameter of the namespace, given as a path below /proc/sys.
 func (h *Host) Sysctl(key, value string) error {
 	return h.In(0, func() error { return os.WriteFile("/proc/sys/"+key, []byte(value), 0o644) })
 }

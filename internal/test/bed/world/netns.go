@@ -54,6 +54,7 @@ func (w *World) Build() error {
 	return w.Node.Sysctl("net/ipv4/ip_forward", "1")
 }
 
+// MakeNS makes the namespace of a host, with lo up.
 func (w *World) MakeNS(h *Host) error {
 	if _, err := w.Command("ip", "netns", "add", h.NS); err != nil {
 		return err

@@ -69,7 +69,7 @@ func (w *World) Start(h *Host, stdout string, args ...string) (*Process, error) 
 	return p, nil
 }
 
-// spawn starts a program from a thread that lives as long as the bed: a
+// spawn starts a program from a thread that lives as long as the world: a
 // parent-death signal is sent when the forking thread ends, and the threads
 // that visited a namespace do.
 func (w *World) spawn(cmd *exec.Cmd) error {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// sniffer is one capture program at one interface of a host.
-type sniffer struct {
+// Sniffer is one capture program at one interface of a host.
+type Sniffer struct {
 	Pod     string
 	Iface   string // as File.Interface
 	File    string
@@ -51,7 +51,7 @@ func (w *World) tap(h *Host, iface, name, ready string, args []string) error {
 		return err
 	}
 	err = w.Wait("capture "+name, p, func() bool { return strings.Contains(p.errs.String(), ready) })
-	w.Sniffers = append(w.Sniffers, &sniffer{Pod: h.Name, Iface: iface, File: name, proc: p, Started: time.Now()})
+	w.Sniffers = append(w.Sniffers, &Sniffer{Pod: h.Name, Iface: iface, File: name, proc: p, Started: time.Now()})
 	return err
 }
 
@@ -81,12 +81,12 @@ func (w *World) StopSniffers() error {
 
 // Captured says whether there is a capture of the pod of that name.
 func (w *World) Captured(name string) bool {
-	return slices.ContainsFunc(w.Sniffers, func(s *sniffer) bool { return s.Pod == name })
+	return slices.ContainsFunc(w.Sniffers, func(s *Sniffer) bool { return s.Pod == name })
 }
 
 // Sniffed says whether an interface was captured, itself or by -i any.
 func (w *World) Sniffed(pod, iface string) bool {
-	return slices.ContainsFunc(w.Sniffers, func(s *sniffer) bool {
+	return slices.ContainsFunc(w.Sniffers, func(s *Sniffer) bool {
 		return s.Pod == pod && (s.Iface == "any" || slices.Contains(strings.Split(s.Iface, "+"), iface))
 	})
 }

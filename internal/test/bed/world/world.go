@@ -18,7 +18,7 @@ import (
 // captures that are being made. Everything random in it is drawn from a seed.
 type World struct {
 	Ctx    context.Context // when it ends, everything in the world does
-	Name   string          // of the scenario; files in dir begin with it
+	Name   string          // of the scenario; files in Dir begin with it
 	Dir    string          // of the results
 	Tmp    string          // of configurations and sockets, removed at the end
 	Prefix string          // of namespace names
@@ -33,7 +33,7 @@ type World struct {
 	forks  chan<- func()
 	closer []func()
 
-	Sniffers []*sniffer
+	Sniffers []*Sniffer
 }
 
 // New makes a directory for the world and nothing else yet. dir is where
@@ -66,6 +66,7 @@ func (w *World) Host(name string) *Host {
 	return w.Node
 }
 
+// Later has f called when the world is closed, the last one first.
 func (w *World) Later(f func()) { w.closer = append(w.closer, f) }
 
 // Close ends all processes and removes the namespaces, in that order, since a
