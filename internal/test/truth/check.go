@@ -92,3 +92,17 @@ func (t *Truth) checkConversations() error {
 	}
 	return nil
 }
+
+// checkLookups wants the application's lookups redirected and what the agent
+// passed on to be one of these.
+func (t *Truth) checkLookups() error {
+	for i, l := range t.Lookups {
+		if (l.Role == "app") != (l.Server != l.AnsweredBy) {
+			return fmt.Errorf("lookup %d (%s): asked %s, answered by %s", i, l.Role, l.Server, l.AnsweredBy)
+		}
+		if u := l.UpstreamOf; u != nil && (*u >= len(t.Lookups) || t.Lookups[*u].Role != "app" || t.Lookups[*u].Name != l.Name) {
+			return fmt.Errorf("lookup %d (%s) is upstream of %d", i, l.Name, *u)
+		}
+	}
+	return nil
+}

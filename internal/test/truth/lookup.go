@@ -1,7 +1,5 @@
 package truth
 
-import "fmt"
-
 // Lookup is one question to a DNS server over UDP, as the program that asked it
 // knows it.
 type Lookup struct {
@@ -20,18 +18,4 @@ type Lookup struct {
 	Truncated  bool     `json:"truncated,omitempty"`   // the answer says so
 	Addresses  []string `json:"addresses,omitempty"`   // in it
 	UpstreamOf *int     `json:"upstream_of,omitempty"` // place in the list of the application's lookup that the agent passes on
-}
-
-// checkLookups wants the application's lookups redirected and what the agent
-// passed on to be one of these.
-func (t *Truth) checkLookups() error {
-	for i, l := range t.Lookups {
-		if (l.Role == "app") != (l.Server != l.AnsweredBy) {
-			return fmt.Errorf("lookup %d (%s): asked %s, answered by %s", i, l.Role, l.Server, l.AnsweredBy)
-		}
-		if u := l.UpstreamOf; u != nil && (*u >= len(t.Lookups) || t.Lookups[*u].Role != "app" || t.Lookups[*u].Name != l.Name) {
-			return fmt.Errorf("lookup %d (%s) is upstream of %d", i, l.Name, *u)
-		}
-	}
-	return nil
 }

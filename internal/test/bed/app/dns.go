@@ -10,9 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -21,46 +19,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
-
-// lookups collects what was asked, by those who asked.
-type lookups struct {
-	mu  sync.Mutex
-	all []truth.Lookup
-}
-
-// begin notes a question before it is sent and returns its place.
-func (l *lookups) begin(q truth.Lookup) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, q)
-	return len(l.all) - 1
-}
-
-// list returns what was asked so far.
-func (l *lookups) list() []truth.Lookup {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.all)
-}
-
-// change alters the record of a question.
-func (l *lookups) change(i int, f func(*truth.Lookup)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f(&l.all[i])
-}
-
-// asked finds the application's last question of a client's end and DNS id.
-func (l *lookups) asked(client netip.AddrPort, id uint16) *int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := len(l.all) - 1; i >= 0; i-- {
-		if q := &l.all[i]; q.Role == "app" && q.Client == client.String() && q.ID == int(id) {
-			return &i
-		}
-	}
-	return nil
-}
 
 // DNSAsk is one question that an application or the agent sends.
 type DNSAsk struct {

@@ -5,9 +5,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"hash/fnv"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -144,18 +142,6 @@ func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n")
 	_, _ = io.Copy(c, buf)
-}
-
-// BodyFor makes the text of a target; the same target has always the same.
-func BodyFor(target string, size int) []byte {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, target)
-	r := rand.New(rand.NewPCG(h.Sum64(), 1))
-	p := make([]byte, size)
-	for i := range p {
-		p[i] = "abcdefghijklmnopqrstuvwxyz 012345\n"[r.IntN(34)]
-	}
-	return p
 }
 
 // RecordOf is the record of the connection on which a request came, nil if it

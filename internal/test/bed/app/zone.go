@@ -4,7 +4,6 @@ package app
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -79,13 +78,6 @@ func (a *Apps) Resolver(z Zone) DNSHandler {
 		}
 		return out
 	}
-}
-
-// earlier says whether the question at place i was asked before.
-func (l *lookups) earlier(i int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.all[:i], func(q truth.Lookup) bool { return q.Name == l.all[i].Name })
 }
 
 // Agent stands in for the mesh's: it knows some names itself and passes on what

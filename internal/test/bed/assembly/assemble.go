@@ -100,14 +100,3 @@ func (e *Evidence) address6(p *mesh.Pod) string {
 	}
 	return ""
 }
-
-// assembly turns records and log lines into the truth.
-type assembly struct {
-	in    *Evidence
-	wires []*wire
-	byKey map[wireKey][]*wire
-	truth *truth.Truth
-	hops  []*hop
-	nat   map[string]natTable // by pod
-	masks map[wireKey]translation
-}

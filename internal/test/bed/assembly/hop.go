@@ -5,25 +5,11 @@ package assembly
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/socket"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
-
-// hop is one exchange over one proxy, before legs have names.
-type hop struct {
-	from, to   *wire
-	fromX, toX int
-	line       mesh.LogLine
-	pod        *mesh.Pod
-	at         time.Time // when the application had answered
-	attempt    int
-	link       int // index + 1 of its link, 0: none
-	down, up   *socket.Turn
-	vain       bool // refused before the attempt that was logged
-}
 
 // follow turns the log lines of a proxy into hops.
 func (a *assembly) follow(p *mesh.Pod) error {

@@ -102,11 +102,3 @@ func (a *assembly) twins() {
 		}
 	}
 }
-
-// dash reads HAProxy's "-" as nothing.
-func dash(s string) string {
-	if s == "-" {
-		return ""
-	}
-	return s
-}

@@ -31,13 +31,13 @@ type Authority struct {
 	pool *x509.CertPool
 }
 
-// Authority makes a certificate authority for the mesh.
-func (m *Mesh) Authority() (*Authority, error) {
+// newAuthority makes an authority that writes into a directory.
+func newAuthority(dir string, keys *KeyLog) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{keys: &m.Keys, dir: m.Tmp, File: filepath.Join(m.Tmp, "ca.pem"), key: key, pool: x509.NewCertPool()}
+	a := &Authority{keys: keys, dir: dir, File: filepath.Join(dir, "ca.pem"), key: key, pool: x509.NewCertPool()}
 	tmpl := template509("cluster.local")
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)

@@ -6,9 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -22,8 +20,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -36,17 +32,6 @@ type goProxy struct {
 	mu  sync.Mutex
 	out *os.File
 }
-
-// arrival is a connection of a client and where it was dialled. It hides from
-// net/http that it is TLS, which would end connections with Istio's ALPN.
-type arrival struct {
-	net.Conn
-	tls *tls.Conn // nil: plaintext
-	dst netip.AddrPort
-	at  time.Time
-}
-
-type arrivalKey struct{}
 
 // InjectGo makes h a pod whose sidecar is a goProxy. Without TLS it keeps the
 // client's address.
@@ -63,7 +48,7 @@ func (m *Mesh) InjectGo(h *world.Host, rules Interception, cfg *tls.Config) erro
 	g := &goProxy{pod: p, out: out}
 	g.to = g.handler(m.Ctx)
 	var l net.Listener
-	if rules.Mode == modeTProxy {
+	if rules.Mode == ModeTProxy {
 		l, err = transparent{owner: keptSource.owner}.listen(m.Ctx, h, rules.In)
 	} else {
 		l, err = h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rules.In)))
@@ -80,51 +65,6 @@ func (m *Mesh) InjectGo(h *world.Host, rules Interception, cfg *tls.Config) erro
 	return nil
 }
 
-// arrivals ends TLS and notes where connections were dialled before REDIRECT.
-type arrivals struct {
-	net.Listener
-	cfg *tls.Config
-}
-
-func (l *arrivals) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	dst, err := originalDst4(c.(*net.TCPConn))
-	if err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	if l.cfg == nil {
-		return &arrival{Conn: c, dst: dst, at: time.Now()}, nil
-	}
-	over := tls.Server(c, l.cfg)
-	return &arrival{over, over, dst, time.Now()}, nil
-}
-
-// originalDst4 asks for the destination before REDIRECT
-// (linux/netfilter_ipv4.h: SO_ORIGINAL_DST is 80). The answer is a
-// sockaddr_in, which is read as the bytes of another option's structure.
-func originalDst4(c *net.TCPConn) (netip.AddrPort, error) {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	var dst netip.AddrPort
-	var inner error
-	err = rc.Control(func(fd uintptr) {
-		m, err := unix.GetsockoptIPv6Mreq(int(fd), unix.SOL_IP, 80)
-		if err != nil {
-			inner = err
-			return
-		}
-		a := m.Multiaddr // family, port, address
-		dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[4:8])), binary.BigEndian.Uint16(a[2:]))
-	})
-	return dst, errors.Join(err, inner)
-}
-
 // handler passes requests on. As the mesh's proxies do, it adds headers to
 // either message and takes some away.
 func (g *goProxy) handler(ctx context.Context) http.Handler {
@@ -136,7 +76,7 @@ func (g *goProxy) handler(ctx context.Context) http.Handler {
 		return g.pod.DialTCP(ctx, g.pod.Rules.UID, netip.MustParseAddrPort("127.0.0.6:0"), to)
 	}
 	var pool http.RoundTripper = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
-	if g.pod.Rules.Mode == modeTProxy {
+	if g.pod.Rules.Mode == ModeTProxy {
 		pool = &poolPerClient{ctx: ctx, host: g.pod.Host, of: map[netip.Addr]*http.Transport{}}
 	}
 	return &httputil.ReverseProxy{

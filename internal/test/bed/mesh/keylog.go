@@ -5,8 +5,6 @@ package mesh
 import (
 	"bytes"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -51,31 +49,4 @@ func (l *KeyLog) lines() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Split(l.text.String(), "\n")
-}
-
-// WriteKeys writes the key log of the scenario, if it has TLS, and returns the
-// file's name.
-func (m *Mesh) WriteKeys() (string, error) {
-	lines := m.Keys.lines()
-	for _, p := range m.Pods {
-		for _, l := range p.Lines {
-			words := strings.Fields(strings.ToLower(l.Keys))
-			if len(words) == 2 {
-				lines = append(lines, "CLIENT_RANDOM "+words[0]+" "+words[1])
-			}
-			if len(words) != 1+len(keyLabels) {
-				continue
-			}
-			for i, label := range keyLabels {
-				lines = append(lines, label+" "+words[0]+" "+words[i+1])
-			}
-		}
-	}
-	slices.Sort(lines)
-	lines = slices.DeleteFunc(slices.Compact(lines), func(l string) bool { return l == "" })
-	if len(lines) == 0 {
-		return "", nil
-	}
-	name := m.Name + "-keys.txt"
-	return name, os.WriteFile(filepath.Join(m.Dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }

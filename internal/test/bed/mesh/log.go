@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -91,20 +90,6 @@ func (l LogLine) path() string {
 
 // Accepted is T as a time.
 func (l LogLine) Accepted() time.Time { return time.UnixMilli(l.T) }
-
-// ReadLog loads the log of the proxy. Lines that are not JSON are its
-// warnings.
-func (p *Pod) ReadLog() error {
-	text, err := os.ReadFile(p.Log)
-	if err != nil {
-		return err
-	}
-	p.Lines, err = parseLog(text)
-	if err != nil {
-		return fmt.Errorf("log of proxy %s: %w", p.Name, err)
-	}
-	return nil
-}
 
 func parseLog(text []byte) (lines []LogLine, err error) {
 	in := bufio.NewScanner(bytes.NewReader(text))

@@ -7,31 +7,6 @@ import (
 	"strings"
 )
 
-// Interception is what Istio's init container is told about a pod.
-type Interception struct {
-	UID          int // of the proxy; its gid is the same
-	Out, In      int // listener ports of the proxy
-	ExcludeIn    []int
-	ExcludeOut   []int
-	ExcludeCIDRs []string // outbound destinations that keep clear of the proxy
-	Resolver     string   // the pod's DNS server, if the agent takes its queries; else ""
-	Mode         Mode
-}
-
-// Mode is how connections are brought to the proxy.
-type Mode int
-
-const (
-	ModeRedirect Mode = iota // nat REDIRECT, both ways
-	modeTProxy               // inbound by TPROXY, outbound as before
-	modeAmbient              // the rules of ambient pods
-)
-
-// IstioDefaults is what the init container is told where nobody says otherwise.
-func IstioDefaults() Interception {
-	return Interception{UID: 1337, Out: 15001, In: 15006, ExcludeIn: []int{15090, 15021, 15020}}
-}
-
 // rules returns the nat table for iptables-restore (or, with v6, for
 // ip6tables-restore), line for line and in the order that Istio's
 // tools/istio-iptables writes it in REDIRECT mode with all ports included.
@@ -40,12 +15,12 @@ func (c Interception) rules(v6 bool) string {
 	if v6 {
 		lo, pass = "::1/128", "::6/128"
 	}
-	if c.Mode == modeAmbient {
+	if c.Mode == ModeAmbient {
 		return ambientRules
 	}
 	var w strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
-	if c.Mode == modeTProxy {
+	if c.Mode == ModeTProxy {
 		w.WriteString(c.mangle(lo, pass))
 	}
 	line("*nat")
@@ -116,11 +91,4 @@ func (c Interception) zones(line func(format string, args ...any)) {
 	line("-A ISTIO_OUTPUT_DNS -p udp --dport 53 -d %s/32 -j CT --zone 2", c.Resolver)
 	line("-A ISTIO_INBOUND -p udp --sport 53 -s %s/32 -j CT --zone 1", c.Resolver)
 	line("COMMIT")
-}
-
-// TProxyDefaults are the defaults where inbound connections are taken by TPROXY.
-func TProxyDefaults() Interception {
-	rules := IstioDefaults()
-	rules.Mode = modeTProxy
-	return rules
 }

@@ -21,18 +21,18 @@ import (
 // serve IPv6: it accepts on the proxy's ports, asks the kernel
 // (IP6T_SO_ORIGINAL_DST) and hands the connection on with a PROXY v2 header
 // over an abstract UNIX socket. Nothing of that shows in a capture.
-func (m *Mesh) shim(h *world.Host, s *Sidecar) error {
+func shim(w *world.World, h *world.Host, s *Sidecar) error {
 	s.Pass = "[" + PassV6.String() + "]:0"
 	for _, side := range []struct {
 		port int
 		addr *string
 	}{{s.In, &s.AddrIn}, {s.Out, &s.AddrOut}} {
-		l, err := h.ListenTCP(m.Ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
+		l, err := h.ListenTCP(w.Ctx, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(side.port)))
 		if err != nil {
 			return err
 		}
-		m.Later(func() { _ = l.Close() })
-		name := fmt.Sprintf("%s%d", m.Prefix, side.port)
+		w.Later(func() { _ = l.Close() })
+		name := fmt.Sprintf("%s%d", w.Prefix, side.port)
 		*side.addr = "abns@" + name + " accept-proxy"
 		go accept6(h, l, name)
 	}

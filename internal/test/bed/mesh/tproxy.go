@@ -70,19 +70,19 @@ COMMIT
 
 // routeMarked takes packets with the mesh's mark to the pod itself, whoever
 // they are addressed to: answers to a client whose address the proxy used.
-func (m *Mesh) routeMarked(h *world.Host, how Mode) error {
+func routeMarked(w *world.World, h *world.Host, how Mode) error {
 	var rule, table string
 	switch how {
-	case modeTProxy:
+	case ModeTProxy:
 		rule, table = "1337", "133"
-	case modeAmbient:
+	case ModeAmbient:
 		rule, table = "0x111/0xfff", "100"
 	default:
 		return nil
 	}
-	if _, err := m.Command("ip", "-n", h.NS, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
+	if _, err := w.Command("ip", "-n", h.NS, "rule", "add", "fwmark", rule, "pref", "32764", "lookup", table); err != nil {
 		return err
 	}
-	_, err := m.Command("ip", "-n", h.NS, "route", "add", "local", "default", "dev", "lo", "table", table)
+	_, err := w.Command("ip", "-n", h.NS, "route", "add", "local", "default", "dev", "lo", "table", table)
 	return err
 }

@@ -63,7 +63,7 @@ type tunnel struct {
 
 // InjectZtunnel makes h an ambient pod.
 func (m *Mesh) InjectZtunnel(h *world.Host, ca *Authority, peers map[netip.AddrPort]Peer) error {
-	rules := Interception{UID: 0, Out: 15001, In: 15006, Mode: modeAmbient}
+	rules := Interception{UID: 0, Out: 15001, In: 15006, Mode: ModeAmbient}
 	p := &Pod{Host: h, Rules: rules, Log: filepath.Join(m.Tmp, h.Name+"-haproxy.log")}
 	m.Pods = append(m.Pods, p)
 	z := &ztunnel{ctx: m.Ctx, pod: p, peers: peers, streams: 4, tunnels: map[netip.AddrPort][]*tunnel{}}

@@ -18,8 +18,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-func half(i int) bool { return i%2 == 0 }
-func never(int) bool  { return false }
 func playInboundPooled(b *stage.Bed) error {
 	if err := b.InboundPod(mesh.Sidecar{}); err != nil {
 		return err

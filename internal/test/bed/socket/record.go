@@ -264,3 +264,14 @@ func (r *Recorder) Forget() {
 		c.mu.Unlock()
 	}
 }
+
+// SentBelow is how much TLS has written so far, nil where there is no TLS.
+func (r *Record) SentBelow() *int64 {
+	if !r.Encrypted {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.Wrote.bytes
+	return &n
+}

@@ -54,14 +54,3 @@ func (c *Conn) Layer(tlsConn net.Conn) *Conn {
 	c.Record.Plain = &Record{socket: c.Record}
 	return &Conn{Conn: tlsConn, Record: c.Record.Plain}
 }
-
-// SentBelow is how much TLS has written so far, nil where there is no TLS.
-func (r *Record) SentBelow() *int64 {
-	if !r.Encrypted {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := r.Wrote.bytes
-	return &n
-}

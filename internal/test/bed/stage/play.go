@@ -16,20 +16,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// Scenario is one thing that real traffic through a sidecar can look like.
-type Scenario struct {
-	Name  string
-	About string // one sentence
-
-	V6   bool
-	JSON bool // its access log is there as JSON too
-	Live bool // its captures are not shipped: they are another scenario's with less in them, or large
-	Play func(*Bed) error
-	// Shows says whether the run shows what it is for, where that is left to
-	// timing; nil: always.
-	Shows func(*truth.Truth) error
-}
-
 // limit is how long one attempt may take; the slowest takes about 15 s.
 const limit = 90 * time.Second
 
