@@ -11,9 +11,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
-// This file is a TCP reader of the testbed's own, simple instead of fast, so
-// that a truth can be held against its captures without the product.
-
 // segment is one TCP packet of a capture.
 type segment struct {
 	loopback      bool

@@ -39,7 +39,7 @@ type Record struct {
 	Cause         *Record        // the accepted connection on whose behalf it was dialled
 	Multiplexed   bool           // HTTP/2: several exchanges at once
 	Exchanges     []Exchange
-	Turns         turnLog
+	Turns         TurnLog
 	marks         []mark // of what is written above TLS
 }
 
@@ -98,10 +98,10 @@ func (s *Stream) Tally() *truth.Tally {
 	return &truth.Tally{Bytes: s.bytes, SHA256: hex.EncodeToString(s.sum.Sum(nil))}
 }
 
-// turnLog keeps the bytes of a connection in turns, a request and its
+// TurnLog keeps the bytes of a connection in turns, a request and its
 // response, so that they can be told apart later. It gives up on connections
 // that carry more than turnLimit.
-type turnLog struct {
+type TurnLog struct {
 	Turns     []Turn
 	kept      int
 	answering bool
@@ -113,7 +113,7 @@ type Turn struct{ Request, Response []byte }
 
 const turnLimit = 4 << 20 // ample for all that is shipped; benchmarks need no turns
 
-func (l *turnLog) add(fromClient bool, p []byte) {
+func (l *TurnLog) add(fromClient bool, p []byte) {
 	l.kept += len(p)
 	if l.kept > turnLimit {
 		l.Turns, l.Full = nil, true
@@ -139,6 +139,7 @@ type Conn struct {
 	Record *Record
 }
 
+// Read reads, and records what came.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.Record.count(&c.Record.Read, p[:n])
@@ -146,6 +147,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write writes, and records what went.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.Record.mark()
 	// The turn is noted first: once the bytes are out, the peer may answer, and
@@ -260,7 +262,7 @@ func (r *Recorder) Refused(h *world.Host, from, to netip.AddrPort, start time.Ti
 func (r *Recorder) Forget() {
 	for _, c := range r.all() {
 		c.mu.Lock()
-		c.Wrote, c.Read, c.Turns = Stream{}, Stream{}, turnLog{}
+		c.Wrote, c.Read, c.Turns = Stream{}, Stream{}, TurnLog{}
 		c.mu.Unlock()
 	}
 }

@@ -25,7 +25,7 @@ func (b *Bed) Callers(h *world.Host, to netip.AddrPort, n, calls int) error {
 	})
 }
 
-// conversations of n clients outside with the raw application.
+// Talkers are n clients outside that speak with the raw application of pod b.
 func (b *Bed) Talkers(n int, c func(i int) app.TCPClient) error {
 	var fs []func() error
 	for i := range n {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addresses of the world. The node routes, one subnet for each host.
+// worldHosts are the hosts and their addresses. The node routes, one subnet for each host.
 func worldHosts(prefix string) []*Host {
 	h := func(name, ip, ip6 string) *Host {
 		return &Host{Name: name, NS: prefix + name, IP: netip.MustParseAddr(ip), IP6: netip.MustParseAddr(ip6)}

@@ -16,7 +16,7 @@ import (
 // Sniffer is one capture program at one interface of a host.
 type Sniffer struct {
 	Pod     string
-	Iface   string // as File.Interface
+	Iface   string // as truth.File has it
 	File    string
 	proc    *Process
 	Started time.Time
