@@ -54,18 +54,30 @@ var below = map[string][]string{
 	"examples/*":           {"./capture", "./capture/filter", "./reassembly", "./mesh", "./mesh/*"},
 	"bench/*":              {},
 
-	// Truth comes from code that knows nothing of ours.
-	"internal/testbed":     {},
-	"internal/testbed/run": {"./internal/testbed"},
+	// Truth comes from code that knows nothing of ours: see TestTruthIsIndependent.
+	"internal/test/truth":        {},
+	"internal/test/bed/pcap":     {"./internal/test/truth"},
+	"internal/test/bed/world":    {},
+	"internal/test/bed/socket":   {bed + "world", "./internal/test/truth"},
+	"internal/test/bed/mesh":     {bed + "world", "./internal/test/truth"},
+	"internal/test/bed/firewall": {bed + "world"},
+	"internal/test/bed/app":      {bed + "socket", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/assembly": {bed + "mesh", bed + "pcap", bed + "socket", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/stage":    {bed + "app", bed + "assembly", bed + "mesh", bed + "pcap", bed + "socket", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "socket", bed + "stage", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
 	"internal/pcaptest":  {"./capture"},
 	"internal/truthtest": {},
 	"internal/archtest":  {},
 }
 
+// bed begins the names of the testbed's packages.
+const bed = "./internal/test/bed/"
+
 // forTests lists the packages that only tests may import, beside commands that
 // lie below them.
-var forTests = []string{"./internal/pcaptest", "./internal/testbed", "./internal/truthtest"}
+var forTests = []string{"./internal/pcaptest", "./internal/test/truth", bed + "pcap", "./internal/truthtest"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.
@@ -129,6 +141,26 @@ func TestDirectionHasNoCycle(t *testing.T) {
 	}
 	for dir := range below {
 		visit(dir, nil)
+	}
+}
+
+// The testbed and its truth know nothing of what they test: whatever the table
+// says, code and tests below internal/test import nothing else of ours.
+func TestTruthIsIndependent(t *testing.T) {
+	seen := 0
+	for _, s := range sources(t) {
+		if s.dir != "internal/test/truth" && !strings.HasPrefix(s.dir, "internal/test/bed/") {
+			continue
+		}
+		seen++
+		for _, i := range s.imports {
+			if ours(i) && i != "./internal/test/truth" && !strings.HasPrefix(i, bed) {
+				t.Errorf("%s imports %s: truth comes from code that knows nothing of ours", s.path(), i)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no testbed was found: this test looks for the wrong path")
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -81,7 +81,7 @@ func (j *judge) conversations(streams []*stream, nearServer bool) (n int, bad []
 			continue
 		}
 		n++
-		for d, want := range [2]*testbed.Tally{sent, received} {
+		for d, want := range [2]*truth.Tally{sent, received} {
 			if s := streams[p.ID].flows[d].differs(*want, whole); s != "" {
 				bad = append(bad, fmt.Sprintf("%s > %s, stream %d, %s: %s", c.Client, c.Server, p.ID, [2]string{"sent", "received"}[d], s))
 			}
@@ -92,7 +92,7 @@ func (j *judge) conversations(streams []*stream, nearServer bool) (n int, bad []
 
 // path returns the path of a conversation: the one that begins with its client
 // leg.
-func (j *judge) path(c *testbed.Conversation) *flow.Path {
+func (j *judge) path(c *truth.Conversation) *flow.Path {
 	l := j.m.ours[c.Legs[0]]
 	for _, p := range j.r.Paths {
 		if w, _ := j.truth.Leg(c.Legs[0]); w.Tunnel { // of which many come
@@ -111,7 +111,7 @@ func (j *judge) path(c *testbed.Conversation) *flow.Path {
 // expected returns the bytes that a conversation's stream should carry, nil
 // when they are not known: those of the client's leg, or of the legs next to
 // it where that is encrypted or the server's side is asked for.
-func (j *judge) expected(c *testbed.Conversation, p *flow.Path, nearServer bool) (sent, received *testbed.Tally, whole bool) {
+func (j *judge) expected(c *truth.Conversation, p *flow.Path, nearServer bool) (sent, received *truth.Tally, whole bool) {
 	client, _ := j.truth.Leg(c.Legs[0])
 	sealed := j.sealed(client.ID)
 	beyond := c.ServerSent != nil && (sealed || nearServer)
@@ -136,7 +136,7 @@ func (j *judge) expected(c *testbed.Conversation, p *flow.Path, nearServer bool)
 }
 
 // hidden tells whether no leg of a conversation can be read.
-func (j *judge) hidden(c *testbed.Conversation) bool { return j.allSealed(c.Legs) }
+func (j *judge) hidden(c *truth.Conversation) bool { return j.allSealed(c.Legs) }
 
 func (j *judge) allSealed(legs []string) bool {
 	for _, id := range legs {
@@ -149,7 +149,7 @@ func (j *judge) allSealed(legs []string) bool {
 
 // far tells whether a conversation goes through more than one proxy, so that
 // the leg nearest the server is not next to the client.
-func (j *judge) far(c *testbed.Conversation, p *flow.Path) bool {
+func (j *judge) far(c *truth.Conversation, p *flow.Path) bool {
 	for i := range j.truth.Links {
 		l := &j.truth.Links[i]
 		for _, id := range c.Legs[1:] {
@@ -181,7 +181,7 @@ func (j *judge) legBytes(streams []*stream) (bad []string) {
 
 // legBytes finds the stream of a leg; of a tuple's incarnations the first that
 // has its bytes.
-func legBytes(l *flow.Leg, w *testbed.Leg, streams []*stream, used map[*stream]bool) string {
+func legBytes(l *flow.Leg, w *truth.Leg, streams []*stream, used map[*stream]bool) string {
 	last := "no stream"
 	for _, s := range streams {
 		s := s

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -99,7 +99,7 @@ func tsharkDecrypts(t *testing.T, file, keys string, paths []*flow.Path) map[str
 // stream, and not much more is lost than the records in the missing packets.
 func TestDecryptMissing(t *testing.T) {
 	for _, name := range []string{"mtls-tcp", "mtls-tcp-tls12", "mtls-http", "mtls-http-tls12", "mtls-h2-in", "mtls-streaming"} {
-		s := load(t, testbed.TruthFile(pcaps, name))
+		s := load(t, truth.Path(pcaps, name))
 		whole := make(map[string]*stream)
 		for _, w := range follow(t, s.decrypted(t, s.inputs)) {
 			whole[w.client] = w

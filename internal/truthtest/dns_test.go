@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -170,7 +170,7 @@ func lookupKey(role, client, server, by string, id int, name, typ string, querie
 
 // askedTruth lists the truth's lookups, each with the one it was asked for.
 func (s *scene) askedTruth() []string {
-	text := func(l *testbed.Lookup) string {
+	text := func(l *truth.Lookup) string {
 		return lookupKey(l.Role, l.Client, l.Server, l.AnsweredBy, l.ID, l.Name, l.Type, l.Queries, l.Answers, l.RCode, l.Truncated, l.Addresses)
 	}
 	var all []string

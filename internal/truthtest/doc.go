@@ -8,6 +8,6 @@
 // More captures are held against their truths too if PCAPMESH_TRUTH names
 // directories of them, as the testbed makes them with other seeds:
 //
-//	go run ./internal/testbed/run -o /tmp/more/seed7 -seed 7
+//	go run ./internal/test/bed/run -o /tmp/more/seed7 -seed 7
 //	PCAPMESH_TRUTH=/tmp/more go test ./internal/truthtest -run 'TestHidden|TestKeys|TestConfidence' -v
 package truthtest

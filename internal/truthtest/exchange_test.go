@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -31,7 +31,7 @@ type ranking struct {
 }
 
 // rank lists all exchanges of r and gives each its number on its leg.
-func rank(t *testbed.Truth, r *mesh.Result, m *match) *ranking {
+func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 	k := &ranking{no: make(map[spot]int), byReq: make(map[[2]int64]spot)}
 	seen := make(map[spot]int64) // and when
 	for _, p := range r.Paths {
@@ -85,7 +85,7 @@ type clock struct {
 }
 
 // clockOf returns the clock of a leg; nil when not all times are known.
-func clockOf(t *testbed.Truth, w *testbed.Leg) *clock {
+func clockOf(t *truth.Truth, w *truth.Leg) *clock {
 	if !w.Encrypted || w.Exchanges == 0 {
 		return nil
 	}
@@ -159,12 +159,12 @@ func (e extent) holds(s spot) bool {
 
 // extents adds up the lengths of the exchanges of a leg; nil when they are not
 // all known.
-func extents(t *testbed.Truth, w *testbed.Leg, sealed bool) []extent {
+func extents(t *truth.Truth, w *truth.Leg, sealed bool) []extent {
 	if sealed {
 		return nil
 	}
 	sizes := make([]*[2]int64, w.Exchanges)
-	put := func(leg string, i int, req, res *testbed.Tally) {
+	put := func(leg string, i int, req, res *truth.Tally) {
 		if leg == w.ID && i >= 0 && i < len(sizes) && req != nil && res != nil {
 			sizes[i] = &[2]int64{req.Bytes, res.Bytes}
 		}
@@ -222,7 +222,7 @@ func exact(where []extent, ss []spot) (n int) {
 
 // belowOf returns, for each exchange of a leg that cannot be read, where its
 // request begins or earlier; nil when that is not known of all.
-func belowOf(t *testbed.Truth, w *testbed.Leg) []int64 {
+func belowOf(t *truth.Truth, w *truth.Leg) []int64 {
 	if !w.Encrypted || w.Exchanges == 0 {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -65,7 +65,7 @@ func (s *scene) holdHidden(t *testing.T) string {
 // The same where one packet in a hundred is missing from the captures.
 func TestHiddenMissing(t *testing.T) {
 	for _, name := range []string{"mtls-tcp", "mtls-http", "mtls-outbound"} {
-		s := load(t, testbed.TruthFile(pcaps, name))
+		s := load(t, truth.Path(pcaps, name))
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(name, " seed ", seed), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 0x706d))
@@ -77,7 +77,7 @@ func TestHiddenMissing(t *testing.T) {
 
 // The same where packets are cut after 96 bytes.
 func TestHiddenCut(t *testing.T) {
-	load(t, testbed.TruthFile(pcaps, "mtls-http")).holdSpoilt(t, bars()["mtls-http-snaplen"], func(p *capture.Packet) bool {
+	load(t, truth.Path(pcaps, "mtls-http")).holdSpoilt(t, bars()["mtls-http-snaplen"], func(p *capture.Packet) bool {
 		p.Data = p.Data[:min(len(p.Data), 96)]
 		return true
 	})
@@ -100,7 +100,7 @@ func (s *scene) holdSpoilt(t *testing.T, b bar, spoil func(*capture.Packet) bool
 }
 
 // holed is the truth of captures that miss bytes on every leg.
-func (s *scene) holed() *testbed.Truth {
+func (s *scene) holed() *truth.Truth {
 	c := *s.truth
 	c.Legs = slices.Clone(c.Legs)
 	for i := range c.Legs {
@@ -180,7 +180,7 @@ func (j *judge) score() *score {
 // fine judges a link by what is said of its very exchange; a tie of whole legs
 // says nothing of one. guessed tells whether what an ambiguous tie prefers is
 // the true one.
-func (j *judge) fine(l *testbed.Link) (v verdict, guessed bool) {
+func (j *judge) fine(l *truth.Link) (v verdict, guessed bool) {
 	from, to := end{l.From, l.FromExchange}, end{l.To, l.ToExchange}
 	for i := range j.ties {
 		t := &j.ties[i]

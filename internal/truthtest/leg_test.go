@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
@@ -29,7 +29,7 @@ func (j *judge) halfFlows() (n int, bad []string) {
 }
 
 // halves says what is wrong with the halves of a leg; "" for nothing.
-func halves(w *testbed.Leg, l *flow.Leg) string {
+func halves(w *truth.Leg, l *flow.Leg) string {
 	src := w.OrigSrc
 	if w.RequestSrc != "" {
 		src = w.RequestSrc
@@ -55,7 +55,7 @@ func halves(w *testbed.Leg, l *flow.Leg) string {
 
 // crossed tells by the numbers of bytes whether the halves are one
 // connection's.
-func crossed(w *testbed.Leg, l *flow.Leg) string {
+func crossed(w *truth.Leg, l *flow.Leg) string {
 	if !w.Complete || w.Sent == nil || w.Received == nil {
 		return ""
 	}
@@ -67,7 +67,7 @@ func crossed(w *testbed.Leg, l *flow.Leg) string {
 
 // ownTraffic tells whether the leg goes to the mesh itself, past the proxy:
 // both direct and control say that.
-func ownTraffic(w *testbed.Leg, l *flow.Leg) bool {
+func ownTraffic(w *truth.Leg, l *flow.Leg) bool {
 	_, own := profile.Istio().Control(l.Orig.Dst.Port())
 	return own && w.Role == "direct" && l.Role == flow.RoleControl
 }
@@ -94,7 +94,7 @@ func (j *judge) legs() (bad []string) {
 	return bad
 }
 
-func (j *judge) leg(w *testbed.Leg, l *flow.Leg) (bad []string) {
+func (j *judge) leg(w *truth.Leg, l *flow.Leg) (bad []string) {
 	differ := func(what string, got, want any) {
 		if got != want {
 			bad = append(bad, fmt.Sprintf("%s %s > %s: %s %v, really %v", w.ID, w.OrigSrc, w.OrigDst, what, got, want))

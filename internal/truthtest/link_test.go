@@ -3,7 +3,7 @@ package truthtest
 import (
 	"fmt"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -15,7 +15,7 @@ type end struct {
 	no  int
 }
 
-// whole is the number of an end that is a whole leg, as in testbed.Link.
+// whole is the number of an end that is a whole leg, as in truth.Link.
 const whole = -1
 
 // A tie is what the result says of one exchange, or of one leg, and its
@@ -30,14 +30,14 @@ type tie struct {
 
 // A judge holds a result against the truth.
 type judge struct {
-	truth *testbed.Truth
+	truth *truth.Truth
 	r     *mesh.Result
 	m     *match
 	k     *ranking
 	ties  []tie
 }
 
-func newJudge(t *testbed.Truth, r *mesh.Result) *judge {
+func newJudge(t *truth.Truth, r *mesh.Result) *judge {
 	j := &judge{truth: t, r: r, m: matchLegs(t, r.Legs)}
 	j.k = rank(t, r, j.m)
 	for _, p := range r.Paths {
@@ -125,7 +125,7 @@ const (
 
 // means tells whether a tie stands for a link of the truth, when it leads to
 // the given end.
-func (j *judge) means(t *tie, to end, l *testbed.Link) bool {
+func (j *judge) means(t *tie, to end, l *truth.Link) bool {
 	if t.from.no == whole && to.no == whole && (j.sealed(l.From) || j.sealed(l.To)) {
 		return t.from.leg == l.From && to.leg == l.To
 	}
@@ -149,7 +149,7 @@ func (j *judge) sealed(id string) bool {
 }
 
 // link judges one link of the truth.
-func (j *judge) link(l *testbed.Link) verdict {
+func (j *judge) link(l *truth.Link) verdict {
 	best := missing
 	for i := range j.ties {
 		t := &j.ties[i]
@@ -169,7 +169,7 @@ func (j *judge) link(l *testbed.Link) verdict {
 }
 
 // lastAttempt returns the link of the attempt that answered the exchange of l.
-func (j *judge) lastAttempt(l *testbed.Link) *testbed.Link {
+func (j *judge) lastAttempt(l *truth.Link) *truth.Link {
 	last := l
 	for i := range j.truth.Links {
 		if k := &j.truth.Links[i]; k.From == l.From && k.FromExchange == l.FromExchange && k.Attempt > last.Attempt {
@@ -182,7 +182,7 @@ func (j *judge) lastAttempt(l *testbed.Link) *testbed.Link {
 // names tells whether the link is among what a tie leaves open. Of a leg that
 // cannot be read and whose exchanges are not told apart, it is enough to name
 // the leg on the other side.
-func (j *judge) names(t *tie, l *testbed.Link) bool {
+func (j *judge) names(t *tie, l *truth.Link) bool {
 	hidden := j.sealed(l.From) || j.sealed(l.To)
 	for _, e := range append([]end{t.to}, t.rivals...) {
 		legs := t.from.leg == l.From && e.leg == l.To && (t.from.no == whole || e.no == whole)
@@ -221,7 +221,7 @@ func (j *judge) caused(t *tie) bool {
 }
 
 // linkOf returns the link of the truth that a tie stands for.
-func (j *judge) linkOf(t *tie) *testbed.Link {
+func (j *judge) linkOf(t *tie) *truth.Link {
 	for i := range j.truth.Links {
 		l := &j.truth.Links[i]
 		if j.means(t, t.to, l) {

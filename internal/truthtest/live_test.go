@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	bed "github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -17,14 +19,14 @@ import (
 // with the load of the machine: the shares of the table are held on the
 // shipped captures (TestHidden), and here, with keys, that all is told.
 func TestLive(t *testing.T) {
-	if err := testbed.Missing(); err != nil {
+	if err := world.Missing(); err != nil {
 		t.Skip(err)
 	}
 	for _, tool := range []string{"tshark", "tcpflow", "capinfos"} {
 		need(t, tool)
 	}
 	for _, seed := range []int64{11, 12} {
-		for _, sc := range testbed.Scenarios() {
+		for _, sc := range bed.Scenarios() {
 			if sc.Name == "capture-gaps" {
 				continue // what is not captured is drawn anew every time, and so is what can be told: the shipped one is held
 			}
@@ -38,10 +40,10 @@ func TestLive(t *testing.T) {
 
 func playAndHold(t *testing.T, scenario string, seed int64) {
 	dir := t.TempDir()
-	if _, err := testbed.Run(t.Context(), scenario, dir, seed); err != nil {
+	if _, err := bed.Run(t.Context(), scenario, dir, seed); err != nil {
 		t.Fatal(err)
 	}
-	s := load(t, testbed.TruthFile(dir, scenario))
+	s := load(t, truth.Path(dir, scenario))
 	s.live = true
 	t.Run("records", s.holdRecords)
 	if _, ok := untold[scenario]; ok {

@@ -3,30 +3,30 @@ package truthtest
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // A match says which leg of the result is which leg of the truth.
 type match struct {
-	ours  map[string]*flow.Leg // by testbed.Leg.ID
-	truth map[int]*testbed.Leg // by mesh.Leg.ID
+	ours  map[string]*flow.Leg // by truth.Leg.ID
+	truth map[int]*truth.Leg   // by mesh.Leg.ID
 	extra []*flow.Leg          // legs of the result that never were
-	lost  []*testbed.Leg       // legs of the truth that the result lacks
+	lost  []*truth.Leg         // legs of the truth that the result lacks
 	near  map[string]*flow.Leg // of lost legs, one that has at least the client's end
 }
 
 // sealed tells whether a leg of the truth cannot be read.
-func (m *match) sealed(w *testbed.Leg) bool {
+func (m *match) sealed(w *truth.Leg) bool {
 	l := m.ours[w.ID]
 	return w.Encrypted && (l == nil || !l.Decrypted)
 }
 
 // matchLegs pairs legs by the tuple that was dialled; of several incarnations
 // of one tuple, the ones nearest in time.
-func matchLegs(t *testbed.Truth, legs []*flow.Leg) *match {
-	m := &match{ours: make(map[string]*flow.Leg), truth: make(map[int]*testbed.Leg), near: make(map[string]*flow.Leg)}
-	m.pair(t, legs, func(w *testbed.Leg, l *flow.Leg) bool {
+func matchLegs(t *truth.Truth, legs []*flow.Leg) *match {
+	m := &match{ours: make(map[string]*flow.Leg), truth: make(map[int]*truth.Leg), near: make(map[string]*flow.Leg)}
+	m.pair(t, legs, func(w *truth.Leg, l *flow.Leg) bool {
 		return l.Orig.Src.String() == w.OrigSrc && l.Orig.Dst.String() == w.OrigDst
 	}, m.ours)
 	for i := range t.Legs {
@@ -34,7 +34,7 @@ func matchLegs(t *testbed.Truth, legs []*flow.Leg) *match {
 			m.lost = append(m.lost, w)
 		}
 	}
-	m.pair(t, legs, func(w *testbed.Leg, l *flow.Leg) bool {
+	m.pair(t, legs, func(w *truth.Leg, l *flow.Leg) bool {
 		return m.ours[w.ID] == nil && (l.Orig.Src.String() == w.OrigSrc || l.Orig.Dst.String() == w.OrigSrc)
 	}, m.near)
 	for _, l := range legs {
@@ -46,9 +46,9 @@ func matchLegs(t *testbed.Truth, legs []*flow.Leg) *match {
 }
 
 // pair matches what fits, the pairs that are nearest in time first.
-func (m *match) pair(t *testbed.Truth, legs []*flow.Leg, fits func(*testbed.Leg, *flow.Leg) bool, into map[string]*flow.Leg) {
+func (m *match) pair(t *truth.Truth, legs []*flow.Leg, fits func(*truth.Leg, *flow.Leg) bool, into map[string]*flow.Leg) {
 	type couple struct {
-		w *testbed.Leg
+		w *truth.Leg
 		l *flow.Leg
 	}
 	var all []couple
@@ -68,7 +68,7 @@ func (m *match) pair(t *testbed.Truth, legs []*flow.Leg, fits func(*testbed.Leg,
 }
 
 // apart is how far the starts of two legs are apart, in milliseconds.
-func apart(w *testbed.Leg, l *flow.Leg) int64 {
+func apart(w *truth.Leg, l *flow.Leg) int64 {
 	at := nanos(w.Start)
 	if at == 0 {
 		return 0

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -42,7 +42,7 @@ func (j *judge) rest(p *flow.Path) bool {
 	return w != nil && len(p.Legs) == 1 && !w.Complete
 }
 
-func (j *judge) hiddenClient(c *testbed.Conversation) bool { return j.sealed(c.Legs[0]) }
+func (j *judge) hiddenClient(c *truth.Conversation) bool { return j.sealed(c.Legs[0]) }
 
 // holed tells whether packets of a leg are missing in the captures.
 func (j *judge) holed(id string) bool {
@@ -50,7 +50,7 @@ func (j *judge) holed(id string) bool {
 	return ok && !w.Complete
 }
 
-func (j *judge) conversation(c *testbed.Conversation, p *flow.Path) (bad []string) {
+func (j *judge) conversation(c *truth.Conversation, p *flow.Path) (bad []string) {
 	differ := func(what string, got, want any) {
 		if got != want {
 			bad = append(bad, fmt.Sprintf("path %d %s > %s: %s %v, really %v", p.ID, c.Client, c.Server, what, got, want))
@@ -108,7 +108,7 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			for d, want := range [2]*testbed.Tally{l.FromRequest, l.FromResponse} {
+			for d, want := range [2]*truth.Tally{l.FromRequest, l.FromResponse} {
 				if x := s.flows[d].differs(*want, true); x != "" {
 					bad = append(bad, fmt.Sprintf("stream %d, exchange %d, %s: %s", p.ID, k, [2]string{"request", "response"}[d], x))
 				}
@@ -120,7 +120,7 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 
 // linkFrom returns the link of an exchange of a client-side leg that can be
 // read; nil when there is none.
-func (j *judge) linkFrom(w *testbed.Leg, no int) *testbed.Link {
+func (j *judge) linkFrom(w *truth.Leg, no int) *truth.Link {
 	for i := range j.truth.Links {
 		if l := &j.truth.Links[i]; w != nil && !j.sealed(w.ID) && l.From == w.ID && l.FromExchange == no {
 			return l

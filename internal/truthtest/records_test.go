@@ -11,7 +11,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/report"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -123,7 +123,7 @@ func (c count) unlogged() []string {
 // what was dialled is known, also where one of them was not captured.
 func TestConntrackHalves(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
-		if !slices.ContainsFunc(s.truth.Legs, func(w testbed.Leg) bool { return w.HalfFlow }) || s.huge() {
+		if !slices.ContainsFunc(s.truth.Legs, func(w truth.Leg) bool { return w.HalfFlow }) || s.huge() {
 			t.Skip("has no half-flows, or too many")
 		}
 		for _, kind := range []string{"conntrack.txt", "conntrack-events.txt"} {
@@ -166,7 +166,7 @@ func (s *scene) holdHalf(t *testing.T, files []record.File, lack string) {
 }
 
 // tracked tells whether conntrack lists a leg's connection.
-func tracked(t *testing.T, files []record.File, w *testbed.Leg) bool {
+func tracked(t *testing.T, files []record.File, w *truth.Leg) bool {
 	src, dst := netip.MustParseAddrPort(w.OrigSrc), netip.MustParseAddrPort(w.OrigDst)
 	entry := fmt.Sprintf(" src=%s dst=%s sport=%d dport=%d ", src.Addr(), dst.Addr(), src.Port(), dst.Port())
 	return slices.ContainsFunc(files, func(f record.File) bool {

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/firewall"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
@@ -27,7 +27,7 @@ const rounds = 25
 // What the walk says of a connection is what the kernel does with it, whatever
 // the rules and in whatever form they were read.
 func TestRulesAgainstKernel(t *testing.T) {
-	f := firewall(t)
+	f := kernel(t)
 	n := rounds
 	if s := os.Getenv("PCAPMESH_ROUNDS"); s != "" {
 		n, _ = strconv.Atoi(s)
@@ -35,8 +35,8 @@ func TestRulesAgainstKernel(t *testing.T) {
 	total := tally{}
 	for seed := range n {
 		rng := rand.New(rand.NewPCG(uint64(seed), 0x72756c65))
-		ipt4, nft4 := testbed.RandomRules(rng, false, firewallPorts)
-		ipt6, nft6 := testbed.RandomRules(rng, true, firewallPorts)
+		ipt4, nft4 := firewall.RandomRules(rng, false, firewallPorts)
+		ipt6, nft6 := firewall.RandomRules(rng, true, firewallPorts)
 		t.Run(fmt.Sprintf("iptables %d", seed), func(t *testing.T) {
 			loadRules(t, f, map[string]string{"iptables-restore": ipt4, "ip6tables-restore": ipt6})
 			total.add(holdWalks(t, f, rng, map[string]*rules.Ruleset{
@@ -64,13 +64,13 @@ func TestRulesAgainstKernel(t *testing.T) {
 	}
 }
 
-// firewall returns a pod with a firewall, closed at the end of the test.
-func firewall(t *testing.T) *testbed.Firewall {
+// kernel returns a pod with a firewall, closed at the end of the test.
+func kernel(t *testing.T) *firewall.Firewall {
 	t.Helper()
-	if err := testbed.MissingFirewall(); err != nil {
+	if err := firewall.Missing(); err != nil {
 		t.Skip(err)
 	}
-	f, err := testbed.NewFirewall(t.Context(), firewallPorts)
+	f, err := firewall.New(t.Context(), firewallPorts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +78,14 @@ func firewall(t *testing.T) *testbed.Firewall {
 	return f
 }
 
-func loadRules(t *testing.T, f *testbed.Firewall, texts map[string]string) {
+func loadRules(t *testing.T, f *firewall.Firewall, texts map[string]string) {
 	t.Helper()
 	if err := f.Load(texts); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func dump(t *testing.T, f *testbed.Firewall, args ...string) string {
+func dump(t *testing.T, f *firewall.Firewall, args ...string) string {
 	t.Helper()
 	text, err := f.Run(args...)
 	if err != nil {
@@ -95,7 +95,7 @@ func dump(t *testing.T, f *testbed.Firewall, args ...string) string {
 }
 
 // listed returns what people paste of all tables.
-func listed(t *testing.T, f *testbed.Firewall, program string) string {
+func listed(t *testing.T, f *firewall.Firewall, program string) string {
 	text := "$ " + program + "\n"
 	for _, table := range []string{"raw", "mangle", "nat"} {
 		text += dump(t, f, program, "-t", table, "-L", "-n", "-v")
@@ -103,7 +103,7 @@ func listed(t *testing.T, f *testbed.Firewall, program string) string {
 	return text
 }
 
-func commands(t *testing.T, f *testbed.Firewall, program string) string {
+func commands(t *testing.T, f *firewall.Firewall, program string) string {
 	text := "$ " + program + "\n"
 	for _, table := range []string{"raw", "mangle", "nat"} {
 		text += dump(t, f, program, "-t", table, "-S", "-v")
@@ -137,7 +137,7 @@ func (a *tally) add(b tally) {
 }
 
 // holdWalks tries probes and holds each walk against what conntrack has.
-func holdWalks(t *testing.T, f *testbed.Firewall, rng *rand.Rand, sets map[string]*rules.Ruleset) (n tally) {
+func holdWalks(t *testing.T, f *firewall.Firewall, rng *rand.Rand, sets map[string]*rules.Ruleset) (n tally) {
 	t.Helper()
 	probes := append(drawProbes(rng, false), drawProbes(rng, true)...)
 	entries, err := f.Try(probes)
@@ -184,7 +184,7 @@ func foretold(tr *walk.Trace) string {
 	return fmt.Sprintf("%s zone %d mark %#x", tr.Dst, tr.Zone, tr.ConnMark)
 }
 
-func seen(e testbed.Entry, tr *walk.Trace) (out []string) {
+func seen(e firewall.Entry, tr *walk.Trace) (out []string) {
 	for _, e := range append(e.Again, e) {
 		if !e.Seen {
 			return []string{"nothing"}
@@ -206,8 +206,8 @@ func steps(tr *walk.Trace) string {
 }
 
 // packetOf gives the walk what the kernel has.
-func packetOf(p testbed.Probe) walk.Packet {
-	pod, second, _ := testbed.FirewallAddrs(p.To.Addr().Is6())
+func packetOf(p firewall.Probe) walk.Packet {
+	pod, second, _ := firewall.Addrs(p.To.Addr().Is6())
 	out := walk.Packet{Tuple: capture.Tuple{Proto: 6, Src: p.From, Dst: p.To}, UID: uint32(p.UID), GID: uint32(p.GID),
 		Local: []netip.Addr{pod, second, netip.MustParseAddr("::6")}}
 	if p.UDP {
@@ -228,15 +228,15 @@ func packetOf(p testbed.Probe) walk.Packet {
 }
 
 // drawProbes draws connections from and to all that rules may tell apart.
-func drawProbes(rng *rand.Rand, v6 bool) []testbed.Probe {
-	pod, second, peer := testbed.FirewallAddrs(v6)
+func drawProbes(rng *rand.Rand, v6 bool) []firewall.Probe {
+	pod, second, peer := firewall.Addrs(v6)
 	lo, pass, far := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.6"), []string{"10.96.3.4", "203.0.113.9", "198.51.100.7"}
 	if v6 {
 		lo, pass, far = netip.IPv6Loopback(), netip.MustParseAddr("::6"), []string{"fd00:10:96::3", "2001:db8::9", "2001:4860::7"}
 	}
-	var out []testbed.Probe
+	var out []firewall.Probe
 	for i := range 60 {
-		p := testbed.Probe{UDP: rng.IntN(4) == 0, UID: []int{1337, 1000, 0}[rng.IntN(3)], GID: []int{1337, 1000, 1500}[rng.IntN(3)]}
+		p := firewall.Probe{UDP: rng.IntN(4) == 0, UID: []int{1337, 1000, 0}[rng.IntN(3)], GID: []int{1337, 1000, 1500}[rng.IntN(3)]}
 		from, to := pod, []netip.Addr{lo, pass, pod, second, peer}[rng.IntN(5)]
 		switch {
 		case rng.IntN(3) == 0:

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -20,7 +20,7 @@ const pcaps = "../../testdata/pcaps"
 // A scene is a scenario's truth and the captures to read for it.
 type scene struct {
 	dir    string
-	truth  *testbed.Truth
+	truth  *truth.Truth
 	inputs []mesh.Input
 	live   bool // played just now, with a seed of its own
 }
@@ -42,7 +42,7 @@ func scenes(t testing.TB, dir string) []*scene {
 // load reads one truth file.
 func load(t testing.TB, name string) *scene {
 	t.Helper()
-	truth, err := testbed.Read(name)
+	truth, err := truth.Read(name)
 	if err != nil {
 		t.Fatal(err)
 	}

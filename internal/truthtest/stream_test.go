@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -21,14 +21,14 @@ type tcpStream struct {
 }
 
 // tally reduces a flow as the truth does.
-func (f *tcpStream) tally() testbed.Tally {
+func (f *tcpStream) tally() truth.Tally {
 	sum := sha256.Sum256(f.data)
-	return testbed.Tally{Bytes: int64(len(f.data)), SHA256: hex.EncodeToString(sum[:])}
+	return truth.Tally{Bytes: int64(len(f.data)), SHA256: hex.EncodeToString(sum[:])}
 }
 
 // differs says how a flow is not what the applications wrote; "" when it is.
 // Of one that was not captured whole only the length is known.
-func (f *tcpStream) differs(want testbed.Tally, whole bool) string {
+func (f *tcpStream) differs(want truth.Tally, whole bool) string {
 	if !whole {
 		if n := int64(len(f.data)) + f.missing; n > want.Bytes {
 			return fmt.Sprintf("%d bytes, %d of them missing, really %d", n, f.missing, want.Bytes)

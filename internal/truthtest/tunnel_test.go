@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/testbed"
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -17,7 +17,7 @@ func TestTunnels(t *testing.T) {
 }
 
 func (s *scene) holdTunnels(t *testing.T) {
-	if !slices.ContainsFunc(s.truth.Legs, func(l testbed.Leg) bool { return l.Tunnel }) {
+	if !slices.ContainsFunc(s.truth.Legs, func(l truth.Leg) bool { return l.Tunnel }) {
 		t.Skip("no tunnels")
 	}
 	j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
@@ -45,7 +45,7 @@ func (s *scene) holdTunnels(t *testing.T) {
 // twice: a tunnel of which everything is tied has no stream.
 func TestTunnelsSpent(t *testing.T) {
 	for _, name := range []string{"ambient", "ambient-both"} {
-		s := load(t, testbed.TruthFile(pcaps, name))
+		s := load(t, truth.Path(pcaps, name))
 		r := s.stitch(t, mesh.Options{})
 		for _, p := range r.Paths {
 			if l := r.Legs[p.Lead]; l.Protocol == "hbone" {
