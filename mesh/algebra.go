@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -24,11 +25,11 @@ type strand struct {
 
 // A strandFacts is what turn algebra sees of an edge.
 type strandFacts struct {
-	base  float64   // what is known beforehand: a factor of the weight
-	order float64   // how likely it is for whether it crosses others: another factor
-	shift [2]int64  // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
-	req   recordRun // of a multiplexed leg: the records that fit
-	resp  recordRun
+	base  float64      // what is known beforehand: a factor of the weight
+	order float64      // how likely it is for whether it crosses others: another factor
+	shift [2]int64     // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	req   turn.Records // of a multiplexed leg: the records that fit
+	resp  turn.Records
 	delay [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
 }
 
@@ -61,7 +62,7 @@ type algebra struct {
 	holes              bool                            // packets are missing in the capture
 	free               bool                            // hidden exchanges may stay alone
 	multiplexed        bool                            // one side is streams of HTTP/2
-	streamsOf          map[*graph.Leg]*multiplex       // by leg, those streams; else nil
+	streamsOf          map[*graph.Leg]*turn.Multiplex  // by leg, those streams; else nil
 	barred             func(d, u *graph.Exchange) bool // a log ties them to others; nil: there is none
 }
 
@@ -227,7 +228,7 @@ func (a *algebra) learn() {
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		peers := [2]int32{a.peer(s), a.peer(s)}
-		if s.req.to > 0 {
+		if s.req.To > 0 {
 			peers[0] = a.kindOf(s)
 		}
 		for k, x := range s.shift {

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -159,7 +160,7 @@ func (a *algebra) lookUp(common [][2]int64) {
 				}
 			}
 		}
-		near(c.vague, maxPairs)
+		near(c.vague, crossing.MaxPairs)
 		if len(it.req) == 0 || len(it.resp) == 0 {
 			near(a.downOrder, maxLookAlikes)
 			continue

@@ -5,6 +5,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -98,20 +99,20 @@ func Ordered(down, up []Occasion) []int32 {
 // have together, given their fragments; the headers of those in lost were not
 // captured.
 func Lengths(over, slack int64, fragments []int, lost func(i int) bool) []int64 {
-	s := &sealed{over: over, slack: slack}
+	s := &turn.Side{Over: over, Slack: slack}
 	for i, n := range fragments {
-		u := &scan.Unit{Off: s.end, Len: int32(n), Kind: scan.UnitData}
-		s.end += 5 + int64(n)
+		u := &scan.Unit{Off: s.End, Len: int32(n), Kind: scan.UnitData}
+		s.End += 5 + int64(n)
 		if !lost(i) {
-			s.units = append(s.units, u)
+			s.Units = append(s.Units, u)
 			continue
 		}
-		if k := len(s.units) - 1; k >= 0 && s.units[k].Kind == scan.UnitHole {
-			s.units[k].Len += 5 + int32(n)
+		if k := len(s.Units) - 1; k >= 0 && s.Units[k].Kind == scan.UnitHole {
+			s.Units[k].Len += 5 + int32(n)
 			continue
 		}
 		u.Kind, u.Len = scan.UnitHole, 5+u.Len
-		s.units = append(s.units, u)
+		s.Units = append(s.Units, u)
 	}
-	return s.between(0, s.end)
+	return s.Between(0, s.End)
 }

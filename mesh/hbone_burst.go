@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -106,19 +107,19 @@ type mantle struct {
 // newMantle returns what is known of the tunnel l.
 func newMantle(x *index.Index, l *graph.Leg) *mantle {
 	m := &mantle{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
-	v := newVeil(x, l)
-	m.known = v.sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
-	for d, s := range [2]*sealed{v.orig, v.reply} {
-		if s == nil || s.plain {
+	v := turn.NewLeg(x, l)
+	m.known = v.Sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
+	for d, s := range [2]*turn.Side{v.Orig, v.Reply} {
+		if s == nil || s.Plain {
 			continue
 		}
 		from := int64(math.MinInt64)
-		if len(s.starts) > 0 {
-			from = s.starts[0]
+		if len(s.Starts) > 0 {
+			from = s.Starts[0]
 		}
-		for _, u := range s.data {
+		for _, u := range s.Data {
 			if u.Off >= from {
-				m.put(d, parcel{n: s.size(u), at: u.At.Nanos})
+				m.put(d, parcel{n: s.Size(u), at: u.At.Nanos})
 			}
 		}
 	}
@@ -167,12 +168,12 @@ func (m *mantle) spent(n int, unseen [2]int64) bool {
 			case p.n <= maxConnect:
 				heads = append(heads, p.n)
 			default:
-				left += p.n - 2*frameHead
+				left += p.n - 2*turn.FrameHead
 			}
 		}
 		slices.Sort(heads)
 		for _, k := range heads[:max(len(heads)-n-1, 0)] {
-			left += k - 2*frameHead
+			left += k - 2*turn.FrameHead
 		}
 		if left > 0 {
 			return false

@@ -10,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 )
 
 // Without keys, a connection shows in its tunnel by its bursts: each goes through
@@ -147,7 +148,7 @@ func (m *mantle) between(d, least int, from, to int64) (lo, hi int) {
 func (m *mantle) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
 	best := -1
 	for frames := int64(1); frames <= 2; frames++ {
-		k := m.one(d, m.bySize[d][n+frames*frameHead], lo, hi, onward)
+		k := m.one(d, m.bySize[d][n+frames*turn.FrameHead], lo, hi, onward)
 		if k >= 0 && (best < 0 || onward == (k < best)) {
 			best = k
 		}
@@ -192,7 +193,7 @@ func runOf(ps []parcel, n int64, first bool) (at, length int) {
 			if at = k; !first {
 				at = len(ps) - length - k
 			}
-			if frames := sumOf(ps[at:at+length]) - n; frames == int64(length)*frameHead || frames == int64(length+1)*frameHead {
+			if frames := sumOf(ps[at:at+length]) - n; frames == int64(length)*turn.FrameHead || frames == int64(length+1)*turn.FrameHead {
 				return at, length
 			}
 		}

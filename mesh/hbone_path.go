@@ -3,6 +3,7 @@ package mesh
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -34,7 +35,7 @@ func pairAcross(x *index.Index, in, out []*graph.Leg) {
 	edges := make([][]int, len(out))
 	for u, up := range out {
 		for d, down := range in {
-			if legNests(x, down, unkept(up)) && sameCarried(x, down, up) {
+			if crossing.LegNests(x, down, unkept(up)) && sameCarried(x, down, up) {
 				edges[u] = append(edges[u], d)
 			}
 		}
@@ -63,11 +64,11 @@ func sameCarried(x *index.Index, d, u *graph.Leg) bool {
 		return false
 	}
 	for i := range d.Exchanges {
-		if r := compare(&d.Exchanges[i], &u.Exchanges[i]); r.contradicted() || r.otherID {
+		if r := crossing.Compare(&d.Exchanges[i], &u.Exchanges[i]); r.Contradicted() || r.OtherID {
 			return false
 		}
 	}
-	return len(d.Exchanges) > 0 || compareLegs(x, d, u).verdict != fingerprint.Different
+	return len(d.Exchanges) > 0 || crossing.CompareLegs(x, d, u).Verdict != fingerprint.Different
 }
 
 // passTunnels notes which legs belong to the paths of others though no link

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -90,14 +91,14 @@ func byRequest(items []item) []int32 {
 
 // weighStream weighs strand s, one side of which is multiplexed: the request by
 // the records from its head on, the response by the records that fit best.
-func (a *algebra) weighStream(s strand, m *multiplex, head int, plain *item, said *saying) {
+func (a *algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *item, said *saying) {
 	peer := a.peer(s)
 	sign := int64(1)
-	if m.up {
+	if m.Up {
 		sign = -1
 	}
 	if len(plain.req) == 1 {
-		run, n := m.request(head, plain.req[0])
+		run, n := m.Request(head, plain.req[0])
 		s.req = run
 		s.shift[0] = sign * (n - plain.head)
 		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
@@ -106,13 +107,13 @@ func (a *algebra) weighStream(s strand, m *multiplex, head int, plain *item, sai
 		return
 	}
 	best := -1.0
-	for _, j := range m.answers(plain.respAt) {
-		run, shift := recordRun{j, j + 1}, int64(unknownShift)
-		delay := sign * (m.reply[j].At.Nanos - plain.respAt)
+	for _, j := range m.Answers(plain.respAt) {
+		run, shift := turn.Records{From: j, To: j + 1}, int64(unknownShift)
+		delay := sign * (m.Reply[j].At.Nanos - plain.respAt)
 		p := a.took(1, a.class(s), said, delay)
 		if len(plain.resp) == 1 {
 			var n int64
-			run, n = m.cover(m.reply, j, plain.resp[0])
+			run, n = m.Cover(m.Reply, j, plain.resp[0])
 			shift = sign * (n - plain.resp[0])
 			p *= a.shifts[1].ratio(peer, shift, witness{said.shift[1], said.p})
 		}
@@ -167,8 +168,8 @@ func (a *algebra) takenByBodies() map[spot]float64 {
 	taken := make(map[spot]float64)
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
-		if s.req.to > s.req.from+1 {
-			taken[spot{a.sealedEnd(s).Leg, s.req.to - 1}] += s.P
+		if s.req.To > s.req.From+1 {
+			taken[spot{a.sealedEnd(s).Leg, s.req.To - 1}] += s.P
 		}
 	}
 	return taken
@@ -205,12 +206,12 @@ func (a *algebra) complete(l *graph.Link) {
 		if a.down[s.D].ex != l.Down || a.up[s.U].ex != l.Up {
 			continue
 		}
-		if s.req.to > s.req.from {
-			e.Req = hiddenMessage(m.orig[s.req.from:s.req.to])
+		if s.req.To > s.req.From {
+			e.Req = turn.MessageOf(m.Orig[s.req.From:s.req.To])
 			e.Req.Flags |= scan.MsgRequest
 		}
-		if s.resp.to > s.resp.from {
-			e.Resp = hiddenMessage(m.reply[s.resp.from:s.resp.to])
+		if s.resp.To > s.resp.From {
+			e.Resp = turn.MessageOf(m.Reply[s.resp.From:s.resp.To])
 		}
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -12,9 +13,9 @@ import (
 // An item is an exchange as turn algebra sees it: lengths and times.
 type item struct {
 	ex              *graph.Exchange
-	of              *multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
-	peer            int32      // who the encrypted leg belongs to
-	fresh           bool       // the first one on its connection
+	of              *turn.Multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
+	peer            int32           // who the encrypted leg belongs to
+	fresh           bool            // the first one on its connection
 	req, resp       scan.Sizes
 	head            int64 // of a request that HTTP/2 may carry: length of its target there
 	reqAt, reqTo    int64 // nanoseconds; noTime when not captured

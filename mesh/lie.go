@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -38,7 +39,7 @@ func ownersOf(downs []*graph.Exchange) *owners {
 
 // bodyMarks returns the marks of the two bodies of an exchange; 0 = it says nothing.
 func bodyMarks(e *graph.Exchange) [2]uint64 {
-	m := marks(e)
+	m := crossing.Marks(e)
 	return [2]uint64{m[1], m[2]}
 }
 
@@ -47,16 +48,16 @@ func bodyMarks(e *graph.Exchange) [2]uint64 {
 func (o *owners) instead(d, u *graph.Exchange) bool {
 	if id := u.ID(); id != "" && d.ID() != id {
 		if others := o.byID[id]; len(others) > 0 {
-			return slices.ContainsFunc(others, func(x *graph.Exchange) bool { return nests(x, u) })
+			return slices.ContainsFunc(others, func(x *graph.Exchange) bool { return crossing.Nests(x, u) })
 		}
 	}
 	ds, us := bodyMarks(d), bodyMarks(u)
-	like := compare(d, u)
-	for i, verdict := range [2]fingerprint.Verdict{like.request, like.response} {
+	like := crossing.Compare(d, u)
+	for i, verdict := range [2]fingerprint.Verdict{like.Request, like.Response} {
 		if verdict != fingerprint.Different || ds[i] == 0 || us[i] == 0 {
 			continue
 		}
-		if others := o.byBody[i][us[i]]; len(others) == 1 && others[0] != d && nests(others[0], u) {
+		if others := o.byBody[i][us[i]]; len(others) == 1 && others[0] != d && crossing.Nests(others[0], u) {
 			return true
 		}
 	}
@@ -72,9 +73,9 @@ const (
 
 // truthful leaves out lines that name exchanges of which the packets say something
 // else, and notes these; and all lines of a file of which many do.
-func truthful(c *crossing, entries []*logEntry) []*logEntry {
-	o, carried := ownersOf(graph.ExchangesOf(c.down)), byID(graph.ExchangesOf(c.up))
-	lines, lies := make([]int, len(c.records.Files)), make([]int, len(c.records.Files))
+func truthful(c *crossing.Crossing, entries []*logEntry) []*logEntry {
+	o, carried := ownersOf(graph.ExchangesOf(c.Down)), byID(graph.ExchangesOf(c.Up))
+	lines, lies := make([]int, len(c.Records.Files)), make([]int, len(c.Records.Files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
 		if e.Up == nil || e.TCP() {
 			return false
@@ -99,8 +100,8 @@ func truthful(c *crossing, entries []*logEntry) []*logEntry {
 }
 
 // disbelieve notes, before what single lines say, that those of a file are not used.
-func disbelieve(c *crossing, file, lines, lies int) {
-	c.records.Conflicts = slices.Insert(c.records.Conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.records.Files[file].Name, Line: 0}, Leg: -1,
+func disbelieve(c *crossing.Crossing, file, lines, lies int) {
+	c.Records.Conflicts = slices.Insert(c.Records.Conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.Records.Files[file].Name, Line: 0}, Leg: -1,
 		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
 
@@ -111,7 +112,7 @@ func (o *owners) denies(e *logEntry, carried map[string]*graph.Exchange) (u *gra
 		return nil, ""
 	}
 	d := e.downs[0]
-	if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.Leg != e.Up && nests(d, u) {
+	if u := carried[e.RequestID]; u != nil && len(e.ups) == 0 && u.Leg != e.Up && crossing.Nests(d, u) {
 		return u, fmt.Sprintf("the request with its id went from %s", u.Leg.Orig.Src)
 	}
 	if len(e.ups) != 1 || d.Outline != nil || e.ups[0].Outline != nil {
@@ -134,7 +135,7 @@ func (e *logEntry) blurred() bool {
 
 // strange tells whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
-func strange(c *crossing, e *logEntry) bool {
+func strange(c *crossing.Crossing, e *logEntry) bool {
 	if len(e.ups) != 1 || len(e.Down.Exchanges) > 0 || len(e.Down.Hidden) == 0 || e.Down.SpeaksHTTP2() {
 		return false
 	}
@@ -159,7 +160,7 @@ func byID(es []*graph.Exchange) map[string]*graph.Exchange {
 }
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
-func contradict(c *crossing, line *graph.NamedLine) {
+func contradict(c *crossing.Crossing, line *graph.NamedLine) {
 	packets := tooEarly(line.Down.Start, line.Up.Start)
 	if others(c, line.Down, line.Up) {
 		packets = "their contents differ"
@@ -176,7 +177,7 @@ func tooEarly(down, up int64) string {
 }
 
 // contradictBy notes that a line ties what the packets say does not go together.
-func contradictBy(c *crossing, line *graph.NamedLine, d, u *graph.Exchange, packets string) {
-	c.records.Conflicts = append(c.records.Conflicts, record.Conflict{Source: line.Source(c.records.Files), Leg: line.Down.ID,
-		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.shows(line.Down, d), c.shows(line.Up, u)}})
+func contradictBy(c *crossing.Crossing, line *graph.NamedLine, d, u *graph.Exchange, packets string) {
+	c.Records.Conflicts = append(c.Records.Conflicts, record.Conflict{Source: line.Source(c.Records.Files), Leg: line.Down.ID,
+		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.Shows(line.Down, d), c.Shows(line.Up, u)}})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -32,7 +33,7 @@ func (e *logEntry) from(d *graph.Exchange) bool {
 		return false
 	}
 	for s := range strings.SplitSeq(d.Scan.Text.String(d.Req.Forwarded), ",") {
-		if isAddr(s, client) {
+		if crossing.IsAddr(s, client) {
 			return true
 		}
 	}

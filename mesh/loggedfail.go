@@ -1,10 +1,8 @@
 package mesh
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -12,9 +10,9 @@ import (
 // joinLoggedFailures ties upstream connections that were refused to the exchange
 // or connection whose line tells of the failure: the only one that was waiting
 // for that server then.
-func joinLoggedFailures(c *crossing, entries []*logEntry) {
-	for _, u := range c.up {
-		if !u.Empty() || c.busy[u] || !u.Refused(c.x) {
+func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
+	for _, u := range c.Up {
+		if !u.Empty() || c.Busy[u] || !u.Refused(c.X) {
 			continue
 		}
 		var found []*logEntry
@@ -34,8 +32,8 @@ func joinLoggedFailures(c *crossing, entries []*logEntry) {
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, u, d, nil)}})
-		c.countAttempts(d)
+		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, u, d, nil)}})
+		c.CountAttempts(d)
 	}
 }
 
@@ -52,21 +50,4 @@ func (e *logEntry) failedOn(u *graph.Leg) bool {
 		return d.Start() <= u.Start+index.Causality && (d.Resp == nil || u.End <= d.Resp.From.Nanos+index.Causality)
 	}
 	return e.Down.Start <= u.Start+index.Causality && u.Start <= e.Down.End+index.Causality && graph.During(e.NamedLine.Line, u)
-}
-
-// countAttempts numbers the attempts of d in the order of time.
-func (c *crossing) countAttempts(d *graph.Exchange) {
-	if d == nil {
-		return
-	}
-	var ls []*graph.Link
-	for _, l := range c.links {
-		if l.Down == d && !l.Ambiguous {
-			ls = append(ls, l)
-		}
-	}
-	slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Began(), b.Began()) })
-	for i, l := range ls {
-		l.Attempt = i + 1
-	}
 }

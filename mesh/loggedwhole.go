@@ -7,26 +7,27 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
-func passes(c *crossing, d, u *graph.Leg) bool {
+func passes(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if u == nil {
 		return false
 	}
-	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == "tls" && u.Protocol == "tls" && c.sameStream(d, u)
+	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == "tls" && u.Protocol == "tls" && c.SameStream(d, u)
 }
 
 // takeWhole ties two connections that the proxy forwards as bytes: of those with
 // the ends that the line names, the only two that go together at its time.
-func takeWhole(c *crossing, e *logEntry) {
+func takeWhole(c *crossing.Crossing, e *logEntry) {
 	var pairs [][2]*graph.Leg
-	for _, d := range alikeLegs(e.NamedLine.Line, c.down, e.Down) {
-		for _, u := range alikeLegs(e.NamedLine.Line, c.up, e.Up) {
-			if !c.busy[d] && !c.busy[u] && legNests(c.x, d, u) && !others(c, d, u) {
+	for _, d := range alikeLegs(e.NamedLine.Line, c.Down, e.Down) {
+		for _, u := range alikeLegs(e.NamedLine.Line, c.Up, e.Up) {
+			if !c.Busy[d] && !c.Busy[u] && crossing.LegNests(c.X, d, u) && !others(c, d, u) {
 				pairs = append(pairs, [2]*graph.Leg{d, u})
 			}
 		}
@@ -38,29 +39,29 @@ func takeWhole(c *crossing, e *logEntry) {
 	case len(pairs) == 1:
 		e.Down, e.Up = pairs[0][0], pairs[0][1]
 		e.Down.Log = e.Line
-		c.add(&graph.Link{From: e.Down, To: e.Up, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, e.Up, nil, nil)}})
-	case len(pairs) == 0 && !c.busy[e.Down] && !c.busy[e.Up] && onlyAlike(e.NamedLine.Line, c.down, e.Down) && onlyAlike(e.NamedLine.Line, c.up, e.Up):
+		c.Add(&graph.Link{From: e.Down, To: e.Up, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, e.Up, nil, nil)}})
+	case len(pairs) == 0 && !c.Busy[e.Down] && !c.Busy[e.Up] && onlyAlike(e.NamedLine.Line, c.Down, e.Down) && onlyAlike(e.NamedLine.Line, c.Up, e.Up):
 		contradict(c, e.NamedLine)
 	}
 }
 
 // others tells whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
-func others(c *crossing, d, u *graph.Leg) bool {
+func others(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if !d.Readable() && d.Protocol == u.Protocol {
 		return another(c, d, u)
 	}
-	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && compareLegs(c.x, d, u).verdict == fingerprint.Different
+	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.X, d, u).Verdict == fingerprint.Different
 }
 
 // another tells whether u carries the stream of another client than d.
-func another(c *crossing, d, u *graph.Leg) bool {
-	of, known := c.content(u)
-	own, ownKnown := c.content(d)
-	if !known || !ownKnown || own == of || of[0].Len < minMark {
+func another(c *crossing.Crossing, d, u *graph.Leg) bool {
+	of, known := c.Content(u)
+	own, ownKnown := c.Content(d)
+	if !known || !ownKnown || own == of || of[0].Len < crossing.MinMark {
 		return false
 	}
-	return slices.ContainsFunc(c.clients[of], func(l *graph.Leg) bool { return legNests(c.x, l, u) })
+	return slices.ContainsFunc(c.Clients[of], func(l *graph.Leg) bool { return crossing.LegNests(c.X, l, u) })
 }
 
 // alikeLegs lists the legs with the ends of l that were there at the time of the line.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -25,7 +27,7 @@ type seating struct {
 }
 
 // placeEntries finds out which exchanges of one side the entries are of.
-func placeEntries(c *crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
+func placeEntries(c *crossing.Crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
 	byEnds := make(map[capture.Tuple][]*graph.Leg)
 	for _, l := range legs {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
@@ -39,7 +41,7 @@ func placeEntries(c *crossing, entries []*logEntry, legs []*graph.Leg, leg func(
 		for _, l := range byEnds[(*leg(es[0])).Orig] {
 			if veiled(l) {
 				turns := s.gathered(l)
-				if s.confused || len(turns) != len(s.entries) || holed(c.x, l) {
+				if s.confused || len(turns) != len(s.entries) || holed(c.X, l) {
 					continue // the leg stands for its exchanges
 				}
 				l.Hidden = turns
@@ -170,21 +172,21 @@ func holed(x *index.Index, l *graph.Leg) bool {
 // gathered lists the exchanges of a leg that cannot be read, with one in place of
 // the turns that lie in the time of one line: bodies that stream both ways.
 func (s *seating) gathered(l *graph.Leg) []graph.Exchange {
-	var runs []turnRun
+	var runs []turn.Run
 	for k := 0; k < len(l.Hidden); {
 		n, owner := k+1, s.owner(&l.Hidden[k])
 		for owner != nil && n < len(l.Hidden) && s.owner(&l.Hidden[n]) == owner {
 			n++
 		}
 		if n > k+1 {
-			runs = append(runs, turnRun{leg: l, from: k, to: n})
+			runs = append(runs, turn.Run{Leg: l, From: k, To: n})
 		}
 		k = n
 	}
 	if len(runs) == 0 {
 		return l.Hidden
 	}
-	return mergeTurns(l.Hidden, runs)
+	return turn.Merge(l.Hidden, runs)
 }
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more

@@ -1,13 +1,11 @@
 package mesh
 
 import (
-	"cmp"
-	"slices"
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // A turn is not always an exchange. Where a server begins to answer before the
@@ -16,18 +14,10 @@ import (
 // turn goes together: it tells when the exchange began and ended, and how long
 // it is.
 
-// A turnRun is a run of turns of one leg that may be one exchange: indices
-// [from, to) into Leg.hidden.
-type turnRun struct {
-	leg      *graph.Leg
-	from, to int
-	p        float64
-}
-
 // A segmenter looks for runs of turns that are exchanges.
 type segmenter struct {
-	runs     map[*graph.Exchange]turnRun
-	seen     map[turnRun]bool
+	runs     map[*graph.Exchange]turn.Run
+	seen     map[turn.Run]bool
 	done     map[*graph.Exchange]bool // turns that go together with something by themselves
 	down, up []*graph.Exchange        // all turns and all runs that times suggest
 }
@@ -37,7 +27,7 @@ type segmenter struct {
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
 func (a *algebra) segment(down, up []*graph.Leg) bool {
-	g := &segmenter{runs: make(map[*graph.Exchange]turnRun), seen: make(map[turnRun]bool), done: make(map[*graph.Exchange]bool)}
+	g := &segmenter{runs: make(map[*graph.Exchange]turn.Run), seen: make(map[turn.Run]bool), done: make(map[*graph.Exchange]bool)}
 	downs, ups := a.explained(len(a.down), func(s strand) int32 { return s.D }), a.explained(len(a.up), func(s strand) int32 { return s.U })
 	for i := range a.down {
 		g.down = append(g.down, a.down[i].ex)
@@ -100,12 +90,12 @@ const commonShift = 0.02
 func (g *segmenter) suggest(side *[]*graph.Exchange, it *item, legs []*graph.Leg, bounds func(*item, []graph.Exchange) (int, int, bool)) {
 	for _, l := range legs {
 		from, to, ok := bounds(it, l.Hidden)
-		run := turnRun{leg: l, from: from, to: to}
+		run := turn.Run{Leg: l, From: from, To: to}
 		if !ok || to == from+1 || g.seen[run] || g.taken(l.Hidden[from:to]) {
 			continue
 		}
 		g.seen[run] = true
-		e := joinedTurns(l.Hidden[from:to])
+		e := turn.Joined(l.Hidden[from:to])
 		*side = append(*side, &e)
 		g.runs[&e] = run
 	}
@@ -123,7 +113,7 @@ func (g *segmenter) taken(turns []graph.Exchange) bool {
 
 // merge makes exchanges of the runs that b believes in.
 func (g *segmenter) merge(b *algebra) bool {
-	found := make(map[*graph.Leg][]turnRun)
+	found := make(map[*graph.Leg][]turn.Run)
 	var legs []*graph.Leg
 	for i := range b.web.Edges {
 		s := b.strand(int32(i))
@@ -132,15 +122,15 @@ func (g *segmenter) merge(b *algebra) bool {
 			if !ok || s.P < .5 {
 				continue
 			}
-			if found[run.leg] == nil {
-				legs = append(legs, run.leg)
+			if found[run.Leg] == nil {
+				legs = append(legs, run.Leg)
 			}
-			run.p = s.P
-			found[run.leg] = append(found[run.leg], run)
+			run.P = s.P
+			found[run.Leg] = append(found[run.Leg], run)
 		}
 	}
 	for _, l := range legs {
-		l.Hidden = mergeTurns(l.Hidden, disjoint(found[l]))
+		l.Hidden = turn.Merge(l.Hidden, turn.Disjoint(found[l]))
 	}
 	return len(legs) > 0
 }
@@ -164,77 +154,4 @@ func enclosed(it *item, turns []graph.Exchange) (from, to int, ok bool) {
 	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() >= it.reqAt-index.Causality })
 	to = sort.Search(len(turns), func(i int) bool { return turns[i].End() > it.respTo+index.Causality })
 	return from, to, from < to
-}
-
-// joinedTurns returns the exchange that consists of the given turns.
-func joinedTurns(turns []graph.Exchange) graph.Exchange {
-	e := turns[0]
-	h := *e.Outline
-	e.Outline = &h
-	e.Req, e.Resp = extend(e.Req, nil), extend(e.Resp, nil)
-	for i := range turns[1:] {
-		t := &turns[i+1]
-		h.Req, h.Resp = plus(h.Req, t.Outline.Req), plus(h.Resp, t.Outline.Resp)
-		e.Req, e.Resp = extend(e.Req, t.Req), extend(e.Resp, t.Resp)
-	}
-	return e
-}
-
-// plus adds a length to each of s.
-func plus(s scan.Sizes, o scan.Sizes) scan.Sizes {
-	if len(o) != 1 {
-		return nil
-	}
-	out := slices.Clone(s)
-	for i := range out {
-		out[i] += o[0]
-	}
-	return out
-}
-
-// extend returns a message that goes on to the end of n.
-func extend(m, n *scan.Message) *scan.Message {
-	if m == nil && n == nil {
-		return nil
-	}
-	if m == nil {
-		m = n
-	}
-	c := *m
-	if n != nil {
-		c.End, c.To = max(c.End, n.End), n.To
-	}
-	return &c
-}
-
-// disjoint leaves of runs that overlap the most probable ones.
-func disjoint(runs []turnRun) []turnRun {
-	slices.SortStableFunc(runs, func(a, b turnRun) int { return cmp.Or(cmp.Compare(b.p, a.p), cmp.Compare(a.from, b.from)) })
-	var out []turnRun
-	for _, r := range runs {
-		if !slices.ContainsFunc(out, func(o turnRun) bool { return o.from < r.to && r.from < o.to }) {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b turnRun) int { return a.from - b.from })
-	return out
-}
-
-// mergeTurns makes one exchange of each run.
-func mergeTurns(turns []graph.Exchange, runs []turnRun) []graph.Exchange {
-	var out []graph.Exchange
-	at := 0
-	for _, r := range runs {
-		out = append(out, turns[at:r.from]...)
-		out = append(out, joinedTurns(turns[r.from:r.to]))
-		at = r.to
-	}
-	out = append(out, turns[at:]...)
-	for i := range out {
-		out[i].No = i
-		if i > 0 {
-			out[i].Floor = out[i-1].End()
-		}
-	}
-	return out
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -30,89 +32,54 @@ const imaginable = 1e-3
 const proof = 1e-6
 
 // joinTurns ties exchanges of encrypted legs by turn algebra.
-func joinTurns(c *crossing) {
+func joinTurns(c *crossing.Crossing) {
 	a := compareTurns(c)
 	if a == nil {
 		return
 	}
 	for range learning {
-		if !a.segment(unlogged(c, sealedLegs(c, c.down)), unlogged(c, sealedLegs(c, c.up))) {
+		if !a.segment(unlogged(c, turn.Sealed(c, c.Down)), unlogged(c, turn.Sealed(c, c.Up))) {
 			break
 		}
 		a = compareTurns(c)
 	}
 	t := &tier{a: a, link: func(d *item, u *item) *graph.Link { return exchangeLink(c, d, u) }, least: believed, ordered: true}
 	for _, l := range t.links() {
-		if c.byLog[l.Down] != nil || c.byLog[l.Up] != nil {
-			c.refine(l)
+		if c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil {
+			c.Refine(l)
 			continue
 		}
-		c.add(l)
+		c.Add(l)
 	}
 }
 
 // unlogged leaves out legs of which a log tells the exchanges: they stay as they
 // are.
-func unlogged(c *crossing, legs []*graph.Leg) []*graph.Leg {
+func unlogged(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(slices.Clone(legs), func(l *graph.Leg) bool {
 		return slices.ContainsFunc(l.Hidden, func(e graph.Exchange) bool { return e.Log != nil })
 	})
 }
 
-// holes tells whether packets of some leg are missing in the capture.
-func (c *crossing) holes() bool {
-	return slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *graph.Leg) bool {
-		_, ok := l.Hole(c.x)
-		return ok
-	})
-}
-
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
-func compareTurns(c *crossing) *algebra {
-	down := c.openOrTied(append(graph.ExchangesOf(c.down), unveil(c, c.down)...))
-	up := c.openOrTied(append(graph.ExchangesOf(c.up), unveil(c, c.up)...))
+func compareTurns(c *crossing.Crossing) *algebra {
+	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Unveil(c, c.Down)...))
+	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Unveil(c, c.Up)...))
 	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
-	a := &algebra{holes: c.holes(), barred: c.barred}
+	a := &algebra{holes: c.Holes(), barred: c.Barred}
 	a.fill(down, up)
 	a.candidates()
 	a.solve()
 	return a
 }
 
-// sealedLegs lists the TLS legs whose exchanges are hidden.
-func sealedLegs(c *crossing, legs []*graph.Leg) []*graph.Leg {
-	return slices.DeleteFunc(unreadable(legs), func(l *graph.Leg) bool { return c.busy[l] || l.Protocol != "tls" })
-}
-
-// unveil lists the exchanges of those legs.
-func unveil(c *crossing, legs []*graph.Leg) []*graph.Exchange {
-	sealed := sealedLegs(c, legs)
-	var veils []*veil
-	for _, l := range sealed {
-		if l.Hidden == nil {
-			veils = append(veils, newVeil(c.x, l))
-		}
-	}
-	settleTickets(veils)
-	for _, v := range veils {
-		v.leg.Hidden = v.exchanges(c.x)
-	}
-	var es []*graph.Exchange
-	for _, l := range sealed {
-		for i := range l.Hidden {
-			es = append(es, &l.Hidden[i])
-		}
-	}
-	return es
-}
-
 // revealHidden makes the hidden exchanges of legs that were tied by them exchanges
 // like others.
-func revealHidden(c *crossing) {
-	for _, l := range c.links {
+func revealHidden(c *crossing.Crossing) {
+	for _, l := range c.Links {
 		for _, e := range [2]*graph.Exchange{l.Down, l.Up} {
 			if e != nil && e.Outline != nil {
 				e.Leg.Exchanges = e.Leg.Hidden
@@ -122,7 +89,7 @@ func revealHidden(c *crossing) {
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func exchangeLink(c *crossing, d, u *item) *graph.Link {
+func exchangeLink(c *crossing.Crossing, d, u *item) *graph.Link {
 	return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Down: d.ex, Up: u.ex, Attempt: 1}
 }
 
@@ -252,7 +219,7 @@ func (t *tier) doubtful(d int32) *graph.Link {
 		return nil
 	}
 	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.Edges[j].P, t.a.web.Edges[i].P) })
-	fit = fit[:min(len(fit), maxRivals+1)]
+	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
 	s := t.a.strand(fit[0])
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.Ambiguous = true

@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// joinUnread ties exchanges on one side of the proxy to legs on the other side
+// JoinUnread ties exchanges on one side of the proxy to legs on the other side
 // that cannot be read, where only one of them was busy at the time.
-func (c *crossing) joinUnread() {
+func (c *Crossing) JoinUnread() {
 	c.joinToUnreadDown()
 	c.joinToUnreadUp()
 }
@@ -21,18 +21,18 @@ func (c *crossing) joinUnread() {
 // joinToUnreadDown finds for each upstream exchange without a client the only
 // encrypted client leg that was open and busy around it. Where several were,
 // the upstream legs are guesses for all of them.
-func (c *crossing) joinToUnreadDown() {
-	hidden := unreadable(c.down)
+func (c *Crossing) joinToUnreadDown() {
+	hidden := Unreadable(c.Down)
 	guesses := newGuesses()
-	for _, u := range c.open(graph.ExchangesOf(c.up)) {
+	for _, u := range c.Open(graph.ExchangesOf(c.Up)) {
 		var may []*graph.Leg
 		for _, d := range hidden {
-			if len(may) <= maxRivals && c.busyAround(d, u) {
+			if len(may) <= MaxRivals && c.busyAround(d, u) {
 				may = append(may, d)
 			}
 		}
-		if len(may) == 1 && c.trust.complete(u) && !u.Leg.Midstream {
-			c.add(&graph.Link{From: may[0], To: u.Leg, Up: u, Attempt: 1, Confidence: graph.SureByTime,
+		if len(may) == 1 && c.Trust.Complete(u) && !u.Leg.Midstream {
+			c.Add(&graph.Link{From: may[0], To: u.Leg, Up: u, Attempt: 1, Confidence: graph.SureByTime,
 				Evidence: []flow.Evidence{c.onlyInTime(may[0], u.Leg, u)}})
 			continue
 		}
@@ -44,7 +44,7 @@ func (c *crossing) joinToUnreadDown() {
 }
 
 // guesses collects for each leg the upstream legs it may have used, the first
-// maxRivals and one.
+// MaxRivals and one.
 type guesses struct {
 	legs []*graph.Leg // in the order of their first guess
 	may  map[*graph.Leg][]*graph.Leg
@@ -56,7 +56,7 @@ func newGuesses() *guesses {
 }
 
 func (g *guesses) add(from, to *graph.Leg) {
-	if len(g.may[from]) > maxRivals || g.seen[[2]*graph.Leg{from, to}] {
+	if len(g.may[from]) > MaxRivals || g.seen[[2]*graph.Leg{from, to}] {
 		return
 	}
 	if g.may[from] == nil {
@@ -68,9 +68,9 @@ func (g *guesses) add(from, to *graph.Leg) {
 
 // addGuesses adds an ambiguous link for each leg with guesses that nothing
 // surer ties to it.
-func (c *crossing) addGuesses(g *guesses) {
+func (c *Crossing) addGuesses(g *guesses) {
 	sure := make(map[[2]*graph.Leg]bool)
-	for _, l := range c.links {
+	for _, l := range c.Links {
 		if !l.Ambiguous {
 			sure[[2]*graph.Leg{l.From, l.To}] = true
 		}
@@ -88,12 +88,12 @@ func (c *crossing) addGuesses(g *guesses) {
 		for _, r := range may[1:] {
 			l.Rivals = append(l.Rivals, graph.Rival{Leg: r})
 		}
-		c.links = append(c.links, l)
+		c.Links = append(c.Links, l)
 	}
 }
 
-// unreadable lists the legs whose exchanges stay hidden behind encryption.
-func unreadable(legs []*graph.Leg) []*graph.Leg {
+// Unreadable lists the legs whose exchanges stay hidden behind encryption.
+func Unreadable(legs []*graph.Leg) []*graph.Leg {
 	var out []*graph.Leg
 	for _, l := range legs {
 		if (len(l.Exchanges) == 0 || l.Exchanges[0].Outline != nil) && !l.Empty() && !l.Readable() {
@@ -105,69 +105,69 @@ func unreadable(legs []*graph.Leg) []*graph.Leg {
 
 // busyAround tells whether leg d carried bytes both before the request of u
 // and after its response.
-func (c *crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
-	orig, reply := c.x.Content(d.Conn.Orig), c.x.Content(d.Conn.Reply)
+func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
+	orig, reply := c.X.Content(d.Conn.Orig), c.X.Content(d.Conn.Reply)
 	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.Start()+index.Causality &&
 		(u.Resp == nil || reply.Open || reply.Proto != scan.ProtoNone && reply.LastNanos >= u.Resp.To.Nanos-index.Causality)
 }
 
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can
 // have been using in every exchange that may have gone over them.
-func (c *crossing) joinToUnreadUp() {
-	hidden := unreadable(c.up)
+func (c *Crossing) joinToUnreadUp() {
+	hidden := Unreadable(c.Up)
 	if len(hidden) == 0 {
 		return
 	}
 	clients, guesses := make(map[*graph.Leg][]*graph.Leg), newGuesses()
 	choice := make(map[*graph.Leg]bool) // hidden legs that are not some exchange's only candidate
-	for _, d := range c.open(graph.ExchangesOf(c.down)) {
+	for _, d := range c.Open(graph.ExchangesOf(c.Down)) {
 		var may []*graph.Leg
 		for _, u := range hidden {
-			if len(may) <= maxRivals && c.busyWithin(u, d) {
+			if len(may) <= MaxRivals && c.busyWithin(u, d) {
 				may = append(may, u)
 			}
 		}
 		for _, u := range may {
 			guesses.add(d.Leg, u)
 			choice[u] = choice[u] || len(may) > 1
-			if len(clients[u]) <= maxRivals && !slices.Contains(clients[u], d.Leg) {
+			if len(clients[u]) <= MaxRivals && !slices.Contains(clients[u], d.Leg) {
 				clients[u] = append(clients[u], d.Leg)
 			}
 		}
 	}
 	for _, u := range hidden {
-		if choice[u] || c.busy[u] || u.Midstream || !c.trust.whole(u.Start, u.End) {
+		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.whole(u.Start, u.End) {
 			continue
 		}
 		for _, d := range clients[u] {
-			c.add(&graph.Link{From: d, To: u, Attempt: 1, Confidence: graph.SureByTime, Evidence: []flow.Evidence{c.onlyInTime(d, u, nil)}})
+			c.Add(&graph.Link{From: d, To: u, Attempt: 1, Confidence: graph.SureByTime, Evidence: []flow.Evidence{c.onlyInTime(d, u, nil)}})
 		}
 	}
 	c.addGuesses(guesses)
 }
 
 // busyWithin tells whether leg u carried bytes within the exchange d.
-func (c *crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
-	orig, reply := c.x.Content(u.Conn.Orig), c.x.Content(u.Conn.Reply)
+func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
+	orig, reply := c.X.Content(u.Conn.Orig), c.X.Content(u.Conn.Reply)
 	if orig.Proto == scan.ProtoNone || d.Resp == nil && reply.Proto == scan.ProtoNone {
 		return false
 	}
 	return orig.LastNanos >= d.Start()-index.Causality && (d.Resp == nil || orig.Data.Nanos <= d.Resp.From.Nanos+index.Causality)
 }
 
-// joinRefused ties upstream connections that carried nothing to the one
+// JoinRefused ties upstream connections that carried nothing to the one
 // exchange that was waiting for an upstream then: failed attempts.
-func (c *crossing) joinRefused() {
+func (c *Crossing) JoinRefused() {
 	var refused []*graph.Leg
-	for _, u := range c.up {
-		if u.Empty() && !c.busy[u] && u.Refused(c.x) && c.trust.whole(u.Start, u.End) {
+	for _, u := range c.Up {
+		if u.Empty() && !c.Busy[u] && u.Refused(c.X) && c.Trust.whole(u.Start, u.End) {
 			refused = append(refused, u)
 		}
 	}
 	if len(refused) == 0 {
 		return
 	}
-	ds, served := graph.ExchangesOf(c.down), c.served()
+	ds, served := graph.ExchangesOf(c.Down), c.served()
 	for _, u := range refused {
 		var only *graph.Exchange
 		n := 0
@@ -178,17 +178,17 @@ func (c *crossing) joinRefused() {
 			}
 		}
 		if n == 1 {
-			c.add(&graph.Link{From: only.Leg, To: u, Down: only, Attempt: 1, Confidence: graph.SureByTime,
+			c.Add(&graph.Link{From: only.Leg, To: u, Down: only, Attempt: 1, Confidence: graph.SureByTime,
 				Evidence: []flow.Evidence{c.onlyInTime(only.Leg, u, nil)}})
-			c.countAttempts(only)
+			c.CountAttempts(only)
 		}
 	}
 }
 
 // served tells of the exchanges that are tied when what served them began.
-func (c *crossing) served() map[*graph.Exchange]int64 {
+func (c *Crossing) served() map[*graph.Exchange]int64 {
 	served := make(map[*graph.Exchange]int64)
-	for _, l := range c.links {
+	for _, l := range c.Links {
 		if l.Down != nil && !l.Ambiguous {
 			served[l.Down] = max(served[l.Down], l.Began())
 		}
@@ -205,13 +205,13 @@ func waited(d *graph.Exchange, served, at int64) bool {
 	return d.Resp != nil && d.Resp.Status >= 500 && d.Resp.From.Nanos >= at-index.Causality
 }
 
-func (c *crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {
+func (c *Crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {
 	ev := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection was open and busy at the time"}
-	ev.Packets = append(ev.Packets, c.x.Half(d.Conn.Lead()).First)
+	ev.Packets = append(ev.Packets, c.X.Half(d.Conn.Lead()).First)
 	if e != nil {
 		ev.Packets = append(ev.Packets, e.Ref())
 	} else {
-		ev.Packets = append(ev.Packets, c.x.Half(u.Conn.Lead()).First)
+		ev.Packets = append(ev.Packets, c.X.Half(u.Conn.Lead()).First)
 	}
 	return ev
 }

@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
-// joinStreams ties legs that are proxied byte for byte, one to one.
-func (c *crossing) joinStreams() {
-	downs, ups := c.streams(c.down), c.streams(c.up)
+// JoinStreams ties legs that are proxied byte for byte, one to one.
+func (c *Crossing) JoinStreams() {
+	downs, ups := c.streams(c.Down), c.streams(c.Up)
 	edges := make([][]int, len(ups))
 	for u, up := range ups {
 		edges[u] = c.carriers(downs, up)
@@ -36,25 +36,25 @@ func (c *crossing) joinStreams() {
 			}
 			l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1)
 		}
-		c.add(l)
+		c.Add(l)
 	}
 }
 
-// joinEqual ties legs whose streams are equal, where no others are equal to
+// JoinEqual ties legs whose streams are equal, where no others are equal to
 // them: that is more than what lengths and times say of legs that cannot be
 // read, which come next. One TLS connection end to end is equal too.
-func (c *crossing) joinEqual() {
-	if !slices.ContainsFunc(slices.Concat(c.down, c.up), func(l *graph.Leg) bool { return !l.Readable() }) {
+func (c *Crossing) JoinEqual() {
+	if !slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool { return !l.Readable() }) {
 		return
 	}
-	downs, ups := c.byContent(c.down), c.byContent(c.up)
-	for _, up := range c.streams(c.up) {
-		k, ok := c.content(up)
-		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !legNests(c.x, downs[k][0], up) {
+	downs, ups := c.ByContent(c.Down), c.ByContent(c.Up)
+	for _, up := range c.streams(c.Up) {
+		k, ok := c.Content(up)
+		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.X, downs[k][0], up) {
 			continue
 		}
-		if m := compareLegs(c.x, downs[k][0], up); m.verdict == fingerprint.Equal && m.bytes >= minMark {
-			c.add(c.streamLink(downs[k][0], up, true))
+		if m := CompareLegs(c.X, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
+			c.Add(c.streamLink(downs[k][0], up, true))
 		}
 	}
 }
@@ -62,16 +62,16 @@ func (c *crossing) joinEqual() {
 // A content is what went over a leg in both directions.
 type content [2]fingerprint.Print
 
-// content returns the content of a leg; ok is false if it is not all known.
-func (c *crossing) content(l *graph.Leg) (k content, ok bool) {
-	a, b := c.x.Content(l.Conn.Orig), c.x.Content(l.Conn.Reply)
+// Content returns the content of a leg; ok is false if it is not all known.
+func (c *Crossing) Content(l *graph.Leg) (k content, ok bool) {
+	a, b := c.X.Content(l.Conn.Orig), c.X.Content(l.Conn.Reply)
 	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
-func (c *crossing) byContent(legs []*graph.Leg) map[content][]*graph.Leg {
+func (c *Crossing) ByContent(legs []*graph.Leg) map[content][]*graph.Leg {
 	m := make(map[content][]*graph.Leg)
 	for _, l := range c.streams(legs) {
-		if k, ok := c.content(l); ok {
+		if k, ok := c.Content(l); ok {
 			m[k] = append(m[k], l)
 		}
 	}
@@ -80,16 +80,16 @@ func (c *crossing) byContent(legs []*graph.Leg) map[content][]*graph.Leg {
 
 // carriers lists the downstream legs that up may carry on, none if they are too
 // many to tell apart.
-func (c *crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
+func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 	var ds []int
 	for d, down := range downs {
 		if !c.mayCarry(down, up) {
 			continue
 		}
-		if down.Protocol == "tls" && up.Protocol == "tls" && c.sameStream(down, up) {
+		if down.Protocol == "tls" && up.Protocol == "tls" && c.SameStream(down, up) {
 			return []int{d} // one TLS connection end to end: its random bytes are its own
 		}
-		if len(ds) == maxRivals {
+		if len(ds) == MaxRivals {
 			return nil
 		}
 		ds = append(ds, d)
@@ -99,18 +99,18 @@ func (c *crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 
 // streamCertain tells whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
-func (c *crossing) streamCertain(down, up *graph.Leg) bool {
-	if c.trust.whole(up.Start, up.End) {
+func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
+	if c.Trust.whole(up.Start, up.End) {
 		return true
 	}
-	return down.Protocol == up.Protocol && c.sameStream(down, up)
+	return down.Protocol == up.Protocol && c.SameStream(down, up)
 }
 
-// sameStream tells whether what was seen of two legs' streams is the same, and
+// SameStream tells whether what was seen of two legs' streams is the same, and
 // enough to say something.
-func (c *crossing) sameStream(down, up *graph.Leg) bool {
-	match := compareLegs(c.x, down, up)
-	return match.verdict != fingerprint.Different && match.bytes >= minMark
+func (c *Crossing) SameStream(down, up *graph.Leg) bool {
+	match := CompareLegs(c.X, down, up)
+	return match.Verdict != fingerprint.Different && match.bytes >= MinMark
 }
 
 // streamRivals lists the other upstream legs that fit.
@@ -126,10 +126,10 @@ func streamRivals(ups []*graph.Leg, fit []int, u int) []graph.Rival {
 
 // streams lists the legs that are matched as a whole: all that have no
 // exchanges of their own and are no pool for others.
-func (c *crossing) streams(legs []*graph.Leg) []*graph.Leg {
+func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 	var out []*graph.Leg
 	for _, l := range legs {
-		if len(l.Exchanges) == 0 && !c.busy[l] && l.Protocol != "h2" {
+		if len(l.Exchanges) == 0 && !c.Busy[l] && l.Protocol != "h2" {
 			out = append(out, l)
 		}
 	}
@@ -137,24 +137,24 @@ func (c *crossing) streams(legs []*graph.Leg) []*graph.Leg {
 }
 
 // mayCarry tells whether the whole leg up may be what the proxy made of down.
-func (c *crossing) mayCarry(down, up *graph.Leg) bool {
-	if !legNests(c.x, down, up) {
+func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
+	if !LegNests(c.X, down, up) {
 		return false
 	}
 	if !down.Readable() || !up.Readable() { // else joinCurves compares them
 		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.Empty() != up.Empty() {
-		return up.Empty() && up.Refused(c.x)
+		return up.Empty() && up.Refused(c.X)
 	}
-	return compareLegs(c.x, down, up).verdict != fingerprint.Different
+	return CompareLegs(c.X, down, up).Verdict != fingerprint.Different
 }
 
-func (c *crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
+func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 	l := &graph.Link{From: down, To: up, Attempt: 1, Confidence: graph.SureByTime}
 	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
-		if m := compareLegs(c.x, down, up); m.verdict == fingerprint.Equal && m.bytes > 0 {
+		if m := CompareLegs(c.X, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
 			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
 			l.Confidence, l.Proven = graph.SureByContents, sole
 			if sole {
@@ -163,10 +163,10 @@ func (c *crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 		}
 	}
 	for _, h := range []index.HalfNo{down.Conn.Lead(), up.Conn.Lead()} {
-		es.Packets = append(es.Packets, c.x.Half(h).First)
+		es.Packets = append(es.Packets, c.X.Half(h).First)
 	}
 	l.Evidence = []flow.Evidence{es}
-	if e, ok := adjacency(c.x, down, up); ok {
+	if e, ok := adjacency(c.X, down, up); ok {
 		l.Evidence = append(l.Evidence, e)
 	}
 	return l

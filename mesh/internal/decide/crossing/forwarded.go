@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"net/netip"
@@ -35,23 +35,23 @@ func forwards(d, u *graph.Exchange) forwardedTo {
 		before = d.Scan.Text.String(d.Req.Forwarded)
 	}
 	client := d.Leg.Orig.Src.Addr()
-	if before == after || isAddr(after, client) {
+	if before == after || IsAddr(after, client) {
 		return forwardedFrom
 	}
-	if rest, ok := strings.CutPrefix(after, before); ok && isAddr(strings.TrimLeft(rest, ", "), client) {
+	if rest, ok := strings.CutPrefix(after, before); ok && IsAddr(strings.TrimLeft(rest, ", "), client) {
 		return forwardedFrom
 	}
 	return forwardedOther
 }
 
-func isAddr(s string, a netip.Addr) bool {
+func IsAddr(s string, a netip.Addr) bool {
 	b, err := netip.ParseAddr(strings.TrimSpace(s))
 	return err == nil && b.Unmap() == a
 }
 
 // dropForwarded drops candidates with other clients than the one that
 // x-forwarded-for names, where it names one of them.
-func dropForwarded(s *shelf, u *graph.Exchange, cs []candidate) []candidate {
+func dropForwarded(s *Shelf, u *graph.Exchange, cs []candidate) []candidate {
 	said := func(k candidate) forwardedTo { return forwards(s.all[k.d], u) }
 	if !slices.ContainsFunc(cs, func(k candidate) bool { return said(k) == forwardedFrom }) {
 		return cs
@@ -62,15 +62,15 @@ func dropForwarded(s *shelf, u *graph.Exchange, cs []candidate) []candidate {
 // onlyClient tells whether u names the client of d, and no other connection of
 // that client was open then: so it proves that nothing else fits, even if not all
 // was captured.
-func (c *crossing) onlyClient(d, u *graph.Exchange) bool {
+func (c *Crossing) onlyClient(d, u *graph.Exchange) bool {
 	if u.Req == nil || u.Req.Forwarded.Len() == 0 || forwards(d, u) != forwardedFrom {
 		return false
 	}
 	client := d.Leg.Orig.Src.Addr()
-	if list := u.Scan.Text.String(u.Req.Forwarded); !isAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
+	if list := u.Scan.Text.String(u.Req.Forwarded); !IsAddr(list[strings.LastIndexByte(list, ',')+1:], client) {
 		return false
 	}
-	for _, l := range c.down {
+	for _, l := range c.Down {
 		if l != d.Leg && l.Orig.Src.Addr() == client && l.Start <= u.KnownBy()+index.Causality && l.End >= u.Start()-index.Causality {
 			return false
 		}

@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"slices"
@@ -8,23 +8,23 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
-// probes moves the agent's own health checks out of the crossings: on behalf
+// Probes moves the agent's own health checks out of the crossings: on behalf
 // of a request to its port 15020 the agent dials the application from
 // 127.0.0.6 (Istio's pilot/cmd/pilot-agent/status/server.go). They are matched
 // with the control legs, never with proxied ones.
-func probes(control *crossing, all []*crossing) {
+func Probes(control *Crossing, all []*Crossing) {
 	for _, c := range all {
 		var up []*graph.Leg
-		for _, l := range c.up {
-			if c != control && l.Probe() && probed(control.down, l) {
+		for _, l := range c.Up {
+			if c != control && l.Probe() && probed(control.Down, l) {
 				l.Views = markControl(l.Views)
-				control.up = append(control.up, l)
+				control.Up = append(control.Up, l)
 				continue
 			}
 			up = append(up, l)
 		}
 		if c != control {
-			c.up = up
+			c.Up = up
 		}
 	}
 }
@@ -43,7 +43,7 @@ func probed(control []*graph.Leg, l *graph.Leg) bool {
 		u := &l.Exchanges[i]
 		found := false
 		for _, d := range graph.ExchangesOf(control) {
-			found = found || d.Probe() && nests(d, u)
+			found = found || d.Probe() && Nests(d, u)
 		}
 		if !found {
 			return false
@@ -52,17 +52,17 @@ func probed(control []*graph.Leg, l *graph.Leg) bool {
 	return true
 }
 
-// joinProbes ties the agent's probes of the application to the requests that
+// JoinProbes ties the agent's probes of the application to the requests that
 // asked for them. Their request lines differ: only time ties them.
-func (c *crossing) joinProbes() {
-	ds, us := probesOf(c.down), probesOf(c.up)
+func (c *Crossing) JoinProbes() {
+	ds, us := probesOf(c.Down), probesOf(c.Up)
 	if len(ds) == 0 || len(us) == 0 || ds[0].Leg.Role != flow.RoleControl {
 		return
 	}
 	edges := make([][]int, len(us))
 	for u := range us {
 		for d := range ds {
-			if nests(ds[d], us[u]) {
+			if Nests(ds[d], us[u]) {
 				edges[u] = append(edges[u], d)
 			}
 		}
@@ -71,7 +71,7 @@ func (c *crossing) joinProbes() {
 	for u := range us {
 		if a.Forced[u] {
 			d := ds[a.OfUp[u]]
-			c.add(&graph.Link{From: d.Leg, To: us[u].Leg, Down: d, Up: us[u], Attempt: 1, Confidence: graph.SureByContents,
+			c.Add(&graph.Link{From: d.Leg, To: us[u].Leg, Down: d, Up: us[u], Attempt: 1, Confidence: graph.SureByContents,
 				Evidence: []flow.Evidence{c.onlyInTime(d.Leg, us[u].Leg, us[u])}})
 		}
 	}

@@ -1,4 +1,4 @@
-package mesh
+package turn
 
 import (
 	"net/netip"
@@ -11,20 +11,20 @@ import (
 // their lengths, which recur at the beginning of the connections of a server.
 
 // ticket tells whether record i after the server's flight may be a ticket.
-func (v *veil) ticket(i int) bool {
+func (v *Leg) ticket(i int) bool {
 	k := v.flight + i
-	return i < maxTickets && k < len(v.reply.data) && v.reply.size(v.reply.data[k]) >= minTicket
+	return i < maxTickets && k < len(v.Reply.Data) && v.Reply.Size(v.Reply.Data[k]) >= minTicket
 }
 
 // begin sets where the server's data begin: after n tickets, or else after
 // fewer or more.
-func (v *veil) begin(n int) {
-	v.reply.starts = []int64{v.reply.after(v.flight + n)}
+func (v *Leg) begin(n int) {
+	v.Reply.Starts = []int64{v.Reply.after(v.flight + n)}
 	for i := n; v.ticket(i); i++ {
-		v.reply.starts = append(v.reply.starts, v.reply.after(v.flight+i+1))
+		v.Reply.Starts = append(v.Reply.Starts, v.Reply.after(v.flight+i+1))
 	}
 	for i := n - 1; i >= 0; i-- {
-		v.reply.starts = append(v.reply.starts, v.reply.after(v.flight+i))
+		v.Reply.Starts = append(v.Reply.Starts, v.Reply.after(v.flight+i))
 	}
 }
 
@@ -36,16 +36,16 @@ type school struct {
 	resumed bool
 }
 
-// settleTickets decides for legs whose tickets are not told by time what those
+// SettleTickets decides for legs whose tickets are not told by time what those
 // of other legs to the same server tell.
-func settleTickets(veils []*veil) {
-	schools := make(map[school][]*veil)
+func SettleTickets(veils []*Leg) {
+	schools := make(map[school][]*Leg)
 	var order []school
 	for _, v := range veils {
-		if v.sure < 0 || len(v.reply.data) == v.flight {
+		if v.sure < 0 || len(v.Reply.Data) == v.flight {
 			continue
 		}
-		s := school{v.leg.Orig.Dst, v.leg.TLS.SNI, v.leg.TLS.Resumed}
+		s := school{v.Leg.Orig.Dst, v.Leg.TLS.SNI, v.Leg.TLS.Resumed}
 		if schools[s] == nil {
 			order = append(order, s)
 		}
@@ -64,15 +64,15 @@ func settleTickets(veils []*veil) {
 // typicalTickets returns the lengths of the tickets that most legs of a school
 // have: those that came before any data of the client, or where that is seen on
 // few legs, lengths that recur at the beginning.
-func typicalTickets(vs []*veil) []int64 {
-	known := slices.DeleteFunc(slices.Clone(vs), func(v *veil) bool { return v.sure == 0 })
+func typicalTickets(vs []*Leg) []int64 {
+	known := slices.DeleteFunc(slices.Clone(vs), func(v *Leg) bool { return v.sure == 0 })
 	if len(vs) >= minSchool && 2*len(known) < len(vs) {
 		return recurring(vs)
 	}
 	if len(known) == 0 {
 		return nil
 	}
-	slices.SortFunc(known, func(a, b *veil) int { return a.sure - b.sure })
+	slices.SortFunc(known, func(a, b *Leg) int { return a.sure - b.sure })
 	var out []int64
 	for i := range known[len(known)/2].sure {
 		out = append(out, known[len(known)/2].length(i))
@@ -83,12 +83,12 @@ func typicalTickets(vs []*veil) []int64 {
 // recurring returns the lengths that the first records after the flight have
 // on nearly all legs, and that do not recur later. One record is left for an
 // answer.
-func recurring(vs []*veil) []int64 {
+func recurring(vs []*Leg) []int64 {
 	var out []int64
 	for i := range maxTickets {
 		var lengths []int64
 		for _, v := range vs {
-			if v.ticket(i) && len(v.reply.data) > v.flight+i+1 {
+			if v.ticket(i) && len(v.Reply.Data) > v.flight+i+1 {
 				lengths = append(lengths, v.length(i))
 			}
 		}
@@ -112,12 +112,12 @@ func recurring(vs []*veil) []int64 {
 }
 
 // usual tells whether records of about a length are also what legs carry later.
-func usual(vs []*veil, length int64) bool {
+func usual(vs []*Leg, length int64) bool {
 	near, all := 0, 0
 	for _, v := range vs {
-		for _, u := range v.reply.data[min(v.flight+maxTickets, len(v.reply.data)):] {
+		for _, u := range v.Reply.Data[min(v.flight+maxTickets, len(v.Reply.Data)):] {
 			all++
-			if alike(v.reply.size(u), length) {
+			if alike(v.Reply.Size(u), length) {
 				near++
 			}
 		}
@@ -129,10 +129,10 @@ func usual(vs []*veil, length int64) bool {
 const minSchool = 4
 
 // length returns the plaintext length of record i after the server's flight.
-func (v *veil) length(i int) int64 { return v.reply.size(v.reply.data[v.flight+i]) }
+func (v *Leg) length(i int) int64 { return v.Reply.Size(v.Reply.Data[v.flight+i]) }
 
 // like returns how many records after the flight have the typical lengths.
-func (v *veil) like(typical []int64) int {
+func (v *Leg) like(typical []int64) int {
 	n := 0
 	for n < len(typical) && v.ticket(n) && alike(v.length(n), typical[n]) {
 		n++

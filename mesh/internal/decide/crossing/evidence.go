@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// nests tells whether the upstream exchange u may have been sent on behalf of
+// Nests tells whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
 // messages, as far as they were captured.
-func nests(d, u *graph.Exchange) bool {
+func Nests(d, u *graph.Exchange) bool {
 	if !graph.MayServe(d.Leg, u.Leg) || u.KnownBy() < d.Start()-index.Causality || d.End() < u.Start()-index.Causality && d.Resp != nil {
 		return false
 	}
@@ -31,19 +31,19 @@ func nests(d, u *graph.Exchange) bool {
 		(!graph.Final(d, u) || !u.Resp.Is(scan.MsgComplete) || !d.Resp.Is(scan.MsgComplete) || u.Resp.To.Nanos <= d.Resp.To.Nanos+index.Causality)
 }
 
-// A resemblance is how much two exchanges have in common.
-type resemblance struct {
-	sameID, otherID bool                // both have a request id, equal or not
+// A Resemblance is how much two exchanges have in common.
+type Resemblance struct {
+	sameID, OtherID bool                // both have a request id, equal or not
 	final           bool                // the responses may be one and the same
 	cut             bool                // heads are cut: only the beginnings of start lines were compared
 	sameLine        bool                // the request lines are whole and equal
 	otherLine       bool                // what there is of the request lines differs
 	seen            uint8               // what was compared
-	request         fingerprint.Verdict // bodies
-	response        fingerprint.Verdict
+	Request         fingerprint.Verdict // bodies
+	Response        fingerprint.Verdict
 	content         bool     // some body is not empty and equal
-	differ          []uint32 // names of request fields that are not the same on both, sorted
-	differBack      []uint32 // of response fields
+	Differ          []uint32 // names of request fields that are not the same on both, sorted
+	DifferBack      []uint32 // of response fields
 	common          int      // fields that are the same
 }
 
@@ -55,9 +55,9 @@ const (
 	seenPartResponse
 )
 
-// compare measures how much d and u have in common.
-func compare(d, u *graph.Exchange) resemblance {
-	var r resemblance
+// Compare measures how much d and u have in common.
+func Compare(d, u *graph.Exchange) Resemblance {
+	var r Resemblance
 	if d.Req != nil && u.Req != nil {
 		r.compareRequests(d, u)
 	}
@@ -67,7 +67,7 @@ func compare(d, u *graph.Exchange) resemblance {
 	return r
 }
 
-func (r *resemblance) compareRequests(d, u *graph.Exchange) {
+func (r *Resemblance) compareRequests(d, u *graph.Exchange) {
 	r.otherLine = !scan.SameLine(d.Scan, d.Req, u.Scan, u.Req)
 	if d.Req.Is(scan.MsgCut) || u.Req.Is(scan.MsgCut) {
 		r.cut = true
@@ -76,41 +76,41 @@ func (r *resemblance) compareRequests(d, u *graph.Exchange) {
 	r.sameLine = !r.otherLine && d.Req.HasLine() && u.Req.HasLine()
 	if p, q := d.Req.ID.Len() > 0, u.Req.ID.Len() > 0; p && q {
 		r.sameID = string(d.Scan.Text.Bytes(d.Req.ID)) == string(u.Scan.Text.Bytes(u.Req.ID))
-		r.otherID = !r.sameID && !d.Req.Is(scan.MsgLooseID) && !u.Req.Is(scan.MsgLooseID)
+		r.OtherID = !r.sameID && !d.Req.Is(scan.MsgLooseID) && !u.Req.Is(scan.MsgLooseID)
 	}
-	r.request = d.Req.Body.Match(u.Req.Body)
-	r.content = r.request == fingerprint.Equal && d.Req.Body.Len > 0
+	r.Request = d.Req.Body.Match(u.Req.Body)
+	r.content = r.Request == fingerprint.Equal && d.Req.Body.Len > 0
 	if d.Req.Is(scan.MsgPartial) || u.Req.Is(scan.MsgPartial) {
 		r.seen |= seenPartRequest
 		return
 	}
 	r.seen |= seenRequest
-	r.differ, r.common = diffFields(d.Scan, d.Req, u.Scan, u.Req)
+	r.Differ, r.common = diffFields(d.Scan, d.Req, u.Scan, u.Req)
 	if d.Req.Trace != 0 && d.Req.Trace != u.Req.Trace {
-		r.differ = append(r.differ, ^uint32(0))
+		r.Differ = append(r.Differ, ^uint32(0))
 	}
 }
 
-func (r *resemblance) compareResponses(d, u *graph.Exchange) {
+func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 	if d.Resp.Is(scan.MsgCut) || u.Resp.Is(scan.MsgCut) {
 		r.cut = true
 		return
 	}
-	r.response = d.Resp.Body.Match(u.Resp.Body)
-	r.content = r.content || r.response == fingerprint.Equal && d.Resp.Body.Len > 0
+	r.Response = d.Resp.Body.Match(u.Resp.Body)
+	r.content = r.content || r.Response == fingerprint.Equal && d.Resp.Body.Len > 0
 	if d.Resp.Is(scan.MsgPartial) || u.Resp.Is(scan.MsgPartial) {
 		r.seen |= seenPartResponse
 		return
 	}
 	r.seen |= seenResponse
 	back, common := diffFields(d.RespScan, d.Resp, u.RespScan, u.Resp)
-	r.differBack = back
+	r.DifferBack = back
 	r.common += common
 }
 
-// contradicted tells whether contents that were seen whole differ.
-func (r *resemblance) contradicted() bool {
-	return r.otherLine || r.request == fingerprint.Different || r.response == fingerprint.Different
+// Contradicted tells whether contents that were seen whole differ.
+func (r *Resemblance) Contradicted() bool {
+	return r.otherLine || r.Request == fingerprint.Different || r.Response == fingerprint.Different
 }
 
 // diffFields returns the names of the fields of two heads that are missing in
@@ -145,12 +145,12 @@ func fieldLess(a, b scan.Field) bool {
 	return a.Name < b.Name || a.Name == b.Name && a.Value < b.Value
 }
 
-// better tells whether r's fields fit strictly better than o's: all that
+// Better tells whether r's fields fit strictly better than o's: all that
 // differ in r differ in o too, and o has more. What a proxy adds or changes
 // differs in every candidate, so it does not count.
-func (r *resemblance) better(o *resemblance) bool {
-	return r.final == o.final && r.seen == o.seen && subset(r.differ, o.differ) && subset(r.differBack, o.differBack) &&
-		len(r.differ)+len(r.differBack) < len(o.differ)+len(o.differBack)
+func (r *Resemblance) Better(o *Resemblance) bool {
+	return r.final == o.final && r.seen == o.seen && subset(r.Differ, o.Differ) && subset(r.DifferBack, o.DifferBack) &&
+		len(r.Differ)+len(r.DifferBack) < len(o.Differ)+len(o.DifferBack)
 }
 
 // subset tells whether the sorted set a is contained in the sorted set b.
@@ -168,7 +168,7 @@ func subset(a, b []uint32) bool {
 }
 
 // explain returns the evidence for a join of two exchanges.
-func explain(d, u *graph.Exchange, r *resemblance, sole bool) []flow.Evidence {
+func explain(d, u *graph.Exchange, r *Resemblance, sole bool) []flow.Evidence {
 	shown := []capture.Ref{d.Ref(), u.Ref()}
 	var es []flow.Evidence
 	if r.sameID {
@@ -186,7 +186,7 @@ func explain(d, u *graph.Exchange, r *resemblance, sole bool) []flow.Evidence {
 	return es
 }
 
-func sameHeadDetail(d *graph.Exchange, r *resemblance) string {
+func sameHeadDetail(d *graph.Exchange, r *Resemblance) string {
 	if r.cut {
 		return fmt.Sprintf("what is left of the request line %q is equal, no other exchange in time has it", d.Method()+" "+d.Target())
 	}
@@ -196,16 +196,16 @@ func sameHeadDetail(d *graph.Exchange, r *resemblance) string {
 	return fmt.Sprintf("request line %q and %d header fields equal, no other exchange in time has them", d.Method()+" "+d.Target(), r.common)
 }
 
-func sameBytesDetail(d *graph.Exchange, r *resemblance) string {
-	if r.response == fingerprint.Equal && d.Resp != nil && d.Resp.Body.Len > 0 {
+func sameBytesDetail(d *graph.Exchange, r *Resemblance) string {
+	if r.Response == fingerprint.Equal && d.Resp != nil && d.Resp.Body.Len > 0 {
 		return fmt.Sprintf("response bodies of %d bytes equal", d.Resp.Body.Len)
 	}
 	return fmt.Sprintf("request bodies of %d bytes equal", d.Req.Body.Len)
 }
 
-// legNests tells whether leg u may have been opened or used on behalf of leg
+// LegNests tells whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
-func legNests(x *index.Index, d, u *graph.Leg) bool {
+func LegNests(x *index.Index, d, u *graph.Leg) bool {
 	if !graph.MayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-index.Causality || u.Start > d.End+index.Causality {
 		return false
 	}
@@ -227,13 +227,13 @@ func legNests(x *index.Index, d, u *graph.Leg) bool {
 
 // A legMatch is the result of comparing the raw streams of two legs.
 type legMatch struct {
-	verdict fingerprint.Verdict // of both directions together
+	Verdict fingerprint.Verdict // of both directions together
 	bytes   int64               // length of the directions of which something was seen to be equal
 }
 
-// compareLegs compares the raw streams of two legs in both directions.
-func compareLegs(x *index.Index, d, u *graph.Leg) legMatch {
-	m := legMatch{verdict: fingerprint.Equal}
+// CompareLegs compares the raw streams of two legs in both directions.
+func CompareLegs(x *index.Index, d, u *graph.Leg) legMatch {
+	m := legMatch{Verdict: fingerprint.Equal}
 	for _, h := range [2][2]index.HalfNo{{d.Conn.Orig, u.Conn.Orig}, {d.Conn.Reply, u.Conn.Reply}} {
 		m.add(x, h[0], h[1])
 	}
@@ -266,8 +266,8 @@ func (m *legMatch) add(x *index.Index, h, g index.HalfNo) {
 			m.bytes += max(p.Print.Len, 0)
 		}
 	}
-	if m.verdict != fingerprint.Different && v != fingerprint.Equal {
-		m.verdict = v
+	if m.Verdict != fingerprint.Different && v != fingerprint.Equal {
+		m.Verdict = v
 	}
 }
 

@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"slices"
@@ -11,28 +11,28 @@ import (
 // A candidate is a downstream exchange that an upstream one may belong to.
 type candidate struct {
 	d    int // index into the shelf
-	lane *lane
-	like resemblance
+	lane *Lane
+	like Resemblance
 }
 
 // A solver matches the exchanges on both sides of a crossing.
 type solver struct {
-	c        *crossing
-	down     *shelf
+	c        *Crossing
+	down     *Shelf
 	ups      []*graph.Exchange
 	cands    [][]candidate // by up
 	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt
 	a        *assign.Matching
 	accepted []bool          // by up: its matched edge is taken as true
-	crowded  []*lane         // in the order of their first up
-	crowds   map[*lane][]int // ups of each crowded lane, which are not matched
+	crowded  []*Lane         // in the order of their first up
+	crowds   map[*Lane][]int // ups of each crowded lane, which are not matched
 	crowd    [][]int         // by down: ups of a crowded lane that it may have, the likeliest first
 }
 
-// joinExchanges ties the exchanges that have no link yet, by ids, contents and
+// JoinExchanges ties the exchanges that have no link yet, by ids, contents and
 // times.
-func (c *crossing) joinExchanges() {
-	s := &solver{c: c, down: newShelf(c.openOrLogged(graph.ExchangesOf(c.down))), ups: c.open(graph.ExchangesOf(c.up))}
+func (c *Crossing) JoinExchanges() {
+	s := &solver{c: c, down: newShelf(c.openOrLogged(graph.ExchangesOf(c.Down))), ups: c.Open(graph.ExchangesOf(c.Up))}
 	s.cands, s.failed = make([][]candidate, len(s.ups)), make([][]int, len(s.ups))
 	for i, u := range s.ups {
 		s.cands[i] = slices.DeleteFunc(s.down.candidates(u), func(k candidate) bool { return !c.allowed(s.down.all[k.d], u) })
@@ -45,7 +45,7 @@ func (c *crossing) joinExchanges() {
 	s.lineUp()
 	s.accept()
 	for d, e := range s.down.all {
-		if !c.taken[e] || e.Log == nil {
+		if !c.Taken[e] || e.Log == nil {
 			s.addAmbiguous(d)
 		}
 	}
@@ -56,8 +56,8 @@ func (c *crossing) joinExchanges() {
 
 // openOrLogged filters out exchanges that have a link, but for those whose link a
 // log tells: before that there may have been attempts that failed.
-func (c *crossing) openOrLogged(es []*graph.Exchange) []*graph.Exchange {
-	return slices.DeleteFunc(es, func(e *graph.Exchange) bool { return c.taken[e] && e.Log == nil })
+func (c *Crossing) openOrLogged(es []*graph.Exchange) []*graph.Exchange {
+	return slices.DeleteFunc(es, func(e *graph.Exchange) bool { return c.Taken[e] && e.Log == nil })
 }
 
 // setApart takes from the candidates of u those that a log ties to others. Of
@@ -65,7 +65,7 @@ func (c *crossing) openOrLogged(es []*graph.Exchange) []*graph.Exchange {
 func (s *solver) setApart(u int) {
 	s.cands[u] = slices.DeleteFunc(s.cands[u], func(k candidate) bool {
 		d := s.down.all[k.d]
-		if !s.c.taken[d] {
+		if !s.c.Taken[d] {
 			return false
 		}
 		if k.like.sameLine && !graph.Final(d, s.ups[u]) {
@@ -80,7 +80,7 @@ func (s *solver) prune() {
 	dropRenamed(s.cands)
 	for u := range s.cands {
 		s.cands[u] = slices.DeleteFunc(s.cands[u], func(k candidate) bool {
-			return k.like.otherLine && !s.c.trust.complete(s.ups[u])
+			return k.like.otherLine && !s.c.Trust.Complete(s.ups[u])
 		})
 	}
 	pruneDowns(s.cands, len(s.down.all))
@@ -94,7 +94,7 @@ func (s *solver) prune() {
 // the client got, or only that of a failed attempt.
 func (s *solver) split() (edges, attempts [][]int) {
 	edges, attempts = make([][]int, len(s.ups)), s.failed
-	s.crowds = make(map[*lane][]int)
+	s.crowds = make(map[*Lane][]int)
 	for u, cs := range s.cands {
 		for _, k := range cs {
 			if k.lane.crowded {
@@ -116,7 +116,7 @@ func (s *solver) split() (edges, attempts [][]int) {
 const crowdRivals = 64
 
 // crowdIn counts u among the ups of a crowded lane.
-func (s *solver) crowdIn(l *lane, u int) {
+func (s *solver) crowdIn(l *Lane, u int) {
 	us := s.crowds[l]
 	if len(us) == 0 {
 		s.crowded = append(s.crowded, l)
@@ -142,7 +142,7 @@ func (s *solver) lineUp() {
 func (s *solver) near(d int, ups []int, rank int) []int {
 	var out []int
 	try := func(i int) {
-		if i >= 0 && i < len(ups) && nests(s.down.all[d], s.ups[ups[i]]) {
+		if i >= 0 && i < len(ups) && Nests(s.down.all[d], s.ups[ups[i]]) {
 			out = append(out, ups[i])
 		}
 	}
@@ -164,20 +164,20 @@ func (s *solver) accept() {
 		}
 		d := s.a.OfUp[u]
 		like := s.like(d, u)
-		if len(s.crowd[d]) == 0 && (s.c.trust.believes(s.down.all[d], s.ups[u], like) || s.c.onlyClient(s.down.all[d], s.ups[u])) {
+		if len(s.crowd[d]) == 0 && (s.c.Trust.believes(s.down.all[d], s.ups[u], like) || s.c.onlyClient(s.down.all[d], s.ups[u])) {
 			s.accepted[u] = true
 			s.add(d, u, like)
 		}
 	}
 }
 
-func (s *solver) like(d, u int) *resemblance {
+func (s *solver) like(d, u int) *Resemblance {
 	i := slices.IndexFunc(s.cands[u], func(k candidate) bool { return k.d == d })
 	return &s.cands[u][i].like
 }
 
 // add adds a link without rivals.
-func (s *solver) add(d, u int, like *resemblance) {
+func (s *solver) add(d, u int, like *Resemblance) {
 	e, f := s.down.all[d], s.ups[u]
 	sole := len(s.a.Up[u]) == 1 && len(s.a.Down[d]) == 1
 	l := &graph.Link{From: e.Leg, To: f.Leg, Down: e, Up: f, Attempt: 1,
@@ -185,7 +185,7 @@ func (s *solver) add(d, u int, like *resemblance) {
 	if l.Proven {
 		l.Confidence = graph.SureProven
 	}
-	s.c.add(l)
+	s.c.Add(l)
 }
 
 // addAmbiguous names for a downstream exchange all upstream ones that may be
@@ -199,7 +199,7 @@ func (s *solver) addAmbiguous(d int) {
 	if len(open) == 0 {
 		return
 	}
-	open = open[:min(len(open), maxRivals+1)]
+	open = open[:min(len(open), MaxRivals+1)]
 	best := s.a.OfDown[d]
 	if best < 0 {
 		best = open[0]
@@ -215,9 +215,9 @@ func (s *solver) addAmbiguous(d int) {
 		l.Rivals = s.competitors(d, best)
 	}
 	l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1) // alone, its rival may not have been captured
-	like := compare(e, u)
+	like := Compare(e, u)
 	l.Evidence = explain(e, u, &like, true)
-	s.c.add(l)
+	s.c.Add(l)
 }
 
 // competitors lists the other downstream exchanges that u may belong to.
@@ -234,16 +234,16 @@ func (s *solver) competitors(d, u int) []graph.Rival {
 // addAttempt ties a failed upstream exchange to the one exchange that was
 // answered otherwise later.
 func (s *solver) addAttempt(u *graph.Exchange, ds []int) {
-	if len(ds) != 1 || s.c.taken[u] {
+	if len(ds) != 1 || s.c.Taken[u] {
 		return
 	}
 	d := s.down.all[ds[0]]
-	for _, l := range s.c.links {
+	for _, l := range s.c.Links {
 		if l.Down == d && l.Up != nil && !l.Ambiguous && l.Up.Start() >= u.End()-index.Causality {
-			like := compare(d, u)
-			s.c.add(&graph.Link{From: d.Leg, To: u.Leg, Down: d, Up: u, Attempt: 1, Confidence: graph.SureByContents,
+			like := Compare(d, u)
+			s.c.Add(&graph.Link{From: d.Leg, To: u.Leg, Down: d, Up: u, Attempt: 1, Confidence: graph.SureByContents,
 				Evidence: explain(d, u, &like, true)})
-			s.c.countAttempts(d)
+			s.c.CountAttempts(d)
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package mesh
+package crossing
 
 import (
 	"slices"
@@ -11,55 +11,55 @@ import (
 )
 
 const (
-	// maxRivals is how many exchanges may look like the right one before they
+	// MaxRivals is how many exchanges may look like the right one before they
 	// are no longer compared with each other, only put in order.
-	maxRivals = 160
-	// maxPairs is how many candidates of one exchange are compared pair by pair.
-	maxPairs = 64
+	MaxRivals = 160
+	// MaxPairs is how many candidates of one exchange are compared pair by pair.
+	MaxPairs = 64
 )
 
-// A shelf keeps downstream exchanges by what they are looked up by: request
+// A Shelf keeps downstream exchanges by what they are looked up by: request
 // id, or request line and bodies, and then time. Nothing is compared with
 // everything.
-type shelf struct {
+type Shelf struct {
 	all    []*graph.Exchange // in the order of their start
-	byID   map[string]*lane
+	byID   map[string]*Lane
 	byLine map[uint64]*row
-	lost   lane // those whose requests were not captured, or not whole
-	any    lane // all
+	lost   Lane // those whose requests were not captured, or not whole
+	any    Lane // all
 }
 
 // A row holds the exchanges with one request line.
 type row struct {
-	any     lane
-	partial lane             // of them those whose bodies are not known whole
-	byBody  map[uint64]*lane // the others
+	any     Lane
+	partial Lane             // of them those whose bodies are not known whole
+	byBody  map[uint64]*Lane // the others
 }
 
-// A lane holds exchanges in the order of their start; until[i] is the latest
+// A Lane holds exchanges in the order of their start; until[i] is the latest
 // end among the first i+1.
-type lane struct {
+type Lane struct {
 	list    []int
-	until   []int64
-	crowded bool // more than maxRivals looked alike at some time
+	Until   []int64
+	crowded bool // more than MaxRivals looked alike at some time
 }
 
-func (l *lane) add(i int, until int64) {
-	if n := len(l.until); n > 0 {
-		until = max(until, l.until[n-1])
+func (l *Lane) Add(i int, until int64) {
+	if n := len(l.Until); n > 0 {
+		until = max(until, l.Until[n-1])
 	}
-	l.list, l.until = append(l.list, i), append(l.until, until)
+	l.list, l.Until = append(l.list, i), append(l.Until, until)
 }
 
-func newShelf(es []*graph.Exchange) *shelf {
-	s := &shelf{all: es, byID: make(map[string]*lane), byLine: make(map[uint64]*row)}
+func newShelf(es []*graph.Exchange) *Shelf {
+	s := &Shelf{all: es, byID: make(map[string]*Lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
-		s.any.add(i, e.Lasts())
+		s.any.Add(i, e.Lasts())
 		if e.Req != nil && e.Req.ID.Len() > 0 {
-			laneOf(s.byID, e.Scan.Text.String(e.Req.ID)).add(i, e.Lasts())
+			laneOf(s.byID, e.Scan.Text.String(e.Req.ID)).Add(i, e.Lasts())
 		}
 		if e.Req == nil || !e.Req.HasLine() {
-			s.lost.add(i, e.Lasts())
+			s.lost.Add(i, e.Lasts())
 			continue
 		}
 		s.row(requestLine(e)).add(i, e)
@@ -67,26 +67,26 @@ func newShelf(es []*graph.Exchange) *shelf {
 	return s
 }
 
-func laneOf[K comparable](m map[K]*lane, k K) *lane {
+func laneOf[K comparable](m map[K]*Lane, k K) *Lane {
 	if m[k] == nil {
-		m[k] = new(lane)
+		m[k] = new(Lane)
 	}
 	return m[k]
 }
 
-func (s *shelf) row(line uint64) *row {
+func (s *Shelf) row(line uint64) *row {
 	if s.byLine[line] == nil {
-		s.byLine[line] = &row{byBody: make(map[uint64]*lane)}
+		s.byLine[line] = &row{byBody: make(map[uint64]*Lane)}
 	}
 	return s.byLine[line]
 }
 
 func (r *row) add(i int, e *graph.Exchange) {
-	r.any.add(i, e.Lasts())
+	r.any.Add(i, e.Lasts())
 	if k, ok := bodies(e); ok {
-		laneOf(r.byBody, k).add(i, e.Lasts())
+		laneOf(r.byBody, k).Add(i, e.Lasts())
 	} else {
-		r.partial.add(i, e.Lasts())
+		r.partial.Add(i, e.Lasts())
 	}
 }
 
@@ -105,7 +105,7 @@ func requestLine(e *graph.Exchange) uint64 {
 }
 
 // sameID lists the exchanges that have u's request id and enclose u.
-func (s *shelf) sameID(u *graph.Exchange) []*graph.Exchange {
+func (s *Shelf) sameID(u *graph.Exchange) []*graph.Exchange {
 	if u.Req == nil || u.Req.ID.Len() == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (s *shelf) sameID(u *graph.Exchange) []*graph.Exchange {
 // candidates lists the exchanges that u may belong to, in the order of their
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
-func (s *shelf) candidates(u *graph.Exchange) []candidate {
+func (s *Shelf) candidates(u *graph.Exchange) []candidate {
 	if u.Req != nil && u.Req.ID.Len() > 0 {
 		if l := s.byID[u.Scan.Text.String(u.Req.ID)]; l != nil {
 			if cs := s.during(l, u); len(cs) > 0 {
@@ -139,7 +139,7 @@ func (s *shelf) candidates(u *graph.Exchange) []candidate {
 
 // SameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
-func (s *shelf) sameLine(u *graph.Exchange) []candidate {
+func (s *Shelf) sameLine(u *graph.Exchange) []candidate {
 	r := s.byLine[requestLine(u)]
 	if r == nil {
 		return nil
@@ -161,19 +161,19 @@ func (s *shelf) sameLine(u *graph.Exchange) []candidate {
 
 // during lists the exchanges of a lane that enclose u and do not contradict it,
 // the latest of them if there are too many.
-func (s *shelf) during(l *lane, u *graph.Exchange) []candidate {
+func (s *Shelf) during(l *Lane, u *graph.Exchange) []candidate {
 	var cs []candidate
 	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].Start() > u.KnownBy()+index.Causality })
-	for k := past - 1; k >= 0 && l.until[k] >= u.Start()-index.Causality; k-- {
+	for k := past - 1; k >= 0 && l.Until[k] >= u.Start()-index.Causality; k-- {
 		d := s.all[l.list[k]]
-		if !nests(d, u) {
+		if !Nests(d, u) {
 			continue
 		}
-		like := compare(d, u)
-		if !like.sameID && like.contradicted() {
+		like := Compare(d, u)
+		if !like.sameID && like.Contradicted() {
 			continue
 		}
-		if len(cs) == maxRivals {
+		if len(cs) == MaxRivals {
 			l.crowded = true
 			break
 		}
@@ -189,18 +189,18 @@ func fittest(cs []candidate) []candidate {
 	if len(cs) < 2 {
 		return cs
 	}
-	if slices.ContainsFunc(cs, func(k candidate) bool { return !k.like.contradicted() }) {
-		cs = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.contradicted() })
+	if slices.ContainsFunc(cs, func(k candidate) bool { return !k.like.Contradicted() }) {
+		cs = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.Contradicted() })
 	}
 	betters := cs
-	if len(cs) > maxPairs {
+	if len(cs) > MaxPairs {
 		betters = []candidate{slices.MinFunc(cs, func(a, b candidate) int {
-			return len(a.like.differ) + len(a.like.differBack) - len(b.like.differ) - len(b.like.differBack)
+			return len(a.like.Differ) + len(a.like.DifferBack) - len(b.like.Differ) - len(b.like.DifferBack)
 		})}
 	}
 	var out []candidate
 	for i := range cs {
-		if !slices.ContainsFunc(betters, func(o candidate) bool { return o.like.better(&cs[i].like) }) {
+		if !slices.ContainsFunc(betters, func(o candidate) bool { return o.like.Better(&cs[i].like) }) {
 			out = append(out, cs[i])
 		}
 	}
@@ -218,7 +218,7 @@ func dropRenamed(cands [][]candidate) {
 		return
 	}
 	for u, cs := range cands {
-		cands[u] = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.otherID })
+		cands[u] = slices.DeleteFunc(cs, func(k candidate) bool { return k.like.OtherID })
 	}
 }
 
@@ -248,12 +248,12 @@ func pruneUps(cands [][]candidate, downs int) {
 	}
 	drop := make(map[seat]bool)
 	for _, ss := range seats {
-		if len(ss) > maxPairs {
+		if len(ss) > MaxPairs {
 			continue
 		}
 		for _, a := range ss {
 			for _, b := range ss {
-				if cands[b.u][b.k].like.better(&cands[a.u][a.k].like) {
+				if cands[b.u][b.k].like.Better(&cands[a.u][a.k].like) {
 					drop[a] = true
 					break
 				}

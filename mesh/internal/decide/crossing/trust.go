@@ -1,6 +1,7 @@
-package mesh
+package crossing
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
@@ -19,10 +20,10 @@ type trust struct {
 	up    map[uint64]int
 }
 
-func newTrust(c *crossing) *trust {
+func NewTrust(c *Crossing) *trust {
 	t := &trust{down: make(map[uint64]int), up: make(map[uint64]int)}
-	for _, l := range c.down {
-		if h, ok := l.Hole(c.x); ok {
+	for _, l := range c.Down {
+		if h, ok := l.Hole(c.X); ok {
 			t.holes = append(t.holes, h)
 		}
 	}
@@ -30,8 +31,8 @@ func newTrust(c *crossing) *trust {
 	if len(t.holes) == 0 {
 		return t
 	}
-	count(t.down, graph.ExchangesOf(c.down))
-	count(t.up, graph.ExchangesOf(c.up))
+	count(t.down, graph.ExchangesOf(c.Down))
+	count(t.up, graph.ExchangesOf(c.Up))
 	return t
 }
 
@@ -42,18 +43,18 @@ func (t *trust) whole(from, to int64) bool {
 	return i == len(t.holes) || t.holes[i].From > to+index.Causality
 }
 
-func (t *trust) complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
+func (t *trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
 // believes tells whether it proves that d and u belong together when nothing
 // else fits.
-func (t *trust) believes(d, u *graph.Exchange, like *resemblance) bool {
+func (t *trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
 	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
 		return false // nothing of one stands beside anything of the other
 	}
-	if like.sameID && !like.otherLine || t.complete(u) {
+	if like.sameID && !like.otherLine || t.Complete(u) {
 		return true
 	}
-	ds, us := marks(d), marks(u)
+	ds, us := Marks(d), Marks(u)
 	for i := range ds {
 		if ds[i] != 0 && ds[i] == us[i] && t.down[ds[i]] == 1 && t.up[us[i]] == 1 {
 			return true
@@ -65,7 +66,7 @@ func (t *trust) believes(d, u *graph.Exchange, like *resemblance) bool {
 // count adds the marks of exchanges up.
 func count(to map[uint64]int, es []*graph.Exchange) {
 	for _, e := range es {
-		for _, m := range marks(e) {
+		for _, m := range Marks(e) {
 			if m != 0 {
 				to[m]++
 			}
@@ -73,12 +74,12 @@ func count(to map[uint64]int, es []*graph.Exchange) {
 	}
 }
 
-// minMark is how long a body must be for its equality to say something.
-const minMark = 16
+// MinMark is how long a body must be for its equality to say something.
+const MinMark = 16
 
-// marks returns hashes of what may tell an exchange from all others: its
+// Marks returns hashes of what may tell an exchange from all others: its
 // request line and its bodies. 0 = not seen, or says nothing.
-func marks(e *graph.Exchange) (m [3]uint64) {
+func Marks(e *graph.Exchange) (m [3]uint64) {
 	if e.Req != nil && e.Req.Target.Len() > 1 && e.Req.HasLine() {
 		m[0] = requestLine(e) | 1
 	}
@@ -92,7 +93,7 @@ func marks(e *graph.Exchange) (m [3]uint64) {
 }
 
 func bodyMark(m *scan.Message) uint64 {
-	if m.Body.Len < minMark || m.Body.Known&fingerprint.KnownFirst == 0 || !m.Body.Complete() {
+	if m.Body.Len < MinMark || m.Body.Known&fingerprint.KnownFirst == 0 || !m.Body.Complete() {
 		return 0
 	}
 	return hashPrint(m.Body) | 1
@@ -100,4 +101,12 @@ func bodyMark(m *scan.Message) uint64 {
 
 func hashPrint(p fingerprint.Print) uint64 {
 	return uint64(p.Len)*0x9e3779b97f4a7c15 + p.First ^ p.Middle*3 ^ p.Last*5
+}
+
+// Holes tells whether packets of some leg are missing in the capture.
+func (c *Crossing) Holes() bool {
+	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
+		_, ok := l.Hole(c.X)
+		return ok
+	})
 }
