@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -38,7 +39,7 @@ type gatherer struct {
 
 // A placed is a piece and where it goes.
 type placed struct {
-	*piece
+	*plan.Piece
 	conv  int32
 	reply bool
 	no    int32
@@ -46,15 +47,15 @@ type placed struct {
 
 // gather reads the pieces of all rebuilt conversations and returns their
 // chunks in the order of conversation, direction and stream.
-func (r *source) gather(convs []*conversation, sp *spool) ([]chunk, error) {
+func (r *source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
 	for g, group := range r.x.Groups {
 		c := &gatherer{group: g, x: r.x, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
 		var want reassembly.HalfSet
 		for i, conv := range convs {
-			for dir, ps := range conv.pieces {
+			for dir, ps := range conv.Pieces {
 				for no, p := range ps {
-					if pg, id := r.x.Locate(p.half); pg == g {
+					if pg, id := r.x.Locate(p.Half); pg == g {
 						want.Add(id)
 						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
 					}
@@ -65,7 +66,7 @@ func (r *source) gather(convs []*conversation, sp *spool) ([]chunk, error) {
 			continue
 		}
 		for _, ps := range c.wanted {
-			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.from, b.from) })
+			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.From, b.From) })
 		}
 		if err := reassembly.Read(r.groups[g], group.Table, &want, r.x.Decrypted(g, c)); err != nil {
 			return nil, err
@@ -125,14 +126,14 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 	end := at.Off + n
 	for i := g.next[at.Half]; i < len(ps); i++ {
 		w := ps[i]
-		if w.to <= at.Off {
+		if w.To <= at.Off {
 			g.next[at.Half] = i + 1
 			continue
 		}
-		if w.from >= end {
-			return w.from - end
+		if w.From >= end {
+			return w.From - end
 		}
-		from, to := max(w.from, at.Off), min(w.to, end)
+		from, to := max(w.From, at.Off), min(w.To, end)
 		m := index.Moment{Nanos: at.Nanos, Ref: at.Ref}
 		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, from: m, at: m, n: to - from}
 		switch why {
@@ -142,7 +143,7 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 			c.n, c.cut = 0, to-from
 		}
 		g.add(c)
-		if w.to > end {
+		if w.To > end {
 			return 0
 		}
 	}

@@ -35,7 +35,7 @@ func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
 		if no >= len(p.Exchanges) {
 			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
 		}
-		if c = r.source.planner.exchange(c, no); c == nil {
+		if c = r.source.planner.Exchange(c, no); c == nil {
 			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/dns"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/hbone"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -27,7 +29,7 @@ type matter struct {
 type finding struct {
 	legs      []*graph.Leg
 	joins     []flow.Join
-	paths     []*workPath
+	paths     []*trace.Path
 	profile   *profile.Profile // of the mesh, as given or recognised
 	records   []record.Info
 	conflicts []record.Conflict
@@ -52,7 +54,7 @@ func decide(m *matter) *finding {
 	roster := role.NewRoster(x, rs, m.known, f.legs, f.profile)
 	roster.Agents = dns.Captured(x, f.lookups, f.legs)
 	roster.Assign(f.legs)
-	markTunnels(x, f.legs, f.profile)
+	hbone.MarkTunnels(x, f.legs, f.profile)
 	logs := graph.NewLedger(rs.Lines, f.legs)
 	roster.Believe(logs)
 	for _, l := range f.legs {
@@ -65,9 +67,9 @@ func decide(m *matter) *finding {
 		joined[l.From], joined[l.To] = true, true
 	}
 	roster.Settle(f.legs, func(l *graph.Leg) bool { return joined[l] })
-	f.joins = joinsOf(links)
+	f.joins = trace.Joins(links)
 	f.names = learnNames(f.lookups, f.legs, logs)
-	f.paths = trace(f.legs, links)
+	f.paths = trace.Trace(f.legs, links)
 	f.account(x, rs, logs)
 	return &f
 }
@@ -92,7 +94,7 @@ func (f *finding) account(x *index.Index, rs *recorded.Records, logs *graph.Ledg
 	}
 	for _, p := range f.paths {
 		for i := range p.Exchanges {
-			p.Exchanges[i].Logged = p.line(i).Logged(rs.Files)
+			p.Exchanges[i].Logged = p.Line(i).Logged(rs.Files)
 		}
 	}
 	f.records = rs.Files

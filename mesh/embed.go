@@ -23,10 +23,10 @@ func (e *emitter) writeKeys() error {
 	}
 	seen := make(map[[32]byte]bool)
 	for _, c := range e.convs {
-		if c.rebuilt {
+		if c.Rebuilt {
 			continue
 		}
-		for h := range c.frame.Conn.Halves {
+		for h := range c.Frame.Conn.Halves {
 			random, ok := e.src.x.ClientRandom(h)
 			if !ok || seen[random] {
 				continue

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
@@ -47,37 +48,39 @@ func (l *Linker) Link() (all, sure int) {
 }
 
 // DelayBin returns the bin of a delay, and its width in nanoseconds.
-func DelayBin(nanos int64) (int, float64) { return bin(nanos), width(bin(nanos)) }
+func DelayBin(nanos int64) (int, float64) {
+	return algebra.Bin(nanos), algebra.Width(algebra.Bin(nanos))
+}
 
 // Delays and Shifts learn what a proxy does.
 type (
-	Delays struct{ d delays }
-	Shifts struct{ s shifts }
+	Delays struct{ d algebra.Delays }
+	Shifts struct{ s algebra.Shifts }
 )
 
 // Causality is by how much times may deceive, in nanoseconds.
 const Causality = index.Causality
 
 // Add learns a delay with a probability.
-func (d *Delays) Add(nanos int64, p float64) { d.d.add(nanos, p) }
+func (d *Delays) Add(nanos int64, p float64) { d.d.Add(nanos, p) }
 
 // Likely returns the density of a delay, as someone sees it who said himself
 // that own has probability p.
 func (d *Delays) Likely(nanos, own int64, p float64) float64 {
-	return d.d.likely(nanos, witness{own, p})
+	return d.d.Likely(nanos, algebra.Witness{X: own, P: p})
 }
 
 // Add learns a difference of lengths with a probability.
-func (s *Shifts) Add(peer int32, x int64, p float64) { s.s.add(peer, x, p) }
+func (s *Shifts) Add(peer int32, x int64, p float64) { s.s.Add(peer, x, p) }
 
 // Likely returns the probability of a difference, as someone sees it who said
 // himself that own has probability p.
 func (s *Shifts) Likely(peer int32, x, own int64, p float64) float64 {
-	return s.s.likely(peer, x, witness{own, p})
+	return s.s.Likely(peer, x, algebra.Witness{X: own, P: p})
 }
 
 // NoTime stands for a time that is not known.
-const NoTime = noTime
+const NoTime = algebra.NoTime
 
 // An Occasion is when a request and its response were seen.
 type Occasion struct{ Req, Resp int64 }
@@ -85,14 +88,14 @@ type Occasion struct{ Req, Resp int64 }
 // Ordered returns for each upstream item the downstream item that the orders of
 // requests and responses give it, or -1.
 func Ordered(down, up []Occasion) []int32 {
-	a := new(algebra)
+	a := new(algebra.Algebra)
 	for _, o := range down {
-		a.down = append(a.down, item{reqAt: o.Req, respAt: o.Resp})
+		a.Down = append(a.Down, algebra.Item{ReqAt: o.Req, RespAt: o.Resp})
 	}
 	for _, o := range up {
-		a.up = append(a.up, item{reqAt: o.Req, respAt: o.Resp})
+		a.Up = append(a.Up, algebra.Item{ReqAt: o.Req, RespAt: o.Resp})
 	}
-	return a.ordered()
+	return a.Ordered()
 }
 
 // Lengths returns the plaintext lengths that the records of one direction may

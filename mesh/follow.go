@@ -1,6 +1,9 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
+)
 
 // A bit is bytes of a stream, in the order they were sent.
 type bit struct {
@@ -13,13 +16,13 @@ type bit struct {
 
 // follow reads the inputs again and passes on the bytes of c in the order of time.
 // It stops at the first error of yield.
-func (r *source) follow(c *conversation, yield func(bit) error) error {
-	if !c.rebuilt {
-		c = whole(c)
+func (r *source) follow(c *plan.Conversation, yield func(bit) error) error {
+	if !c.Rebuilt {
+		c = plan.Whole(c)
 	}
 	sp := &spool{}
 	defer sp.Close()
-	chunks, err := r.gather([]*conversation{c}, sp)
+	chunks, err := r.gather([]*plan.Conversation{c}, sp)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/http2"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -63,7 +64,7 @@ type callHalf struct {
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
-func (r *source) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) {
+func (r *source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
 	for g := range r.x.Groups {
 		parts, err := r.readCalls(g, convs, sp)
@@ -91,11 +92,11 @@ func (r *source) gatherCalls(convs []*conversation, sp *spool) ([]chunk, error) 
 }
 
 // readCalls reads what group g has of them.
-func (r *source) readCalls(g int, convs []*conversation, sp *spool) ([]callPart, error) {
+func (r *source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
 	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
 	var want reassembly.HalfSet
 	for i, conv := range convs {
-		for k, e := range conv.calls {
+		for k, e := range conv.Calls {
 			c.want(r.x, g, &want, e, int32(i), int32(k))
 		}
 	}

@@ -5,9 +5,13 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/hbone"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/logged"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
@@ -20,10 +24,10 @@ func joinLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 			join(c)
 			links = append(links, c.Links...)
 		}
-		links = append(links, joinTunnels(x, legs, pod, links)...)
+		links = append(links, hbone.Join(x, legs, pod, links)...)
 	}
-	joinAcross(x, links)
-	openTunnels(legs)
+	trace.JoinAcross(x, links)
+	hbone.OpenTunnels(legs)
 	return links
 }
 
@@ -61,7 +65,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 	}
 	for _, l := range legs {
 		if l.Tunnel {
-			continue // joinTunnels
+			continue // Join
 		}
 		port := l.Orig.Dst.Port()
 		switch l.View(pod) {
@@ -97,15 +101,15 @@ func join(c *crossing.Crossing) {
 	c.ByLog = make(map[*graph.Exchange]*graph.Link)
 	c.Trust = crossing.NewTrust(c)
 	c.JoinProbes()
-	joinLogged(c)
+	logged.Join(c)
 	c.JoinRetries()
 	c.JoinExchanges()
 	c.JoinEqual()
-	joinCurves(c)
+	algebra.JoinCurves(c)
 	c.JoinStreams()
-	joinMultiplexed(c)
-	joinTurns(c)
-	revealHidden(c)
+	algebra.JoinStreams(c)
+	algebra.JoinTurns(c)
+	algebra.RevealHidden(c)
 	c.JoinUnread()
 	c.JoinRefused()
 	slices.SortStableFunc(c.Links, func(a, b *graph.Link) int {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -38,7 +39,7 @@ func (e *emitter) rebuildAll() error {
 		return err
 	}
 	for i, c := range e.convs {
-		if !c.rebuilt {
+		if !c.Rebuilt {
 			continue
 		}
 		n, _ := slices.BinarySearchFunc(chunks, int32(i+1), func(k chunk, conv int32) int { return cmp.Compare(k.conv, conv) })
@@ -64,9 +65,9 @@ type rebuilder struct {
 	lastDir int
 }
 
-func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
+func (e *emitter) rebuild(i int32, c *plan.Conversation, chunks []chunk) {
 	b := &rebuilder{e: e, conv: i, lastDir: -1}
-	leg := c.frame.Conn
+	leg := c.Frame.Conn
 	for d, h := range [2]index.HalfNo{leg.Orig, leg.Reply} {
 		if h == 0 {
 			b.next[d] = 1
@@ -77,8 +78,8 @@ func (e *emitter) rebuild(i int32, c *conversation, chunks []chunk) {
 		b.end[d], b.rst[d] = half.EndNanos, half.RST
 	}
 	b.start, b.acked = b.next, b.next
-	b.now = c.first
-	if !c.frame.Midstream && leg.Orig != 0 && leg.Reply != 0 {
+	b.now = c.First
+	if !c.Frame.Midstream && leg.Orig != 0 && leg.Reply != 0 {
 		b.handshake(e.src.x.Half(leg.Orig), e.src.x.Half(leg.Reply))
 	}
 	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
@@ -203,11 +204,11 @@ func (e *emitter) writeMade(until index.Moment) error {
 
 func (e *emitter) writeOne(m *made) error {
 	c := e.convs[m.conv]
-	h := capture.Header{Src: c.client, Dst: c.server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
-	leg := c.frame.Conn
+	h := capture.Header{Src: c.Client, Dst: c.Server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
+	leg := c.Frame.Conn
 	side := leg.Orig
 	if m.reply {
-		h.Src, h.Dst, side = c.server, c.client, leg.Reply
+		h.Src, h.Dst, side = c.Server, c.Client, leg.Reply
 	}
 	if m.flags&capture.FlagACK == 0 {
 		h.Ack = 0
@@ -229,7 +230,7 @@ func (e *emitter) writeOne(m *made) error {
 	if e.o.Comments != noPackets {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, e.src.planner.comments(c)...)
+			comments = append(comments, e.src.planner.Comments(c)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

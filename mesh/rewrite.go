@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -57,7 +58,7 @@ type emitter struct {
 	src     *source
 	o       emitOptions
 	out     sink
-	convs   []*conversation
+	convs   []*plan.Conversation
 	begun   []bool // by conversation: its first packet is written
 	targets []target
 	ifaces  map[index.Place]int
@@ -110,27 +111,27 @@ func (e *emitter) aimAll() {
 	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
 	e.convs = e.src.convs
 	if e.o.Legs {
-		e.convs = e.src.planner.legConversations()
+		e.convs = e.src.planner.LegConversations()
 	}
 	e.sum.Streams = len(e.convs)
 	for _, c := range e.convs {
-		if c.path.Joined {
+		if c.Path.Joined {
 			e.sum.Joined++
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
 	e.targets = make([]target, e.src.x.Len()+1)
 	for i, c := range e.convs {
-		if !c.rebuilt {
+		if !c.Rebuilt {
 			e.aim(i, c)
 		}
 	}
 }
 
 // aim sends the packets of a rewritten leg to conversation i.
-func (e *emitter) aim(i int, c *conversation) {
-	to, back := target{int32(i + 1), c.client, c.server}, target{int32(i + 1), c.server, c.client}
-	leg := c.frame.Conn
+func (e *emitter) aim(i int, c *plan.Conversation) {
+	to, back := target{int32(i + 1), c.Client, c.Server}, target{int32(i + 1), c.Server, c.Client}
+	leg := c.Frame.Conn
 	set := func(h index.HalfNo, t target) {
 		if h == 0 {
 			return
@@ -270,7 +271,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.src.planner.comments(e.convs[i])...)
+		cs = append(cs[:len(cs):len(cs)], e.src.planner.Comments(e.convs[i])...)
 	}
 	if e.o.Comments == allPackets {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.files[p.Ref.Input], p.Ref.Packet))

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -16,8 +17,8 @@ type source struct {
 	groups   [][]*capture.Input
 	where    []int // group of each input
 	x        *index.Index
-	planner  *planner
-	convs    []*conversation // of the paths
+	planner  *plan.Planner
+	convs    []*plan.Conversation // of the paths
 	lookups  []*names.Lookup
 	lookupOf [][]uint32     // by group and message: lookup's ID plus 1
 	names    []capture.Name // to write

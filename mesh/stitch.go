@@ -12,6 +12,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -192,16 +194,16 @@ func (r *Result) decide(conns []*conn.Conn, o *Options) {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
 	r.source = &source{inputs: r.inputs, groups: r.groups, where: r.where, x: r.x, lookups: r.Lookups, lookupOf: found.lookupOf,
-		comments: r.sectionComments(), planner: &planner{x: r.x, legs: found.legs, nearServer: o.NearServer}}
+		comments: r.sectionComments(), planner: &plan.Planner{X: r.x, Legs: found.legs, NearServer: o.NearServer}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		r.source.files = append(r.source.files, in.File)
 		r.source.unread = append(r.source.unread, in.Err != nil && in.Packets == 0)
 	}
-	r.source.planner.files = r.source.files
-	r.source.convs = r.source.planner.plan(found.paths)
+	r.source.planner.Files = r.source.files
+	r.source.convs = r.source.planner.Plan(found.paths)
 	r.source.names = r.nameRecords()
-	r.Paths = plainPaths(found.paths)
+	r.Paths = trace.Plain(found.paths)
 }
 
 // Close closes the inputs.

@@ -1,4 +1,4 @@
-package mesh
+package algebra
 
 import (
 	"cmp"
@@ -14,8 +14,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// believed is the probability from which turn algebra's word is taken.
-const believed = 0.99
+// Believed is the probability from which turn algebra's word is taken.
+const Believed = 0.99
 
 // believedStream is the same for streams of HTTP/2, of which less is known: how
 // they are put into records is up to implementations.
@@ -28,22 +28,22 @@ const ordersAgree = 0.99
 // imaginable is the probability from which a candidate is named as a rival.
 const imaginable = 1e-3
 
-// proof is how unlikely a chance match must be for turn algebra to prove.
-const proof = 1e-6
+// Proof is how unlikely a chance match must be for turn algebra to prove.
+const Proof = 1e-6
 
-// joinTurns ties exchanges of encrypted legs by turn algebra.
-func joinTurns(c *crossing.Crossing) {
+// JoinTurns ties exchanges of encrypted legs by turn algebra.
+func JoinTurns(c *crossing.Crossing) {
 	a := compareTurns(c)
 	if a == nil {
 		return
 	}
-	for range learning {
+	for range Learning {
 		if !a.segment(unlogged(c, turn.Sealed(c, c.Down)), unlogged(c, turn.Sealed(c, c.Up))) {
 			break
 		}
 		a = compareTurns(c)
 	}
-	t := &tier{a: a, link: func(d *item, u *item) *graph.Link { return exchangeLink(c, d, u) }, least: believed, ordered: true}
+	t := &tier{a: a, link: func(d *Item, u *Item) *graph.Link { return exchangeLink(c, d, u) }, least: Believed, ordered: true}
 	for _, l := range t.links() {
 		if c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil {
 			c.Refine(l)
@@ -63,22 +63,22 @@ func unlogged(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
-func compareTurns(c *crossing.Crossing) *algebra {
+func compareTurns(c *crossing.Crossing) *Algebra {
 	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Unveil(c, c.Down)...))
 	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Unveil(c, c.Up)...))
 	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
-	a := &algebra{holes: c.Holes(), barred: c.Barred}
+	a := &Algebra{holes: c.Holes(), barred: c.Barred}
 	a.fill(down, up)
 	a.candidates()
 	a.solve()
 	return a
 }
 
-// revealHidden makes the hidden exchanges of legs that were tied by them exchanges
+// RevealHidden makes the hidden exchanges of legs that were tied by them exchanges
 // like others.
-func revealHidden(c *crossing.Crossing) {
+func RevealHidden(c *crossing.Crossing) {
 	for _, l := range c.Links {
 		for _, e := range [2]*graph.Exchange{l.Down, l.Up} {
 			if e != nil && e.Outline != nil {
@@ -89,16 +89,16 @@ func revealHidden(c *crossing.Crossing) {
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func exchangeLink(c *crossing.Crossing, d, u *item) *graph.Link {
+func exchangeLink(c *crossing.Crossing, d, u *Item) *graph.Link {
 	return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Down: d.ex, Up: u.ex, Attempt: 1}
 }
 
 // A tier turns probabilities into links.
 type tier struct {
-	a       *algebra
+	a       *Algebra
 	least   float64 // the probability from which a strand is taken as true
 	ordered bool    // under load, order tells too
-	link    func(d, u *item) *graph.Link
+	link    func(d, u *Item) *graph.Link
 	sure    []int32        // by downstream item: its strand; -1 = none
 	used    []bool         // by upstream item: some strand of it is sure
 	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
@@ -107,7 +107,7 @@ type tier struct {
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
-	t.sure, t.used, t.fit = make([]int32, len(t.a.down)), make([]bool, len(t.a.up)), make([][]int32, len(t.a.down))
+	t.sure, t.used, t.fit = make([]int32, len(t.a.Down)), make([]bool, len(t.a.Up)), make([][]int32, len(t.a.Down))
 	t.only = make(map[int32]bool)
 	for d := range t.sure {
 		t.sure[d] = -1
@@ -143,8 +143,8 @@ const muchInCommon = 1e3
 // believe takes the strands that are probable enough: very probable, where only
 // times tell them from others with the same differences of lengths.
 func (t *tier) believe() {
-	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
-	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
+	down, up := make([]bool, len(t.a.Down)), make([]bool, len(t.a.Up)) // items with a candidate beside the likeliest
+	alikeDown, alikeUp := make([]int32, len(t.a.Down)), make([]int32, len(t.a.Up))
 	for i := range t.a.web.Edges {
 		s := t.a.strand(int32(i))
 		if !t.a.common(s) {
@@ -160,7 +160,7 @@ func (t *tier) believe() {
 		s := t.a.strand(int32(i))
 		least := t.least
 		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.D] || up[s.U]) {
-			least = max(least, believedByTime)
+			least = max(least, BelievedByTime)
 		}
 		if !t.a.multiplexed && max(alikeDown[s.D], alikeUp[s.U]) > aCrowd {
 			continue // order may tell
@@ -172,10 +172,10 @@ func (t *tier) believe() {
 }
 
 const (
-	// believedByTime is the probability from which turn algebra's word is taken
+	// BelievedByTime is the probability from which turn algebra's word is taken
 	// where only delays decide, whose density is learned from the same few, or
 	// between streams, whose messages look like requests.
-	believedByTime = 0.999
+	BelievedByTime = 0.999
 	// aCrowd is how many candidates of the same lengths are too many for delays to
 	// decide: where so many are under way at once, all are late together.
 	aCrowd = 24
@@ -185,10 +185,10 @@ const (
 
 // lineUp takes of the others those that both orders agree on.
 func (t *tier) lineUp() {
-	if t.a.holes || len(t.a.down) != len(t.a.up) {
+	if t.a.holes || len(t.a.Down) != len(t.a.Up) {
 		return // one that is missing puts all numbers after it wrong, on both sides alike
 	}
-	of := t.a.ordered()
+	of := t.a.Ordered()
 	for i := range t.a.web.Edges {
 		s := t.a.strand(int32(i))
 		if of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
@@ -200,14 +200,14 @@ func (t *tier) lineUp() {
 // certain returns the link of a strand that is taken as true.
 func (t *tier) certain(i int32) *graph.Link {
 	s := t.a.strand(int32(i))
-	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
+	l := t.link(&t.a.Down[s.D], &t.a.Up[s.U])
 	l.Confidence = min(s.P, graph.SureProven)
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {
 		l.Confidence = ordersAgree
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
-	l.Proven = s.P > 1-proof
+	l.Proven = s.P > 1-Proof
 	return l
 }
 
@@ -221,20 +221,20 @@ func (t *tier) doubtful(d int32) *graph.Link {
 	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.Edges[j].P, t.a.web.Edges[i].P) })
 	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
 	s := t.a.strand(fit[0])
-	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
+	l := t.link(&t.a.Down[s.D], &t.a.Up[s.U])
 	l.Ambiguous = true
-	l.Confidence = min(s.P, believed)
+	l.Confidence = min(s.P, Believed)
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
-		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
+		r := t.link(&t.a.Down[d], &t.a.Up[t.a.web.Edges[i].U])
 		l.Rivals = append(l.Rivals, graph.Rival{Leg: r.To, Ex: r.Up})
 	}
 	return l
 }
 
 // explain says what turn algebra saw of a strand.
-func (a *algebra) explain(s strand) flow.Evidence {
-	d, u := &a.down[s.D], &a.up[s.U]
+func (a *Algebra) explain(s strand) flow.Evidence {
+	d, u := &a.Down[s.D], &a.Up[s.U]
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
@@ -242,7 +242,7 @@ func (a *algebra) explain(s strand) flow.Evidence {
 }
 
 // compared appends what is known of the lengths and the delay of one message.
-func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
+func (a *Algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
 	if x := s.shift[k]; x == unknownShift {
 		dst = append(dst, "of unknown length"...)
 	} else {
@@ -255,7 +255,7 @@ func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte 
 			dst = fmt.Appendf(dst, " like %d others", n-1)
 		}
 	}
-	if s.delay[k] != noTime {
+	if s.delay[k] != NoTime {
 		dst = fmt.Appendf(dst, ", %.3f ms", float64(s.delay[k])/1e6)
 	}
 	return dst

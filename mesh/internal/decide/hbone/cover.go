@@ -1,4 +1,4 @@
-package mesh
+package hbone
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 )
@@ -22,9 +23,9 @@ import (
 // is sure takes its records away from the others, and these are asked again.
 func (t *tunnelling) joinBursts() {
 	open := t.unlinked()
-	for range learning {
+	for range algebra.Learning {
 		sure := 0
-		open = slices.DeleteFunc(open, func(c *core) bool {
+		open = slices.DeleteFunc(open, func(c *Inner) bool {
 			g := t.weigh(c)
 			if !g.sure() {
 				return false
@@ -45,12 +46,12 @@ func (t *tunnelling) joinBursts() {
 }
 
 // unlinked lists the connections that have no link yet.
-func (t *tunnelling) unlinked() []*core {
+func (t *tunnelling) unlinked() []*Inner {
 	linked := make(map[*graph.Leg]bool)
 	for _, l := range t.links {
 		linked[t.inside(l)] = true
 	}
-	return slices.DeleteFunc(slices.Clone(t.inner), func(c *core) bool { return linked[c.leg] })
+	return slices.DeleteFunc(slices.Clone(t.inner), func(c *Inner) bool { return linked[c.leg] })
 }
 
 // A weighing compares the tunnels that may carry a connection.
@@ -70,7 +71,7 @@ type fit struct {
 
 // sure tells whether one tunnel is it, beyond doubt.
 func (g *weighing) sure() bool {
-	return len(g.fits) > 0 && g.fits[0].weight > 0 && g.share() >= believedByTime && 2*g.fits[0].found >= g.fits[0].of
+	return len(g.fits) > 0 && g.fits[0].weight > 0 && g.share() >= algebra.BelievedByTime && 2*g.fits[0].found >= g.fits[0].of
 }
 
 // share is the probability of the likeliest tunnel.
@@ -86,7 +87,7 @@ func (g *weighing) share() float64 {
 const fewBursts = 3
 
 // weigh looks for a connection in all tunnels that may carry it.
-func (t *tunnelling) weigh(c *core) *weighing {
+func (t *tunnelling) weigh(c *Inner) *weighing {
 	g := new(weighing)
 	for i, m := range t.tunnels {
 		if !t.may(c, m) || !m.holds(c) {
@@ -101,7 +102,7 @@ func (t *tunnelling) weigh(c *core) *weighing {
 }
 
 // cover looks for the bursts of a connection among the records of a tunnel.
-func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
+func (t *tunnelling) cover(c *Inner, no int, m *Tunnel) fit {
 	f := fit{tunnel: no, of: len(c.bursts)}
 	var next [2]int
 	for i, b := range c.bursts {
@@ -134,7 +135,7 @@ func (t *tunnelling) cover(c *core, no int, m *mantle) fit {
 
 // between returns which records of a direction went by in a time, those before
 // number least left out.
-func (m *mantle) between(d, least int, from, to int64) (lo, hi int) {
+func (m *Tunnel) between(d, least int, from, to int64) (lo, hi int) {
 	ps := m.parcels[d]
 	lo = max(least, sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
 	hi = max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
@@ -145,7 +146,7 @@ func (m *mantle) between(d, least int, from, to int64) (lo, hi int) {
 // one frame or with an end of the stream behind it, else in several. Of several
 // it takes the nearest: the first if the burst goes on to the tunnel, the last if
 // it comes from there.
-func (m *mantle) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
+func (m *Tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
 	best := -1
 	for frames := int64(1); frames <= 2; frames++ {
 		k := m.one(d, m.bySize[d][n+frames*turn.FrameHead], lo, hi, onward)
@@ -157,9 +158,9 @@ func (m *mantle) find(d int, n int64, lo, hi int, onward bool) (at, length int) 
 		return best, 1
 	}
 	if onward {
-		hi = min(hi, lo+maxLookAlikes)
+		hi = min(hi, lo+algebra.MaxLookAlikes)
 	} else {
-		lo = max(lo, hi-maxLookAlikes)
+		lo = max(lo, hi-algebra.MaxLookAlikes)
 	}
 	at, length = runOf(m.parcels[d][lo:hi], n, onward)
 	return lo + at, length
@@ -167,7 +168,7 @@ func (m *mantle) find(d int, n int64, lo, hi int, onward bool) (at, length int) 
 
 // one returns the first of the listed records that lies in [lo, hi), or the last;
 // -1 if none does.
-func (m *mantle) one(d int, list []int, lo, hi int, first bool) int {
+func (m *Tunnel) one(d int, list []int, lo, hi int, first bool) int {
 	i, _ := slices.BinarySearch(list, lo)
 	j, _ := slices.BinarySearch(list, hi)
 	list = list[i:j]
@@ -187,7 +188,7 @@ const maxRun = 8
 
 // runOf finds the first, or the last, run of records that holds n bytes in DATA
 // frames: one frame for each record, or one more where the stream ended with it.
-func runOf(ps []parcel, n int64, first bool) (at, length int) {
+func runOf(ps []Record, n int64, first bool) (at, length int) {
 	for length = 2; length <= maxRun; length++ {
 		for k := range max(len(ps)-length+1, 0) {
 			if at = k; !first {
@@ -203,7 +204,7 @@ func runOf(ps []parcel, n int64, first bool) (at, length int) {
 
 // sumOf adds up the records of a run; it is negative if one belongs to another
 // connection.
-func sumOf(ps []parcel) (sum int64) {
+func sumOf(ps []Record) (sum int64) {
 	for _, p := range ps {
 		if p.gone {
 			return math.MinInt64 / 2
@@ -230,7 +231,7 @@ func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
 }
 
 // take ties a connection to its tunnel for sure.
-func (t *tunnelling) take(c *core, g *weighing) {
+func (t *tunnelling) take(c *Inner, g *weighing) {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	c.in, c.unseen = f.tunnel, f.unseen
@@ -241,14 +242,14 @@ func (t *tunnelling) take(c *core, g *weighing) {
 	}
 	l := t.link(c, m)
 	l.Confidence = min(g.share(), graph.SureProven)
-	l.Proven = g.share() > 1-proof
+	l.Proven = g.share() > 1-algebra.Proof
 	l.Evidence = []flow.Evidence{t.found(c, f)}
 	t.links = append(t.links, l)
 }
 
 // guess ties a connection to the only tunnel that fits, or to the likeliest with
 // the others as rivals.
-func (t *tunnelling) guess(c *core, g *weighing) *graph.Link {
+func (t *tunnelling) guess(c *Inner, g *weighing) *graph.Link {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
@@ -258,7 +259,7 @@ func (t *tunnelling) guess(c *core, g *weighing) *graph.Link {
 		c.in, c.unseen, l.Confidence, l.Evidence = f.tunnel, f.unseen, graph.SureByTime, []flow.Evidence{e}
 		return l
 	}
-	l.Ambiguous, l.Confidence = true, min(g.share(), believed)
+	l.Ambiguous, l.Confidence = true, min(g.share(), algebra.Believed)
 	l.Evidence = []flow.Evidence{t.found(c, g.fits[0])}
 	for _, f := range g.fits[1:] {
 		l.Rivals = append(l.Rivals, graph.Rival{Leg: t.tunnels[f.tunnel].leg})
@@ -267,7 +268,7 @@ func (t *tunnelling) guess(c *core, g *weighing) *graph.Link {
 }
 
 // found says what was seen.
-func (t *tunnelling) found(c *core, f fit) flow.Evidence {
+func (t *tunnelling) found(c *Inner, f fit) flow.Evidence {
 	m := t.tunnels[f.tunnel]
 	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
 		Packets: []capture.Ref{t.x.Half(c.leg.Conn.Lead()).First, t.x.Half(m.leg.Conn.Lead()).First}}

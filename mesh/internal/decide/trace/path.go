@@ -1,4 +1,4 @@
-package mesh
+package trace
 
 import (
 	"cmp"
@@ -10,19 +10,19 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// A workPath is a path as it is being traced.
-type workPath struct {
+// A Path is a path as it is being traced.
+type Path struct {
 	*flow.Path
-	client *graph.Leg
-	own    []*graph.Exchange // nil: all of the client leg; else those that no other path claims
-	links  []*graph.Link     // in the order of Exchanges
-	tunnel *graph.Link       // how its bytes go through a tunnel; nil if not, or not for sure
-	steps  [][]step          // by exchange and hop
+	ClientLeg *graph.Leg
+	Own       []*graph.Exchange // nil: all of the client leg; else those that no other path claims
+	Links     []*graph.Link     // in the order of Exchanges
+	tunnel    *graph.Link       // how its bytes go through a tunnel; nil if not, or not for sure
+	Steps     [][]Step          // by exchange and hop
 }
 
 // tracer builds paths from legs and links.
 type tracer struct {
-	memory arena.Slab[workPath]
+	memory arena.Slab[Path]
 	told   arena.Slab[flow.Path]
 	legs   []*graph.Leg
 	byEx   map[*graph.Exchange][]*graph.Link // links that lead on from an exchange
@@ -32,8 +32,8 @@ type tracer struct {
 	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
 }
 
-// trace builds the paths, in the order of their client legs.
-func trace(legs []*graph.Leg, links []*graph.Link) []*workPath {
+// Trace builds the paths, in the order of their client legs.
+func Trace(legs []*graph.Leg, links []*graph.Link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
 		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link)}
 	for _, l := range links {
@@ -65,7 +65,7 @@ func trace(legs []*graph.Leg, links []*graph.Link) []*workPath {
 	for _, ls := range t.byEx {
 		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
 	}
-	paths := make([]*workPath, 0, len(legs))
+	paths := make([]*Path, 0, len(legs))
 	for _, l := range legs {
 		if p := t.path(l); p != nil {
 			paths = append(paths, p)
@@ -76,12 +76,12 @@ func trace(legs []*graph.Leg, links []*graph.Link) []*workPath {
 
 // path returns the path that begins with l; nil when all of l belongs to the
 // paths of others.
-func (t *tracer) path(l *graph.Leg) *workPath {
+func (t *tracer) path(l *graph.Leg) *Path {
 	if t.whole[l] {
 		return nil
 	}
 	_, p := t.memory.Add()
-	p.client = l
+	p.ClientLeg = l
 	_, p.Path = t.told.Add()
 	p.Lead, p.Client, p.Server, p.Legs = l.ID, l.Orig.Src, l.Orig.Dst, []int{l.ID}
 	t.enter(p, l)
@@ -91,7 +91,7 @@ func (t *tracer) path(l *graph.Leg) *workPath {
 			return nil
 		}
 		if l.Readable() { // else the others cannot be left out of it
-			p.own = append([]*graph.Exchange{}, own...)
+			p.Own = append([]*graph.Exchange{}, own...)
 		}
 	}
 	for _, e := range own {
@@ -114,7 +114,7 @@ func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
 }
 
 // exchange adds e and its hops to p.
-func (t *tracer) exchange(p *workPath, e *graph.Exchange) {
+func (t *tracer) exchange(p *Path, e *graph.Exchange) {
 	var tr trail
 	tr.begin(e.Leg, e)
 	t.hops(&tr, e)
@@ -140,9 +140,9 @@ func (t *tracer) hops(tr *trail, e *graph.Exchange) {
 
 // follow adds what leads on from l as a whole: the one leg of a byte-for-byte
 // proxy, encrypted legs, or the exchanges behind one.
-func (t *tracer) follow(p *workPath, l *graph.Leg) {
+func (t *tracer) follow(p *Path, l *graph.Leg) {
 	for _, k := range t.byLeg[l] {
-		p.links = append(p.links, k)
+		p.Links = append(p.Links, k)
 		if k.Up == nil {
 			p.addLeg(k.To.ID)
 			p.Ambiguous = p.Ambiguous || k.Ambiguous
@@ -165,43 +165,43 @@ func (t *tracer) follow(p *workPath, l *graph.Leg) {
 
 // sortExchanges puts exchanges that are known from behind the proxy in the order in
 // which they began there.
-func (p *workPath) sortExchanges() {
+func (p *Path) sortExchanges() {
 	began := func(x *flow.Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
 	order := make([]int, len(p.Exchanges))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(began(&p.Exchanges[i]), began(&p.Exchanges[j])) })
-	exchanges, steps := make([]flow.Exchange, len(order)), make([][]step, len(order))
+	exchanges, steps := make([]flow.Exchange, len(order)), make([][]Step, len(order))
 	for k, i := range order {
-		exchanges[k], steps[k] = p.Exchanges[i], p.steps[i]
+		exchanges[k], steps[k] = p.Exchanges[i], p.Steps[i]
 		exchanges[k].ID = k
 	}
 	if len(order) > 0 {
-		p.Exchanges, p.steps = exchanges, steps
+		p.Exchanges, p.Steps = exchanges, steps
 	}
 }
 
-func (p *workPath) addLeg(id int) {
+func (p *Path) addLeg(id int) {
 	if !slices.Contains(p.Legs, id) {
 		p.Legs = append(p.Legs, id)
 	}
 }
 
-func (p *workPath) addExchange(x flow.Exchange, tr trail) {
+func (p *Path) addExchange(x flow.Exchange, tr trail) {
 	x.Hops = tr.hops
 	for i, s := range tr.steps {
 		h := &x.Hops[i]
-		if x.Method == "" && s.ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
-			learn(&x, s.ex)
+		if x.Method == "" && s.Ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
+			learn(&x, s.Ex)
 		}
 		p.addLeg(h.Leg)
-		x.Proven = x.Proven && (s.link == nil || h.Proven)
+		x.Proven = x.Proven && (s.Link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous
 	}
 	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.Proven)
 	p.Ambiguous = p.Ambiguous || x.Ambiguous
-	p.Exchanges, p.steps = append(p.Exchanges, x), append(p.steps, tr.steps)
+	p.Exchanges, p.Steps = append(p.Exchanges, x), append(p.Steps, tr.steps)
 }
 
 // learn takes from a later hop what the client's leg does not show.
@@ -216,29 +216,29 @@ func learn(x *flow.Exchange, e *graph.Exchange) {
 }
 
 // joined tells whether a join without rivals ties legs of the path.
-func (p *workPath) joined() bool {
-	for i := range p.steps {
-		for k, s := range p.steps[i] {
-			if s.link != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+func (p *Path) joined() bool {
+	for i := range p.Steps {
+		for k, s := range p.Steps[i] {
+			if s.Link != nil && !p.Exchanges[i].Hops[k].Ambiguous {
 				return true
 			}
 		}
 	}
-	return slices.ContainsFunc(p.links, func(l *graph.Link) bool { return !l.Ambiguous })
+	return slices.ContainsFunc(p.Links, func(l *graph.Link) bool { return !l.Ambiguous })
 }
 
-// line returns the log line of exchange i: the one of the proxy nearest the client.
-func (p *workPath) line(i int) *recorded.Line {
-	for k, s := range p.steps[i] {
-		if s.ex != nil && s.ex.Log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
-			return s.ex.Log
+// Line returns the log line of exchange i: the one of the proxy nearest the client.
+func (p *Path) Line(i int) *recorded.Line {
+	for k, s := range p.Steps[i] {
+		if s.Ex != nil && s.Ex.Log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+			return s.Ex.Log
 		}
 	}
 	return nil
 }
 
 // finish fills what follows from the path's legs together.
-func (p *workPath) finish(legs []*graph.Leg) {
+func (p *Path) finish(legs []*graph.Leg) {
 	p.Direction, p.Joined = p.direction(legs), p.joined()
 	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == flow.Direct)
 	for _, id := range p.Legs {
@@ -251,9 +251,9 @@ func (p *workPath) finish(legs []*graph.Leg) {
 	}
 }
 
-func (p *workPath) direction(legs []*graph.Leg) flow.Direction {
+func (p *Path) direction(legs []*graph.Leg) flow.Direction {
 	last := legs[p.Legs[len(p.Legs)-1]]
-	switch p.client.Role {
+	switch p.ClientLeg.Role {
 	case flow.RoleClientProxy:
 		if last.Role == flow.RoleProxyServer {
 			return flow.Gateway
@@ -269,7 +269,7 @@ func (p *workPath) direction(legs []*graph.Leg) flow.Direction {
 	case flow.RoleProxyServer:
 		return flow.Outbound
 	case flow.RoleProxyProxy:
-		if p.client.Conn.Loopback {
+		if p.ClientLeg.Conn.Loopback {
 			return flow.Self
 		}
 		return flow.Inbound
@@ -279,8 +279,8 @@ func (p *workPath) direction(legs []*graph.Leg) flow.Direction {
 	return flow.DirectionUnknown
 }
 
-// joinsOf sums links up to one join for each pair of legs: the best.
-func joinsOf(links []*graph.Link) []flow.Join {
+// Joins sums links up to one join for each pair of legs: the best.
+func Joins(links []*graph.Link) []flow.Join {
 	type pair struct{ from, to int }
 	at := make(map[pair]int)
 	var joins []flow.Join
@@ -315,8 +315,8 @@ func improve(j *flow.Join, l *graph.Link) {
 	slices.Sort(j.Rivals)
 }
 
-// plainPaths returns what is told of paths.
-func plainPaths(paths []*workPath) []*flow.Path {
+// Plain returns what is told of paths.
+func Plain(paths []*Path) []*flow.Path {
 	out := make([]*flow.Path, len(paths))
 	for i, p := range paths {
 		out[i] = p.Path

@@ -1,4 +1,4 @@
-package mesh
+package plan
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ func onHTTP2(e *graph.Exchange) bool { return e.Leg.Multiplexed() }
 
 // onlyHTTP2 makes c one that speaks HTTP/2: it carries those of the chosen
 // exchanges that were, and none is left for pieces.
-func (c *conversation) onlyHTTP2(chosen []*graph.Exchange) []*graph.Exchange {
+func (c *Conversation) onlyHTTP2(chosen []*graph.Exchange) []*graph.Exchange {
 	for _, e := range chosen {
 		if onHTTP2(e) {
-			c.calls = append(c.calls, e)
+			c.Calls = append(c.Calls, e)
 		} else {
 			c.omitted = append(c.omitted, fmt.Sprintf("%s %s: HTTP/1.1, while others are HTTP/2", e.Method(), e.Target()))
 		}

@@ -1,4 +1,4 @@
-package mesh
+package logged
 
 import (
 	"fmt"
@@ -13,19 +13,19 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
-// joinLogged ties what lines of the proxy's access log name. The legs are named
+// Join ties what lines of the proxy's access log name. The legs are named
 // by their ends; which of a leg's exchanges a line is of, its order and times
 // tell, and what it says of the request.
-func joinLogged(c *crossing.Crossing) {
-	entries, inferred := loggedEntries(c)
+func Join(c *crossing.Crossing) {
+	entries, inferred := entriesOf(c)
 	if len(entries)+len(inferred) == 0 {
 		return
 	}
 	turn.Unveil(c, c.Down)
 	turn.Unveil(c, c.Up)
 	c.Clients = c.ByContent(c.Down)
-	placeEntries(c, entries, c.Down, func(e *logEntry) **graph.Leg { return &e.Down }, func(e *logEntry) *[]*graph.Exchange { return &e.downs }, (*logEntry).fitsDown)
-	placeEntries(c, slices.Concat(entries, inferred), c.Up, func(e *logEntry) **graph.Leg { return &e.Up }, func(e *logEntry) *[]*graph.Exchange { return &e.ups }, (*logEntry).fitsUp)
+	placeOn(c, entries, c.Down, func(e *logEntry) **graph.Leg { return &e.Down }, func(e *logEntry) *[]*graph.Exchange { return &e.downs }, (*logEntry).fitsDown)
+	placeOn(c, slices.Concat(entries, inferred), c.Up, func(e *logEntry) **graph.Leg { return &e.Up }, func(e *logEntry) *[]*graph.Exchange { return &e.ups }, (*logEntry).fitsUp)
 	for _, e := range entries {
 		e.settle()
 	}
@@ -36,9 +36,9 @@ func joinLogged(c *crossing.Crossing) {
 	joinLoggedFailures(c, entries)
 }
 
-// loggedEntries lists the lines whose client's leg is one of the crossing's, and those
+// entriesOf lists the lines whose client's leg is one of the crossing's, and those
 // that name only the leg behind the proxy.
-func loggedEntries(c *crossing.Crossing) (entries, inferred []*logEntry) {
+func entriesOf(c *crossing.Crossing) (entries, inferred []*logEntry) {
 	down, up := make(map[*graph.Leg]bool), make(map[*graph.Leg]bool)
 	for _, l := range c.Down {
 		down[l] = true
@@ -149,7 +149,7 @@ func takeExchange(c *crossing.Crossing, e *logEntry, d, u *graph.Exchange) {
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
-	l := &graph.Link{From: e.Down, To: e.Up, Down: d, Up: u, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, e.Up, d, u)}}
+	l := &graph.Link{From: e.Down, To: e.Up, Down: d, Up: u, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, e.Up, d, u)}}
 	c.Links = append(c.Links, l)
 	for _, x := range [2]*graph.Exchange{d, u} {
 		if x != nil {
@@ -188,8 +188,8 @@ func mayCause(d, u *graph.Exchange) bool {
 	return d.Start() <= u.End()+index.Causality && u.Start() <= d.End()+index.Causality
 }
 
-// lineEvidence is the evidence of a line for its leg and the leg up behind the proxy.
-func lineEvidence(c *crossing.Crossing, line *graph.NamedLine, up *graph.Leg, d, u *graph.Exchange) flow.Evidence {
+// evidence is the evidence of a line for its leg and the leg up behind the proxy.
+func evidence(c *crossing.Crossing, line *graph.NamedLine, up *graph.Leg, d, u *graph.Exchange) flow.Evidence {
 	s := line.Source(c.Records.Files)
 	return flow.Evidence{Kind: flow.AccessLog, Source: s, Detail: fmt.Sprintf("%s line %d: %s", s.File, s.Line, line.Ties()),
 		Packets: []capture.Ref{c.Shows(line.Down, d), c.Shows(up, u)}}

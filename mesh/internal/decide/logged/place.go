@@ -1,4 +1,4 @@
-package mesh
+package logged
 
 import (
 	"cmp"
@@ -13,9 +13,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
-// A seating is the lines that name the same two ends, and the exchanges of the
+// A sequence is the lines that name the same two ends, and the exchanges of the
 // connections between these: one connection, or several one after the other.
-type seating struct {
+type sequence struct {
 	entries  []*logEntry
 	xs       []*graph.Exchange // in the order of time
 	fits     func(*logEntry, *graph.Exchange) bool
@@ -26,15 +26,15 @@ type seating struct {
 	gate     int64                              // how far apart a line and its exchange may be, in nanoseconds
 }
 
-// placeEntries finds out which exchanges of one side the entries are of.
-func placeEntries(c *crossing.Crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
+// placeOn finds out which exchanges of one side the entries are of.
+func placeOn(c *crossing.Crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
 	byEnds := make(map[capture.Tuple][]*graph.Leg)
 	for _, l := range legs {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
 	}
-	var all []*seating
+	var all []*sequence
 	for _, es := range seated(entries, leg) {
-		s := &seating{entries: es, fits: fits, tell: func(e *logEntry, xs []*graph.Exchange) {
+		s := &sequence{entries: es, fits: fits, tell: func(e *logEntry, xs []*graph.Exchange) {
 			*found(e), *leg(e) = xs, xs[0].Leg
 		}}
 		s.arrange()
@@ -77,7 +77,7 @@ const (
 
 // punctuality learns how far apart the times of a line and of its exchange may be,
 // in nanoseconds.
-func punctuality(all []*seating) int64 {
+func punctuality(all []*sequence) int64 {
 	var nearest []int64
 	for _, s := range all {
 		for i := 0; i < len(s.entries); i += 1 + len(s.entries)*len(s.xs)/assign.AlignCells {
@@ -105,7 +105,7 @@ const mostInTime = 0.9
 
 // timely tells whether times are to be trusted where lines are in another order than
 // these.
-func timely(all []*seating) bool {
+func timely(all []*sequence) bool {
 	confused, near := 0, 0
 	for _, s := range all {
 		if s.confused && !s.streams {
@@ -171,7 +171,7 @@ func holed(x *index.Index, l *graph.Leg) bool {
 
 // gathered lists the exchanges of a leg that cannot be read, with one in place of
 // the turns that lie in the time of one line: bodies that stream both ways.
-func (s *seating) gathered(l *graph.Leg) []graph.Exchange {
+func (s *sequence) gathered(l *graph.Leg) []graph.Exchange {
 	var runs []turn.Run
 	for k := 0; k < len(l.Hidden); {
 		n, owner := k+1, s.owner(&l.Hidden[k])
@@ -191,7 +191,7 @@ func (s *seating) gathered(l *graph.Leg) []graph.Exchange {
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more
 // than one.
-func (s *seating) owner(turn *graph.Exchange) *logEntry {
+func (s *sequence) owner(turn *graph.Exchange) *logEntry {
 	var owner *logEntry
 	at := turn.KnownBy() + (turn.End()-turn.KnownBy())/2
 	for _, e := range s.entries {
@@ -217,7 +217,7 @@ func (s *seating) owner(turn *graph.Exchange) *logEntry {
 // align pairs lines and exchanges in their order, where they have one: one exchange
 // after the other goes over a connection of HTTP/1, and its line is written when it
 // is over.
-func (s *seating) align() {
+func (s *sequence) align() {
 	if !s.streams {
 		s.pairs = assign.Align(len(s.entries), len(s.xs), s.at, s.distance)
 	}
@@ -226,7 +226,7 @@ func (s *seating) align() {
 // find tells each entry the exchanges it may be of. Where lines are in another order
 // than their times, the log was mixed up, or its times are not exact; then order
 // counts only if times do, and every line is near to its exchange and to no other.
-func (s *seating) find(exact bool) {
+func (s *sequence) find(exact bool) {
 	if s.streams || s.confused && !(exact && s.near(s.pairs)) {
 		s.assign()
 		return
@@ -249,11 +249,11 @@ func (s *seating) find(exact bool) {
 	}
 }
 
-func (s *seating) at(i, j int) bool {
+func (s *sequence) at(i, j int) bool {
 	return s.fits(s.entries[i], s.xs[j]) && s.entries[i].apart(s.xs[j]) <= s.gate
 }
 
-func (s *seating) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j]) }
+func (s *sequence) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j]) }
 
 // unordered is how much earlier than the line before it a line may say that its
 // exchange began, beside how exact times are, in nanoseconds.
@@ -261,7 +261,7 @@ const unordered = int64(2e6)
 
 // arrange puts entries in the order of their lines, which is that of ends, or where
 // that is mixed up in the order of time.
-func (s *seating) arrange() {
+func (s *sequence) arrange() {
 	for i, e := range s.entries[1:] {
 		before := s.entries[i]
 		s.confused = s.confused || e.File == before.File && e.Start < before.Start-before.Resolution-unordered
@@ -273,7 +273,7 @@ func (s *seating) arrange() {
 
 // near tells whether each line is far nearer to its exchange than to those beside
 // it.
-func (s *seating) near(a *assign.Alignment) bool {
+func (s *sequence) near(a *assign.Alignment) bool {
 	for i, j := range a.Of {
 		if j < 0 {
 			return false
@@ -289,7 +289,7 @@ func (s *seating) near(a *assign.Alignment) bool {
 
 // assign does without order: an entry is of an exchange if no other assignment of as
 // many is possible.
-func (s *seating) assign() {
+func (s *sequence) assign() {
 	may := make([][]int, len(s.entries))
 	for i, e := range s.entries {
 		for j := range s.xs {

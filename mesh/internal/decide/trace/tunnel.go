@@ -1,4 +1,4 @@
-package mesh
+package trace
 
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
@@ -8,9 +8,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
-// joinAcross finds, where both ends of a tunnel were captured, which connection
+// JoinAcross finds, where both ends of a tunnel were captured, which connection
 // that went in is which that came out: by what they carried.
-func joinAcross(x *index.Index, links []*graph.Link) {
+func JoinAcross(x *index.Index, links []*graph.Link) {
 	var tunnels []*graph.Leg
 	in, out := make(map[*graph.Leg][]*graph.Leg), make(map[*graph.Leg][]*graph.Leg)
 	for _, l := range links {
@@ -86,10 +86,10 @@ func (t *tracer) passTunnels() {
 
 // enter begins a path that a tunnel has to do with: the tunnel comes before what
 // came out of it, and after what goes into it.
-func (t *tracer) enter(p *workPath, l *graph.Leg) {
+func (t *tracer) enter(p *Path, l *graph.Leg) {
 	if k := t.around[l]; k != nil {
 		p.Legs = []int{k.From.ID, l.ID}
-		p.links = append(p.links, k)
+		p.Links = append(p.Links, k)
 		p.Ambiguous = k.Ambiguous
 		if !k.Ambiguous {
 			p.tunnel = k
@@ -107,9 +107,9 @@ func (t *tracer) enter(p *workPath, l *graph.Leg) {
 }
 
 // leave adds what came out of a tunnel in another pod.
-func (t *tracer) leave(p *workPath, k *graph.Link) {
+func (t *tracer) leave(p *Path, k *graph.Link) {
 	if s := k.From.Across; s != nil && k.To.Tunnel {
-		p.links = append(p.links, t.around[s])
+		p.Links = append(p.Links, t.around[s])
 		p.addLeg(s.ID)
 	}
 }

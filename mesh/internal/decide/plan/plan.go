@@ -1,4 +1,4 @@
-package mesh
+package plan
 
 import (
 	"cmp"
@@ -10,99 +10,100 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// A conversation is what is written of a path, as one TCP stream between the
+// A Conversation is what is written of a path, as one TCP stream between the
 // path's ends: the real packets of one leg under the ends' addresses, or
 // pieces of several legs packetised anew.
-type conversation struct {
-	client, server netip.AddrPort
-	frame          *graph.Leg        // its packets, or in a rebuilt stream its handshake and close
-	pieces         [2][]*piece       // of a rebuilt stream, in stream order: sent by the client, by the server
-	calls          []*graph.Exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
-	rebuilt        bool
-	first          index.Moment // of the first packet written
-	path           *workPath    // whose legs are named in comments
+type Conversation struct {
+	Client, Server netip.AddrPort
+	Frame          *graph.Leg        // its packets, or in a rebuilt stream its handshake and close
+	Pieces         [2][]*Piece       // of a rebuilt stream, in stream order: sent by the client, by the server
+	Calls          []*graph.Exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
+	Rebuilt        bool
+	First          index.Moment // of the first packet written
+	Path           *trace.Path  // whose legs are named in comments
 	omitted        []string     // exchanges that are not written, and why
 }
 
-// A piece is a range of a half that goes into a rebuilt stream.
-type piece struct {
-	half     index.HalfNo
-	from, to int64 // stream offsets
+// A Piece is a range of a half that goes into a rebuilt stream.
+type Piece struct {
+	Half     index.HalfNo
+	From, To int64 // stream offsets
 }
 
-// planner decides what is written of each path.
-type planner struct {
-	x          *index.Index
-	legs       []*graph.Leg
-	files      []string // names of the inputs, for comments
-	nearServer bool     // carry the bytes of the leg nearest the server
+// Planner decides what is written of each path.
+type Planner struct {
+	X          *index.Index
+	Legs       []*graph.Leg
+	Files      []string // names of the inputs, for comments
+	NearServer bool     // carry the bytes of the leg nearest the server
 }
 
-// plan gives every path its conversation and its number: paths are numbered in
+// Plan gives every path its conversation and its number: paths are numbered in
 // the order of their first written packets, which is how Wireshark numbers TCP
 // streams.
-func (pl *planner) plan(paths []*workPath) []*conversation {
-	convs := make([]*conversation, len(paths))
+func (pl *Planner) Plan(paths []*trace.Path) []*Conversation {
+	convs := make([]*Conversation, len(paths))
 	for i, p := range paths {
 		convs[i] = pl.conversation(p)
-		convs[i].path = p
+		convs[i].Path = p
 	}
-	slices.SortStableFunc(convs, func(a, b *conversation) int { return a.first.Compare(b.first) })
+	slices.SortStableFunc(convs, func(a, b *Conversation) int { return a.First.Compare(b.First) })
 	for i, c := range convs {
-		c.path.ID = i
-		paths[i] = c.path
+		c.Path.ID = i
+		paths[i] = c.Path
 	}
 	return convs
 }
 
-func (pl *planner) conversation(p *workPath) *conversation {
+func (pl *Planner) conversation(p *trace.Path) *Conversation {
 	switch {
-	case p.own != nil && p.client.Multiplexed():
-		return pl.rebuild(p, p.client, p.own)
-	case p.own != nil:
+	case p.Own != nil && p.ClientLeg.Multiplexed():
+		return pl.rebuild(p, p.ClientLeg, p.Own)
+	case p.Own != nil:
 		return pl.rest(p)
-	case p.client.Readable() && !pl.nearServer:
-		return pl.rewrite(p, p.client)
+	case p.ClientLeg.Readable() && !pl.NearServer:
+		return pl.rewrite(p, p.ClientLeg)
 	case len(p.Exchanges) == 0:
 		return pl.rewrite(p, pl.wholeLeg(p))
 	}
 	chosen, omitted := pl.choose(p)
-	c := pl.rewrite(p, p.client)
+	c := pl.rewrite(p, p.ClientLeg)
 	if only := pl.onlyLeg(chosen, omitted); only != nil {
 		c = pl.rewrite(p, only)
 	} else if len(chosen) > 0 {
-		c = pl.rebuild(p, p.client, chosen)
+		c = pl.rebuild(p, p.ClientLeg, chosen)
 	}
-	p.Mode = modeOf(p.client, chosen)
+	p.Mode = modeOf(p.ClientLeg, chosen)
 	c.omitted = append(c.omitted, omitted...)
 	return c
 }
 
 // rewrite plans to write the packets of leg l under the path's ends.
 // There are none of a decrypted leg: its stream is made anew.
-func (pl *planner) rewrite(p *workPath, l *graph.Leg) *conversation {
-	c := &conversation{client: p.Client, server: p.Server, frame: l, first: pl.firstPacket(l)}
+func (pl *Planner) rewrite(p *trace.Path, l *graph.Leg) *Conversation {
+	c := &Conversation{Client: p.Client, Server: p.Server, Frame: l, First: pl.firstPacket(l)}
 	if l.Decrypted && (!l.Tunnel || l.Opened) { // else other paths have what is in it
-		c = whole(c)
+		c = Whole(c)
 		if l.Midstream || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
-			c.first = pl.firstByte(l)
+			c.First = pl.firstByte(l)
 		}
 	}
 	return c
 }
 
-// whole returns the conversation of a rewritten leg as pieces: all bytes of
+// Whole returns the conversation of a rewritten leg as pieces: all bytes of
 // its halves.
-func whole(c *conversation) *conversation {
+func Whole(c *Conversation) *Conversation {
 	w := *c
-	w.rebuilt = true
-	for d, h := range [2]index.HalfNo{c.frame.Conn.Orig, c.frame.Conn.Reply} {
+	w.Rebuilt = true
+	for d, h := range [2]index.HalfNo{c.Frame.Conn.Orig, c.Frame.Conn.Reply} {
 		if h != 0 {
-			w.pieces[d] = []*piece{{half: h, from: math.MinInt64, to: math.MaxInt64}}
+			w.Pieces[d] = []*Piece{{Half: h, From: math.MinInt64, To: math.MaxInt64}}
 		}
 	}
 	return &w
@@ -110,10 +111,10 @@ func whole(c *conversation) *conversation {
 
 // firstByte returns the moment of the first byte of l that was captured, that
 // of its first packet if there is none.
-func (pl *planner) firstByte(l *graph.Leg) index.Moment {
+func (pl *Planner) firstByte(l *graph.Leg) index.Moment {
 	first := index.Moment{Nanos: math.MaxInt64}
 	for h := range l.Conn.Halves {
-		if r := pl.x.Content(h); r.Proto != scan.ProtoNone {
+		if r := pl.X.Content(h); r.Proto != scan.ProtoNone {
 			if at := (index.Moment{Nanos: r.Data.Nanos, Ref: r.Data.Ref}); at.Compare(first) < 0 {
 				first = at
 			}
@@ -126,16 +127,16 @@ func (pl *planner) firstByte(l *graph.Leg) index.Moment {
 }
 
 // firstPacket returns the moment of the first packet of l.
-func (pl *planner) firstPacket(l *graph.Leg) index.Moment {
+func (pl *Planner) firstPacket(l *graph.Leg) index.Moment {
 	return index.Moment{Nanos: l.Conn.Start, Ref: l.Conn.First}
 }
 
 // wholeLeg returns the leg of a byte-for-byte path whose bytes are written:
 // the readable one nearest the chosen end.
-func (pl *planner) wholeLeg(p *workPath) *graph.Leg {
-	best := p.client
-	for _, k := range p.links {
-		if k.Up == nil && !k.Ambiguous && k.To.Readable() && !k.To.Empty() && (pl.nearServer || !best.Readable()) {
+func (pl *Planner) wholeLeg(p *trace.Path) *graph.Leg {
+	best := p.ClientLeg
+	for _, k := range p.Links {
+		if k.Up == nil && !k.Ambiguous && k.To.Readable() && !k.To.Empty() && (pl.NearServer || !best.Readable()) {
 			best = k.To
 		}
 	}
@@ -143,7 +144,7 @@ func (pl *planner) wholeLeg(p *workPath) *graph.Leg {
 }
 
 // choose picks for each exchange of p the hop whose bytes are written.
-func (pl *planner) choose(p *workPath) (chosen []*graph.Exchange, omitted []string) {
+func (pl *Planner) choose(p *trace.Path) (chosen []*graph.Exchange, omitted []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
 		if e := pl.hop(p, i); e != nil {
@@ -157,16 +158,16 @@ func (pl *planner) choose(p *workPath) (chosen []*graph.Exchange, omitted []stri
 
 // hop returns of an exchange of p the readable one nearest the chosen end, failed attempts
 // and guesses left out.
-func (pl *planner) hop(p *workPath, no int) *graph.Exchange {
+func (pl *Planner) hop(p *trace.Path, no int) *graph.Exchange {
 	var found *graph.Exchange
 	hops := p.Exchanges[no].Hops
-	for i, s := range p.steps[no] {
+	for i, s := range p.Steps[no] {
 		failed := i+1 < len(hops) && hops[i+1].FromLeg == hops[i].FromLeg
-		if s.ex == nil || s.ex.Outline != nil || hops[i].Ambiguous || failed {
+		if s.Ex == nil || s.Ex.Outline != nil || hops[i].Ambiguous || failed {
 			continue
 		}
-		if found == nil || pl.nearServer {
-			found = s.ex
+		if found == nil || pl.NearServer {
+			found = s.Ex
 		}
 	}
 	return found
@@ -185,7 +186,7 @@ func why(x *flow.Exchange) string {
 
 // onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
 // its real packets can be used.
-func (pl *planner) onlyLeg(chosen []*graph.Exchange, omitted []string) *graph.Leg {
+func (pl *Planner) onlyLeg(chosen []*graph.Exchange, omitted []string) *graph.Leg {
 	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].Leg.Exchanges) {
 		return nil
 	}
@@ -197,46 +198,46 @@ func (pl *planner) onlyLeg(chosen []*graph.Exchange, omitted []string) *graph.Le
 	return chosen[0].Leg
 }
 
-// exchange plans to write one exchange of a path; nil if it cannot be read.
-func (pl *planner) exchange(c *conversation, no int) *conversation {
-	e := pl.hop(c.path, no)
+// Exchange plans to write one exchange of a path; nil if it cannot be read.
+func (pl *Planner) Exchange(c *Conversation, no int) *Conversation {
+	e := pl.hop(c.Path, no)
 	if e == nil {
 		return nil
 	}
-	return pl.rebuild(c.path, c.path.client, []*graph.Exchange{e})
+	return pl.rebuild(c.Path, c.Path.ClientLeg, []*graph.Exchange{e})
 }
 
 // rebuild plans to write chosen exchanges back to back inside the handshake
 // and close of the leg frame.
-func (pl *planner) rebuild(p *workPath, frame *graph.Leg, chosen []*graph.Exchange) *conversation {
-	c := &conversation{client: p.Client, server: p.Server, frame: frame, rebuilt: true, first: pl.firstPacket(frame)}
+func (pl *Planner) rebuild(p *trace.Path, frame *graph.Leg, chosen []*graph.Exchange) *Conversation {
+	c := &Conversation{Client: p.Client, Server: p.Server, Frame: frame, Rebuilt: true, First: pl.firstPacket(frame)}
 	if slices.ContainsFunc(chosen, onHTTP2) {
 		chosen = c.onlyHTTP2(chosen)
 	}
 	for _, e := range chosen {
 		if e.Req != nil {
-			c.pieces[0] = append(c.pieces[0], pl.piece(e.Leg.Conn.Orig, e.Req))
+			c.Pieces[0] = append(c.Pieces[0], pl.piece(e.Leg.Conn.Orig, e.Req))
 		}
 		if e.Resp != nil {
-			c.pieces[1] = append(c.pieces[1], pl.piece(e.Leg.Conn.Reply, e.Resp))
+			c.Pieces[1] = append(c.Pieces[1], pl.piece(e.Leg.Conn.Reply, e.Resp))
 		}
 	}
-	if all := append(chosen, c.calls...); frame.Midstream && len(all) > 0 {
-		c.first = firstOf(all)
+	if all := append(chosen, c.Calls...); frame.Midstream && len(all) > 0 {
+		c.First = firstOf(all)
 	}
 	return c
 }
 
 // rest plans to write of the path's leg what no other path carries: all but the
 // messages of the exchanges that others claim.
-func (pl *planner) rest(p *workPath) *conversation {
-	c := &conversation{client: p.Client, server: p.Server, frame: p.client, rebuilt: true, first: pl.firstPacket(p.client)}
+func (pl *Planner) rest(p *trace.Path) *Conversation {
+	c := &Conversation{Client: p.Client, Server: p.Server, Frame: p.ClientLeg, Rebuilt: true, First: pl.firstPacket(p.ClientLeg)}
 	own := make(map[*graph.Exchange]bool)
-	for _, e := range p.own {
+	for _, e := range p.Own {
 		own[e] = true
 	}
-	var claimed [2][]*piece
-	l := p.client
+	var claimed [2][]*Piece
+	l := p.ClientLeg
 	for i := range l.Exchanges {
 		e := &l.Exchanges[i]
 		if own[e] {
@@ -251,28 +252,28 @@ func (pl *planner) rest(p *workPath) *conversation {
 	}
 	for d, h := range [2]index.HalfNo{l.Conn.Orig, l.Conn.Reply} {
 		if h != 0 {
-			c.pieces[d] = complement(h, claimed[d])
+			c.Pieces[d] = complement(h, claimed[d])
 		}
 	}
-	if l.Midstream && len(p.own) > 0 {
-		c.first = firstOf(p.own)
+	if l.Midstream && len(p.Own) > 0 {
+		c.First = firstOf(p.Own)
 	}
 	return c
 }
 
 // complement returns the pieces of half h between the given ones, which are in
 // stream order.
-func complement(h index.HalfNo, claimed []*piece) []*piece {
-	var out []*piece
+func complement(h index.HalfNo, claimed []*Piece) []*Piece {
+	var out []*Piece
 	from := int64(math.MinInt64)
 	for _, p := range claimed {
-		if p.from > from {
-			out = append(out, &piece{h, from, p.from})
+		if p.From > from {
+			out = append(out, &Piece{h, from, p.From})
 		}
-		from = max(from, p.to)
+		from = max(from, p.To)
 	}
 	if from < math.MaxInt64 {
-		out = append(out, &piece{h, from, math.MaxInt64})
+		out = append(out, &Piece{h, from, math.MaxInt64})
 	}
 	return out
 }
@@ -295,27 +296,27 @@ func firstOf(chosen []*graph.Exchange) index.Moment {
 // piece returns the range of message m with what stands between it and the
 // message before: interim responses and empty lines. After the last message
 // before a tunnel comes the tunnel.
-func (pl *planner) piece(h index.HalfNo, m *scan.Message) *piece {
-	r := pl.x.Content(h)
-	p := &piece{half: h, from: m.Before, to: m.End}
+func (pl *Planner) piece(h index.HalfNo, m *scan.Message) *Piece {
+	r := pl.X.Content(h)
+	p := &Piece{Half: h, From: m.Before, To: m.End}
 	if m.Is(scan.MsgResync) {
-		p.from = m.Start
+		p.From = m.Start
 	}
 	if m.Next == 0 && r.Tunnel >= 0 {
-		p.to = math.MaxInt64
+		p.To = math.MaxInt64
 	}
 	return p
 }
 
-// comments says for each leg of a path where it was seen and how it was tied.
-func (pl *planner) comments(c *conversation) []string {
+// Comments says for each leg of a path where it was seen and how it was tied.
+func (pl *Planner) Comments(c *Conversation) []string {
 	var cs []string
-	p := c.path
+	p := c.Path
 	for _, id := range p.Legs {
-		l := pl.legs[id]
-		h := pl.x.Half(l.Conn.Lead())
+		l := pl.Legs[id]
+		h := pl.X.Half(l.Conn.Lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
-			pl.files[h.First.Input], h.First.Packet, h.Key.Tuple())
+			pl.Files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		if l.Decrypted {
 			s += ", decrypted"
 		}
@@ -328,7 +329,7 @@ func (pl *planner) comments(c *conversation) []string {
 		}
 	}
 	cs = append(cs, failures(p)...)
-	if len(c.calls) > 0 {
+	if len(c.Calls) > 0 {
 		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
 	}
 	if p.Mode == flow.H2To11 {
@@ -341,36 +342,36 @@ func (pl *planner) comments(c *conversation) []string {
 }
 
 // failures says what the proxy logged of exchanges that did not go well.
-func failures(p *workPath) (cs []string) {
+func failures(p *trace.Path) (cs []string) {
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		if l := p.line(i); l != nil && len(l.Flags) > 0 {
+		if l := p.Line(i); l != nil && len(l.Flags) > 0 {
 			cs = append(cs, fmt.Sprintf("pcapmesh: exchange %d: response flags %s, %s", x.ID, strings.Join(l.Flags, ","), cmp.Or(l.CodeDetails, l.Failure, "no details")))
 		}
 	}
-	if p.client == nil { // of the view of legs
+	if p.ClientLeg == nil { // of the view of legs
 		return cs
 	}
-	if l := p.client.Log; l != nil && len(l.Flags) > 0 {
+	if l := p.ClientLeg.Log; l != nil && len(l.Flags) > 0 {
 		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.Failure, l.Termination, "no details")))
 	}
 	return cs
 }
 
 // tie says how the leg with the given ID was joined to the one before it.
-func tie(p *workPath, id int) string {
+func tie(p *trace.Path, id int) string {
 	var best *graph.Link
 	consider := func(l *graph.Link) {
 		if l != nil && l.To.ID == id && (best == nil || best.Ambiguous && !l.Ambiguous || best.Ambiguous == l.Ambiguous && l.Confidence > best.Confidence) {
 			best = l
 		}
 	}
-	for _, l := range p.links {
+	for _, l := range p.Links {
 		consider(l)
 	}
-	for _, steps := range p.steps {
+	for _, steps := range p.Steps {
 		for _, s := range steps {
-			consider(s.link)
+			consider(s.Link)
 		}
 	}
 	if best == nil || len(best.Evidence) == 0 {
@@ -384,15 +385,15 @@ func tie(p *workPath, id int) string {
 	return fmt.Sprintf(", %s to leg %d by %s (%s), confidence %.3f", kind, best.From.ID, e.Kind, e.Detail, best.Confidence)
 }
 
-// legConversations plans the view in which nothing is joined: every leg by
+// LegConversations plans the view in which nothing is joined: every leg by
 // itself, its half-flows merged, every sighting of it written.
-func (pl *planner) legConversations() []*conversation {
-	var cs []*conversation
-	for _, l := range pl.legs {
-		c := &conversation{client: l.Orig.Src, server: l.Orig.Dst, frame: l, first: pl.firstPacket(l)}
-		c.path = &workPath{Path: &flow.Path{Legs: []int{l.ID}}}
+func (pl *Planner) LegConversations() []*Conversation {
+	var cs []*Conversation
+	for _, l := range pl.Legs {
+		c := &Conversation{Client: l.Orig.Src, Server: l.Orig.Dst, Frame: l, First: pl.firstPacket(l)}
+		c.Path = &trace.Path{Path: &flow.Path{Legs: []int{l.ID}}}
 		cs = append(cs, c)
 	}
-	slices.SortStableFunc(cs, func(a, b *conversation) int { return a.first.Compare(b.first) })
+	slices.SortStableFunc(cs, func(a, b *Conversation) int { return a.First.Compare(b.First) })
 	return cs
 }

@@ -1,4 +1,4 @@
-package mesh
+package hbone
 
 import (
 	"fmt"
@@ -17,10 +17,10 @@ import (
 // With keys, every connection has a CONNECT stream of its own in a tunnel, with
 // the address that is dialled at its end, and exactly its bytes in DATA frames.
 
-// openTunnels makes the streams of decrypted tunnels exchanges where some carry
+// OpenTunnels makes the streams of decrypted tunnels exchanges where some carry
 // connections that were not captured: for these the tunnel is HTTP/2 like any
 // other.
-func openTunnels(legs []*graph.Leg) {
+func OpenTunnels(legs []*graph.Leg) {
 	for _, l := range legs {
 		if l.Tunnel && l.Decrypted && !l.Spent {
 			l.Exchanges, l.Opened = l.Streams, true
@@ -88,7 +88,7 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 }
 
 // streamLink ties a connection to stream k of those that fit.
-func (t *tunnelling) streamLink(c *core, ss []tunnelStream, fit []int, k int, forced bool) *graph.Link {
+func (t *tunnelling) streamLink(c *Inner, ss []tunnelStream, fit []int, k int, forced bool) *graph.Link {
 	s := ss[k]
 	m := t.tunnels[s.tunnel]
 	l := t.link(c, m)

@@ -1,33 +1,33 @@
-package mesh
+package trace
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
-// A step is what a hop stands for.
-type step struct {
-	ex   *graph.Exchange // nil when no exchange can be read on the leg
-	link *graph.Link     // nil in the first hop
+// A Step is what a hop stands for.
+type Step struct {
+	Ex   *graph.Exchange // nil when no exchange can be read on the leg
+	Link *graph.Link     // nil in the first hop
 }
 
 // A trail is the hops of an exchange, and beside each the step that it stands for.
 type trail struct {
 	hops  []flow.Hop
-	steps []step
+	steps []Step
 }
 
-func (t *trail) add(h flow.Hop, s step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
+func (t *trail) add(h flow.Hop, s Step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
 
 // begin adds the hop of a path's client leg.
 func (t *trail) begin(l *graph.Leg, e *graph.Exchange) {
 	h := flow.Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
 	measure(&h, e)
-	t.add(h, step{ex: e})
+	t.add(h, Step{Ex: e})
 }
 
 // follow adds the hop that a link leads to.
-func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), step{l.Up, l}) }
+func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), Step{l.Up, l}) }
 
 func hopOf(l *graph.Link) flow.Hop {
 	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous,

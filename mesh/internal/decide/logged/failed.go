@@ -1,4 +1,4 @@
-package mesh
+package logged
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -32,7 +32,7 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 		if d == nil && !e.TCP() {
 			continue
 		}
-		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{lineEvidence(c, e.NamedLine, u, d, nil)}})
+		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, u, d, nil)}})
 		c.CountAttempts(d)
 	}
 }

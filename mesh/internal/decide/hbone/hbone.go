@@ -1,4 +1,4 @@
-package mesh
+package hbone
 
 import (
 	"slices"
@@ -17,9 +17,9 @@ import (
 // tunnelProtocol is what Leg.Protocol says of tunnels.
 const tunnelProtocol = "hbone"
 
-// markTunnels finds the legs that are tunnels: by the port, if the client's
+// MarkTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
-func markTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
+func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
 	for _, l := range legs {
 		var streams []graph.Exchange
 		if l.Decrypted && l.Multiplexed() {
@@ -47,22 +47,22 @@ func allConnect(es []graph.Exchange) bool {
 type tunnelling struct {
 	x       *index.Index
 	inbound bool // the tunnels are the clients' side
-	tunnels []*mantle
-	inner   []*core
+	tunnels []*Tunnel
+	inner   []*Inner
 	links   []*graph.Link
 }
 
-// A core is a connection that a tunnel may carry.
-type core struct {
+// An Inner is a connection that a tunnel may carry.
+type Inner struct {
 	leg    *graph.Leg
 	bursts []burst
 	in     int      // index of the tunnel it is in for sure; -1 = none
 	unseen [2]int64 // by direction, how much the bursts may have that were not found there
 }
 
-// joinTunnels ties the connections of a pod to the tunnels that carry them: of
+// Join ties the connections of a pod to the tunnels that carry them: of
 // those that no other leg of the pod carries on.
-func joinTunnels(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []*graph.Link {
+func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []*graph.Link {
 	if !slices.ContainsFunc(legs, func(l *graph.Leg) bool { return l.Tunnel }) {
 		return nil
 	}
@@ -90,8 +90,8 @@ func joinTunnels(x *index.Index, legs []*graph.Leg, pod string, links []*graph.L
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index.Index, l *graph.Leg) *core {
-	return &core{leg: l, bursts: burstsOf(x, l), in: -1}
+func newCore(x *index.Index, l *graph.Leg) *Inner {
+	return &Inner{leg: l, bursts: burstsOf(x, l), in: -1}
 }
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
@@ -118,7 +118,7 @@ func (t *tunnelling) inside(l *graph.Link) *graph.Leg {
 }
 
 // link returns the link between a connection and the tunnel around it.
-func (t *tunnelling) link(c *core, m *mantle) *graph.Link {
+func (t *tunnelling) link(c *Inner, m *Tunnel) *graph.Link {
 	l := &graph.Link{From: c.leg, To: m.leg, Attempt: 1}
 	if t.inbound {
 		l.From, l.To = m.leg, c.leg
@@ -128,7 +128,7 @@ func (t *tunnelling) link(c *core, m *mantle) *graph.Link {
 
 // may tells whether c may be in m: by addresses, and since both were there when
 // bytes went through c.
-func (t *tunnelling) may(c *core, m *mantle) bool {
+func (t *tunnelling) may(c *Inner, m *Tunnel) bool {
 	if t.inbound && !graph.MayServe(m.leg, c.leg) {
 		return false
 	}

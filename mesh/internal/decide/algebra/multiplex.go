@@ -1,4 +1,4 @@
-package mesh
+package algebra
 
 import (
 	"slices"
@@ -35,8 +35,8 @@ func multiplexedLegs(c *crossing.Crossing, legs []*graph.Leg, up bool) []*turn.M
 	return out
 }
 
-// joinMultiplexed ties exchanges to legs that are HTTP/2 under TLS.
-func joinMultiplexed(c *crossing.Crossing) {
+// JoinStreams ties exchanges to legs that are HTTP/2 under TLS.
+func JoinStreams(c *crossing.Crossing) {
 	for _, up := range [2]bool{false, true} {
 		hiding, reading := c.Down, c.Up
 		if up {
@@ -61,7 +61,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 		heads = append(heads, m.Heads(c.X)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
+	a := &Algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {
@@ -70,7 +70,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	a.byBegin()
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: func(d *item, u *item) *graph.Link { return exchangeLink(c, d, u) }, least: believedStream}
+	t := &tier{a: a, link: func(d *Item, u *Item) *graph.Link { return exchangeLink(c, d, u) }, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)

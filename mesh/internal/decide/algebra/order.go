@@ -1,4 +1,4 @@
-package mesh
+package algebra
 
 import (
 	"math"
@@ -27,11 +27,11 @@ const besides = 5
 
 // disorder weighs the strands of streams by whether they cross others of their
 // leg that are probable.
-func (a *algebra) disorder() {
+func (a *Algebra) disorder() {
 	learned := orderliness{1, 1}
 	a.neighbours(func(s, t strand) {
 		switch {
-		case s.P*t.P < believed*believed || a.crosses(s, t) == 0:
+		case s.P*t.P < Believed*Believed || a.crosses(s, t) == 0:
 		case a.crosses(s, t) > 0:
 			learned.crossed++
 		default:
@@ -53,7 +53,7 @@ func (a *algebra) disorder() {
 
 // neighbours calls yield for all pairs of strands of heads that stand near each
 // other on one leg.
-func (a *algebra) neighbours(yield func(s, t strand)) {
+func (a *Algebra) neighbours(yield func(s, t strand)) {
 	byHead := make(map[*graph.Exchange][]int32)
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= ofAccount {
@@ -62,7 +62,7 @@ func (a *algebra) neighbours(yield func(s, t strand)) {
 		}
 	}
 	var heads []*graph.Exchange
-	for _, items := range [2][]item{a.down, a.up} {
+	for _, items := range [2][]Item{a.Down, a.Up} {
 		for i := range items {
 			if len(byHead[items[i].ex]) > 0 && items[i].ex.Outline != nil {
 				heads = append(heads, items[i].ex)
@@ -85,10 +85,10 @@ func (a *algebra) neighbours(yield func(s, t strand)) {
 
 // crosses returns 1 if two strands cross in the order of requests, -1 if they
 // do not, 0 if that cannot be told.
-func (a *algebra) crosses(s, t strand) int {
-	d, e, u, v := a.down[s.D].reqAt, a.down[t.D].reqAt, a.up[s.U].reqAt, a.up[t.U].reqAt
+func (a *Algebra) crosses(s, t strand) int {
+	d, e, u, v := a.Down[s.D].ReqAt, a.Down[t.D].ReqAt, a.Up[s.U].ReqAt, a.Up[t.U].ReqAt
 	switch {
-	case d == noTime || e == noTime || u == noTime || v == noTime || d == e || u == v:
+	case d == NoTime || e == NoTime || u == NoTime || v == NoTime || d == e || u == v:
 		return 0
 	case (d < e) != (u < v):
 		return 1
