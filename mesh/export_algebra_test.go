@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -38,7 +39,7 @@ func (l *Linker) Again() *Linker {
 // Link joins the legs and returns how many links there are, and how many of
 // them are not ambiguous.
 func (l *Linker) Link() (all, sure int) {
-	links := joinLegs(l.x, l.legs, l.roster, graph.NewLedger(nil, nil))
+	links := decide.Links(l.x, l.legs, l.roster, graph.NewLedger(nil, nil))
 	for _, k := range links {
 		if !k.Ambiguous {
 			sure++

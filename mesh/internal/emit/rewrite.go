@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
-// emitOptions change a stitched capture. The zero value is the default.
-type emitOptions struct {
+// Options change a stitched capture. The zero value is the default.
+type Options struct {
 	Legs      bool // every leg by itself, nothing joined
-	Comments  emitComments
+	Comments  Comments
 	KeepOther bool   // copy packets that are neither TCP nor DNS
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
@@ -22,23 +22,18 @@ type emitOptions struct {
 	Version   string // of the program that writes, for the section header; may be empty
 }
 
-// emitComments says which packets carry a comment.
-type emitComments uint8
+// Comments says which packets carry a comment.
+type Comments uint8
 
 // The choices for comments.
 const (
-	firstPackets emitComments = iota // the first packet of each stream: its legs and how they were tied
-	allPackets                       // every packet: where it was captured
-	noPackets
+	CommentFirst Comments = iota // the first packet of each stream: its legs and how they were tied
+	CommentAll                   // every packet: where it was captured
+	CommentNone
 )
 
-// Application is what a stitched capture names as the program that wrote it,
-// followed by a space and its version if that is known. It tells that a file
-// may be replaced.
-const Application = "pcapmesh"
-
-// written counts what was written.
-type written struct {
+// Summary counts what was written.
+type Summary struct {
 	Streams int // TCP streams
 	Joined  int // of them, those of joined paths
 	Packets int
@@ -55,8 +50,8 @@ type target struct {
 
 // An emitter writes a stitched capture.
 type emitter struct {
-	src     *source
-	o       emitOptions
+	src     *Source
+	o       Options
 	out     sink
 	convs   []*plan.Conversation
 	begun   []bool // by conversation: its first packet is written
@@ -67,12 +62,12 @@ type emitter struct {
 	spool   *spool
 	dns     *dnsEmitter
 	buf     []byte
-	sum     written
+	sum     Summary
 }
 
-// write writes the conversations as a pcapng file in which each is one TCP
+// Write writes the conversations as a pcapng file in which each is one TCP
 // stream. It reads the inputs again.
-func (s *source) write(w io.Writer, o emitOptions) (written, error) {
+func (s *Source) Write(w io.Writer, o Options) (Summary, error) {
 	e := &emitter{src: s, o: o, ifaces: make(map[index.Place]int), other: make(map[[2]uint32]int)}
 	e.aimAll()
 	defer e.spool.Close()
@@ -80,11 +75,11 @@ func (s *source) write(w io.Writer, o emitOptions) (written, error) {
 		return e.sum, err
 	}
 	var err error
-	if e.out, err = newSink(w, &e.o, s.comments); err != nil {
+	if e.out, err = newSink(w, &e.o, s.Comments); err != nil {
 		return e.sum, err
 	}
 	if !e.o.NoNames {
-		if err := e.out.WriteNames(s.names); err != nil {
+		if err := e.out.WriteNames(s.Names); err != nil {
 			return e.sum, err
 		}
 	}
@@ -109,9 +104,9 @@ func applicationName(version string) string {
 // aimAll decides for every half what becomes of its packets.
 func (e *emitter) aimAll() {
 	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
-	e.convs = e.src.convs
+	e.convs = e.src.Convs
 	if e.o.Legs {
-		e.convs = e.src.planner.LegConversations()
+		e.convs = e.src.Planner.LegConversations()
 	}
 	e.sum.Streams = len(e.convs)
 	for _, c := range e.convs {
@@ -120,7 +115,7 @@ func (e *emitter) aimAll() {
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
-	e.targets = make([]target, e.src.x.Len()+1)
+	e.targets = make([]target, e.src.X.Len()+1)
 	for i, c := range e.convs {
 		if !c.Rebuilt {
 			e.aim(i, c)
@@ -136,7 +131,7 @@ func (e *emitter) aim(i int, c *plan.Conversation) {
 		if h == 0 {
 			return
 		}
-		if k := e.src.x.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
+		if k := e.src.X.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
 			t.src, t.dst = netip.AddrPort{}, netip.AddrPort{}
 		}
 		e.targets[h] = t
@@ -184,11 +179,11 @@ func (e *emitter) copyPackets() error {
 
 // openAll opens all inputs that were read, and lists their readers by the
 // numbers of the inputs too.
-func (s *source) openAll() (readers, byNumber []*capture.Reader, err error) {
-	byNumber = make([]*capture.Reader, len(s.inputs))
-	for _, g := range s.groups {
+func (s *Source) openAll() (readers, byNumber []*capture.Reader, err error) {
+	byNumber = make([]*capture.Reader, len(s.Inputs))
+	for _, g := range s.Groups {
 		for _, in := range g {
-			if s.unread[in.Number()] {
+			if s.Unread[in.Number()] {
 				continue // as in the first reading
 			}
 			f, err := in.Reader()
@@ -214,8 +209,8 @@ func closeAll(rs []*capture.Reader) {
 
 // writePacket writes a captured packet, if it has a target.
 func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
-	g := e.src.where[p.Ref.Input]
-	id := e.src.x.Groups[g].Table.At(p.Ref)
+	g := e.src.Where[p.Ref.Input]
+	id := e.src.X.Groups[g].Table.At(p.Ref)
 	if id == 0 {
 		if done, err := e.writeDNS(p); done {
 			return err
@@ -225,12 +220,12 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if id.Dup() {
 		return nil
 	}
-	h := e.src.x.Number(g, id.ID())
+	h := e.src.X.Number(g, id.ID())
 	t := &e.targets[h]
 	if t.conv == 0 {
 		return nil
 	}
-	iface, err := e.iface(e.src.x.Place(h))
+	iface, err := e.iface(e.src.X.Place(h))
 	if err != nil {
 		return err
 	}
@@ -257,7 +252,7 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 		l4 -= at
 	}
 	if err := capture.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
-		return nil, fmt.Errorf("%s: packet %d: %w", e.src.files[p.Ref.Input], p.Ref.Packet, err)
+		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
 }
@@ -265,16 +260,16 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 // comment returns the comments for a packet of conversation i: its own, and
 // ours.
 func (e *emitter) comment(i int32, p *capture.Packet) []string {
-	if e.o.Comments == noPackets {
+	if e.o.Comments == CommentNone {
 		return p.Comments
 	}
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.src.planner.Comments(e.convs[i])...)
+		cs = append(cs[:len(cs):len(cs)], e.src.Planner.Comments(e.convs[i])...)
 	}
-	if e.o.Comments == allPackets {
-		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.files[p.Ref.Input], p.Ref.Packet))
+	if e.o.Comments == CommentAll {
+		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.Files[p.Ref.Input], p.Ref.Packet))
 	}
 	return cs
 }
@@ -309,7 +304,7 @@ func (e *emitter) iface(at index.Place) (int, error) {
 	if i, ok := e.ifaces[at]; ok {
 		return i, nil
 	}
-	info := e.src.x.Groups[at.Group].Points.Info(at.Point)
+	info := e.src.X.Groups[at.Group].Points.Info(at.Point)
 	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod

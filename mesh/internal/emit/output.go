@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"errors"
@@ -17,22 +17,22 @@ var (
 	ErrOutputExists  = errors.New("exists and was not written by pcapmesh")
 )
 
-// writeFile writes to the named file, which appears under its name only when it is
+// WriteFile writes to the named file, which appears under its name only when it is
 // complete. A file that exists is replaced only if pcapmesh wrote it, or with force;
 // never if it is an input.
-func (s *source) writeFile(name string, force bool, o emitOptions) (written, error) {
+func (s *Source) WriteFile(name string, force bool, o Options) (Summary, error) {
 	special, err := s.mayReplace(name, force)
 	if err != nil {
-		return written{}, err
+		return Summary{}, err
 	}
 	if special {
 		return s.writeInto(name, o)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return written{}, fmt.Errorf("%s: %w", name, index.Cause(err))
+		return Summary{}, fmt.Errorf("%s: %w", name, index.Cause(err))
 	}
-	sum, err := s.write(f, o)
+	sum, err := s.Write(f, o)
 	if err == nil {
 		err = f.Chmod(o.mode())
 	}
@@ -48,7 +48,7 @@ func (s *source) writeFile(name string, force bool, o emitOptions) (written, err
 
 // mode returns the permissions of the file that is written: TLS secrets in it
 // are for its owner only.
-func (o *emitOptions) mode() os.FileMode {
+func (o *Options) mode() os.FileMode {
 	if o.EmbedKeys {
 		return 0o600
 	}
@@ -56,18 +56,18 @@ func (o *emitOptions) mode() os.FileMode {
 }
 
 // writeInto writes to a device or a named pipe.
-func (s *source) writeInto(name string, o emitOptions) (written, error) {
+func (s *Source) writeInto(name string, o Options) (Summary, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return written{}, err
+		return Summary{}, err
 	}
-	sum, err := s.write(f, o)
+	sum, err := s.Write(f, o)
 	return sum, errors.Join(err, f.Close())
 }
 
 // mayReplace refuses to replace what is not ours to replace. special tells that
 // the file is a device or a pipe, which is written to and not replaced.
-func (s *source) mayReplace(name string, force bool) (special bool, err error) {
+func (s *Source) mayReplace(name string, force bool) (special bool, err error) {
 	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
@@ -96,3 +96,8 @@ func writtenByUs(name string) bool {
 	defer c.Close()
 	return c.Application() == Application || strings.HasPrefix(c.Application(), Application+" ")
 }
+
+// Application is what a stitched capture names as the program that wrote it,
+// followed by a space and its version if that is known. It tells that a file
+// may be replaced.
+const Application = "pcapmesh"

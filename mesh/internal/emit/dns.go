@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"cmp"
@@ -27,9 +27,9 @@ type dnsPacket struct {
 }
 
 // newDNSEmitter lists the packets of all messages.
-func newDNSEmitter(r *source) *dnsEmitter {
-	d := &dnsEmitter{x: r.x, lookups: r.lookups, of: r.lookupOf, packets: make([][]dnsPacket, len(r.inputs)), begun: make([]bool, len(r.lookups))}
-	for g, group := range r.x.Groups {
+func newDNSEmitter(r *Source) *dnsEmitter {
+	d := &dnsEmitter{x: r.X, lookups: r.Lookups, of: r.LookupOf, packets: make([][]dnsPacket, len(r.Inputs)), begun: make([]bool, len(r.Lookups))}
+	for g, group := range r.X.Groups {
 		s := group.DNS
 		for i := range uint32(s.Messages.Len()) {
 			d.add(s.Messages.At(i).Ref, dnsPacket{message: i, group: g})
@@ -114,7 +114,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 		l4 -= at
 	}
 	if err := capture.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
-		return nil, fmt.Errorf("%s: packet %d: %w", e.src.files[p.Ref.Input], p.Ref.Packet, err)
+		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
 }
@@ -123,11 +123,11 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 func (e *emitter) dnsComment(l *names.Lookup, m *index.DNSMessage, p *capture.Packet) []string {
 	first := !e.dns.begun[l.ID]
 	e.dns.begun[l.ID] = true
-	if e.o.Comments == noPackets || e.o.Comments == firstPackets && !first {
+	if e.o.Comments == CommentNone || e.o.Comments == CommentFirst && !first {
 		return p.Comments
 	}
 	s := fmt.Sprintf("pcapmesh: dns lookup %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
-		e.src.files[p.Ref.Input], p.Ref.Packet, m.Key.Tuple())
+		e.src.Files[p.Ref.Input], p.Ref.Packet, m.Key.Tuple())
 	if l.Redirected && !l.Server.IsValid() {
 		s += ", redirected; whom the client asked is not known"
 	}

@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"cmp"
@@ -47,15 +47,15 @@ type placed struct {
 
 // gather reads the pieces of all rebuilt conversations and returns their
 // chunks in the order of conversation, direction and stream.
-func (r *source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
-	for g, group := range r.x.Groups {
-		c := &gatherer{group: g, x: r.x, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
+	for g, group := range r.X.Groups {
+		c := &gatherer{group: g, x: r.X, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
 		var want reassembly.HalfSet
 		for i, conv := range convs {
 			for dir, ps := range conv.Pieces {
 				for no, p := range ps {
-					if pg, id := r.x.Locate(p.Half); pg == g {
+					if pg, id := r.X.Locate(p.Half); pg == g {
 						want.Add(id)
 						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
 					}
@@ -68,7 +68,7 @@ func (r *source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.From, b.From) })
 		}
-		if err := reassembly.Read(r.groups[g], group.Table, &want, r.x.Decrypted(g, c)); err != nil {
+		if err := reassembly.Read(r.Groups[g], group.Table, &want, r.X.Decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {

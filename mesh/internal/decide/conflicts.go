@@ -1,4 +1,4 @@
-package mesh
+package decide
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package mesh
+package decide
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// joinLegs ties legs at every proxy crossing of every pod.
-func joinLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) []*graph.Link {
+// Links ties legs at every proxy crossing of every pod.
+func Links(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) []*graph.Link {
 	var links []*graph.Link
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.Records, logs, legs, pod, r.Pods[pod]) {

@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"cmp"
@@ -64,9 +64,9 @@ type callHalf struct {
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
-func (r *source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (r *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
-	for g := range r.x.Groups {
+	for g := range r.X.Groups {
 		parts, err := r.readCalls(g, convs, sp)
 		if err != nil {
 			return nil, err
@@ -92,18 +92,18 @@ func (r *source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, er
 }
 
 // readCalls reads what group g has of them.
-func (r *source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
+func (r *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
 	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
 	var want reassembly.HalfSet
 	for i, conv := range convs {
 		for k, e := range conv.Calls {
-			c.want(r.x, g, &want, e, int32(i), int32(k))
+			c.want(r.X, g, &want, e, int32(i), int32(k))
 		}
 	}
 	if want.Empty() {
 		return nil, nil
 	}
-	if err := reassembly.Read(r.groups[g], r.x.Groups[g].Table, &want, r.x.Decrypted(g, c)); err != nil {
+	if err := reassembly.Read(r.Groups[g], r.X.Groups[g].Table, &want, r.X.Decrypted(g, c)); err != nil {
 		return nil, err
 	}
 	return c.parts, c.err

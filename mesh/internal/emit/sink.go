@@ -1,4 +1,4 @@
-package mesh
+package emit
 
 import (
 	"io"
@@ -15,7 +15,7 @@ type sink interface {
 	Flush() error
 }
 
-func newSink(w io.Writer, o *emitOptions, comments []string) (sink, error) {
+func newSink(w io.Writer, o *Options, comments []string) (sink, error) {
 	if !o.Classic {
 		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments, Background: true}), nil
 	}
