@@ -28,11 +28,8 @@ func NewLinker(r *Result) *Linker { return (&Linker{x: r.x, rs: r.records}).Agai
 // Again returns a Linker for the same captures.
 func (l *Linker) Again() *Linker {
 	l = &Linker{x: l.x, rs: l.rs, legs: graph.Legs(l.x, conn.Bind(l.x, l.rs.NAT))}
-	l.roster = role.NewRoster(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio())
-	l.roster.Assign(l.legs)
-	for _, g := range l.legs {
-		g.Exchanges = graph.PairExchanges(l.x, g)
-	}
+	l.roster = role.Assign(l.x, l.rs, new(cluster.Known), l.legs, profile.Istio(), nil)
+	graph.FindExchanges(l.x, l.legs)
 	return l
 }
 

@@ -38,38 +38,26 @@ type Result struct {
 	Names     []names.Learned
 }
 
-// Run runs all passes. Each takes what those before it made.
+// Run runs all passes. Each takes what those before it made; what it needs of legs
+// beside that, and leaves on them, is said here.
 func Run(m *Input) *Result {
-	var f Result
 	x, rs := m.X, m.Records
-	f.Lookups, f.LookupOf = dns.Find(x, rs)
-	dns.ZoneLookups(rs, f.Lookups)
-	f.Legs = graph.Legs(x, m.Conns)
-	if f.Profile = m.Profile; f.Profile == nil {
-		f.Profile = role.Recognise(f.Legs)
+	lookups, lookupOf := dns.Find(x, rs)
+	legs := graph.Legs(x, m.Conns)
+	mesh := m.Profile
+	if mesh == nil {
+		mesh = role.Recognise(legs)
 	}
-	for _, l := range f.Legs {
-		role.Processes(rs, x, l, rs.Profile(l.Pod, f.Profile))
-	}
-	roster := role.NewRoster(x, rs, m.Known, f.Legs, f.Profile)
-	roster.Agents = dns.Captured(x, f.Lookups, f.Legs)
-	roster.Assign(f.Legs)
-	hbone.MarkTunnels(x, f.Legs, f.Profile)
-	logs := graph.NewLedger(rs.Lines, f.Legs)
-	roster.Believe(logs)
-	for _, l := range f.Legs {
-		l.Exchanges = graph.PairExchanges(x, l)
-		l.Loose = graph.LooseBytes(x, l.Conn)
-	}
-	links := Links(x, f.Legs, roster, logs)
-	joined := make(map[*graph.Leg]bool)
-	for _, l := range links {
-		joined[l.From], joined[l.To] = true, true
-	}
-	roster.Settle(f.Legs, func(l *graph.Leg) bool { return joined[l] })
-	f.Joins = trace.Joins(links)
-	f.Names = learnNames(f.Lookups, f.Legs, logs)
-	f.Paths = trace.Trace(f.Legs, links)
+	role.NameProcesses(x, rs, legs, mesh)                                             // leaves OrigProcess, ReplyProcess
+	roster := role.Assign(x, rs, m.Known, legs, mesh, dns.Captured(x, lookups, legs)) // needs processes; leaves Role, Views, Kept
+	hbone.MarkTunnels(x, legs, mesh)                                                  // leaves Tunnel, and the protocol of tunnels
+	logs := graph.NewLedger(rs.Lines, legs)                                           // needs Views
+	roster.Believe(logs)                                                              // corrects Role, Views
+	graph.FindExchanges(x, legs)                                                      // needs the protocol; leaves Exchanges, Loose
+	links := Links(x, legs, roster, logs)                                             // leaves Hidden, Log, Spent, Across; Exchanges of legs that were tied unread
+	roster.Settle(legs, links)                                                        // corrects Role, Views of what no link confirms
+	f := &Result{Legs: legs, Joins: trace.Joins(links), Paths: trace.Trace(legs, links), Profile: mesh,
+		Lookups: lookups, LookupOf: lookupOf, Names: learnNames(lookups, legs, logs)}
 	f.account(x, rs, logs)
-	return &f
+	return f
 }
