@@ -62,7 +62,7 @@ func (u *DatagramDecoder) Stats() DecodeStats { return u.d.Stats() }
 func (u *DatagramDecoder) Decode(p *Packet, g *Datagram) bool {
 	u.d.stats.Packets++
 	u.s.Parts = nil
-	l3, typ := network(p.Link, p.Data)
+	l3, typ := p.Link.network(p.Data)
 	switch typ {
 	case etherIPv4:
 		return u.decodeIPv4(p, g, l3)
@@ -173,9 +173,4 @@ func (u *DatagramDecoder) decodeUDP(p *Packet, g *Datagram, b []byte, wire int) 
 // as 0xffff (RFC 768).
 func RewriteUDP(ip []byte, l4 int, src, dst netip.AddrPort) error {
 	return rewrite(ip, l4, src, dst, ProtoUDP, udpChecksumAt)
-}
-
-// LocateUDP is Locate for packets known to be UDP.
-func LocateUDP(link LinkType, data []byte) (l3, l4 int, ok bool) {
-	return locate(link, data, ProtoUDP)
 }
