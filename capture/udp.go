@@ -19,9 +19,8 @@ const (
 type Datagram struct {
 	Ref   Ref // of its packet; of several fragments the last that came
 	Nanos int64
-	Key   Key    // packed directed tuple, with the capture point
-	IPID  uint16 // IPv4 identification; 0 for IPv6
-	Dup   bool   // second copy, as Segment.Dup
+	Key   Key  // packed directed tuple, with the capture point
+	Dup   bool // second copy, as Segment.Dup
 
 	Wire  uint32 // payload bytes on the wire, ≥ len(Bytes)
 	Bytes []byte // captured payload; not owned
@@ -160,7 +159,7 @@ func (u *DatagramDecoder) decodeUDP(p *Packet, g *Datagram, b []byte, wire int) 
 	if n < udpLen || n > wire {
 		return u.d.malformed(p, "udp header: length %d in %d bytes", n, wire)
 	}
-	g.Ref, g.Nanos, g.IPID, g.Dup, g.Parts = p.Ref, p.Nanos, u.s.IPID, u.s.Dup, u.s.Parts
+	g.Ref, g.Nanos, g.Dup, g.Parts = p.Ref, p.Nanos, u.s.Dup, u.s.Parts
 	g.Key = u.s.Key
 	g.Key.SrcPort, g.Key.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	g.Wire, g.Bytes = uint32(n-udpLen), b[udpLen:min(n, len(b))]
