@@ -24,8 +24,9 @@ const (
 // header stand, and what the header tells of the interface. The zero linkLayer
 // is that of a type not known.
 //
-// A header has either a length and an EtherType at a fixed place, or find. The
-// offsets below these are 0 when the header has no such field.
+// A header has either a length and an EtherType at a fixed place, or find, which
+// cannot ask for another link type: the table would refer to itself. The offsets
+// after find are 0 when the header has no such field.
 type linkLayer struct {
 	name string // without its prefix LINKTYPE_
 
