@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -57,20 +56,13 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	case "csv":
 		return report.CSV(w, r)
 	}
-	limit := f.limit
+	table := &report.TableOptions{Limit: f.limit, Wide: f.format == "wide", Names: !f.noNames}
 	if f.all {
-		limit = 0
+		table.Limit = 0
 	}
-	wide := f.format == "wide"
-	hidden, err := report.Legs(w, r, limit, wide, !f.noNames)
-	if hidden > 0 {
-		fmt.Fprintf(w, "… %d more: --all\n", hidden)
-	}
-	if wide && err == nil {
-		hidden, err = report.Lookups(w, r, limit)
-		if hidden > 0 {
-			fmt.Fprintf(w, "… %d more: --all\n", hidden)
-		}
+	err := report.Legs(w, r, table)
+	if table.Wide && err == nil {
+		err = report.Lookups(w, r, table)
 	}
 	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }

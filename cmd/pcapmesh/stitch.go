@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	}
 	sum, err := f.write(cmd, r)
 	if err != nil {
-		return joinErrors([]error{partial, outputHint(err)})
+		return errors.Join(partial, outputHint(err))
 	}
 	if err := f.print(out, r); err != nil {
 		return err
@@ -79,16 +80,17 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 		out = cmd.ErrOrStderr()
 	}
 	if !o.quiet {
-		fmt.Fprintln(out, f.summary(r, sum))
+		fmt.Fprintln(out, f.written(r, sum))
 	}
 	return partial
 }
 
-// classic tells whether the output is to be a classic pcap file.
+// classic reports whether the output is to be a classic pcap file.
 func (f *stitchFlags) classic() bool {
 	return strings.HasSuffix(f.output, ".pcap") || strings.HasSuffix(f.output, ".cap")
 }
 
+// write writes the capture.
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
 	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.noNames, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
 	if f.view == "legs" {

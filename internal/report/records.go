@@ -19,6 +19,7 @@ func Records(w io.Writer, r *mesh.Result) error {
 	return nil
 }
 
+// recordText says of a file of records what is in it.
 func recordText(in *record.Info) string {
 	s := fmt.Sprintf("%s %s: ", in.Kind, in.Name)
 	switch in.Kind {
@@ -36,19 +37,9 @@ func recordText(in *record.Info) string {
 	return s
 }
 
+// entryNoun names one entry of each kind of record.
 var entryNoun = map[record.Kind]string{
 	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
-}
-
-// counted prints a number with its noun.
-func counted(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case noun == "entry":
-		return fmt.Sprintf("%d entries", n)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // RecordFaults says what is wrong with a file of records, a line each: what
@@ -70,6 +61,7 @@ func RecordFaults(in *record.Info) []string {
 	return out
 }
 
+// whatOf says what was looked for in each kind of record.
 var whatOf = map[record.Kind]string{
 	record.Conntrack: "a conntrack entry", record.AccessLog: "a line of an access log in this format",
 	record.Rules: "a firewall rule", record.Sockets: "a socket",
