@@ -13,11 +13,8 @@ import (
 // flowsFlags are the flags of flows.
 type flowsFlags struct {
 	in     inputFlags
+	table  tableFlags
 	format string
-	limit  int
-	all    bool
-
-	noNames bool
 }
 
 func newFlows(o *options) *cobra.Command {
@@ -40,10 +37,8 @@ func newFlows(o *options) *cobra.Command {
 		},
 	}
 	f.in.register(cmd)
+	f.table.register(cmd.Flags(), "print no names beside addresses")
 	cmd.Flags().VarP(oneOf(&f.format, "table", "wide", "json", "jsonl", "csv"), "output", "o", "table, wide, json, jsonl or csv")
-	cmd.Flags().IntVar(&f.limit, "limit", 50, "rows of the table at the most")
-	cmd.Flags().BoolVar(&f.all, "all", false, "print all rows")
-	cmd.Flags().BoolVarP(&f.noNames, "no-names", "n", false, "print no names beside addresses")
 	return cmd
 }
 
@@ -56,10 +51,8 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	case "csv":
 		return report.CSV(w, r)
 	}
-	table := &report.TableOptions{Limit: f.limit, Wide: f.format == "wide", Names: !f.noNames}
-	if f.all {
-		table.Limit = 0
-	}
+	table := f.table.options()
+	table.Wide = f.format == "wide"
 	err := report.Legs(w, r, table)
 	if table.Wide && err == nil {
 		err = report.Lookups(w, r, table)

@@ -43,7 +43,7 @@ func newProgress(w io.Writer, quiet bool, inputs []mesh.Input) *progress {
 	return p
 }
 
-// update tells that n bytes of an input have been read.
+// update is told that n bytes of an input have been read.
 func (p *progress) update(input int, n int64) {
 	if p.bar == nil {
 		return

@@ -16,11 +16,7 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	case "jsonl":
 		return report.JSONLines(w, r)
 	}
-	table := &report.TableOptions{Limit: f.limit, Names: !f.noNames}
-	if f.all {
-		table.Limit = 0
-	}
-	err := report.Paths(w, r, table)
+	err := report.Paths(w, r, f.table.options())
 	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }
 
