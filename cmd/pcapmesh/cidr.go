@@ -54,6 +54,7 @@ func newCidr(o *options) *cobra.Command {
 	return cmd
 }
 
+// printNetworks prints networks in the format that was asked for.
 func printNetworks(w io.Writer, list []filter.Network, format string, verbose bool) error {
 	switch {
 	case format == "json":

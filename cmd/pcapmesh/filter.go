@@ -62,6 +62,7 @@ func rewriteFilter(cmd *cobra.Command, args []string, format string, o *options)
 	return errors.Join(printExpression(cmd.OutOrStdout(), fixed, changes, format), err)
 }
 
+// printExpression prints an expression in the format that was asked for.
 func printExpression(w io.Writer, expr string, changes []filter.Change, format string) error {
 	if format == "json" {
 		return report.ExpressionJSON(w, expr, changes)

@@ -19,6 +19,7 @@ type adviceFlags struct {
 	iface, mesh      string
 }
 
+// register adds the flags to a command.
 func (a *adviceFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&a.podIPs, "pod-ip", nil, "print capture commands for the pod with this `IP` (both of a dual-stack pod)")
@@ -81,6 +82,7 @@ func (a *adviceFlags) question() (*profile.CaptureQuestion, error) {
 	return q, err
 }
 
+// parseAddrs reads the addresses of a flag.
 func parseAddrs(list []string) ([]netip.Addr, error) {
 	var out []netip.Addr
 	for _, s := range list {
@@ -93,6 +95,7 @@ func parseAddrs(list []string) ([]netip.Addr, error) {
 	return out, nil
 }
 
+// parsePorts reads the ports of a flag.
 func parsePorts(list []string) ([]uint16, error) {
 	var out []uint16
 	for _, s := range list {

@@ -42,6 +42,7 @@ func newFlows(o *options) *cobra.Command {
 	return cmd
 }
 
+// print prints a result in the format that was asked for.
 func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	switch f.format {
 	case "json":

@@ -80,6 +80,7 @@ func parsePort(arg string) (uint16, error) {
 	return uint16(n), nil
 }
 
+// printPorts prints ports in the format that was asked for.
 func printPorts(w io.Writer, p *profile.Profile, list []profile.Port, format string) error {
 	switch format {
 	case "json":

@@ -54,6 +54,7 @@ func chooseListeners(p *profile.Profile, all []sockets.Socket, args []string) ([
 	return out, nil
 }
 
+// printListeners prints listeners in the format that was asked for.
 func printListeners(w io.Writer, p *profile.Profile, list []report.Listener, format string) error {
 	switch format {
 	case "json":

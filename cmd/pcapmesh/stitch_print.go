@@ -9,6 +9,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
+// print prints a result in the format that was asked for.
 func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 	switch f.format {
 	case "json":

@@ -96,7 +96,7 @@ type endsJSON struct {
 	Dst netip.AddrPort `json:"dst"`
 }
 
-// ends returns nil, which JSON prints as null, for no tuple.
+// newEnds returns nil, which JSON prints as null, for no tuple.
 func newEnds(t capture.Tuple) *endsJSON {
 	if t == (capture.Tuple{}) {
 		return nil

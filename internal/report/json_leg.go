@@ -27,10 +27,10 @@ type legJSON struct {
 	Protocol     string       `json:"protocol"`
 	LostHeaders  bool         `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
 	Notes        []string     `json:"notes,omitempty"`        // what is wrong with the connection
-	Conntrack    *trackedJSON `json:"conntrack,omitempty"`    // the entry that is of the connection
+	Conntrack    *trackedJSON `json:"conntrack,omitempty"`    // its entry
 	OrigProcess  *processJSON `json:"orig_process,omitempty"`
 	ReplyProcess *processJSON `json:"reply_process,omitempty"`
-	Logged       *loggedJSON  `json:"logged,omitempty"` // the access log's line about the connection as a whole
+	Logged       *loggedJSON  `json:"logged,omitempty"` // the access log's line about the whole connection
 }
 
 func newLeg(l *flow.Leg) legJSON {

@@ -7,8 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
-// A nameColumn adds the names of endpoints to a table, if any were learned: from
-// DNS answers, TLS server names, requests or access logs.
+// A nameColumn adds the names of endpoints to a table. It stays away if none was
+// learned.
 type nameColumn struct {
 	at    int // of the column
 	names map[netip.Addr]string

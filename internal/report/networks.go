@@ -23,6 +23,7 @@ func NetworksInFull(w io.Writer, list []filter.Network) error {
 	return printNetworks(w, list, meaning)
 }
 
+// printNetworks prints networks, and below each what below has to say of it.
 func printNetworks(w io.Writer, list []filter.Network, below func(io.Writer, filter.Network)) error {
 	out := bufio.NewWriter(w)
 	for _, n := range list {

@@ -8,8 +8,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
-// Records prints one line for each file with records: how much of it is of
-// connections in the captures.
+// Records prints a line for each file with records: how much is in it, and how much
+// of that belongs to connections in the captures.
 func Records(w io.Writer, r *mesh.Result) error {
 	for i := range r.Records {
 		if _, err := fmt.Fprintln(w, recordText(&r.Records[i])); err != nil {
@@ -42,8 +42,8 @@ var entryNoun = map[record.Kind]string{
 	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
 }
 
-// RecordFaults says what is wrong with a file of records, a line each: what
-// could not be read, and that nothing of it is of these captures.
+// RecordFaults says what is wrong with a file of records, one fault a line. Lines
+// that could not be read are faults, and so is a file that belongs to other captures.
 func RecordFaults(in *record.Info) []string {
 	var out []string
 	for _, f := range in.Faults {
