@@ -50,7 +50,8 @@ func JSON(w io.Writer, r *mesh.Result) error {
 }
 
 // JSONLines writes a result as one JSON object a line: first the inputs, then
-// legs, joins, paths and lookups ("dns"), each with a member "kind".
+// legs, joins, paths, records, conflicts and lookups ("dns"). Each begins with the
+// members "version" and "kind".
 func JSONLines(w io.Writer, r *mesh.Result) error {
 	out, enc := bufio.NewWriterSize(w, 64<<10), newEncoder()
 	line := func(kind string, v any) {
