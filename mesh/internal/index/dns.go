@@ -30,19 +30,19 @@ type DNSMessage struct {
 	Kept    uint16 // records kept of the answer section
 	Answers uint16 // and how many it holds
 	Rcode   uint8
-	flags   dnsFlags
+	flags   DNSFlags
 }
 
-type dnsFlags uint8
+type DNSFlags uint8
 
 const (
-	DNSReply      dnsFlags = 1 << iota
+	DNSReply      DNSFlags = 1 << iota
 	DNSTruncated           // the answer did not fit; the client asks again over TCP
 	DNSNoQuestion          // there is none, or the snapshot length cut it off
 	DNSDup                 // second copy of a loopback packet
 )
 
-func (m *DNSMessage) Is(f dnsFlags) bool { return m.flags&f != 0 }
+func (m *DNSMessage) Is(f DNSFlags) bool { return m.flags&f != 0 }
 
 // Tuple returns the directed tuple of the datagram.
 func (m *DNSMessage) Tuple() capture.Tuple {
@@ -66,8 +66,8 @@ func (m *DNSMessage) Server() (capture.Addr, uint16) {
 	return m.Key.Dst, m.Key.DstPort
 }
 
-// A dnsRecord is one record of an answer section.
-type dnsRecord struct {
+// A DNSRecord is one record of an answer section.
+type DNSRecord struct {
 	Owner  arena.Span
 	Target arena.Span   // CNAME and PTR: what it points to
 	Addr   capture.Addr // A and AAAA
@@ -78,7 +78,7 @@ type dnsRecord struct {
 // A DNSScan keeps the DNS messages of one group of inputs.
 type DNSScan struct {
 	Messages  arena.Slab[DNSMessage]
-	Records   arena.Slab[dnsRecord]
+	Records   arena.Slab[DNSRecord]
 	text      arena.Text
 	Names     map[string]arena.Span
 	printing  map[arena.Span]string  // names as they are printed
@@ -193,7 +193,7 @@ func (s *DNSScan) answers(m *DNSMessage, p *dnsmessage.Parser) {
 
 // record reads one record of the answer section and keeps it.
 func (s *DNSScan) record(m *DNSMessage, p *dnsmessage.Parser, h *dnsmessage.ResourceHeader) error {
-	r := dnsRecord{Ttl: h.TTL, Typ: uint16(h.Type)}
+	r := DNSRecord{Ttl: h.TTL, Typ: uint16(h.Type)}
 	var err error
 	switch h.Type {
 	case dnsmessage.TypeA:

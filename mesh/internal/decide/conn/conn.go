@@ -13,7 +13,7 @@ import (
 // originator and the half that answers.
 type Conn struct {
 	index.Pair
-	Strays   []stray
+	Strays   []Stray
 	Entry    *recorded.Entry // of conntrack; nil when none is known
 	Pod      string
 	Place    index.Place
@@ -25,9 +25,9 @@ type Conn struct {
 	First    capture.Ref
 }
 
-// A stray is a half that belongs to a conn though its tuple differs: packets
+// A Stray is a half that belongs to a conn though its tuple differs: packets
 // that NAT forgot to rewrite after its entry was gone.
-type stray struct {
+type Stray struct {
 	Half  index.HalfNo
 	Reply bool // it runs in the direction of the conn's reply
 }

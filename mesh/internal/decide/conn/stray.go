@@ -58,13 +58,13 @@ func (b *binder) adopt(t, c *Conn) bool {
 	if t.Start >= c.Start || !b.watched(c.Place, t.Start) && !t.HasSYN(b.x) {
 		return false
 	}
-	var found []stray
+	var found []Stray
 	for h := range c.Halves {
 		reply, ok := b.carriesOn(t, h)
 		if !ok {
 			return false
 		}
-		found = append(found, stray{h, reply})
+		found = append(found, Stray{h, reply})
 	}
 	t.Strays = append(t.Strays, found...)
 	t.End = max(t.End, c.End)

@@ -59,17 +59,17 @@ func (c *Crossing) JoinEqual() {
 	}
 }
 
-// A content is what went over a leg in both directions.
-type content [2]fingerprint.Print
+// A Content is what went over a leg in both directions.
+type Content [2]fingerprint.Print
 
 // Content returns the content of a leg; ok is false if it is not all known.
-func (c *Crossing) Content(l *graph.Leg) (k content, ok bool) {
+func (c *Crossing) Content(l *graph.Leg) (k Content, ok bool) {
 	a, b := c.X.Content(l.Conn.Orig), c.X.Content(l.Conn.Reply)
-	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
+	return Content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
-func (c *Crossing) ByContent(legs []*graph.Leg) map[content][]*graph.Leg {
-	m := make(map[content][]*graph.Leg)
+func (c *Crossing) ByContent(legs []*graph.Leg) map[Content][]*graph.Leg {
+	m := make(map[Content][]*graph.Leg)
 	for _, l := range c.streams(legs) {
 		if k, ok := c.Content(l); ok {
 			m[k] = append(m[k], l)

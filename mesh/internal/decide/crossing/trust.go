@@ -10,18 +10,18 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// trust knows when it proves something that nothing else fits: when everything
+// Trust knows when it proves something that nothing else fits: when everything
 // else was captured. Where packets are missing, what fits may do so only
 // because the right one is not there; then contents must speak that stand in
 // one exchange of either side alone.
-type trust struct {
+type Trust struct {
 	holes []scan.Span // times at which some downstream leg was not captured whole, disjoint, in order
 	down  map[uint64]int
 	up    map[uint64]int
 }
 
-func NewTrust(c *Crossing) *trust {
-	t := &trust{down: make(map[uint64]int), up: make(map[uint64]int)}
+func NewTrust(c *Crossing) *Trust {
+	t := &Trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.Down {
 		if h, ok := l.Hole(c.X); ok {
 			t.holes = append(t.holes, h)
@@ -38,16 +38,16 @@ func NewTrust(c *Crossing) *trust {
 
 // whole reports whether all that may have caused something between the two times
 // was captured.
-func (t *trust) whole(from, to int64) bool {
+func (t *Trust) whole(from, to int64) bool {
 	i := sort.Search(len(t.holes), func(i int) bool { return t.holes[i].To >= from-index.Causality })
 	return i == len(t.holes) || t.holes[i].From > to+index.Causality
 }
 
-func (t *trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
+func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
 // believes reports whether it proves that d and u belong together when nothing
 // else fits.
-func (t *trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
+func (t *Trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
 	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
 		return false // nothing of one stands beside anything of the other
 	}

@@ -19,7 +19,7 @@ const maxPrefix = 64
 // A turn is the packets that a side sends without hearing from the other.
 type turn struct {
 	off    int64
-	at     instant
+	at     Instant
 	prefix [maxPrefix]byte
 	n      uint8
 	begun  bool

@@ -37,7 +37,7 @@ type Content struct {
 	Unframed    bool    // HTTP/2: frames may have been missed
 	Adrift      Span    // HTTP/2: when frames may have been missed; 0 = never
 	Tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
-	Data        instant // first byte
+	Data        Instant // first byte
 	LastNanos   int64   // last packet with payload
 	Lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	hole        int64   // stream offset after the last of them
@@ -58,17 +58,17 @@ type live struct {
 	cut       bool // heads are cut: messages are told apart by turns
 	hasHead   bool
 	sampler   fingerprint.Sampler
-	turns     *turns     // nil when they are not kept
+	turns     *Turns     // nil when they are not kept
 	h2        *h2Reading // nil unless this is HTTP/2
 
 	next    uint32 // free list
 	half    reassembly.HalfID
 	scanner http1.Scanner
-	at      instant // packet at hand
-	last    instant // packet before it
+	at      Instant // packet at hand
+	last    Instant // packet before it
 	segOff  int64   // offset of its first byte
 	segEnd  int64   // offset after its last byte
-	head    instant // packet with the first byte of the message at hand
+	head    Instant // packet with the first byte of the message at hand
 	msg     uint32  // the message at hand; 0 = none
 	turn    turn
 
@@ -83,10 +83,10 @@ type Scan struct {
 	points   *capture.Points       // nil: no half is known to be on loopback
 	Records  arena.Slab[Content]   // by HalfID
 	messages arena.Slab[Message]   // index 0 is unused
-	muxed    arena.Slab[h2Message] // index 0 is unused
+	muxed    arena.Slab[H2Message] // index 0 is unused
 	Fields   arena.Slab[Field]
 	Text     arena.Text
-	Turns    arena.Slab[turns] // index 0 is unused
+	Turns    arena.Slab[Turns] // index 0 is unused
 	Units    arena.Slab[Unit]  // index 0 is unused
 	Sealed   bool              // some half was TLS
 	lives    arena.Slab[live]
