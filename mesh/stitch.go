@@ -193,21 +193,21 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide finds out what was read means, and prepares to write it.
 func (r *Result) decide(conns []*conn.Conn, o *Options) {
-	found := decide.Run(&decide.Input{X: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
+	found := decide.Run(&decide.Input{Index: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
 	r.Legs, r.Joins, r.Profile = graph.Plain(found.Legs), found.Joins, found.Profile
 	r.Records, r.Conflicts, r.Names = found.Records, found.Conflicts, found.Names
 	for _, l := range found.Lookups {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
-	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, Where: r.where, X: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
-		Comments: r.sectionComments(), Planner: &plan.Planner{X: r.x, Legs: found.Legs, NearServer: o.NearServer}}
+	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, GroupOf: r.where, Index: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
+		Comments: r.sectionComments(), Plan: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		r.source.Files = append(r.source.Files, in.File)
 		r.source.Unread = append(r.source.Unread, in.Err != nil && in.Packets == 0)
 	}
-	r.source.Planner.Files = r.source.Files
-	r.source.Convs = r.source.Planner.Plan(found.Paths)
+	r.source.Plan.Files = r.source.Files
+	r.source.Conversations = r.source.Plan.Plan(found.Paths)
 	r.source.Names = r.nameRecords()
 	r.Paths = trace.Plain(found.Paths)
 }

@@ -28,8 +28,8 @@ type dnsPacket struct {
 
 // newDNSEmitter lists the packets of all messages.
 func newDNSEmitter(r *Source) *dnsEmitter {
-	d := &dnsEmitter{x: r.X, lookups: r.Lookups, of: r.LookupOf, packets: make([][]dnsPacket, len(r.Inputs)), begun: make([]bool, len(r.Lookups))}
-	for g, group := range r.X.Groups {
+	d := &dnsEmitter{x: r.Index, lookups: r.Lookups, of: r.LookupOf, packets: make([][]dnsPacket, len(r.Inputs)), begun: make([]bool, len(r.Lookups))}
+	for g, group := range r.Index.Groups {
 		s := group.DNS
 		for i := range uint32(s.Messages.Len()) {
 			d.add(s.Messages.At(i).Ref, dnsPacket{message: i, group: g})

@@ -73,14 +73,14 @@ func (e *emitter) rebuild(i int32, c *plan.Conversation, chunks []chunk) {
 			b.next[d] = 1
 			continue
 		}
-		half := e.src.X.Half(h)
+		half := e.src.Index.Half(h)
 		b.next[d] = half.Base
 		b.end[d], b.rst[d] = half.EndNanos, half.RST
 	}
 	b.start, b.acked = b.next, b.next
 	b.now = c.First
 	if !c.Frame.Midstream && leg.Orig != 0 && leg.Reply != 0 {
-		b.handshake(e.src.X.Half(leg.Orig), e.src.X.Half(leg.Reply))
+		b.handshake(e.src.Index.Half(leg.Orig), e.src.Index.Half(leg.Reply))
 	}
 	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
 	b.interleave(raise(chunks[:k]), raise(chunks[k:]))
@@ -214,7 +214,7 @@ func (e *emitter) writeOne(m *made) error {
 		h.Ack = 0
 	}
 	if m.flags&capture.FlagSYN != 0 {
-		half := e.src.X.Half(side)
+		half := e.src.Index.Half(side)
 		h.MSS, h.WScale = half.MSS, half.WScale
 	}
 	payload, err := e.spool.read(nil, m.spot, int(m.n))
@@ -230,7 +230,7 @@ func (e *emitter) writeOne(m *made) error {
 	if e.o.Comments != CommentNone {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, e.src.Planner.Comments(c)...)
+			comments = append(comments, e.src.Plan.Comments(c)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

@@ -104,9 +104,9 @@ func applicationName(version string) string {
 // aimAll decides for every half what becomes of its packets.
 func (e *emitter) aimAll() {
 	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
-	e.convs = e.src.Convs
+	e.convs = e.src.Conversations
 	if e.o.Legs {
-		e.convs = e.src.Planner.LegConversations()
+		e.convs = e.src.Plan.LegConversations()
 	}
 	e.sum.Streams = len(e.convs)
 	for _, c := range e.convs {
@@ -115,7 +115,7 @@ func (e *emitter) aimAll() {
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
-	e.targets = make([]target, e.src.X.Len()+1)
+	e.targets = make([]target, e.src.Index.Len()+1)
 	for i, c := range e.convs {
 		if !c.Rebuilt {
 			e.aim(i, c)
@@ -131,7 +131,7 @@ func (e *emitter) aim(i int, c *plan.Conversation) {
 		if h == 0 {
 			return
 		}
-		if k := e.src.X.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
+		if k := e.src.Index.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
 			t.src, t.dst = netip.AddrPort{}, netip.AddrPort{}
 		}
 		e.targets[h] = t
@@ -209,8 +209,8 @@ func closeAll(rs []*capture.Reader) {
 
 // writePacket writes a captured packet, if it has a target.
 func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
-	g := e.src.Where[p.Ref.Input]
-	id := e.src.X.Groups[g].Table.At(p.Ref)
+	g := e.src.GroupOf[p.Ref.Input]
+	id := e.src.Index.Groups[g].Table.At(p.Ref)
 	if id == 0 {
 		if done, err := e.writeDNS(p); done {
 			return err
@@ -220,12 +220,12 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if id.Dup() {
 		return nil
 	}
-	h := e.src.X.Number(g, id.ID())
+	h := e.src.Index.Number(g, id.ID())
 	t := &e.targets[h]
 	if t.conv == 0 {
 		return nil
 	}
-	iface, err := e.iface(e.src.X.Place(h))
+	iface, err := e.iface(e.src.Index.Place(h))
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.src.Planner.Comments(e.convs[i])...)
+		cs = append(cs[:len(cs):len(cs)], e.src.Plan.Comments(e.convs[i])...)
 	}
 	if e.o.Comments == CommentAll {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.Files[p.Ref.Input], p.Ref.Packet))
@@ -304,7 +304,7 @@ func (e *emitter) iface(at index.Place) (int, error) {
 	if i, ok := e.ifaces[at]; ok {
 		return i, nil
 	}
-	info := e.src.X.Groups[at.Group].Points.Info(at.Point)
+	info := e.src.Index.Groups[at.Group].Points.Info(at.Point)
 	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod

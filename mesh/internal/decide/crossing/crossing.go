@@ -10,7 +10,7 @@ import (
 
 // A Crossing is the legs on both sides of one proxy that may belong together.
 type Crossing struct {
-	X        *index.Index
+	Index    *index.Index
 	Down, Up []*graph.Leg
 	Links    []*graph.Link
 	Trust    *Trust

@@ -52,7 +52,7 @@ func (c *Crossing) Shows(l *graph.Leg, e *graph.Exchange) capture.Ref {
 	if e != nil {
 		return e.Ref()
 	}
-	return c.X.Half(l.Conn.Lead()).First
+	return c.Index.Half(l.Conn.Lead()).First
 }
 
 // LimitUp says that u belongs to one of the given exchanges, LimitDown that what

@@ -50,10 +50,10 @@ func (c *Crossing) JoinEqual() {
 	downs, ups := c.ByContent(c.Down), c.ByContent(c.Up)
 	for _, up := range c.streams(c.Up) {
 		k, ok := c.Content(up)
-		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.X, downs[k][0], up) {
+		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.Index, downs[k][0], up) {
 			continue
 		}
-		if m := CompareLegs(c.X, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
+		if m := CompareLegs(c.Index, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
 			c.Add(c.streamLink(downs[k][0], up, true))
 		}
 	}
@@ -64,7 +64,7 @@ type Content [2]fingerprint.Print
 
 // Content returns the content of a leg; ok is false if it is not all known.
 func (c *Crossing) Content(l *graph.Leg) (k Content, ok bool) {
-	a, b := c.X.Content(l.Conn.Orig), c.X.Content(l.Conn.Reply)
+	a, b := c.Index.Content(l.Conn.Orig), c.Index.Content(l.Conn.Reply)
 	return Content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
@@ -109,7 +109,7 @@ func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 // SameStream reports whether what was seen of two legs' streams is the same, and
 // enough to say something.
 func (c *Crossing) SameStream(down, up *graph.Leg) bool {
-	match := CompareLegs(c.X, down, up)
+	match := CompareLegs(c.Index, down, up)
 	return match.Verdict != fingerprint.Different && match.bytes >= MinMark
 }
 
@@ -138,23 +138,23 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 
 // mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
-	if !LegNests(c.X, down, up) {
+	if !LegNests(c.Index, down, up) {
 		return false
 	}
 	if !down.Readable() || !up.Readable() { // else joinCurves compares them
 		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.Empty() != up.Empty() {
-		return up.Empty() && up.Refused(c.X)
+		return up.Empty() && up.Refused(c.Index)
 	}
-	return CompareLegs(c.X, down, up).Verdict != fingerprint.Different
+	return CompareLegs(c.Index, down, up).Verdict != fingerprint.Different
 }
 
 func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 	l := &graph.Link{From: down, To: up, Attempt: 1, Confidence: graph.SureByTime}
 	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
-		if m := CompareLegs(c.X, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
+		if m := CompareLegs(c.Index, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
 			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
 			l.Confidence, l.Proven = graph.SureByContents, sole
 			if sole {
@@ -163,10 +163,10 @@ func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 		}
 	}
 	for _, h := range []index.HalfNo{down.Conn.Lead(), up.Conn.Lead()} {
-		es.Packets = append(es.Packets, c.X.Half(h).First)
+		es.Packets = append(es.Packets, c.Index.Half(h).First)
 	}
 	l.Evidence = []flow.Evidence{es}
-	if e, ok := adjacency(c.X, down, up); ok {
+	if e, ok := adjacency(c.Index, down, up); ok {
 		l.Evidence = append(l.Evidence, e)
 	}
 	return l

@@ -23,7 +23,7 @@ type Trust struct {
 func NewTrust(c *Crossing) *Trust {
 	t := &Trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.Down {
-		if h, ok := l.Hole(c.X); ok {
+		if h, ok := l.Hole(c.Index); ok {
 			t.holes = append(t.holes, h)
 		}
 	}
@@ -106,7 +106,7 @@ func hashPrint(p fingerprint.Print) uint64 {
 // Holes reports whether packets of some leg are missing in the capture.
 func (c *Crossing) Holes() bool {
 	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
-		_, ok := l.Hole(c.X)
+		_, ok := l.Hole(c.Index)
 		return ok
 	})
 }

@@ -12,7 +12,7 @@ import (
 // for that server then.
 func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 	for _, u := range c.Up {
-		if !u.Empty() || c.Busy[u] || !u.Refused(c.X) {
+		if !u.Empty() || c.Busy[u] || !u.Refused(c.Index) {
 			continue
 		}
 		var found []*logEntry

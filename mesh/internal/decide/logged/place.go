@@ -38,7 +38,7 @@ func placeOn(c *crossing.Crossing, entries []*logEntry, on side) {
 		for _, l := range byEnds[es[0].leg(on).Orig] {
 			if veiled(l) {
 				turns := s.gathered(l)
-				if s.confused || len(turns) != len(s.entries) || holed(c.X, l) {
+				if s.confused || len(turns) != len(s.entries) || holed(c.Index, l) {
 					continue // the leg stands for its exchanges
 				}
 				l.Hidden = turns

@@ -27,7 +27,7 @@ func takeWhole(c *crossing.Crossing, e *logEntry) {
 	var pairs [][2]*graph.Leg
 	for _, d := range alikeLegs(e.NamedLine.Line, c.Down, e.Down) {
 		for _, u := range alikeLegs(e.NamedLine.Line, c.Up, e.Up) {
-			if !c.Busy[d] && !c.Busy[u] && crossing.LegNests(c.X, d, u) && !others(c, d, u) {
+			if !c.Busy[d] && !c.Busy[u] && crossing.LegNests(c.Index, d, u) && !others(c, d, u) {
 				pairs = append(pairs, [2]*graph.Leg{d, u})
 			}
 		}
@@ -51,7 +51,7 @@ func others(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if !d.Readable() && d.Protocol == u.Protocol {
 		return another(c, d, u)
 	}
-	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.X, d, u).Verdict == fingerprint.Different
+	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.Index, d, u).Verdict == fingerprint.Different
 }
 
 // another reports whether u carries the stream of another client than d.
@@ -61,7 +61,7 @@ func another(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if !known || !ownKnown || own == of || of[0].Len < crossing.MinMark {
 		return false
 	}
-	return slices.ContainsFunc(c.Clients[of], func(l *graph.Leg) bool { return crossing.LegNests(c.X, l, u) })
+	return slices.ContainsFunc(c.Clients[of], func(l *graph.Leg) bool { return crossing.LegNests(c.Index, l, u) })
 }
 
 // alikeLegs lists the legs with the ends of l that were there at the time of the line.
