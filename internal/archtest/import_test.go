@@ -107,13 +107,19 @@ func TestImportDirection(t *testing.T) {
 	}
 }
 
-// allowedIn looks up a directory, the longest pattern first.
+// allowedIn looks up what the code of a directory may import.
 func allowedIn(dir string) (allowed []string, ok bool) {
-	if allowed, ok = below[dir]; ok {
-		return allowed, true
-	}
-	allowed, ok = below[path.Dir(dir)+"/*"]
+	allowed, ok = below[rowOf(dir)]
 	return allowed, ok
+}
+
+// rowOf returns the row of the table for a directory: its own, or that of all
+// beside it.
+func rowOf(dir string) string {
+	if _, ok := below[dir]; ok {
+		return dir
+	}
+	return path.Dir(dir) + "/*"
 }
 
 func ours(imported string) bool { return imported == "." || strings.HasPrefix(imported, "./") }
