@@ -155,7 +155,7 @@ func (v *stateVisitor) onlyReads(c *ast.CallExpr, part ast.Expr) bool {
 	switch fun := ast.Unparen(c.Fun).(type) {
 	case *ast.Ident:
 		switch fun.Name {
-		case "len", "cap", "min", "max":
+		case "len", "cap":
 			return true
 		case "append", "copy":
 			return c.Args[0] != part
