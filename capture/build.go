@@ -48,7 +48,7 @@ func AppendTCP(dst []byte, h *Header, payload []byte) []byte {
 	}
 	at := len(dst)
 	dst = append(append(h.appendTCP(dst, len(o)), o...), payload...)
-	binary.BigEndian.PutUint16(dst[at+tcpChecksumAt:], TCPChecksum(src, to, dst[at:]))
+	binary.BigEndian.PutUint16(dst[at+tcpChecksumAt:], tcpChecksum(src, to, dst[at:]))
 	return dst
 }
 

@@ -11,11 +11,11 @@ import (
 // returns 0 when that is right.
 func Checksum(b []byte) uint16 { return ^fold(sum(b)) }
 
-// TCPChecksum returns the checksum of a TCP segment, header and payload, under
+// tcpChecksum returns the checksum of a TCP segment, header and payload, under
 // the pseudo header of src and dst (RFC 9293 §3.1, RFC 8200 §8.1), as it stands
 // in the segment when its checksum field was zero. Over a segment with its
 // checksum it returns 0 when that is right. Both addresses are of one family.
-func TCPChecksum(src, dst netip.Addr, segment []byte) uint16 {
+func tcpChecksum(src, dst netip.Addr, segment []byte) uint16 {
 	return ^fold(sumAddr(src) + sumAddr(dst) + uint64(ProtoTCP) + uint64(len(segment)) + sum(segment))
 }
 

@@ -70,7 +70,7 @@ func (d *Decoder) Stats() DecodeStats {
 func (d *Decoder) Decode(p *Packet, s *Segment) bool {
 	d.stats.Packets++
 	s.Parts = nil
-	l3, typ := network(p.Link, p.Data)
+	l3, typ := p.Link.network(p.Data)
 	switch typ {
 	case etherIPv4:
 		return d.decodeIPv4(p, s, l3)

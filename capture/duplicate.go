@@ -127,27 +127,12 @@ func (d *Decoder) repeatsAt(p Point) *repeats {
 	return d.repeats[p]
 }
 
-// Directions, as in bits 0 and 1 of pcapng's epb_flags.
-const (
-	inbound  = 1
-	outbound = 2
-)
-
 // direction returns inbound, outbound or 0 when the packet does not say.
 func direction(p *Packet) uint32 {
-	typ := byte(0)
-	switch p.Link {
-	case LinkSLL:
-		typ = p.Data[1]
-	case LinkSLL2:
-		typ = p.Data[10]
-	default:
-		return p.Flags & 3
+	if dir := p.Link.direction(p.Data); dir != 0 {
+		return dir
 	}
-	if typ == sllOutgoing {
-		return outbound
-	}
-	return inbound
+	return p.Flags & (inbound | outbound)
 }
 
 // hashHeaders mixes the headers of an IP packet, which are 20 bytes or more, and

@@ -6,8 +6,6 @@ import (
 	"log"
 	"net/netip"
 
-	"github.com/google/gopacket"
-
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
@@ -42,23 +40,98 @@ func ExampleRewriteTuple() {
 	// Output: <nil> 10.96.10.1 80 0
 }
 
-func ExamplePacketSource() {
+// The packets that are no segments, and why.
+func ExampleDecoder_Stats() {
+	d := capture.NewDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return nil })
+	var s capture.Segment
+	syn := capture.AppendTCP(nil, &capture.Header{
+		Src: netip.MustParseAddrPort("10.244.1.10:40808"), Dst: netip.MustParseAddrPort("10.96.10.1:80"), Flags: capture.FlagSYN,
+	}, nil)
+	for i, p := range []capture.Packet{
+		{Link: capture.LinkEthernet, Data: syn},
+		{Link: capture.LinkEthernet, Data: syn[:40]},
+		{Link: capture.LinkEthernet, Data: make([]byte, 60)},
+		{Link: 127, Data: make([]byte, 64)}, // IEEE 802.11 with radiotap
+	} {
+		p.Ref.Packet = uint32(i + 1)
+		d.Decode(&p, &s)
+	}
+	stats := d.Stats()
+	fmt.Println(stats.Packets, "packets,", stats.NonTCP, "not TCP,", stats.Malformed, "malformed")
+	for _, n := range stats.Notes {
+		fmt.Printf("packet %d: %s\n", n.Ref.Packet, n.Text)
+	}
+	for _, n := range stats.UnsupportedPackets {
+		fmt.Printf("%d of link type %s\n", n.Packets, n.Link)
+	}
+	// Output:
+	// 4 packets, 1 not TCP, 1 malformed
+	// packet 2: tcp header at offset 34: need 20 bytes, have 6 (packet)
+	// 1 of link type 127
+}
+
+// What was asked of a DNS server, and what it answered.
+func ExampleDatagramDecoder() {
+	r, err := capture.Open("../testdata/pcaps/dns-capture-eth0.pcap", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	d := capture.NewDatagramDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return r.Interfaces() }, 53)
+	var g capture.Datagram
+	for p, err := range r.Packets() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if d.Decode(p, &g) {
+			fmt.Println(g.Tuple(), len(g.Bytes), "bytes")
+			break
+		}
+	}
+	// Output: 10.244.1.10:57208 > 203.0.113.80:53 33 bytes
+}
+
+// Where packets were seen, as far as the file or their link headers tell.
+func ExamplePoints() {
 	r, err := capture.Open("../testdata/pcaps/any-sll2-any.pcap", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	src := capture.NewPacketSource(r)
-	packets := gopacket.NewPacketSource(src, src) // Packets would read on in a goroutine after a break
-	for {
-		packet, err := packets.NextPacket()
+	points := capture.NewPoints()
+	points.Add(0, "shop-7d4f")
+	d := capture.NewDecoder(points, func(uint32) []capture.Interface { return r.Interfaces() })
+	var s capture.Segment
+	for p, err := range r.Packets() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if packet.TransportLayer() != nil {
-			fmt.Println(packet.LinkLayer().LayerType(), packet.NetworkLayer().LayerType(), packet.TransportLayer().LayerType())
-			break
-		}
+		d.Decode(p, &s)
 	}
-	// Output: Linux SLL IPv4 TCP
+	for i := range points.Len() {
+		in := points.Info(capture.Point(i))
+		fmt.Printf("%s: %s, index %d, loopback %v, name guessed %v\n", in.Pod, in.Name, in.Index, in.Loopback, in.Inferred)
+	}
+	// Output:
+	// shop-7d4f: if2, index 2, loopback false, name guessed true
+	// shop-7d4f: lo, index 1, loopback true, name guessed true
+}
+
+// A segment says where its headers stand, so that its packet can be changed.
+func ExampleSegment() {
+	p := capture.Packet{Ref: capture.Ref{Packet: 1}, Link: capture.LinkEthernet, Data: capture.AppendTCP(nil, &capture.Header{
+		Src: netip.MustParseAddrPort("10.244.1.10:15001"), Dst: netip.MustParseAddrPort("10.244.1.7:40808"), Flags: capture.FlagACK,
+	}, []byte("hello"))}
+	d := capture.NewDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return nil })
+	var s capture.Segment
+	if !d.Decode(&p, &s) {
+		log.Fatal("no segment")
+	}
+	ip, l4 := p.Data[s.L3:], int(s.L4-s.L3)
+	err := capture.RewriteTuple(ip, l4, netip.MustParseAddrPort("10.96.10.1:80"), s.Tuple().Dst)
+	fmt.Printf("%v %q at %d\n", err, s.Bytes, s.Data)
+	fmt.Println(d.Decode(&p, &s), s.Tuple())
+	// Output:
+	// <nil> "hello" at 54
+	// true 10.96.10.1:80 > 10.244.1.7:40808
 }

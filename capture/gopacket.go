@@ -96,12 +96,13 @@ func LinkDecoder(link LinkType) gopacket.Decoder {
 
 // decodeSLL2 adds an SLL2 header to a gopacket packet.
 func decodeSLL2(data []byte, b gopacket.PacketBuilder) error {
-	if len(data) < sll2Len {
+	n := LinkSLL2.headerLen()
+	if len(data) < n {
 		b.SetTruncated()
-		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), sll2Len)
+		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), n)
 	}
 	sll := &layers.LinuxSLL{
-		BaseLayer:    layers.BaseLayer{Contents: data[:sll2Len], Payload: data[sll2Len:]},
+		BaseLayer:    layers.BaseLayer{Contents: data[:n], Payload: data[n:]},
 		PacketType:   layers.LinuxSLLPacketType(data[10]),
 		AddrLen:      uint16(data[11]),
 		Addr:         net.HardwareAddr(data[12 : 12+min(data[11], 8)]),

@@ -151,15 +151,6 @@ func (in *Input) Number() uint32 { return in.options.Input }
 // Name returns the name the Input was opened with.
 func (in *Input) Name() string { return in.name }
 
-// Size returns the size of the file in bytes when it was opened, compressed if
-// it is; 0 for a pipe.
-func (in *Input) Size() int64 {
-	if !in.seekable {
-		return 0
-	}
-	return in.info.Size()
-}
-
 // FileInfo returns the file's description when it was opened. With os.SameFile
 // it tells whether two inputs, or an input and an output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }

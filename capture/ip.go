@@ -202,38 +202,3 @@ func jumboLen(opts []byte) uint32 {
 	}
 	return 0
 }
-
-// locateIPv4 is the IPv4 part of locate; offsets count from the IP header.
-func locateIPv4(b []byte, proto Proto) (l4 int, ok bool) {
-	if len(b) < ipv4MinLen {
-		return 0, false
-	}
-	h := ipv4(b)
-	if h[0]>>4 != 4 || h.headerLen() < ipv4MinLen || Proto(h[9]) != proto {
-		return 0, false
-	}
-	if h.frag()&ipv4Offset != 0 {
-		return -1, true
-	}
-	return h.headerLen(), h.headerLen() <= len(b)
-}
-
-// locateIPv6 is the IPv6 part of locate. The fragments that hold no TCP header
-// cannot be told from those of other protocols by themselves.
-func locateIPv6(b []byte, proto Proto) (l4 int, ok bool) {
-	if len(b) < ipv6Len || b[0]>>4 != 6 {
-		return 0, false
-	}
-	c := chain{next: b[6]}
-	c.follow(b[ipv6Len:])
-	if c.next == extFragment && !c.cut {
-		frag := b[ipv6Len+c.len:]
-		if binary.BigEndian.Uint16(frag[2:])&^7 != 0 {
-			return -1, true
-		}
-		c.next = frag[0]
-		c.len += ipv6FragLen
-		c.follow(frag[ipv6FragLen:])
-	}
-	return ipv6Len + c.len, c.is(proto) && !c.cut
-}

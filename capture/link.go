@@ -21,36 +21,25 @@ const (
 const (
 	ethernetLen = 14
 	vlanLen     = 4
-	sllLen      = 16
-	sll2Len     = 20
 	familyLen   = 4 // NULL and LOOP
 
 	arphrdLoopback = 772 // ARPHRD_LOOPBACK, include/uapi/linux/if_arp.h
 	loopIndex      = 1   // of lo in every network namespace: loopback_net_init, drivers/net/loopback.c
-	sllOutgoing    = 4   // PACKET_OUTGOING, include/uapi/linux/if_packet.h
+	packetOutgoing = 4   // PACKET_OUTGOING, include/uapi/linux/if_packet.h
 )
 
 // network finds the network header in a captured packet: its offset and its
 // EtherType, or one of the marks.
-//
-//	SLL   0 pkttype  2 hatype  4 halen  6 addr[8]  14 protocol
-//	SLL2  0 protocol  2 reserved  4 ifindex  8 hatype  10 pkttype(1)  11 halen(1)  12 addr[8]
-func network(link LinkType, b []byte) (l3 int, typ uint16) {
-	at := 0 // of the EtherType
-	switch link {
-	case LinkEthernet:
-		at, l3 = ethernetLen-2, ethernetLen
-	case LinkSLL2:
-		at, l3 = 0, sll2Len
-	case LinkSLL:
-		at, l3 = sllLen-2, sllLen
-	default:
-		return networkBare(link, b)
+func (l LinkType) network(b []byte) (l3 int, typ uint16) {
+	r := l.layer()
+	if r.len == 0 {
+		return r.found(b)
 	}
+	l3 = int(r.len)
 	if len(b) < l3 {
 		return 0, markCut
 	}
-	typ = binary.BigEndian.Uint16(b[at:])
+	typ = binary.BigEndian.Uint16(b[r.etherType:])
 	if typ == etherIPv4 || typ == etherIPv6 {
 		return l3, typ
 	}
@@ -58,7 +47,7 @@ func network(link LinkType, b []byte) (l3 int, typ uint16) {
 }
 
 // untag steps over VLAN tags. libpcap puts the tag that the kernel took off
-// back in cooked captures too, so all three links with an EtherType come here.
+// back in cooked captures too, so all links with an EtherType come here.
 func untag(b []byte, l3 int, typ uint16) (int, uint16) {
 	for isTag(typ) {
 		if len(b) < l3+vlanLen {
@@ -75,93 +64,117 @@ func untag(b []byte, l3 int, typ uint16) (int, uint16) {
 
 func isTag(typ uint16) bool { return typ == etherVLAN || typ == etherQinQ || typ == etherOld }
 
-// networkBare is network for the links without EtherType.
-func networkBare(link LinkType, b []byte) (l3 int, typ uint16) {
-	switch link {
-	case LinkNull, LinkLoop:
-		if len(b) < familyLen {
-			return 0, markCut
-		}
-		return familyLen, familyType(b)
-	case LinkRaw, LinkRawBSD, LinkRawOBSD, LinkIPv4, LinkIPv6:
-		if len(b) == 0 {
-			return 0, markCut
-		}
-		return 0, versionType(b[0])
+// found is network for the links whose header has no EtherType at a fixed
+// place.
+func (r *linkLayer) found(b []byte) (l3 int, typ uint16) {
+	if r.find == nil {
+		return 0, markLink
 	}
-	return 0, markLink
+	return r.find(b)
 }
 
-// versionType returns the EtherType for the first byte of an IP header.
-func versionType(b byte) uint16 {
-	switch b >> 4 {
+// findVersion is the find of raw IP: the IP header tells its own version.
+func findVersion(b []byte) (l3 int, typ uint16) {
+	if len(b) == 0 {
+		return 0, markCut
+	}
+	switch b[0] >> 4 {
 	case 4:
-		return etherIPv4
+		return 0, etherIPv4
 	case 6:
-		return etherIPv6
+		return 0, etherIPv6
 	}
-	return markOther
+	return 0, markOther
 }
 
-// familyType returns the EtherType for the address family that a NULL or LOOP
-// header carries. NULL has the byte order of the host that captured, which the
-// file does not say, and AF_INET6 is another number on every system.
-func familyType(b []byte) uint16 {
+// findFamily is the find of NULL and LOOP, whose header is an address family.
+// NULL has the byte order of the host that captured, which the file does not
+// say, and AF_INET6 is another number on every system.
+func findFamily(b []byte) (l3 int, typ uint16) {
+	if len(b) < familyLen {
+		return 0, markCut
+	}
 	f := binary.BigEndian.Uint32(b)
 	if f&0xffff == 0 {
 		f = binary.LittleEndian.Uint32(b)
 	}
 	switch f {
 	case 2:
-		return etherIPv4
+		return familyLen, etherIPv4
 	case 10, 23, 24, 28, 30: // Linux; Windows; NetBSD, OpenBSD and Npcap; FreeBSD; Darwin
-		return etherIPv6
+		return familyLen, etherIPv6
 	}
-	return markOther
+	return familyLen, markOther
 }
 
-// loopMark tells whether the link header bears the mark of a loopback
+// loopback tells whether the link header bears the mark of a loopback
 // interface, and the interface index where the header has one (SLL2), else 0.
-// Linux gives lo frames Ethernet headers with both addresses zero. The header
-// is whole: network has found something behind it.
-func loopMark(link LinkType, b []byte) (loop bool, index uint32) {
-	switch link {
-	case LinkEthernet:
+// The header is whole: network has found something behind it.
+func (l LinkType) loopback(b []byte) (loop bool, index uint32) {
+	r := l.layer()
+	switch r.loop {
+	case loopZeros:
 		return binary.LittleEndian.Uint64(b)|uint64(binary.LittleEndian.Uint32(b[8:])) == 0, 0
-	case LinkSLL2:
-		index = binary.BigEndian.Uint32(b[4:])
-		return index == loopIndex || binary.BigEndian.Uint16(b[8:]) == arphrdLoopback, index
-	case LinkSLL:
-		return binary.BigEndian.Uint16(b[2:]) == arphrdLoopback, 0
-	case LinkNull, LinkLoop:
+	case loopHardware:
+		if r.index > 0 {
+			index = binary.BigEndian.Uint32(b[r.index:])
+		}
+		return index == loopIndex || binary.BigEndian.Uint16(b[r.hardware:]) == arphrdLoopback, index
+	case loopAlways:
 		return true, 0
 	}
 	return false, 0
 }
 
-// Locate finds the IP and TCP headers of a packet without decoding it: l3 and
-// l4 are offsets in data. It is for packets known to be TCP, as pass 2 of a
-// run; ok is false when data is no IP packet that could hold TCP. l4 is -1 in a
-// fragment other than the first, which has no TCP header. The TCP header may
-// be cut.
-func Locate(link LinkType, data []byte) (l3, l4 int, ok bool) {
-	return locate(link, data, ProtoTCP)
+// Directions, as in bits 0 and 1 of pcapng's epb_flags.
+const (
+	inbound  = 1
+	outbound = 2
+)
+
+// direction returns inbound or outbound as the link header has it, or 0 when it
+// does not say. The header is whole.
+func (l LinkType) direction(b []byte) uint32 {
+	switch at := l.layer().packetType; {
+	case at == 0:
+		return 0
+	case b[at] == packetOutgoing:
+		return outbound
+	}
+	return inbound
 }
 
-// locate is Locate for any protocol with ports.
-func locate(link LinkType, data []byte, proto Proto) (l3, l4 int, ok bool) {
-	l3, typ := network(link, data)
-	switch typ {
-	case etherIPv4:
-		l4, ok = locateIPv4(data[l3:], proto)
-	case etherIPv6:
-		l4, ok = locateIPv6(data[l3:], proto)
+// EthernetHeader returns an Ethernet header for a packet of any supported link
+// type, and the offset in data of what follows it, so that packets of several
+// link types fit into one file of LINKTYPE_ETHERNET (libpcap refuses a pcapng
+// file of mixed link types). Ethernet headers are kept as they are; VLAN tags
+// follow the header as before. Loopback packets get zero addresses, as Linux
+// gives them; other packets without addresses get locally administered ones, so
+// that they are not taken for loopback. The offset is -1 when the link header
+// is cut or its type is not supported.
+func EthernetHeader(link LinkType, data []byte) (hdr [14]byte, next int) {
+	var typ uint16
+	switch r := link.layer(); {
+	case r.len == 0:
+		next, typ = r.found(data)
+		if typ == markCut || typ == markLink {
+			return hdr, -1
+		}
+	case len(data) < int(r.len):
+		return hdr, -1
+	case link == LinkEthernet:
+		return [14]byte(data), ethernetLen
+	default:
+		next, typ = int(r.len), binary.BigEndian.Uint16(data[r.etherType:])
+		if r.sender > 0 && data[r.sender-1] == 6 { // cooked headers hold no destination
+			copy(hdr[6:12], data[r.sender:])
+		}
 	}
-	if !ok {
-		return 0, 0, false
+	if loop, _ := link.loopback(data); loop {
+		hdr = [14]byte{}
+	} else if hdr == ([14]byte{}) {
+		hdr = [14]byte{0: 0x02, 5: 0x02, 6: 0x02, 11: 0x01}
 	}
-	if l4 >= 0 {
-		l4 += l3
-	}
-	return l3, l4, true
+	binary.BigEndian.PutUint16(hdr[12:], typ)
+	return hdr, next
 }

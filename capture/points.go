@@ -1,7 +1,5 @@
 package capture
 
-import "strconv"
-
 // maxPoints is how many points fit into a Point. An SLL2 header can name any
 // interface index, so a hostile file could ask for more.
 const maxPoints = 1 << 16
@@ -120,7 +118,7 @@ func (d *Decoder) newSources(p *Packet) *source {
 // link header is whole.
 func (d *Decoder) place(p *Packet) *place {
 	src := d.source(p)
-	loop, index := loopMark(p.Link, p.Data)
+	loop, index := p.Link.loopback(p.Data)
 	pl := &src.places[0]
 	if loop {
 		pl = &src.places[1]
@@ -140,7 +138,7 @@ func (d *Decoder) resolve(p *Packet, src *source, pl *place, loop bool, index ui
 	info := describe(p.Link, src.name, loop, index)
 	info.Pod = d.points.pods[p.Ref.Input]
 	alone := uint32(0)
-	if src.name == "" && isRaw(p.Link) {
+	if src.name == "" && p.Link.bare() {
 		// Nothing tells whether two nameless files of raw IP are of one
 		// interface; as often as not they are eth0's and lo's.
 		alone = p.Ref.Input + 1
@@ -149,11 +147,11 @@ func (d *Decoder) resolve(p *Packet, src *source, pl *place, loop bool, index ui
 	if !ok {
 		return nil
 	}
-	*pl = place{known: true, point: point, index: index, watch: src.name == "" && isRaw(p.Link)}
+	*pl = place{known: true, point: point, index: index, watch: src.name == "" && p.Link.bare()}
 	if d.points.infos[point].Loopback {
 		pl.copies = d.copiesAt(point)
 	}
-	if p.Link == LinkSLL2 && !loop {
+	if p.Link.indexed() && !loop {
 		if src.byIndex == nil {
 			src.byIndex = map[uint32]place{}
 		}
@@ -165,32 +163,12 @@ func (d *Decoder) resolve(p *Packet, src *source, pl *place, loop bool, index ui
 // describe says what a link header and the interface's name, if it has one,
 // tell about a capture point.
 func describe(link LinkType, name string, loop bool, index uint32) PointInfo {
-	info := PointInfo{Name: name, Index: index, Cooked: link == LinkSLL || link == LinkSLL2}
+	info := PointInfo{Name: name, Index: index, Cooked: link.cooked()}
 	if name != "" {
-		// NULL and LOOP are used on tunnels as well: there only the name tells.
-		info.Loopback = name == "lo" || name == "lo0" || loop && link != LinkNull && link != LinkLoop
+		// Some link types are used on tunnels as well: there only the name tells.
+		info.Loopback = name == "lo" || name == "lo0" || loop && !link.tunnels()
 		return info
 	}
-	info.Inferred, info.Loopback = true, loop
-	switch {
-	case loop:
-		info.Name = "lo"
-	case link == LinkSLL2:
-		info.Name = "if" + strconv.FormatUint(uint64(index), 10)
-	case link == LinkSLL:
-		info.Name = "eth"
-	case isRaw(link):
-		info.Name = "ip"
-	default:
-		info.Name = "eth0"
-	}
+	info.Name, info.Loopback, info.Inferred = link.guess(loop, index), loop, true
 	return info
-}
-
-func isRaw(link LinkType) bool {
-	switch link {
-	case LinkRaw, LinkRawBSD, LinkRawOBSD, LinkIPv4, LinkIPv6:
-		return true
-	}
-	return false
 }

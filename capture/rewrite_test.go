@@ -318,37 +318,3 @@ func FuzzRewriteTuple(f *testing.F) {
 		}
 	})
 }
-
-func TestEthernetHeader(t *testing.T) {
-	none, local := make([]byte, 12), []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}
-	from := join(make([]byte, 6), macA[:])
-	tests := []struct {
-		name string
-		link capture.LinkType
-		data []byte
-		want []byte
-		next int
-	}{
-		{"ethernet", 1, ethFrame, join(macs, words(0x0800)), 14},
-		{"vlan", 1, join(macs, words(0x8100, 5, 0x0800)), join(macs, words(0x8100)), 14},
-		{"sll", 113, sllHeader(0, 1, 0x86dd), join(from, words(0x86dd)), 16},
-		{"sll of lo", 113, sllHeader(0, 772, 0x0800), join(none, words(0x0800)), 16},
-		{"sll vlan", 113, join(sllHeader(0, 1, 0x8100), words(5, 0x0800)), join(from, words(0x8100)), 16},
-		{"sll2", 276, sll2Header(0x0806, 2, 1, 0), join(from, words(0x0806)), 20},
-		{"sll2 of lo", 276, sll2Header(0x0800, 1, 772, 0), join(none, words(0x0800)), 20},
-		{"sll2 of a tunnel", 276, edit(sll2Header(0x0800, 3, 65534, 0), func(b []byte) { b[11] = 0 }), join(local, words(0x0800)), 20},
-		{"null", 0, []byte{30, 0, 0, 0}, join(none, words(0x86dd)), 4},
-		{"raw", 101, ip6(), join(local, words(0x86dd)), 0},
-		{"ipv4", 228, ip4(), join(local, words(0x0800)), 0},
-		{"cut ethernet", 1, ethFrame[:13], make([]byte, 14), -1},
-		{"cut sll2", 276, make([]byte, 19), make([]byte, 14), -1},
-		{"cut null", 0, make([]byte, 3), make([]byte, 14), -1},
-		{"wifi", 105, make([]byte, 99), make([]byte, 14), -1},
-	}
-	for _, tt := range tests {
-		hdr, next := capture.EthernetHeader(tt.link, tt.data)
-		if !bytes.Equal(hdr[:], tt.want) || next != tt.next {
-			t.Errorf("%s: %x, %d, want %x, %d", tt.name, hdr, next, tt.want, tt.next)
-		}
-	}
-}

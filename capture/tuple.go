@@ -58,12 +58,12 @@ func (a Addr) Netip() netip.Addr {
 	return netip.AddrFrom16(b).Unmap()
 }
 
-// Is4 tells whether a is an IPv4 address.
-func (a Addr) Is4() bool { return a.hi == 0 && a.lo>>32 == 0xffff }
+// is4 tells whether a is an IPv4 address.
+func (a Addr) is4() bool { return a.hi == 0 && a.lo>>32 == 0xffff }
 
 // IsLoopback tells whether a is in 127.0.0.0/8 or is ::1.
 func (a Addr) IsLoopback() bool {
-	if a.Is4() {
+	if a.is4() {
 		return byte(a.lo>>24) == 127
 	}
 	return a.hi == 0 && a.lo == 1

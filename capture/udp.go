@@ -19,9 +19,8 @@ const (
 type Datagram struct {
 	Ref   Ref // of its packet; of several fragments the last that came
 	Nanos int64
-	Key   Key    // packed directed tuple, with the capture point
-	IPID  uint16 // IPv4 identification; 0 for IPv6
-	Dup   bool   // second copy, as Segment.Dup
+	Key   Key  // packed directed tuple, with the capture point
+	Dup   bool // second copy, as Segment.Dup
 
 	Wire  uint32 // payload bytes on the wire, ≥ len(Bytes)
 	Bytes []byte // captured payload; not owned
@@ -62,7 +61,7 @@ func (u *DatagramDecoder) Stats() DecodeStats { return u.d.Stats() }
 func (u *DatagramDecoder) Decode(p *Packet, g *Datagram) bool {
 	u.d.stats.Packets++
 	u.s.Parts = nil
-	l3, typ := network(p.Link, p.Data)
+	l3, typ := p.Link.network(p.Data)
 	switch typ {
 	case etherIPv4:
 		return u.decodeIPv4(p, g, l3)
@@ -160,7 +159,7 @@ func (u *DatagramDecoder) decodeUDP(p *Packet, g *Datagram, b []byte, wire int) 
 	if n < udpLen || n > wire {
 		return u.d.malformed(p, "udp header: length %d in %d bytes", n, wire)
 	}
-	g.Ref, g.Nanos, g.IPID, g.Dup, g.Parts = p.Ref, p.Nanos, u.s.IPID, u.s.Dup, u.s.Parts
+	g.Ref, g.Nanos, g.Dup, g.Parts = p.Ref, p.Nanos, u.s.Dup, u.s.Parts
 	g.Key = u.s.Key
 	g.Key.SrcPort, g.Key.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	g.Wire, g.Bytes = uint32(n-udpLen), b[udpLen:min(n, len(b))]
@@ -173,9 +172,4 @@ func (u *DatagramDecoder) decodeUDP(p *Packet, g *Datagram, b []byte, wire int) 
 // as 0xffff (RFC 768).
 func RewriteUDP(ip []byte, l4 int, src, dst netip.AddrPort) error {
 	return rewrite(ip, l4, src, dst, ProtoUDP, udpChecksumAt)
-}
-
-// LocateUDP is Locate for packets known to be UDP.
-func LocateUDP(link LinkType, data []byte) (l3, l4 int, ok bool) {
-	return locate(link, data, ProtoUDP)
 }

@@ -299,7 +299,7 @@ func FuzzDatagram(f *testing.F) {
 			t.Fatalf("located at %d, %d: %v", l3, l4, ok)
 		}
 		want := capture.Tuple{Proto: capture.ProtoUDP, Src: client4, Dst: resolver4}
-		if g.Key.Src.Is4() != g.Key.Dst.Is4() { // mapped addresses in IPv6
+		if g.Key.Src.Netip().Is4() != g.Key.Dst.Netip().Is4() { // mapped addresses in IPv6
 			return
 		}
 		if p.Data[l3]>>4 == 6 {

@@ -23,7 +23,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
 	"github.com/pcapmesh/pcapmesh/mesh"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A saying is what one end of a connection writes at once.
@@ -378,7 +377,7 @@ func TestKeyLogErrors(t *testing.T) {
 		want       error
 	}{
 		{"not there", filepath.Join(t.TempDir(), "none.txt"), os.ErrNotExist},
-		{"no key log", pcaptest.WriteFile(t, "other.txt", []byte("hello\n")), index.ErrNoKeys},
+		{"no key log", pcaptest.WriteFile(t, "other.txt", []byte("hello\n")), mesh.ErrNoKeys},
 		{"empty", pcaptest.WriteFile(t, "empty.txt", nil), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -2,17 +2,18 @@ package mesh
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
 // ChosenName adds the names to one address's and returns the one that is chosen.
 func ChosenName(learned ...names.Learned) (names.Learned, bool) {
-	var n naming
+	var n decide.Collector
 	for _, l := range learned {
-		n.add(l.Addr, l.Name, l.Source, 1)
+		n.Add(l.Addr, l.Name, l.Source, 1)
 	}
-	return n.of(learned[0].Addr)
+	return n.Of(learned[0].Addr)
 }
 
 // TakeDNS reads one datagram and returns what is kept of it: messages, records
@@ -34,6 +35,6 @@ func TakeDNS(g *capture.Datagram) (messages, records, text int) {
 
 // HostName and ServerName read names.
 var (
-	HostName   = hostName
-	ServerName = serverName
+	HostName   = decide.HostName
+	ServerName = decide.ServerName
 )

@@ -1,9 +1,15 @@
 package mesh
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"errors"
+	"fmt"
 
-// A bit is bytes of a stream, in the order they were sent.
-type bit struct {
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/emit"
+)
+
+// A Chunk is bytes of a path's stream, in the order they were sent.
+type Chunk struct {
 	Reply   bool        // sent by the server
 	Nanos   int64       // of the packet that carried them
 	Ref     capture.Ref // that packet
@@ -11,55 +17,28 @@ type bit struct {
 	Missing int64       // bytes that are missing at this place; Data is empty then
 }
 
-// follow reads the inputs again and passes on the bytes of c in the order of time.
-// It stops at the first error of yield.
-func (r *source) follow(c *conversation, yield func(bit) error) error {
-	if !c.rebuilt {
-		c = whole(c)
-	}
-	sp := &spool{}
-	defer sp.Close()
-	chunks, err := r.gather([]*conversation{c}, sp)
-	if err != nil {
-		return err
-	}
-	k := 0
-	for k < len(chunks) && !chunks[k].reply {
-		k++
-	}
-	sent, received := raise(chunks[:k]), raise(chunks[k:])
-	for len(sent)+len(received) > 0 {
-		from := &received
-		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
-			from = &sent
-		}
-		k := (*from)[0]
-		*from = (*from)[1:]
-		if err := passOn(&k, sp, yield); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// Errors for numbers that name nothing; test for them with errors.Is.
+var (
+	ErrNoPath     = errors.New("no such stream")
+	ErrNoExchange = errors.New("no such exchange")
+)
 
-// passOn tells one chunk, and after it what was cut off its packet.
-func passOn(k *chunk, sp *spool, yield func(bit) error) error {
-	out := bit{Reply: k.reply, Nanos: k.from.Nanos, Ref: k.from.Ref}
-	if k.gap {
-		out.Missing = k.n
-		return yield(out)
+// Follow reads the inputs again and calls yield with the bytes of a path: what
+// following its stream in the stitched capture shows. no selects one
+// exchange, -1 all of the stream. It stops at the first error of yield.
+func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
+	if path < 0 || path >= len(r.Paths) {
+		return fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
 	}
-	if k.n > 0 {
-		var err error
-		if out.Data, err = sp.read(nil, k.spot, int(k.n)); err != nil {
-			return err
+	c := r.source.Convs[path]
+	if no >= 0 {
+		p := r.Paths[path]
+		if no >= len(p.Exchanges) {
+			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
 		}
-		if err := yield(out); err != nil {
-			return err
+		if c = r.source.Planner.Exchange(c, no); c == nil {
+			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
 		}
 	}
-	if out.Data, out.Missing = nil, k.cut; k.cut > 0 {
-		return yield(out)
-	}
-	return nil
+	return r.source.Follow(c, func(k emit.Chunk) error { return yield(Chunk(k)) })
 }

@@ -10,8 +10,12 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/emit"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -85,7 +89,7 @@ type Result struct {
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
-	source  *source
+	source  *emit.Source
 }
 
 // Stitch reads captures, ties the legs that belong together and returns the
@@ -170,6 +174,10 @@ func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
 // ErrRepeated is the error of an input that is an earlier one again.
 var ErrRepeated = errors.New("the same file")
 
+// ErrNoKeys is the error of a key log that is not empty and in which no line is
+// a secret.
+var ErrNoKeys = index.ErrNoKeys
+
 // twice refuses a file that is an input already.
 func (r *Result) twice(f *capture.Input) error {
 	for i, g := range r.inputs {
@@ -185,23 +193,23 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide finds out what was read means, and prepares to write it.
 func (r *Result) decide(conns []*conn.Conn, o *Options) {
-	found := decide(&matter{x: r.x, records: r.records, conns: conns, known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, profile: o.Profile})
-	r.Legs, r.Joins, r.Profile = graph.Plain(found.legs), found.joins, found.profile
-	r.Records, r.Conflicts, r.Names = found.records, found.conflicts, found.names
-	for _, l := range found.lookups {
+	found := decide.Run(&decide.Input{X: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
+	r.Legs, r.Joins, r.Profile = graph.Plain(found.Legs), found.Joins, found.Profile
+	r.Records, r.Conflicts, r.Names = found.Records, found.Conflicts, found.Names
+	for _, l := range found.Lookups {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
-	r.source = &source{inputs: r.inputs, groups: r.groups, where: r.where, x: r.x, lookups: r.Lookups, lookupOf: found.lookupOf,
-		comments: r.sectionComments(), planner: &planner{x: r.x, legs: found.legs, nearServer: o.NearServer}}
+	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, Where: r.where, X: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
+		Comments: r.sectionComments(), Planner: &plan.Planner{X: r.x, Legs: found.Legs, NearServer: o.NearServer}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
-		r.source.files = append(r.source.files, in.File)
-		r.source.unread = append(r.source.unread, in.Err != nil && in.Packets == 0)
+		r.source.Files = append(r.source.Files, in.File)
+		r.source.Unread = append(r.source.Unread, in.Err != nil && in.Packets == 0)
 	}
-	r.source.planner.files = r.source.files
-	r.source.convs = r.source.planner.plan(found.paths)
-	r.source.names = r.nameRecords()
-	r.Paths = plainPaths(found.paths)
+	r.source.Planner.Files = r.source.Files
+	r.source.Convs = r.source.Planner.Plan(found.Paths)
+	r.source.Names = r.nameRecords()
+	r.Paths = trace.Plain(found.Paths)
 }
 
 // Close closes the inputs.

@@ -4,7 +4,19 @@ import (
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/emit"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
+
+// Application is what a stitched capture names as the program that wrote it,
+// followed by a space and its version if that is known. It tells that a file
+// may be replaced.
+const Application = emit.Application
+
+// Reasons why a stitched capture is not written; test for them with errors.Is.
+var (
+	ErrOutputIsInput = emit.ErrOutputIsInput
+	ErrOutputExists  = emit.ErrOutputExists
 )
 
 // A View says what a stitched capture shows.
@@ -49,18 +61,18 @@ type Summary struct {
 }
 
 // options returns the options as the writer wants them.
-func (o *WriteOptions) options() emitOptions {
+func (o *WriteOptions) options() emit.Options {
 	if o == nil {
-		return emitOptions{}
+		return emit.Options{}
 	}
-	return emitOptions{Legs: o.View == ViewLegs, Comments: emitComments(o.Comments), KeepOther: o.KeepOther, Classic: o.Classic,
+	return emit.Options{Legs: o.View == ViewLegs, Comments: emit.Comments(o.Comments), KeepOther: o.KeepOther, Classic: o.Classic,
 		NoNames: o.NoNames, EmbedKeys: o.EmbedKeys, Version: o.Version}
 }
 
 // WriteCapture writes the paths as a pcapng file in which every conversation
 // is one TCP stream, numbered as the paths are. It reads the inputs again.
 func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
-	sum, err := r.source.write(w, o.options())
+	sum, err := r.source.Write(w, o.options())
 	return Summary(sum), err
 }
 
@@ -68,7 +80,7 @@ func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
 // its name only when it is complete. A file that exists is replaced only if
 // pcapmesh wrote it, or with force; never if it is an input.
 func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
-	sum, err := r.source.writeFile(name, force, o.options())
+	sum, err := r.source.WriteFile(name, force, o.options())
 	return Summary(sum), err
 }
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// moving is the reason of exceptions that end when package mesh is in rooms.
-const moving = "package mesh is being parted into rooms"
+// moved is the reason of exceptions that end when the rooms are put in order.
+const moved = "it has just been moved out of package mesh"
 
 // A fault is what breaks a rule: a package, a file or a declaration.
 type fault struct {

@@ -14,24 +14,97 @@ import (
 //
 // and a package that stands here nowhere needs a place first.
 var below = map[string][]string{
-	"capture":                    {},
-	"capture/filter":             {},
-	"reassembly":                 {"./capture"},
-	"mesh":                       {"./capture", "./reassembly", "./internal/arena", "./internal/assign", "./internal/fingerprint", "./internal/http2", "./internal/tls", "./mesh/*"},
-	"mesh/*":                     {"./capture"},
-	"mesh/cluster":               {},
-	"mesh/profile":               {},
-	"mesh/record":                {"./capture"},
-	"mesh/flow":                  {"./capture", "./mesh/record"},
-	"mesh/names":                 {"./capture", "./mesh/record"},
-	"mesh/internal/index":        {"./capture", "./reassembly", "./internal/arena", "./internal/http1", "./internal/tls", "./mesh/internal/index/scan", "./mesh/profile"},
-	"mesh/internal/recorded":     {"./capture", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile", "./mesh/record", "./mesh/rules", "./mesh/rules/netfilter", "./mesh/sockets"},
-	"mesh/internal/decide/conn":  {"./capture", "./reassembly", "./internal/arena", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/profile"},
-	"mesh/internal/decide/graph": {"./capture", "./reassembly", "./internal/arena", "./internal/tls", "./mesh/flow", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/internal/decide/conn"},
-	"mesh/internal/decide/dns":   {"./capture", "./internal/arena", "./mesh/internal/index", "./mesh/internal/recorded", "./mesh/internal/decide/graph", "./mesh/names"},
-	"mesh/internal/decide/role":  {"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/index", "./mesh/internal/recorded", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph", "./mesh/profile", "./mesh/record"},
-	"mesh/internal/index/scan":   {"./capture", "./reassembly", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls"},
-	"mesh/rules":                 {"./capture", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
+	"capture":        {},
+	"capture/filter": {},
+	"reassembly":     {"./capture"},
+
+	// What was found, and what is known beforehand: plain data.
+	"mesh/cluster": {},
+	"mesh/profile": {},
+	"mesh/record":  {"./capture"},
+	"mesh/flow":    {"./capture", "./mesh/record"},
+	"mesh/names":   {"./capture", "./mesh/record"},
+
+	// Index, Decide, Emit, and the face.
+	"mesh/internal/index/scan": {
+		"./capture", "./internal/arena", "./internal/fingerprint", "./internal/http1", "./internal/http2", "./internal/tls",
+		"./reassembly",
+	},
+	"mesh/internal/index": {
+		"./capture", "./internal/arena", "./internal/http1", "./internal/tls", "./mesh/internal/index/scan", "./mesh/profile",
+		"./reassembly",
+	},
+	"mesh/internal/recorded": {
+		"./capture", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile",
+		"./mesh/record", "./mesh/rules", "./mesh/rules/netfilter", "./mesh/sockets",
+	},
+	"mesh/internal/decide/conn": {
+		"./capture", "./internal/arena", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
+		"./mesh/profile", "./reassembly",
+	},
+	"mesh/internal/decide/graph": {
+		"./capture", "./internal/arena", "./internal/tls", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/index",
+		"./mesh/internal/index/scan", "./mesh/internal/recorded", "./reassembly",
+	},
+	"mesh/internal/decide/dns": {
+		"./capture", "./internal/arena", "./mesh/internal/decide/graph", "./mesh/internal/index", "./mesh/internal/recorded",
+		"./mesh/names",
+	},
+	"mesh/internal/decide/role": {
+		"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph",
+		"./mesh/internal/index", "./mesh/internal/recorded", "./mesh/profile", "./mesh/record",
+	},
+	"mesh/internal/decide/crossing": {
+		"./capture", "./internal/assign", "./internal/fingerprint", "./mesh/flow", "./mesh/internal/decide/graph",
+		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
+	},
+	"mesh/internal/decide/turn": {
+		"./internal/tls", "./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph",
+		"./mesh/internal/index", "./mesh/internal/index/scan",
+	},
+	"mesh/internal/decide/algebra": {
+		"./capture", "./internal/assign", "./internal/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+	},
+	"mesh/internal/decide/logged": {
+		"./capture", "./internal/assign", "./internal/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+		"./mesh/internal/recorded", "./mesh/record",
+	},
+	"mesh/internal/decide/hbone": {
+		"./capture", "./internal/assign", "./internal/fingerprint", "./mesh/flow", "./mesh/internal/decide/algebra",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+		"./mesh/profile",
+	},
+	"mesh/internal/decide/trace": {
+		"./internal/arena", "./internal/assign", "./internal/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./mesh/internal/decide/graph", "./mesh/internal/index", "./mesh/internal/recorded",
+	},
+	"mesh/internal/decide/plan": {
+		"./mesh/flow", "./mesh/internal/decide/graph", "./mesh/internal/decide/trace", "./mesh/internal/index",
+		"./mesh/internal/index/scan",
+	},
+	"mesh/internal/decide": {
+		"./capture", "./mesh/accesslog", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/algebra",
+		"./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/dns",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/hbone", "./mesh/internal/decide/logged",
+		"./mesh/internal/decide/role", "./mesh/internal/decide/trace", "./mesh/internal/index", "./mesh/internal/recorded",
+		"./mesh/names", "./mesh/profile", "./mesh/record",
+	},
+	"mesh/internal/emit": {
+		"./capture", "./internal/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
+	},
+	"mesh": {
+		"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/decide/trace", "./mesh/internal/emit",
+		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/names", "./mesh/profile",
+		"./mesh/record", "./reassembly",
+	},
+
+	// The texts that pods leave.
+	"mesh/*":     {"./capture"},
+	"mesh/rules": {"./capture", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
 
 	// Rules: what they are, read or made, and walked.
 	"mesh/rules/internal/syntax": {},

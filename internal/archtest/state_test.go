@@ -11,6 +11,8 @@ import (
 // shared lists the variables of packages that change, or that could: maps and
 // slices that are handed to somebody who might.
 var shared = exceptions{
+	"capture.linkLayers":           "its rows are looked at where they lie",
+	"capture.noLinkLayer":          "it is looked at as a row of linkLayers",
 	"internal/report.lookupHeader": "Table prints it",
 	"internal/report.pathHeader":   "Table prints it",
 	"mesh/accesslog.ztunnelPairs":  "its elements are looked at where they lie",

@@ -54,6 +54,7 @@ func Find(x *index.Index, rs *recorded.Records) (lookups []*Lookup, of [][]uint3
 		of = append(of, ids)
 	}
 	assignLookups(lookups)
+	zoneLookups(rs, lookups)
 	return lookups, of
 }
 

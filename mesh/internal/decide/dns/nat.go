@@ -59,8 +59,8 @@ func serversAsked(lookups []*Lookup) map[lookupEnd][]netip.AddrPort {
 // tools/istio-iptables).
 const agentZone = 1
 
-// ZoneLookups makes lookups the agent's own that conntrack has in its zone.
-func ZoneLookups(r *recorded.Records, lookups []*Lookup) {
+// zoneLookups makes lookups the agent's own that conntrack has in its zone.
+func zoneLookups(r *recorded.Records, lookups []*Lookup) {
 	for _, l := range lookups {
 		if l.Role != names.Direct {
 			continue

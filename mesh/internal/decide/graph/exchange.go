@@ -89,14 +89,23 @@ func (e *Exchange) Target() string {
 	return e.Scan.Text.String(e.Req.Target)
 }
 
-// PairExchanges pairs the requests and responses of a leg.
+// FindExchanges finds the exchanges of all legs, and which have bytes that belong to
+// none.
+func FindExchanges(x *index.Index, legs []*Leg) {
+	for _, l := range legs {
+		l.Exchanges = pairExchanges(x, l)
+		l.Loose = looseBytes(x, l.Conn)
+	}
+}
+
+// pairExchanges pairs the requests and responses of a leg.
 //
 // Order alone pairs them on a whole connection. Where messages were lost, or
 // came before the capture, the acknowledgements tell: a response answers no
 // request that its sender had not received the beginning of, and once a
 // request shows that its sender had more of the other side than when it sent
 // the one before, the response to the one before is over.
-func PairExchanges(x *index.Index, l *Leg) []Exchange {
+func pairExchanges(x *index.Index, l *Leg) []Exchange {
 	if l.Multiplexed() {
 		return PairStreams(x, l)
 	}
@@ -104,9 +113,9 @@ func PairExchanges(x *index.Index, l *Leg) []Exchange {
 	return pairInOrder(p, l)
 }
 
-// LooseBytes tells whether bytes of c were seen that belong to no message, as
+// looseBytes reports whether bytes of c were seen that belong to no message, as
 // far as that is certain: those of messages whose heads were lost.
-func LooseBytes(x *index.Index, c *conn.Conn) bool {
+func looseBytes(x *index.Index, c *conn.Conn) bool {
 	for h := range c.Halves {
 		r := x.Content(h)
 		if r.Unframed {

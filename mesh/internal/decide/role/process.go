@@ -55,8 +55,14 @@ func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn.Conn, pr
 	return ends
 }
 
-// Processes fills in the processes of a leg, and notes which sockets told them.
-func Processes(rs *recorded.Records, x *index.Index, l *graph.Leg, profile *profile.Profile) {
+// NameProcesses fills in the processes of all legs, and notes which sockets told them.
+func NameProcesses(x *index.Index, rs *recorded.Records, legs []*graph.Leg, p *profile.Profile) {
+	for _, l := range legs {
+		nameProcesses(x, rs, l, rs.Profile(l.Pod, p))
+	}
+}
+
+func nameProcesses(x *index.Index, rs *recorded.Records, l *graph.Leg, profile *profile.Profile) {
 	for c := range l.Sightings {
 		o := socketOwners(rs, x, c, profile)
 		for _, s := range o.told {

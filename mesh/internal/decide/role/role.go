@@ -35,11 +35,21 @@ type Roster struct {
 	profile *profile.Profile
 	proxies *proxySet
 	Pods    map[string]*PodFacts
-	Agents  map[string]bool // pods whose agent answers DNS queries
+	agents  map[string]bool // pods whose agent answers DNS queries
 }
 
-// NewRoster gathers the facts from all sightings of all legs.
-func NewRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *Roster {
+// Assign gives every leg its role in each pod that shows it, as far as structure and
+// ports tell; what joins tell is added by [Roster.Settle]. agents are the pods whose
+// agent answers DNS queries.
+func Assign(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile, agents map[string]bool) *Roster {
+	r := newRoster(x, rs, known, legs, p)
+	r.agents = agents
+	r.assign(legs)
+	return r
+}
+
+// newRoster gathers the facts from all sightings of all legs.
+func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *Roster {
 	r := &Roster{x: x, Records: rs, profile: p, proxies: newProxies(legs, p), Pods: make(map[string]*PodFacts)}
 	votes, wires := make(map[string]*census), make(map[string]*Traffic)
 	for _, l := range legs {
@@ -183,9 +193,8 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 	}
 }
 
-// Assign gives every leg its role in each pod that shows it, as far as
-// structure and ports tell; what joins tell is added by settle.
-func (r *Roster) Assign(legs []*graph.Leg) {
+// assign gives every leg its roles.
+func (r *Roster) assign(legs []*graph.Leg) {
 	for _, l := range legs {
 		for c := range l.Sightings {
 			role, tentative := r.role(c)
@@ -223,7 +232,7 @@ func (r *Roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
 		return flow.RoleControl, false
 	case f.addrs[t.Dst.Addr()]:
 		return flow.RoleClientProxy, false
-	case t.Dst.Port() == 53 && r.Agents[c.Pod]: // the application's queries do not leave the pod
+	case t.Dst.Port() == 53 && r.agents[c.Pod]: // the application's queries do not leave the pod
 		return flow.RoleControl, false
 	}
 	return flow.RoleProxyServer, false
@@ -350,10 +359,14 @@ func (r *Roster) Believe(g *graph.Ledger) {
 
 // Settle corrects the roles of legs that no join confirmed: what has no
 // counterpart, where a counterpart must have been seen, passed by the proxy.
-func (r *Roster) Settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
+func (r *Roster) Settle(legs []*graph.Leg, links []*graph.Link) {
+	linked := make(map[*graph.Leg]bool)
+	for _, l := range links {
+		linked[l.From], linked[l.To] = true, true
+	}
 	for _, l := range legs {
 		for _, v := range l.Views {
-			if v.Tentative && joined(l) {
+			if v.Tentative && linked[l] {
 				r.Pods[v.Pod].apps[l.Orig.Dst.Port()] = true
 				r.Pods[v.Pod].meshed = true
 			}
@@ -361,7 +374,7 @@ func (r *Roster) Settle(legs []*graph.Leg, joined func(*graph.Leg) bool) {
 	}
 	for _, l := range legs {
 		for i := range l.Views {
-			if v := &l.Views[i]; !joined(l) {
+			if v := &l.Views[i]; !linked[l] {
 				v.Role = r.settled(legs, l, *v)
 			}
 		}

@@ -1,0 +1,122 @@
+package algebra
+
+import (
+	"math"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
+
+// An Item is an exchange as turn algebra sees it: lengths and times.
+type Item struct {
+	ex              *graph.Exchange
+	of              *turn.Multiplex // the leg of HTTP/2 that it may be a stream of; nil for turns
+	peer            int32           // who the encrypted leg belongs to
+	fresh           bool            // the first one on its connection
+	req, resp       scan.Sizes
+	head            int64 // of a request that HTTP/2 may carry: length of its target there
+	ReqAt, reqTo    int64 // nanoseconds; NoTime when not captured
+	RespAt, respTo  int64
+	reqAts, respAts []int64 // of each of the lengths; nil: the same of all
+	early           bool    // it may have begun before what was seen of it
+	from, to        int64   // when it began, at the earliest, and was over, at the latest
+}
+
+const NoTime = math.MinInt64
+
+// newItem measures an exchange.
+func newItem(e *graph.Exchange) Item {
+	it := Item{ex: e, ReqAt: NoTime, reqTo: NoTime, RespAt: NoTime, respTo: NoTime, fresh: e.No == 0 && !e.Leg.Midstream}
+	if m := e.Req; m != nil {
+		it.ReqAt, it.req = m.From.Nanos, m.Length()
+		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+			it.reqTo = m.To.Nanos
+		}
+	}
+	if m := e.Resp; m != nil {
+		it.RespAt, it.resp = m.From.Nanos, m.Length()
+		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+			it.respTo = m.To.Nanos
+		}
+	}
+	if h := e.Outline; h != nil {
+		it.req, it.resp, it.reqAts, it.respAts = h.Req, h.Resp, h.ReqAt, h.RespAt
+		if h.Vague[0] {
+			it.ReqAt = NoTime
+		}
+		if h.Vague[0] || e.Req == nil {
+			it.early = true
+		}
+		if h.Vague[1] {
+			it.RespAt = NoTime
+		}
+	}
+	it.from, it.to = e.Start(), it.respTo
+	if it.respTo == NoTime {
+		it.to = math.MaxInt64
+	}
+	if len(it.reqAts) > 0 {
+		it.from = min(it.from, slices.Min(it.reqAts))
+	}
+	if it.early {
+		it.from = e.Floor
+	}
+	return it
+}
+
+// begin returns when the exchange began, at the earliest.
+func (it *Item) begin() int64 { return it.from }
+
+// over returns when the exchange was over, at the latest.
+func (it *Item) over() int64 { return it.to }
+
+// request returns when the request began if it has length i of those possible.
+func (it *Item) request(i int) int64 {
+	if i < len(it.reqAts) {
+		return it.reqAts[i]
+	}
+	return it.ReqAt
+}
+
+// response returns when the response began if it has length i of those possible.
+func (it *Item) response(i int) int64 {
+	if i < len(it.respAts) {
+		return it.respAts[i]
+	}
+	return it.RespAt
+}
+
+// lastRespAt returns the latest time at which the response may have begun.
+func (it *Item) lastRespAt() int64 { return latest(it.RespAt, it.respAts) }
+
+// earliest and latest return when a message may have begun that began at one
+// time, or at others if there are any.
+func earliest(at int64, others []int64) int64 {
+	if len(others) == 0 {
+		return at
+	}
+	return slices.Min(others)
+}
+
+func latest(at int64, others []int64) int64 {
+	if len(others) == 0 {
+		return at
+	}
+	return slices.Max(others)
+}
+
+// between returns the time from cause to effect; NoTime if that is not known.
+func between(cause, effect int64) int64 {
+	if cause == NoTime || effect == NoTime {
+		return NoTime
+	}
+	return effect - cause
+}
+
+// after tells whether cause comes after its effect, if both times are known.
+func after(cause, effect int64) bool {
+	return cause != NoTime && effect != NoTime && effect < cause-index.Causality
+}

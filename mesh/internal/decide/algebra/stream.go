@@ -1,0 +1,218 @@
+package algebra
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
+
+// Under HTTP/2 the head of a request is compressed, so of lengths only bodies are
+// the same on both sides, and what heads add to them is learned by kind.
+
+// bodies makes the lengths of readable exchanges those of their bodies, which
+// they have in common with whatever frames carry them. Of the head of a request
+// the target is what differs from one to the next; its length under HPACK is
+// known (RFC 7541 §5.2), if it has not been sent before.
+func (a *Algebra) bodies() {
+	for _, items := range [2][]Item{a.Down, a.Up} {
+		for i := range items {
+			it := &items[i]
+			if it.ex.Outline == nil {
+				it.req, it.resp = bodyOf(it.ex.Req), bodyOf(it.ex.Resp)
+				it.head = targetLen(it.ex)
+			}
+		}
+	}
+	a.nearHeads()
+}
+
+// targetLen returns the length of the request target in a HEADERS frame.
+func targetLen(e *graph.Exchange) int64 {
+	t := e.Target()
+	return int64(min(hpack.HuffmanEncodeLength(t), uint64(len(t))))
+}
+
+func bodyOf(m *scan.Message) scan.Sizes {
+	if m == nil || m.Body.Len == fingerprint.UnknownLen || !m.Is(scan.MsgComplete) {
+		return nil
+	}
+	return scan.Sizes{m.Body.Len}
+}
+
+// nearHeads lists the pairs of which one may cause the other: the records that
+// were nearest in time, wherever they went by.
+func (a *Algebra) nearHeads() {
+	if len(a.Down) > 0 && a.Down[0].ex.Outline != nil {
+		heads := byRequest(a.Down)
+		for u := range a.Up {
+			k := sort.Search(len(heads), func(i int) bool { return a.Down[heads[i]].ReqAt > a.Up[u].ReqAt+index.Causality })
+			for _, d := range heads[max(k-nearest, 0):k] {
+				if !graph.MayServe(a.Down[d].ex.Leg, a.Up[u].ex.Leg) {
+					continue
+				}
+				a.add(d, int32(u))
+			}
+		}
+		return
+	}
+	heads := byRequest(a.Up)
+	for d := range a.Down {
+		k := sort.Search(len(heads), func(i int) bool { return a.Up[heads[i]].ReqAt >= a.Down[d].ReqAt-index.Causality })
+		for _, u := range heads[k:min(k+nearest, len(heads))] {
+			if !graph.MayServe(a.Down[d].ex.Leg, a.Up[u].ex.Leg) {
+				continue
+			}
+			a.add(int32(d), u)
+		}
+	}
+}
+
+// nearest is how many heads are compared with one exchange: more than requests
+// are under way at once.
+const nearest = 96
+
+// byRequest returns the items in the order of their requests.
+func byRequest(items []Item) []int32 {
+	order := make([]int32, len(items))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(items[i].ReqAt, items[j].ReqAt) })
+	return order
+}
+
+// weighStream weighs strand s, one side of which is multiplexed: the request by
+// the records from its head on, the response by the records that fit best.
+func (a *Algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *Item, said *saying) {
+	peer := a.peer(s)
+	sign := int64(1)
+	if m.Up {
+		sign = -1
+	}
+	if len(plain.req) == 1 {
+		run, n := m.Request(head, plain.req[0])
+		s.req = run
+		s.shift[0] = sign * (n - plain.head)
+		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], Witness{said.shift[0], said.p})
+	}
+	if plain.RespAt == NoTime {
+		return
+	}
+	best := -1.0
+	for _, j := range m.Answers(plain.RespAt) {
+		run, shift := turn.Records{From: j, To: j + 1}, int64(unknownShift)
+		delay := sign * (m.Reply[j].At.Nanos - plain.RespAt)
+		p := a.took(1, a.class(s), said, delay)
+		if len(plain.resp) == 1 {
+			var n int64
+			run, n = m.Cover(m.Reply, j, plain.resp[0])
+			shift = sign * (n - plain.resp[0])
+			p *= a.shifts[1].ratio(peer, shift, Witness{said.shift[1], said.p})
+		}
+		if p > best {
+			best = p
+			s.resp, s.shift[1], s.delay[1] = run, shift, delay
+		}
+	}
+	s.Weight *= max(best, 0)
+}
+
+// kindOf returns a number for the kind of request that strand s stands for: the
+// lengths of heads depend on the method, and on how much HPACK has learned.
+func (a *Algebra) kindOf(s strand) int32 {
+	plain, sealed := a.Down[s.D].ex, a.Up[s.U].ex
+	if plain.Outline != nil {
+		plain, sealed = sealed, plain
+	}
+	method := plain.Method()
+	kind := int32(sealed.Outline.Nth)
+	for _, c := range []byte(method) {
+		kind = kind*31 + int32(c)
+	}
+	return kind
+}
+
+// A spot is a record of a leg.
+type spot struct {
+	leg    *graph.Leg
+	record int
+}
+
+// doubtBodies makes strands unlikely whose head is the body of another request.
+func (a *Algebra) doubtBodies() {
+	taken := a.takenByBodies()
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		e := a.sealedEnd(s)
+		if p := taken[spot{e.Leg, e.Outline.First}]; p > 0 {
+			s.order *= max(1-p, muchDoubt)
+		}
+	}
+}
+
+// muchDoubt is what is left of a strand whose head is the body of another
+// request for sure.
+const muchDoubt = 1e-6
+
+// takenByBodies returns for records that hold the body of a request how likely
+// that is.
+func (a *Algebra) takenByBodies() map[spot]float64 {
+	taken := make(map[spot]float64)
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		if s.req.To > s.req.From+1 {
+			taken[spot{a.sealedEnd(s).Leg, s.req.To - 1}] += s.P
+		}
+	}
+	return taken
+}
+
+// bothStreams tells whether the readable exchange of a strand is a stream of
+// HTTP/2 too.
+func (a *Algebra) bothStreams(s strand) bool {
+	plain := a.Down[s.D].ex
+	if plain.Outline != nil {
+		plain = a.Up[s.U].ex
+	}
+	return plain.Leg.Protocol == "h2"
+}
+
+// sealedEnd returns the hidden exchange of a strand.
+func (a *Algebra) sealedEnd(s strand) *graph.Exchange {
+	if e := a.Down[s.D].ex; e.Outline != nil {
+		return e
+	}
+	return a.Up[s.U].ex
+}
+
+// complete gives the hidden exchange of a link the records that were found to
+// carry it.
+func (a *Algebra) complete(l *graph.Link) {
+	e := l.Down
+	if e.Outline == nil {
+		e = l.Up
+	}
+	m := a.streamsOf[e.Leg]
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		if a.Down[s.D].ex != l.Down || a.Up[s.U].ex != l.Up {
+			continue
+		}
+		if s.req.To > s.req.From {
+			e.Req = turn.MessageOf(m.Orig[s.req.From:s.req.To])
+			e.Req.Flags |= scan.MsgRequest
+		}
+		if s.resp.To > s.resp.From {
+			e.Resp = turn.MessageOf(m.Reply[s.resp.From:s.resp.To])
+		}
+		return
+	}
+}

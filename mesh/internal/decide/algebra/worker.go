@@ -1,0 +1,57 @@
+package algebra
+
+import "github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+
+// A proxy with several workers has a pool of upstream connections for each: a
+// client's connection belongs to one worker, and only ever uses the pool of
+// that one (Envoy's threading model; HAProxy's threads share idle connections
+// only where they run out). Where the certain ties fall into groups that have no
+// leg in common, ties across groups are unlikely.
+
+const (
+	// manyTies is how many ties a group must have to be one.
+	manyTies = 8
+	// foreign is how likely it is beforehand that a group is left.
+	foreign = 1e-3
+)
+
+// workers makes strands between different groups of legs unlikely, and tells
+// whether there are such.
+func (a *Algebra) workers() bool {
+	root := make(map[*graph.Leg]*graph.Leg)
+	find := func(l *graph.Leg) *graph.Leg {
+		for root[l] != nil {
+			if up := root[root[l]]; up != nil {
+				root[l] = up
+			}
+			l = root[l]
+		}
+		return l
+	}
+	ties := make(map[*graph.Leg]int)
+	a.certain(func(d, u *graph.Leg) {
+		if d, u = find(d), find(u); d != u {
+			root[d] = u
+		}
+	})
+	a.certain(func(d, _ *graph.Leg) { ties[find(d)]++ })
+	found := false
+	for i := range a.web.Edges {
+		s := a.strand(int32(i))
+		d, u := find(a.Down[s.D].ex.Leg), find(a.Up[s.U].ex.Leg)
+		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
+			s.base *= foreign
+			found = true
+		}
+	}
+	return found
+}
+
+// certain calls yield with the legs of all strands that are taken as true.
+func (a *Algebra) certain(yield func(down, up *graph.Leg)) {
+	for i := range a.web.Edges {
+		if s := a.strand(int32(i)); s.P >= Believed && a.usual(s) {
+			yield(a.Down[s.D].ex.Leg, a.Up[s.U].ex.Leg)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package crossing
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+)
+
+// JoinStreams ties legs that are proxied byte for byte, one to one.
+func (c *Crossing) JoinStreams() {
+	downs, ups := c.streams(c.Down), c.streams(c.Up)
+	edges := make([][]int, len(ups))
+	for u, up := range ups {
+		edges[u] = c.carriers(downs, up)
+	}
+	a := assign.Match(len(downs), edges)
+	for u, up := range ups {
+		if a.OfUp[u] < 0 {
+			continue
+		}
+		down := downs[a.OfUp[u]]
+		sole := len(a.Up[u]) == 1 && len(a.Down[a.OfUp[u]]) == 1
+		l := c.streamLink(down, up, sole)
+		if !a.Forced[u] || !c.streamCertain(down, up) {
+			l.Ambiguous, l.Proven = true, false
+			l.Rivals = streamRivals(ups, a.Down[a.OfUp[u]], u)
+			for _, d := range a.Up[u] {
+				if len(l.Rivals) == 0 && d != a.OfUp[u] {
+					l.Rivals = append(l.Rivals, graph.Rival{Leg: downs[d]})
+				}
+			}
+			l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1)
+		}
+		c.Add(l)
+	}
+}
+
+// JoinEqual ties legs whose streams are equal, where no others are equal to
+// them: that is more than what lengths and times say of legs that cannot be
+// read, which come next. One TLS connection end to end is equal too.
+func (c *Crossing) JoinEqual() {
+	if !slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool { return !l.Readable() }) {
+		return
+	}
+	downs, ups := c.ByContent(c.Down), c.ByContent(c.Up)
+	for _, up := range c.streams(c.Up) {
+		k, ok := c.Content(up)
+		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.X, downs[k][0], up) {
+			continue
+		}
+		if m := CompareLegs(c.X, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
+			c.Add(c.streamLink(downs[k][0], up, true))
+		}
+	}
+}
+
+// A content is what went over a leg in both directions.
+type content [2]fingerprint.Print
+
+// Content returns the content of a leg; ok is false if it is not all known.
+func (c *Crossing) Content(l *graph.Leg) (k content, ok bool) {
+	a, b := c.X.Content(l.Conn.Orig), c.X.Content(l.Conn.Reply)
+	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
+}
+
+func (c *Crossing) ByContent(legs []*graph.Leg) map[content][]*graph.Leg {
+	m := make(map[content][]*graph.Leg)
+	for _, l := range c.streams(legs) {
+		if k, ok := c.Content(l); ok {
+			m[k] = append(m[k], l)
+		}
+	}
+	return m
+}
+
+// carriers lists the downstream legs that up may carry on, none if they are too
+// many to tell apart.
+func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
+	var ds []int
+	for d, down := range downs {
+		if !c.mayCarry(down, up) {
+			continue
+		}
+		if down.Protocol == "tls" && up.Protocol == "tls" && c.SameStream(down, up) {
+			return []int{d} // one TLS connection end to end: its random bytes are its own
+		}
+		if len(ds) == MaxRivals {
+			return nil
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// streamCertain tells whether it proves that two legs belong together when
+// nothing else fits: because their contents do, or all others were captured.
+func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
+	if c.Trust.whole(up.Start, up.End) {
+		return true
+	}
+	return down.Protocol == up.Protocol && c.SameStream(down, up)
+}
+
+// SameStream tells whether what was seen of two legs' streams is the same, and
+// enough to say something.
+func (c *Crossing) SameStream(down, up *graph.Leg) bool {
+	match := CompareLegs(c.X, down, up)
+	return match.Verdict != fingerprint.Different && match.bytes >= MinMark
+}
+
+// streamRivals lists the other upstream legs that fit.
+func streamRivals(ups []*graph.Leg, fit []int, u int) []graph.Rival {
+	var rs []graph.Rival
+	for _, v := range fit {
+		if v != u {
+			rs = append(rs, graph.Rival{Leg: ups[v]})
+		}
+	}
+	return rs
+}
+
+// streams lists the legs that are matched as a whole: all that have no
+// exchanges of their own and are no pool for others.
+func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
+	var out []*graph.Leg
+	for _, l := range legs {
+		if len(l.Exchanges) == 0 && !c.Busy[l] && l.Protocol != "h2" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// mayCarry tells whether the whole leg up may be what the proxy made of down.
+func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
+	if !LegNests(c.X, down, up) {
+		return false
+	}
+	if !down.Readable() || !up.Readable() { // else joinCurves compares them
+		return down.Protocol == up.Protocol && down.OrigBytes > 0
+	}
+	if down.Empty() != up.Empty() {
+		return up.Empty() && up.Refused(c.X)
+	}
+	return CompareLegs(c.X, down, up).Verdict != fingerprint.Different
+}
+
+func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
+	l := &graph.Link{From: down, To: up, Attempt: 1, Confidence: graph.SureByTime}
+	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
+	if down.Protocol == up.Protocol {
+		if m := CompareLegs(c.X, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
+			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
+			l.Confidence, l.Proven = graph.SureByContents, sole
+			if sole {
+				l.Confidence = graph.SureProven
+			}
+		}
+	}
+	for _, h := range []index.HalfNo{down.Conn.Lead(), up.Conn.Lead()} {
+		es.Packets = append(es.Packets, c.X.Half(h).First)
+	}
+	l.Evidence = []flow.Evidence{es}
+	if e, ok := adjacency(c.X, down, up); ok {
+		l.Evidence = append(l.Evidence, e)
+	}
+	return l
+}
+
+func streamDetail(d, u *graph.Leg) string {
+	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.Sent(), u.Received())
+}

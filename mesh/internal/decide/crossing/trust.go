@@ -1,0 +1,112 @@
+package crossing
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
+
+// trust knows when it proves something that nothing else fits: when everything
+// else was captured. Where packets are missing, what fits may do so only
+// because the right one is not there; then contents must speak that stand in
+// one exchange of either side alone.
+type trust struct {
+	holes []scan.Span // times at which some downstream leg was not captured whole, disjoint, in order
+	down  map[uint64]int
+	up    map[uint64]int
+}
+
+func NewTrust(c *Crossing) *trust {
+	t := &trust{down: make(map[uint64]int), up: make(map[uint64]int)}
+	for _, l := range c.Down {
+		if h, ok := l.Hole(c.X); ok {
+			t.holes = append(t.holes, h)
+		}
+	}
+	t.holes = graph.Merge(t.holes)
+	if len(t.holes) == 0 {
+		return t
+	}
+	count(t.down, graph.ExchangesOf(c.Down))
+	count(t.up, graph.ExchangesOf(c.Up))
+	return t
+}
+
+// whole tells whether all that may have caused something between the two times
+// was captured.
+func (t *trust) whole(from, to int64) bool {
+	i := sort.Search(len(t.holes), func(i int) bool { return t.holes[i].To >= from-index.Causality })
+	return i == len(t.holes) || t.holes[i].From > to+index.Causality
+}
+
+func (t *trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
+
+// believes tells whether it proves that d and u belong together when nothing
+// else fits.
+func (t *trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
+	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
+		return false // nothing of one stands beside anything of the other
+	}
+	if like.sameID && !like.otherLine || t.Complete(u) {
+		return true
+	}
+	ds, us := Marks(d), Marks(u)
+	for i := range ds {
+		if ds[i] != 0 && ds[i] == us[i] && t.down[ds[i]] == 1 && t.up[us[i]] == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// count adds the marks of exchanges up.
+func count(to map[uint64]int, es []*graph.Exchange) {
+	for _, e := range es {
+		for _, m := range Marks(e) {
+			if m != 0 {
+				to[m]++
+			}
+		}
+	}
+}
+
+// MinMark is how long a body must be for its equality to say something.
+const MinMark = 16
+
+// Marks returns hashes of what may tell an exchange from all others: its
+// request line and its bodies. 0 = not seen, or says nothing.
+func Marks(e *graph.Exchange) (m [3]uint64) {
+	if e.Req != nil && e.Req.Target.Len() > 1 && e.Req.HasLine() {
+		m[0] = requestLine(e) | 1
+	}
+	if e.Req != nil {
+		m[1] = bodyMark(e.Req)
+	}
+	if e.Resp != nil {
+		m[2] = bodyMark(e.Resp)
+	}
+	return m
+}
+
+func bodyMark(m *scan.Message) uint64 {
+	if m.Body.Len < MinMark || m.Body.Known&fingerprint.KnownFirst == 0 || !m.Body.Complete() {
+		return 0
+	}
+	return hashPrint(m.Body) | 1
+}
+
+func hashPrint(p fingerprint.Print) uint64 {
+	return uint64(p.Len)*0x9e3779b97f4a7c15 + p.First ^ p.Middle*3 ^ p.Last*5
+}
+
+// Holes tells whether packets of some leg are missing in the capture.
+func (c *Crossing) Holes() bool {
+	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
+		_, ok := l.Hole(c.X)
+		return ok
+	})
+}

@@ -1,0 +1,230 @@
+package crossing
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
+
+// JoinUnread ties exchanges on one side of the proxy to legs on the other side
+// that cannot be read, where only one of them was busy at the time.
+func (c *Crossing) JoinUnread() {
+	c.joinToUnreadDown()
+	c.joinToUnreadUp()
+}
+
+// joinToUnreadDown finds for each upstream exchange without a client the only
+// encrypted client leg that was open and busy around it. Where several were,
+// the upstream legs are guesses for all of them.
+func (c *Crossing) joinToUnreadDown() {
+	hidden := Unreadable(c.Down)
+	guesses := newGuesses()
+	for _, u := range c.Open(graph.ExchangesOf(c.Up)) {
+		var may []*graph.Leg
+		for _, d := range hidden {
+			if len(may) <= MaxRivals && c.busyAround(d, u) {
+				may = append(may, d)
+			}
+		}
+		if len(may) == 1 && c.Trust.Complete(u) && !u.Leg.Midstream {
+			c.Add(&graph.Link{From: may[0], To: u.Leg, Up: u, Attempt: 1, Confidence: graph.SureByTime,
+				Evidence: []flow.Evidence{c.onlyInTime(may[0], u.Leg, u)}})
+			continue
+		}
+		for _, d := range may {
+			guesses.add(d, u.Leg)
+		}
+	}
+	c.addGuesses(guesses)
+}
+
+// guesses collects for each leg the upstream legs it may have used, the first
+// MaxRivals and one.
+type guesses struct {
+	legs []*graph.Leg // in the order of their first guess
+	may  map[*graph.Leg][]*graph.Leg
+	seen map[[2]*graph.Leg]bool
+}
+
+func newGuesses() *guesses {
+	return &guesses{may: make(map[*graph.Leg][]*graph.Leg), seen: make(map[[2]*graph.Leg]bool)}
+}
+
+func (g *guesses) add(from, to *graph.Leg) {
+	if len(g.may[from]) > MaxRivals || g.seen[[2]*graph.Leg{from, to}] {
+		return
+	}
+	if g.may[from] == nil {
+		g.legs = append(g.legs, from)
+	}
+	g.seen[[2]*graph.Leg{from, to}] = true
+	g.may[from] = append(g.may[from], to)
+}
+
+// addGuesses adds an ambiguous link for each leg with guesses that nothing
+// surer ties to it.
+func (c *Crossing) addGuesses(g *guesses) {
+	sure := make(map[[2]*graph.Leg]bool)
+	for _, l := range c.Links {
+		if !l.Ambiguous {
+			sure[[2]*graph.Leg{l.From, l.To}] = true
+		}
+	}
+	for _, from := range g.legs {
+		may := g.may[from]
+		first := slices.IndexFunc(may, func(to *graph.Leg) bool { return !sure[[2]*graph.Leg{from, to}] })
+		if first < 0 {
+			continue
+		}
+		may[0], may[first] = may[first], may[0]
+		l := &graph.Link{From: from, To: may[0], Attempt: 1, Ambiguous: true, Confidence: 1 / float64(max(len(may), 2)),
+			Evidence: []flow.Evidence{c.onlyInTime(from, may[0], nil)}}
+		l.Evidence[0].Detail = "open and busy at the time"
+		for _, r := range may[1:] {
+			l.Rivals = append(l.Rivals, graph.Rival{Leg: r})
+		}
+		c.Links = append(c.Links, l)
+	}
+}
+
+// Unreadable lists the legs whose exchanges stay hidden behind encryption.
+func Unreadable(legs []*graph.Leg) []*graph.Leg {
+	var out []*graph.Leg
+	for _, l := range legs {
+		if (len(l.Exchanges) == 0 || l.Exchanges[0].Outline != nil) && !l.Empty() && !l.Readable() {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// busyAround tells whether leg d carried bytes both before the request of u
+// and after its response.
+func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
+	orig, reply := c.X.Content(d.Conn.Orig), c.X.Content(d.Conn.Reply)
+	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.Start()+index.Causality &&
+		(u.Resp == nil || reply.Open || reply.Proto != scan.ProtoNone && reply.LastNanos >= u.Resp.To.Nanos-index.Causality)
+}
+
+// joinToUnreadUp finds encrypted upstream legs that only one client leg can
+// have been using in every exchange that may have gone over them.
+func (c *Crossing) joinToUnreadUp() {
+	hidden := Unreadable(c.Up)
+	if len(hidden) == 0 {
+		return
+	}
+	clients, guesses := make(map[*graph.Leg][]*graph.Leg), newGuesses()
+	choice := make(map[*graph.Leg]bool) // hidden legs that are not some exchange's only candidate
+	for _, d := range c.Open(graph.ExchangesOf(c.Down)) {
+		var may []*graph.Leg
+		for _, u := range hidden {
+			if len(may) <= MaxRivals && c.busyWithin(u, d) {
+				may = append(may, u)
+			}
+		}
+		for _, u := range may {
+			guesses.add(d.Leg, u)
+			choice[u] = choice[u] || len(may) > 1
+			if len(clients[u]) <= MaxRivals && !slices.Contains(clients[u], d.Leg) {
+				clients[u] = append(clients[u], d.Leg)
+			}
+		}
+	}
+	for _, u := range hidden {
+		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.whole(u.Start, u.End) {
+			continue
+		}
+		for _, d := range clients[u] {
+			c.Add(&graph.Link{From: d, To: u, Attempt: 1, Confidence: graph.SureByTime, Evidence: []flow.Evidence{c.onlyInTime(d, u, nil)}})
+		}
+	}
+	c.addGuesses(guesses)
+}
+
+// busyWithin tells whether leg u carried bytes within the exchange d.
+func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
+	orig, reply := c.X.Content(u.Conn.Orig), c.X.Content(u.Conn.Reply)
+	if orig.Proto == scan.ProtoNone || d.Resp == nil && reply.Proto == scan.ProtoNone {
+		return false
+	}
+	return orig.LastNanos >= d.Start()-index.Causality && (d.Resp == nil || orig.Data.Nanos <= d.Resp.From.Nanos+index.Causality)
+}
+
+// JoinRefused ties upstream connections that carried nothing to the one
+// exchange that was waiting for an upstream then: failed attempts.
+func (c *Crossing) JoinRefused() {
+	var refused []*graph.Leg
+	for _, u := range c.Up {
+		if u.Empty() && !c.Busy[u] && u.Refused(c.X) && c.Trust.whole(u.Start, u.End) {
+			refused = append(refused, u)
+		}
+	}
+	if len(refused) == 0 {
+		return
+	}
+	ds, served := graph.ExchangesOf(c.Down), c.served()
+	for _, u := range refused {
+		var only *graph.Exchange
+		n := 0
+		for _, d := range ds {
+			if d.Start() <= u.Start+index.Causality && waited(d, served[d], u.End) {
+				only = d
+				n++
+			}
+		}
+		if n == 1 {
+			c.Add(&graph.Link{From: only.Leg, To: u, Down: only, Attempt: 1, Confidence: graph.SureByTime,
+				Evidence: []flow.Evidence{c.onlyInTime(only.Leg, u, nil)}})
+			c.CountAttempts(only)
+		}
+	}
+}
+
+// served tells of the exchanges that are tied when what served them began.
+func (c *Crossing) served() map[*graph.Exchange]int64 {
+	served := make(map[*graph.Exchange]int64)
+	for _, l := range c.Links {
+		if l.Down != nil && !l.Ambiguous {
+			served[l.Down] = max(served[l.Down], l.Began())
+		}
+	}
+	return served
+}
+
+// waited tells whether d was still waiting for an upstream at a time: it was
+// served after that, or not at all.
+func waited(d *graph.Exchange, served, at int64) bool {
+	if served != 0 {
+		return served >= at-index.Causality
+	}
+	return d.Resp != nil && d.Resp.Status >= 500 && d.Resp.From.Nanos >= at-index.Causality
+}
+
+func (c *Crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {
+	ev := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection was open and busy at the time"}
+	ev.Packets = append(ev.Packets, c.X.Half(d.Conn.Lead()).First)
+	if e != nil {
+		ev.Packets = append(ev.Packets, e.Ref())
+	} else {
+		ev.Packets = append(ev.Packets, c.X.Half(u.Conn.Lead()).First)
+	}
+	return ev
+}
+
+// adjacency looks for neighbouring source ports: Linux takes the next even
+// ports for connections from one address to one destination within 10 s
+// (net/ipv4/inet_hashtables.c, __inet_hash_connect).
+func adjacency(x *index.Index, d, u *graph.Leg) (flow.Evidence, bool) {
+	a, b := d.Orig, u.Orig
+	gap := int(b.Src.Port()) - int(a.Src.Port())
+	if a.Dst != b.Dst || a.Src.Addr() != b.Src.Addr() || gap < 2 || gap > 16 || gap%2 != 0 || u.Start < d.Start {
+		return flow.Evidence{}, false
+	}
+	return flow.Evidence{Kind: flow.PortAdjacency, Detail: fmt.Sprintf("source ports %d and %d to %s", a.Src.Port(), b.Src.Port(), a.Dst),
+		Packets: []capture.Ref{x.Half(d.Conn.Lead()).First, x.Half(u.Conn.Lead()).First}}, true
+}

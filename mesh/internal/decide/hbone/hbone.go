@@ -1,0 +1,160 @@
+package hbone
+
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
+
+// HBONE carries connections in CONNECT streams of HTTP/2 over mTLS, many in one
+// connection between two nodes. The tunnel is one leg. It is never paired
+// exchange by exchange; each connection that it carries is tied to it as a
+// whole.
+
+// tunnelProtocol is what Leg.Protocol says of tunnels.
+const tunnelProtocol = "hbone"
+
+// MarkTunnels finds the legs that are tunnels: by the port, if the client's
+// hello does not speak against it, or by what they say where they are decrypted.
+func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
+	for _, l := range legs {
+		var streams []graph.Exchange
+		if l.Decrypted && l.Multiplexed() {
+			streams = graph.PairStreams(x, l)
+		}
+		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.Readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
+		if byPort || len(streams) > 0 && allConnect(streams) {
+			l.Protocol, l.Tunnel, l.Streams = tunnelProtocol, true, streams
+		}
+	}
+}
+
+// allConnect tells whether every exchange is a tunnel of RFC 9113 §8.5.
+func allConnect(es []graph.Exchange) bool {
+	for i := range es {
+		if es[i].Method() != "CONNECT" {
+			return false
+		}
+	}
+	return true
+}
+
+// A tunnelling is the tunnels on one side of a pod's proxy and the connections
+// on the other side that they may carry.
+type tunnelling struct {
+	x       *index.Index
+	inbound bool // the tunnels are the clients' side
+	tunnels []*Tunnel
+	inner   []*Inner
+	links   []*graph.Link
+}
+
+// An Inner is a connection that a tunnel may carry.
+type Inner struct {
+	leg    *graph.Leg
+	bursts []burst
+	in     int      // index of the tunnel it is in for sure; -1 = none
+	unseen [2]int64 // by direction, how much the bursts may have that were not found there
+}
+
+// Join ties the connections of a pod to the tunnels that carry them: of
+// those that no other leg of the pod carries on.
+func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []*graph.Link {
+	if !slices.ContainsFunc(legs, func(l *graph.Leg) bool { return l.Tunnel }) {
+		return nil
+	}
+	joined := make(map[*graph.Leg]bool)
+	for _, l := range links {
+		joined[l.From], joined[l.To] = true, true
+	}
+	in, out := &tunnelling{x: x, inbound: true}, &tunnelling{x: x}
+	for _, l := range legs {
+		role := l.View(pod)
+		switch {
+		case l.Tunnel && role == flow.RoleClientProxy:
+			in.tunnels = append(in.tunnels, newMantle(x, l))
+		case l.Tunnel && role == flow.RoleProxyServer:
+			out.tunnels = append(out.tunnels, newMantle(x, l))
+		case l.Tunnel || joined[l] || l.Empty():
+		case role == flow.RoleProxyApp && l.Kept:
+			in.inner = append(in.inner, newCore(x, l))
+		case role == flow.RoleAppProxy:
+			out.inner = append(out.inner, newCore(x, l))
+		}
+	}
+	in.join()
+	out.join()
+	return append(in.links, out.links...)
+}
+
+func newCore(x *index.Index, l *graph.Leg) *Inner {
+	return &Inner{leg: l, bursts: burstsOf(x, l), in: -1}
+}
+
+// maxBursts is how many bursts of a connection are looked for: no two go on
+// alike for so long by chance.
+const maxBursts = 128
+
+// join ties what can be told, from the surest kind to the weakest.
+func (t *tunnelling) join() {
+	if len(t.tunnels) == 0 || len(t.inner) == 0 {
+		return
+	}
+	t.joinStreams()
+	t.joinBursts()
+	slices.SortStableFunc(t.links, func(a, b *graph.Link) int { return t.inside(a).ID - t.inside(b).ID })
+	t.exhaust()
+}
+
+// inside returns the leg that a link ties to a tunnel.
+func (t *tunnelling) inside(l *graph.Link) *graph.Leg {
+	if t.inbound {
+		return l.To
+	}
+	return l.From
+}
+
+// link returns the link between a connection and the tunnel around it.
+func (t *tunnelling) link(c *Inner, m *Tunnel) *graph.Link {
+	l := &graph.Link{From: c.leg, To: m.leg, Attempt: 1}
+	if t.inbound {
+		l.From, l.To = m.leg, c.leg
+	}
+	return l
+}
+
+// may tells whether c may be in m: by addresses, and since both were there when
+// bytes went through c.
+func (t *tunnelling) may(c *Inner, m *Tunnel) bool {
+	if t.inbound && !graph.MayServe(m.leg, c.leg) {
+		return false
+	}
+	first, last := c.leg.Start, c.leg.End
+	if n := len(c.bursts); n > 0 {
+		first, last = c.bursts[0].until, c.bursts[n-1].at
+	}
+	if t.inbound {
+		return m.leg.Start <= c.leg.Start+index.Causality && m.leg.End >= first-index.Causality
+	}
+	return m.leg.Start <= last+index.Causality && m.leg.End >= first-index.Causality
+}
+
+// exhaust marks the tunnels of which everything is known to be carried by
+// connections that are tied to them.
+func (t *tunnelling) exhaust() {
+	for i, m := range t.tunnels {
+		n := 0
+		var unseen [2]int64
+		for _, c := range t.inner {
+			if c.in == i {
+				unseen[0] += c.unseen[0]
+				unseen[1] += c.unseen[1]
+				n++
+			}
+		}
+		m.leg.Spent = m.leg.Spent || n > 0 && m.spent(n, unseen) // at either end that was captured
+	}
+}

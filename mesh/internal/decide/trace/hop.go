@@ -1,0 +1,65 @@
+package trace
+
+import (
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+)
+
+// A Step is what a hop stands for.
+type Step struct {
+	Ex   *graph.Exchange // nil when no exchange can be read on the leg
+	Link *graph.Link     // nil in the first hop
+}
+
+// A trail is the hops of an exchange, and beside each the step that it stands for.
+type trail struct {
+	hops  []flow.Hop
+	steps []Step
+}
+
+func (t *trail) add(h flow.Hop, s Step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
+
+// begin adds the hop of a path's client leg.
+func (t *trail) begin(l *graph.Leg, e *graph.Exchange) {
+	h := flow.Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
+	measure(&h, e)
+	t.add(h, Step{Ex: e})
+}
+
+// follow adds the hop that a link leads to.
+func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), Step{l.Up, l}) }
+
+func hopOf(l *graph.Link) flow.Hop {
+	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous,
+		Evidence: l.Evidence, Attempt: l.Attempt}
+	for _, r := range l.Rivals {
+		hr := flow.Rival{Leg: r.Leg.ID}
+		if r.Ex != nil {
+			hr.Request = r.Leg.Wire(0, graph.RangeOf(r.Ex.Req))
+		}
+		h.Rivals = append(h.Rivals, hr)
+	}
+	measure(&h, l.Up)
+	if l.Up == nil && l.Down != nil { // a connection that carried nothing
+		h.RequestStart, h.ResponseEnd = l.To.Start, l.To.End
+	}
+	return h
+}
+
+// measure fills in ranges and times from e.
+func measure(h *flow.Hop, e *graph.Exchange) {
+	if e == nil {
+		return
+	}
+	if h.Decrypted = e.Leg.Decrypted; h.Decrypted {
+		h.PlainRequest, h.PlainResponse = graph.RangeOf(e.Req), graph.RangeOf(e.Resp)
+	}
+	if e.Req != nil {
+		h.Request = e.Leg.Wire(0, graph.RangeOf(e.Req))
+		h.RequestStart, h.RequestEnd = e.Req.From.Nanos, e.Req.To.Nanos
+	}
+	if e.Resp != nil {
+		h.Response = e.Leg.Wire(1, graph.RangeOf(e.Resp))
+		h.ResponseStart, h.ResponseEnd = e.Resp.From.Nanos, e.Resp.To.Nanos
+	}
+}

@@ -1,0 +1,325 @@
+package trace
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
+)
+
+// A Path is a path as it is being traced.
+type Path struct {
+	*flow.Path
+	ClientLeg *graph.Leg
+	Own       []*graph.Exchange // nil: all of the client leg; else those that no other path claims
+	Links     []*graph.Link     // in the order of Exchanges
+	tunnel    *graph.Link       // how its bytes go through a tunnel; nil if not, or not for sure
+	Steps     [][]Step          // by exchange and hop
+}
+
+// tracer builds paths from legs and links.
+type tracer struct {
+	memory arena.Slab[Path]
+	told   arena.Slab[flow.Path]
+	legs   []*graph.Leg
+	byEx   map[*graph.Exchange][]*graph.Link // links that lead on from an exchange
+	byLeg  map[*graph.Leg][]*graph.Link      // links that lead on from a leg as a whole
+	whole  map[*graph.Leg]bool               // legs claimed as a whole
+	claims map[*graph.Exchange]bool          // exchanges claimed by a client
+	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
+}
+
+// Trace builds the paths, in the order of their client legs.
+func Trace(legs []*graph.Leg, links []*graph.Link) []*Path {
+	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
+		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link)}
+	for _, l := range links {
+		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
+			continue
+		}
+		if l.Stream != nil {
+			t.claims[l.Stream] = true
+		}
+		if l.From.Tunnel {
+			t.around[l.To] = l // a conversation of its own
+			continue
+		}
+		if l.Down != nil {
+			t.byEx[l.Down] = append(t.byEx[l.Down], l)
+		} else {
+			t.byLeg[l.From] = append(t.byLeg[l.From], l)
+		}
+		if l.Ambiguous {
+			continue
+		}
+		if l.Up != nil {
+			t.claims[l.Up] = true
+		} else {
+			t.whole[l.To] = !l.To.Tunnel
+		}
+	}
+	t.passTunnels()
+	for _, ls := range t.byEx {
+		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
+	}
+	paths := make([]*Path, 0, len(legs))
+	for _, l := range legs {
+		if p := t.path(l); p != nil {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// path returns the path that begins with l; nil when all of l belongs to the
+// paths of others.
+func (t *tracer) path(l *graph.Leg) *Path {
+	if t.whole[l] {
+		return nil
+	}
+	_, p := t.memory.Add()
+	p.ClientLeg = l
+	_, p.Path = t.told.Add()
+	p.Lead, p.Client, p.Server, p.Legs = l.ID, l.Orig.Src, l.Orig.Dst, []int{l.ID}
+	t.enter(p, l)
+	own := t.unclaimed(l)
+	if len(own) < len(l.Exchanges) {
+		if len(own) == 0 && !l.Loose {
+			return nil
+		}
+		if l.Readable() { // else the others cannot be left out of it
+			p.Own = append([]*graph.Exchange{}, own...)
+		}
+	}
+	for _, e := range own {
+		t.exchange(p, e)
+	}
+	t.follow(p, l)
+	p.finish(t.legs)
+	return p
+}
+
+// unclaimed lists the exchanges of l that no client claims.
+func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
+	var own []*graph.Exchange
+	for i := range l.Exchanges {
+		if e := &l.Exchanges[i]; !t.claims[e] {
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// exchange adds e and its hops to p.
+func (t *tracer) exchange(p *Path, e *graph.Exchange) {
+	var tr trail
+	tr.begin(e.Leg, e)
+	t.hops(&tr, e)
+	p.addExchange(newExchange(len(p.Exchanges), e), tr)
+}
+
+func newExchange(id int, e *graph.Exchange) flow.Exchange {
+	return flow.Exchange{ID: id, RequestID: e.ID(), Method: e.Method(), Target: e.Target(), Status: e.Status(), Proven: true, GRPC: e.GRPC()}
+}
+
+// hops adds the hops that lead on from e.
+func (t *tracer) hops(tr *trail, e *graph.Exchange) {
+	for _, l := range t.byEx[e] {
+		tr.follow(l)
+		if l.Up != nil {
+			t.hops(tr, l.Up)
+		}
+	}
+	if l := t.beyond(e); l != nil {
+		tr.follow(l)
+	}
+}
+
+// follow adds what leads on from l as a whole: the one leg of a byte-for-byte
+// proxy, encrypted legs, or the exchanges behind one.
+func (t *tracer) follow(p *Path, l *graph.Leg) {
+	for _, k := range t.byLeg[l] {
+		p.Links = append(p.Links, k)
+		if k.Up == nil {
+			p.addLeg(k.To.ID)
+			p.Ambiguous = p.Ambiguous || k.Ambiguous
+			if !k.Ambiguous {
+				t.follow(p, k.To)
+				t.leave(p, k)
+			}
+			continue
+		}
+		var tr trail
+		tr.begin(l, nil)
+		tr.follow(k)
+		t.hops(&tr, k.Up)
+		p.addExchange(newExchange(len(p.Exchanges), k.Up), tr)
+	}
+	if len(l.Exchanges) == 0 {
+		p.sortExchanges()
+	}
+}
+
+// sortExchanges puts exchanges that are known from behind the proxy in the order in
+// which they began there.
+func (p *Path) sortExchanges() {
+	began := func(x *flow.Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
+	order := make([]int, len(p.Exchanges))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(began(&p.Exchanges[i]), began(&p.Exchanges[j])) })
+	exchanges, steps := make([]flow.Exchange, len(order)), make([][]Step, len(order))
+	for k, i := range order {
+		exchanges[k], steps[k] = p.Exchanges[i], p.Steps[i]
+		exchanges[k].ID = k
+	}
+	if len(order) > 0 {
+		p.Exchanges, p.Steps = exchanges, steps
+	}
+}
+
+func (p *Path) addLeg(id int) {
+	if !slices.Contains(p.Legs, id) {
+		p.Legs = append(p.Legs, id)
+	}
+}
+
+func (p *Path) addExchange(x flow.Exchange, tr trail) {
+	x.Hops = tr.hops
+	for i, s := range tr.steps {
+		h := &x.Hops[i]
+		if x.Method == "" && s.Ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
+			learn(&x, s.Ex)
+		}
+		p.addLeg(h.Leg)
+		x.Proven = x.Proven && (s.Link == nil || h.Proven)
+		x.Ambiguous = x.Ambiguous || h.Ambiguous
+	}
+	x.Proven = x.Proven && (len(x.Hops) > 1 || p.tunnel != nil && p.tunnel.Proven)
+	p.Ambiguous = p.Ambiguous || x.Ambiguous
+	p.Exchanges, p.Steps = append(p.Exchanges, x), append(p.Steps, tr.steps)
+}
+
+// learn takes from a later hop what the client's leg does not show.
+func learn(x *flow.Exchange, e *graph.Exchange) {
+	x.Method, x.Target, x.GRPC = e.Method(), e.Target(), e.GRPC()
+	if x.RequestID == "" {
+		x.RequestID = e.ID()
+	}
+	if x.Status == 0 {
+		x.Status = e.Status()
+	}
+}
+
+// joined tells whether a join without rivals ties legs of the path.
+func (p *Path) joined() bool {
+	for i := range p.Steps {
+		for k, s := range p.Steps[i] {
+			if s.Link != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(p.Links, func(l *graph.Link) bool { return !l.Ambiguous })
+}
+
+// Line returns the log line of exchange i: the one of the proxy nearest the client.
+func (p *Path) Line(i int) *recorded.Line {
+	for k, s := range p.Steps[i] {
+		if s.Ex != nil && s.Ex.Log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+			return s.Ex.Log
+		}
+	}
+	return nil
+}
+
+// finish fills what follows from the path's legs together.
+func (p *Path) finish(legs []*graph.Leg) {
+	p.Direction, p.Joined = p.direction(legs), p.joined()
+	p.Complete = !p.Ambiguous && (len(p.Legs) > 1 || p.Direction == flow.Direct)
+	for _, id := range p.Legs {
+		l := legs[id]
+		p.Complete = p.Complete && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.Conn.Orig != 0 && l.Conn.Reply != 0
+	}
+	for i := range p.Exchanges {
+		x := &p.Exchanges[i]
+		p.Complete = p.Complete && x.Status != 0 && (len(x.Hops) > 1 || p.Direction == flow.Direct || p.tunnel != nil)
+	}
+}
+
+func (p *Path) direction(legs []*graph.Leg) flow.Direction {
+	last := legs[p.Legs[len(p.Legs)-1]]
+	switch p.ClientLeg.Role {
+	case flow.RoleClientProxy:
+		if last.Role == flow.RoleProxyServer {
+			return flow.Gateway
+		}
+		return flow.Inbound
+	case flow.RoleProxyApp:
+		return flow.Inbound
+	case flow.RoleAppProxy:
+		if slices.ContainsFunc(p.Legs, func(id int) bool { return legs[id].Conn.Loopback && legs[id].Role == flow.RoleProxyProxy }) {
+			return flow.Self
+		}
+		return flow.Outbound
+	case flow.RoleProxyServer:
+		return flow.Outbound
+	case flow.RoleProxyProxy:
+		if p.ClientLeg.Conn.Loopback {
+			return flow.Self
+		}
+		return flow.Inbound
+	case flow.RoleDirect, flow.RoleControl:
+		return flow.Direct
+	}
+	return flow.DirectionUnknown
+}
+
+// Joins sums links up to one join for each pair of legs: the best.
+func Joins(links []*graph.Link) []flow.Join {
+	type pair struct{ from, to int }
+	at := make(map[pair]int)
+	var joins []flow.Join
+	for _, l := range links {
+		k := pair{l.From.ID, l.To.ID}
+		i, ok := at[k]
+		if !ok {
+			i = len(joins)
+			at[k] = i
+			joins = append(joins, flow.Join{From: k.from, To: k.to, Ambiguous: true})
+		}
+		improve(&joins[i], l)
+	}
+	slices.SortStableFunc(joins, func(a, b flow.Join) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	return joins
+}
+
+// improve takes over l if it is a better reason than the one before.
+func improve(j *flow.Join, l *graph.Link) {
+	if !j.Ambiguous && (l.Ambiguous || l.Confidence <= j.Confidence) || j.Ambiguous && l.Ambiguous && l.Confidence <= j.Confidence {
+		return
+	}
+	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = l.Confidence, l.Proven, l.Ambiguous, l.Evidence
+	j.Rivals = nil
+	for _, r := range l.Rivals {
+		if r.Leg != l.To && !slices.Contains(j.Rivals, r.Leg.ID) {
+			j.Rivals = append(j.Rivals, r.Leg.ID)
+		}
+	}
+	slices.Sort(j.Rivals)
+}
+
+// Plain returns what is told of paths.
+func Plain(paths []*Path) []*flow.Path {
+	out := make([]*flow.Path, len(paths))
+	for i, p := range paths {
+		out[i] = p.Path
+	}
+	return out
+}

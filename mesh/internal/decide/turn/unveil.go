@@ -1,0 +1,35 @@
+package turn
+
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+)
+
+// Sealed lists the TLS legs whose exchanges are hidden.
+func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
+	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool { return c.Busy[l] || l.Protocol != "tls" })
+}
+
+// Unveil lists the exchanges of those legs.
+func Unveil(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
+	sealed := Sealed(c, legs)
+	var veils []*Leg
+	for _, l := range sealed {
+		if l.Hidden == nil {
+			veils = append(veils, NewLeg(c.X, l))
+		}
+	}
+	SettleTickets(veils)
+	for _, v := range veils {
+		v.Leg.Hidden = v.exchanges(c.X)
+	}
+	var es []*graph.Exchange
+	for _, l := range sealed {
+		for i := range l.Hidden {
+			es = append(es, &l.Hidden[i])
+		}
+	}
+	return es
+}

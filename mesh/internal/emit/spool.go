@@ -1,0 +1,67 @@
+package emit
+
+import (
+	"fmt"
+	"os"
+)
+
+// spoolMemory is how many bytes a spool keeps in memory before it takes to a
+// file.
+const spoolMemory = 8 << 20
+
+// A spool keeps bytes between the pass that finds them and the pass that
+// writes them in another order: in memory as long as they are few, then in a
+// temporary file without a name. The zero value is empty.
+type spool struct {
+	head []byte
+	file *os.File
+	n    int64
+}
+
+// add appends p and returns where it is.
+func (s *spool) add(p []byte) (int64, error) {
+	at := s.n
+	s.n += int64(len(p))
+	if s.file == nil && len(s.head)+len(p) <= spoolMemory {
+		s.head = append(s.head, p...)
+		return at, nil
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp("", "pcapmesh-*") // mode 0600
+		if err != nil {
+			return at, fmt.Errorf("temporary file: %w", err)
+		}
+		s.file = f
+		if err := os.Remove(f.Name()); err != nil {
+			return at, fmt.Errorf("temporary file: %w", err)
+		}
+	}
+	if _, err := s.file.Write(p); err != nil {
+		return at, fmt.Errorf("temporary file: %w", err)
+	}
+	return at, nil
+}
+
+// read appends the n bytes at offset at, added together, to dst.
+func (s *spool) read(dst []byte, at int64, n int) ([]byte, error) {
+	if n == 0 {
+		return dst, nil
+	}
+	if at < int64(len(s.head)) {
+		return append(dst, s.head[at:at+int64(n)]...), nil
+	}
+	k := len(dst)
+	dst = append(dst, make([]byte, n)...)
+	if _, err := s.file.ReadAt(dst[k:], at-int64(len(s.head))); err != nil {
+		return dst, fmt.Errorf("temporary file: %w", err)
+	}
+	return dst, nil
+}
+
+// Close discards the bytes.
+func (s *spool) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
