@@ -29,7 +29,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.Local = addresses4(pods); p.Local == nil {
+	if p.Local = addressesOf(pods); p.Local == nil {
 		p.Local = rules.LocalAddrs(legsOf(r.Legs, l.Pod))
 	}
 	facts := set.Facts()
@@ -47,7 +47,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 	return []rules.Flow{facts.Flow(t)}, partial, nil
 }
 
-// maker tells by a leg's role who made it.
+// maker returns who made a leg, by its role.
 func maker(role flow.Role) rules.Maker {
 	switch role {
 	case flow.RoleClientProxy:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
 )
@@ -33,6 +34,7 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 	return set, nil
 }
 
+// readRules adds the rules of one file; - is stdin.
 func readRules(set *rules.Ruleset, name string, stdin io.Reader) error {
 	in := stdin
 	if name != "-" {
@@ -56,7 +58,7 @@ func readRules(set *rules.Ruleset, name string, stdin io.Reader) error {
 // warnRules names lines that look like rules and are none.
 func warnRules(w io.Writer, set *rules.Ruleset) {
 	for _, m := range set.First {
-		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, oneLine(m.Why))
+		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, report.OneLine(m.Why))
 	}
 	if more := set.Malformed - len(set.First); more > 0 {
 		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)

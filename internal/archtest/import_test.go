@@ -122,7 +122,7 @@ var below = map[string][]string{
 	"internal/http1":       {"./internal/fingerprint"},
 	"internal/http2":       {"./internal/fingerprint"},
 	"internal/tls":         {},
-	"internal/report":      {"./capture", "./mesh", "./mesh/*"},
+	"internal/report":      {"./capture", "./capture/filter", "./mesh", "./mesh/*"},
 	"cmd/pcapmesh":         {"./capture", "./capture/filter", "./mesh", "./mesh/*", "./internal/report"},
 	"examples/*":           {"./capture", "./mesh", "./mesh/*"},
 	"bench/*":              {},

@@ -28,9 +28,7 @@ var (
 		"capture": "files and decoding share little, and are to be parted",
 	}
 	longFiles = exceptions{
-		"internal/report/json.go":           "one format, whose types stand in the order they are printed",
 		"mesh/internal/decide/conn/bind.go": moved,
-		"mesh/internal/decide/role/role.go": moved,
 	}
 	longFunctions = exceptions{}
 )

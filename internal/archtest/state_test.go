@@ -11,12 +11,14 @@ import (
 // shared lists the variables of packages that change, or that could: maps and
 // slices that are handed to somebody who might.
 var shared = exceptions{
-	"capture.linkLayers":           "its rows are looked at where they lie",
-	"capture.noLinkLayer":          "it is looked at as a row of linkLayers",
-	"internal/report.lookupHeader": "Table prints it",
-	"internal/report.pathHeader":   "Table prints it",
-	"mesh/accesslog.ztunnelPairs":  "its elements are looked at where they lie",
-	"mesh/conntrack.flowBegin":     "bad copies it",
+	"capture.linkLayers":              "its rows are looked at where they lie",
+	"capture.noLinkLayer":             "it is looked at as a row of linkLayers",
+	"internal/report.listenersHeader": "it is printed, as a table or CSV",
+	"internal/report.lookupHeader":    "it is printed",
+	"internal/report.pathHeader":      "it is printed, with a column more if in a copy",
+	"internal/report.portsHeader":     "it is printed, as a table or CSV",
+	"mesh/accesslog.ztunnelPairs":     "its elements are looked at where they lie",
+	"mesh/conntrack.flowBegin":        "bad copies it",
 }
 
 // What a package declares stays as it is: no variable of a package is assigned,

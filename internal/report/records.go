@@ -8,8 +8,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
-// Records prints one line for each file with records: how much of it is of
-// connections in the captures.
+// Records prints a line for each file with records: how much is in it, and how much
+// of that belongs to connections in the captures.
 func Records(w io.Writer, r *mesh.Result) error {
 	for i := range r.Records {
 		if _, err := fmt.Fprintln(w, recordText(&r.Records[i])); err != nil {
@@ -19,6 +19,7 @@ func Records(w io.Writer, r *mesh.Result) error {
 	return nil
 }
 
+// recordText says of a file of records what is in it.
 func recordText(in *record.Info) string {
 	s := fmt.Sprintf("%s %s: ", in.Kind, in.Name)
 	switch in.Kind {
@@ -36,23 +37,13 @@ func recordText(in *record.Info) string {
 	return s
 }
 
+// entryNoun names one entry of each kind of record.
 var entryNoun = map[record.Kind]string{
 	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
 }
 
-// counted prints a number with its noun.
-func counted(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case noun == "entry":
-		return fmt.Sprintf("%d entries", n)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// RecordFaults says what is wrong with a file of records, a line each: what
-// could not be read, and that nothing of it is of these captures.
+// RecordFaults says what is wrong with a file of records, one fault a line. Lines
+// that could not be read are faults, and so is a file that belongs to other captures.
 func RecordFaults(in *record.Info) []string {
 	var out []string
 	for _, f := range in.Faults {
@@ -70,6 +61,7 @@ func RecordFaults(in *record.Info) []string {
 	return out
 }
 
+// whatOf says what was looked for in each kind of record.
 var whatOf = map[record.Kind]string{
 	record.Conntrack: "a conntrack entry", record.AccessLog: "a line of an access log in this format",
 	record.Rules: "a firewall rule", record.Sockets: "a socket",

@@ -116,7 +116,7 @@ func between(cause, effect int64) int64 {
 	return effect - cause
 }
 
-// after tells whether cause comes after its effect, if both times are known.
+// after reports whether cause comes after its effect, if both times are known.
 func after(cause, effect int64) bool {
 	return cause != NoTime && effect != NoTime && effect < cause-index.Causality
 }

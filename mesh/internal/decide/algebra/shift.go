@@ -104,7 +104,7 @@ func (s *Shifts) prior(x int64) float64 {
 // unlikely is how likely it is that bytes that should pass unchanged do not.
 const unlikely = 1e-3
 
-// usual tells whether others have difference x too, or nearly so. Where there
+// usual reports whether others have difference x too, or nearly so. Where there
 // are hardly any others, nothing is unusual.
 func (s *Shifts) usual(x int64, own Witness) bool {
 	if s.all.total-own.P < fewOthers {

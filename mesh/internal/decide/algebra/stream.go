@@ -175,7 +175,7 @@ func (a *Algebra) takenByBodies() map[spot]float64 {
 	return taken
 }
 
-// bothStreams tells whether the readable exchange of a strand is a stream of
+// bothStreams reports whether the readable exchange of a strand is a stream of
 // HTTP/2 too.
 func (a *Algebra) bothStreams(s strand) bool {
 	plain := a.Down[s.D].ex

@@ -132,7 +132,7 @@ func (t *tier) links() []*graph.Link {
 	return out
 }
 
-// told tells whether more than times speaks for a strand.
+// told reports whether more than times speaks for a strand.
 func (s strand) told() bool {
 	return s.shift != [2]int64{unknownShift, unknownShift} || s.base > muchInCommon
 }

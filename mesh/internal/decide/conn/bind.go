@@ -145,7 +145,7 @@ func (b *binder) takeOnly(edges []edge, exact, solid, samePort bool) {
 	}
 }
 
-// exactly tells whether each half acknowledges from first to last what the
+// exactly reports whether each half acknowledges from first to last what the
 // other one was seen to send.
 func exactly(p, q *reassembly.Half) bool {
 	covers := func(a, b *reassembly.Half) bool {
@@ -207,7 +207,7 @@ func (b *binder) register(asks map[reach][]index.HalfNo, h index.HalfNo) {
 	}
 }
 
-// answers tells whether q may be the other direction of p, by numbers alone.
+// answers reports whether q may be the other direction of p, by numbers alone.
 func answers(p, q *reassembly.Half) bool {
 	if p.FirstNanos > q.LastNanos+lifeSlack || q.FirstNanos > p.LastNanos+lifeSlack {
 		return false
@@ -226,7 +226,7 @@ func dataOnSYN(p, q *reassembly.Half) int64 {
 	return 0
 }
 
-// acknowledges tells whether the acknowledgements and echoed timestamps of q
+// acknowledges reports whether the acknowledgements and echoed timestamps of q
 // fit what p sent.
 func acknowledges(q, p *reassembly.Half) bool {
 	lo, hi := SeqRange(p)

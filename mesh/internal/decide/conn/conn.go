@@ -81,7 +81,7 @@ func (c *Conn) ReplyTuple(x *index.Index) capture.Tuple {
 	return x.Half(c.Reply).Key.Tuple()
 }
 
-// TornEntry tells whether conntrack knows that the two halves of c have
+// TornEntry reports whether conntrack knows that the two halves of c have
 // different tuples: elsewhere than on the loopback interface NAT shows in both
 // or in none.
 func (c *Conn) TornEntry() bool { return c.Entry != nil && c.Loopback && c.Entry.NAT() }
@@ -92,7 +92,7 @@ func (c *Conn) Client(x *index.Index) netip.AddrPort { return c.OrigTuple(x).Src
 // Server returns the endpoint that the originator dialled.
 func (c *Conn) Server(x *index.Index) netip.AddrPort { return c.OrigTuple(x).Dst }
 
-// HasSYN tells whether a SYN of either side was captured.
+// HasSYN reports whether a SYN of either side was captured.
 func (c *Conn) HasSYN(x *index.Index) bool {
 	for h := range c.Halves {
 		if x.Half(h).SYN {
@@ -151,10 +151,10 @@ func SeqRange(h *reassembly.Half) (lo, hi uint32) {
 	return lo, hi
 }
 
-// InRange tells whether seq lies in [lo-slack, hi+slack] modulo 2³².
+// InRange reports whether seq lies in [lo-slack, hi+slack] modulo 2³².
 func InRange(seq, lo, hi, slack uint32) bool {
 	return seq-(lo-slack) <= hi-lo+2*slack
 }
 
-// Mirrored tells whether both directions were captured, under one tuple.
+// Mirrored reports whether both directions were captured, under one tuple.
 func (c *Conn) Mirrored() bool { return c.Orig != 0 && c.Reply != 0 && !c.HalfFlow }

@@ -71,7 +71,7 @@ func (b *binder) adopt(t, c *Conn) bool {
 	return true
 }
 
-// watched tells whether the capture at a place ran at the given time.
+// watched reports whether the capture at a place ran at the given time.
 func (b *binder) watched(p index.Place, nanos int64) bool {
 	if b.began == nil {
 		b.began = make(map[index.Place]int64)
@@ -86,7 +86,7 @@ func (b *binder) watched(p index.Place, nanos int64) bool {
 	return ok && t <= nanos
 }
 
-// carriesOn tells whether h continues a direction of t, and which.
+// carriesOn reports whether h continues a direction of t, and which.
 func (b *binder) carriesOn(t *Conn, h index.HalfNo) (reply, ok bool) {
 	half := b.x.Half(h)
 	same, other := t.Orig, t.Reply

@@ -59,7 +59,7 @@ func dropForwarded(s *Shelf, u *graph.Exchange, cs []candidate) []candidate {
 	return slices.DeleteFunc(cs, func(k candidate) bool { return said(k) == forwardedOther })
 }
 
-// onlyClient tells whether u names the client of d, and no other connection of
+// onlyClient reports whether u names the client of d, and no other connection of
 // that client was open then: so it proves that nothing else fits, even if not all
 // was captured.
 func (c *Crossing) onlyClient(d, u *graph.Exchange) bool {

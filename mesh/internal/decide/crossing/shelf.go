@@ -90,7 +90,7 @@ func (r *row) add(i int, e *graph.Exchange) {
 	}
 }
 
-// bodies hashes status and bodies of an exchange; ok tells whether they are
+// bodies hashes status and bodies of an exchange; ok reports whether they are
 // known whole.
 func bodies(e *graph.Exchange) (k uint64, ok bool) {
 	if e.Resp == nil || e.Resp.Status == 0 || !e.Req.Body.Complete() || !e.Resp.Body.Complete() {

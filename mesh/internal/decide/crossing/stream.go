@@ -97,7 +97,7 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 	return ds
 }
 
-// streamCertain tells whether it proves that two legs belong together when
+// streamCertain reports whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
 func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 	if c.Trust.whole(up.Start, up.End) {
@@ -106,7 +106,7 @@ func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 	return down.Protocol == up.Protocol && c.SameStream(down, up)
 }
 
-// SameStream tells whether what was seen of two legs' streams is the same, and
+// SameStream reports whether what was seen of two legs' streams is the same, and
 // enough to say something.
 func (c *Crossing) SameStream(down, up *graph.Leg) bool {
 	match := CompareLegs(c.X, down, up)
@@ -136,7 +136,7 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 	return out
 }
 
-// mayCarry tells whether the whole leg up may be what the proxy made of down.
+// mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
 	if !LegNests(c.X, down, up) {
 		return false

@@ -36,7 +36,7 @@ func NewTrust(c *Crossing) *trust {
 	return t
 }
 
-// whole tells whether all that may have caused something between the two times
+// whole reports whether all that may have caused something between the two times
 // was captured.
 func (t *trust) whole(from, to int64) bool {
 	i := sort.Search(len(t.holes), func(i int) bool { return t.holes[i].To >= from-index.Causality })
@@ -45,7 +45,7 @@ func (t *trust) whole(from, to int64) bool {
 
 func (t *trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
-// believes tells whether it proves that d and u belong together when nothing
+// believes reports whether it proves that d and u belong together when nothing
 // else fits.
 func (t *trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
 	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
@@ -103,7 +103,7 @@ func hashPrint(p fingerprint.Print) uint64 {
 	return uint64(p.Len)*0x9e3779b97f4a7c15 + p.First ^ p.Middle*3 ^ p.Last*5
 }
 
-// Holes tells whether packets of some leg are missing in the capture.
+// Holes reports whether packets of some leg are missing in the capture.
 func (c *Crossing) Holes() bool {
 	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
 		_, ok := l.Hole(c.X)

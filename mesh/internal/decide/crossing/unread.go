@@ -103,7 +103,7 @@ func Unreadable(legs []*graph.Leg) []*graph.Leg {
 	return out
 }
 
-// busyAround tells whether leg d carried bytes both before the request of u
+// busyAround reports whether leg d carried bytes both before the request of u
 // and after its response.
 func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
 	orig, reply := c.X.Content(d.Conn.Orig), c.X.Content(d.Conn.Reply)
@@ -146,7 +146,7 @@ func (c *Crossing) joinToUnreadUp() {
 	c.addGuesses(guesses)
 }
 
-// busyWithin tells whether leg u carried bytes within the exchange d.
+// busyWithin reports whether leg u carried bytes within the exchange d.
 func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 	orig, reply := c.X.Content(u.Conn.Orig), c.X.Content(u.Conn.Reply)
 	if orig.Proto == scan.ProtoNone || d.Resp == nil && reply.Proto == scan.ProtoNone {
@@ -196,7 +196,7 @@ func (c *Crossing) served() map[*graph.Exchange]int64 {
 	return served
 }
 
-// waited tells whether d was still waiting for an upstream at a time: it was
+// waited reports whether d was still waiting for an upstream at a time: it was
 // served after that, or not at all.
 func waited(d *graph.Exchange, served, at int64) bool {
 	if served != 0 {

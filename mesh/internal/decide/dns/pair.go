@@ -151,7 +151,7 @@ func sameServer(a, b *index.DNSMessage) bool {
 	return x == y && xp == yp
 }
 
-// redirectable tells whether a redirect can have torn answer a from query q: on
+// redirectable reports whether a redirect can have torn answer a from query q: on
 // its way to the agent at a loopback address the query has lost the address that
 // the answer comes from.
 func redirectable(q, a *index.DNSMessage) bool {

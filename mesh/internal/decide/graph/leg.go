@@ -42,13 +42,13 @@ type View struct {
 	Bare      bool // nothing there tells of a proxy
 }
 
-// Readable tells whether the bytes of the leg are plaintext.
+// Readable reports whether the bytes of the leg are plaintext.
 func (l *Leg) Readable() bool { return l.Protocol != "tls" && !l.Tunnel || l.Opened }
 
-// Multiplexed tells whether exchanges on the leg may go on at once.
+// Multiplexed reports whether exchanges on the leg may go on at once.
 func (l *Leg) Multiplexed() bool { return l.Protocol == "h2" || l.Opened }
 
-// SpeaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
+// SpeaksHTTP2 reports whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
 func (l *Leg) SpeaksHTTP2() bool {
 	return l.Multiplexed() || !l.Readable() && len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
@@ -95,7 +95,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	return legs
 }
 
-// severalPlaces tells whether more than one capture point shows connections,
+// severalPlaces reports whether more than one capture point shows connections,
 // so that one may have been seen twice.
 func severalPlaces(conns []*conn.Conn) bool {
 	return slices.ContainsFunc(conns, func(c *conn.Conn) bool { return c.Place != conns[0].Place })

@@ -28,7 +28,7 @@ func OpenTunnels(legs []*graph.Leg) {
 	}
 }
 
-// A tunnelStream is a stream of a tunnel the tunnel it is in.
+// A tunnelStream is a CONNECT stream and the number of its tunnel.
 type tunnelStream struct {
 	tunnel int
 	ex     *graph.Exchange
@@ -118,7 +118,7 @@ func addRival(rs []graph.Rival, l *graph.Leg) []graph.Rival {
 	return append(rs, graph.Rival{Leg: l})
 }
 
-// carried tells whether stream e may have carried the connection l.
+// carried reports whether stream e may have carried the connection l.
 func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	if to, err := netip.ParseAddrPort(e.Target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
@@ -129,7 +129,7 @@ func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	return sameContent(t.x, l.Conn.Orig, e.Req) && sameContent(t.x, l.Conn.Reply, e.Resp)
 }
 
-// sameContent tells whether what a half carried may be the body of m: by length,
+// sameContent reports whether what a half carried may be the body of m: by length,
 // and by content where a print of the half was kept.
 func sameContent(x *index.Index, h index.HalfNo, m *scan.Message) bool {
 	r := x.Content(h)

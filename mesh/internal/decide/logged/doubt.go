@@ -43,7 +43,7 @@ func bodyMarks(e *graph.Exchange) [2]uint64 {
 	return [2]uint64{m[1], m[2]}
 }
 
-// instead tells whether u belongs to another exchange than d: the only one that has
+// instead reports whether u belongs to another exchange than d: the only one that has
 // its id, or its bodies where those of d are others.
 func (o *owners) instead(d, u *graph.Exchange) bool {
 	if id := u.ID(); id != "" && d.ID() != id {
@@ -127,13 +127,13 @@ func (o *owners) denies(e *logEntry, carried map[string]*graph.Exchange) (u *gra
 	return nil, ""
 }
 
-// blurred tells whether what the line names cannot be the last attempt, and it does
+// blurred reports whether what the line names cannot be the last attempt, and it does
 // not say how that ended: then its order stands for too little.
 func (e *logEntry) blurred() bool {
 	return e.Status == 0 && len(e.downs) == 1 && len(e.ups) == 1 && !graph.Final(e.downs[0], e.ups[0])
 }
 
-// strange tells whether what is behind the proxy has no cause on the leg that the
+// strange reports whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
 func strange(c *crossing.Crossing, e *logEntry) bool {
 	if len(e.ups) != 1 || len(e.Down.Exchanges) > 0 || len(e.Down.Hidden) == 0 || e.Down.SpeaksHTTP2() {

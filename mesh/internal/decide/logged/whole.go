@@ -12,7 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
+// passes reports whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
 func passes(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if u == nil {
@@ -45,7 +45,7 @@ func takeWhole(c *crossing.Crossing, e *logEntry) {
 	}
 }
 
-// others tells whether two legs carry streams that differ where both can be read, or
+// others reports whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
 func others(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if !d.Readable() && d.Protocol == u.Protocol {
@@ -54,7 +54,7 @@ func others(c *crossing.Crossing, d, u *graph.Leg) bool {
 	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.X, d, u).Verdict == fingerprint.Different
 }
 
-// another tells whether u carries the stream of another client than d.
+// another reports whether u carries the stream of another client than d.
 func another(c *crossing.Crossing, d, u *graph.Leg) bool {
 	of, known := c.Content(u)
 	own, ownKnown := c.Content(d)
@@ -75,7 +75,7 @@ func alikeLegs(l *recorded.Line, legs []*graph.Leg, like *graph.Leg) []*graph.Le
 	return out
 }
 
-// onlyAlike tells whether l is the only leg with its ends.
+// onlyAlike reports whether l is the only leg with its ends.
 func onlyAlike(l *recorded.Line, legs []*graph.Leg, leg *graph.Leg) bool {
 	return len(alikeLegs(l, legs, leg)) == 1
 }

@@ -57,7 +57,7 @@ func unkept(l *graph.Leg) *graph.Leg {
 	return &k
 }
 
-// sameCarried tells whether two legs carried the same bytes, as far as can be
+// sameCarried reports whether two legs carried the same bytes, as far as can be
 // told.
 func sameCarried(x *index.Index, d, u *graph.Leg) bool {
 	if len(d.Exchanges) != len(u.Exchanges) {

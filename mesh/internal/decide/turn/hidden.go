@@ -35,7 +35,7 @@ func NewLeg(x *index.Index, l *graph.Leg) *Leg {
 	return v
 }
 
-// Sealed tells whether both directions were captured and are TLS: what one of
+// Sealed reports whether both directions were captured and are TLS: what one of
 // them shows is not enough to tell exchanges apart.
 func (v *Leg) Sealed() bool {
 	return v.Orig != nil && v.Reply != nil && !v.Orig.Plain && !v.Reply.Plain

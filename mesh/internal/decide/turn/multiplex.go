@@ -18,7 +18,7 @@ type Multiplex struct {
 	Up          bool // it is the server side of the proxy
 }
 
-// SpeaksH2 tells whether TLS leg hides HTTP/2: the client offered it, and a
+// SpeaksH2 reports whether TLS leg hides HTTP/2: the client offered it, and a
 // record holds nothing but the acknowledgement of settings, which both sides
 // send first of all (RFC 9113 §6.5.3).
 func (v *Leg) SpeaksH2() bool {
@@ -59,7 +59,7 @@ const (
 	fewHeads = 3
 )
 
-// control tells whether a record of n bytes may be frames that belong to no
+// control reports whether a record of n bytes may be frames that belong to no
 // stream alone.
 func control(n int64) bool {
 	for _, a := range [...]int64{0, FrameHead, windowUpdate, ping} {

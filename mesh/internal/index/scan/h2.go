@@ -7,7 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// IsH2 tells whether a half is HTTP/2, whichever side's.
+// IsH2 reports whether a half is HTTP/2, whichever side's.
 func (p Proto) IsH2() bool { return p >= protoH2 }
 
 // An h2Message is what pass 1 keeps of a message of HTTP/2 beside message.
@@ -28,7 +28,7 @@ type h2Reading struct {
 	value   []byte
 }
 
-// speaksH2 tells whether a half that begins with p is HTTP/2, and whose.
+// speaksH2 reports whether a half that begins with p is HTTP/2, and whose.
 func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
 	switch http2.Looks(p, s.Records.At(uint32(h)).Start) {
 	case http2.Requests:

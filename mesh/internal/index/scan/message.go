@@ -60,13 +60,13 @@ const (
 
 func (m *Message) Is(f messageFlags) bool { return m.Flags&f != 0 }
 
-// HasLine tells whether the request line of m is known whole.
+// HasLine reports whether the request line of m is known whole.
 func (m *Message) HasLine() bool { return m.Flags&(MsgCut|MsgNoLine) == 0 }
 
 // A fieldRange names the fields of one head in scan.fields.
 type fieldRange struct{ First, N uint32 }
 
-// A Field is one header field as two hashes: enough to tell whether two heads
+// A Field is one header field as two hashes: enough to report whether two heads
 // have it in common, without keeping it.
 type Field struct{ Name, Value uint32 }
 

@@ -101,7 +101,7 @@ type Scan struct {
 	Asked    func(h reassembly.HalfID, resp *Message) http1.BodyRule
 	partners []reassembly.HalfID // by HalfID, as bound while reading
 
-	// KnownH2 tells whether a half is known to be HTTP/2, on a second reading;
+	// KnownH2 reports whether a half is known to be HTTP/2, on a second reading;
 	// nil on the first.
 	KnownH2 func(h reassembly.HalfID) bool
 }
@@ -138,7 +138,7 @@ func (s *Scan) Bind(a, b reassembly.HalfID) {
 	s.partners[a], s.partners[b] = b, a
 }
 
-// partnerIs tells whether the half that answers h, as far as known, speaks p.
+// partnerIs reports whether the half that answers h, as far as known, speaks p.
 func (s *Scan) partnerIs(h reassembly.HalfID, p Proto) bool {
 	o := s.partner(h)
 	return o != 0 && s.Records.At(uint32(o)).Proto == p
@@ -340,7 +340,7 @@ func (s *Scan) newLive() uint32 {
 	return i
 }
 
-// looksLikeTLS tells whether p begins a stream of TLS records (RFC 8446 §5.1).
+// looksLikeTLS reports whether p begins a stream of TLS records (RFC 8446 §5.1).
 // At the start of a connection it must begin with a handshake record; in the
 // middle of one some record must begin in it.
 func looksLikeTLS(p []byte, start bool) bool {
@@ -354,7 +354,7 @@ func looksLikeTLS(p []byte, start bool) bool {
 	return n > 0 && n <= 1<<14+256
 }
 
-// Wholly tells whether the half was seen from its first byte to its last.
+// Wholly reports whether the half was seen from its first byte to its last.
 func (r *Content) Wholly() bool { return r.Lost == 0 && r.Start && !r.Open }
 
 // A Span is an interval of time, in nanoseconds.

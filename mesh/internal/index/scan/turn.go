@@ -96,7 +96,7 @@ func (s *Scan) watch(l *live, h reassembly.HalfID) {
 	}
 }
 
-// loopback tells whether the half was captured on the loopback interface.
+// loopback reports whether the half was captured on the loopback interface.
 func (s *Scan) loopback(h reassembly.HalfID) bool {
 	return s.points != nil && s.points.Info(s.table.Half(h).Key.Point).Loopback
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -18,7 +19,8 @@ type adviceFlags struct {
 	iface, mesh      string
 }
 
-func (a *adviceFlags) add(cmd *cobra.Command) {
+// register adds the flags to a command.
+func (a *adviceFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&a.podIPs, "pod-ip", nil, "print capture commands for the pod with this `IP` (both of a dual-stack pod)")
 	f.StringSliceVar(&a.ports, "port", nil, "inbound: `PORT` of the application; outbound: PORT it dials")
@@ -55,11 +57,12 @@ func advise(cmd *cobra.Command, a *adviceFlags, args []string, format string) er
 		return &usageError{err: err, hint: hint}
 	}
 	if format == "json" {
-		return printAdviceJSON(cmd.OutOrStdout(), list)
+		return report.AdviceJSON(cmd.OutOrStdout(), list)
 	}
-	return printAdvice(cmd.OutOrStdout(), args[0], list)
+	return report.Advice(cmd.OutOrStdout(), args[0], list)
 }
 
+// question returns what is asked for.
 func (a *adviceFlags) question() (*profile.CaptureQuestion, error) {
 	q := &profile.CaptureQuestion{Profile: profile.Named(a.mesh), Interface: a.iface}
 	if strings.ContainsAny(a.iface, " \t\n/'\"$`;&|<>()\\") || a.iface == "" {
@@ -79,6 +82,7 @@ func (a *adviceFlags) question() (*profile.CaptureQuestion, error) {
 	return q, err
 }
 
+// parseAddrs reads the addresses of a flag.
 func parseAddrs(list []string) ([]netip.Addr, error) {
 	var out []netip.Addr
 	for _, s := range list {
@@ -91,6 +95,7 @@ func parseAddrs(list []string) ([]netip.Addr, error) {
 	return out, nil
 }
 
+// parsePorts reads the ports of a flag.
 func parsePorts(list []string) ([]uint16, error) {
 	var out []uint16
 	for _, s := range list {
@@ -102,10 +107,3 @@ func parsePorts(list []string) ([]uint16, error) {
 	}
 	return out, nil
 }
-
-// command returns the tcpdump command of a capture, for a shell.
-func command(a profile.Advice) string {
-	return fmt.Sprintf("tcpdump -i %s -s 0 -U -w %s '%s'", a.Interface, fileOf(a), a.Filter)
-}
-
-func fileOf(a profile.Advice) string { return a.Interface + ".pcap" }

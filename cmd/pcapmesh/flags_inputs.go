@@ -1,13 +1,14 @@
 package main
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
-	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
 
 // inputFlags are the flags of commands that read captures.
@@ -24,6 +25,7 @@ type inputFlags struct {
 // meshAuto is the value of --mesh that leaves it to the captures.
 const meshAuto = "auto"
 
+// register adds the flags to a command.
 func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.pods, "pod", nil, "`NAME=FILE,FILE`: these captures are of one pod (default: all are)")
 	cmd.Flags().StringSliceVar(&f.podIPs, "pod-ip", nil, "`[NAME=]IP` of the pod, where the captures do not tell")
@@ -32,39 +34,6 @@ func (f *inputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Var(oneOf(&f.mesh, append([]string{meshAuto}, meshNames()...)...), "mesh", "`MESH` whose ports and habits to expect; auto recognises it from --rules or the captures")
 	f.records.register(cmd.Flags())
 	f.networks.register(cmd.Flags())
-}
-
-// stitch reads the named captures and prints warnings about them. What could
-// not be read of them is the second error; the first is final.
-func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts mesh.Options) (r *mesh.Result, partial, err error) {
-	inputs, err := f.inputs(files)
-	if err != nil {
-		return nil, nil, err
-	}
-	if opts.Pods, err = f.knownPods(); err != nil {
-		return nil, nil, err
-	}
-	if opts.Networks, err = f.networks.networks(); err != nil {
-		return nil, nil, err
-	}
-	opts.Profile = profile.Named(f.mesh) // nil for auto
-	if opts.Records, err = f.records.records(podNames(inputs)); err != nil {
-		return nil, nil, err
-	}
-	opts.KeyLogs = f.keyLogs
-	opts.Reread = opts.Reread || len(f.keyLogs) > 0
-	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
-	opts.Progress = bar.update
-	r, err = mesh.Stitch(inputs, &opts)
-	bar.finish()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !o.quiet {
-		f.warnKeys(cmd, r, opts.Reread)
-		warnRecords(cmd.ErrOrStderr(), r)
-	}
-	return r, warn(cmd.ErrOrStderr(), o, r), nil
 }
 
 // inputs puts files, groups and interface names together.
@@ -104,4 +73,30 @@ func nameInterface(ins []mesh.Input, flag string) bool {
 		}
 	}
 	return found
+}
+
+// podNames lists the names given by --pod.
+func podNames(ins []mesh.Input) []string {
+	var names []string
+	for _, in := range ins {
+		names = append(names, in.Pod)
+	}
+	return names
+}
+
+// knownPods reads --pod-ip.
+func (f *inputFlags) knownPods() ([]cluster.Pod, error) {
+	var pods []cluster.Pod
+	for _, s := range f.podIPs {
+		name, ip, ok := strings.Cut(s, "=")
+		if !ok {
+			name, ip = "", s
+		}
+		a, err := netip.ParseAddr(ip)
+		if err != nil {
+			return nil, usagef("--pod-ip 10.244.1.10", "--pod-ip %q: not an IP address", s)
+		}
+		pods = append(pods, cluster.Pod{Name: name, Addrs: []netip.Addr{a.Unmap()}})
+	}
+	return pods, nil
 }

@@ -2,14 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"github.com/pcapmesh/pcapmesh/internal/report"
-	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -23,6 +20,7 @@ type recordFlags struct {
 	sockets    []string
 }
 
+// register adds the flags to a set.
 func (f *recordFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.conntrack, "conntrack", nil, "`FILE` with the output of conntrack -L or -E, or /proc/net/nf_conntrack")
 	fs.StringArrayVar(&f.accessLogs, "access-log", nil, "`FILE` with the proxy's access log, text or JSON, as from kubectl logs")
@@ -74,23 +72,3 @@ func (f *recordFlags) args() string {
 	add("sockets", f.sockets...)
 	return out.String()
 }
-
-// warnRecords says what of the records could not be read or used, and what
-// contradicts the packets.
-func warnRecords(w io.Writer, r *mesh.Result) {
-	for i := range r.Records {
-		for _, s := range report.RecordFaults(&r.Records[i]) {
-			fmt.Fprintf(w, "pcapmesh: %s\n", oneLine(s))
-		}
-	}
-	for i := range r.Conflicts {
-		if i == maxConflicts {
-			fmt.Fprintf(w, "pcapmesh: %d more records contradict the packets: -o json lists them\n", len(r.Conflicts)-i)
-			break
-		}
-		fmt.Fprintf(w, "pcapmesh: %s\n", oneLine(report.Conflict(&r.Conflicts[i])))
-	}
-}
-
-// maxConflicts is how many contradictions are printed.
-const maxConflicts = 10

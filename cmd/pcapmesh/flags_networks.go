@@ -13,11 +13,13 @@ import (
 // networkFlags name the networks of the cluster.
 type networkFlags struct{ pods, services []string }
 
+// register adds the flags to a set.
 func (f *networkFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.pods, "pod-cidr", nil, "`CIDR` of the cluster's pods, or the command line of kube-controller-manager; tells what comes to a gateway from what it sends on")
 	fs.StringArrayVar(&f.services, "service-cidr", nil, "`CIDR` of the cluster's services, or the command line of kube-apiserver")
 }
 
+// networks reads the values of the flags.
 func (f *networkFlags) networks() (n cluster.Networks, err error) {
 	if n.Pods, err = prefixes("--pod-cidr", f.pods, "--cluster-cidr"); err != nil {
 		return n, err

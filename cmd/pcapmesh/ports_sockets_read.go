@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
@@ -25,7 +27,7 @@ func readSockets(cmd *cobra.Command, o *options, files []string) (*sockets.Table
 			warnSockets(cmd.ErrOrStderr(), name, r)
 		}
 	}
-	return &t, joinErrors(errs)
+	return &t, errors.Join(errs...)
 }
 
 // readSocketFile adds the sockets of one file; - is stdin.
@@ -66,5 +68,5 @@ func warnSockets(w io.Writer, name string, r *sockets.Reader) {
 	if n > len(first) {
 		reasons = append(reasons, "and so on")
 	}
-	fmt.Fprintf(w, "pcapmesh: %s: %d of %d lines not understood: %s\n", name, n, r.Lines(), oneLine(strings.Join(reasons, "; ")))
+	fmt.Fprintf(w, "pcapmesh: %s: %d of %d lines not understood: %s\n", name, n, r.Lines(), report.OneLine(strings.Join(reasons, "; ")))
 }
