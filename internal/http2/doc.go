@@ -22,4 +22,13 @@
 //
 // Header tables are read one direction at a time, without the settings of the
 // other, which bound the table. Tables of up to 64 KiB are accepted.
+//
+// # Why pushed
+//
+// This package reads one half, as package http1 does: bytes are pushed, and events come
+// out. Frame headers are read one after the other. The payload of DATA frames is
+// counted, sampled and passed over; header blocks, RST_STREAM and GOAWAY are assembled
+// whole, within a bound, and only then given to http2.Framer and hpack of
+// golang.org/x/net. So no pipe and no goroutine is needed, and a connection costs what
+// its open streams cost.
 package http2

@@ -6,4 +6,5 @@
 // Rules are read before the captures, since they tell ports ([ReadRules]); the rest
 // after ([Records.Read]), so that memory grows with what touches the captures and
 // not with the records. Every entry names its file and line.
+
 package recorded
