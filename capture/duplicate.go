@@ -12,9 +12,9 @@ import (
 const (
 	copiesKept = 8 // packets of other processors come between the two copies
 
-	// The copies are a few µs apart; 50 µs is the most seen. A sender's
-	// retransmission has another IPv4 identification, so that a longer time is
-	// safe where there is one.
+	// copyAge is the longest time between the copies: they are a few µs apart,
+	// 50 µs is the most seen. A sender's retransmission has another IPv4
+	// identification, so that a longer time is safe where there is one.
 	copyAge       = int64(50 * time.Microsecond)
 	copyAgeWithID = int64(time.Millisecond)
 

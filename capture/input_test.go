@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -26,7 +25,7 @@ func writeTemp(tb testing.TB, name string, b []byte) string {
 func namedPipe(tb testing.TB, b []byte) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
+	if err := mkfifo(path); err != nil {
 		tb.Skip("needs mkfifo: ", err)
 	}
 	go func() {

@@ -1,7 +1,9 @@
 package archtest
 
 import (
+	"fmt"
 	"go/ast"
+	"go/types"
 	"slices"
 	"strings"
 	"testing"
@@ -23,17 +25,49 @@ var touching = map[string][]string{
 		"Open", "OpenInput", "OpenLive", "NewReader", "NewMerger", "NewDecoder", "NewWriter", "NewPcapWriter", "NewPacketSource",
 		"Input", "InputOptions", "Live", "Merger", "PacketSource", "PcapWriter", "Reader", "Writer",
 	},
-	"reassembly": {"Read", "Assembler", "NewAssembler", "Consumer"},
+	"index":    {"Decrypt", "OpenKeys", "Reread", "Unzipped"},
+	"recorded": {"ReadRules"},
 }
 
+// pureRooms begins the names of the packages that decide.
+const pureRooms = "mesh/internal/decide/"
+
 func TestDecideIsPure(t *testing.T) {
-	for _, s := range sources(t) {
-		if strings.HasPrefix(s.dir, "mesh/internal/decide") {
+	found := 0
+	for _, s := range code(t) {
+		if strings.HasPrefix(s.dir+"/", pureRooms) {
+			found++
 			for _, fault := range impurities(s) {
 				t.Errorf("%s: %s: the same index must always give the same result", s.path(), fault)
 			}
 		}
 	}
+	for _, r := range rooms(t) {
+		if strings.HasPrefix(r.dir+"/", pureRooms) {
+			for _, fault := range assembling(r) {
+				t.Errorf("%s: what decides knows of reassembly the halves", fault)
+			}
+		}
+	}
+	if found == 0 {
+		t.Errorf("nothing lies under %s: this test looks for the wrong path", pureRooms)
+	}
+}
+
+// assembling lists what a package names of reassembly beside the halves, their
+// fields and methods, and constants.
+func assembling(r *room) []string {
+	var faults []string
+	for id, o := range r.info.Uses {
+		if o.Pkg() == nil || short(o.Pkg().Path()) != "./reassembly" || o.Parent() != o.Pkg().Scope() {
+			continue
+		}
+		_, constant := o.(*types.Const)
+		if !constant && o.Name() != "Half" && o.Name() != "HalfID" {
+			faults = append(faults, fmt.Sprintf("%s uses reassembly.%s", r.files[0].fset.Position(id.Pos()), o.Name()))
+		}
+	}
+	return faults
 }
 
 // impurities lists what a file does that a pure function does not.
@@ -61,14 +95,27 @@ func impurities(s *source) []string {
 	return faults
 }
 
-// The check itself must see what it is for.
+// reading lists files that read, whatever becomes of the others.
+var reading = []string{"capture/reader.go", "mesh/stitch.go", "mesh/internal/index/reread.go", "mesh/internal/recorded/reader.go"}
+
+// The checks themselves must see what they are for.
 func TestImpuritiesAreSeen(t *testing.T) {
+	seen := 0
 	for _, s := range sources(t) {
-		if s.dir != "mesh" || !slices.Contains([]string{"stitch.go", "rewrite.go", "reread.go"}, s.name) {
+		if !slices.Contains(reading, s.path()) {
 			continue
 		}
+		seen++
 		if len(impurities(s)) == 0 {
 			t.Errorf("%s reads files, and nothing of it was seen", s.path())
+		}
+	}
+	if seen != len(reading) {
+		t.Errorf("%d of %v are there", seen, reading)
+	}
+	for _, r := range rooms(t) {
+		if r.dir == "mesh/internal/index" && len(assembling(r)) == 0 {
+			t.Errorf("%s assembles, and nothing of it was seen", r.dir)
 		}
 	}
 }

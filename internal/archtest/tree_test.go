@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,16 +26,46 @@ type source struct {
 	dir, name string   // dir is slash-separated and relative to the root, "." for the root
 	imports   []string // those of ours without the module's path, "./mesh"
 	syntax    *ast.File
+	fset      *token.FileSet // one for the whole tree
 }
 
 func (s *source) path() string { return path.Join(s.dir, s.name) }
 
 func (s *source) isTest() bool { return strings.HasSuffix(s.name, "_test.go") }
 
-// sources parses every Go file of the module, whatever its build constraints.
+// at says where something of the file is: "mesh/stitch.go:93".
+func (s *source) at(n ast.Node) string { return s.path() + ":" + strconv.Itoa(s.line(n.Pos())) }
+
+func (s *source) line(p token.Pos) int { return s.fset.Position(p).Line }
+
+// lines counts those that something of the file takes.
+func (s *source) lines(n ast.Node) int { return s.line(n.End()) - s.line(n.Pos()) + 1 }
+
+// sources returns every Go file of the module, whatever its build constraints.
 func sources(t *testing.T) []*source {
 	t.Helper()
+	all, err := tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 100 {
+		t.Fatalf("found only %d files: is %s still the root of the module?", len(all), root)
+	}
+	return all
+}
+
+// code returns the files of sources that are no tests.
+func code(t *testing.T) []*source {
+	t.Helper()
+	return slices.DeleteFunc(slices.Clone(sources(t)), (*source).isTest)
+}
+
+// tree parses the files, once for all tests.
+var tree = sync.OnceValues(parseTree)
+
+func parseTree() ([]*source, error) {
 	var all []*source
+	fset := token.NewFileSet()
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -45,20 +76,14 @@ func sources(t *testing.T) []*source {
 		if d.IsDir() || filepath.Ext(name) != ".go" {
 			return nil
 		}
-		s, err := parse(name)
+		s, err := parse(fset, name)
 		if err != nil {
 			return err
 		}
 		all = append(all, s)
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) < 100 {
-		t.Fatalf("found only %d files: is %s still the root of the module?", len(all), root)
-	}
-	return all
+	return all, err
 }
 
 // skipped names the directories that the go tool ignores too.
@@ -66,12 +91,12 @@ func skipped(dir string) bool {
 	return dir == "testdata" || strings.HasPrefix(dir, ".") || strings.HasPrefix(dir, "_")
 }
 
-func parse(name string) (*source, error) {
+func parse(fset *token.FileSet, name string) (*source, error) {
 	src, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.SkipObjectResolution)
+	f, err := parser.ParseFile(fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +104,7 @@ func parse(name string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{dir: path.Dir(filepath.ToSlash(rel)), name: filepath.Base(name), syntax: f}
+	s := &source{dir: path.Dir(filepath.ToSlash(rel)), name: filepath.Base(name), syntax: f, fset: fset}
 	for _, i := range f.Imports {
 		p, err := strconv.Unquote(i.Path.Value)
 		if err != nil {

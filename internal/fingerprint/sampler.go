@@ -6,10 +6,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Where the windows lie. The values are part of what a Print means: prints
-// taken with others must not be compared.
 // Window is the number of bytes that are hashed together: a content that is
 // shorter is one window.
+//
+// It is part of what a Print means, as is where the windows lie: prints taken
+// with other values must not be compared.
 const Window = 64
 
 const (
