@@ -10,14 +10,7 @@ import (
 
 // uncommented lists the declarations whose comment may begin otherwise.
 var uncommented = exceptions{
-	"mesh/internal/decide/algebra":  moved,
-	"mesh/internal/decide/crossing": moved,
-	"mesh/internal/decide/graph":    moved,
-	"mesh/internal/decide/hbone":    moved,
-	"mesh/internal/decide/turn":     moved,
-	"mesh/internal/index":           moved,
-	"mesh/internal/index/scan":      moved,
-	"mesh/internal/recorded":        moved,
+	"mesh/internal/recorded": moved,
 }
 
 // A doc comment begins with what it is about, after an article perhaps, and

@@ -27,9 +27,7 @@ var (
 	widePackages = exceptions{
 		"capture": "files and decoding share little, and are to be parted",
 	}
-	longFiles = exceptions{
-		"mesh/internal/decide/conn/bind.go": moved,
-	}
+	longFiles     = exceptions{}
 	longFunctions = exceptions{}
 )
 

@@ -217,7 +217,7 @@ func (e *emitter) writeOne(m *made) error {
 		half := e.src.Index.Half(side)
 		h.MSS, h.WScale = half.MSS, half.WScale
 	}
-	payload, err := e.spool.read(nil, m.spot, int(m.n))
+	payload, err := e.spool.read(m.spot, int(m.n))
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ const (
 	DNSDup                 // second copy of a loopback packet
 )
 
+// Is reports whether m has a flag.
 func (m *DNSMessage) Is(f DNSFlags) bool { return m.flags&f != 0 }
 
 // Tuple returns the directed tuple of the datagram.
@@ -51,7 +52,7 @@ func (m *DNSMessage) Tuple() capture.Tuple {
 	return t
 }
 
-// Client and server return the ends of the message by who asks, packed.
+// Client returns the end that asks, packed.
 func (m *DNSMessage) Client() (capture.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Dst, m.Key.DstPort
@@ -59,6 +60,7 @@ func (m *DNSMessage) Client() (capture.Addr, uint16) {
 	return m.Key.Src, m.Key.SrcPort
 }
 
+// Server returns the end that is asked, packed.
 func (m *DNSMessage) Server() (capture.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Src, m.Key.SrcPort
@@ -286,4 +288,5 @@ func escaped(b []byte) string {
 	return string(out)
 }
 
+// AddrPort returns an end as programs know it.
 func AddrPort(a capture.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }

@@ -88,6 +88,7 @@ func (p Pair) Lead() HalfNo {
 	return p.Reply
 }
 
+// Half returns what reassembly knows of h, which must not be 0.
 func (x *Index) Half(h HalfNo) *reassembly.Half {
 	g, id := x.Locate(h)
 	return x.Groups[g].Table.Half(id)
@@ -128,6 +129,7 @@ type Place struct {
 	Point capture.Point
 }
 
+// Place returns the capture point of h.
 func (x *Index) Place(h HalfNo) Place {
 	g, id := x.Locate(h)
 	return Place{g, x.Groups[g].Table.Half(id).Key.Point}

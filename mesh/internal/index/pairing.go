@@ -2,6 +2,7 @@ package index
 
 import "github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 
+// NewPairing returns a pairing of the messages of two halves.
 func NewPairing(x *Index, c Pair) *Pairing {
 	p := &Pairing{x: x, c: c}
 	if c.Orig != 0 {
@@ -15,6 +16,8 @@ func NewPairing(x *Index, c Pair) *Pairing {
 	return p
 }
 
+// A Pairing finds out which request a response answers, from the two halves of a
+// connection. It is used up: responses are asked about in their order.
 type Pairing struct {
 	x                 *Index
 	c                 Pair

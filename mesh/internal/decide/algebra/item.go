@@ -25,6 +25,7 @@ type Item struct {
 	from, to        int64   // when it began, at the earliest, and was over, at the latest
 }
 
+// NoTime stands for a time that is not known.
 const NoTime = math.MinInt64
 
 // newItem measures an exchange.

@@ -70,7 +70,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	a.byBegin()
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: func(d *Item, u *Item) *graph.Link { return exchangeLink(c, d, u) }, least: believedStream}
+	t := &tier{a: a, link: exchangeLink, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)

@@ -38,6 +38,7 @@ func (t *tally) add(x int64, p float64) {
 	t.total += p
 }
 
+// Add learns a difference of a peer, with a probability.
 func (s *Shifts) Add(peer int32, x int64, p float64) {
 	if s.peer == nil {
 		s.peer = make(map[int32]*tally)
@@ -163,6 +164,7 @@ func Width(i int) float64 {
 	return float64(delayUnit) * float64(uint64(1)<<(i/binsPerOctave)) / binsPerOctave
 }
 
+// Add learns a delay, with a probability.
 func (d *Delays) Add(nanos int64, p float64) {
 	if nanos < -index.Causality {
 		return

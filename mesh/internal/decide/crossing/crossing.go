@@ -23,6 +23,7 @@ type Crossing struct {
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 }
 
+// Add adds a link, and notes what it ties.
 func (c *Crossing) Add(l *graph.Link) {
 	c.Links = append(c.Links, l)
 	if l.Down != nil && !l.Ambiguous {

@@ -44,6 +44,7 @@ func forwards(d, u *graph.Exchange) forwardedTo {
 	return forwardedOther
 }
 
+// IsAddr reports whether s is address a.
 func IsAddr(s string, a netip.Addr) bool {
 	b, err := netip.ParseAddr(strings.TrimSpace(s))
 	return err == nil && b.Unmap() == a

@@ -55,10 +55,10 @@ func (c *Crossing) Shows(l *graph.Leg, e *graph.Exchange) capture.Ref {
 	return c.Index.Half(l.Conn.Lead()).First
 }
 
-// LimitUp says that u belongs to one of the given exchanges, LimitDown that what
-// d caused is among them.
+// LimitUp says that u belongs to one of the given exchanges.
 func (c *Crossing) LimitUp(u *graph.Exchange, to []*graph.Exchange) { c.Limits[u] = to }
 
+// LimitDown says that what d caused is among the given exchanges.
 func (c *Crossing) LimitDown(d *graph.Exchange, to []*graph.Exchange) { c.Limits[d] = to }
 
 // allowed reports whether a log lets d and u belong together.

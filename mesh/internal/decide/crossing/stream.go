@@ -68,6 +68,7 @@ func (c *Crossing) Content(l *graph.Leg) (k Content, ok bool) {
 	return Content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
+// ByContent finds legs by what they carried, as far as that is known.
 func (c *Crossing) ByContent(legs []*graph.Leg) map[Content][]*graph.Leg {
 	m := make(map[Content][]*graph.Leg)
 	for _, l := range c.streams(legs) {
@@ -155,7 +156,7 @@ func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
 		if m := CompareLegs(c.Index, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
-			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
+			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(up)}
 			l.Confidence, l.Proven = graph.SureByContents, sole
 			if sole {
 				l.Confidence = graph.SureProven
@@ -172,6 +173,6 @@ func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 	return l
 }
 
-func streamDetail(d, u *graph.Leg) string {
+func streamDetail(u *graph.Leg) string {
 	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.Sent(), u.Received())
 }

@@ -20,6 +20,7 @@ type Trust struct {
 	up    map[uint64]int
 }
 
+// NewTrust finds out when nothing of the client's side is missing.
 func NewTrust(c *Crossing) *Trust {
 	t := &Trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.Down {

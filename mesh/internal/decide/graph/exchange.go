@@ -75,6 +75,7 @@ func (e *Exchange) ID() string {
 	return ""
 }
 
+// Method returns the request's method; "" when it is not known.
 func (e *Exchange) Method() string {
 	if e.Req == nil {
 		return ""
@@ -82,6 +83,7 @@ func (e *Exchange) Method() string {
 	return e.Scan.Text.String(e.Req.Method)
 }
 
+// Target returns the request's target; "" when it is not known.
 func (e *Exchange) Target() string {
 	if e.Req == nil {
 		return ""
@@ -233,4 +235,5 @@ func (e *Exchange) Lasts() int64 {
 	return e.Resp.To.Nanos
 }
 
+// IsHidden reports whether an exchange cannot be read.
 func IsHidden(e *Exchange) bool { return e.Outline != nil }

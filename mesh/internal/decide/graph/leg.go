@@ -216,6 +216,7 @@ func (l *Leg) Wire(dir int, r [2]int64) [2]int64 {
 	return r
 }
 
+// RangeOf returns the stream offsets [from, end) of a message; [0, 0) of nil.
 func RangeOf(m *scan.Message) [2]int64 {
 	if m == nil {
 		return [2]int64{}

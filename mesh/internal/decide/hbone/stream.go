@@ -34,7 +34,7 @@ type tunnelStream struct {
 	ex     *graph.Exchange
 }
 
-// JoinStreams ties connections to streams of tunnels that were read: those with
+// joinStreams ties connections to streams of tunnels that were read: those with
 // the same bytes at the same time. Where several fit, the tunnel may still be
 // sure.
 func (t *tunnelling) joinStreams() {

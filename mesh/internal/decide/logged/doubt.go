@@ -85,7 +85,7 @@ func truthful(c *crossing.Crossing, entries []*logEntry) []*logEntry {
 		if packets != "" {
 			contradictBy(c, e.NamedLine, e.downs[0], u, packets)
 		}
-		if packets != "" || strange(c, e) {
+		if packets != "" || strange(e) {
 			lies[e.File]++
 		}
 		return packets != "" || e.blurred()
@@ -135,7 +135,7 @@ func (e *logEntry) blurred() bool {
 
 // strange reports whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
-func strange(c *crossing.Crossing, e *logEntry) bool {
+func strange(e *logEntry) bool {
 	if len(e.ups) != 1 || len(e.Down.Exchanges) > 0 || len(e.Down.Hidden) == 0 || e.Down.SpeaksHTTP2() {
 		return false
 	}

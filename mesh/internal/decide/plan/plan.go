@@ -212,7 +212,8 @@ func (pl *Planner) Exchange(c *Conversation, no int) *Conversation {
 func (pl *Planner) rebuild(p *trace.Path, frame *graph.Leg, chosen []*graph.Exchange) *Conversation {
 	c := &Conversation{Client: p.Client, Server: p.Server, Frame: frame, Rebuilt: true, First: pl.firstPacket(frame)}
 	if slices.ContainsFunc(chosen, onHTTP2) {
-		chosen = c.onlyHTTP2(chosen)
+		c.onlyHTTP2(chosen)
+		chosen = nil
 	}
 	for _, e := range chosen {
 		if e.Req != nil {

@@ -105,7 +105,7 @@ func MessageOf(us []*scan.Unit) *scan.Message {
 	return m
 }
 
-// A span of records: indices [from, to).
+// Records are a span of records: indices [From, To).
 type Records struct{ From, To int }
 
 // Request returns the records that carry a request whose head is in record i

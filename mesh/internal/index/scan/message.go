@@ -58,6 +58,7 @@ const (
 	MsgOpen            // the capture ended before it did: it is complete up to there
 )
 
+// Is reports whether m has a flag.
 func (m *Message) Is(f Flags) bool { return m.Flags&f != 0 }
 
 // HasLine reports whether the request line of m is known whole.

@@ -106,6 +106,8 @@ type Scan struct {
 	KnownH2 func(h reassembly.HalfID) bool
 }
 
+// New returns a scan of the halves in t. points may be nil: then no half is known to
+// be on loopback.
 func New(t *reassembly.Table, points *capture.Points) *Scan {
 	s := &Scan{table: t, points: points}
 	s.messages.Add()
