@@ -33,6 +33,7 @@ type DNSMessage struct {
 	flags   DNSFlags
 }
 
+// DNSFlags say what a message is.
 type DNSFlags uint8
 
 const (

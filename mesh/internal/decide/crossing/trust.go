@@ -44,6 +44,7 @@ func (t *Trust) whole(from, to int64) bool {
 	return i == len(t.holes) || t.holes[i].From > to+index.Causality
 }
 
+// Complete reports whether everything of the client's side was captured while u went on.
 func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
 // believes reports whether it proves that d and u belong together when nothing

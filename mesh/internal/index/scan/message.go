@@ -39,6 +39,7 @@ type Message struct {
 	Body                     fingerprint.Print
 }
 
+// Flags say what is known of a message.
 type Flags uint16
 
 const (
