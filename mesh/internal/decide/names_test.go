@@ -1,11 +1,10 @@
-package mesh_test
+package decide
 
 import (
 	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -15,7 +14,7 @@ func TestHostName(t *testing.T) {
 		"10.96.10.1": "", "10.96.10.1:80": "", "[fd00::1]:80": "", "fd00::1": "", "": "", ".": "", "a b": "", "\x1b[31m": "",
 		"user@host": "", "host:http": "", strings.Repeat("a", 254): "", "b\u00fccher.example": "",
 	} {
-		if got := mesh.HostName(s); got != want {
+		if got := HostName(s); got != want {
 			t.Errorf("HostName(%q) = %q, want %q", s, got, want)
 		}
 	}
@@ -27,10 +26,19 @@ func TestServerName(t *testing.T) {
 		"outbound_.8000_.v1_.httpbin.default.svc.cluster.local": "httpbin.default.svc.cluster.local",
 		"www.example.com": "www.example.com", "outbound_.": "outbound_.", "outbound_.x": "outbound_.x",
 	} {
-		if got := mesh.ServerName(s); got != want {
+		if got := ServerName(s); got != want {
 			t.Errorf("ServerName(%q) = %q, want %q", s, got, want)
 		}
 	}
+}
+
+// chosenName adds the names to one address's and returns the one that is chosen.
+func chosenName(learned ...names.Learned) (names.Learned, bool) {
+	var n Collector
+	for _, l := range learned {
+		n.Add(l.Addr, l.Name, l.Source, 1)
+	}
+	return n.Of(learned[0].Addr)
 }
 
 // The most frequent name wins, of equals the first; a better source for the same
@@ -49,11 +57,11 @@ func TestNameIsChosen(t *testing.T) {
 		{[]names.Learned{name("a", names.FromHost), name("a:80", names.FromDNS)}, name("a", names.FromDNS)},
 		{[]names.Learned{name("10.96.10.1", names.FromHost), name("a", names.FromHost)}, name("a", names.FromHost)},
 	} {
-		if got, ok := mesh.ChosenName(tt.heard...); !ok || got != tt.want {
+		if got, ok := chosenName(tt.heard...); !ok || got != tt.want {
 			t.Errorf("of %v chosen: %v, want %v", tt.heard, got, tt.want)
 		}
 	}
-	if got, ok := mesh.ChosenName(names.Learned{Addr: netip.MustParseAddr("127.0.0.1"), Name: "a"}); ok {
+	if got, ok := chosenName(names.Learned{Addr: netip.MustParseAddr("127.0.0.1"), Name: "a"}); ok {
 		t.Errorf("a loopback address is called %v", got)
 	}
 }

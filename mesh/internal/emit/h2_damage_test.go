@@ -1,4 +1,4 @@
-package mesh_test
+package emit_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -43,7 +44,7 @@ func TestDamagedHTTP2(t *testing.T) {
 // checkPlaces checks that messages lie inside of their legs.
 func checkPlaces(t *testing.T, r *mesh.Result) {
 	t.Helper()
-	eachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
+	sim.EachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		l := r.Legs[h.Leg]
 		if h.Request[1] > l.OrigBytes+l.OrigMissing || h.Response[1] > l.ReplyBytes+l.ReplyMissing || h.Request[0] > h.Request[1] || h.Response[0] > h.Response[1] {

@@ -1,4 +1,4 @@
-package mesh_test
+package emit_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -20,23 +21,23 @@ import (
 // connection to the application.
 func pooled() *pcaptest.Trace {
 	tr := new(pcaptest.Trace)
-	a, b := on(tr, "eth0", "192.0.2.1:40000", app), on(tr, "eth0", "192.0.2.2:40000", app).ISN(1, 2)
+	a, b := sim.On(tr, "eth0", "192.0.2.1:40000", sim.App), sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(1, 2)
 	a.Handshake()
 	b.Handshake()
-	up := mux(on(tr, "lo", "127.0.0.6:50000", app).ISN(70000, 80000))
+	up := sim.Mux(sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000))
 	long := strings.Repeat("0123456789", 4000)
 	for i := range uint32(3) {
 		id := func(who string) string { return fmt.Sprintf("%s-%d", who, i) }
-		a.Send(request("GET", "/a", "x-request-id: "+id("a")))
+		a.Send(sim.Request("GET", "/a", "x-request-id: "+id("a")))
 		b.Send("POST /b HTTP/1.1\r\nhost: app\r\nx-request-id: " + id("b") + "\r\ncontent-length: 4\r\n\r\nbody")
-		up.ask(4*i+1, "POST", "/b", "body", "x-request-id", id("b"), "user-agent", "test")
-		up.ask(4*i+3, "GET", "/a", "", "x-request-id", id("a"), "user-agent", "test")
-		up.Reply(up.server.Headers(4*i+3, false, ":status", "200", "server", "test"))
-		up.Reply(up.server.Headers(4*i+1, false, ":status", "200", "server", "test") + up.part(4*i+3, false, long[:15000]))
-		up.Reply(up.part(4*i+1, false, "some") + up.part(4*i+3, true, long[15000:30000]))
-		up.Reply(up.part(4*i+1, false, "thing") + up.server.Headers(4*i+1, true, "x-sum", "9"))
-		a.Reply(response(200, long[:30000]))
-		b.Reply(response(200, "something"))
+		up.Ask(4*i+1, "POST", "/b", "body", "x-request-id", id("b"), "user-agent", "test")
+		up.Ask(4*i+3, "GET", "/a", "", "x-request-id", id("a"), "user-agent", "test")
+		up.Reply(up.Server.Headers(4*i+3, false, ":status", "200", "server", "test"))
+		up.Reply(up.Server.Headers(4*i+1, false, ":status", "200", "server", "test") + up.Part(4*i+3, false, long[:15000]))
+		up.Reply(up.Part(4*i+1, false, "some") + up.Part(4*i+3, true, long[15000:30000]))
+		up.Reply(up.Part(4*i+1, false, "thing") + up.Server.Headers(4*i+1, true, "x-sum", "9"))
+		a.Reply(sim.Response(200, long[:30000]))
+		b.Reply(sim.Response(200, "something"))
 	}
 	a.Close()
 	b.Close()
@@ -115,24 +116,24 @@ func TestTsharkDecodesHTTP2(t *testing.T) {
 // are written in the order in which they were made.
 func TestHTTP2AsHTTP1(t *testing.T) {
 	tr := new(pcaptest.Trace)
-	c := mux(on(tr, "eth0", "192.0.2.1:40000", app))
-	d := on(tr, "eth0", "192.0.2.2:40000", app).ISN(3, 4)
+	c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
+	d := sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(3, 4)
 	d.Handshake()
-	up := []*pcaptest.Connection{on(tr, "lo", "127.0.0.6:50000", app).ISN(70000, 80000), on(tr, "lo", "127.0.0.6:50002", app).ISN(5, 6)}
+	up := []*pcaptest.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(5, 6)}
 	up[0].Handshake()
 	up[1].Handshake()
-	c.ask(1, "GET", "/1", "")
-	c.ask(3, "GET", "/2", "")
-	up[1].Send(request("GET", "/2"))
-	up[0].Send(request("GET", "/1"))
-	up[1].Reply(response(202, ""))
-	c.answer(3, 202, "")
-	up[0].Reply(response(201, ""))
-	c.answer(1, 201, "")
-	d.Send(request("GET", "/3"))
-	up[0].Send(request("GET", "/3"))
-	up[0].Reply(response(200, ""))
-	d.Reply(response(200, ""))
+	c.Ask(1, "GET", "/1", "")
+	c.Ask(3, "GET", "/2", "")
+	up[1].Send(sim.Request("GET", "/2"))
+	up[0].Send(sim.Request("GET", "/1"))
+	up[1].Reply(sim.Response(202, ""))
+	c.Answer(3, 202, "")
+	up[0].Reply(sim.Response(201, ""))
+	c.Answer(1, 201, "")
+	d.Send(sim.Request("GET", "/3"))
+	up[0].Send(sim.Request("GET", "/3"))
+	up[0].Reply(sim.Response(200, ""))
+	d.Reply(sim.Response(200, ""))
 	c.Close()
 	d.Close()
 	name := pcaptest.WriteFile(t, "trace.pcapng", tr.PCAPNG())
@@ -153,13 +154,13 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 		}
 		return nil
 	})
-	if want := request("GET", "/1") + request("GET", "/2"); err != nil || sent.String() != want {
+	if want := sim.Request("GET", "/1") + sim.Request("GET", "/2"); err != nil || sent.String() != want {
 		t.Errorf("sent %q, want %q; %v", sent.String(), want, err)
 	}
 	if p := pathOf(r, "192.0.2.1"); p.Mode != flow.H2To11 {
 		t.Errorf("mode %q", p.Mode)
 	}
-	if want := response(201, "") + response(202, ""); received.String() != want {
+	if want := sim.Response(201, "") + sim.Response(202, ""); received.String() != want {
 		t.Errorf("received %q, want %q", received.String(), want)
 	}
 }
@@ -217,15 +218,15 @@ func TestFollowCall(t *testing.T) {
 func TestRestOfHTTP2(t *testing.T) {
 	tr := pooled()
 	tr.Wait(10e6)
-	up := mux(on(tr, "lo", "127.0.0.6:50004", app).ISN(7, 8))
-	up.ask(1, "GET", "/nobody", "")
-	up.answer(1, 404, "no")
-	a := on(tr, "eth0", "192.0.2.3:40000", app).ISN(9, 10)
+	up := sim.Mux(sim.On(tr, "lo", "127.0.0.6:50004", sim.App).ISN(7, 8))
+	up.Ask(1, "GET", "/nobody", "")
+	up.Answer(1, 404, "no")
+	a := sim.On(tr, "eth0", "192.0.2.3:40000", sim.App).ISN(9, 10)
 	a.Handshake()
-	a.Send(request("GET", "/somebody"))
-	up.ask(3, "GET", "/somebody", "")
-	up.answer(3, 200, "yes")
-	a.Reply(response(200, "yes"))
+	a.Send(sim.Request("GET", "/somebody"))
+	up.Ask(3, "GET", "/somebody", "")
+	up.Answer(3, 200, "yes")
+	a.Reply(sim.Response(200, "yes"))
 	a.Close()
 	up.Close()
 	out := emitted(t, tr, nil)
@@ -250,24 +251,24 @@ func TestRestOfHTTP2(t *testing.T) {
 // What is missing of a body is missing in what is written, and nothing else.
 func TestHoleInHTTP2(t *testing.T) {
 	tr := new(pcaptest.Trace)
-	a, b := on(tr, "eth0", "192.0.2.1:40000", app), on(tr, "eth0", "192.0.2.2:40000", app).ISN(1, 2)
+	a, b := sim.On(tr, "eth0", "192.0.2.1:40000", sim.App), sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(1, 2)
 	a.Handshake()
 	b.Handshake()
-	up := mux(on(tr, "lo", "127.0.0.6:50000", app).ISN(70000, 80000))
-	a.Send(request("GET", "/a", "x-request-id: a"))
-	b.Send(request("GET", "/b", "x-request-id: b"))
-	up.ask(1, "GET", "/a", "", "x-request-id", "a")
-	up.ask(3, "GET", "/b", "", "x-request-id", "b")
-	frames := up.server.Headers(1, false, ":status", "200") + up.part(1, true, strings.Repeat("x", 3000))
+	up := sim.Mux(sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000))
+	a.Send(sim.Request("GET", "/a", "x-request-id: a"))
+	b.Send(sim.Request("GET", "/b", "x-request-id: b"))
+	up.Ask(1, "GET", "/a", "", "x-request-id", "a")
+	up.Ask(3, "GET", "/b", "", "x-request-id", "b")
+	frames := up.Server.Headers(1, false, ":status", "200") + up.Part(1, true, strings.Repeat("x", 3000))
 	up.Reply(frames[:1000])
 	up.Reply(frames[1000:2000])
 	up.Lose(1)
 	up.Reply(frames[2000:])
 	up.Ack()
-	up.answer(3, 201, "whole")
+	up.Answer(3, 201, "whole")
 	up.Ack()
-	a.Reply(response(200, strings.Repeat("x", 3000)))
-	b.Reply(response(201, "whole"))
+	a.Reply(sim.Response(200, strings.Repeat("x", 3000)))
+	b.Reply(sim.Response(201, "whole"))
 	a.Close()
 	b.Close()
 	up.Close()

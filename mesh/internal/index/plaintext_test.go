@@ -1,4 +1,4 @@
-package mesh_test
+package index_test
 
 import (
 	"slices"
@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
 // Where messages are missing, acknowledgement numbers tell what answers what:
 // they count records on the wire.
 func TestDecryptedPairing(t *testing.T) {
-	ask := func(target string) saying { return asks(request("GET", target)) }
+	ask := func(target string) sim.Saying { return sim.Asks(sim.Request("GET", target)) }
 	for name, version := range versions {
 		for _, tc := range []struct {
 			name string
@@ -25,10 +26,10 @@ func TestDecryptedPairing(t *testing.T) {
 		} {
 			t.Run(name+" "+tc.name, func(t *testing.T) {
 				var tr pcaptest.Trace
-				log := inside(t, on(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080"), version, 65000,
-					ask("/a"), answers(response(200, strings.Repeat("a", 700))),
-					ask("/b"), answers(response(201, strings.Repeat("b", 900))),
-					ask("/c"), answers(response(202, strings.Repeat("c", 1100))))
+				log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080"), version, 65000,
+					ask("/a"), sim.Answers(sim.Response(200, strings.Repeat("a", 700))),
+					ask("/b"), sim.Answers(sim.Response(201, strings.Repeat("b", 900))),
+					ask("/c"), sim.Answers(sim.Response(202, strings.Repeat("c", 1100))))
 				n := 0
 				tr.Filter(func(p *pcaptest.Packet) bool {
 					from := p.Key.Tuple().Src.Port() != 4000
@@ -41,7 +42,7 @@ func TestDecryptedPairing(t *testing.T) {
 				if n != min(tc.lost, 1) {
 					t.Fatalf("%d packets taken out", n)
 				}
-				if got := exchangeList(stitchKeys(t, &tr, log)); !slices.Equal(got, tc.want) {
+				if got := sim.ExchangeList(sim.StitchKeys(t, &tr, log)); !slices.Equal(got, tc.want) {
 					t.Errorf("exchanges %q, want %q", got, tc.want)
 				}
 			})

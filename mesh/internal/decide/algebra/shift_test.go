@@ -1,39 +1,45 @@
-package mesh_test
+package algebra
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
+
+// nobody has seen anything himself.
+var nobody Witness
+
+// binOf returns the bin of a delay, and its width in nanoseconds.
+func binOf(nanos int64) (int, float64) { return Bin(nanos), Width(Bin(nanos)) }
 
 // Bins follow each other without holes, and each is as wide as it says.
 func TestDelayBins(t *testing.T) {
-	last, _ := mesh.DelayBin(0)
+	last, _ := binOf(0)
 	if last != 0 {
 		t.Fatalf("no delay is in bin %d", last)
 	}
 	edge := 0.0 // where bin last begins
 	for nanos := int64(1); nanos < 1e12; nanos += 1 + nanos/500 {
-		i, width := mesh.DelayBin(nanos)
+		i, width := binOf(nanos)
 		if i < last || i > last+1 {
 			t.Fatalf("%d ns is in bin %d, a little less in %d", nanos, i, last)
 		}
 		if i > last {
-			_, w := mesh.DelayBin(nanos - 1 - nanos/500)
+			_, w := binOf(nanos - 1 - nanos/500)
 			edge, last = edge+w, i
 		}
 		if x := float64(nanos); x < edge-1 || x > edge+width+1 {
 			t.Fatalf("%d ns is in bin %d, which goes from %.0f to %.0f", nanos, i, edge, edge+width)
 		}
 	}
-	for _, nanos := range []int64{-1, -mesh.Causality, math.MinInt64 + 1} {
-		if i, _ := mesh.DelayBin(nanos); i != 0 {
+	for _, nanos := range []int64{-1, -index.Causality, math.MinInt64 + 1} {
+		if i, _ := binOf(nanos); i != 0 {
 			t.Errorf("%d ns is in bin %d", nanos, i)
 		}
 	}
-	if i, w := mesh.DelayBin(math.MaxInt64 - mesh.Causality); i < last || w <= 0 {
+	if i, w := binOf(math.MaxInt64 - index.Causality); i < last || w <= 0 {
 		t.Errorf("the longest delay is in bin %d of width %v", i, w)
 	}
 }
@@ -68,11 +74,11 @@ func TestDelayDensity(t *testing.T) {
 		{"seconds", func() int64 { return 2e9 + r.Int64N(1e9) }, 1000, .98},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var d mesh.Delays
+			var d Delays
 			for range tt.n {
 				d.Add(tt.delays(), r.Float64())
 			}
-			sum := integral(func(nanos int64) float64 { return d.Likely(nanos, 0, 0) })
+			sum := integral(func(nanos int64) float64 { return d.Likely(nanos, nobody) })
 			if sum < tt.least || sum > 1.02 {
 				t.Errorf("the density sums up to %v", sum)
 			}
@@ -83,22 +89,22 @@ func TestDelayDensity(t *testing.T) {
 // What was learned is likelier than what was not, and nobody is his own
 // witness.
 func TestDelays(t *testing.T) {
-	var d mesh.Delays
+	var d Delays
 	for i := range int64(100) {
 		d.Add(300_000+i*500, 1)
 	}
 	d.Add(20_000_000, .7)
-	d.Add(-mesh.Causality-1, 1) // the effect before its cause: nothing is learned
-	near, far := d.Likely(320_000, 0, 0), d.Likely(3_000_000, 0, 0)
+	d.Add(-index.Causality-1, 1) // the effect before its cause: nothing is learned
+	near, far := d.Likely(320_000, nobody), d.Likely(3_000_000, nobody)
 	if near < 50*far {
 		t.Errorf("a usual delay has %v, an unusual one %v", near, far)
 	}
-	var without mesh.Delays
+	var without Delays
 	for i := range int64(100) {
 		without.Add(300_000+i*500, 1)
 	}
 	for _, ask := range []int64{20_000_000, 19_000_000, 320_000, 5_000_000, 0} {
-		got, want := d.Likely(ask, 20_000_000, .7), without.Likely(ask, 0, 0)
+		got, want := d.Likely(ask, Witness{20_000_000, .7}), without.Likely(ask, nobody)
 		if math.Abs(got/want-1) > 1e-9 {
 			t.Errorf("delay of %d ns: %v for who saw 20 ms himself, %v had nobody seen it", ask, got, want)
 		}
@@ -106,7 +112,7 @@ func TestDelays(t *testing.T) {
 }
 
 func TestShifts(t *testing.T) {
-	var s mesh.Shifts
+	var s Shifts
 	for range 50 {
 		s.Add(1, -38, 1)
 		s.Add(1, -41, .5)
@@ -128,14 +134,14 @@ func TestShifts(t *testing.T) {
 		{"of its peer rather than of another", 2, 90, 90, 1, 0, 0},
 		{"small rather than large, never seen", 1, 5, 700, 1, 0, 0},
 	} {
-		if a, b := s.Likely(tt.peer, tt.x, 0, 0), s.Likely(tt.thanPeer, tt.than, 0, 0); a <= b {
+		if a, b := s.Likely(tt.peer, tt.x, nobody), s.Likely(tt.thanPeer, tt.than, nobody); a <= b {
 			t.Errorf("%s: %+d of peer %d has %v, %+d of peer %d has %v", tt.name, tt.x, tt.peer, a, tt.than, tt.thanPeer, b)
 		}
 	}
-	if own, new := s.Likely(1, 7, 7, .9), s.Likely(1, 6, 0, 0); own > 1.2*new {
+	if own, new := s.Likely(1, 7, Witness{7, .9}), s.Likely(1, 6, nobody); own > 1.2*new {
 		t.Errorf("what only oneself has seen has %v, what nobody has %v", own, new)
 	}
-	if p := s.Likely(1, 1<<40, 0, 0); p <= 0 {
+	if p := s.Likely(1, 1<<40, nobody); p <= 0 {
 		t.Errorf("an enormous difference has %v: nothing is impossible", p)
 	}
 }
@@ -144,14 +150,14 @@ func TestShifts(t *testing.T) {
 func TestShiftsSumToOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 20 {
-		var s mesh.Shifts
+		var s Shifts
 		for range r.IntN(200) {
 			s.Add(int32(r.IntN(3)), int64(r.IntN(5)*17-40), r.Float64())
 		}
 		for peer := range int32(4) {
 			sum := 0.0
 			for x := int64(-6000); x <= 6000; x++ {
-				sum += s.Likely(peer, x, 0, 0)
+				sum += s.Likely(peer, x, nobody)
 			}
 			if math.Abs(sum-1) > .01 {
 				t.Errorf("peer %d: all differences have %v", peer, sum)

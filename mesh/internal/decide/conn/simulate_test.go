@@ -1,4 +1,4 @@
-package mesh_test
+package conn_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -90,7 +91,7 @@ func dial(tr *pcaptest.Trace, r *rand.Rand, o tear, open []*outward, used map[st
 		return nil
 	}
 	used[request], used[reply] = true, true
-	c.Connection = tr.Conn(fmt.Sprintf("%s:%d", pod, c.port), c.server).At(1, "lo").ISN(r.Uint32(), r.Uint32())
+	c.Connection = tr.Conn(fmt.Sprintf("%s:%d", sim.Pod, c.port), c.server).At(1, "lo").ISN(r.Uint32(), r.Uint32())
 	if o.near {
 		c.ISN(5000+r.Uint32N(1<<16), 1<<30+r.Uint32N(1<<16))
 	}
@@ -98,7 +99,7 @@ func dial(tr *pcaptest.Trace, r *rand.Rand, o tear, open []*outward, used map[st
 		c.Timestamps()
 	}
 	if collides {
-		c.RedirectFrom(fmt.Sprintf("%s:%d", pod, 20000+no), "127.0.0.1:15001")
+		c.RedirectFrom(fmt.Sprintf("%s:%d", sim.Pod, 20000+no), "127.0.0.1:15001")
 	} else {
 		c.Redirect("127.0.0.1:15001")
 	}
@@ -131,7 +132,7 @@ func TestSimulatedHalves(t *testing.T) {
 			whole, halves := 0, 0
 			for seed := range uint64(12) {
 				tr, n := tornPod(seed, tt.o)
-				r := stitchTrace(t, tr)
+				r := sim.Stitch(t, tr)
 				for _, s := range crossedPaths(t, r) {
 					t.Errorf("seed %d: %s", seed, s)
 				}

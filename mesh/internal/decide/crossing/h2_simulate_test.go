@@ -1,7 +1,6 @@
-package mesh_test
+package crossing_test
 
 import (
-	"container/heap"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
 // A wire is a connection of a simulated world that carries calls, as HTTP/2 or
@@ -36,7 +36,7 @@ func (w *world) wire(iface, src string, h2 bool) *wire {
 // ask sends the request of exchange k, and returns its stream.
 func (l *wire) ask(k int, target string, fields ...string) uint32 {
 	if l.client == nil {
-		l.c.Send(request("GET", target, headerLines(fields)...))
+		l.c.Send(sim.Request("GET", target, headerLines(fields)...))
 		l.w.note(k)
 		return 0
 	}
@@ -50,7 +50,7 @@ func (l *wire) ask(k int, target string, fields ...string) uint32 {
 // answer sends a response, in two packets if it is HTTP/2, and then goes on.
 func (l *wire) answer(k int, stream uint32, status int, content string, then func()) {
 	if l.server == nil {
-		l.c.Reply(response(status, content))
+		l.c.Reply(sim.Response(status, content))
 		l.w.note(k)
 		l.w.after(100*time.Microsecond, then)
 		return
@@ -93,12 +93,7 @@ func playH2(seed uint64, o worldOptions, clientH2, appH2 bool) *world {
 			}
 		})
 	}
-	for w.events.Len() > 0 {
-		e := heap.Pop(&w.events).(event)
-		w.tr.Wait(e.at - w.now)
-		w.now = e.at
-		e.do()
-	}
+	w.Play(&w.tr)
 	w.damage()
 	return w.world
 }
@@ -194,7 +189,7 @@ func TestSimulatedHTTP2(t *testing.T) {
 				n := 0
 				for seed := range uint64(12) {
 					w := playH2(seed, tt.o, sides.clientH2, sides.appH2)
-					r := stitchTrace(t, &w.tr)
+					r := sim.Stitch(t, &w.tr)
 					s := w.judge(t, r)
 					if _, err := r.WriteCapture(io.Discard, nil); err != nil {
 						t.Errorf("seed %d: %v", seed, err)

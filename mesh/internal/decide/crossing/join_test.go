@@ -1,4 +1,4 @@
-package mesh_test
+package crossing_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -24,8 +25,8 @@ func newCrossing(n int) *crossing {
 	c := new(crossing)
 	for i := range n {
 		k := uint32(i+1) * 100_000_000
-		client := on(&c.Trace, "eth0", fmt.Sprintf("192.0.2.%d:40000", i+1), app).ISN(k, k+10_000_000)
-		up := on(&c.Trace, "lo", fmt.Sprintf("127.0.0.6:%d", 50001+2*i), app).ISN(k+20_000_000, k+30_000_000)
+		client := sim.On(&c.Trace, "eth0", fmt.Sprintf("192.0.2.%d:40000", i+1), sim.App).ISN(k, k+10_000_000)
+		up := sim.On(&c.Trace, "lo", fmt.Sprintf("127.0.0.6:%d", 50001+2*i), sim.App).ISN(k+20_000_000, k+30_000_000)
 		client.Handshake()
 		up.Handshake()
 		c.clients, c.ups = append(c.clients, client), append(c.ups, up)
@@ -78,7 +79,7 @@ type call struct {
 // plain returns a call that the proxy passes on with one header more. The
 // fields go into the request of both sides.
 func plain(client, up int, target string, fields ...string) call {
-	return call{client, up, request("GET", target, fields...), request("GET", target, append(fields, "x-proxy: yes")...), response(200, "content"), response(200, "content")}
+	return call{client, up, sim.Request("GET", target, fields...), sim.Request("GET", target, append(fields, "x-proxy: yes")...), sim.Response(200, "content"), sim.Response(200, "content")}
 }
 
 // overlap lets calls go on at once, so that each may be the cause of each.
@@ -102,7 +103,7 @@ func (c *crossing) overlap(calls ...call) {
 func TestJoinEvidence(t *testing.T) {
 	id := func(s string) string { return "x-request-id: " + s }
 	answer := func(k call, content string) call {
-		k.resp, k.upRes = response(200, content), response(200, content)
+		k.resp, k.upRes = sim.Response(200, content), sim.Response(200, content)
 		return k
 	}
 	post := func(client, up int, content string) call {
@@ -132,7 +133,7 @@ func TestJoinEvidence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCrossing(2)
 			c.overlap(tt.calls[:]...)
-			r := stitchTrace(t, &c.Trace)
+			r := sim.Stitch(t, &c.Trace)
 			if got := c.hopList(r); !slices.Equal(got, tt.want) {
 				t.Fatalf("served by %q, expected %q", got, tt.want)
 			}
@@ -156,7 +157,7 @@ func TestJoinRivals(t *testing.T) {
 		calls = append(calls, plain(i, (i+1)%n, "/"))
 	}
 	c.overlap(calls...)
-	r := stitchTrace(t, &c.Trace)
+	r := sim.Stitch(t, &c.Trace)
 	for _, p := range r.Paths {
 		for _, e := range p.Exchanges {
 			if p.Client.Addr().IsLoopback() {
@@ -217,14 +218,14 @@ func TestJoinOrder(t *testing.T) {
 		}, []string{"", "1"}},
 		{"another answer than the client got", func(c *crossing) {
 			a, b := plain(0, 0, "/"), plain(1, 1, "/")
-			a.resp, a.upRes = response(404, ""), response(404, "")
+			a.resp, a.upRes = sim.Response(404, ""), sim.Response(404, "")
 			c.overlap(a, b)
 		}, []string{"0", "1"}},
 		{"tried again", func(c *crossing) {
 			a := plain(0, 0, "/", "x-request-id: a")
 			c.clients[0].Send(a.req)
 			c.ups[0].Send(a.upReq)
-			c.ups[0].Reply(response(503, "busy"))
+			c.ups[0].Reply(sim.Response(503, "busy"))
 			c.ups[1].Send(a.upReq)
 			c.ups[1].Reply(a.upRes)
 			c.clients[0].Reply(a.resp)
@@ -233,7 +234,7 @@ func TestJoinOrder(t *testing.T) {
 			a := plain(0, 0, "/")
 			c.clients[0].Send(a.req)
 			c.ups[0].Send(a.upReq)
-			c.ups[0].Reply(response(503, "busy"))
+			c.ups[0].Reply(sim.Response(503, "busy"))
 			c.ups[1].Send(a.upReq)
 			c.ups[1].Reply(a.upRes)
 			c.clients[0].Reply(a.resp)
@@ -242,7 +243,7 @@ func TestJoinOrder(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCrossing(2)
 			tt.make(c)
-			if got := c.hopList(stitchTrace(t, &c.Trace)); !slices.Equal(got, tt.want) {
+			if got := c.hopList(sim.Stitch(t, &c.Trace)); !slices.Equal(got, tt.want) {
 				t.Errorf("served by %q, expected %q", got, tt.want)
 			}
 		})

@@ -1,7 +1,6 @@
-package mesh_test
+package crossing_test
 
 import (
-	"container/heap"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -19,10 +19,9 @@ import (
 // proxy that shares its connections to the application among them, and what
 // was captured of it.
 type world struct {
-	rand   *rand.Rand
-	tr     pcaptest.Trace
-	now    time.Duration
-	events events
+	rand *rand.Rand
+	tr   pcaptest.Trace
+	sim.Schedule
 	idle   []*pcaptest.Connection
 	opened int
 	done   int
@@ -40,26 +39,9 @@ type worldOptions struct {
 	noSYN                   bool
 }
 
-type event struct {
-	at time.Duration
-	do func()
-}
-
-type events []event
-
-func (e events) Len() int           { return len(e) }
-func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
-func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
 // after schedules something up to some time from now.
 func (w *world) after(most time.Duration, do func()) {
-	heap.Push(&w.events, event{w.now + 100*time.Microsecond + time.Duration(w.rand.Int64N(int64(most))), do})
+	w.After(100*time.Microsecond+time.Duration(w.rand.Int64N(int64(most))), do)
 }
 
 // play runs the world to its end and returns its trace.
@@ -70,19 +52,14 @@ func play(seed uint64, o worldOptions) *world {
 		left := o.calls
 		w.after(5*time.Millisecond, func() { c.Handshake(); w.ask(c, left) })
 	}
-	for w.events.Len() > 0 {
-		e := heap.Pop(&w.events).(event)
-		w.tr.Wait(e.at - w.now)
-		w.now = e.at
-		e.do()
-	}
+	w.Play(&w.tr)
 	w.damage()
 	return w
 }
 
 func (w *world) open(iface, src string) *pcaptest.Connection {
 	w.opened++
-	return on(&w.tr, iface, src, app).ISN(w.rand.Uint32(), w.rand.Uint32()).Step(time.Nanosecond)
+	return sim.On(&w.tr, iface, src, sim.App).ISN(w.rand.Uint32(), w.rand.Uint32()).Step(time.Nanosecond)
 }
 
 // note remembers to which exchange the last packet belongs.
@@ -102,13 +79,13 @@ func (w *world) ask(c *pcaptest.Connection, left int) {
 	if w.opts.ids == "clients" || w.opts.ids == "both" {
 		fields = append(fields, id)
 	}
-	c.Send(request("GET", target, fields...))
+	c.Send(sim.Request("GET", target, fields...))
 	w.note(k)
 	if w.opts.ids == "proxy" {
 		fields = append(fields, id)
 	}
 	w.after(300*time.Microsecond, func() {
-		w.forward(request("GET", target, append(fields, "x-proxy: yes")...), target, k, 2, func(answer string) {
+		w.forward(sim.Request("GET", target, append(fields, "x-proxy: yes")...), target, k, 2, func(answer string) {
 			c.Reply(answer)
 			w.note(k)
 			w.after(3*time.Millisecond, func() { c.Ack(); w.ask(c, left-1) })
@@ -130,9 +107,9 @@ func (w *world) forward(req, target string, k, more int, answer func(string)) {
 	u.Send(req)
 	w.note(k)
 	w.after(2*time.Millisecond, func() {
-		resp, failed := response(200, strings.Repeat("content of "+target, 3)), more > 0 && w.rand.Float64() < w.opts.retries
+		resp, failed := sim.Response(200, strings.Repeat("content of "+target, 3)), more > 0 && w.rand.Float64() < w.opts.retries
 		if failed {
-			resp = response(503, "busy")
+			resp = sim.Response(503, "busy")
 		}
 		u.Reply(resp)
 		w.note(k)
@@ -167,7 +144,7 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 	t.Helper()
 	s := new(score)
 	at := make(map[[2]int64]int) // exchange by leg and start of the request
-	eachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
+	sim.EachHop(r, func(_ *flow.Path, e *flow.Exchange, i int) {
 		h := &e.Hops[i]
 		if h.RequestStart != 0 {
 			at[[2]int64{int64(h.Leg), h.Request[0]}] = w.of(h)
@@ -177,7 +154,7 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 			t.Errorf("leg %d: the request of exchange %d with the response of %d", h.Leg, a, w.asked[h.ResponseStart])
 		}
 	})
-	eachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
+	sim.EachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
 		if i > 0 {
 			w.hop(t, s, p, e, i, at)
 		}
@@ -205,16 +182,6 @@ func (w *world) hop(t *testing.T, s *score, p *flow.Path, e *flow.Exchange, i in
 	}
 	if !named {
 		s.blind++
-	}
-}
-
-func eachHop(r *mesh.Result, f func(p *flow.Path, e *flow.Exchange, i int)) {
-	for _, p := range r.Paths {
-		for k := range p.Exchanges {
-			for i := range p.Exchanges[k].Hops {
-				f(p, &p.Exchanges[k], i)
-			}
-		}
 	}
 }
 
@@ -254,7 +221,7 @@ func TestSimulated(t *testing.T) {
 			n := 0
 			for seed := range uint64(25) {
 				w := play(seed, tt.o)
-				r := stitchTrace(t, &w.tr)
+				r := sim.Stitch(t, &w.tr)
 				s := w.judge(t, r)
 				if _, err := r.WriteCapture(io.Discard, nil); err != nil {
 					t.Errorf("seed %d: %v", seed, err)

@@ -1,4 +1,4 @@
-package mesh_test
+package dns_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -21,15 +22,15 @@ func BenchmarkLookups(b *testing.B) {
 	}{{"names", 5000, 20_000}, {"same", 1, 10}} {
 		b.Run(bb.name, func(b *testing.B) {
 			const lookups = 500_000
-			var d dnsTrace
+			var d sim.DNSTrace
 			for i := range lookups {
-				app := fmt.Sprintf("%s:%d", podAddr, 40000+i%bb.ports)
+				app := fmt.Sprintf("%s:%d", sim.Pod, 40000+i%bb.ports)
 				name := fmt.Sprintf("svc-%d.default.svc.cluster.local", i%bb.names)
-				d.add("lo", float64(i)*0.05, app, agent, dnsQuery(uint16(i), name))
-				d.add("lo", float64(i)*0.05+0.02, resolver, app, dnsAnswer(uint16(i), name, "10.96.10.1"))
+				d.Add("lo", float64(i)*0.05, app, sim.Agent, sim.DNSQuery(uint16(i), name))
+				d.Add("lo", float64(i)*0.05+0.02, sim.Resolver, app, sim.DNSAnswer(uint16(i), name, "10.96.10.1"))
 			}
-			file := pcaptest.WriteFile(b, "dns.pcapng", pcaptest.UDPFile(d.ds))
-			d = dnsTrace{}
+			file := pcaptest.WriteFile(b, "dns.pcapng", pcaptest.UDPFile(d.Datagrams))
+			d = sim.DNSTrace{}
 			for b.Loop() {
 				r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})
 				if err != nil {

@@ -1,29 +1,18 @@
-package mesh_test
+package graph_test
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
-	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
-
-// exchangeList describes the exchanges of the first path, one string each.
-func exchangeList(r *mesh.Result) []string {
-	var out []string
-	for _, e := range r.Paths[0].Exchanges {
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %d", e.Method, e.Target, e.Status)))
-	}
-	return out
-}
 
 // Requests and responses find each other by order, and where some were not
 // captured by what their senders had received.
 func TestPairing(t *testing.T) {
-	get := func(target string) string { return request("GET", target) }
-	ok := response(200, "ok")
+	get := func(target string) string { return sim.Request("GET", target) }
+	ok := sim.Response(200, "ok")
 	for _, tt := range []struct {
 		name string
 		make func(*pcaptest.Connection)
@@ -33,20 +22,20 @@ func TestPairing(t *testing.T) {
 			c.Send(get("/a"))
 			c.Reply(ok)
 			c.Send(get("/b"))
-			c.Reply(response(404, "no"))
+			c.Reply(sim.Response(404, "no"))
 		}, []string{"GET /a 200", "GET /b 404"}},
 		{"pipelined", func(c *pcaptest.Connection) {
 			c.Send(get("/a"))
 			c.Send(get("/b"))
-			c.Reply(response(201, ""))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(201, ""))
+			c.Reply(sim.Response(202, ""))
 		}, []string{"GET /a 201", "GET /b 202"}},
 		{"pipelined in one packet", func(c *pcaptest.Connection) {
 			c.Send(get("/a") + get("/b"))
-			c.Reply(response(201, "x") + response(202, "y"))
+			c.Reply(sim.Response(201, "x") + sim.Response(202, "y"))
 		}, []string{"GET /a 201", "GET /b 202"}},
 		{"an answer to HEAD has no content", func(c *pcaptest.Connection) {
-			c.Send(request("HEAD", "/a"))
+			c.Send(sim.Request("HEAD", "/a"))
 			c.Reply("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
 			c.Send(get("/b"))
 			c.Reply(ok)
@@ -57,21 +46,21 @@ func TestPairing(t *testing.T) {
 			c.Send("hi")
 			c.Reply(ok)
 			c.Send(get("/b"))
-			c.Reply(response(404, ""))
+			c.Reply(sim.Response(404, ""))
 		}, []string{"POST /a 200", "GET /b 404"}},
 		{"an early answer", func(c *pcaptest.Connection) {
 			c.Send("POST /a HTTP/1.1\r\nhost: app\r\ncontent-length: 4\r\n\r\nhi")
-			c.Reply(response(413, ""))
+			c.Reply(sim.Response(413, ""))
 			c.Send("ho")
 			c.Send(get("/b"))
 			c.Reply(ok)
 		}, []string{"POST /a 413", "GET /b 200"}},
 		{"a response was lost", func(c *pcaptest.Connection) {
 			c.Send(get("/a"))
-			c.Reply(response(201, ""))
+			c.Reply(sim.Response(201, ""))
 			c.Lose(1)
 			c.Send(get("/b"))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 		}, []string{"GET /a 0", "GET /b 202"}},
 		{"two responses were lost", func(c *pcaptest.Connection) {
 			for _, target := range []string{"/a", "/b"} {
@@ -80,7 +69,7 @@ func TestPairing(t *testing.T) {
 				c.Lose(1)
 			}
 			c.Send(get("/c"))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 		}, []string{"GET /a 0", "GET /b 0", "GET /c 202"}},
 		{"the last response was lost", func(c *pcaptest.Connection) {
 			c.Send(get("/a"))
@@ -94,15 +83,15 @@ func TestPairing(t *testing.T) {
 			c.Reply(ok)
 			c.Send(get("/b"))
 			c.Lose(1)
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 			c.Send(get("/c"))
-			c.Reply(response(203, ""))
+			c.Reply(sim.Response(203, ""))
 		}, []string{"GET /a 200", "202", "GET /c 203"}},
 		{"the capture begins with a response", func(c *pcaptest.Connection) {
 			c.Send(get("/a"))
-			c.Reply(response(201, ""))
+			c.Reply(sim.Response(201, ""))
 			c.Send(get("/b"))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 			c.DropFirst(4)
 		}, []string{"201", "GET /b 202"}},
 		{"the capture begins inside a body", func(c *pcaptest.Connection) {
@@ -110,23 +99,23 @@ func TestPairing(t *testing.T) {
 			c.Reply("HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n0123456789")
 			c.Reply("0123456789")
 			c.Send(get("/b"))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 			c.DropFirst(5)
 		}, []string{"GET /b 202"}},
 		{"a swapped pair of packets", func(c *pcaptest.Connection) {
 			c.Send(get("/a"))
-			c.Reply(response(201, ""))
+			c.Reply(sim.Response(201, ""))
 			c.Swap()
 			c.Send(get("/b"))
-			c.Reply(response(202, ""))
+			c.Reply(sim.Response(202, ""))
 		}, []string{"GET /a 201", "GET /b 202"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var tr pcaptest.Trace
-			c := on(&tr, "eth0", "192.0.2.1:40000", app)
+			c := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.App)
 			c.Handshake()
 			tt.make(c)
-			if got := exchangeList(stitchTrace(t, &tr)); !slices.Equal(got, tt.want) {
+			if got := sim.ExchangeList(sim.Stitch(t, &tr)); !slices.Equal(got, tt.want) {
 				t.Errorf("exchanges %q, expected %q", got, tt.want)
 			}
 		})
@@ -145,14 +134,14 @@ func TestPairingOneHalf(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var tr pcaptest.Trace
-			c := on(&tr, "eth0", "192.0.2.1:40000", app)
+			c := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.App)
 			c.Handshake()
-			c.Send(request("GET", "/a"))
-			c.Reply(response(201, ""))
-			c.Send(request("GET", "/b"))
-			c.Reply(response(202, ""))
+			c.Send(sim.Request("GET", "/a"))
+			c.Reply(sim.Response(201, ""))
+			c.Send(sim.Request("GET", "/b"))
+			c.Reply(sim.Response(202, ""))
 			tr.Filter(func(p *pcaptest.Packet) bool { return p.Key.SrcPort == tt.keep })
-			if got := exchangeList(stitchTrace(t, &tr)); !slices.Equal(got, tt.want) {
+			if got := sim.ExchangeList(sim.Stitch(t, &tr)); !slices.Equal(got, tt.want) {
 				t.Errorf("exchanges %q, expected %q", got, tt.want)
 			}
 		})

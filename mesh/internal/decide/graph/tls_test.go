@@ -1,4 +1,4 @@
-package mesh_test
+package graph_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
@@ -13,7 +14,7 @@ import (
 // each leg.
 func verdicts(t *testing.T, tr *pcaptest.Trace) (out []flow.TLS) {
 	t.Helper()
-	for _, l := range stitchTrace(t, tr).Legs {
+	for _, l := range sim.Stitch(t, tr).Legs {
 		if l.Protocol != "tls" {
 			t.Fatalf("leg %s is %s", l.Orig, l.Protocol)
 		}
@@ -24,7 +25,7 @@ func verdicts(t *testing.T, tr *pcaptest.Trace) (out []flow.TLS) {
 
 // encrypted adds a TLS connection to the pod with a request and a response.
 func encrypted(tr *pcaptest.Trace, port int, o pcaptest.TLSConfig) *pcaptest.TLSConnection {
-	c := on(tr, "eth0", fmt.Sprintf("10.244.2.20:%d", port), app)
+	c := sim.On(tr, "eth0", fmt.Sprintf("10.244.2.20:%d", port), sim.App)
 	c.Handshake()
 	s := c.TLS(o)
 	s.Send(377)

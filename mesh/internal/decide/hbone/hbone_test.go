@@ -1,4 +1,4 @@
-package mesh_test
+package hbone_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
 // tunnelOptions describe connections that an ambient pod's proxy takes into
@@ -45,11 +46,11 @@ type tunnelled struct {
 func playTunnels(seed uint64, o tunnelOptions) *tunnelWorld {
 	w := &tunnelWorld{opts: o, rand: rand.New(rand.NewPCG(seed, 7)), truth: make(map[netip.AddrPort]netip.AddrPort)}
 	for i := range o.tunnels {
-		src, dst := fmt.Sprintf("%s:%d", pod, 50001+2*i), "10.244.9.9:15008"
+		src, dst := fmt.Sprintf("%s:%d", sim.Pod, 50001+2*i), "10.244.9.9:15008"
 		if o.inbound {
-			src, dst = fmt.Sprintf("10.244.9.9:%d", 50001+2*i), pod+":15008"
+			src, dst = fmt.Sprintf("10.244.9.9:%d", 50001+2*i), sim.Pod+":15008"
 		}
-		c := on(&w.tr, "eth0", src, dst).ISN(w.rand.Uint32(), w.rand.Uint32())
+		c := sim.On(&w.tr, "eth0", src, dst).ISN(w.rand.Uint32(), w.rand.Uint32())
 		c.Handshake()
 		w.tunnels = append(w.tunnels, c.TLS(pcaptest.TLSConfig{Packing: o.packing, Mutual: true, ALPN: []string{"h2"}, Seed: seed}))
 	}
@@ -77,14 +78,14 @@ func playTunnels(seed uint64, o tunnelOptions) *tunnelWorld {
 func (w *tunnelWorld) open(i int) *tunnelled {
 	n := w.rand.IntN(len(w.tunnels))
 	c := &tunnelled{over: w.tunnels[n]}
-	src := fmt.Sprintf("%s:%d", pod, 20000+2*i)
+	src := fmt.Sprintf("%s:%d", sim.Pod, 20000+2*i)
 	if w.opts.inbound {
 		src = fmt.Sprintf("10.244.9.9:%d", 20000+2*i)
-		c.conn = on(&w.tr, "lo", src, app)
+		c.conn = sim.On(&w.tr, "lo", src, sim.App)
 		w.truth[netip.MustParseAddrPort(src)] = netip.AddrPortFrom(netip.MustParseAddr("10.244.9.9"), uint16(50001+2*n))
 	} else {
-		c.conn = torn(&w.tr, 20000+2*i, "10.96.10.1:80")
-		w.truth[netip.MustParseAddrPort(src)] = netip.AddrPortFrom(netip.MustParseAddr(pod), uint16(50001+2*n))
+		c.conn = sim.Torn(&w.tr, 20000+2*i, "10.96.10.1:80")
+		w.truth[netip.MustParseAddrPort(src)] = netip.AddrPortFrom(netip.MustParseAddr(sim.Pod), uint16(50001+2*n))
 	}
 	c.conn.ISN(w.rand.Uint32(), w.rand.Uint32())
 	connect := func() { c.over.Send(60 + w.rand.IntN(90)); c.over.Reply(20) }
@@ -142,7 +143,7 @@ func (w *tunnelWorld) text(n int) string {
 // score counts the connections that are tied to their tunnel, those that are
 // tied to another, and those of which the true one is a rival.
 func (w *tunnelWorld) score(t *testing.T) (right, wrong, named int) {
-	r := stitchTrace(t, &w.tr)
+	r := sim.Stitch(t, &w.tr)
 	for i := range r.Joins {
 		j := &r.Joins[i]
 		inner, tunnel := r.Legs[j.From], r.Legs[j.To]
@@ -234,7 +235,7 @@ func TestTunnelSpent(t *testing.T) {
 				return !strings.Contains(s, "20004")
 			})
 		}
-		r := stitchTrace(t, &w.tr)
+		r := sim.Stitch(t, &w.tr)
 		if len(r.Paths) != tt.want {
 			t.Errorf("%s: %d paths, expected %d", tt.name, len(r.Paths), tt.want)
 		}
@@ -249,15 +250,15 @@ func TestTunnelSpent(t *testing.T) {
 // Not everything at port 15008 is a tunnel.
 func TestNoTunnel(t *testing.T) {
 	var tr pcaptest.Trace
-	meshed(&tr)
-	a := on(&tr, "eth0", "192.0.2.1:40000", pod+":15008")
+	sim.Meshed(&tr)
+	a := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.Pod+":15008")
 	a.Handshake()
-	a.Send(request("GET", "/"))
-	a.Reply(response(200, "x"))
-	b := on(&tr, "eth0", "192.0.2.1:40002", pod+":15008").ISN(1, 2)
+	a.Send(sim.Request("GET", "/"))
+	a.Reply(sim.Response(200, "x"))
+	b := sim.On(&tr, "eth0", "192.0.2.1:40002", sim.Pod+":15008").ISN(1, 2)
 	b.Handshake()
 	b.TLS(pcaptest.TLSConfig{ALPN: []string{"http/1.1"}}).Send(100)
-	for _, l := range stitchTrace(t, &tr).Legs {
+	for _, l := range sim.Stitch(t, &tr).Legs {
 		if l.Protocol == "hbone" {
 			t.Errorf("%s is taken for a tunnel", l.Orig)
 		}

@@ -1,4 +1,4 @@
-package mesh
+package role
 
 import (
 	"net/netip"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 )
 
 func TestForwarders(t *testing.T) {
@@ -30,7 +29,7 @@ func TestForwarders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var wires role.Traffic
+			var wires Traffic
 			for _, d := range tt.dialled {
 				wires.Add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
 			}

@@ -1,29 +1,13 @@
-package mesh_test
+package role_test
 
 import (
 	"net/netip"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
-
-// meshed makes a trace show that a proxy is at work in the pod: an exchange
-// from a client to the application, and one from the application outward.
-func meshed(tr *pcaptest.Trace) {
-	talk(on(tr, "eth0", "192.0.2.99:41000", app).ISN(1_000_001, 2_000_001), "/in")
-	talk(on(tr, "lo", "127.0.0.6:41001", app).ISN(3_000_001, 4_000_001), "/in")
-	talk(torn(tr, 41002, "10.96.0.99:80").ISN(5_000_001, 6_000_001), "/out")
-	talk(on(tr, "eth0", pod+":41004", "10.244.9.9:8080").ISN(7_000_001, 8_000_001), "/out")
-}
-
-// talk adds an exchange on a connection of its own.
-func talk(c *pcaptest.Connection, target string) {
-	c.Handshake()
-	c.Send(request("GET", target))
-	c.Reply(response(200, target))
-	c.Close()
-}
 
 // What a connection's shape says of its role, beside a proxy at work.
 func TestRoles(t *testing.T) {
@@ -34,29 +18,29 @@ func TestRoles(t *testing.T) {
 		tls              bool
 		want             flow.Role
 	}{
-		{"a client to a port that the proxy serves", "eth0", "192.0.2.1:40000", app, "", true, flow.RoleClientProxy},
-		{"a client to a port that it does not", "eth0", "192.0.2.1:40000", pod + ":9999", "", false, flow.RoleDirect},
-		{"a client to the agent", "eth0", "192.0.2.1:40000", pod + ":15020", "", false, flow.RoleControl},
-		{"from 127.0.0.6", "lo", "127.0.0.6:40001", app, "", false, flow.RoleProxyApp},
-		{"an application's call", "lo", pod + ":40000", vip, "127.0.0.1:15001", false, flow.RoleAppProxy},
-		{"an application's call, other proxy", "lo", pod + ":40000", vip, "127.0.0.1:4140", false, flow.RoleAppProxy},
-		{"the proxy to its own inbound side", "lo", pod + ":40000", app, "127.0.0.1:15006", false, flow.RoleProxyProxy},
-		{"a name looked up over TCP", "lo", pod + ":40000", "10.96.0.10:53", "127.0.0.1:15053", false, flow.RoleControl},
-		{"the application to itself", "lo", pod + ":40000", pod + ":9999", "", false, flow.RoleDirect},
+		{"a client to a port that the proxy serves", "eth0", "192.0.2.1:40000", sim.App, "", true, flow.RoleClientProxy},
+		{"a client to a port that it does not", "eth0", "192.0.2.1:40000", sim.Pod + ":9999", "", false, flow.RoleDirect},
+		{"a client to the agent", "eth0", "192.0.2.1:40000", sim.Pod + ":15020", "", false, flow.RoleControl},
+		{"from 127.0.0.6", "lo", "127.0.0.6:40001", sim.App, "", false, flow.RoleProxyApp},
+		{"an application's call", "lo", sim.Pod + ":40000", sim.VIP, "127.0.0.1:15001", false, flow.RoleAppProxy},
+		{"an application's call, other proxy", "lo", sim.Pod + ":40000", sim.VIP, "127.0.0.1:4140", false, flow.RoleAppProxy},
+		{"the proxy to its own inbound side", "lo", sim.Pod + ":40000", sim.App, "127.0.0.1:15006", false, flow.RoleProxyProxy},
+		{"a name looked up over TCP", "lo", sim.Pod + ":40000", "10.96.0.10:53", "127.0.0.1:15053", false, flow.RoleControl},
+		{"the application to itself", "lo", sim.Pod + ":40000", sim.Pod + ":9999", "", false, flow.RoleDirect},
 		{"within loopback", "lo", "127.0.0.1:40000", "127.0.0.1:9999", "", false, flow.RoleDirect},
 		{"the proxy's own admin port", "lo", "127.0.0.1:40000", "127.0.0.1:15000", "", false, flow.RoleControl},
-		{"a call past the proxy", "eth0", pod + ":40000", "203.0.113.9:443", "", false, flow.RoleDirect},
-		{"from a client's address, on loopback", "lo", "192.0.2.1:40000", app, "", false, flow.RoleProxyApp},
+		{"a call past the proxy", "eth0", sim.Pod + ":40000", "203.0.113.9:443", "", false, flow.RoleDirect},
+		{"from a client's address, on loopback", "lo", "192.0.2.1:40000", sim.App, "", false, flow.RoleProxyApp},
 		{"from a client's address to 127.0.0.1", "lo", "192.0.2.1:40000", "127.0.0.1:8080", "", false, flow.RoleProxyApp},
-		{"the kubelet's probe of an ambient pod", "eth0", "169.254.7.127:40000", app, "", false, flow.RoleDirect},
-		{"a tunnel to the pod", "eth0", "192.0.2.1:40000", pod + ":15008", "", true, flow.RoleClientProxy},
-		{"a tunnel of the pod's", "eth0", pod + ":40000", "10.244.9.9:15008", "", true, flow.RoleProxyServer},
+		{"the kubelet's probe of an ambient pod", "eth0", "169.254.7.127:40000", sim.App, "", false, flow.RoleDirect},
+		{"a tunnel to the pod", "eth0", "192.0.2.1:40000", sim.Pod + ":15008", "", true, flow.RoleClientProxy},
+		{"a tunnel of the pod's", "eth0", sim.Pod + ":40000", "10.244.9.9:15008", "", true, flow.RoleProxyServer},
 		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, flow.RoleUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var tr pcaptest.Trace
-			meshed(&tr)
-			c := on(&tr, tt.iface, tt.orig, tt.dst)
+			sim.Meshed(&tr)
+			c := sim.On(&tr, tt.iface, tt.orig, tt.dst)
 			if tt.listener != "" {
 				c.Redirect(tt.listener)
 			}
@@ -66,8 +50,8 @@ func TestRoles(t *testing.T) {
 			} else {
 				c.Send("hello")
 			}
-			talk(on(&tr, "lo", "127.0.0.6:41007", app).ISN(9_000_001, 9_500_001), "/last") // lo was watched to the end
-			r := stitchTrace(t, &tr)
+			sim.Talk(sim.On(&tr, "lo", "127.0.0.6:41007", sim.App).ISN(9_000_001, 9_500_001), "/last") // lo was watched to the end
+			r := sim.Stitch(t, &tr)
 			for _, l := range r.Legs {
 				if l.Orig.Src == netip.MustParseAddrPort(tt.orig) && l.Orig.Dst == netip.MustParseAddrPort(tt.dst) {
 					if l.Role != tt.want {
@@ -76,7 +60,7 @@ func TestRoles(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("no such leg: %q", legList(r))
+			t.Errorf("no such leg: %q", sim.LegList(r))
 		})
 	}
 }
@@ -84,18 +68,18 @@ func TestRoles(t *testing.T) {
 // A proxy before Istio 1.10 dials the application from 127.0.0.1.
 func TestRolesOldProxy(t *testing.T) {
 	var tr pcaptest.Trace
-	client := on(&tr, "eth0", "192.0.2.1:40000", app).ISN(1000, 2000)
-	up := on(&tr, "lo", "127.0.0.1:40001", "127.0.0.1:8080").ISN(3000, 4000)
-	own := on(&tr, "lo", "127.0.0.1:40003", "127.0.0.1:9999").ISN(5000, 6000)
+	client := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.App).ISN(1000, 2000)
+	up := sim.On(&tr, "lo", "127.0.0.1:40001", "127.0.0.1:8080").ISN(3000, 4000)
+	own := sim.On(&tr, "lo", "127.0.0.1:40003", "127.0.0.1:9999").ISN(5000, 6000)
 	client.Handshake()
 	up.Handshake()
-	talk(own, "/own")
-	client.Send(request("GET", "/"))
-	up.Send(request("GET", "/"))
-	up.Reply(response(200, "x"))
-	client.Reply(response(200, "x"))
+	sim.Talk(own, "/own")
+	client.Send(sim.Request("GET", "/"))
+	up.Send(sim.Request("GET", "/"))
+	up.Reply(sim.Response(200, "x"))
+	client.Reply(sim.Response(200, "x"))
 	var roles []flow.Role
-	for _, l := range stitchTrace(t, &tr).Legs {
+	for _, l := range sim.Stitch(t, &tr).Legs {
 		roles = append(roles, l.Role)
 	}
 	want := []flow.Role{flow.RoleClientProxy, flow.RoleProxyApp, flow.RoleDirect}
