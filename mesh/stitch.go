@@ -17,7 +17,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/emit"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -245,7 +244,7 @@ func (r *Result) index() error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for g := range names {
-		wg.Go(func() { groups[g], facts[g], errs[g] = readGroup(r.groups[g], names[g], r.x.Ports) })
+		wg.Go(func() { groups[g], facts[g], errs[g] = index.Read(r.groups[g], names[g], r.x.Ports) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil && !slices.ContainsFunc(facts, func(f *reassembly.Facts) bool { return f != nil }) {
@@ -272,17 +271,6 @@ func (r *Result) unread(g int, err error) {
 	for _, in := range r.groups[g] {
 		r.Inputs[in.Number()].Err = err
 	}
-}
-
-// readGroup runs pass 1 over the inputs of one pod.
-func readGroup(inputs []*capture.Input, pod string, ports []uint16) (*index.Group, *reassembly.Facts, error) {
-	g := &index.Group{Points: capture.NewPoints(), Table: new(reassembly.Table), DNS: new(index.DNSScan)}
-	for _, in := range inputs {
-		g.Points.Add(in.Number(), pod)
-	}
-	g.Scan = scan.New(g.Table, g.Points)
-	facts, err := reassembly.Index(inputs, g.Points, g.Table, g.Scan, &reassembly.Options{Datagrams: g.DNS.Take, DatagramPorts: ports})
-	return g, facts, err
 }
 
 // take fills in what pass 1 found.

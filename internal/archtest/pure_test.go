@@ -25,7 +25,7 @@ var touching = map[string][]string{
 		"Open", "OpenInput", "OpenLive", "NewReader", "NewMerger", "NewDecoder", "NewWriter", "NewPcapWriter", "NewPacketSource",
 		"Input", "InputOptions", "Live", "Merger", "PacketSource", "PcapWriter", "Reader", "Writer",
 	},
-	"index":    {"Decrypt", "OpenKeys", "Reread", "Unzipped"},
+	"index":    {"Decrypt", "OpenKeys", "Read", "Reread", "Unzipped"},
 	"recorded": {"ReadRules"},
 }
 
