@@ -354,8 +354,8 @@ func TestReaderWithFormat(t *testing.T) {
 	if len(lines) != 3 || lines[0].ConnectionID != 17 || lines[1].ConnectionID != 18 || lines[2].Status != 200 {
 		t.Errorf("got %+v", lines)
 	}
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 6, Reason: "not of the format given, and of no known one"}) || r.Other() != 2 {
-		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Malformed{Line: 6, Text: "nonsense", Why: "not of the format given, and of no known one"}) || r.Skipped() != 2 {
+		t.Errorf("%d malformed %v, %d skipped", n, first, r.Skipped())
 	}
 }
 
@@ -371,9 +371,9 @@ func TestReaderWithJSONFormat(t *testing.T) {
 	if len(lines) != 2 || lines[0].Duration != 5*ms || lines[0].UpstreamLocal != addr("10.0.0.1:80") || !lines[1].HasFlag("UH") {
 		t.Errorf("got %+v", lines)
 	}
-	want := accesslog.Fault{Line: 4, Reason: `cannot read "soon" of key "took"`}
-	if n, first := r.Malformed(); n != 1 || first[0] != want || r.Other() != 2 {
-		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
+	want := accesslog.Malformed{Line: 4, Text: `{"pool":null,"took":"soon"}`, Why: `cannot read "soon" of key "took"`}
+	if n, first := r.Malformed(); n != 1 || first[0] != want || r.Skipped() != 2 {
+		t.Errorf("%d malformed %v, %d skipped", n, first, r.Skipped())
 	}
 }
 

@@ -105,7 +105,7 @@ func (p *parser) rule(words [][]byte, line []byte) *netfilter.Rule {
 			at, words = max(n, 1), words[1:]
 		}
 	}
-	p.b.Begin(p.n)
+	p.b.Begin(p.Lines)
 	if err := p.b.Options(words); err != nil {
 		p.b.Drop()
 		p.bad(line, err)

@@ -36,7 +36,7 @@ func (p *parser) listing(line []byte) bool {
 		p.cols = &columns{has("num"), has("pkts"), has("in")}
 		return true
 	}
-	p.b.Begin(p.n)
+	p.b.Begin(p.Lines)
 	if err := p.row(fields, line); err != nil {
 		p.b.Drop()
 		p.bad(line, err)
