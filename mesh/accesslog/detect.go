@@ -33,7 +33,7 @@ func newDetector(custom *Format) *detector {
 // ztunnel's, and the names of operators and headers in lower case, as people
 // call them.
 func looseKeys() *node {
-	root := IstioJSON().json
+	root := istioJSON().json
 	root.leaf("time", operator{field: endTime})
 	root.leaf("message", operator{field: message})
 	for i := range ztunnelPairs {

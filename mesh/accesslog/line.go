@@ -87,16 +87,6 @@ type Line struct {
 // request.
 func (l *Line) TCP() bool { return l.Kind == TCP || l.Kind == Ztunnel }
 
-// HasFlag tells whether the line has the response flag, such as "UF".
-func (l *Line) HasFlag(flag string) bool {
-	for _, f := range l.Flags {
-		if f == flag {
-			return true
-		}
-	}
-	return false
-}
-
 // reset makes l a line that says nothing.
 func (l *Line) reset() {
 	*l = Line{

@@ -248,16 +248,6 @@ func (m *matcher) parse(t *template, text string, strict bool, l *Line) bool {
 	return true
 }
 
-// append appends what Envoy would log for l.
-func (t *template) append(dst []byte, l *Line) []byte {
-	dst = append(dst, t.lead...)
-	for i := range t.slots {
-		dst = l.append(dst, &t.slots[i].operator)
-		dst = append(dst, t.slots[i].next...)
-	}
-	return dst
-}
-
 // mismatch returns an error that says which operator a line could not be matched
 // with.
 func (t *template) mismatch(far int) error {

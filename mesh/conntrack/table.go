@@ -55,9 +55,6 @@ func NewTable(finished func(*Span)) *Table {
 	return &Table{finished: finished, index: make(map[tableKey]int32)}
 }
 
-// Len returns the number of entries that live.
-func (t *Table) Len() int { return len(t.index) }
-
 // Apply takes over what an event says. It keeps nothing of e.
 func (t *Table) Apply(e *Event) {
 	key := keyOf(&e.Entry)
