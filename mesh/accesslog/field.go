@@ -204,7 +204,7 @@ func (l *Line) wide(f field) *int64 {
 	return nil
 }
 
-// set stores a value that is neither empty nor "-". It tells whether it could
+// set stores a value that is neither empty nor "-". It reports whether it could
 // be read.
 func (l *Line) set(o *operator, v string) bool {
 	switch f := o.field; {
@@ -252,7 +252,7 @@ func (l *Line) setStart(f *timeFormat, v string) bool {
 	return ok
 }
 
-// setNumber stores a number, in the unit of the line. It tells whether v is one
+// setNumber stores a number, in the unit of the line. It reports whether v is one
 // that fits.
 func (l *Line) setNumber(f field, v string) bool {
 	if f.isDuration() {

@@ -83,7 +83,7 @@ type Line struct {
 	Error                                  string
 }
 
-// TCP tells whether the line is about a whole connection rather than one
+// TCP reports whether the line is about a whole connection rather than one
 // request.
 func (l *Line) TCP() bool { return l.Kind == TCP || l.Kind == Ztunnel }
 

@@ -115,7 +115,7 @@ func (n *node) readValue(d *json.Decoder, depth int) error {
 	return nil
 }
 
-// hasOperator tells whether there is one in n or below it.
+// hasOperator reports whether there is one in n or below it.
 func (n *node) hasOperator() bool {
 	if n.template != nil {
 		return len(n.template.slots) > 0

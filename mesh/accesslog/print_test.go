@@ -348,7 +348,7 @@ func appendPairs(dst []byte, l *Line) []byte {
 	return dst
 }
 
-// isBare tells whether ztunnel logs the value without quotes.
+// isBare reports whether ztunnel logs the value without quotes.
 func (p *pair) isBare() bool {
 	return p.field == hboneAddr || p.field.isAddress() || p.field.isNumber() && !p.unit
 }

@@ -123,7 +123,7 @@ func (r *Reader) read() (string, error) {
 	return begin, errLong
 }
 
-// take reads one line of the file, and tells whether it completed a line of
+// take reads one line of the file, and reports whether it completed a line of
 // the access log.
 func (r *Reader) take(s string) bool {
 	if s == "" {

@@ -43,7 +43,7 @@ func (n *node) leaf(key string, o operator) {
 	n.add(&node{key: key, template: t})
 }
 
-// isPairs tells whether s is a line of ztunnel's text log about a connection
+// isPairs reports whether s is a line of ztunnel's text log about a connection
 // that ended.
 func isPairs(s string) bool {
 	_, rest, ok := parseTimestamp(s)

@@ -220,7 +220,7 @@ func (r *Reader) done(line int, text []byte) bool {
 	return true
 }
 
-// whole tells whether the last line of a file, which does not end, was cut within
+// whole reports whether the last line of a file, which does not end, was cut within
 // the last port: it then is a beginning of the port it should be. A wrong
 // tuple would be worse than none.
 func (r *Reader) whole(line int, text []byte) bool {

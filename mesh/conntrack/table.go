@@ -99,7 +99,7 @@ func keyOf(e *Entry) tableKey {
 	}
 }
 
-// same tells whether e is about the same incarnation: not a new one, and its id
+// same reports whether e is about the same incarnation: not a new one, and its id
 // or else its reply tuple, which never changes, are the same.
 func (s *liveSpan) same(e *Event) bool {
 	if e.Kind == New {

@@ -74,7 +74,7 @@ func (s *Ruleset) Walk(p walk.Packet) *walk.Trace { return walk.Walk(s.Tables, p
 // Made returns the rules that istio-iptables makes of its arguments.
 func Made(a *istio.Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
 
-// Covers tells whether there are tables for packets of a family: rules for IPv4
+// Covers reports whether there are tables for packets of a family: rules for IPv4
 // say nothing of IPv6.
 func (s *Ruleset) Covers(f netfilter.Family) bool {
 	return slices.ContainsFunc(s.Tables, func(t *netfilter.Table) bool { return t.Family.Covers(f) })

@@ -97,8 +97,10 @@ func Off(s conntrack.Stamp, nanos int64) int64 {
 	return d
 }
 
+// Rewrites reports whether packets of the connection are rewritten.
 func (e *Entry) Rewrites() bool { return e.NAT() }
 
+// UnknownIdle is longer than any entry is known to have been idle, in seconds.
 const UnknownIdle = 1 << 30
 
 // Idle returns how many seconds no packet was seen when the table was listed,
@@ -119,10 +121,12 @@ func (e *Entry) Idle() int64 {
 // at several times.
 func (e *Entry) Tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
 
+// Source names the line that showed the entry first.
 func (e *Entry) Source(files []record.Info) record.Source {
 	return record.Source{Kind: record.Conntrack, File: files[e.file].Name, Line: e.line}
 }
 
+// Empty reports whether there are no entries.
 func (b *Entries) Empty() bool { return len(b.Entries) == 0 }
 
 // conntrack reads listings and events of conntrack, and keeps entries of which

@@ -57,7 +57,7 @@ func (p *parser) change(fields [][]byte) {
 	}
 }
 
-// repeats tells whether a built-in chain was announced before in a table
+// repeats reports whether a built-in chain was announced before in a table
 // without frame.
 func (p *parser) repeats(chain string) bool {
 	return p.table != nil && p.free && p.table.Find(chain) != nil

@@ -243,7 +243,7 @@ func (p *parser) settle() {
 	}
 }
 
-// only6 tells whether all tables of this text whose family is sure are IPv6.
+// only6 reports whether all tables of this text whose family is sure are IPv6.
 func (p *parser) only6(name string) bool {
 	found := false
 	for _, t := range p.Tables[min(p.before, len(p.Tables)):] {
@@ -276,7 +276,7 @@ func (p *parser) finish() {
 	}
 }
 
-// dumped tells whether a table of iptables is there.
+// dumped reports whether a table of iptables is there.
 func (p *parser) dumped(f netfilter.Family, name string) bool {
 	for _, t := range p.Tables {
 		if t.Family == f && t.Name == name {
