@@ -8,13 +8,14 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ofLeg walks a connection that was captured.
 func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset, files []string) (list []rules.Flow, partial, err error) {
-	f.in.records.rules = nil // read already, perhaps from standard input
+	f.in.records.files[record.Rules] = nil // read already, perhaps from standard input
 	r, partial, err := f.in.stitch(cmd, o, files, mesh.Options{})
 	if err != nil {
 		return nil, nil, err

@@ -13,43 +13,45 @@ import (
 
 // recordFlags name what else a pod left beside captures.
 type recordFlags struct {
-	conntrack  []string
-	accessLogs []string
-	logFormat  string
-	rules      []string
-	sockets    []string
+	files     [len(recordUsage)][]string // by kind
+	logFormat string
+}
+
+// recordUsage explains the flag of each kind of records, whose name it has.
+var recordUsage = [...]string{
+	record.Conntrack: "`FILE` with the output of conntrack -L or -E, or /proc/net/nf_conntrack",
+	record.AccessLog: "`FILE` with the proxy's access log, text or JSON, as from kubectl logs",
+	record.Rules:     "`FILE` with iptables-save, nft list ruleset or the arguments of istio-iptables",
+	record.Sockets:   "`FILE` with the output of ss -tnp, lsof -nPi or netstat -tnp, or /proc/net/tcp",
 }
 
 // register adds the flags to a set.
 func (f *recordFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.conntrack, "conntrack", nil, "`FILE` with the output of conntrack -L or -E, or /proc/net/nf_conntrack")
-	fs.StringArrayVar(&f.accessLogs, "access-log", nil, "`FILE` with the proxy's access log, text or JSON, as from kubectl logs")
+	for _, kind := range record.Kinds() {
+		fs.StringArrayVar(&f.files[kind], kind.String(), nil, recordUsage[kind])
+	}
 	fs.StringVar(&f.logFormat, "access-log-format", "", "`FORMAT` of the access log as Envoy is given it, if it is not Istio's")
-	fs.StringArrayVar(&f.rules, "rules", nil, "`FILE` with iptables-save, nft list ruleset or the arguments of istio-iptables")
-	fs.StringArrayVar(&f.sockets, "sockets", nil, "`FILE` with the output of ss -tnp, lsof -nPi or netstat -tnp, or /proc/net/tcp")
 }
 
 // records puts the files together. One may be given as POD=FILE, with a name
 // that --pod gives.
 func (f *recordFlags) records(pods []string) (record.Files, error) {
+	out := record.Files{AccessLogFormat: f.logFormat}
 	if f.logFormat != "" {
 		if _, err := accesslog.ParseFormat(f.logFormat); err != nil {
-			return record.Files{}, usagef("--access-log-format wants what the proxy is given as text or JSON format", "%w", err)
+			return out, usagef("--access-log-format wants what the proxy is given as text or JSON format", "%w", err)
 		}
 	}
-	files := func(args []string) []record.File {
-		var out []record.File
-		for _, arg := range args {
+	for _, kind := range record.Kinds() {
+		for _, arg := range f.files[kind] {
 			pod, file, ok := strings.Cut(arg, "=")
 			if !ok || !slices.Contains(pods, pod) {
 				pod, file = "", arg
 			}
-			out = append(out, record.File{Name: file, Pod: pod})
+			out.Add(kind, record.File{Name: file, Pod: pod})
 		}
-		return out
 	}
-	return record.Files{Conntrack: files(f.conntrack), AccessLogs: files(f.accessLogs), AccessLogFormat: f.logFormat,
-		Rules: files(f.rules), Sockets: files(f.sockets)}, nil
+	return out, nil
 }
 
 // args repeats the flags as arguments.
@@ -63,12 +65,11 @@ func (f *recordFlags) args() string {
 			fmt.Fprintf(&out, " --%s %s", name, v)
 		}
 	}
-	add("conntrack", f.conntrack...)
-	add("access-log", f.accessLogs...)
-	if f.logFormat != "" {
-		add("access-log-format", f.logFormat)
+	for _, kind := range record.Kinds() {
+		add(kind.String(), f.files[kind]...)
+		if kind == record.AccessLog && f.logFormat != "" {
+			add("access-log-format", f.logFormat)
+		}
 	}
-	add("rules", f.rules...)
-	add("sockets", f.sockets...)
 	return out.String()
 }

@@ -63,7 +63,7 @@ func warnSockets(w io.Writer, name string, r *sockets.Reader) {
 	}
 	var reasons []string
 	for _, m := range first {
-		reasons = append(reasons, fmt.Sprintf("line %d: %s", m.Line, m.Reason))
+		reasons = append(reasons, m.Error())
 	}
 	if n > len(first) {
 		reasons = append(reasons, "and so on")

@@ -9,9 +9,7 @@ import (
 )
 
 // uncommented lists the declarations whose comment may begin otherwise.
-var uncommented = exceptions{
-	"mesh/internal/recorded": moved,
-}
+var uncommented = exceptions{}
 
 // A doc comment begins with what it is about, after an article perhaps, and
 // whatever is exported has one. Constants and variables in parentheses are one

@@ -6,9 +6,6 @@ import (
 	"testing"
 )
 
-// moved is the reason of exceptions that end when the rooms are put in order.
-const moved = "it has just been moved out of package mesh"
-
 // A fault is what breaks a rule: a package, a file or a declaration.
 type fault struct {
 	dir  string // the package

@@ -92,7 +92,7 @@ func fragment(f http2.Frame) (text []byte, ok bool) {
 	return nil, false
 }
 
-// goesOn tells whether a frame goes on with the block at hand.
+// goesOn reports whether a frame goes on with the block at hand.
 func (b *block) goesOn(f *frame) bool {
 	return b.open && f.kind == http2.FrameContinuation && b.carrier == f.stream
 }
@@ -187,14 +187,14 @@ func (s *Scanner) tell(st *stream, h *Headers, ev Handler) {
 	}
 }
 
-// trails tells whether a block without pseudo-header fields on a stream without
+// trails reports whether a block without pseudo-header fields on a stream without
 // a head is its trailers. Where all fields are known, or a body came before, it
 // must be; else, after a loss, the one that ends the stream is taken to be.
 func (s *Scanner) trails(st *stream, h *Headers) bool {
 	return !h.Unknown || st.body.Len() > 0 || h.EndStream && s.epoch > 0
 }
 
-// pseudo tells whether h has pseudo-header fields, and what they say: the
+// pseudo reports whether h has pseudo-header fields, and what they say: the
 // status of a response, 0 if it is unknown, and which side the half is.
 func (s *Scanner) pseudo(h *Headers) (found bool, status int) {
 	for i := range h.Fields {

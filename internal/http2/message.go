@@ -49,7 +49,7 @@ type Headers struct {
 // lower case.
 type Field struct{ Name, Value string }
 
-// Field returns the value of the first field of that name; ok tells whether
+// Field returns the value of the first field of that name; ok reports whether
 // there is one.
 func (h *Headers) Field(name string) (value string, ok bool) {
 	for i := range h.Fields {

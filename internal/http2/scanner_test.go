@@ -152,7 +152,7 @@ func checkTrue(t *testing.T, h *half, r *record) {
 	}
 }
 
-// within tells whether all of a are in b.
+// within reports whether all of a are in b.
 func within(a, b []ours.Field) bool {
 	return !slices.ContainsFunc(a, func(f ours.Field) bool {
 		return !slices.ContainsFunc(b, func(g ours.Field) bool { return f == g || f.Name == "" && f.Value == g.Value })

@@ -15,7 +15,7 @@ const (
 	maxSeekers = 8
 )
 
-// Looks tells whether the first bytes seen of a half are HTTP/2, and whose:
+// Looks reports whether the first bytes seen of a half are HTTP/2, and whose:
 // Unknown if that does not show, NotHTTP2 if they are not. start tells that they
 // are the first bytes of the connection.
 func Looks(p []byte, start bool) Kind {

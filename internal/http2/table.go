@@ -83,7 +83,7 @@ func (t *table) begin(text []byte) []Field {
 	return t.mem.fields
 }
 
-// beyond tells whether err says that a field refers to an entry behind the last.
+// beyond reports whether err says that a field refers to an entry behind the last.
 func beyond(err error) bool {
 	var d hpack.DecodingError
 	if !errors.As(err, &d) {

@@ -22,24 +22,17 @@ func Records(w io.Writer, r *mesh.Result) error {
 // recordText says of a file of records what is in it.
 func recordText(in *record.Info) string {
 	s := fmt.Sprintf("%s %s: ", in.Kind, in.Name)
-	switch in.Kind {
-	case record.Rules:
-		s += counted(in.Entries, "rule")
-		if in.Mesh != "" {
-			s += " of " + in.Mesh
-		}
-	default:
-		s += fmt.Sprintf("%s, %d of these captures", counted(in.Entries, entryNoun[in.Kind]), in.Matched)
+	s += in.Kind.Count(in.Entries)
+	if in.Mesh != "" {
+		s += " of " + in.Mesh
+	}
+	if !in.Kind.OfPod() {
+		s += fmt.Sprintf(", %d of these captures", in.Matched)
 	}
 	if in.Malformed > 0 {
 		s += fmt.Sprintf(", %s malformed", counted(in.Malformed, "line"))
 	}
 	return s
-}
-
-// entryNoun names one entry of each kind of record.
-var entryNoun = map[record.Kind]string{
-	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
 }
 
 // RecordFaults says what is wrong with a file of records, one fault a line. Lines
@@ -54,17 +47,11 @@ func RecordFaults(in *record.Info) []string {
 	}
 	switch {
 	case in.Entries == 0:
-		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.Name, whatOf[in.Kind], counted(in.Lines, "line")))
-	case in.Matched == 0 && in.Kind != record.Rules:
-		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.Name, counted(in.Entries, entryNoun[in.Kind])))
+		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.Name, in.Kind.Means(), counted(in.Lines, "line")))
+	case in.Matched == 0 && !in.Kind.OfPod():
+		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.Name, in.Kind.Count(in.Entries)))
 	}
 	return out
-}
-
-// whatOf says what was looked for in each kind of record.
-var whatOf = map[record.Kind]string{
-	record.Conntrack: "a conntrack entry", record.AccessLog: "a line of an access log in this format",
-	record.Rules: "a firewall rule", record.Sockets: "a socket",
 }
 
 // Conflict says in one line what a record and the packets say.

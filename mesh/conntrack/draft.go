@@ -115,7 +115,7 @@ func (d *draft) word(dir int, key string, value []byte) {
 	}
 }
 
-// wantsICMPID tells whether an id read now belongs to the tuple of dir, not to
+// wantsICMPID reports whether an id read now belongs to the tuple of dir, not to
 // the entry: both are called id.
 func (d *draft) wantsICMPID(dir int) bool {
 	return shapeOf(d.proto) == shapeICMP && dir >= 0 && d.ends[dir].has&hasICMPID == 0

@@ -62,7 +62,7 @@ func protoNamed(b []byte) (capture.Proto, bool) {
 	return capture.Proto(n), ok
 }
 
-// named tells whether name may stand before the number p: the kernel and the
+// named reports whether name may stand before the number p: the kernel and the
 // library do not know the same names and write "unknown" for the others.
 func named(name []byte, p capture.Proto) bool {
 	return string(name) == protoName(p) || string(name) == "unknown"

@@ -55,9 +55,6 @@ func NewTable(finished func(*Span)) *Table {
 	return &Table{finished: finished, index: make(map[tableKey]int32)}
 }
 
-// Len returns the number of entries that live.
-func (t *Table) Len() int { return len(t.index) }
-
 // Apply takes over what an event says. It keeps nothing of e.
 func (t *Table) Apply(e *Event) {
 	key := keyOf(&e.Entry)
@@ -102,7 +99,7 @@ func keyOf(e *Entry) tableKey {
 	}
 }
 
-// same tells whether e is about the same incarnation: not a new one, and its id
+// same reports whether e is about the same incarnation: not a new one, and its id
 // or else its reply tuple, which never changes, are the same.
 func (s *liveSpan) same(e *Event) bool {
 	if e.Kind == New {

@@ -22,7 +22,7 @@ const (
 	MakerProxyLink              // one proxy, to another
 )
 
-// proxy tells whether it is a proxy.
+// proxy reports whether it is a proxy.
 func (m Maker) proxy() bool { return m == MakerProxy || m == MakerProxyHome || m == MakerProxyLink }
 
 // A Leg is one connection of a pod, as captures show it.

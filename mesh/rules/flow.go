@@ -284,7 +284,7 @@ func (f *Facts) end(t *walk.Trace, to string) string {
 	return f.Proxy() + " " + strconv.Itoa(int(t.Port)) + about
 }
 
-// isProxy tells whether a socket of that user and group, marked so, is the
+// isProxy reports whether a socket of that user and group, marked so, is the
 // proxy's.
 func (f *Facts) isProxy(uid, gid, mark uint32) bool {
 	if f.MarkMask != 0 && mark&f.MarkMask == f.Mark {

@@ -50,7 +50,7 @@ func truthOf(b bool) truth {
 	return no
 }
 
-// holds tells whether all matches of a rule hold. What is known to fail fails,
+// holds reports whether all matches of a rule hold. What is known to fail fails,
 // whatever else the rule asks for.
 func (w *walker) holds(r *netfilter.Rule) truth {
 	result := yes
@@ -65,7 +65,7 @@ func (w *walker) holds(r *netfilter.Rule) truth {
 	return result
 }
 
-// match tells whether one match holds.
+// match reports whether one match holds.
 func (w *walker) match(m *netfilter.Match) truth {
 	p := &w.p
 	var hit bool
@@ -128,7 +128,7 @@ func (w *walker) address(m *netfilter.Match) truth {
 	return truthOf(hit != m.Not)
 }
 
-// holds tells whether n lies in one of spans.
+// holds reports whether n lies in one of spans.
 func holds(spans []netfilter.Span, n uint32) bool {
 	for _, s := range spans {
 		if s.Lo <= n && n <= s.Hi {

@@ -14,7 +14,7 @@ type Sight struct {
 	Reply     capture.Tuple // the server's; not valid if there are none
 }
 
-// Torn tells whether the two directions look like two connections.
+// Torn reports whether the two directions look like two connections.
 func (s *Sight) Torn() bool { return s.Reply != (capture.Tuple{}) && s.Reply != s.Request.Reverse() }
 
 // Sights returns what captures show of the connection whose first packet was

@@ -30,8 +30,8 @@ func read(t *testing.T, name string) []*netfilter.Table {
 func parse(t *testing.T, text string) []*netfilter.Table {
 	t.Helper()
 	s, err := rules.Parse(strings.NewReader(text))
-	if err != nil || s.Malformed > 0 {
-		t.Fatalf("%v, %+v in\n%s", err, s.First, text)
+	if n, first := s.Malformed(); err != nil || n > 0 {
+		t.Fatalf("%v, %+v in\n%s", err, first, text)
 	}
 	return s.Tables
 }

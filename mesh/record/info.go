@@ -1,7 +1,6 @@
 package record
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -15,42 +14,12 @@ type Process struct {
 	Source Source
 }
 
-// Files name files with what else a pod leaves beside packets. A record
-// proves joins that the packets leave in doubt, or corrects what is assumed of
-// the pod; where it contradicts the packets, the packets count and a Conflict
-// says so.
-type Files struct {
-	Conntrack  []File // conntrack -L or -E in any of its forms, /proc/net/nf_conntrack
-	AccessLogs []File // of Envoy or ztunnel
-	// AccessLogFormat is the format of the access logs as Envoy is given it
-	// (%START_TIME% …); "" = Istio's, whose versions are told apart.
-	AccessLogFormat string
-	Rules           []File // iptables-save, nft list ruleset, or what istio-iptables is told
-	Sockets         []File // ss, lsof, netstat or /proc/net/tcp
-}
-
 // A File names a file with records, "-" for standard input; gzip is
 // unpacked.
 type File struct {
 	Name string
 	Pod  string // of which it is; "" = of any
 }
-
-// A Kind says what left a record.
-type Kind uint8
-
-// The kinds of records.
-const (
-	Conntrack Kind = iota + 1
-	AccessLog
-	Rules
-	Sockets
-)
-
-var recordNames = [...]string{"", "conntrack", "access-log", "rules", "sockets"}
-
-// String returns the kind's name in the JSON output, such as "access-log".
-func (k Kind) String() string { return recordNames[k] }
 
 // A Source names a line of a record. The zero Source is none: packets show it.
 type Source struct {
@@ -99,9 +68,4 @@ type Logged struct {
 	Cluster     string   // upstream cluster
 	Route       string
 	Upstream    netip.AddrPort // the server that was chosen; invalid if none was
-}
-
-// Fault keeps what is wrong with a line.
-func (i *Info) Fault(line int, reason string) {
-	i.Faults = append(i.Faults, fmt.Sprintf("line %d: %s", line, reason))
 }

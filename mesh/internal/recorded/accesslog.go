@@ -2,9 +2,12 @@ package recorded
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -35,10 +38,10 @@ type Line struct {
 	Pod  string // whose proxy wrote it; "" = any
 }
 
-// TCP tells whether the line is of a connection rather than of an exchange.
+// TCP reports whether the line is of a connection rather than of an exchange.
 func (l *Line) TCP() bool { return l.whole }
 
-// HasFlag tells whether the line has a response flag.
+// HasFlag reports whether the line has a response flag.
 func (l *Line) HasFlag(flag string) bool { return slices.Contains(l.Flags, flag) }
 
 // LogSlack is how far a time in a log may be from that of the packet that it
@@ -132,12 +135,71 @@ func orDash(a netip.AddrPort) string {
 	return a.String()
 }
 
-// Failed tells whether the line is of something that failed upstream at least
+// Failed reports whether the line is of something that failed upstream at least
 // once.
 func (l *Line) Failed() bool {
 	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
 }
 
-// Silent tells whether nothing in the line says that it is of an exchange: its format
+// Silent reports whether nothing in the line says that it is of an exchange: its format
 // may have no such field.
 func (l *Line) Silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }
+
+// accessLogs reads logs of proxies, and keeps lines that name an end in the
+// captures.
+func (rd *reader) accessLogs() error {
+	var format *accesslog.Format
+	if rd.given.AccessLogFormat != "" {
+		var err error
+		if format, err = accesslog.ParseFormat(rd.given.AccessLogFormat); err != nil {
+			return err
+		}
+	}
+	return rd.files(record.AccessLog, func(in io.Reader, info *record.Info) error {
+		return each(accesslog.NewReader(in, format), info, func(l *accesslog.Line) {
+			if rd.touched.line(l) {
+				rd.records.Lines = append(rd.records.Lines, rd.logLine(l, info.Pod))
+			}
+		})
+	})
+}
+
+// line reports whether a log line names an end that was captured, at the time of
+// the captures.
+func (t *touched) line(l *accesslog.Line) bool {
+	if l.Start != 0 && (l.Start > t.to+LogSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+LogSlack < t.from) {
+		return false
+	}
+	for _, client := range [...]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
+		if client.IsValid() && client.Port() != 0 {
+			return t.end(client)
+		}
+	}
+	return t.end(l.UpstreamLocal)
+}
+
+// logLine keeps of a line what ties legs and what is shown. What few values have
+// is kept once.
+func (rd *reader) logLine(l *accesslog.Line, pod string) *Line {
+	_, k := rd.records.memory.Add()
+	*k = Line{
+		Number: l.Number, Start: l.Start, Resolution: l.Resolution, Duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
+		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, DownstreamDirect: l.DownstreamDirect,
+		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
+		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
+		Failure: rd.once(l.TransportFailure), Route: rd.once(l.Route), Status: l.Status, Attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
+	}
+	for _, f := range l.Flags {
+		k.Flags = append(k.Flags, rd.once(f))
+	}
+	return k
+}
+
+// Logged returns what the line adds; nil if there is none.
+func (l *Line) Logged(files []record.Info) *record.Logged {
+	if l == nil {
+		return nil
+	}
+	return &record.Logged{Source: l.Source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.Termination,
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route, Upstream: l.UpstreamHost}
+}

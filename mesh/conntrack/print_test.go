@@ -2,6 +2,7 @@ package conntrack
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 )
@@ -9,10 +10,10 @@ import (
 // String returns the event as a line of conntrack -E -o
 // extended,id,timestamp,ktimestamp,labels, of a list of -L. Local times of
 // events are left out: text has none.
-func (e *Event) String() string { return string(e.Append(nil)) }
+func (e *Event) String() string { return string(e.append(nil)) }
 
-// Append appends what String returns.
-func (e *Event) Append(b []byte) []byte {
+// append appends what String returns.
+func (e *Event) append(b []byte) []byte {
 	if e.When.Known() && !e.When.Local {
 		b = append(b, '[')
 		b = appendPadded(b, e.When.Nanos/1e9, 8)
@@ -25,7 +26,7 @@ func (e *Event) Append(b []byte) []byte {
 		b = append(b, "         "[:width-len(tag)]...)
 		b = append(append(b, tag...), ' ')
 	}
-	b = e.Entry.Append(b)
+	b = e.Entry.append(b)
 	if e.Userspace {
 		b = append(b, " [USERSPACE]"...)
 	}
@@ -35,10 +36,10 @@ func (e *Event) Append(b []byte) []byte {
 // String returns the entry as conntrack -L -o extended,id,ktimestamp,labels
 // prints it, with what is known of it. Exact times lose their fraction and are
 // printed as in UTC.
-func (e *Entry) String() string { return string(e.Append(nil)) }
+func (e *Entry) String() string { return string(e.append(nil)) }
 
-// Append appends what String returns.
-func (e *Entry) Append(b []byte) []byte {
+// append appends what String returns.
+func (e *Entry) append(b []byte) []byte {
 	b = e.appendHead(b)
 	b = appendTuple(b, e.Orig)
 	b = e.append16(b, HasZoneOrig, "zone-orig=", e.ZoneOrig)
@@ -156,3 +157,11 @@ func appendPadded(b []byte, n int64, width int) []byte {
 	}
 	return strconv.AppendInt(b, n, 10)
 }
+
+// appendLocal appends s in ctime's layout.
+func (s Stamp) appendLocal(b []byte) []byte {
+	return time.Unix(0, s.Nanos).UTC().AppendFormat(b, ctime)
+}
+
+// Len returns the number of entries that live.
+func (t *Table) Len() int { return len(t.index) }

@@ -1,6 +1,8 @@
 package recorded
 
 import (
+	"io"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -27,7 +29,7 @@ func (b *Entries) EntryOf(t capture.Tuple, nanos int64) *Entry {
 	return found
 }
 
-// Covers tells whether the entry may have been in the table at a time.
+// Covers reports whether the entry may have been in the table at a time.
 func (e *Entry) Covers(nanos int64) bool {
 	if e.From.Known() && !e.From.Local && Off(e.From, nanos) > NATSlack {
 		return false
@@ -95,8 +97,10 @@ func Off(s conntrack.Stamp, nanos int64) int64 {
 	return d
 }
 
+// Rewrites reports whether packets of the connection are rewritten.
 func (e *Entry) Rewrites() bool { return e.NAT() }
 
+// UnknownIdle is longer than any entry is known to have been idle, in seconds.
 const UnknownIdle = 1 << 30
 
 // Idle returns how many seconds no packet was seen when the table was listed,
@@ -117,8 +121,50 @@ func (e *Entry) Idle() int64 {
 // at several times.
 func (e *Entry) Tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
 
+// Source names the line that showed the entry first.
 func (e *Entry) Source(files []record.Info) record.Source {
 	return record.Source{Kind: record.Conntrack, File: files[e.file].Name, Line: e.line}
 }
 
+// Empty reports whether there are no entries.
 func (b *Entries) Empty() bool { return len(b.Entries) == 0 }
+
+// conntrack reads listings and events of conntrack, and keeps entries of which
+// some packet may be.
+func (rd *reader) conntrack() error {
+	var entries, queries []*Entry
+	err := rd.files(record.Conntrack, func(in io.Reader, info *record.Info) error {
+		table := conntrack.NewTable(func(s *conntrack.Span) {
+			info.Matched++
+			e := &Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First.Number, file: rd.file()}
+			if e.Proto() == capture.ProtoTCP {
+				entries = append(entries, e)
+			} else {
+				queries = append(queries, e)
+			}
+		})
+		err := each(conntrack.NewReader(in), info, func(e *conntrack.Event) {
+			if rd.touched.entry(&e.Entry) {
+				table.Apply(e)
+			}
+		})
+		table.Close()
+		return err
+	})
+	rd.records.NAT, rd.records.Datagrams = newEntries(entries), newEntries(queries)
+	return err
+}
+
+// entry reports whether some packet may be of the entry's connection.
+func (t *touched) entry(e *conntrack.Entry) bool {
+	return (e.Proto() == capture.ProtoTCP || e.Proto() == capture.ProtoUDP) &&
+		(t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse()))
+}
+
+// Tracked returns what the entry says; nil if there is none.
+func (e *Entry) Tracked(files []record.Info) *record.Tracked {
+	if e == nil {
+		return nil
+	}
+	return &record.Tracked{Source: e.Source(files), Orig: e.Orig, Reply: e.Reply, State: e.State, Mark: e.Mark, Zone: e.OrigZone()}
+}
