@@ -10,7 +10,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 var (
@@ -25,7 +25,7 @@ func datagramsOf() (*capture.DatagramDecoder, *capture.Points) {
 
 func TestDatagrams(t *testing.T) {
 	payload := pattern(40)
-	v4, v6 := pcaptest.UDP(client4, resolver4, payload), pcaptest.UDP(client6, resolver6, payload)
+	v4, v6 := pcap.UDP(client4, resolver4, payload), pcap.UDP(client6, resolver6, payload)
 	options := join([]byte{0x46}, v4[1:20], []byte{1, 1, 1, 0}, v4[20:])
 	setLen(2, len(options))(options)
 	extended := join(v6[:40], []byte{17, 0, 1, 4, 0, 0, 0, 0}, v6[40:])
@@ -42,11 +42,11 @@ func TestDatagrams(t *testing.T) {
 		{"ipv6", v6, 0, 40, 0},
 		{"ipv4 options", options, 0, 40, 0},
 		{"ipv6 destination options", extended, 0, 40, 0},
-		{"answer", pcaptest.UDP(resolver4, client4, payload), 0, 40, 0},
-		{"empty", pcaptest.UDP(client4, resolver4, nil), 0, 0, 0},
-		{"other port", pcaptest.UDP(client4, server4, payload), 0, -1, 0},
+		{"answer", pcap.UDP(resolver4, client4, payload), 0, 40, 0},
+		{"empty", pcap.UDP(client4, resolver4, nil), 0, 0, 0},
+		{"other port", pcap.UDP(client4, server4, payload), 0, -1, 0},
 		{"tcp", ip4(), 0, -1, 0},
-		{"ethernet padding", append(bytes.Clone(pcaptest.UDP(client4, resolver4, payload[:4])), 0, 0, 0, 0), 0, 4, 0},
+		{"ethernet padding", append(bytes.Clone(pcap.UDP(client4, resolver4, payload[:4])), 0, 0, 0, 0), 0, 4, 0},
 		{"padding in ip", edit(v4, setLen(24, 8+30)), 0, 30, 0},
 		{"cut payload", v4[:50], len(v4), 22, 0},
 		{"cut header", v4[:26], len(v4), -1, 1},
@@ -82,7 +82,7 @@ func TestDatagrams(t *testing.T) {
 func TestDatagramTuple(t *testing.T) {
 	d, points := datagramsOf()
 	var g capture.Datagram
-	if !d.Decode(packetOf(capture.LinkRaw, pcaptest.UDP(client6, resolver6, pattern(4))), &g) {
+	if !d.Decode(packetOf(capture.LinkRaw, pcap.UDP(client6, resolver6, pattern(4))), &g) {
 		t.Fatal("no datagram")
 	}
 	want := capture.Tuple{Proto: capture.ProtoUDP, Src: client6, Dst: resolver6}
@@ -98,8 +98,8 @@ func TestDatagramFragments(t *testing.T) {
 		name  string
 		frags [][]byte
 	}{
-		{"ipv4", split4(pcaptest.UDP(client4, resolver4, payload), 200, 400)},
-		{"ipv6", split6(pcaptest.UDP(client6, resolver6, payload), 17, 200, 400)},
+		{"ipv4", split4(pcap.UDP(client4, resolver4, payload), 200, 400)},
+		{"ipv6", split6(pcap.UDP(client6, resolver6, payload), 17, 200, 400)},
 	} {
 		for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
 			d, _ := datagramsOf()
@@ -128,7 +128,7 @@ func TestDatagramFragmentsApart(t *testing.T) {
 	_ = points
 	var g capture.Datagram
 	var s capture.Segment
-	tf, uf := split4(longPacket(false, 600), 200), split4(pcaptest.UDP(client4, resolver4, pattern(600)), 200)
+	tf, uf := split4(longPacket(false, 600), 200), split4(pcap.UDP(client4, resolver4, pattern(600)), 200)
 	for i := range 2 {
 		for _, frag := range [][]byte{tf[i], uf[i]} {
 			p := packetOf(capture.LinkRaw, frag)
@@ -142,7 +142,7 @@ func TestDatagramFragmentsApart(t *testing.T) {
 
 func TestDatagramSecondCopy(t *testing.T) {
 	d, _ := datagramsOf()
-	query := join(make([]byte, 12), words(0x0800), pcaptest.UDP(netip.MustParseAddrPort("10.244.1.10:4000"), netip.MustParseAddrPort("127.0.0.1:15053"), pattern(30)))
+	query := join(make([]byte, 12), words(0x0800), pcap.UDP(netip.MustParseAddrPort("10.244.1.10:4000"), netip.MustParseAddrPort("127.0.0.1:15053"), pattern(30)))
 	var g capture.Datagram
 	for i, want := range []bool{false, true, false} {
 		p := packetOf(capture.LinkEthernet, query)
@@ -155,8 +155,8 @@ func TestDatagramSecondCopy(t *testing.T) {
 
 func TestDatagramsDoNotAllocate(t *testing.T) {
 	d, _ := datagramsOf()
-	lo := join(make([]byte, 12), words(0x0800), pcaptest.UDP(client4, resolver4, pattern(60)))
-	packets := []*capture.Packet{packetOf(capture.LinkEthernet, lo), packetOf(capture.LinkRaw, pcaptest.UDP(client6, resolver6, pattern(60))), packetOf(capture.LinkRaw, ip4())}
+	lo := join(make([]byte, 12), words(0x0800), pcap.UDP(client4, resolver4, pattern(60)))
+	packets := []*capture.Packet{packetOf(capture.LinkEthernet, lo), packetOf(capture.LinkRaw, pcap.UDP(client6, resolver6, pattern(60))), packetOf(capture.LinkRaw, ip4())}
 	for i, p := range packets {
 		p.Ref.Input = uint32(i)
 	}
@@ -191,7 +191,7 @@ func udpSum(t *testing.T, ip []byte) uint16 {
 
 func TestRewriteUDP(t *testing.T) {
 	lo := netip.MustParseAddrPort("127.0.0.1:15053")
-	zero := pcaptest.UDP(client4, resolver4, pattern(31))
+	zero := pcap.UDP(client4, resolver4, pattern(31))
 	for i := range 1 << 16 { // a payload whose checksum comes out as 0 after rewriting
 		binary.BigEndian.PutUint16(zero[30:], uint16(i))
 		if udpSum(t, zero) == 0 {
@@ -207,9 +207,9 @@ func TestRewriteUDP(t *testing.T) {
 		l4       int
 		src, dst netip.AddrPort
 	}{
-		{"ipv4", pcaptest.UDP(client4, lo, pattern(31)), 20, client4, resolver4},
-		{"ipv6", pcaptest.UDP(client6, netip.MustParseAddrPort("[::1]:15053"), pattern(31)), 40, client6, resolver6},
-		{"client's port too", pcaptest.UDP(client4, lo, pattern(8)), 20, netip.AddrPortFrom(client4.Addr(), 7), resolver4},
+		{"ipv4", pcap.UDP(client4, lo, pattern(31)), 20, client4, resolver4},
+		{"ipv6", pcap.UDP(client6, netip.MustParseAddrPort("[::1]:15053"), pattern(31)), 40, client6, resolver6},
+		{"client's port too", pcap.UDP(client4, lo, pattern(8)), 20, netip.AddrPortFrom(client4.Addr(), 7), resolver4},
 		{"comes out as zero", zero, 20, client4, resolver4},
 	} {
 		for _, c := range []struct {
@@ -262,14 +262,14 @@ func pseudoSum(ip []byte) uint16 {
 }
 
 func TestLocateUDP(t *testing.T) {
-	ip := pcaptest.UDP(client4, resolver4, pattern(600))
+	ip := pcap.UDP(client4, resolver4, pattern(600))
 	frags := split4(ip, 200)
 	for _, tt := range []struct {
 		name string
 		data []byte
 		l4   int
 		ok   bool
-	}{{"udp", ip, 20, true}, {"ipv6", pcaptest.UDP(client6, resolver6, nil), 40, true}, {"first fragment", frags[0], 20, true}, {"last fragment", frags[1], -1, true}, {"tcp", ip4(), 0, false}} {
+	}{{"udp", ip, 20, true}, {"ipv6", pcap.UDP(client6, resolver6, nil), 40, true}, {"first fragment", frags[0], 20, true}, {"last fragment", frags[1], -1, true}, {"tcp", ip4(), 0, false}} {
 		if _, l4, ok := capture.LocateUDP(capture.LinkRaw, tt.data); l4 != tt.l4 || ok != tt.ok {
 			t.Errorf("%s: header at %d, %v; want %d, %v", tt.name, l4, ok, tt.l4, tt.ok)
 		}
@@ -279,10 +279,10 @@ func TestLocateUDP(t *testing.T) {
 // FuzzDatagram checks that a datagram lies inside its packet, and that LocateUDP
 // and RewriteUDP agree with Decode.
 func FuzzDatagram(f *testing.F) {
-	f.Add(uint8(3), uint16(0), pcaptest.UDP(client4, resolver4, pattern(30)))
-	f.Add(uint8(3), uint16(9), pcaptest.UDP(client6, resolver6, pattern(30)))
-	f.Add(uint8(0), uint16(0), join(make([]byte, 12), words(0x0800), pcaptest.UDP(client4, resolver4, pattern(30))))
-	f.Add(uint8(3), uint16(0), split4(pcaptest.UDP(client4, resolver4, pattern(90)), 64)[0])
+	f.Add(uint8(3), uint16(0), pcap.UDP(client4, resolver4, pattern(30)))
+	f.Add(uint8(3), uint16(9), pcap.UDP(client6, resolver6, pattern(30)))
+	f.Add(uint8(0), uint16(0), join(make([]byte, 12), words(0x0800), pcap.UDP(client4, resolver4, pattern(30))))
+	f.Add(uint8(3), uint16(0), split4(pcap.UDP(client4, resolver4, pattern(90)), 64)[0])
 	f.Fuzz(func(t *testing.T, link uint8, cut uint16, data []byte) {
 		p := packetOf(fuzzLinks[int(link)%len(fuzzLinks)], data)
 		p.WireLen += uint32(cut)

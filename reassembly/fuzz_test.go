@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -15,7 +15,7 @@ import (
 // it is in its place, and seen notes which bytes any packet carried.
 type tape struct {
 	b   []byte
-	c   *pcaptest.Connection
+	c   *pcap.Connection
 	off int64 // of the next new byte
 	isn uint32
 }
@@ -94,7 +94,7 @@ func (t *tape) step() {
 }
 
 func play(b []byte) *tape {
-	t := &tape{b: b, c: pcaptest.Conn(client, server)}
+	t := &tape{b: b, c: pcap.Conn(client, server)}
 	t.isn = uint32(t.byte())<<24 | 0xfff000
 	t.c.ISN(t.isn, uint32(t.byte())<<24)
 	flags := t.byte()

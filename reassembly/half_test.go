@@ -8,12 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 func TestHalfFields(t *testing.T) {
-	c := pcaptest.Conn(client, server).ISN(100, 200).MSS(1460, 65495).Timestamps()
+	c := pcap.Conn(client, server).ISN(100, 200).MSS(1460, 65495).Timestamps()
 	c.Handshake()                            // 1-3
 	c.Wait(5_000_000)                        // the clock of the timestamps goes on by 5
 	p := c.Send("abc")                       // 4
@@ -60,7 +60,7 @@ func TestHalfFields(t *testing.T) {
 }
 
 func TestKeepAliveIsNoRetransmission(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("abc")
 	c.SendAt(2, "?")
@@ -72,7 +72,7 @@ func TestKeepAliveIsNoRetransmission(t *testing.T) {
 }
 
 func TestBytesBeforeTheBase(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	for range 8 {
 		c.SendAt(10, "abc")
 	}
@@ -86,7 +86,7 @@ func TestBytesBeforeTheBase(t *testing.T) {
 // TestBaseWithoutPayload has keep-alive probes, which go one back.
 func TestBaseWithoutPayload(t *testing.T) {
 	for name, offs := range map[string][]int64{"probe first": {99, 100}, "probe last": {100, 99}} {
-		c := pcaptest.Conn(client, server)
+		c := pcap.Conn(client, server)
 		for _, off := range offs {
 			c.SendAt(off, "")
 		}
@@ -98,7 +98,7 @@ func TestBaseWithoutPayload(t *testing.T) {
 }
 
 func TestResetsAcknowledgeNothing(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	p := c.RST()
 	p.Flags |= capture.FlagACK
@@ -116,7 +116,7 @@ func TestHalfSize(t *testing.T) {
 }
 
 func TestFragmentsHaveTheId(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("abc")
 	segs := c.Segments()
@@ -172,8 +172,8 @@ func TestHalfSet(t *testing.T) {
 // half-flows, with the answers in another order than the questions.
 func TestManyHalves(t *testing.T) {
 	const n = 5000
-	trace := new(pcaptest.Trace)
-	var conns []*pcaptest.Connection
+	trace := new(pcap.Trace)
+	var conns []*pcap.Connection
 	for i := range n {
 		k := capture.AddrFrom4([]byte{10, 0, byte(i >> 8), byte(i)}).Netip().String()
 		c := trace.Conn(k+":4000", server).ISN(uint32(i)*7_919_001, uint32(i)).Redirect("127.0.0.1:15001")
@@ -210,7 +210,7 @@ func TestManyHalves(t *testing.T) {
 
 // TestStatesAreUsedAgain opens and closes connections one after the other.
 func TestStatesAreUsedAgain(t *testing.T) {
-	trace := new(pcaptest.Trace)
+	trace := new(pcap.Trace)
 	for i := range 100 {
 		c := trace.Conn(client, server).ISN(uint32(i)*10_000_000, uint32(i)*10_000_000+5)
 		c.Handshake()

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 func TestSkip(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("head")
 	c.Send("0123")                                // skipped
@@ -52,7 +52,7 @@ func TestSkip(t *testing.T) {
 
 // TestSkipTheRest wants nothing after the first packet, so nothing is copied.
 func TestSkipTheRest(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("head")
 	c.Send("lost")
@@ -76,7 +76,7 @@ func TestSkipTheRest(t *testing.T) {
 }
 
 func TestSkipAgain(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	for i := range 40 {
 		c.Send(strings.Repeat("ab", 300+i))
@@ -111,7 +111,7 @@ func TestSkipAgain(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.SendAt(1000, strings.Repeat("x", 2000)) // held in several pages
 	c.SendAt(500, strings.Repeat("x", 600)+strings.Repeat("y", 1200)+strings.Repeat("x", 10))
@@ -138,7 +138,7 @@ func TestLimitsPerHalf(t *testing.T) {
 		{"total", reassembly.Options{HoldTotal: 5 * 508}, 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := pcaptest.Conn(client, server)
+			c := pcap.Conn(client, server)
 			c.Handshake()
 			for i := range tt.held {
 				c.SendAt(int64(5+10*i), "0123456789")
@@ -164,7 +164,7 @@ func TestLimitsPerHalf(t *testing.T) {
 // TestTotalIsShared fills the memory for held bytes with one half: another then
 // has to give its gaps up, when read alone too.
 func TestTotalIsShared(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	d := c.Trace.Conn("10.0.0.9:4000", server)
 	d.Handshake()
@@ -182,7 +182,7 @@ func TestTotalIsShared(t *testing.T) {
 // TestLongGapsLeaveRoom has one half hold back all it may: pairs that change
 // places in another one lose nothing.
 func TestLongGapsLeaveRoom(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	d := c.Trace.Conn("10.0.0.9:4000", server)
 	d.Handshake()

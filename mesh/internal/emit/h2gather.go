@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"

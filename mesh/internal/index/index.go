@@ -2,7 +2,7 @@ package index
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )

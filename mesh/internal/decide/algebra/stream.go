@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"

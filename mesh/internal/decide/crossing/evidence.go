@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"

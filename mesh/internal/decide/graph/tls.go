@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"

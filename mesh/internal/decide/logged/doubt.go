@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/record"

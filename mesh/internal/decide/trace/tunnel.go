@@ -2,7 +2,7 @@ package trace
 
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"

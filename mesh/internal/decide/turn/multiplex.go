@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"

@@ -3,7 +3,7 @@ package turn
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )

@@ -3,7 +3,7 @@ package scan
 import (
 	"bytes"
 
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 

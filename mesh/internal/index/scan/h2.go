@@ -3,7 +3,7 @@ package scan
 import (
 	"math"
 
-	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 

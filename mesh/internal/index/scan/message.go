@@ -5,8 +5,8 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
-	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 

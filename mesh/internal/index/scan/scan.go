@@ -5,10 +5,10 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
-	"github.com/pcapmesh/pcapmesh/internal/http1"
-	"github.com/pcapmesh/pcapmesh/internal/http2"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 

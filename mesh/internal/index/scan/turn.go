@@ -1,7 +1,7 @@
 package scan
 
 import (
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
