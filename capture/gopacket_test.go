@@ -12,6 +12,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // sampleIP returns a segment over IPv4 or IPv6, its payload "hello" and padding
@@ -52,13 +53,13 @@ func must(t testing.TB, err error) {
 // linkSamples is the same segment behind every link header.
 func linkSamples(t testing.TB) []capture.Packet {
 	samples := []capture.Packet{
-		{Link: capture.LinkEthernet, Data: []byte(ethernetHead)}, {Link: capture.LinkSLL2, Data: []byte(sll2Head)},
-		{Link: capture.LinkSLL, Data: []byte(sllHead)}, {Link: capture.LinkNull, Data: []byte{2, 0, 0, 0}},
-		{Link: capture.LinkLoop, Data: []byte{0, 0, 0, 2}}, {Link: capture.LinkRaw}, {Link: capture.LinkRawBSD},
-		{Link: capture.LinkRawOBSD}, {Link: capture.LinkIPv4}, {Link: capture.LinkIPv6},
+		{Link: linktype.Ethernet, Data: []byte(ethernetHead)}, {Link: linktype.SLL2, Data: []byte(sll2Head)},
+		{Link: linktype.SLL, Data: []byte(sllHead)}, {Link: linktype.Null, Data: []byte{2, 0, 0, 0}},
+		{Link: linktype.Loop, Data: []byte{0, 0, 0, 2}}, {Link: linktype.Raw}, {Link: linktype.RawBSD},
+		{Link: linktype.RawOBSD}, {Link: linktype.IPv4}, {Link: linktype.IPv6},
 	}
 	for i := range samples {
-		samples[i].Data = append(samples[i].Data, sampleIP(t, samples[i].Link == capture.LinkIPv6, 0)...)
+		samples[i].Data = append(samples[i].Data, sampleIP(t, samples[i].Link == linktype.IPv6, 0)...)
 		samples[i].Ref = capture.Ref{Input: 5, Packet: uint32(i + 1)}
 		samples[i].Nanos, samples[i].WireLen = 1_700_000_000_123_456_789+int64(i), uint32(len(samples[i].Data))
 	}
@@ -136,20 +137,20 @@ func TestPacketSourceOwnership(t *testing.T) {
 
 func TestLinkDecoder(t *testing.T) {
 	frame := append([]byte(sll2Head), sampleIP(t, false, 0)...)
-	p := gopacket.NewPacket(frame, capture.LinkDecoder(capture.LinkSLL2), gopacket.Lazy)
+	p := gopacket.NewPacket(frame, capture.LinkDecoder(linktype.SLL2), gopacket.Lazy)
 	sll, ok := p.LinkLayer().(*layers.LinuxSLL)
 	if !ok || sll.PacketType != layers.LinuxSLLPacketTypeOutgoing || sll.AddrType != 1 || !bytes.Equal(sll.Addr, frame[12:18]) || sll.EthernetType != layers.EthernetTypeIPv4 {
 		t.Errorf("%v", p)
 	}
 	for _, data := range [][]byte{nil, frame[:19]} {
-		p = gopacket.NewPacket(data, capture.LinkDecoder(capture.LinkSLL2), gopacket.Default)
+		p = gopacket.NewPacket(data, capture.LinkDecoder(linktype.SLL2), gopacket.Default)
 		if p.ErrorLayer() == nil || !errors.Is(p.ErrorLayer().Error(), capture.ErrTruncated) {
 			t.Errorf("%d bytes: %v", len(data), p)
 		}
 	}
 	long := bytes.Clone(frame)
 	long[11] = 200
-	if p = gopacket.NewPacket(long, capture.LinkDecoder(capture.LinkSLL2), gopacket.Default); p.TransportLayer() == nil {
+	if p = gopacket.NewPacket(long, capture.LinkDecoder(linktype.SLL2), gopacket.Default); p.TransportLayer() == nil {
 		t.Errorf("address length 200: %v", p)
 	}
 	if p = gopacket.NewPacket(frame[20:], capture.LinkDecoder(300), gopacket.Default); p.ErrorLayer() == nil {
@@ -174,8 +175,8 @@ func TestPcapWriterConvertsEveryLink(t *testing.T) {
 	for _, want := range samples {
 		p, err := r.Next()
 		must(t, err)
-		hdr, next := capture.EthernetHeader(want.Link, want.Data)
-		if p.Link != capture.LinkEthernet || p.Nanos != want.Nanos || int(p.WireLen) != len(p.Data)+100 || !bytes.Equal(p.Data, append(hdr[:], want.Data[next:]...)) {
+		hdr, next := want.Link.EthernetHeader(want.Data)
+		if p.Link != linktype.Ethernet || p.Nanos != want.Nanos || int(p.WireLen) != len(p.Data)+100 || !bytes.Equal(p.Data, append(hdr[:], want.Data[next:]...)) {
 			t.Fatalf("link type %d: %+v", want.Link, p)
 		}
 	}
@@ -189,7 +190,7 @@ func TestPcapWriterCutsLongPackets(t *testing.T) {
 	w, err := capture.NewPcapWriter(&file)
 	must(t, err)
 	long := sampleIP(t, false, 300000)
-	must(t, w.Write(&capture.Packet{Link: capture.LinkRaw, Data: long}))
+	must(t, w.Write(&capture.Packet{Link: linktype.Raw, Data: long}))
 	must(t, w.Flush())
 	p, err := openBytes(t, file.Bytes()).Next()
 	must(t, err)

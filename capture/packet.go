@@ -1,5 +1,7 @@
 package capture
 
+import "github.com/pcapmesh/pcapmesh/capture/linktype"
+
 // A Ref names a packet: the input it stands in and its number there.
 // It is comparable; the zero Ref names no packet.
 type Ref struct {
@@ -11,14 +13,14 @@ type Ref struct {
 // valid until the next call to Next; copy Data with bytes.Clone to keep it.
 type Packet struct {
 	Ref       Ref
-	Nanos     int64    // capture time, nanoseconds since 1970-01-01 UTC
-	Offset    int64    // of the packet record in the uncompressed file
-	Interface int      // index into Reader.Interfaces
-	Link      LinkType // of the interface, repeated here for the decoder
-	WireLen   uint32   // bytes on the wire, ≥ len(Data)
-	Data      []byte   // not owned
-	Flags     uint32   // pcapng epb_flags (bits 0-1: 1 inbound, 2 outbound); 0 when unknown
-	Comments  []string // pcapng opt_comment, in file order; nil in almost every packet
+	Nanos     int64         // capture time, nanoseconds since 1970-01-01 UTC
+	Offset    int64         // of the packet record in the uncompressed file
+	Interface int           // index into Reader.Interfaces
+	Link      linktype.Type // of the interface, repeated here for the decoder
+	WireLen   uint32        // bytes on the wire, ≥ len(Data)
+	Data      []byte        // not owned
+	Flags     uint32        // pcapng epb_flags (bits 0-1: 1 inbound, 2 outbound); 0 when unknown
+	Comments  []string      // pcapng opt_comment, in file order; nil in almost every packet
 }
 
 // An Interface describes where packets of an input were captured. The fields
@@ -31,7 +33,7 @@ type Interface struct {
 	OS          string // if_os
 	Hardware    string // if_hardware
 	Comments    []string
-	Link        LinkType
+	Link        linktype.Type
 	SnapLen     uint32 // 0 = unlimited
 }
 

@@ -8,13 +8,14 @@ import (
 	"log"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // A capture with two packets, written to memory and read back.
 func Example() {
 	var file bytes.Buffer
 	w := capture.NewWriter(&file, &capture.WriterOptions{Application: "example"})
-	eth0, err := w.AddInterface(capture.Interface{Name: "eth0", Link: capture.LinkEthernet})
+	eth0, err := w.AddInterface(capture.Interface{Name: "eth0", Link: linktype.Ethernet})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func ExampleWriter() {
 	var file bytes.Buffer
 	w := capture.NewWriter(&file, &capture.WriterOptions{Hardware: "x86-64", OS: "Linux", Application: "example"})
 	_, err := w.AddInterface(capture.Interface{
-		Name: "eth0", Link: capture.LinkEthernet, Filter: "tcp port 80", OS: "Linux", Comments: []string{"of the pod"},
+		Name: "eth0", Link: linktype.Ethernet, Filter: "tcp port 80", OS: "Linux", Comments: []string{"of the pod"},
 	})
 	if err == nil {
 		err = w.WriteNames([]capture.Name{{Addr: "10.96.10.1", Name: "shop.default.svc"}})
@@ -83,7 +84,7 @@ func ExampleWriter() {
 func ExampleError() {
 	var file bytes.Buffer
 	w := capture.NewWriter(&file, nil)
-	_, err := w.AddInterface(capture.Interface{Link: capture.LinkRaw})
+	_, err := w.AddInterface(capture.Interface{Link: linktype.Raw})
 	if err == nil {
 		err = w.WritePacket(0, 0, 0, 0, nil, []byte("the only one"))
 	}
@@ -116,7 +117,7 @@ func ExampleMerger() {
 	read := func(input uint32, seconds ...int64) *capture.Reader {
 		var file bytes.Buffer
 		w := capture.NewWriter(&file, nil)
-		lo, err := w.AddInterface(capture.Interface{Link: capture.LinkRaw})
+		lo, err := w.AddInterface(capture.Interface{Link: linktype.Raw})
 		for _, s := range seconds {
 			if err == nil {
 				err = w.WritePacket(lo, s*1e9, 0, 0, nil)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
@@ -62,7 +63,7 @@ type InputInfo struct {
 // An InputPoint is an interface of an input.
 type InputPoint struct {
 	Name     string
-	Link     capture.LinkType
+	Link     linktype.Type
 	Inferred bool // the name is not in the file
 }
 
@@ -151,11 +152,11 @@ func (r *Result) open(inputs []Input, o *Options) error {
 // openInput opens one input and looks at its header, if that can be done
 // without using up its bytes.
 func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
-	io := &capture.InputOptions{Reread: o.Reread, InterfaceName: in.Interface}
+	io := &capture.Options{Input: number, Reread: o.Reread, InterfaceName: in.Interface}
 	if o.Progress != nil {
 		io.Progress = func(n int64) { o.Progress(int(number), n) }
 	}
-	f, err := capture.OpenInput(in.File, number, io)
+	f, err := capture.OpenInput(in.File, io)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -26,8 +26,8 @@ func TestIndexDatagrams(t *testing.T) {
 			pcap.Datagram{Interface: "eth0", Nanos: 3000, Src: pod, Dst: netip.MustParseAddrPort("192.0.2.1:123"), Payload: []byte("time")}))
 	var got []string
 	table := new(reassembly.Table)
-	facts, err := reassembly.Index(inputs, capture.NewPoints(), table, newRecorder(t), &reassembly.Options{
-		Datagrams:     func(g *capture.Datagram) { got = append(got, fmt.Sprint(g.Tuple(), g.Ref, string(g.Bytes))) },
+	facts, err := reassembly.Index(inputs, tcpip.NewPoints(), table, newRecorder(t), &reassembly.Options{
+		Datagrams:     func(g *tcpip.Datagram) { got = append(got, fmt.Sprint(g.Tuple(), g.Ref, string(g.Bytes))) },
 		DatagramPorts: []uint16{53, 15053},
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -209,8 +210,8 @@ func TestPermanentGap(t *testing.T) {
 	const n = 200_000
 	for _, acks := range []bool{true, false} {
 		a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-		s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagACK, Bytes: make([]byte, 100), Wire: 100}
-		r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagACK, Seq: 1}
+		s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagACK, Bytes: make([]byte, 100), Wire: 100}
+		r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagACK, Seq: 1}
 		s.Ack = 1
 		for i := range n {
 			s.Ref.Packet++
@@ -235,10 +236,10 @@ func TestPermanentGap(t *testing.T) {
 func TestHostileOrder(t *testing.T) {
 	const n = 20_000
 	a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
 	s.Ref.Packet = 1
 	a.Add(&s)
-	s.Flags, s.Bytes, s.Wire = capture.FlagACK, make([]byte, 60000), 1
+	s.Flags, s.Bytes, s.Wire = tcpip.FlagACK, make([]byte, 60000), 1
 	for i := range n {
 		s.Ref.Packet++
 		s.Seq = uint32(2*n - 2*i)
@@ -258,10 +259,10 @@ func TestHostileOrder(t *testing.T) {
 func TestHostileOverlap(t *testing.T) {
 	const n = 4000
 	a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
 	s.Ref.Packet = 1
 	a.Add(&s)
-	s.Flags = capture.FlagACK
+	s.Flags = tcpip.FlagACK
 	all := make([]byte, n)
 	for i := range n {
 		for _, from := range []int{i, 0} {
@@ -282,12 +283,12 @@ func TestBeyondWrap(t *testing.T) {
 	const size = 1 << 20
 	rec := &counter{}
 	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN, Seq: math.MaxUint32 - size/2}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN, Seq: math.MaxUint32 - size/2}
 	s.Ref.Packet = 1
 	a.Add(&s)
 	base := s.Seq + 1
-	s.Flags, s.Bytes, s.Wire = capture.FlagACK, make([]byte, size), size
-	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagACK}
+	s.Flags, s.Bytes, s.Wire = tcpip.FlagACK, make([]byte, size), size
+	r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagACK}
 	send := func(i int64) {
 		s.Ref.Packet++
 		s.Seq = base + uint32(i*size)
@@ -323,18 +324,18 @@ func TestOldAcknowledgementsAreForgotten(t *testing.T) {
 	const size = 1 << 20
 	rec := &counter{}
 	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
-	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagSYN | capture.FlagACK, Ack: 1}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
+	r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagSYN | tcpip.FlagACK, Ack: 1}
 	all := make([]byte, size)
 	send := func(seq uint32, n int) {
 		s.Ref.Packet++
 		s.Seq, s.Bytes, s.Wire = seq, all[:n], uint32(n)
 		a.Add(&s)
-		s.Flags = capture.FlagACK
+		s.Flags = tcpip.FlagACK
 		s.Ref.Packet++
 		r.Ref, r.Ack = s.Ref, max(r.Ack, seq+uint32(n))
 		a.Add(&r)
-		r.Flags = capture.FlagACK
+		r.Flags = tcpip.FlagACK
 	}
 	send(0, 0)
 	seq := uint32(2) // byte 1 is lost

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -37,7 +39,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 	t.Helper()
 	var inputs []*capture.Input
 	for i, f := range files {
-		in, err := capture.OpenInput(f, uint32(i), &capture.InputOptions{InterfaceName: []string{"lo", "eth0"}[i]})
+		in, err := capture.OpenInput(f, &capture.Options{Input: uint32(i), InterfaceName: []string{"lo", "eth0"}[i]})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +52,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 func index(t *testing.T, inputs []*capture.Input) (*reassembly.Table, *recorder, *reassembly.Facts) {
 	t.Helper()
 	table, rec := new(reassembly.Table), newRecorder(t)
-	f, err := reassembly.Index(inputs, capture.NewPoints(), table, rec, nil)
+	f, err := reassembly.Index(inputs, tcpip.NewPoints(), table, rec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestReadShrunk(t *testing.T) {
 
 func TestIndexNoCapture(t *testing.T) {
 	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", []byte("GIF89a, not a capture at all")))
-	_, err := reassembly.Index(inputs, capture.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
+	_, err := reassembly.Index(inputs, tcpip.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
 	if !errors.Is(err, capture.ErrNotCapture) {
 		t.Errorf("error = %v, want ErrNotCapture", err)
 	}

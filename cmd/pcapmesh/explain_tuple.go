@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
@@ -64,9 +64,9 @@ func (f *explainFlags) own(p *walk.Packet, facts *rules.Facts) error {
 }
 
 // parseTuple reads "[tcp] SRC[:PORT] [>] DST:PORT".
-func parseTuple(words []string) (t capture.Tuple, err error) {
+func parseTuple(words []string) (t tcpip.Tuple, err error) {
 	const hint = "pcapmesh explain 10.244.1.10:40000 10.96.10.1:80"
-	t.Proto = capture.ProtoTCP
+	t.Proto = tcpip.ProtoTCP
 	if len(words) > 0 && (words[0] == "tcp" || words[0] == "udp") {
 		if words[0] == "udp" {
 			t.Proto = 17

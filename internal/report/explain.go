@@ -5,7 +5,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -92,8 +92,8 @@ func sights(w io.Writer, f *rules.Flow) error {
 }
 
 // tupleOrNone prints a tuple, or nothing for none.
-func tupleOrNone(t capture.Tuple) string {
-	if t == (capture.Tuple{}) {
+func tupleOrNone(t tcpip.Tuple) string {
+	if t == (tcpip.Tuple{}) {
 		return "nothing"
 	}
 	return t.String()

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 )
 
@@ -97,8 +97,8 @@ type endsJSON struct {
 }
 
 // newEnds returns nil, which JSON prints as null, for no tuple.
-func newEnds(t capture.Tuple) *endsJSON {
-	if t == (capture.Tuple{}) {
+func newEnds(t tcpip.Tuple) *endsJSON {
+	if t == (tcpip.Tuple{}) {
 		return nil
 	}
 	return &endsJSON{t.Src, t.Dst}

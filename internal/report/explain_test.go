@@ -4,7 +4,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
@@ -13,7 +13,7 @@ import (
 // walked returns two connections of the application: one that rules send to the
 // proxy, and one that they stop.
 func walked() (redirected, dropped rules.Flow) {
-	p := walk.Packet{Tuple: capture.Tuple{Proto: capture.ProtoTCP, Src: end("10.244.1.10:40000"), Dst: end("10.96.10.1:80")}, Out: "eth0", UID: 1000, GID: 1000}
+	p := walk.Packet{Tuple: tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: end("10.244.1.10:40000"), Dst: end("10.96.10.1:80")}, Out: "eth0", UID: 1000, GID: 1000}
 	to := &walk.Trace{Packet: p, Outcome: walk.Redirected, Dst: end("127.0.0.1:15001"), Port: 15001, Looped: true, Way: []string{"OUTPUT", "ISTIO_REDIRECT"},
 		Steps: []walk.Step{{Hook: "OUTPUT", Table: "nat", Chain: "ISTIO_REDIRECT", Rule: 1, Text: "-p tcp -j REDIRECT --to-ports 15001", Target: "REDIRECT"}}}
 	no := &walk.Trace{Packet: p, Outcome: walk.Dropped, Dst: p.Dst, Reason: "the policy of OUTPUT drops it",

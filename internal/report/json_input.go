@@ -2,6 +2,7 @@ package report
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -43,7 +44,7 @@ type tupleJSON struct {
 	Dst string `json:"dst"`
 }
 
-func newTuple(t capture.Tuple) tupleJSON { return tupleJSON{t.Src.String(), t.Dst.String()} }
+func newTuple(t tcpip.Tuple) tupleJSON { return tupleJSON{t.Src.String(), t.Dst.String()} }
 
 // A packetJSON names a packet: the input, counted from 0, and the number in it,
 // counted from 1.

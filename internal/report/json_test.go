@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -24,7 +25,7 @@ func whole() *mesh.Result {
 	entry := record.Source{Kind: record.Conntrack, File: "ct.txt", Line: 3}
 	in := &r.Inputs[0]
 	in.First, in.Last, in.Truncated, in.Err = at(0), at(250), true, errors.New("eth0.pcap: cut <off>")
-	in.Points = []mesh.InputPoint{{Name: "eth0", Link: capture.LinkEthernet, Inferred: true}}
+	in.Points = []mesh.InputPoint{{Name: "eth0", Link: linktype.Ethernet, Inferred: true}}
 	l := r.Legs[0]
 	l.Conntrack = &record.Tracked{Source: entry, Orig: l.Orig, Reply: l.Reply, State: "ESTABLISHED", Zone: 1}
 	l.OrigProcess, l.ReplyProcess = &record.Process{Name: "curl", UID: -1}, &record.Process{PID: 20, UID: 0}

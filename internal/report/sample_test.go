@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -36,8 +37,8 @@ var (
 // at returns a time some milliseconds after noon.
 func at(ms int64) int64 { return noon + ms*1e6 }
 
-func tcp(src, dst string) capture.Tuple {
-	return capture.Tuple{Proto: capture.ProtoTCP, Src: end(src), Dst: end(dst)}
+func tcp(src, dst string) tcpip.Tuple {
+	return tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: end(src), Dst: end(dst)}
 }
 
 // inbound is a result with one request that a sidecar passed on to its application,
@@ -45,12 +46,12 @@ func tcp(src, dst string) capture.Tuple {
 func inbound() *mesh.Result {
 	client := &flow.Leg{ID: 0, Role: flow.RoleClientProxy, Inputs: []int{0}, Interface: "eth0", Protocol: "tls",
 		Orig: tcp("192.0.2.10:40112", "10.244.1.10:8080"), Reply: tcp("10.244.1.10:15006", "192.0.2.10:40112"),
-		Captured: []capture.Tuple{tcp("192.0.2.10:40112", "10.244.1.10:8080"), tcp("10.244.1.10:8080", "192.0.2.10:40112")},
+		Captured: []tcpip.Tuple{tcp("192.0.2.10:40112", "10.244.1.10:8080"), tcp("10.244.1.10:8080", "192.0.2.10:40112")},
 		Start:    at(0), End: at(250), ClosedBy: "orig", OrigPackets: 10, ReplyPackets: 9, OrigBytes: 1626, ReplyBytes: 1591, ReplyMissing: 5,
 		TLS: flow.TLS{Version: "1.3", SNI: "shop.example", Mutual: true, Reason: "client certificate"}}
 	app := &flow.Leg{ID: 1, Role: flow.RoleProxyApp, Inputs: []int{1}, Interface: "lo", Protocol: "http/1.1", ExchangeCount: 1,
 		Orig: tcp("127.0.0.6:52110", "10.244.1.10:8080"), Reply: tcp("10.244.1.10:8080", "127.0.0.6:52110"),
-		Captured: []capture.Tuple{tcp("127.0.0.6:52110", "10.244.1.10:8080")},
+		Captured: []tcpip.Tuple{tcp("127.0.0.6:52110", "10.244.1.10:8080")},
 		Start:    at(1), End: at(249), Inferred: true, ClosedBy: "open", OrigBytes: 377, ReplyBytes: 853000}
 	past := &flow.Leg{ID: 2, Role: flow.RoleDirect, Inputs: []int{0}, Interface: "eth0", Protocol: "tcp", Midstream: true,
 		Orig: tcp("10.244.1.10:50000", "10.96.0.53:5432"), Reply: tcp("10.96.0.53:5432", "10.244.1.10:50000"),

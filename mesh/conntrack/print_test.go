@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // String returns the event as a line of conntrack -E -o
@@ -92,7 +92,7 @@ func (e *Entry) appendStatus(b []byte) []byte {
 	return b
 }
 
-func appendTuple(b []byte, t capture.Tuple) []byte {
+func appendTuple(b []byte, t tcpip.Tuple) []byte {
 	b = t.Src.Addr().AppendTo(append(b, "src="...))
 	b = t.Dst.Addr().AppendTo(append(b, " dst="...))
 	b = append(b, ' ')

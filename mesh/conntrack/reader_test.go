@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 )
 
@@ -69,8 +69,8 @@ func one(t testing.TB, s string) conntrack.Event {
 	return all[0]
 }
 
-func tuple(p capture.Proto, src, dst string) capture.Tuple {
-	return capture.Tuple{Proto: p, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}
+func tuple(p tcpip.Proto, src, dst string) tcpip.Tuple {
+	return tcpip.Tuple{Proto: p, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}
 }
 
 func local(s string) conntrack.Stamp {
@@ -481,7 +481,7 @@ func TestFormsAgree(t *testing.T) {
 	}{
 		{"list-plain.txt", lasting &^ conntrack.HasID, nil},
 		{"list.xml", lasting, func(e *conntrack.Entry) {
-			if e.Proto() != capture.ProtoTCP {
+			if e.Proto() != tcpip.ProtoTCP {
 				e.State = ""
 			}
 		}},

@@ -1,6 +1,6 @@
 package conntrack
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // A Span is an entry and the time it lived. It is comparable.
 type Span struct {
@@ -43,10 +43,10 @@ type Table struct {
 // A tableKey is what is unique among the entries that live: the orig tuple in its
 // zone (nf_conntrack_core.c, nf_ct_key_equal).
 type tableKey struct {
-	src, dst         capture.Addr
+	src, dst         tcpip.Addr
 	srcPort, dstPort uint16
 	zone             uint16
-	proto            capture.Proto
+	proto            tcpip.Proto
 }
 
 // NewTable returns an empty table. It calls finished with every span that is
@@ -94,7 +94,7 @@ func (t *Table) Close() {
 
 func keyOf(e *Entry) tableKey {
 	return tableKey{
-		capture.AddrFrom(e.Orig.Src.Addr()), capture.AddrFrom(e.Orig.Dst.Addr()),
+		tcpip.AddrFrom(e.Orig.Src.Addr()), tcpip.AddrFrom(e.Orig.Dst.Addr()),
 		e.Orig.Src.Port(), e.Orig.Dst.Port(), e.OrigZone(), e.Proto(),
 	}
 }

@@ -3,7 +3,7 @@ package conntrack
 import (
 	"bytes"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // A textLine is a line of conntrack -L, -E or /proc/net/nf_conntrack:
@@ -91,7 +91,7 @@ func (t *textLine) protocol(name, num []byte, sure bool) bool {
 	if !ok || n == 0 {
 		return false
 	}
-	p := capture.Proto(n)
+	p := tcpip.Proto(n)
 	if !sure && !named(name, p) {
 		return false
 	}

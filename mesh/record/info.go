@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // A Process is a process that has an end of a connection open.
@@ -52,7 +53,7 @@ type Conflict struct {
 // Tracked is what conntrack knows of a connection.
 type Tracked struct {
 	Source      Source
-	Orig, Reply capture.Tuple
+	Orig, Reply tcpip.Tuple
 	State       string
 	Mark        uint32
 	Zone        uint16

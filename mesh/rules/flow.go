@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
@@ -242,8 +242,8 @@ func (g *stage) proxy(src, dst netip.AddrPort) walk.Packet {
 	return p
 }
 
-func tcp(src, dst netip.AddrPort) capture.Tuple {
-	return capture.Tuple{Proto: capture.ProtoTCP, Src: src, Dst: dst}
+func tcp(src, dst netip.AddrPort) tcpip.Tuple {
+	return tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: src, Dst: dst}
 }
 
 // route returns the interface for a destination.

@@ -10,52 +10,54 @@ import (
 // below lists, for each package, which of ours its code may import. A pattern
 // that ends in * covers what begins so. The direction is
 //
-//	cmd/pcapmesh → internal/report → mesh → reassembly → capture
+//	cmd/pcapmesh → internal/report → mesh → reassembly → capture/tcpip → capture → capture/linktype
 //
 // and a package that stands here nowhere needs a place first.
 var below = map[string][]string{
-	"capture":        {},
-	"capture/filter": {},
-	"reassembly":     {"./capture"},
+	"capture/linktype": {},
+	"capture":          {"./capture/linktype"},
+	"capture/tcpip":    {"./capture", "./capture/linktype"},
+	"capture/filter":   {},
+	"reassembly":       {"./capture", "./capture/tcpip"},
 
 	// What was found, and what is known beforehand: plain data.
 	"mesh/cluster": {},
 	"mesh/profile": {},
-	"mesh/record":  {"./capture"},
-	"mesh/flow":    {"./capture", "./mesh/record"},
-	"mesh/names":   {"./capture", "./mesh/record"},
+	"mesh/record":  {"./capture", "./capture/tcpip"},
+	"mesh/flow":    {"./capture", "./capture/tcpip", "./mesh/record"},
+	"mesh/names":   {"./capture", "./capture/tcpip", "./mesh/record"},
 
 	// Index, Decide, Emit, and the face.
 	"mesh/internal/index/scan": {
-		"./capture", "./internal/arena", "./internal/wire/fingerprint", "./internal/wire/http1", "./internal/wire/http2", "./internal/wire/tls",
+		"./capture", "./capture/tcpip", "./internal/arena", "./internal/wire/fingerprint", "./internal/wire/http1", "./internal/wire/http2", "./internal/wire/tls",
 		"./reassembly",
 	},
 	"mesh/internal/index": {
-		"./capture", "./internal/arena", "./internal/wire/http1", "./internal/wire/tls", "./mesh/internal/index/scan", "./mesh/profile",
+		"./capture", "./capture/tcpip", "./internal/arena", "./internal/wire/http1", "./internal/wire/tls", "./mesh/internal/index/scan", "./mesh/profile",
 		"./reassembly",
 	},
 	"mesh/internal/recorded": {
-		"./capture", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile",
+		"./capture/tcpip", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile",
 		"./mesh/record", "./mesh/rules", "./mesh/rules/netfilter", "./mesh/sockets",
 	},
 	"mesh/internal/decide/conn": {
-		"./capture", "./internal/arena", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
+		"./capture", "./capture/tcpip", "./internal/arena", "./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
 		"./mesh/profile", "./reassembly",
 	},
 	"mesh/internal/decide/graph": {
-		"./capture", "./internal/arena", "./internal/wire/tls", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/index",
+		"./capture", "./capture/tcpip", "./internal/arena", "./internal/wire/tls", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/internal/recorded", "./reassembly",
 	},
 	"mesh/internal/decide/dns": {
-		"./capture", "./internal/arena", "./mesh/internal/decide/graph", "./mesh/internal/index", "./mesh/internal/recorded",
+		"./capture", "./capture/tcpip", "./internal/arena", "./mesh/internal/decide/graph", "./mesh/internal/index", "./mesh/internal/recorded",
 		"./mesh/names",
 	},
 	"mesh/internal/decide/role": {
-		"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph",
+		"./capture/tcpip", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph",
 		"./mesh/internal/index", "./mesh/internal/recorded", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/decide/crossing": {
-		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/graph",
+		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/graph",
 		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
 	},
 	"mesh/internal/decide/turn": {
@@ -63,11 +65,11 @@ var below = map[string][]string{
 		"./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/algebra": {
-		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/logged": {
-		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 		"./mesh/internal/recorded", "./mesh/record",
 	},
@@ -85,25 +87,25 @@ var below = map[string][]string{
 		"./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide": {
-		"./capture", "./mesh/accesslog", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/algebra",
+		"./capture", "./capture/tcpip", "./mesh/accesslog", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/algebra",
 		"./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/dns",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/hbone", "./mesh/internal/decide/logged",
 		"./mesh/internal/decide/role", "./mesh/internal/decide/trace", "./mesh/internal/index", "./mesh/internal/recorded",
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
-		"./capture", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./capture", "./capture/linktype", "./capture/tcpip", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh": {
-		"./capture", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",
+		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/decide/trace", "./mesh/internal/emit",
 		"./mesh/internal/index", "./mesh/internal/recorded", "./mesh/names", "./mesh/profile", "./mesh/record", "./reassembly",
 	},
 
 	// The texts that pods leave.
-	"mesh/*":     {"./capture"},
-	"mesh/rules": {"./capture", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
+	"mesh/*":     {"./capture/tcpip"},
+	"mesh/rules": {"./capture/tcpip", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
 
 	// Rules: what they are, read or made, and walked.
 	"mesh/rules/internal/syntax": {},
@@ -113,7 +115,7 @@ var below = map[string][]string{
 	"mesh/rules/internal/nft":    {"./mesh/rules/internal/syntax", "./mesh/rules/netfilter", "./mesh/rules/internal/draft"},
 	"mesh/rules/internal/read": {"./mesh/rules/internal/syntax", "./mesh/rules/netfilter", "./mesh/rules/internal/draft", "./mesh/rules/istio",
 		"./mesh/rules/internal/nft"},
-	"mesh/rules/walk": {"./capture", "./mesh/rules/internal/syntax", "./mesh/rules/netfilter"},
+	"mesh/rules/walk": {"./capture/tcpip", "./mesh/rules/internal/syntax", "./mesh/rules/netfilter"},
 
 	"internal/arena":            {},
 	"internal/assign":           {},
@@ -121,8 +123,8 @@ var below = map[string][]string{
 	"internal/wire/http1":       {"./internal/wire/fingerprint"},
 	"internal/wire/http2":       {"./internal/wire/fingerprint"},
 	"internal/wire/tls":         {},
-	"internal/report":           {"./capture", "./capture/filter", "./mesh", "./mesh/*"},
-	"cmd/pcapmesh":              {"./capture", "./capture/filter", "./mesh", "./mesh/*", "./internal/report"},
+	"internal/report":           {"./capture", "./capture/linktype", "./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*"},
+	"cmd/pcapmesh":              {"./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*", "./internal/report"},
 	"examples/*":                {"./capture", "./mesh", "./mesh/*"},
 	"bench/*":                   {},
 
@@ -139,8 +141,8 @@ var below = map[string][]string{
 	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "stage", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
-	"internal/test/pcap":  {"./capture"},
-	"internal/test/sim":   {"./capture", "./internal/test/pcap", "./mesh", "./mesh/flow", "./mesh/names"},
+	"internal/test/pcap":  {"./capture", "./capture/linktype", "./capture/tcpip"},
+	"internal/test/sim":   {"./capture/tcpip", "./internal/test/pcap", "./mesh", "./mesh/flow", "./mesh/names"},
 	"internal/test/judge": {},
 	"internal/test/arch":  {},
 }

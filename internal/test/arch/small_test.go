@@ -21,12 +21,9 @@ var moreTypes = map[string]int{"mesh/flow": 25}
 
 var (
 	bigPackages = exceptions{
-		"capture":        "files and decoding share little, and are to be parted",
 		"mesh/accesslog": "two log formats, and the guess which",
 	}
-	widePackages = exceptions{
-		"capture": "files and decoding share little, and are to be parted",
-	}
+	widePackages  = exceptions{}
 	longFiles     = exceptions{}
 	longFunctions = exceptions{}
 )

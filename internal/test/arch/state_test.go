@@ -11,8 +11,8 @@ import (
 // shared lists the variables of packages that change, or that could: maps and
 // slices that are handed to somebody who might.
 var shared = exceptions{
-	"capture.linkLayers":              "its rows are looked at where they lie",
-	"capture.noLinkLayer":             "it is looked at as a row of linkLayers",
+	"capture/linktype.headers":        "its rows are looked at where they lie",
+	"capture/linktype.noHeader":       "it is looked at as a row of linkLayers",
 	"internal/report.listenersHeader": "it is printed, as a table or CSV",
 	"internal/report.lookupHeader":    "it is printed",
 	"internal/report.pathHeader":      "it is printed, with a column more if in a copy",

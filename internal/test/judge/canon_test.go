@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -37,7 +37,7 @@ func canonical(r *mesh.Result, back func(netip.AddrPort) netip.AddrPort, alien f
 	return lines
 }
 
-func (c *canon) tuple(t capture.Tuple) string {
+func (c *canon) tuple(t tcpip.Tuple) string {
 	return c.back(t.Src).String() + ">" + c.back(t.Dst).String()
 }
 

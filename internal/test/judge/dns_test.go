@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -64,12 +65,12 @@ func TestLookupsAndZones(t *testing.T) {
 func TestLookupsLess(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		keep func(*capture.Datagram) bool
+		keep func(*tcpip.Datagram) bool
 		app  int // lookups of the application that must be found; -1: all
 	}{
-		{"queries", func(g *capture.Datagram) bool { return g.Key.Dst.IsLoopback() }, -1},
-		{"answers", func(g *capture.Datagram) bool { return !g.Key.Dst.IsLoopback() }, -1},
-		{"tcp", func(g *capture.Datagram) bool { return false }, 0},
+		{"queries", func(g *tcpip.Datagram) bool { return g.Key.Dst.IsLoopback() }, -1},
+		{"answers", func(g *tcpip.Datagram) bool { return !g.Key.Dst.IsLoopback() }, -1},
+		{"tcp", func(g *tcpip.Datagram) bool { return false }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) { eachDNS(t, func(s *scene, t *testing.T) { s.holdLess53(t, tt.keep, tt.app) }) })
 	}
@@ -77,13 +78,13 @@ func TestLookupsLess(t *testing.T) {
 
 // holdLess53 holds the roles of lookups and legs when only some datagrams of lo
 // were captured.
-func (s *scene) holdLess53(t *testing.T, keep func(*capture.Datagram) bool, app int) {
+func (s *scene) holdLess53(t *testing.T, keep func(*tcpip.Datagram) bool, app int) {
 	var inputs []mesh.Input
 	dir := t.TempDir()
 	for i, tp := range s.tapes(t) {
-		d := capture.NewDatagramDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return tp.interfaces }, 53, 15053)
+		d := tcpip.NewDatagramDecoder(tcpip.NewPoints(), func(uint32) []capture.Interface { return tp.interfaces }, 53, 15053)
 		tp.packets = slices.DeleteFunc(tp.packets, func(p *capture.Packet) bool {
-			var g capture.Datagram
+			var g tcpip.Datagram
 			return d.Decode(p, &g) && (app == 0 || s.truth.Files[i].Interface == "lo" && !keep(&g))
 		})
 		inputs = append(inputs, tp.write(t, dir))

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -166,7 +166,7 @@ func newNotes(r *mesh.Result, rows []row, had func() map[string]bool) (bad []str
 
 // noted tells whether a leg had the note as captured.
 func noted(had map[string]bool, note string, l *flow.Leg) bool {
-	return slices.ContainsFunc(l.Captured, func(c capture.Tuple) bool { return had[note+c.String()] })
+	return slices.ContainsFunc(l.Captured, func(c tcpip.Tuple) bool { return had[note+c.String()] })
 }
 
 // oldNotes lists what tshark complains of in the captures themselves.

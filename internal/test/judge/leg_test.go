@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -34,10 +34,10 @@ func halves(w *truth.Leg, l *flow.Leg) string {
 	if w.RequestSrc != "" {
 		src = w.RequestSrc
 	}
-	asked := slices.ContainsFunc(l.Captured, func(t capture.Tuple) bool {
+	asked := slices.ContainsFunc(l.Captured, func(t tcpip.Tuple) bool {
 		return t.Src.String() == src && t.Dst.String() == w.ReplySrc
 	})
-	answered := slices.ContainsFunc(l.Captured, func(t capture.Tuple) bool {
+	answered := slices.ContainsFunc(l.Captured, func(t tcpip.Tuple) bool {
 		return t.Src.String() == w.OrigDst && t.Dst.String() == w.OrigSrc
 	})
 	switch {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -107,7 +108,7 @@ type view struct {
 
 // dissectPacket finds the parts of a TCP packet; ok is false for others.
 func dissectPacket(p *capture.Packet) (v view, ok bool) {
-	l3, l4, ok := capture.Locate(p.Link, p.Data)
+	l3, l4, ok := tcpip.Locate(p.Link, p.Data)
 	if !ok || l4 < 0 || len(p.Data) < l4+14 {
 		return v, false
 	}
@@ -116,7 +117,7 @@ func dissectPacket(p *capture.Packet) (v view, ok bool) {
 	if v.ip[0]>>4 == 6 {
 		proto, src, dst = v.ip[6], v.ip[8:24], v.ip[24:40]
 	}
-	if proto != byte(capture.ProtoTCP) {
+	if proto != byte(tcpip.ProtoTCP) {
 		return v, false
 	}
 	end := func(addr []byte, port []byte) netip.AddrPort {
@@ -135,7 +136,7 @@ func (v *view) flags() byte { return v.ip[v.l4+13] }
 func rename(t testing.TB, all []*tape, to func(netip.AddrPort) netip.AddrPort) {
 	edit(all, func(p *capture.Packet) bool {
 		if v, ok := dissectPacket(p); ok {
-			if err := capture.RewriteTuple(v.ip, v.l4, to(v.src), to(v.dst)); err != nil {
+			if err := tcpip.RewriteTuple(v.ip, v.l4, to(v.src), to(v.dst)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/firewall"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
@@ -208,7 +208,7 @@ func steps(tr *walk.Trace) string {
 // packetOf gives the walk what the kernel has.
 func packetOf(p firewall.Probe) walk.Packet {
 	pod, second, _ := firewall.Addrs(p.To.Addr().Is6())
-	out := walk.Packet{Tuple: capture.Tuple{Proto: 6, Src: p.From, Dst: p.To}, UID: uint32(p.UID), GID: uint32(p.GID),
+	out := walk.Packet{Tuple: tcpip.Tuple{Proto: 6, Src: p.From, Dst: p.To}, UID: uint32(p.UID), GID: uint32(p.GID),
 		Local: []netip.Addr{pod, second, netip.MustParseAddr("::6")}}
 	if p.UDP {
 		out.Proto = 17

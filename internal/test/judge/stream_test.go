@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -110,9 +111,9 @@ func readFile(t testing.TB, name string) *reading {
 func read(t testing.TB, from []mesh.Input) *reading {
 	t.Helper()
 	var inputs []*capture.Input
-	points := capture.NewPoints()
+	points := tcpip.NewPoints()
 	for i, f := range from {
-		in, err := capture.OpenInput(f.File, uint32(i), nil)
+		in, err := capture.OpenInput(f.File, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			t.Fatal(err)
 		}

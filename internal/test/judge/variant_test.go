@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -108,7 +109,7 @@ func strangers(t testing.TB, s *scene, all []*tape) []*tape {
 		{"lo", ip.String(), ip.String()},
 	} {
 		k := tr.Conn(netip.AddrPortFrom(netip.MustParseAddr(c.client), 33001+uint16(i)).String(), netip.AddrPortFrom(netip.MustParseAddr(c.server), stranger).String())
-		k.At(capture.Point(min(i, 1)), c.iface).ISN(uint32(i)*1_000_000_007, uint32(i)*1_234_567_891).Step(time.Duration(last-first) / 40)
+		k.At(tcpip.Point(min(i, 1)), c.iface).ISN(uint32(i)*1_000_000_007, uint32(i)*1_234_567_891).Step(time.Duration(last-first) / 40)
 		k.Handshake()
 		k.Send("GET /logo?size=277&delay=3 HTTP/1.1\r\nhost: app\r\n\r\n")
 		k.Reply("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
@@ -164,7 +165,7 @@ func outsider(ip netip.Addr) string {
 // noSYN drops SYNs.
 func noSYN(p *capture.Packet) bool {
 	v, ok := dissectPacket(p)
-	return !ok || v.flags()&capture.FlagSYN == 0
+	return !ok || v.flags()&tcpip.FlagSYN == 0
 }
 
 // A lack is what may be missing in captures.

@@ -16,7 +16,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // start is the capture time of the first packet of a Trace.
@@ -25,7 +25,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // A Packet is one packet of a trace: a segment with its own payload, and what
 // only a file shows.
 type Packet struct {
-	capture.Segment
+	tcpip.Segment
 	Interface string // "" is the trace's only one
 	Cut       int    // captured payload bytes, -1 for all
 }
@@ -42,7 +42,7 @@ type Trace struct {
 type Connection struct {
 	*Trace
 	orig, reply side
-	point       capture.Point
+	point       tcpip.Point
 	iface       string
 	ts          bool
 	cut         int
@@ -103,7 +103,7 @@ func (c *Connection) RedirectFrom(src, listener string) *Connection {
 }
 
 // At sets the capture point and the interface name of further packets.
-func (c *Connection) At(point capture.Point, iface string) *Connection {
+func (c *Connection) At(point tcpip.Point, iface string) *Connection {
 	c.point, c.iface = point, iface
 	return c
 }
@@ -151,7 +151,7 @@ func (c *Connection) Handshake() {
 
 // SYN adds the client's SYN, with data if given (RFC 7413).
 func (c *Connection) SYN(data ...string) *Packet {
-	p := c.packet(&c.orig, &c.reply, 0, join(data), capture.FlagSYN)
+	p := c.packet(&c.orig, &c.reply, 0, join(data), tcpip.FlagSYN)
 	p.Seq, p.MSS, p.WScale = c.orig.isn, c.orig.mss, c.orig.wscale
 	p.Ack = 0
 	c.orig.next = uint64(len(join(data)))
@@ -160,14 +160,14 @@ func (c *Connection) SYN(data ...string) *Packet {
 
 // SYNACK adds the server's answer.
 func (c *Connection) SYNACK() *Packet {
-	p := c.packet(&c.reply, &c.orig, 0, "", capture.FlagSYN|capture.FlagACK)
+	p := c.packet(&c.reply, &c.orig, 0, "", tcpip.FlagSYN|tcpip.FlagACK)
 	p.Seq, p.MSS, p.WScale = c.reply.isn, c.reply.mss, c.reply.wscale
 	return p
 }
 
 // Refuse adds the reset with which a closed port answers a SYN.
 func (c *Connection) Refuse() *Packet {
-	p := c.packet(&c.reply, &c.orig, 0, "", capture.FlagRST|capture.FlagACK)
+	p := c.packet(&c.reply, &c.orig, 0, "", tcpip.FlagRST|tcpip.FlagACK)
 	p.Seq = 0
 	return p
 }
@@ -198,16 +198,16 @@ func (c *Connection) Ack() *Packet { return c.data(&c.orig, &c.reply, int64(c.or
 func (c *Connection) AckReply() *Packet { return c.data(&c.reply, &c.orig, int64(c.reply.next), "") }
 
 // FIN adds the client's FIN.
-func (c *Connection) FIN() *Packet { return c.end(&c.orig, &c.reply, capture.FlagFIN) }
+func (c *Connection) FIN() *Packet { return c.end(&c.orig, &c.reply, tcpip.FlagFIN) }
 
 // FINReply adds the server's FIN.
-func (c *Connection) FINReply() *Packet { return c.end(&c.reply, &c.orig, capture.FlagFIN) }
+func (c *Connection) FINReply() *Packet { return c.end(&c.reply, &c.orig, tcpip.FlagFIN) }
 
 // RST adds a reset by the client.
-func (c *Connection) RST() *Packet { return c.end(&c.orig, &c.reply, capture.FlagRST) }
+func (c *Connection) RST() *Packet { return c.end(&c.orig, &c.reply, tcpip.FlagRST) }
 
 // RSTReply adds a reset by the server.
-func (c *Connection) RSTReply() *Packet { return c.end(&c.reply, &c.orig, capture.FlagRST) }
+func (c *Connection) RSTReply() *Packet { return c.end(&c.reply, &c.orig, tcpip.FlagRST) }
 
 // Close adds FIN, FIN and the last acknowledgement.
 func (c *Connection) Close() {
@@ -219,7 +219,7 @@ func (c *Connection) Close() {
 func (c *Connection) end(from, to *side, flag uint16) *Packet {
 	p := c.data(from, to, int64(from.next), "")
 	p.Flags |= flag
-	if flag == capture.FlagFIN {
+	if flag == tcpip.FlagFIN {
 		from.fin = true
 	}
 	return p
@@ -227,9 +227,9 @@ func (c *Connection) end(from, to *side, flag uint16) *Packet {
 
 // data adds a packet and moves the side on.
 func (c *Connection) data(from, to *side, off int64, data string) *Packet {
-	p := c.packet(from, to, off, data, capture.FlagACK)
+	p := c.packet(from, to, off, data, tcpip.FlagACK)
 	if data != "" {
-		p.Flags |= capture.FlagPSH
+		p.Flags |= tcpip.FlagPSH
 	}
 	if from.fin && data == "" {
 		p.Seq++ // after the FIN
@@ -248,8 +248,8 @@ func (c *Connection) packet(from, to *side, off int64, data string, flags uint16
 	}
 	p := &Packet{Interface: c.iface, Cut: c.cut}
 	p.Nanos = c.now.UnixNano()
-	p.Key = capture.Key{
-		Src: capture.AddrFrom(from.src.Addr()), Dst: capture.AddrFrom(from.dst.Addr()),
+	p.Key = tcpip.Key{
+		Src: tcpip.AddrFrom(from.src.Addr()), Dst: tcpip.AddrFrom(from.dst.Addr()),
 		SrcPort: from.src.Port(), DstPort: from.dst.Port(), Point: c.point,
 	}
 	p.Seq = from.isn + 1 + uint32(off)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcapgo"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 const snapLen = 1 << 18
@@ -126,8 +126,8 @@ func (p *Packet) tcp() *layers.TCP {
 	t := &layers.TCP{
 		SrcPort: layers.TCPPort(p.Key.SrcPort), DstPort: layers.TCPPort(p.Key.DstPort),
 		Seq: p.Seq, Ack: p.Ack, Window: p.Window,
-		FIN: has(capture.FlagFIN), SYN: has(capture.FlagSYN), RST: has(capture.FlagRST),
-		PSH: has(capture.FlagPSH), ACK: has(capture.FlagACK), URG: has(capture.FlagURG),
+		FIN: has(tcpip.FlagFIN), SYN: has(tcpip.FlagSYN), RST: has(tcpip.FlagRST),
+		PSH: has(tcpip.FlagPSH), ACK: has(tcpip.FlagACK), URG: has(tcpip.FlagURG),
 	}
 	option := func(kind layers.TCPOptionKind, data ...byte) {
 		t.Options = append(t.Options, layers.TCPOption{OptionType: kind, OptionLength: uint8(2 + len(data)), OptionData: data})

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
@@ -35,21 +37,21 @@ func TestFile(t *testing.T) {
 					want[i].Key.Point = got[i].Key.Point // told by the addresses only
 				}
 			}
-			if d := cmp.Diff(want, got, cmp.AllowUnexported(capture.Addr{})); d != "" {
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(tcpip.Addr{})); d != "" {
 				t.Errorf("segments (-built +decoded):\n%s", d)
 			}
 		})
 	}
 }
 
-func decode(t *testing.T, path string) (out []capture.Segment) {
+func decode(t *testing.T, path string) (out []tcpip.Segment) {
 	t.Helper()
 	r, err := capture.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	d := capture.NewDecoder(capture.NewPoints(), func(uint32) []capture.Interface { return r.Interfaces() })
+	d := tcpip.NewDecoder(tcpip.NewPoints(), func(uint32) []capture.Interface { return r.Interfaces() })
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
@@ -58,7 +60,7 @@ func decode(t *testing.T, path string) (out []capture.Segment) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var s capture.Segment
+		var s tcpip.Segment
 		if !d.Decode(p, &s) {
 			t.Fatalf("packet %d is no segment", p.Ref.Packet)
 		}

@@ -1,6 +1,9 @@
 package pcap
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // Len returns the number of packets so far.
 func (t *Trace) Len() int { return len(t.packets) }
@@ -49,8 +52,8 @@ func (t *Trace) Filter(keep func(*Packet) bool) {
 
 // Segments returns the packets as the segments of one input, numbered from 1.
 // They share nothing with a decoder and stay valid.
-func (t *Trace) Segments() []capture.Segment {
-	out := make([]capture.Segment, len(t.packets))
+func (t *Trace) Segments() []tcpip.Segment {
+	out := make([]tcpip.Segment, len(t.packets))
 	for i, p := range t.packets {
 		out[i] = p.Segment
 		out[i].Ref = capture.Ref{Packet: uint32(i + 1)}

@@ -9,6 +9,8 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // A Datagram is a UDP packet of a capture.
@@ -49,7 +51,7 @@ func UDPFile(ds []Datagram) []byte {
 		i, ok := ifaces[d.Interface]
 		if !ok {
 			var err error
-			i, err = w.AddInterface(capture.Interface{Name: d.Interface, Link: capture.LinkEthernet})
+			i, err = w.AddInterface(capture.Interface{Name: d.Interface, Link: linktype.Ethernet})
 			must(err)
 			ifaces[d.Interface] = i
 		}
@@ -81,7 +83,7 @@ func fragments(ip []byte, split int) [][]byte {
 	for _, f := range [][]byte{first, second} {
 		binary.BigEndian.PutUint16(f[2:], uint16(len(f)))
 		f[10], f[11] = 0, 0
-		binary.BigEndian.PutUint16(f[10:], capture.Checksum(f[:20]))
+		binary.BigEndian.PutUint16(f[10:], tcpip.Checksum(f[:20]))
 	}
 	return [][]byte{first, second}
 }

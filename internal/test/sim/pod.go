@@ -3,7 +3,7 @@ package sim
 import (
 	"fmt"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
@@ -17,7 +17,7 @@ const (
 // On adds a connection at an interface.
 func On(tr *pcap.Trace, iface, orig, dst string) *pcap.Connection {
 	point := map[string]uint16{"eth0": 0, "lo": 1}[iface]
-	return tr.Conn(orig, dst).At(capture.Point(point), iface).Timestamps()
+	return tr.Conn(orig, dst).At(tcpip.Point(point), iface).Timestamps()
 }
 
 // Torn adds the two half-flows of a connection that an application of the pod

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
@@ -123,10 +123,10 @@ func (w *SealedWorld) name(i int) netip.AddrPort {
 func (w *SealedWorld) Rename(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 12))
 	hosts, ports := r.Perm(200), r.Perm(30000)
-	other := make(map[capture.Addr]map[uint16]netip.AddrPort)
+	other := make(map[tcpip.Addr]map[uint16]netip.AddrPort)
 	clients := make(map[netip.AddrPort]int)
 	for name, i := range w.Clients {
-		a := capture.AddrFrom(name.Addr())
+		a := tcpip.AddrFrom(name.Addr())
 		if other[a] == nil {
 			other[a] = make(map[uint16]netip.AddrPort)
 		}
@@ -136,10 +136,10 @@ func (w *SealedWorld) Rename(seed uint64) {
 	w.Clients = clients
 	w.Trace.Filter(func(p *pcap.Packet) bool {
 		if n, ok := other[p.Key.Src][p.Key.SrcPort]; ok {
-			p.Key.Src, p.Key.SrcPort = capture.AddrFrom(n.Addr()), n.Port()
+			p.Key.Src, p.Key.SrcPort = tcpip.AddrFrom(n.Addr()), n.Port()
 		}
 		if n, ok := other[p.Key.Dst][p.Key.DstPort]; ok {
-			p.Key.Dst, p.Key.DstPort = capture.AddrFrom(n.Addr()), n.Port()
+			p.Key.Dst, p.Key.DstPort = tcpip.AddrFrom(n.Addr()), n.Port()
 		}
 		return true
 	})

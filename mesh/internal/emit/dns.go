@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -91,7 +92,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	ip := p.Data[l3:]
 	if k := m.Key.Tuple(); k.Src != src || k.Dst != dst {
 		if ip, err = e.undo(p, l3, src, dst); err != nil {
@@ -105,7 +106,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 
 // undo copies the packet and gives it other ends.
 func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]byte, error) {
-	at, l4, ok := capture.LocateUDP(p.Link, p.Data)
+	at, l4, ok := tcpip.LocateUDP(p.Link, p.Data)
 	if !ok {
 		return p.Data[l3:], nil
 	}
@@ -113,7 +114,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 	if l4 >= 0 {
 		l4 -= at
 	}
-	if err := capture.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
+	if err := tcpip.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
 		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil

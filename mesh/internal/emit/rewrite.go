@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -229,7 +231,7 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if err != nil {
 		return err
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	ip := p.Data[l3:]
 	if t.src.IsValid() {
 		if ip, err = e.redirect(p, t, l3); err != nil {
@@ -243,7 +245,7 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 
 // redirect copies the packet and gives it the addresses of its conversation.
 func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error) {
-	at, l4, ok := capture.Locate(p.Link, p.Data)
+	at, l4, ok := tcpip.Locate(p.Link, p.Data)
 	if !ok {
 		return p.Data[l3:], nil
 	}
@@ -251,7 +253,7 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 	if l4 >= 0 {
 		l4 -= at
 	}
-	if err := capture.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
+	if err := tcpip.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
 		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
@@ -283,14 +285,14 @@ func (e *emitter) writeOther(p *capture.Packet, from *capture.Reader) error {
 	iface, ok := e.other[k]
 	if !ok {
 		in := from.Interfaces()[p.Interface]
-		in.Link, in.SnapLen = capture.LinkEthernet, 0
+		in.Link, in.SnapLen = linktype.Ethernet, 0
 		var err error
 		if iface, err = e.out.AddInterface(in); err != nil {
 			return err
 		}
 		e.other[k] = iface
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	if l3 < 0 {
 		return nil
 	}
@@ -305,7 +307,7 @@ func (e *emitter) iface(at index.Place) (int, error) {
 		return i, nil
 	}
 	info := e.src.Index.Groups[at.Group].Points.Info(at.Point)
-	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
+	in := capture.Interface{Name: info.Name, Link: linktype.Ethernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -19,7 +20,7 @@ const maxDNSRecords = 32
 // A DNSMessage is one DNS message over UDP, without its packet. Names are kept
 // without the last dot.
 type DNSMessage struct {
-	Key     capture.Key // of the datagram
+	Key     tcpip.Key // of the datagram
 	Ref     capture.Ref
 	Nanos   int64
 	Name    arena.Span // of the question
@@ -47,14 +48,14 @@ const (
 func (m *DNSMessage) Is(f DNSFlags) bool { return m.flags&f != 0 }
 
 // Tuple returns the directed tuple of the datagram.
-func (m *DNSMessage) Tuple() capture.Tuple {
+func (m *DNSMessage) Tuple() tcpip.Tuple {
 	t := m.Key.Tuple()
-	t.Proto = capture.ProtoUDP
+	t.Proto = tcpip.ProtoUDP
 	return t
 }
 
 // Client returns the end that asks, packed.
-func (m *DNSMessage) Client() (capture.Addr, uint16) {
+func (m *DNSMessage) Client() (tcpip.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Dst, m.Key.DstPort
 	}
@@ -62,7 +63,7 @@ func (m *DNSMessage) Client() (capture.Addr, uint16) {
 }
 
 // Server returns the end that is asked, packed.
-func (m *DNSMessage) Server() (capture.Addr, uint16) {
+func (m *DNSMessage) Server() (tcpip.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Src, m.Key.SrcPort
 	}
@@ -72,9 +73,9 @@ func (m *DNSMessage) Server() (capture.Addr, uint16) {
 // A DNSRecord is one record of an answer section.
 type DNSRecord struct {
 	Owner  arena.Span
-	Target arena.Span   // CNAME and PTR: what it points to
-	Addr   capture.Addr // A and AAAA
-	Ttl    uint32       // seconds
+	Target arena.Span // CNAME and PTR: what it points to
+	Addr   tcpip.Addr // A and AAAA
+	Ttl    uint32     // seconds
 	Typ    uint16
 }
 
@@ -122,7 +123,7 @@ func (x *Index) DNSPoints(input int) []string {
 }
 
 // Take reads one datagram. What is no DNS message is counted and forgotten.
-func (s *DNSScan) Take(g *capture.Datagram) {
+func (s *DNSScan) Take(g *tcpip.Datagram) {
 	m := DNSMessage{Key: g.Key, Ref: g.Ref, Nanos: g.Nanos}
 	var p dnsmessage.Parser
 	h, err := p.Start(g.Bytes)
@@ -159,7 +160,7 @@ func (s *DNSScan) Take(g *capture.Datagram) {
 
 // question reads the question section: one question (RFC 9619), or in an answer
 // none. It reports false when the datagram is no DNS message.
-func (s *DNSScan) question(m *DNSMessage, p *dnsmessage.Parser, g *capture.Datagram) bool {
+func (s *DNSScan) question(m *DNSMessage, p *dnsmessage.Parser, g *tcpip.Datagram) bool {
 	q, err := p.Question()
 	switch {
 	case err == nil:
@@ -202,11 +203,11 @@ func (s *DNSScan) record(m *DNSMessage, p *dnsmessage.Parser, h *dnsmessage.Reso
 	case dnsmessage.TypeA:
 		var a dnsmessage.AResource
 		a, err = p.AResource()
-		r.Addr = capture.AddrFrom4(a.A[:])
+		r.Addr = tcpip.AddrFrom4(a.A[:])
 	case dnsmessage.TypeAAAA:
 		var a dnsmessage.AAAAResource
 		a, err = p.AAAAResource()
-		r.Addr = capture.AddrFrom16(a.AAAA[:])
+		r.Addr = tcpip.AddrFrom16(a.AAAA[:])
 	case dnsmessage.TypeCNAME:
 		var c dnsmessage.CNAMEResource
 		c, err = p.CNAMEResource()
@@ -290,4 +291,4 @@ func escaped(b []byte) string {
 }
 
 // AddrPort returns an end as programs know it.
-func AddrPort(a capture.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }
+func AddrPort(a tcpip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }

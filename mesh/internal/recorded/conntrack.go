@@ -3,7 +3,7 @@ package recorded
 import (
 	"io"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -11,7 +11,7 @@ import (
 // EntryOf returns conntrack's entry of a redirected datagram that was captured
 // at the given time with the given tuple, which may be of either direction. It
 // returns nil if there is none, or several that say different things.
-func (b *Entries) EntryOf(t capture.Tuple, nanos int64) *Entry {
+func (b *Entries) EntryOf(t tcpip.Tuple, nanos int64) *Entry {
 	var found *Entry
 	for _, v := range b.Views[t] {
 		shows := v.E.Reply.Reverse() // a query is captured behind the redirect, its answer before it
@@ -57,11 +57,11 @@ type View struct {
 // An Entries finds entries by the tuples of captured packets.
 type Entries struct {
 	Entries []*Entry
-	Views   map[capture.Tuple][]View
+	Views   map[tcpip.Tuple][]View
 }
 
 func newEntries(entries []*Entry) *Entries {
-	b := &Entries{entries, make(map[capture.Tuple][]View)}
+	b := &Entries{entries, make(map[tcpip.Tuple][]View)}
 	for _, e := range entries {
 		b.add(e.Orig, View{e, false})
 		b.add(e.Orig.Reverse(), View{e, true})
@@ -73,7 +73,7 @@ func newEntries(entries []*Entry) *Entries {
 	return b
 }
 
-func (b *Entries) add(t capture.Tuple, v View) { b.Views[t] = append(b.Views[t], v) }
+func (b *Entries) add(t tcpip.Tuple, v View) { b.Views[t] = append(b.Views[t], v) }
 
 // NATSlack is how far the time of an event may be from that of its packet, in
 // nanoseconds: conntrack stamps an event when it prints it.
@@ -119,7 +119,7 @@ func (e *Entry) Idle() int64 {
 
 // Tuples tells entries of one connection, of which there may be several, listed
 // at several times.
-func (e *Entry) Tuples() [2]capture.Tuple { return [2]capture.Tuple{e.Orig, e.Reply} }
+func (e *Entry) Tuples() [2]tcpip.Tuple { return [2]tcpip.Tuple{e.Orig, e.Reply} }
 
 // Source names the line that showed the entry first.
 func (e *Entry) Source(files []record.Info) record.Source {
@@ -137,7 +137,7 @@ func (rd *reader) conntrack() error {
 		table := conntrack.NewTable(func(s *conntrack.Span) {
 			info.Matched++
 			e := &Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First.Number, file: rd.file()}
-			if e.Proto() == capture.ProtoTCP {
+			if e.Proto() == tcpip.ProtoTCP {
 				entries = append(entries, e)
 			} else {
 				queries = append(queries, e)
@@ -157,7 +157,7 @@ func (rd *reader) conntrack() error {
 
 // entry reports whether some packet may be of the entry's connection.
 func (t *touched) entry(e *conntrack.Entry) bool {
-	return (e.Proto() == capture.ProtoTCP || e.Proto() == capture.ProtoUDP) &&
+	return (e.Proto() == tcpip.ProtoTCP || e.Proto() == tcpip.ProtoUDP) &&
 		(t.tuple(e.Orig) || t.tuple(e.Orig.Reverse()) || t.tuple(e.Reply) || t.tuple(e.Reply.Reverse()))
 }
 

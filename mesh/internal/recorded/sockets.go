@@ -4,7 +4,7 @@ import (
 	"io"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
@@ -67,6 +67,6 @@ func (rd *reader) sockets() error {
 // socket reports whether a socket may be an end of a captured connection. What a
 // proxy accepts behind a redirect has its listener's port at its own end.
 func (t *touched) socket(s sockets.Socket) bool {
-	there := capture.Tuple{Proto: capture.ProtoTCP, Src: s.Local, Dst: s.Remote}
+	there := tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: s.Local, Dst: s.Remote}
 	return t.tuple(there) || t.tuple(there.Reverse()) || t.inbound[s.Local.Port()] && t.end(s.Remote)
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
@@ -56,11 +56,11 @@ func hashEnd(a netip.AddrPort) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-func hashTuple(t capture.Tuple) uint64 {
+func hashTuple(t tcpip.Tuple) uint64 {
 	return hashEnd(t.Src)*31 + hashEnd(t.Dst) + uint64(t.Proto)
 }
 
-func (t *touched) tuple(k capture.Tuple) bool {
+func (t *touched) tuple(k tcpip.Tuple) bool {
 	_, ok := t.tuples[hashTuple(k)]
 	return ok
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
@@ -13,7 +13,7 @@ import (
 // A Packet is the first packet of a connection, as the kernel sees it. Either In
 // or Out is set.
 type Packet struct {
-	capture.Tuple
+	tcpip.Tuple
 	In  string // the interface it came in by; empty: it was made here
 	Out string // the interface routing chose for it; empty: it came in
 

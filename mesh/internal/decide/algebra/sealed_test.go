@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -174,15 +174,15 @@ func TestSealedDamage(t *testing.T) {
 		{"begun late", func(w *sim.SealedWorld) { w.Trace.DropFirst(w.Trace.Len() / 3) }, 0.5, 0},
 		{"ended early", func(w *sim.SealedWorld) { w.Trace.Lose(w.Trace.Len() / 3) }, 0.5, 0},
 		{"without SYN", func(w *sim.SealedWorld) {
-			w.Trace.Filter(func(p *pcap.Packet) bool { return p.Flags&capture.FlagSYN == 0 })
+			w.Trace.Filter(func(p *pcap.Packet) bool { return p.Flags&tcpip.FlagSYN == 0 })
 		}, 0.99, 0},
 		{"without hellos", func(w *sim.SealedWorld) {
 			w.Trace.Filter(func(p *pcap.Packet) bool { return len(p.Bytes) == 0 || p.Bytes[0] != 22 || w.Rand.IntN(3) > 0 })
 		}, 0.95, 0},
 		{"reset", func(w *sim.SealedWorld) {
 			w.Trace.Filter(func(p *pcap.Packet) bool {
-				if p.Flags&capture.FlagFIN != 0 {
-					p.Flags = p.Flags&^capture.FlagFIN | capture.FlagRST
+				if p.Flags&tcpip.FlagFIN != 0 {
+					p.Flags = p.Flags&^tcpip.FlagFIN | tcpip.FlagRST
 				}
 				return true
 			})

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -70,7 +70,7 @@ func (b *binder) takeBound() {
 // A reach is a piece of the sequence space in which a client address speaks.
 type reach struct {
 	place index.Place
-	addr  capture.Addr
+	addr  tcpip.Addr
 	port  uint16 // of the client; 0 for any
 	piece uint32 // sequence number >> reachShift
 }

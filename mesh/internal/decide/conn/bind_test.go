@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -212,7 +212,7 @@ func TestStrays(t *testing.T) {
 		{"the client's end, not redirected", func(tr *pcap.Trace) {
 			begin(tr)
 			p := sim.On(tr, "eth0", "10.244.1.10:40000", sim.VIP).ISN(1000, 5000).SendAt(4, "")
-			p.Flags |= capture.FlagFIN
+			p.Flags |= tcpip.FlagFIN
 			p.Ack = 5005
 		}, 1},
 		{"the proxy's answer, not translated back", func(tr *pcap.Trace) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -60,7 +61,7 @@ func (c *Conn) fill(x *index.Index, a, b index.HalfNo) {
 // OrigTuple returns the tuple as the originator dialled it. REDIRECT leaves
 // it in the reply half: the source of an answer is what had been dialled. Where
 // that was not captured, conntrack may tell.
-func (c *Conn) OrigTuple(x *index.Index) capture.Tuple {
+func (c *Conn) OrigTuple(x *index.Index) tcpip.Tuple {
 	switch {
 	case c.Reply != 0:
 		return x.Half(c.Reply).Key.Tuple().Reverse()
@@ -71,7 +72,7 @@ func (c *Conn) OrigTuple(x *index.Index) capture.Tuple {
 }
 
 // ReplyTuple returns conntrack's reply tuple: its source is who answered.
-func (c *Conn) ReplyTuple(x *index.Index) capture.Tuple {
+func (c *Conn) ReplyTuple(x *index.Index) tcpip.Tuple {
 	switch {
 	case c.Orig != 0:
 		return x.Half(c.Orig).Key.Tuple().Reverse()

@@ -3,7 +3,7 @@ package conn
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
@@ -61,13 +61,13 @@ func fitting(b *recorded.Entries, x *index.Index, c *Conn) []*recorded.Entry {
 // edgesOf lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
 func edgesOf(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []edge {
-	byTuple := make(map[capture.Tuple][]index.HalfNo)
+	byTuple := make(map[tcpip.Tuple][]index.HalfNo)
 	for _, h := range unbound {
 		t := x.Half(h).Key.Tuple()
 		byTuple[t] = append(byTuple[t], h)
 	}
 	var edges []edge
-	pair := func(request, reply capture.Tuple) {
+	pair := func(request, reply tcpip.Tuple) {
 		for _, p := range byTuple[request] {
 			for _, q := range byTuple[reply] {
 				if x.Place(p) == x.Place(q) && answers(x.Half(p), x.Half(q)) {

@@ -3,7 +3,7 @@ package conn
 import (
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -62,7 +62,7 @@ func (b *binder) orient() {
 }
 
 // keyTuple returns the captured tuple of c's first half as it stands.
-func (b *binder) keyTuple(c *Conn) capture.Tuple { return b.x.Half(c.Orig).Key.Tuple() }
+func (b *binder) keyTuple(c *Conn) tcpip.Tuple { return b.x.Half(c.Orig).Key.Tuple() }
 
 // turn applies a direction. A single half may turn out to be the reply.
 func (b *binder) turn(c *Conn, d direction) {
@@ -148,7 +148,7 @@ func (b *binder) byBytes(c *Conn) direction {
 }
 
 // byPort takes the lower port for the server's.
-func byPort(t capture.Tuple) direction {
+func byPort(t tcpip.Tuple) direction {
 	return asIsIf(t.Dst.Port() <= t.Src.Port())
 }
 
@@ -164,14 +164,14 @@ func newServers() *servers {
 }
 
 // meet counts t.Src as a peer of t.Dst.
-func (s *servers) meet(t capture.Tuple) {
+func (s *servers) meet(t tcpip.Tuple) {
 	if p, ok := s.peer[t.Dst]; ok && p != t.Src {
 		s.known[t.Dst] = true
 	}
 	s.peer[t.Dst] = t.Src
 }
 
-func (s *servers) direction(t capture.Tuple) direction {
+func (s *servers) direction(t tcpip.Tuple) direction {
 	src, dst := s.known[t.Src], s.known[t.Dst]
 	if src == dst {
 		return unsure

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -71,7 +71,7 @@ func tornPod(seed uint64, o tear) (*pcap.Trace, int) {
 	}
 	tr.DropFirst(int(o.late * float64(tr.Len())))
 	tr.Filter(func(p *pcap.Packet) bool {
-		return r.Float64() >= o.loss && (!o.noSYN || p.Flags&capture.FlagSYN == 0)
+		return r.Float64() >= o.loss && (!o.noSYN || p.Flags&tcpip.FlagSYN == 0)
 	})
 	return tr, begun
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -128,7 +128,7 @@ func (w *world) forward(req, target string, k, more int, answer func(string)) {
 func (w *world) damage() {
 	w.tr.DropFirst(int(w.opts.late * float64(w.tr.Len())))
 	w.tr.Filter(func(p *pcap.Packet) bool {
-		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&capture.FlagSYN == 0)
+		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&tcpip.FlagSYN == 0)
 	})
 }
 

@@ -3,7 +3,7 @@ package graph
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -132,7 +132,7 @@ func (l *Leg) describe(x *index.Index) {
 		h := x.Half(c.Reply)
 		l.ReplyPackets, l.ReplyBytes, l.ReplyMissing = int(h.Packets), h.Bytes, h.Missing
 	}
-	l.Captured = make([]capture.Tuple, 0, 2)
+	l.Captured = make([]tcpip.Tuple, 0, 2)
 	for o := range l.Sightings {
 		l.observe(x, o)
 	}

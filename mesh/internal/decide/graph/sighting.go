@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -14,12 +14,12 @@ import (
 type sightings struct {
 	x      *index.Index
 	bySYN  map[[2]uint32][]*Leg
-	byPort map[uint16][]*Leg           // by the client's port, which no NAT of a mesh changes
-	byNAT  map[[2]capture.Tuple][]*Leg // by what conntrack knows of both sides of NAT
+	byPort map[uint16][]*Leg         // by the client's port, which no NAT of a mesh changes
+	byNAT  map[[2]tcpip.Tuple][]*Leg // by what conntrack knows of both sides of NAT
 }
 
 func newSightings(x *index.Index) *sightings {
-	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]capture.Tuple][]*Leg)}
+	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]tcpip.Tuple][]*Leg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -27,7 +27,7 @@ type sequence struct {
 
 // placeOn finds out which exchanges of one side the entries are of.
 func placeOn(c *crossing.Crossing, entries []*logEntry, on side) {
-	byEnds := make(map[capture.Tuple][]*graph.Leg)
+	byEnds := make(map[tcpip.Tuple][]*graph.Leg)
 	for _, l := range [2][]*graph.Leg{c.Down, c.Up}[on] {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
 	}
@@ -118,7 +118,7 @@ func timely(all []*sequence) bool {
 // seated groups the entries that are of exchanges by the ends of their legs, in the
 // order of first entries. Those without the leg are left out.
 func seated(entries []*logEntry, on side) [][]*logEntry {
-	at := make(map[capture.Tuple]int)
+	at := make(map[tcpip.Tuple]int)
 	var groups [][]*logEntry
 	for _, e := range entries {
 		l := e.leg(on)

@@ -3,7 +3,7 @@ package role
 import (
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -136,7 +136,7 @@ type census struct {
 	order []netip.Addr
 }
 
-func (v *census) add(t capture.Tuple) {
+func (v *census) add(t tcpip.Tuple) {
 	v.conns[family(t.Src.Addr())]++
 	for _, a := range [2]netip.Addr{t.Dst.Addr(), t.Src.Addr()} { // of equals the server wins
 		if v.count[a] == 0 {

@@ -3,7 +3,7 @@ package role
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -122,7 +122,7 @@ func (r *Roster) passes(f *PodFacts, pod string, port uint16) bool {
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
-func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t capture.Tuple) (role flow.Role, tentative bool) {
+func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t tcpip.Tuple) (role flow.Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	control := r.control(c.Pod, t.Dst.Port())
 	switch {
@@ -180,7 +180,7 @@ func tornHalf(c *conn.Conn, x *index.Index, f *PodFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t capture.Tuple) flow.Role {
+func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t tcpip.Tuple) flow.Role {
 	switch control := r.control(c.Pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return flow.RoleControl

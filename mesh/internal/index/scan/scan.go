@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
@@ -80,7 +81,7 @@ type live struct {
 // may run again over chosen ones once more is known about them.
 type Scan struct {
 	table    *reassembly.Table
-	points   *capture.Points       // nil: no half is known to be on loopback
+	points   *tcpip.Points         // nil: no half is known to be on loopback
 	Records  arena.Slab[Content]   // by HalfID
 	messages arena.Slab[Message]   // index 0 is unused
 	muxed    arena.Slab[H2Message] // index 0 is unused
@@ -108,7 +109,7 @@ type Scan struct {
 
 // New returns a scan of the halves in t. points may be nil: then no half is known to
 // be on loopback.
-func New(t *reassembly.Table, points *capture.Points) *Scan {
+func New(t *reassembly.Table, points *tcpip.Points) *Scan {
 	s := &Scan{table: t, points: points}
 	s.messages.Add()
 	s.muxed.Add()

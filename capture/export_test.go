@@ -1,4 +1,0 @@
-package capture
-
-// TCPChecksum is for the tests that compute it another way.
-var TCPChecksum = tcpChecksum
