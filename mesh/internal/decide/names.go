@@ -13,9 +13,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
-// Collector collects what addresses are called. The zero value is empty and ready
+// collector collects what addresses are called. The zero value is empty and ready
 // to use.
-type Collector struct {
+type collector struct {
 	votes map[netip.Addr][]vote // in the order in which they were first heard
 }
 
@@ -30,10 +30,10 @@ type vote struct {
 // thousands, and then none is its name more than others.
 const maxNames = 64
 
-// Add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
+// add hears a name for an address, count times, in the order of time. A trailing dot, case and a port do not count; what is no host name is
 // not heard.
-func (n *Collector) Add(addr netip.Addr, name string, source names.Source, count int) {
-	name = HostName(name)
+func (n *collector) add(addr netip.Addr, name string, source names.Source, count int) {
+	name = hostName(name)
 	if name == "" || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
 		return
 	}
@@ -54,9 +54,9 @@ func (n *Collector) Add(addr netip.Addr, name string, source names.Source, count
 	n.votes[addr] = append(vs, vote{name, count, source})
 }
 
-// Of returns the name of an address: the most frequent one, of equals the one
+// of returns the name of an address: the most frequent one, of equals the one
 // heard first. ok is false when there is none.
-func (n *Collector) Of(addr netip.Addr) (name names.Learned, ok bool) {
+func (n *collector) of(addr netip.Addr) (name names.Learned, ok bool) {
 	best := vote{}
 	for _, v := range n.votes[addr] {
 		if v.count > best.count {
@@ -67,10 +67,10 @@ func (n *Collector) Of(addr netip.Addr) (name names.Learned, ok bool) {
 }
 
 // all returns the names of all addresses, ordered by address.
-func (n *Collector) all() []names.Learned {
+func (n *collector) all() []names.Learned {
 	var out []names.Learned
 	for addr := range n.votes {
-		if name, ok := n.Of(addr); ok {
+		if name, ok := n.of(addr); ok {
 			out = append(out, name)
 		}
 	}
@@ -78,10 +78,10 @@ func (n *Collector) all() []names.Learned {
 	return out
 }
 
-// HostName returns s as a host name in lower case without port and last dot, ""
+// hostName returns s as a host name in lower case without port and last dot, ""
 // when it is none: an address, or text that no resolver would take. Names come
 // from strangers and end up on terminals.
-func HostName(s string) string {
+func hostName(s string) string {
 	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return ""
 	}
@@ -106,9 +106,9 @@ func HostName(s string) string {
 	return s
 }
 
-// ServerName returns the host in a server name of TLS. Between proxies of Istio
+// serverName returns the host in a server name of TLS. Between proxies of Istio
 // it is written outbound_.PORT_.SUBSET_.HOST.
-func ServerName(sni string) string {
+func serverName(sni string) string {
 	rest, ok := strings.CutPrefix(sni, "outbound_.")
 	if at := strings.LastIndex(rest, "_."); ok && at >= 0 {
 		return rest[at+len("_."):]
@@ -118,7 +118,7 @@ func ServerName(sni string) string {
 
 // learnNames hears everything that names an address.
 func learnNames(lookups []*dns.Lookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
-	var n Collector
+	var n collector
 	n.hearLookups(lookups)
 	n.hearLegs(legs)
 	n.hearLog(logs)
@@ -127,41 +127,41 @@ func learnNames(lookups []*dns.Lookup, legs []*graph.Leg, logs *graph.Ledger) []
 
 // hearLog hears the clusters of a log: what was dialled from inside, and the server
 // that was chosen, are called after the service.
-func (n *Collector) hearLog(g *graph.Ledger) {
+func (n *collector) hearLog(g *graph.Ledger) {
 	for _, l := range g.Lines {
 		c, ok := accesslog.ParseCluster(l.Cluster)
 		if !l.Said || !ok || c.Host == "" || c.Direction != "outbound" {
 			continue
 		}
-		n.Add(l.DownstreamLocal.Addr(), c.Host, names.FromLog, 1)
-		n.Add(l.UpstreamHost.Addr(), c.Host, names.FromLog, 1)
+		n.add(l.DownstreamLocal.Addr(), c.Host, names.FromLog, 1)
+		n.add(l.UpstreamHost.Addr(), c.Host, names.FromLog, 1)
 	}
 }
 
 // hearLookups hears the answers of all lookups: every address is called what
 // was asked for, not what a chain of CNAMEs leads to.
-func (n *Collector) hearLookups(lookups []*dns.Lookup) {
+func (n *collector) hearLookups(lookups []*dns.Lookup) {
 	for _, l := range lookups {
 		for _, r := range l.Records {
 			if r.Addr.IsValid() {
-				n.Add(r.Addr, l.Name, names.FromDNS, 1)
+				n.add(r.Addr, l.Name, names.FromDNS, 1)
 			}
 		}
 	}
 }
 
 // hearLegs hears what clients called the servers that they dialled.
-func (n *Collector) hearLegs(legs []*graph.Leg) {
+func (n *collector) hearLegs(legs []*graph.Leg) {
 	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *graph.Leg) int { return cmp.Compare(a.Start, b.Start) }) {
 		if l.TLS.SNI != "" {
-			n.Add(l.Orig.Dst.Addr(), ServerName(l.TLS.SNI), names.FromSNI, 1)
+			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), names.FromSNI, 1)
 		}
 		n.hearHosts(l)
 	}
 }
 
 // hearHosts hears the hosts of a leg's requests, which are nearly always one.
-func (n *Collector) hearHosts(l *graph.Leg) {
+func (n *collector) hearHosts(l *graph.Leg) {
 	var host []byte
 	count := 0
 	for i := range l.Exchanges {
@@ -170,10 +170,10 @@ func (n *Collector) hearHosts(l *graph.Leg) {
 			continue
 		}
 		if next := e.Scan.Text.Bytes(e.Req.Host); !bytes.Equal(next, host) {
-			n.Add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
+			n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 			host, count = next, 0
 		}
 		count++
 	}
-	n.Add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
+	n.add(l.Orig.Dst.Addr(), string(host), names.FromHost, count)
 }

@@ -14,7 +14,7 @@ func TestHostName(t *testing.T) {
 		"10.96.10.1": "", "10.96.10.1:80": "", "[fd00::1]:80": "", "fd00::1": "", "": "", ".": "", "a b": "", "\x1b[31m": "",
 		"user@host": "", "host:http": "", strings.Repeat("a", 254): "", "b\u00fccher.example": "",
 	} {
-		if got := HostName(s); got != want {
+		if got := hostName(s); got != want {
 			t.Errorf("HostName(%q) = %q, want %q", s, got, want)
 		}
 	}
@@ -26,7 +26,7 @@ func TestServerName(t *testing.T) {
 		"outbound_.8000_.v1_.httpbin.default.svc.cluster.local": "httpbin.default.svc.cluster.local",
 		"www.example.com": "www.example.com", "outbound_.": "outbound_.", "outbound_.x": "outbound_.x",
 	} {
-		if got := ServerName(s); got != want {
+		if got := serverName(s); got != want {
 			t.Errorf("ServerName(%q) = %q, want %q", s, got, want)
 		}
 	}
@@ -34,11 +34,11 @@ func TestServerName(t *testing.T) {
 
 // chosenName adds the names to one address's and returns the one that is chosen.
 func chosenName(learned ...names.Learned) (names.Learned, bool) {
-	var n Collector
+	var n collector
 	for _, l := range learned {
-		n.Add(l.Addr, l.Name, l.Source, 1)
+		n.add(l.Addr, l.Name, l.Source, 1)
 	}
-	return n.Of(learned[0].Addr)
+	return n.of(learned[0].Addr)
 }
 
 // The most frequent name wins, of equals the first; a better source for the same

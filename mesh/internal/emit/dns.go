@@ -124,7 +124,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 func (e *emitter) dnsComment(l *names.Lookup, m *index.DNSMessage, p *capture.Packet) []string {
 	first := !e.dns.begun[l.ID]
 	e.dns.begun[l.ID] = true
-	if e.o.Comments == CommentNone || e.o.Comments == CommentFirst && !first {
+	if e.o.Comments == commentNone || e.o.Comments == commentFirst && !first {
 		return p.Comments
 	}
 	s := fmt.Sprintf("pcapmesh: dns lookup %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,

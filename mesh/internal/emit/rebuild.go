@@ -227,7 +227,7 @@ func (e *emitter) writeOne(m *made) error {
 	}
 	e.buf = tcpip.AppendTCP(e.buf[:0], &h, append(payload, make([]byte, m.cut)...))
 	var comments []string
-	if e.o.Comments != CommentNone {
+	if e.o.Comments != commentNone {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
 			comments = append(comments, e.src.Plan.Comments(c)...)

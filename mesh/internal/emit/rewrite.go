@@ -29,9 +29,9 @@ type Comments uint8
 
 // The choices for comments.
 const (
-	CommentFirst Comments = iota // the first packet of each stream: its legs and how they were tied
-	CommentAll                   // every packet: where it was captured
-	CommentNone
+	commentFirst Comments = iota // the first packet of each stream: its legs and how they were tied
+	commentAll                   // every packet: where it was captured
+	commentNone
 )
 
 // Summary counts what was written.
@@ -262,7 +262,7 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 // comment returns the comments for a packet of conversation i: its own, and
 // ours.
 func (e *emitter) comment(i int32, p *capture.Packet) []string {
-	if e.o.Comments == CommentNone {
+	if e.o.Comments == commentNone {
 		return p.Comments
 	}
 	cs := p.Comments
@@ -270,7 +270,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 		e.begun[i] = true
 		cs = append(cs[:len(cs):len(cs)], e.src.Plan.Comments(e.convs[i])...)
 	}
-	if e.o.Comments == CommentAll {
+	if e.o.Comments == commentAll {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.Files[p.Ref.Input], p.Ref.Packet))
 	}
 	return cs

@@ -84,7 +84,7 @@ type DNSScan struct {
 	Messages  arena.Slab[DNSMessage]
 	Records   arena.Slab[DNSRecord]
 	text      arena.Text
-	Names     map[string]arena.Span
+	names     map[string]arena.Span
 	printing  map[arena.Span]string  // names as they are printed
 	Parts     map[capture.Ref]uint32 // earlier fragments: the message that they are of
 	Malformed int
@@ -122,8 +122,8 @@ func (x *Index) DNSPoints(input int) []string {
 	return found
 }
 
-// Take reads one datagram. What is no DNS message is counted and forgotten.
-func (s *DNSScan) Take(g *tcpip.Datagram) {
+// take reads one datagram. What is no DNS message is counted and forgotten.
+func (s *DNSScan) take(g *tcpip.Datagram) {
 	m := DNSMessage{Key: g.Key, Ref: g.Ref, Nanos: g.Nanos}
 	var p dnsmessage.Parser
 	h, err := p.Start(g.Bytes)
@@ -245,14 +245,14 @@ func (s *DNSScan) keep(n *dnsmessage.Name) (as, folded arena.Span) {
 }
 
 func (s *DNSScan) intern(b []byte) arena.Span {
-	if span, ok := s.Names[string(b)]; ok {
+	if span, ok := s.names[string(b)]; ok {
 		return span
 	}
-	if s.Names == nil {
-		s.Names = make(map[string]arena.Span)
+	if s.names == nil {
+		s.names = make(map[string]arena.Span)
 	}
 	span := s.text.Keep(b)
-	s.Names[string(b)] = span
+	s.names[string(b)] = span
 	return span
 }
 

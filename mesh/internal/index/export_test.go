@@ -6,8 +6,8 @@ import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 // and bytes of names.
 func TakeDNS(g *tcpip.Datagram) (messages, records, text int) {
 	var s DNSScan
-	s.Take(g)
-	for name := range s.Names {
+	s.take(g)
+	for name := range s.names {
 		text += len(name)
 	}
 	if s.Messages.Len()+s.Malformed != 1 {

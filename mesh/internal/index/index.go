@@ -12,7 +12,7 @@ import (
 type Group struct {
 	Points *tcpip.Points
 	Table  *reassembly.Table
-	Scan   *scan.Scan
+	scan   *scan.Scan
 	DNS    *DNSScan
 }
 
@@ -114,7 +114,7 @@ func (x *Index) ScanOf(h HalfNo) *scan.Scan {
 		return s
 	}
 	g, _ := x.Locate(h)
-	return x.Groups[g].Scan
+	return x.Groups[g].scan
 }
 
 // Point describes the capture point of h.

@@ -13,7 +13,7 @@ func Read(inputs []*capture.Input, pod string, ports []uint16) (*Group, *reassem
 	for _, in := range inputs {
 		g.Points.Add(in.Number(), pod)
 	}
-	g.Scan = scan.New(g.Table, g.Points)
-	facts, err := reassembly.Index(inputs, g.Points, g.Table, g.Scan, &reassembly.Options{Datagrams: g.DNS.Take, DatagramPorts: ports})
+	g.scan = scan.New(g.Table, g.Points)
+	facts, err := reassembly.Index(inputs, g.Points, g.Table, g.scan, &reassembly.Options{Datagrams: g.DNS.take, DatagramPorts: ports})
 	return g, facts, err
 }

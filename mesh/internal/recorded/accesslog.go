@@ -15,14 +15,14 @@ import (
 // one for each exchange, and for each connection that it forwards as bytes: the
 // ends of both connections, when it began and how long it took.
 type Line struct {
-	Number               int   // 1-based
+	number               int   // 1-based
 	Start, Resolution    int64 // nanoseconds since 1970, 0 unknown; and how exact that is
-	Duration             int64 // nanoseconds; -1 unknown
+	duration             int64 // nanoseconds; -1 unknown
 	BytesReceived        int64 // of the request's body; -1 unknown
 	BytesSent            int64 // of the response's
 	DownstreamRemote     netip.AddrPort
 	DownstreamLocal      netip.AddrPort // as the client dialled it
-	DownstreamDirect     netip.AddrPort
+	downstreamDirect     netip.AddrPort
 	UpstreamLocal        netip.AddrPort
 	UpstreamHost         netip.AddrPort
 	Method, Path         string
@@ -30,8 +30,8 @@ type Line struct {
 	Flags                []string
 	CodeDetails, Cluster string
 	Termination, Failure string
-	Route                string
-	Status, Attempts     int
+	route                string
+	Status, attempts     int
 	whole                bool // of a connection rather than of an exchange
 
 	File int    // index into records.files
@@ -41,8 +41,8 @@ type Line struct {
 // TCP reports whether the line is of a connection rather than of an exchange.
 func (l *Line) TCP() bool { return l.whole }
 
-// HasFlag reports whether the line has a response flag.
-func (l *Line) HasFlag(flag string) bool { return slices.Contains(l.Flags, flag) }
+// hasFlag reports whether the line has a response flag.
+func (l *Line) hasFlag(flag string) bool { return slices.Contains(l.Flags, flag) }
 
 // LogSlack is how far a time in a log may be from that of the packet that it
 // means, beside how exact it is, in nanoseconds: a proxy under load takes up
@@ -97,13 +97,13 @@ type mark struct {
 }
 
 func (l *Line) mark() mark {
-	return mark{l.Start, l.Duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Status}
+	return mark{l.Start, l.duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Status}
 }
 
 // Client returns the far end of the client's connection. What was taken from a
 // header or from the PROXY protocol is not an end of any: its port is 0.
 func (l *Line) Client() netip.AddrPort {
-	for _, a := range [2]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
+	for _, a := range [2]netip.AddrPort{l.downstreamDirect, l.DownstreamRemote} {
 		if a.IsValid() && a.Port() != 0 {
 			return a
 		}
@@ -114,12 +114,12 @@ func (l *Line) Client() netip.AddrPort {
 // Ends returns when the line's exchange was over; ok is false if it does not
 // say.
 func (l *Line) Ends() (at int64, ok bool) {
-	return l.Start + l.Duration, l.Start != 0 && l.Duration >= 0
+	return l.Start + l.duration, l.Start != 0 && l.duration >= 0
 }
 
 // Source names the line.
 func (l *Line) Source(files []record.Info) record.Source {
-	return record.Source{Kind: record.AccessLog, File: files[l.File].Name, Line: l.Number}
+	return record.Source{Kind: record.AccessLog, File: files[l.File].Name, Line: l.number}
 }
 
 // Ties says which ends the line names.
@@ -138,7 +138,7 @@ func orDash(a netip.AddrPort) string {
 // Failed reports whether the line is of something that failed upstream at least
 // once.
 func (l *Line) Failed() bool {
-	return l.HasFlag("UF") || l.HasFlag("URX") || l.HasFlag("UC") || l.Attempts > 1 || l.Failure != ""
+	return l.hasFlag("UF") || l.hasFlag("URX") || l.hasFlag("UC") || l.attempts > 1 || l.Failure != ""
 }
 
 // Silent reports whether nothing in the line says that it is of an exchange: its format
@@ -183,11 +183,11 @@ func (t *touched) line(l *accesslog.Line) bool {
 func (rd *reader) logLine(l *accesslog.Line, pod string) *Line {
 	_, k := rd.records.memory.Add()
 	*k = Line{
-		Number: l.Number, Start: l.Start, Resolution: l.Resolution, Duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
-		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, DownstreamDirect: l.DownstreamDirect,
+		number: l.Number, Start: l.Start, Resolution: l.Resolution, duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
+		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, downstreamDirect: l.DownstreamDirect,
 		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
 		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
-		Failure: rd.once(l.TransportFailure), Route: rd.once(l.Route), Status: l.Status, Attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
+		Failure: rd.once(l.TransportFailure), route: rd.once(l.Route), Status: l.Status, attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
 	}
 	for _, f := range l.Flags {
 		k.Flags = append(k.Flags, rd.once(f))
@@ -201,5 +201,5 @@ func (l *Line) Logged(files []record.Info) *record.Logged {
 		return nil
 	}
 	return &record.Logged{Source: l.Source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.Termination,
-		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route, Upstream: l.UpstreamHost}
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.route, Upstream: l.UpstreamHost}
 }

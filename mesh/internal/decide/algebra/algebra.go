@@ -30,7 +30,7 @@ type strandFacts struct {
 	shift [2]int64     // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
 	req   turn.Records // of a multiplexed leg: the records that fit
 	resp  turn.Records
-	delay [2]int64 // nanoseconds that the request and the response took through the proxy; NoTime when not known
+	delay [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
 }
 
 // A saying is what a strand said itself when last was learned.
@@ -42,23 +42,23 @@ type saying struct {
 func (s strand) says() saying { return saying{s.P, s.shift, s.delay} }
 
 // strand returns the strand of edge i. It is valid until an edge is added.
-func (a *Algebra) strand(i int32) strand { return strand{&a.web.Edges[i], &a.facts[i]} }
+func (a *algebra) strand(i int32) strand { return strand{&a.web.Edges[i], &a.facts[i]} }
 
 // add adds a strand.
-func (a *Algebra) add(d, u int32) {
+func (a *algebra) add(d, u int32) {
 	a.web.Edges = append(a.web.Edges, assign.Edge{D: d, U: u})
 	a.facts = append(a.facts, strandFacts{base: 1, order: 1})
 }
 
-// Algebra is turn algebra at one crossing.
-type Algebra struct {
-	Down, Up           []Item
+// algebra is turn algebra at one crossing.
+type algebra struct {
+	down, up           []item
 	downOrder, upOrder []int32 // by beginning
 	web                assign.Graph
 	facts              []strandFacts                   // of the edges of web
 	downs, ups         []float64                       // how many strands each item has
-	shifts             [2]Shifts                       // of requests, of responses
-	delays             [2][2]Delays                    // of requests and of responses, by whether the upstream connection was new
+	shifts             [2]shifts                       // of requests, of responses
+	delays             [2][2]delays                    // of requests and of responses, by whether the upstream connection was new
 	holes              bool                            // packets are missing in the capture
 	free               bool                            // hidden exchanges may stay alone
 	multiplexed        bool                            // one side is streams of HTTP/2
@@ -78,28 +78,28 @@ const (
 )
 
 // newAlgebra compares the exchanges of both sides of a crossing.
-func newAlgebra(down, up []*graph.Exchange, holes bool) *Algebra {
-	a := &Algebra{holes: holes}
+func newAlgebra(down, up []*graph.Exchange, holes bool) *algebra {
+	a := &algebra{holes: holes}
 	a.fill(down, up)
 	a.candidates()
 	return a
 }
 
 // fill measures the exchanges of both sides.
-func (a *Algebra) fill(down, up []*graph.Exchange) {
+func (a *algebra) fill(down, up []*graph.Exchange) {
 	peers := make(map[string]int32)
-	a.Down, a.Up = make([]Item, 0, len(down)), make([]Item, 0, len(up))
+	a.down, a.up = make([]item, 0, len(down)), make([]item, 0, len(up))
 	for _, e := range down {
-		a.Down = append(a.Down, newItem(e))
+		a.down = append(a.down, newItem(e))
 	}
 	for _, e := range up {
-		a.Up = append(a.Up, newItem(e))
+		a.up = append(a.up, newItem(e))
 	}
-	for i := range a.Down {
-		a.Down[i].peer, a.Down[i].of = peerOf(peers, a.Down[i].ex), a.streamsOf[a.Down[i].ex.Leg]
+	for i := range a.down {
+		a.down[i].peer, a.down[i].of = peerOf(peers, a.down[i].ex), a.streamsOf[a.down[i].ex.Leg]
 	}
-	for i := range a.Up {
-		a.Up[i].peer, a.Up[i].of = peerOf(peers, a.Up[i].ex), a.streamsOf[a.Up[i].ex.Leg]
+	for i := range a.up {
+		a.up[i].peer, a.up[i].of = peerOf(peers, a.up[i].ex), a.streamsOf[a.up[i].ex.Leg]
 	}
 }
 
@@ -123,14 +123,14 @@ func peerOf(peers map[string]int32, e *graph.Exchange) int32 {
 }
 
 // try adds a strand between d and u if u may be what the proxy made of d.
-func (a *Algebra) try(d, u int32) {
-	down, up := &a.Down[d], &a.Up[u]
+func (a *algebra) try(d, u int32) {
+	down, up := &a.down[d], &a.up[u]
 	if down.ex.Outline == nil && up.ex.Outline == nil || !graph.MayServe(down.ex.Leg, up.ex.Leg) ||
 		a.barred != nil && a.barred(down.ex, up.ex) {
 		return
 	}
-	if after(earliest(down.ReqAt, down.reqAts), latest(up.ReqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
-		after(earliest(up.RespAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
+	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
+		after(earliest(up.respAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
 		up.ex.KnownBy() < down.begin()-index.Causality {
 		return
 	}
@@ -138,7 +138,7 @@ func (a *Algebra) try(d, u int32) {
 }
 
 // solve learns and weighs, and leaves the probabilities in the web.
-func (a *Algebra) solve() {
+func (a *algebra) solve() {
 	a.alone(hardlyAlone)
 	a.weigh()
 	a.web.Scale(assign.Roughly)
@@ -170,16 +170,16 @@ const manyStrands = 1 << 17
 // alone sets the weights of items without a counterpart, given how often that
 // is: one that has many candidates has each of them with less probability
 // beforehand.
-func (a *Algebra) alone(often float64) {
+func (a *algebra) alone(often float64) {
 	if a.web.Down == nil {
-		a.web.Down, a.web.Up = make([]float64, len(a.Down)), make([]float64, len(a.Up))
-		a.downs, a.ups = make([]float64, len(a.Down)), make([]float64, len(a.Up))
+		a.web.Down, a.web.Up = make([]float64, len(a.down)), make([]float64, len(a.up))
+		a.downs, a.ups = make([]float64, len(a.down)), make([]float64, len(a.up))
 		for i := range a.web.Edges {
 			a.downs[a.web.Edges[i].D]++
 			a.ups[a.web.Edges[i].U]++
 		}
 	}
-	set := func(out, n []float64, items []Item) {
+	set := func(out, n []float64, items []item) {
 		for i := range items {
 			switch {
 			case a.free && items[i].ex.Outline != nil:
@@ -191,20 +191,20 @@ func (a *Algebra) alone(often float64) {
 			}
 		}
 	}
-	set(a.web.Down, a.downs, a.Down)
-	set(a.web.Up, a.ups, a.Up)
+	set(a.web.Down, a.downs, a.down)
+	set(a.web.Up, a.ups, a.up)
 }
 
 // loneliness returns how often items of the side with fewer have no
 // counterpart.
-func (a *Algebra) loneliness() float64 {
-	down, up := make([]float64, len(a.Down)), make([]float64, len(a.Up))
+func (a *algebra) loneliness() float64 {
+	down, up := make([]float64, len(a.down)), make([]float64, len(a.up))
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		down[s.D] += s.P
 		up[s.U] += s.P
 	}
-	of := func(sum []float64, items []Item) float64 {
+	of := func(sum []float64, items []item) float64 {
 		n, alone := 0.0, 0.0
 		for i, p := range sum {
 			if !a.free || items[i].ex.Outline == nil {
@@ -214,17 +214,17 @@ func (a *Algebra) loneliness() float64 {
 		}
 		return alone / max(n, 1)
 	}
-	often := of(down, a.Down)
-	if len(a.Up) > 0 && !a.free {
-		often = min(often, of(up, a.Up))
+	often := of(down, a.down)
+	if len(a.up) > 0 && !a.free {
+		often = min(often, of(up, a.up))
 	}
 	return min(max(often, seldomAlone), oftenAlone)
 }
 
 // learn estimates what the proxy does from the strands as they are weighed.
-func (a *Algebra) learn() {
+func (a *algebra) learn() {
 	exact := a.shifts[0].exact
-	a.shifts, a.delays = [2]Shifts{{exact: exact}, {exact: exact}}, [2][2]Delays{}
+	a.shifts, a.delays = [2]shifts{{exact: exact}, {exact: exact}}, [2][2]delays{}
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		peers := [2]int32{a.peer(s), a.peer(s)}
@@ -233,10 +233,10 @@ func (a *Algebra) learn() {
 		}
 		for k, x := range s.shift {
 			if x != unknownShift {
-				a.shifts[k].Add(peers[k], x, s.P)
+				a.shifts[k].add(peers[k], x, s.P)
 			}
-			if s.delay[k] != NoTime {
-				a.delays[k][a.class(s)].Add(s.delay[k], s.P)
+			if s.delay[k] != noTime {
+				a.delays[k][a.class(s)].add(s.delay[k], s.P)
 			}
 		}
 		if !a.multiplexed { // of a leg, strangers are chosen because they are near
@@ -247,9 +247,9 @@ func (a *Algebra) learn() {
 
 // usual reports whether the differences of lengths of a strand are such as others
 // have too.
-func (a *Algebra) usual(s strand) bool {
+func (a *algebra) usual(s strand) bool {
 	for k, x := range s.shift {
-		if x != unknownShift && !a.shifts[k].usual(x, Witness{x, s.P}) {
+		if x != unknownShift && !a.shifts[k].usual(x, witness{x, s.P}) {
 			return false
 		}
 	}
@@ -258,32 +258,32 @@ func (a *Algebra) usual(s strand) bool {
 
 // learnOther learns from a strand what exchanges look like that do not belong
 // together.
-func (a *Algebra) learnOther(s strand) {
+func (a *algebra) learnOther(s strand) {
 	for k, x := range s.shift {
 		if x != unknownShift {
 			a.shifts[k].addOther(x, 1-s.P)
 		}
-		if s.delay[k] != NoTime {
+		if s.delay[k] != noTime {
 			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.P)
 		}
 	}
 }
 
-func (a *Algebra) peer(s strand) int32 {
-	return a.Down[s.D].peer<<16 | a.Up[s.U].peer
+func (a *algebra) peer(s strand) int32 {
+	return a.down[s.D].peer<<16 | a.up[s.U].peer
 }
 
 // class tells apart what takes its time: what had to wait for a new upstream
 // connection.
-func (a *Algebra) class(s strand) int {
-	if a.Up[s.U].fresh {
+func (a *algebra) class(s strand) int {
+	if a.up[s.U].fresh {
 		return 1
 	}
 	return 0
 }
 
 // weigh gives each strand its weight by what was learned.
-func (a *Algebra) weigh() {
+func (a *algebra) weigh() {
 	for i := range a.web.Edges {
 		a.weighOne(a.strand(int32(i)))
 	}
@@ -291,12 +291,12 @@ func (a *Algebra) weigh() {
 
 // weighOne weighs a strand: of lengths that are in doubt by the likeliest one.
 // What it said itself when last was learned does not count.
-func (a *Algebra) weighOne(s strand) {
-	down, up := &a.Down[s.D], &a.Up[s.U]
+func (a *algebra) weighOne(s strand) {
+	down, up := &a.down[s.D], &a.up[s.U]
 	peer, said := a.peer(s), s.says()
-	req, resp := Witness{said.shift[0], said.p}, Witness{said.shift[1], said.p}
+	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
 	s.shift = [2]int64{unknownShift, unknownShift}
-	s.delay = [2]int64{between(down.ReqAt, up.ReqAt), between(up.RespAt, down.RespAt)}
+	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
 	s.Weight = s.base * s.order
 	if a.multiplexed {
 		s.Weight *= a.took(0, a.class(s), &said, s.delay[0])
@@ -317,13 +317,13 @@ func (a *Algebra) weighOne(s strand) {
 type message struct {
 	k        int // 0: the request, 1: the response
 	peer     int32
-	own      Witness // what the strand said of it when last was learned
+	own      witness // what the strand said of it when last was learned
 	down, up scan.Sizes
 	delay    func(i, j int) int64 // nanoseconds, by indices of lengths
 }
 
 // weighMessage weighs a message of a strand by the likeliest of its lengths.
-func (a *Algebra) weighMessage(s strand, m *message, said *saying) {
+func (a *algebra) weighMessage(s strand, m *message, said *saying) {
 	class := a.class(s)
 	if len(m.down) == 0 || len(m.up) == 0 {
 		s.Weight *= a.took(m.k, class, said, s.delay[m.k])
@@ -353,12 +353,12 @@ func secondary(i int) float64 {
 
 // took returns how likely a delay is for a strand of a class that said something
 // itself, as a multiple of what it is for strangers.
-func (a *Algebra) took(k, class int, said *saying, delay int64) float64 {
+func (a *algebra) took(k, class int, said *saying, delay int64) float64 {
 	switch {
-	case delay == NoTime:
+	case delay == noTime:
 		return 1
 	case delay < -index.Causality:
 		return 0
 	}
-	return a.delays[k][class].ratio(delay, Witness{said.delay[k], said.p})
+	return a.delays[k][class].ratio(delay, witness{said.delay[k], said.p})
 }

@@ -28,10 +28,10 @@ const (
 )
 
 // candidates lists the pairs that may belong together.
-func (a *Algebra) candidates() {
+func (a *algebra) candidates() {
 	a.byBegin()
 	n := a.pairs()
-	likely := min(n, int64(max(len(a.Down), len(a.Up))))
+	likely := min(n, int64(max(len(a.down), len(a.up))))
 	a.web.Edges, a.facts = make([]assign.Edge, 0, likely), make([]strandFacts, 0, likely)
 	if n <= manyPairs {
 		a.sweep(1, a.try)
@@ -41,28 +41,28 @@ func (a *Algebra) candidates() {
 }
 
 // pairs counts the pairs of which one was going on when the other began.
-func (a *Algebra) pairs() int64 {
-	begins, ends := make([]int64, len(a.Down)), make([]int64, len(a.Down))
-	for i := range a.Down {
-		begins[i], ends[i] = a.Down[i].begin(), a.Down[i].over()
+func (a *algebra) pairs() int64 {
+	begins, ends := make([]int64, len(a.down)), make([]int64, len(a.down))
+	for i := range a.down {
+		begins[i], ends[i] = a.down[i].begin(), a.down[i].over()
 	}
 	slices.Sort(begins)
 	slices.Sort(ends)
 	n := int64(0)
-	for i := range a.Up {
-		begun, _ := slices.BinarySearch(begins, a.Up[i].ex.KnownBy()+index.Causality+1)
-		over, _ := slices.BinarySearch(ends, a.Up[i].begin()-index.Causality)
+	for i := range a.up {
+		begun, _ := slices.BinarySearch(begins, a.up[i].ex.KnownBy()+index.Causality+1)
+		over, _ := slices.BinarySearch(ends, a.up[i].begin()-index.Causality)
 		n += int64(max(begun-over, 0))
 	}
 	return n
 }
 
 // byBegin puts the items of both sides in the order of their beginning.
-func (a *Algebra) byBegin() {
-	a.downOrder, a.upOrder = orderOf(a.Down), orderOf(a.Up)
+func (a *algebra) byBegin() {
+	a.downOrder, a.upOrder = orderOf(a.down), orderOf(a.up)
 }
 
-func orderOf(items []Item) []int32 {
+func orderOf(items []item) []int32 {
 	order := make([]int32, len(items))
 	for i := range order {
 		order[i] = int32(i)
@@ -74,19 +74,19 @@ func orderOf(items []Item) []int32 {
 // sweep calls yield for every upstream item, of which it takes every nth, and
 // each downstream item that was going on when it began: both sides are walked
 // through in the order of time.
-func (a *Algebra) sweep(nth int, yield func(d, u int32)) {
+func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 	var active []int32
 	next := 0
 	for k, u := range a.upOrder {
 		if k%nth != 0 {
 			continue
 		}
-		up := &a.Up[u]
-		for next < len(a.downOrder) && a.Down[a.downOrder[next]].begin() <= up.ex.KnownBy()+index.Causality {
+		up := &a.up[u]
+		for next < len(a.downOrder) && a.down[a.downOrder[next]].begin() <= up.ex.KnownBy()+index.Causality {
 			active = append(active, a.downOrder[next])
 			next++
 		}
-		active = slices.DeleteFunc(active, func(d int32) bool { return a.Down[d].over() < up.begin()-index.Causality })
+		active = slices.DeleteFunc(active, func(d int32) bool { return a.down[d].over() < up.begin()-index.Causality })
 		for _, d := range active {
 			yield(d, u)
 		}
@@ -95,8 +95,8 @@ func (a *Algebra) sweep(nth int, yield func(d, u int32)) {
 
 // sample learns from every nth upstream item which differences of lengths are
 // common, of requests and responses together.
-func (a *Algebra) sample(nth int) [][2]int64 {
-	some := &Algebra{Down: a.Down, Up: a.Up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free, shifts: [2]Shifts{{exact: a.shifts[0].exact}, {exact: a.shifts[1].exact}}}
+func (a *algebra) sample(nth int) [][2]int64 {
+	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free, shifts: [2]shifts{{exact: a.shifts[0].exact}, {exact: a.shifts[1].exact}}}
 	some.sweep(nth, some.try)
 	some.solve()
 	sum := make(map[[2]int64]float64)
@@ -126,10 +126,10 @@ type catalogue struct {
 	vague    []int32 // those of unknown length
 }
 
-func (a *Algebra) catalogue() *catalogue {
+func (a *algebra) catalogue() *catalogue {
 	c := &catalogue{byLength: make(map[[2]int64][]int32)}
 	for _, d := range a.downOrder {
-		it := &a.Down[d]
+		it := &a.down[d]
 		if len(it.req) == 0 || len(it.resp) == 0 {
 			c.vague = append(c.vague, d)
 			continue
@@ -146,15 +146,15 @@ func (a *Algebra) catalogue() *catalogue {
 
 // lookUp compares each upstream item with the downstream ones whose lengths
 // differ from its own by one of the given differences.
-func (a *Algebra) lookUp(common [][2]int64) {
+func (a *algebra) lookUp(common [][2]int64) {
 	c := a.catalogue()
-	seen := make([]int32, len(a.Down))
+	seen := make([]int32, len(a.down))
 	for _, u := range a.upOrder {
-		it := &a.Up[u]
+		it := &a.up[u]
 		near := func(list []int32, most int) {
-			last := sort.Search(len(list), func(i int) bool { return a.Down[list[i]].begin() > it.ex.KnownBy()+index.Causality })
+			last := sort.Search(len(list), func(i int) bool { return a.down[list[i]].begin() > it.ex.KnownBy()+index.Causality })
 			for i := last - 1; i >= 0 && i >= last-most; i-- {
-				if d := list[i]; seen[d] != u+1 && a.Down[d].over() >= it.begin()-index.Causality {
+				if d := list[i]; seen[d] != u+1 && a.down[d].over() >= it.begin()-index.Causality {
 					seen[d] = u + 1
 					a.try(d, u)
 				}

@@ -20,12 +20,12 @@ func JoinCurves(c *crossing.Crossing) {
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
-	a := &Algebra{holes: c.Holes(), shifts: [2]Shifts{{exact: true}, {exact: true}}}
+	a := &algebra{holes: c.Holes(), shifts: [2]shifts{{exact: true}, {exact: true}}}
 	a.fill(turn.Wholes(down), turn.Wholes(up))
 	a.candidates()
 	a.weighTurns(down, up)
 	a.solve()
-	t := &tier{a: a, least: Believed, ordered: true, link: func(d, u *Item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
+	t := &tier{a: a, least: Believed, ordered: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
 	for _, l := range t.links() {
 		c.Add(l)
 	}
@@ -53,7 +53,7 @@ func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 // weighTurns weighs for each pair of legs the turns that both have, by how rare
 // they are. Where lengths of whole directions are not known, turns that only
 // one has count against it.
-func (a *Algebra) weighTurns(down, up []turn.Curve) {
+func (a *algebra) weighTurns(down, up []turn.Curve) {
 	rare := make(map[uint64]int32)
 	for i := range up {
 		for _, k := range slices.Compact(slices.Clone(up[i].Turns)) {
@@ -63,7 +63,7 @@ func (a *Algebra) weighTurns(down, up []turn.Curve) {
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
 		s.base = inCommon(down[s.D].Turns, up[s.U].Turns, rare, len(up))
-		if d, u := &a.Down[s.D], &a.Up[s.U]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
+		if d, u := &a.down[s.D], &a.up[s.U]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {
 			s.base = max(s.base, 1)
 		}
 	}

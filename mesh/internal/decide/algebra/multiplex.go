@@ -61,7 +61,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 		heads = append(heads, m.Heads(c.Index)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
-	a := &Algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
+	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {

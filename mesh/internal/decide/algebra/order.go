@@ -27,7 +27,7 @@ const besides = 5
 
 // disorder weighs the strands of streams by whether they cross others of their
 // leg that are probable.
-func (a *Algebra) disorder() {
+func (a *algebra) disorder() {
 	learned := orderliness{1, 1}
 	a.neighbours(func(s, t strand) {
 		switch {
@@ -53,7 +53,7 @@ func (a *Algebra) disorder() {
 
 // neighbours calls yield for all pairs of strands of heads that stand near each
 // other on one leg.
-func (a *Algebra) neighbours(yield func(s, t strand)) {
+func (a *algebra) neighbours(yield func(s, t strand)) {
 	byHead := make(map[*graph.Exchange][]int32)
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= ofAccount {
@@ -62,7 +62,7 @@ func (a *Algebra) neighbours(yield func(s, t strand)) {
 		}
 	}
 	var heads []*graph.Exchange
-	for _, items := range [2][]Item{a.Down, a.Up} {
+	for _, items := range [2][]item{a.down, a.up} {
 		for i := range items {
 			if len(byHead[items[i].ex]) > 0 && items[i].ex.Outline != nil {
 				heads = append(heads, items[i].ex)
@@ -85,10 +85,10 @@ func (a *Algebra) neighbours(yield func(s, t strand)) {
 
 // crosses returns 1 if two strands cross in the order of requests, -1 if they
 // do not, 0 if that cannot be told.
-func (a *Algebra) crosses(s, t strand) int {
-	d, e, u, v := a.Down[s.D].ReqAt, a.Down[t.D].ReqAt, a.Up[s.U].ReqAt, a.Up[t.U].ReqAt
+func (a *algebra) crosses(s, t strand) int {
+	d, e, u, v := a.down[s.D].reqAt, a.down[t.D].reqAt, a.up[s.U].reqAt, a.up[t.U].reqAt
 	switch {
-	case d == NoTime || e == NoTime || u == NoTime || v == NoTime || d == e || u == v:
+	case d == noTime || e == noTime || u == noTime || v == noTime || d == e || u == v:
 		return 0
 	case (d < e) != (u < v):
 		return 1

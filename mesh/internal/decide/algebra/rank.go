@@ -21,12 +21,12 @@ type queue struct {
 // neighbours is how many items before and after one are asked.
 const neighbours = 32
 
-// Ordered returns for each upstream item the downstream item that both orders
+// ordered returns for each upstream item the downstream item that both orders
 // give it and most of the neighbours confirm; -1 if there is none.
-func (a *Algebra) Ordered() []int32 {
-	req := a.queue(func(it *Item) int64 { return it.ReqAt })
-	resp := a.queue(func(it *Item) int64 { return it.lastRespAt() })
-	of := make([]int32, len(a.Up))
+func (a *algebra) ordered() []int32 {
+	req := a.queue(func(it *item) int64 { return it.reqAt })
+	resp := a.queue(func(it *item) int64 { return it.lastRespAt() })
+	of := make([]int32, len(a.up))
 	for u := range of {
 		of[u] = -1
 	}
@@ -56,20 +56,20 @@ func confirmed(agree []bool, k int) bool {
 }
 
 // queue puts both sides in the order of the given time.
-func (a *Algebra) queue(time func(*Item) int64) *queue {
+func (a *algebra) queue(time func(*item) int64) *queue {
 	q := new(queue)
-	q.down, q.atDown = inTime(a.Down, time)
-	q.up, _ = inTime(a.Up, time)
+	q.down, q.atDown = inTime(a.down, time)
+	q.up, _ = inTime(a.up, time)
 	return q
 }
 
 // inTime returns the items that have the given time in its order, and the
 // place of each item.
-func inTime(items []Item, time func(*Item) int64) (order, place []int32) {
+func inTime(items []item, time func(*item) int64) (order, place []int32) {
 	place = make([]int32, len(items))
 	for i := range items {
 		place[i] = -1
-		if time(&items[i]) != NoTime {
+		if time(&items[i]) != noTime {
 			order = append(order, int32(i))
 		}
 	}

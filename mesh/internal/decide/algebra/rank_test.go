@@ -11,14 +11,14 @@ type occasion struct{ req, resp int64 }
 // ordered returns for each upstream item the downstream item that the orders of
 // requests and responses give it, or -1.
 func ordered(down, up []occasion) []int32 {
-	a := new(Algebra)
+	a := new(algebra)
 	for _, o := range down {
-		a.Down = append(a.Down, Item{ReqAt: o.req, RespAt: o.resp})
+		a.down = append(a.down, item{reqAt: o.req, respAt: o.resp})
 	}
 	for _, o := range up {
-		a.Up = append(a.Up, Item{ReqAt: o.req, RespAt: o.resp})
+		a.up = append(a.up, item{reqAt: o.req, respAt: o.resp})
 	}
-	return a.Ordered()
+	return a.ordered()
 }
 
 // crowd returns n exchanges on both sides of a proxy that keeps the order: one
@@ -74,7 +74,7 @@ func TestOrdered(t *testing.T) {
 		}, 0, 500},
 		{"no responses", func(_ *rand.Rand, d, u []occasion) ([]occasion, []occasion) {
 			for i := range u {
-				u[i].resp = NoTime
+				u[i].resp = noTime
 			}
 			return d, u
 		}, 0, 0},

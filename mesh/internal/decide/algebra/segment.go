@@ -26,19 +26,19 @@ type segmenter struct {
 // on the other side show it for which a finds no counterpart. It reports whether
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
-func (a *Algebra) segment(down, up []*graph.Leg) bool {
+func (a *algebra) segment(down, up []*graph.Leg) bool {
 	g := &segmenter{runs: make(map[*graph.Exchange]turn.Run), seen: make(map[turn.Run]bool), done: make(map[*graph.Exchange]bool)}
-	downs, ups := a.explained(len(a.Down), func(s strand) int32 { return s.D }), a.explained(len(a.Up), func(s strand) int32 { return s.U })
-	for i := range a.Down {
-		g.down = append(g.down, a.Down[i].ex)
-		g.done[a.Down[i].ex] = downs[i]
+	downs, ups := a.explained(len(a.down), func(s strand) int32 { return s.D }), a.explained(len(a.up), func(s strand) int32 { return s.U })
+	for i := range a.down {
+		g.down = append(g.down, a.down[i].ex)
+		g.done[a.down[i].ex] = downs[i]
 	}
-	for i := range a.Up {
-		g.up = append(g.up, a.Up[i].ex)
-		g.done[a.Up[i].ex] = ups[i]
+	for i := range a.up {
+		g.up = append(g.up, a.up[i].ex)
+		g.done[a.up[i].ex] = ups[i]
 	}
-	a.unexplained(a.Up, func(s strand) int32 { return s.U }, func(it *Item) { g.suggest(&g.down, it, down, enclosing) })
-	a.unexplained(a.Down, func(s strand) int32 { return s.D }, func(it *Item) { g.suggest(&g.up, it, up, enclosed) })
+	a.unexplained(a.up, func(s strand) int32 { return s.U }, func(it *item) { g.suggest(&g.down, it, down, enclosing) })
+	a.unexplained(a.down, func(s strand) int32 { return s.D }, func(it *item) { g.suggest(&g.up, it, up, enclosed) })
 	if len(g.runs) == 0 {
 		return false
 	}
@@ -50,10 +50,10 @@ func (a *Algebra) segment(down, up []*graph.Leg) bool {
 
 // unexplained calls yield for each readable item of one side with which no
 // strand goes together by lengths.
-func (a *Algebra) unexplained(items []Item, of func(strand) int32, yield func(*Item)) {
+func (a *algebra) unexplained(items []item, of func(strand) int32, yield func(*item)) {
 	explained := a.explained(len(items), of)
 	for i := range items {
-		if it := &items[i]; !explained[i] && it.ex.Outline == nil && len(it.req) == 1 && len(it.resp) == 1 && it.ReqAt != NoTime {
+		if it := &items[i]; !explained[i] && it.ex.Outline == nil && len(it.req) == 1 && len(it.resp) == 1 && it.reqAt != noTime {
 			yield(it)
 		}
 	}
@@ -61,7 +61,7 @@ func (a *Algebra) unexplained(items []Item, of func(strand) int32, yield func(*I
 
 // explained tells for each of n items of one side whether some strand of it
 // goes together by lengths as others do, or is probable.
-func (a *Algebra) explained(n int, of func(strand) int32) []bool {
+func (a *algebra) explained(n int, of func(strand) int32) []bool {
 	explained := make([]bool, n)
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
@@ -73,9 +73,9 @@ func (a *Algebra) explained(n int, of func(strand) int32) []bool {
 }
 
 // common reports whether both differences of lengths of a strand are common.
-func (a *Algebra) common(s strand) bool {
+func (a *algebra) common(s strand) bool {
 	for k, x := range s.shift {
-		if x == unknownShift || a.shifts[k].Likely(a.peer(s), x, Witness{x, s.P}) < commonShift {
+		if x == unknownShift || a.shifts[k].likely(a.peer(s), x, witness{x, s.P}) < commonShift {
 			return false
 		}
 	}
@@ -87,7 +87,7 @@ const commonShift = 0.02
 
 // suggest adds the runs of turns whose times go together with it, as far as
 // none of the turns goes together with something by itself.
-func (g *segmenter) suggest(side *[]*graph.Exchange, it *Item, legs []*graph.Leg, bounds func(*Item, []graph.Exchange) (int, int, bool)) {
+func (g *segmenter) suggest(side *[]*graph.Exchange, it *item, legs []*graph.Leg, bounds func(*item, []graph.Exchange) (int, int, bool)) {
 	for _, l := range legs {
 		from, to, ok := bounds(it, l.Hidden)
 		run := turn.Run{Leg: l, From: from, To: to}
@@ -112,12 +112,12 @@ func (g *segmenter) taken(turns []graph.Exchange) bool {
 }
 
 // merge makes exchanges of the runs that b believes in.
-func (g *segmenter) merge(b *Algebra) bool {
+func (g *segmenter) merge(b *algebra) bool {
 	found := make(map[*graph.Leg][]turn.Run)
 	var legs []*graph.Leg
 	for i := range b.web.Edges {
 		s := b.strand(int32(i))
-		for _, e := range [2]*graph.Exchange{b.Down[s.D].ex, b.Up[s.U].ex} {
+		for _, e := range [2]*graph.Exchange{b.down[s.D].ex, b.up[s.U].ex} {
 			run, ok := g.runs[e]
 			if !ok || s.P < .5 {
 				continue
@@ -136,22 +136,22 @@ func (g *segmenter) merge(b *Algebra) bool {
 }
 
 // enclosing returns the run of turns in whose time it lies.
-func enclosing(it *Item, turns []graph.Exchange) (from, to int, ok bool) {
-	if it.respTo == NoTime {
+func enclosing(it *item, turns []graph.Exchange) (from, to int, ok bool) {
+	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() > it.ReqAt+index.Causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() > it.reqAt+index.Causality })
 	to = sort.Search(len(turns), func(i int) bool { return turns[i].End() >= it.respTo-index.Causality })
 	from, to = from-1, to+1
 	return from, to, from >= 0 && to <= len(turns) && from < to
 }
 
 // enclosed returns the run of turns that lie in its time.
-func enclosed(it *Item, turns []graph.Exchange) (from, to int, ok bool) {
-	if it.respTo == NoTime {
+func enclosed(it *item, turns []graph.Exchange) (from, to int, ok bool) {
+	if it.respTo == noTime {
 		return 0, 0, false
 	}
-	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() >= it.ReqAt-index.Causality })
+	from = sort.Search(len(turns), func(i int) bool { return turns[i].Start() >= it.reqAt-index.Causality })
 	to = sort.Search(len(turns), func(i int) bool { return turns[i].End() > it.respTo+index.Causality })
 	return from, to, from < to
 }

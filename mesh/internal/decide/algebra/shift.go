@@ -14,10 +14,10 @@ import (
 // unknownShift stands for a difference of lengths that cannot be told.
 const unknownShift = math.MinInt64
 
-// Shifts learns by how many bytes the proxy makes messages of one direction
+// shifts learns by how many bytes the proxy makes messages of one direction
 // shorter: few values, since they are headers that it adds or takes, and others
 // for other peers.
-type Shifts struct {
+type shifts struct {
 	all    tally
 	peer   map[int32]*tally
 	others tally // of pairs that do not belong together
@@ -38,8 +38,8 @@ func (t *tally) add(x int64, p float64) {
 	t.total += p
 }
 
-// Add learns a difference of a peer, with a probability.
-func (s *Shifts) Add(peer int32, x int64, p float64) {
+// add learns a difference of a peer, with a probability.
+func (s *shifts) add(peer int32, x int64, p float64) {
 	if s.peer == nil {
 		s.peer = make(map[int32]*tally)
 	}
@@ -53,7 +53,7 @@ func (s *Shifts) Add(peer int32, x int64, p float64) {
 }
 
 // addOther counts the difference of a pair that does not belong together.
-func (s *Shifts) addOther(x int64, p float64) {
+func (s *shifts) addOther(x int64, p float64) {
 	s.others.add(x, p)
 	s.coarse.add(x>>coarseBits, p)
 }
@@ -64,9 +64,9 @@ const coarseBits = 6
 
 // ratio returns how much likelier difference x is between exchanges that belong
 // together than between others: lengths that all have in common say little.
-func (s *Shifts) ratio(peer int32, x int64, own Witness) float64 {
+func (s *shifts) ratio(peer int32, x int64, own witness) float64 {
 	others := (s.others.n[x] + s.coarse.n[x>>coarseBits]/(1<<coarseBits)) / 2
-	return s.Likely(peer, x, own) / ((others + doubt/(2*shiftScale)) / (s.others.total + doubt))
+	return s.likely(peer, x, own) / ((others + doubt/(2*shiftScale)) / (s.others.total + doubt))
 }
 
 // doubt is how many pairs what is believed of strangers beforehand counts for.
@@ -76,22 +76,22 @@ const doubt = 20.0
 // them: that of a few header fields.
 const shiftScale = 256
 
-// Likely returns the probability of difference x with the given peer. What
+// likely returns the probability of difference x with the given peer. What
 // was not seen of the peer is taken from all, and what was not seen at all from
 // a wide distribution. own is how much of what was seen is the word of the
 // strand that asks: nobody is his own witness.
-func (s *Shifts) Likely(peer int32, x int64, own Witness) float64 {
+func (s *shifts) likely(peer int32, x int64, own witness) float64 {
 	p := s.prior(x)
 	mine := own.of(x)
-	p = (max(s.all.n[x]-mine, 0) + p) / (max(s.all.total-own.P, 0) + 1)
+	p = (max(s.all.n[x]-mine, 0) + p) / (max(s.all.total-own.p, 0) + 1)
 	if t := s.peer[peer]; t != nil {
-		p = (max(t.n[x]-mine, 0) + p) / (max(t.total-own.P, 0) + 1)
+		p = (max(t.n[x]-mine, 0) + p) / (max(t.total-own.p, 0) + 1)
 	}
 	return max(p, math.SmallestNonzeroFloat32)
 }
 
 // prior returns how likely difference x is before anything is learned.
-func (s *Shifts) prior(x int64) float64 {
+func (s *shifts) prior(x int64) float64 {
 	p := math.Exp(-math.Abs(float64(x))/shiftScale) / (2 * shiftScale)
 	switch {
 	case !s.exact:
@@ -107,11 +107,11 @@ const unlikely = 1e-3
 
 // usual reports whether others have difference x too, or nearly so. Where there
 // are hardly any others, nothing is unusual.
-func (s *Shifts) usual(x int64, own Witness) bool {
-	if s.all.total-own.P < fewOthers {
+func (s *shifts) usual(x int64, own witness) bool {
+	if s.all.total-own.p < fewOthers {
 		return !s.exact || x == 0
 	}
-	near := -own.P
+	near := -own.p
 	for y := x - nearShift; y <= x+nearShift; y++ {
 		near += s.all.n[y]
 	}
@@ -123,23 +123,23 @@ const (
 	fewOthers = 3
 )
 
-// A Witness is what one strand said when last was learned.
-type Witness struct {
-	X int64
-	P float64
+// A witness is what one strand said when last was learned.
+type witness struct {
+	x int64
+	p float64
 }
 
 // of returns how much the witness said x.
-func (w Witness) of(x int64) float64 {
-	if w.X == x {
-		return w.P
+func (w witness) of(x int64) float64 {
+	if w.x == x {
+		return w.p
 	}
 	return 0
 }
 
-// Delays learns how long the proxy takes, as a density over time: a histogram
+// delays learns how long the proxy takes, as a density over time: a histogram
 // whose bins grow with the delay.
-type Delays struct {
+type delays struct {
 	n, others          [delayBins]float64 // of pairs that belong together, and of others
 	total, othersTotal float64
 }
@@ -151,25 +151,25 @@ const (
 	longestDelay  = 1e10                    // nanoseconds: where what is believed beforehand ends
 )
 
-// Bin returns the bin of a delay in nanoseconds, and the bin's limits.
-func Bin(nanos int64) int {
+// bin returns the bin of a delay in nanoseconds, and the bin's limits.
+func bin(nanos int64) int {
 	v := uint64(max(nanos, 0)) + delayUnit
 	octave := bits.Len64(v/delayUnit) - 1
 	in := float64(v)/(float64(delayUnit)*float64(uint64(1)<<octave)) - 1 // 0 to 1 within the octave
 	return min(octave*binsPerOctave+int(in*binsPerOctave), delayBins-1)
 }
 
-// Width returns the width of bin i in nanoseconds.
-func Width(i int) float64 {
+// width returns the width of bin i in nanoseconds.
+func width(i int) float64 {
 	return float64(delayUnit) * float64(uint64(1)<<(i/binsPerOctave)) / binsPerOctave
 }
 
-// Add learns a delay, with a probability.
-func (d *Delays) Add(nanos int64, p float64) {
+// add learns a delay, with a probability.
+func (d *delays) add(nanos int64, p float64) {
 	if nanos < -index.Causality {
 		return
 	}
-	i := Bin(nanos)
+	i := bin(nanos)
 	for k := max(i-2, 0); k <= min(i+2, delayBins-1); k++ {
 		d.n[k] += p * spread[k-i+2]
 	}
@@ -177,18 +177,18 @@ func (d *Delays) Add(nanos int64, p float64) {
 }
 
 // addOther counts the delay of a pair that does not belong together.
-func (d *Delays) addOther(nanos int64, p float64) {
+func (d *delays) addOther(nanos int64, p float64) {
 	if nanos >= -index.Causality {
-		d.others[Bin(nanos)] += p
+		d.others[bin(nanos)] += p
 		d.othersTotal += p
 	}
 }
 
 // ratio returns how much likelier a delay is between exchanges that belong
 // together than between others.
-func (d *Delays) ratio(nanos int64, own Witness) float64 {
-	i := Bin(nanos)
-	return d.Likely(nanos, own) / ((d.others[i]/Width(i) + doubt/strangers) / (d.othersTotal + doubt))
+func (d *delays) ratio(nanos int64, own witness) float64 {
+	i := bin(nanos)
+	return d.likely(nanos, own) / ((d.others[i]/width(i) + doubt/strangers) / (d.othersTotal + doubt))
 }
 
 // strangers is over what time exchanges lie that have nothing to do with each
@@ -198,18 +198,18 @@ const strangers = 1e8
 // spread is how much a delay says of the bins around its own.
 var spread = [5]float64{.1, .2, .4, .2, .1}
 
-// Likely returns the density of a delay, per nanosecond. Before anything is
+// likely returns the density of a delay, per nanosecond. Before anything is
 // learned short delays are likelier than long ones, of any scale. own is what
 // the strand that asks said itself.
-func (d *Delays) Likely(nanos int64, own Witness) float64 {
+func (d *delays) likely(nanos int64, own witness) float64 {
 	t := float64(max(nanos, 0))
 	prior := 1 / ((t + 1e5) * math.Log(longestDelay/1e5))
-	i := Bin(nanos)
+	i := bin(nanos)
 	n := d.n[i]
-	if own.X >= -index.Causality {
-		if k := Bin(own.X) - i; k >= -2 && k <= 2 {
-			n = max(n-own.P*spread[2+k], 0)
+	if own.x >= -index.Causality {
+		if k := bin(own.x) - i; k >= -2 && k <= 2 {
+			n = max(n-own.p*spread[2+k], 0)
 		}
 	}
-	return (n/Width(i) + prior) / (max(d.total-own.P, 0) + 1)
+	return (n/width(i) + prior) / (max(d.total-own.p, 0) + 1)
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // nobody has seen anything himself.
-var nobody Witness
+var nobody witness
 
 // binOf returns the bin of a delay, and its width in nanoseconds.
-func binOf(nanos int64) (int, float64) { return Bin(nanos), Width(Bin(nanos)) }
+func binOf(nanos int64) (int, float64) { return bin(nanos), width(bin(nanos)) }
 
 // Bins follow each other without holes, and each is as wide as it says.
 func TestDelayBins(t *testing.T) {
@@ -74,11 +74,11 @@ func TestDelayDensity(t *testing.T) {
 		{"seconds", func() int64 { return 2e9 + r.Int64N(1e9) }, 1000, .98},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var d Delays
+			var d delays
 			for range tt.n {
-				d.Add(tt.delays(), r.Float64())
+				d.add(tt.delays(), r.Float64())
 			}
-			sum := integral(func(nanos int64) float64 { return d.Likely(nanos, nobody) })
+			sum := integral(func(nanos int64) float64 { return d.likely(nanos, nobody) })
 			if sum < tt.least || sum > 1.02 {
 				t.Errorf("the density sums up to %v", sum)
 			}
@@ -89,22 +89,22 @@ func TestDelayDensity(t *testing.T) {
 // What was learned is likelier than what was not, and nobody is his own
 // witness.
 func TestDelays(t *testing.T) {
-	var d Delays
+	var d delays
 	for i := range int64(100) {
-		d.Add(300_000+i*500, 1)
+		d.add(300_000+i*500, 1)
 	}
-	d.Add(20_000_000, .7)
-	d.Add(-index.Causality-1, 1) // the effect before its cause: nothing is learned
-	near, far := d.Likely(320_000, nobody), d.Likely(3_000_000, nobody)
+	d.add(20_000_000, .7)
+	d.add(-index.Causality-1, 1) // the effect before its cause: nothing is learned
+	near, far := d.likely(320_000, nobody), d.likely(3_000_000, nobody)
 	if near < 50*far {
 		t.Errorf("a usual delay has %v, an unusual one %v", near, far)
 	}
-	var without Delays
+	var without delays
 	for i := range int64(100) {
-		without.Add(300_000+i*500, 1)
+		without.add(300_000+i*500, 1)
 	}
 	for _, ask := range []int64{20_000_000, 19_000_000, 320_000, 5_000_000, 0} {
-		got, want := d.Likely(ask, Witness{20_000_000, .7}), without.Likely(ask, nobody)
+		got, want := d.likely(ask, witness{20_000_000, .7}), without.likely(ask, nobody)
 		if math.Abs(got/want-1) > 1e-9 {
 			t.Errorf("delay of %d ns: %v for who saw 20 ms himself, %v had nobody seen it", ask, got, want)
 		}
@@ -112,13 +112,13 @@ func TestDelays(t *testing.T) {
 }
 
 func TestShifts(t *testing.T) {
-	var s Shifts
+	var s shifts
 	for range 50 {
-		s.Add(1, -38, 1)
-		s.Add(1, -41, .5)
-		s.Add(2, 90, 1)
+		s.add(1, -38, 1)
+		s.add(1, -41, .5)
+		s.add(2, 90, 1)
 	}
-	s.Add(1, 7, .9)
+	s.add(1, 7, .9)
 	for _, tt := range []struct {
 		name      string
 		peer      int32
@@ -134,14 +134,14 @@ func TestShifts(t *testing.T) {
 		{"of its peer rather than of another", 2, 90, 90, 1, 0, 0},
 		{"small rather than large, never seen", 1, 5, 700, 1, 0, 0},
 	} {
-		if a, b := s.Likely(tt.peer, tt.x, nobody), s.Likely(tt.thanPeer, tt.than, nobody); a <= b {
+		if a, b := s.likely(tt.peer, tt.x, nobody), s.likely(tt.thanPeer, tt.than, nobody); a <= b {
 			t.Errorf("%s: %+d of peer %d has %v, %+d of peer %d has %v", tt.name, tt.x, tt.peer, a, tt.than, tt.thanPeer, b)
 		}
 	}
-	if own, new := s.Likely(1, 7, Witness{7, .9}), s.Likely(1, 6, nobody); own > 1.2*new {
+	if own, new := s.likely(1, 7, witness{7, .9}), s.likely(1, 6, nobody); own > 1.2*new {
 		t.Errorf("what only oneself has seen has %v, what nobody has %v", own, new)
 	}
-	if p := s.Likely(1, 1<<40, nobody); p <= 0 {
+	if p := s.likely(1, 1<<40, nobody); p <= 0 {
 		t.Errorf("an enormous difference has %v: nothing is impossible", p)
 	}
 }
@@ -150,14 +150,14 @@ func TestShifts(t *testing.T) {
 func TestShiftsSumToOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 20 {
-		var s Shifts
+		var s shifts
 		for range r.IntN(200) {
-			s.Add(int32(r.IntN(3)), int64(r.IntN(5)*17-40), r.Float64())
+			s.add(int32(r.IntN(3)), int64(r.IntN(5)*17-40), r.Float64())
 		}
 		for peer := range int32(4) {
 			sum := 0.0
 			for x := int64(-6000); x <= 6000; x++ {
-				sum += s.Likely(peer, x, nobody)
+				sum += s.likely(peer, x, nobody)
 			}
 			if math.Abs(sum-1) > .01 {
 				t.Errorf("peer %d: all differences have %v", peer, sum)

@@ -21,8 +21,8 @@ import (
 // they have in common with whatever frames carry them. Of the head of a request
 // the target is what differs from one to the next; its length under HPACK is
 // known (RFC 7541 §5.2), if it has not been sent before.
-func (a *Algebra) bodies() {
-	for _, items := range [2][]Item{a.Down, a.Up} {
+func (a *algebra) bodies() {
+	for _, items := range [2][]item{a.down, a.up} {
 		for i := range items {
 			it := &items[i]
 			if it.ex.Outline == nil {
@@ -49,13 +49,13 @@ func bodyOf(m *scan.Message) scan.Sizes {
 
 // nearHeads lists the pairs of which one may cause the other: the records that
 // were nearest in time, wherever they went by.
-func (a *Algebra) nearHeads() {
-	if len(a.Down) > 0 && a.Down[0].ex.Outline != nil {
-		heads := byRequest(a.Down)
-		for u := range a.Up {
-			k := sort.Search(len(heads), func(i int) bool { return a.Down[heads[i]].ReqAt > a.Up[u].ReqAt+index.Causality })
+func (a *algebra) nearHeads() {
+	if len(a.down) > 0 && a.down[0].ex.Outline != nil {
+		heads := byRequest(a.down)
+		for u := range a.up {
+			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+index.Causality })
 			for _, d := range heads[max(k-nearest, 0):k] {
-				if !graph.MayServe(a.Down[d].ex.Leg, a.Up[u].ex.Leg) {
+				if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
 					continue
 				}
 				a.add(d, int32(u))
@@ -63,11 +63,11 @@ func (a *Algebra) nearHeads() {
 		}
 		return
 	}
-	heads := byRequest(a.Up)
-	for d := range a.Down {
-		k := sort.Search(len(heads), func(i int) bool { return a.Up[heads[i]].ReqAt >= a.Down[d].ReqAt-index.Causality })
+	heads := byRequest(a.up)
+	for d := range a.down {
+		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-index.Causality })
 		for _, u := range heads[k:min(k+nearest, len(heads))] {
-			if !graph.MayServe(a.Down[d].ex.Leg, a.Up[u].ex.Leg) {
+			if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
 				continue
 			}
 			a.add(int32(d), u)
@@ -80,18 +80,18 @@ func (a *Algebra) nearHeads() {
 const nearest = 96
 
 // byRequest returns the items in the order of their requests.
-func byRequest(items []Item) []int32 {
+func byRequest(items []item) []int32 {
 	order := make([]int32, len(items))
 	for i := range order {
 		order[i] = int32(i)
 	}
-	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(items[i].ReqAt, items[j].ReqAt) })
+	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(items[i].reqAt, items[j].reqAt) })
 	return order
 }
 
 // weighStream weighs strand s, one side of which is multiplexed: the request by
 // the records from its head on, the response by the records that fit best.
-func (a *Algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *Item, said *saying) {
+func (a *algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *item, said *saying) {
 	peer := a.peer(s)
 	sign := int64(1)
 	if m.Up {
@@ -101,21 +101,21 @@ func (a *Algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *Item
 		run, n := m.Request(head, plain.req[0])
 		s.req = run
 		s.shift[0] = sign * (n - plain.head)
-		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], Witness{said.shift[0], said.p})
+		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
 	}
-	if plain.RespAt == NoTime {
+	if plain.respAt == noTime {
 		return
 	}
 	best := -1.0
-	for _, j := range m.Answers(plain.RespAt) {
+	for _, j := range m.Answers(plain.respAt) {
 		run, shift := turn.Records{From: j, To: j + 1}, int64(unknownShift)
-		delay := sign * (m.Reply[j].At.Nanos - plain.RespAt)
+		delay := sign * (m.Reply[j].At.Nanos - plain.respAt)
 		p := a.took(1, a.class(s), said, delay)
 		if len(plain.resp) == 1 {
 			var n int64
 			run, n = m.Cover(m.Reply, j, plain.resp[0])
 			shift = sign * (n - plain.resp[0])
-			p *= a.shifts[1].ratio(peer, shift, Witness{said.shift[1], said.p})
+			p *= a.shifts[1].ratio(peer, shift, witness{said.shift[1], said.p})
 		}
 		if p > best {
 			best = p
@@ -127,8 +127,8 @@ func (a *Algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *Item
 
 // kindOf returns a number for the kind of request that strand s stands for: the
 // lengths of heads depend on the method, and on how much HPACK has learned.
-func (a *Algebra) kindOf(s strand) int32 {
-	plain, sealed := a.Down[s.D].ex, a.Up[s.U].ex
+func (a *algebra) kindOf(s strand) int32 {
+	plain, sealed := a.down[s.D].ex, a.up[s.U].ex
 	if plain.Outline != nil {
 		plain, sealed = sealed, plain
 	}
@@ -147,7 +147,7 @@ type spot struct {
 }
 
 // doubtBodies makes strands unlikely whose head is the body of another request.
-func (a *Algebra) doubtBodies() {
+func (a *algebra) doubtBodies() {
 	taken := a.takenByBodies()
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
@@ -164,7 +164,7 @@ const muchDoubt = 1e-6
 
 // takenByBodies returns for records that hold the body of a request how likely
 // that is.
-func (a *Algebra) takenByBodies() map[spot]float64 {
+func (a *algebra) takenByBodies() map[spot]float64 {
 	taken := make(map[spot]float64)
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
@@ -177,25 +177,25 @@ func (a *Algebra) takenByBodies() map[spot]float64 {
 
 // bothStreams reports whether the readable exchange of a strand is a stream of
 // HTTP/2 too.
-func (a *Algebra) bothStreams(s strand) bool {
-	plain := a.Down[s.D].ex
+func (a *algebra) bothStreams(s strand) bool {
+	plain := a.down[s.D].ex
 	if plain.Outline != nil {
-		plain = a.Up[s.U].ex
+		plain = a.up[s.U].ex
 	}
 	return plain.Leg.Protocol == "h2"
 }
 
 // sealedEnd returns the hidden exchange of a strand.
-func (a *Algebra) sealedEnd(s strand) *graph.Exchange {
-	if e := a.Down[s.D].ex; e.Outline != nil {
+func (a *algebra) sealedEnd(s strand) *graph.Exchange {
+	if e := a.down[s.D].ex; e.Outline != nil {
 		return e
 	}
-	return a.Up[s.U].ex
+	return a.up[s.U].ex
 }
 
 // complete gives the hidden exchange of a link the records that were found to
 // carry it.
-func (a *Algebra) complete(l *graph.Link) {
+func (a *algebra) complete(l *graph.Link) {
 	e := l.Down
 	if e.Outline == nil {
 		e = l.Up
@@ -203,7 +203,7 @@ func (a *Algebra) complete(l *graph.Link) {
 	m := a.streamsOf[e.Leg]
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
-		if a.Down[s.D].ex != l.Down || a.Up[s.U].ex != l.Up {
+		if a.down[s.D].ex != l.Down || a.up[s.U].ex != l.Up {
 			continue
 		}
 		if s.req.To > s.req.From {

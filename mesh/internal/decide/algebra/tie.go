@@ -63,13 +63,13 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
-func compareTurns(c *crossing.Crossing) *Algebra {
+func compareTurns(c *crossing.Crossing) *algebra {
 	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Unveil(c, c.Down)...))
 	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Unveil(c, c.Up)...))
 	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
-	a := &Algebra{holes: c.Holes(), barred: c.Barred}
+	a := &algebra{holes: c.Holes(), barred: c.Barred}
 	a.fill(down, up)
 	a.candidates()
 	a.solve()
@@ -89,16 +89,16 @@ func RevealHidden(c *crossing.Crossing) {
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func exchangeLink(d, u *Item) *graph.Link {
+func exchangeLink(d, u *item) *graph.Link {
 	return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Down: d.ex, Up: u.ex, Attempt: 1}
 }
 
 // A tier turns probabilities into links.
 type tier struct {
-	a       *Algebra
+	a       *algebra
 	least   float64 // the probability from which a strand is taken as true
 	ordered bool    // under load, order tells too
-	link    func(d, u *Item) *graph.Link
+	link    func(d, u *item) *graph.Link
 	sure    []int32        // by downstream item: its strand; -1 = none
 	used    []bool         // by upstream item: some strand of it is sure
 	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
@@ -107,7 +107,7 @@ type tier struct {
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
-	t.sure, t.used, t.fit = make([]int32, len(t.a.Down)), make([]bool, len(t.a.Up)), make([][]int32, len(t.a.Down))
+	t.sure, t.used, t.fit = make([]int32, len(t.a.down)), make([]bool, len(t.a.up)), make([][]int32, len(t.a.down))
 	t.only = make(map[int32]bool)
 	for d := range t.sure {
 		t.sure[d] = -1
@@ -143,8 +143,8 @@ const muchInCommon = 1e3
 // believe takes the strands that are probable enough: very probable, where only
 // times tell them from others with the same differences of lengths.
 func (t *tier) believe() {
-	down, up := make([]bool, len(t.a.Down)), make([]bool, len(t.a.Up)) // items with a candidate beside the likeliest
-	alikeDown, alikeUp := make([]int32, len(t.a.Down)), make([]int32, len(t.a.Up))
+	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
+	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
 	for i := range t.a.web.Edges {
 		s := t.a.strand(int32(i))
 		if !t.a.common(s) {
@@ -185,10 +185,10 @@ const (
 
 // lineUp takes of the others those that both orders agree on.
 func (t *tier) lineUp() {
-	if t.a.holes || len(t.a.Down) != len(t.a.Up) {
+	if t.a.holes || len(t.a.down) != len(t.a.up) {
 		return // one that is missing puts all numbers after it wrong, on both sides alike
 	}
-	of := t.a.Ordered()
+	of := t.a.ordered()
 	for i := range t.a.web.Edges {
 		s := t.a.strand(int32(i))
 		if of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
@@ -200,7 +200,7 @@ func (t *tier) lineUp() {
 // certain returns the link of a strand that is taken as true.
 func (t *tier) certain(i int32) *graph.Link {
 	s := t.a.strand(int32(i))
-	l := t.link(&t.a.Down[s.D], &t.a.Up[s.U])
+	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.Confidence = min(s.P, graph.SureProven)
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {
@@ -221,20 +221,20 @@ func (t *tier) doubtful(d int32) *graph.Link {
 	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.Edges[j].P, t.a.web.Edges[i].P) })
 	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
 	s := t.a.strand(fit[0])
-	l := t.link(&t.a.Down[s.D], &t.a.Up[s.U])
+	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.Ambiguous = true
 	l.Confidence = min(s.P, Believed)
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
-		r := t.link(&t.a.Down[d], &t.a.Up[t.a.web.Edges[i].U])
+		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
 		l.Rivals = append(l.Rivals, graph.Rival{Leg: r.To, Ex: r.Up})
 	}
 	return l
 }
 
 // explain says what turn algebra saw of a strand.
-func (a *Algebra) explain(s strand) flow.Evidence {
-	d, u := &a.Down[s.D], &a.Up[s.U]
+func (a *algebra) explain(s strand) flow.Evidence {
+	d, u := &a.down[s.D], &a.up[s.U]
 	var buf [160]byte
 	detail := a.compared(append(buf[:0], "request "...), 0, s, d.req)
 	detail = a.compared(append(detail, ", response "...), 1, s, d.resp)
@@ -242,7 +242,7 @@ func (a *Algebra) explain(s strand) flow.Evidence {
 }
 
 // compared appends what is known of the lengths and the delay of one message.
-func (a *Algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
+func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
 	if x := s.shift[k]; x == unknownShift {
 		dst = append(dst, "of unknown length"...)
 	} else {
@@ -255,7 +255,7 @@ func (a *Algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte 
 			dst = fmt.Appendf(dst, " like %d others", n-1)
 		}
 	}
-	if s.delay[k] != NoTime {
+	if s.delay[k] != noTime {
 		dst = fmt.Appendf(dst, ", %.3f ms", float64(s.delay[k])/1e6)
 	}
 	return dst

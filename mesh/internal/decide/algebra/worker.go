@@ -17,7 +17,7 @@ const (
 
 // workers makes strands between different groups of legs unlikely, and tells
 // whether there are such.
-func (a *Algebra) workers() bool {
+func (a *algebra) workers() bool {
 	root := make(map[*graph.Leg]*graph.Leg)
 	find := func(l *graph.Leg) *graph.Leg {
 		for root[l] != nil {
@@ -38,7 +38,7 @@ func (a *Algebra) workers() bool {
 	found := false
 	for i := range a.web.Edges {
 		s := a.strand(int32(i))
-		d, u := find(a.Down[s.D].ex.Leg), find(a.Up[s.U].ex.Leg)
+		d, u := find(a.down[s.D].ex.Leg), find(a.up[s.U].ex.Leg)
 		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
 			s.base *= foreign
 			found = true
@@ -48,10 +48,10 @@ func (a *Algebra) workers() bool {
 }
 
 // certain calls yield with the legs of all strands that are taken as true.
-func (a *Algebra) certain(yield func(down, up *graph.Leg)) {
+func (a *algebra) certain(yield func(down, up *graph.Leg)) {
 	for i := range a.web.Edges {
 		if s := a.strand(int32(i)); s.P >= Believed && a.usual(s) {
-			yield(a.Down[s.D].ex.Leg, a.Up[s.U].ex.Leg)
+			yield(a.down[s.D].ex.Leg, a.up[s.U].ex.Leg)
 		}
 	}
 }

@@ -4,7 +4,7 @@
 // For each exchange on the server's side, candidates are those on the client's side
 // that enclose it in time, cause before effect, and do not contradict it: another
 // request id, another request line, another body. They are looked up by id or request
-// line and time (the [Shelf]); nothing is compared with everything. Among several, one
+// line and time (the [shelf]); nothing is compared with everything. Among several, one
 // that is a better fit in every header that differs drives out the other.
 //
 // What is left is a graph, and the truth is a matching in it that covers as many

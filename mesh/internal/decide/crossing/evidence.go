@@ -42,8 +42,8 @@ type Resemblance struct {
 	Request         fingerprint.Verdict // bodies
 	Response        fingerprint.Verdict
 	content         bool     // some body is not empty and equal
-	Differ          []uint32 // names of request fields that are not the same on both, sorted
-	DifferBack      []uint32 // of response fields
+	differ          []uint32 // names of request fields that are not the same on both, sorted
+	differBack      []uint32 // of response fields
 	common          int      // fields that are the same
 }
 
@@ -85,9 +85,9 @@ func (r *Resemblance) compareRequests(d, u *graph.Exchange) {
 		return
 	}
 	r.seen |= seenRequest
-	r.Differ, r.common = diffFields(d.Scan, d.Req, u.Scan, u.Req)
+	r.differ, r.common = diffFields(d.Scan, d.Req, u.Scan, u.Req)
 	if d.Req.Trace != 0 && d.Req.Trace != u.Req.Trace {
-		r.Differ = append(r.Differ, ^uint32(0))
+		r.differ = append(r.differ, ^uint32(0))
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 	}
 	r.seen |= seenResponse
 	back, common := diffFields(d.RespScan, d.Resp, u.RespScan, u.Resp)
-	r.DifferBack = back
+	r.differBack = back
 	r.common += common
 }
 
@@ -145,12 +145,12 @@ func fieldLess(a, b scan.Field) bool {
 	return a.Name < b.Name || a.Name == b.Name && a.Value < b.Value
 }
 
-// Better reports whether r's fields fit strictly better than o's: all that
+// better reports whether r's fields fit strictly better than o's: all that
 // differ in r differ in o too, and o has more. What a proxy adds or changes
 // differs in every candidate, so it does not count.
-func (r *Resemblance) Better(o *Resemblance) bool {
-	return r.final == o.final && r.seen == o.seen && subset(r.Differ, o.Differ) && subset(r.DifferBack, o.DifferBack) &&
-		len(r.Differ)+len(r.DifferBack) < len(o.Differ)+len(o.DifferBack)
+func (r *Resemblance) better(o *Resemblance) bool {
+	return r.final == o.final && r.seen == o.seen && subset(r.differ, o.differ) && subset(r.differBack, o.differBack) &&
+		len(r.differ)+len(r.differBack) < len(o.differ)+len(o.differBack)
 }
 
 // subset reports whether the sorted set a is contained in the sorted set b.

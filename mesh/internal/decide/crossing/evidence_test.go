@@ -9,8 +9,8 @@ import (
 // fields a fits strictly better than one with the differences b. Both are
 // sorted.
 func better(a, b [2][]uint32) bool {
-	r, o := Resemblance{Differ: a[0], DifferBack: a[1]}, Resemblance{Differ: b[0], DifferBack: b[1]}
-	return r.Better(&o)
+	r, o := Resemblance{differ: a[0], differBack: a[1]}, Resemblance{differ: b[0], differBack: b[1]}
+	return r.better(&o)
 }
 
 // A candidate fits better only if all that differs in it differs in the other

@@ -52,7 +52,7 @@ func IsAddr(s string, a netip.Addr) bool {
 
 // dropForwarded drops candidates with other clients than the one that
 // x-forwarded-for names, where it names one of them.
-func dropForwarded(s *Shelf, u *graph.Exchange, cs []candidate) []candidate {
+func dropForwarded(s *shelf, u *graph.Exchange, cs []candidate) []candidate {
 	said := func(k candidate) forwardedTo { return forwards(s.all[k.d], u) }
 	if !slices.ContainsFunc(cs, func(k candidate) bool { return said(k) == forwardedFrom }) {
 		return cs

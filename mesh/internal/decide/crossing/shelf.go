@@ -18,10 +18,10 @@ const (
 	MaxPairs = 64
 )
 
-// A Shelf keeps downstream exchanges by what they are looked up by: request
+// A shelf keeps downstream exchanges by what they are looked up by: request
 // id, or request line and bodies, and then time. Nothing is compared with
 // everything.
-type Shelf struct {
+type shelf struct {
 	all    []*graph.Exchange // in the order of their start
 	byID   map[string]*Lane
 	byLine map[uint64]*row
@@ -53,8 +53,8 @@ func (l *Lane) Add(i int, until int64) {
 	l.list, l.Until = append(l.list, i), append(l.Until, until)
 }
 
-func newShelf(es []*graph.Exchange) *Shelf {
-	s := &Shelf{all: es, byID: make(map[string]*Lane), byLine: make(map[uint64]*row)}
+func newShelf(es []*graph.Exchange) *shelf {
+	s := &shelf{all: es, byID: make(map[string]*Lane), byLine: make(map[uint64]*row)}
 	for i, e := range es {
 		s.any.Add(i, e.Lasts())
 		if e.Req != nil && e.Req.ID.Len() > 0 {
@@ -76,7 +76,7 @@ func laneOf[K comparable](m map[K]*Lane, k K) *Lane {
 	return m[k]
 }
 
-func (s *Shelf) row(line uint64) *row {
+func (s *shelf) row(line uint64) *row {
 	if s.byLine[line] == nil {
 		s.byLine[line] = &row{byBody: make(map[uint64]*Lane)}
 	}
@@ -107,7 +107,7 @@ func requestLine(e *graph.Exchange) uint64 {
 }
 
 // sameID lists the exchanges that have u's request id and enclose u.
-func (s *Shelf) sameID(u *graph.Exchange) []*graph.Exchange {
+func (s *shelf) sameID(u *graph.Exchange) []*graph.Exchange {
 	if u.Req == nil || u.Req.ID.Len() == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (s *Shelf) sameID(u *graph.Exchange) []*graph.Exchange {
 // candidates lists the exchanges that u may belong to, in the order of their
 // start: those with its request id; without any, those with its request line.
 // Exchanges whose requests were lost may have any.
-func (s *Shelf) candidates(u *graph.Exchange) []candidate {
+func (s *shelf) candidates(u *graph.Exchange) []candidate {
 	if u.Req != nil && u.Req.ID.Len() > 0 {
 		if l := s.byID[u.Scan.Text.String(u.Req.ID)]; l != nil {
 			if cs := s.during(l, u); len(cs) > 0 {
@@ -141,7 +141,7 @@ func (s *Shelf) candidates(u *graph.Exchange) []candidate {
 
 // sameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
-func (s *Shelf) sameLine(u *graph.Exchange) []candidate {
+func (s *shelf) sameLine(u *graph.Exchange) []candidate {
 	r := s.byLine[requestLine(u)]
 	if r == nil {
 		return nil
@@ -163,7 +163,7 @@ func (s *Shelf) sameLine(u *graph.Exchange) []candidate {
 
 // during lists the exchanges of a lane that enclose u and do not contradict it,
 // the latest of them if there are too many.
-func (s *Shelf) during(l *Lane, u *graph.Exchange) []candidate {
+func (s *shelf) during(l *Lane, u *graph.Exchange) []candidate {
 	var cs []candidate
 	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].Start() > u.KnownBy()+index.Causality })
 	for k := past - 1; k >= 0 && l.Until[k] >= u.Start()-index.Causality; k-- {
@@ -197,12 +197,12 @@ func fittest(cs []candidate) []candidate {
 	betters := cs
 	if len(cs) > MaxPairs {
 		betters = []candidate{slices.MinFunc(cs, func(a, b candidate) int {
-			return len(a.like.Differ) + len(a.like.DifferBack) - len(b.like.Differ) - len(b.like.DifferBack)
+			return len(a.like.differ) + len(a.like.differBack) - len(b.like.differ) - len(b.like.differBack)
 		})}
 	}
 	var out []candidate
 	for i := range cs {
-		if !slices.ContainsFunc(betters, func(o candidate) bool { return o.like.Better(&cs[i].like) }) {
+		if !slices.ContainsFunc(betters, func(o candidate) bool { return o.like.better(&cs[i].like) }) {
 			out = append(out, cs[i])
 		}
 	}
@@ -255,7 +255,7 @@ func pruneUps(cands [][]candidate, downs int) {
 		}
 		for _, a := range ss {
 			for _, b := range ss {
-				if cands[b.u][b.k].like.Better(&cands[a.u][a.k].like) {
+				if cands[b.u][b.k].like.better(&cands[a.u][a.k].like) {
 					drop[a] = true
 					break
 				}

@@ -18,7 +18,7 @@ type candidate struct {
 // A solver matches the exchanges on both sides of a crossing.
 type solver struct {
 	c        *Crossing
-	down     *Shelf
+	down     *shelf
 	ups      []*graph.Exchange
 	cands    [][]candidate // by up
 	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt

@@ -66,7 +66,7 @@ func unitBursts(x *index.Index, h index.HalfNo, reply bool) []burst {
 // window returns when the i-th burst went through the tunnel: on its way to the
 // tunnel not before it was seen, and before what answers it; on its way from the
 // tunnel not after it was seen, and after what it answers.
-func (c *Inner) window(i int, toTunnel bool) (from, to int64) {
+func (c *inner) window(i int, toTunnel bool) (from, to int64) {
 	b := c.bursts[i]
 	if toTunnel {
 		to = math.MaxInt64
@@ -88,25 +88,25 @@ func (c *Inner) window(i int, toTunnel bool) (from, to int64) {
 	return from, b.until + index.Causality
 }
 
-// A Record is a TLS record of a tunnel.
-type Record struct {
+// A record is a TLS record of a tunnel.
+type record struct {
 	n    int64 // of plaintext
 	at   int64
 	gone bool // belongs to a connection that is tied
 }
 
-// A Tunnel is a tunnel as seen from outside.
-type Tunnel struct {
+// A tunnel is a tunnel as seen from outside.
+type tunnel struct {
 	leg     *graph.Leg
-	parcels [2][]Record // by direction, in order of the stream
+	parcels [2][]record // by direction, in order of the stream
 	bySize  [2]map[int64][]int
 	known   bool     // its records are all there
 	total   [2]int64 // plaintext
 }
 
 // newMantle returns what is known of the tunnel l.
-func newMantle(x *index.Index, l *graph.Leg) *Tunnel {
-	m := &Tunnel{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
+func newMantle(x *index.Index, l *graph.Leg) *tunnel {
+	m := &tunnel{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
 	v := turn.NewLeg(x, l)
 	m.known = v.Sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
 	for d, s := range [2]*turn.Side{v.Orig, v.Reply} {
@@ -119,7 +119,7 @@ func newMantle(x *index.Index, l *graph.Leg) *Tunnel {
 		}
 		for _, u := range s.Data {
 			if u.Off >= from {
-				m.put(d, Record{n: s.Size(u), at: u.At.Nanos})
+				m.put(d, record{n: s.Size(u), at: u.At.Nanos})
 			}
 		}
 	}
@@ -128,13 +128,13 @@ func newMantle(x *index.Index, l *graph.Leg) *Tunnel {
 
 // holds reports whether as much went through the tunnel as through c, if all of
 // that was captured.
-func (m *Tunnel) holds(c *Inner) bool {
+func (m *tunnel) holds(c *inner) bool {
 	l := c.leg
 	return !m.known || m.leg.End < l.End || m.total[0] >= l.Sent() && m.total[1] >= l.Received()
 }
 
 // put adds a record.
-func (m *Tunnel) put(d int, p Record) {
+func (m *tunnel) put(d int, p record) {
 	m.bySize[d][p.n] = append(m.bySize[d][p.n], len(m.parcels[d]))
 	m.parcels[d] = append(m.parcels[d], p)
 	m.total[d] += p.n
@@ -152,7 +152,7 @@ const (
 // spent reports whether n connections are all that the tunnel carried: what is
 // left are a head for each, what the connection begins with, frames of its own,
 // and as much as was not found of theirs, which may be packed with such.
-func (m *Tunnel) spent(n int, unseen [2]int64) bool {
+func (m *tunnel) spent(n int, unseen [2]int64) bool {
 	if len(m.leg.Streams) > 0 {
 		return n >= len(m.leg.Streams)
 	}

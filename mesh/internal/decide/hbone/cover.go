@@ -25,7 +25,7 @@ func (t *tunnelling) joinBursts() {
 	open := t.unlinked()
 	for range algebra.Learning {
 		sure := 0
-		open = slices.DeleteFunc(open, func(c *Inner) bool {
+		open = slices.DeleteFunc(open, func(c *inner) bool {
 			g := t.weigh(c)
 			if !g.sure() {
 				return false
@@ -46,12 +46,12 @@ func (t *tunnelling) joinBursts() {
 }
 
 // unlinked lists the connections that have no link yet.
-func (t *tunnelling) unlinked() []*Inner {
+func (t *tunnelling) unlinked() []*inner {
 	linked := make(map[*graph.Leg]bool)
 	for _, l := range t.links {
 		linked[t.inside(l)] = true
 	}
-	return slices.DeleteFunc(slices.Clone(t.inner), func(c *Inner) bool { return linked[c.leg] })
+	return slices.DeleteFunc(slices.Clone(t.inner), func(c *inner) bool { return linked[c.leg] })
 }
 
 // A weighing compares the tunnels that may carry a connection.
@@ -87,7 +87,7 @@ func (g *weighing) share() float64 {
 const fewBursts = 3
 
 // weigh looks for a connection in all tunnels that may carry it.
-func (t *tunnelling) weigh(c *Inner) *weighing {
+func (t *tunnelling) weigh(c *inner) *weighing {
 	g := new(weighing)
 	for i, m := range t.tunnels {
 		if !t.may(c, m) || !m.holds(c) {
@@ -102,7 +102,7 @@ func (t *tunnelling) weigh(c *Inner) *weighing {
 }
 
 // cover looks for the bursts of a connection among the records of a tunnel.
-func (t *tunnelling) cover(c *Inner, no int, m *Tunnel) fit {
+func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 	f := fit{tunnel: no, of: len(c.bursts)}
 	var next [2]int
 	for i, b := range c.bursts {
@@ -135,7 +135,7 @@ func (t *tunnelling) cover(c *Inner, no int, m *Tunnel) fit {
 
 // between returns which records of a direction went by in a time, those before
 // number least left out.
-func (m *Tunnel) between(d, least int, from, to int64) (lo, hi int) {
+func (m *tunnel) between(d, least int, from, to int64) (lo, hi int) {
 	ps := m.parcels[d]
 	lo = max(least, sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
 	hi = max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
@@ -146,7 +146,7 @@ func (m *Tunnel) between(d, least int, from, to int64) (lo, hi int) {
 // one frame or with an end of the stream behind it, else in several. Of several
 // it takes the nearest: the first if the burst goes on to the tunnel, the last if
 // it comes from there.
-func (m *Tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
+func (m *tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
 	best := -1
 	for frames := int64(1); frames <= 2; frames++ {
 		k := m.one(d, m.bySize[d][n+frames*turn.FrameHead], lo, hi, onward)
@@ -168,7 +168,7 @@ func (m *Tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) 
 
 // one returns the first of the listed records that lies in [lo, hi), or the last;
 // -1 if none does.
-func (m *Tunnel) one(d int, list []int, lo, hi int, first bool) int {
+func (m *tunnel) one(d int, list []int, lo, hi int, first bool) int {
 	i, _ := slices.BinarySearch(list, lo)
 	j, _ := slices.BinarySearch(list, hi)
 	list = list[i:j]
@@ -188,7 +188,7 @@ const maxRun = 8
 
 // runOf finds the first, or the last, run of records that holds n bytes in DATA
 // frames: one frame for each record, or one more where the stream ended with it.
-func runOf(ps []Record, n int64, first bool) (at, length int) {
+func runOf(ps []record, n int64, first bool) (at, length int) {
 	for length = 2; length <= maxRun; length++ {
 		for k := range max(len(ps)-length+1, 0) {
 			if at = k; !first {
@@ -204,7 +204,7 @@ func runOf(ps []Record, n int64, first bool) (at, length int) {
 
 // sumOf adds up the records of a run; it is negative if one belongs to another
 // connection.
-func sumOf(ps []Record) (sum int64) {
+func sumOf(ps []record) (sum int64) {
 	for _, p := range ps {
 		if p.gone {
 			return math.MinInt64 / 2
@@ -231,7 +231,7 @@ func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
 }
 
 // take ties a connection to its tunnel for sure.
-func (t *tunnelling) take(c *Inner, g *weighing) {
+func (t *tunnelling) take(c *inner, g *weighing) {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	c.in, c.unseen = f.tunnel, f.unseen
@@ -249,7 +249,7 @@ func (t *tunnelling) take(c *Inner, g *weighing) {
 
 // guess ties a connection to the only tunnel that fits, or to the likeliest with
 // the others as rivals.
-func (t *tunnelling) guess(c *Inner, g *weighing) *graph.Link {
+func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
@@ -268,7 +268,7 @@ func (t *tunnelling) guess(c *Inner, g *weighing) *graph.Link {
 }
 
 // found says what was seen.
-func (t *tunnelling) found(c *Inner, f fit) flow.Evidence {
+func (t *tunnelling) found(c *inner, f fit) flow.Evidence {
 	m := t.tunnels[f.tunnel]
 	return flow.Evidence{Kind: flow.TurnAlgebra, Detail: fmt.Sprintf("%d of %d turns found as records of the tunnel, in order", f.found, f.of),
 		Packets: []capture.Ref{t.x.Half(c.leg.Conn.Lead()).First, t.x.Half(m.leg.Conn.Lead()).First}}

@@ -47,13 +47,13 @@ func allConnect(es []graph.Exchange) bool {
 type tunnelling struct {
 	x       *index.Index
 	inbound bool // the tunnels are the clients' side
-	tunnels []*Tunnel
-	inner   []*Inner
+	tunnels []*tunnel
+	inner   []*inner
 	links   []*graph.Link
 }
 
-// An Inner is a connection that a tunnel may carry.
-type Inner struct {
+// An inner is a connection that a tunnel may carry.
+type inner struct {
 	leg    *graph.Leg
 	bursts []burst
 	in     int      // index of the tunnel it is in for sure; -1 = none
@@ -90,8 +90,8 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index.Index, l *graph.Leg) *Inner {
-	return &Inner{leg: l, bursts: burstsOf(x, l), in: -1}
+func newCore(x *index.Index, l *graph.Leg) *inner {
+	return &inner{leg: l, bursts: burstsOf(x, l), in: -1}
 }
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
@@ -118,7 +118,7 @@ func (t *tunnelling) inside(l *graph.Link) *graph.Leg {
 }
 
 // link returns the link between a connection and the tunnel around it.
-func (t *tunnelling) link(c *Inner, m *Tunnel) *graph.Link {
+func (t *tunnelling) link(c *inner, m *tunnel) *graph.Link {
 	l := &graph.Link{From: c.leg, To: m.leg, Attempt: 1}
 	if t.inbound {
 		l.From, l.To = m.leg, c.leg
@@ -128,7 +128,7 @@ func (t *tunnelling) link(c *Inner, m *Tunnel) *graph.Link {
 
 // may reports whether c may be in m: by addresses, and since both were there when
 // bytes went through c.
-func (t *tunnelling) may(c *Inner, m *Tunnel) bool {
+func (t *tunnelling) may(c *inner, m *tunnel) bool {
 	if t.inbound && !graph.MayServe(m.leg, c.leg) {
 		return false
 	}

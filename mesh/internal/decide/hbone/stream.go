@@ -88,7 +88,7 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 }
 
 // streamLink ties a connection to stream k of those that fit.
-func (t *tunnelling) streamLink(c *Inner, ss []tunnelStream, fit []int, k int, forced bool) *graph.Link {
+func (t *tunnelling) streamLink(c *inner, ss []tunnelStream, fit []int, k int, forced bool) *graph.Link {
 	s := ss[k]
 	m := t.tunnels[s.tunnel]
 	l := t.link(c, m)

@@ -77,7 +77,7 @@ func truthful(c *crossing.Crossing, entries []*logEntry) []*logEntry {
 	o, carried := ownersOf(graph.ExchangesOf(c.Down)), byID(graph.ExchangesOf(c.Up))
 	lines, lies := make([]int, len(c.Records.Files)), make([]int, len(c.Records.Files))
 	left := slices.DeleteFunc(slices.Clone(entries), func(e *logEntry) bool {
-		if e.Up == nil || e.TCP() {
+		if e.Up == nil || e.tcp() {
 			return false
 		}
 		lines[e.File]++

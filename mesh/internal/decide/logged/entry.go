@@ -52,9 +52,9 @@ func (e *logEntry) fits(on side, x *graph.Exchange) bool {
 	return e.fitsUp(x)
 }
 
-// TCP reports whether the line is of a connection rather than of an exchange: it says
+// tcp reports whether the line is of a connection rather than of an exchange: it says
 // so, or the proxy forwards its legs as bytes.
-func (e *logEntry) TCP() bool { return e.whole || e.Line.TCP() }
+func (e *logEntry) tcp() bool { return e.whole || e.Line.TCP() }
 
 // from reports whether d is of the client whose address the line has.
 func (e *logEntry) from(d *graph.Exchange) bool {

@@ -29,7 +29,7 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 		if len(e.downs) == 1 {
 			d = e.downs[0]
 		}
-		if d == nil && !e.TCP() {
+		if d == nil && !e.tcp() {
 			continue
 		}
 		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, u, d, nil)}})

@@ -101,7 +101,7 @@ func inferClients(c *crossing.Crossing, entries []*logEntry) {
 // take ties what a line names, if that is one exchange on either side, or a leg
 // whose exchanges are not told apart.
 func take(c *crossing.Crossing, e *logEntry) {
-	if e.TCP() && e.Up == nil && onlyAlike(e.NamedLine.Line, c.Down, e.Down) {
+	if e.tcp() && e.Up == nil && onlyAlike(e.NamedLine.Line, c.Down, e.Down) {
 		e.Down.Log = e.Line
 	}
 	if e.Up == nil {
@@ -110,7 +110,7 @@ func take(c *crossing.Crossing, e *logEntry) {
 		}
 		return
 	}
-	if e.TCP() {
+	if e.tcp() {
 		takeWhole(c, e)
 		return
 	}

@@ -122,7 +122,7 @@ func seated(entries []*logEntry, on side) [][]*logEntry {
 	var groups [][]*logEntry
 	for _, e := range entries {
 		l := e.leg(on)
-		if l == nil || e.TCP() {
+		if l == nil || e.tcp() {
 			continue
 		}
 		i, ok := at[l.Orig]

@@ -7,9 +7,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 )
 
-// A Traffic is who dials whom at one pod's points, loopback left out: what tells
+// A traffic is who dials whom at one pod's points, loopback left out: what tells
 // a gateway where its captures show other traffic too.
-type Traffic struct {
+type traffic struct {
 	order []netip.Addr // in the order in which they were first seen
 	by    map[netip.Addr]*dealings
 }
@@ -24,7 +24,7 @@ type dealings struct {
 // maxDiallers is how many of those that dial an address are kept.
 const maxDiallers = 8
 
-func (t *Traffic) of(a netip.Addr) *dealings {
+func (t *traffic) of(a netip.Addr) *dealings {
 	if t.by == nil {
 		t.by = make(map[netip.Addr]*dealings)
 	}
@@ -35,8 +35,8 @@ func (t *Traffic) of(a netip.Addr) *dealings {
 	return t.by[a]
 }
 
-// Add notes that src dialled dst.
-func (t *Traffic) Add(src, dst netip.Addr, n *cluster.Networks) {
+// add notes that src dialled dst.
+func (t *traffic) add(src, dst netip.Addr, n *cluster.Networks) {
 	d, s := t.of(dst), t.of(src)
 	d.dialled, s.dials = true, true
 	d.fromOut = d.fromOut || !n.Contain(src)
@@ -46,11 +46,11 @@ func (t *Traffic) Add(src, dst netip.Addr, n *cluster.Networks) {
 	}
 }
 
-// Forwarders lists the addresses of a gateway. Where the cluster's networks are
+// forwarders lists the addresses of a gateway. Where the cluster's networks are
 // known, these are the ones that take connections from outside and make some
 // into them, be it the same address or another one; else the only one that is
 // dialled and dials others.
-func (t *Traffic) Forwarders(n *cluster.Networks) []netip.Addr {
+func (t *traffic) forwarders(n *cluster.Networks) []netip.Addr {
 	if !n.IsZero() {
 		return t.between()
 	}
@@ -63,7 +63,7 @@ func (t *Traffic) Forwarders(n *cluster.Networks) []netip.Addr {
 
 // between lists the addresses that take connections from outside, and those that
 // make connections into the cluster's networks.
-func (t *Traffic) between() []netip.Addr {
+func (t *traffic) between() []netip.Addr {
 	makers := t.which(func(d *dealings) bool { return d.dials && d.fromOut && d.intoNet })
 	alone := len(makers) == 0
 	if alone {
@@ -80,7 +80,7 @@ func (t *Traffic) between() []netip.Addr {
 
 // which lists the addresses of which take is true, in the order in which they were
 // first seen.
-func (t *Traffic) which(take func(*dealings) bool) []netip.Addr {
+func (t *traffic) which(take func(*dealings) bool) []netip.Addr {
 	var found []netip.Addr
 	for _, a := range t.order {
 		if take(t.by[a]) {

@@ -29,12 +29,12 @@ func TestForwarders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var wires Traffic
+			var wires traffic
 			for _, d := range tt.dialled {
-				wires.Add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
+				wires.add(netip.MustParseAddr(d[0]), netip.MustParseAddr(d[1]), &tt.n)
 			}
 			var got []string
-			for _, a := range wires.Forwarders(&tt.n) {
+			for _, a := range wires.forwarders(&tt.n) {
 				got = append(got, a.String())
 			}
 			if !slices.Equal(got, tt.want) {

@@ -27,7 +27,7 @@ type PodFacts struct {
 // A dialling is who dials whom at a pod's points, loopback left out.
 type dialling struct {
 	votes census
-	wires Traffic
+	wires traffic
 }
 
 // look learns what structure tells of pods, and returns who dials whom.
@@ -46,7 +46,7 @@ func (r *Roster) look(legs []*graph.Leg, n *cluster.Networks) map[string]*dialli
 			}
 			t := c.OrigTuple(r.x)
 			seen[c.Pod].votes.add(t)
-			seen[c.Pod].wires.Add(t.Src.Addr(), t.Dst.Addr(), n)
+			seen[c.Pod].wires.add(t.Src.Addr(), t.Dst.Addr(), n)
 		}
 	}
 	return seen
@@ -59,7 +59,7 @@ func (d *dialling) elect(f *PodFacts, n *cluster.Networks) {
 	if len(f.addrs) > 0 {
 		return
 	}
-	for _, a := range d.wires.Forwarders(n) {
+	for _, a := range d.wires.forwarders(n) {
 		f.addrs[a] = true
 	}
 }

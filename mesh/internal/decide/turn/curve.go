@@ -48,13 +48,13 @@ func (v *Leg) Curve(x *index.Index) Curve {
 // all returns what went in one direction as one message; nil if nothing did.
 func (s *Side) all(x *index.Index, h index.HalfNo) *scan.Message {
 	r := x.Content(h)
-	if r.Proto == scan.ProtoNone || s != nil && !s.Plain && (len(s.Starts) == 0 || s.Starts[0] >= s.End) {
+	if r.Proto == scan.ProtoNone || s != nil && !s.Plain && (len(s.Starts) == 0 || s.Starts[0] >= s.end) {
 		return nil
 	}
 	m := &scan.Message{End: x.Length(h), From: r.Data, To: r.Data, ServiceMillis: -1}
 	m.To.Nanos = r.LastNanos
 	if s != nil && !s.Plain {
-		m.Start, m.Before, m.End = s.Starts[0], s.Starts[0], s.End
+		m.Start, m.Before, m.End = s.Starts[0], s.Starts[0], s.end
 		if u := s.at(m.Start); u != nil {
 			m.From = u.At
 		}
@@ -85,7 +85,7 @@ func (s *Side) totals(m *scan.Message) (n scan.Sizes, at []int64) {
 		if u := s.at(from); u != nil {
 			began = u.At.Nanos
 		}
-		lengths := s.Between(from, s.End)
+		lengths := s.between(from, s.end)
 		if i == 0 && lengths == nil {
 			return nil, nil
 		}
@@ -102,11 +102,11 @@ func (v *Leg) turns() []uint64 {
 	bs := v.boundaries()
 	turns := make([]uint64, 0, len(bs))
 	for i, b := range bs {
-		next := boundary{v.Orig.End, v.Reply.End}
+		next := boundary{v.Orig.end, v.Reply.end}
 		if i+1 < len(bs) {
 			next = bs[i+1]
 		}
-		req, resp := v.Orig.Between(b.orig, next.orig), v.Reply.Between(b.reply, next.reply)
+		req, resp := v.Orig.between(b.orig, next.orig), v.Reply.between(b.reply, next.reply)
 		if len(req) == 1 && len(resp) == 1 {
 			turns = append(turns, uint64(req[0])*0x9e3779b97f4a7c15+uint64(resp[0]))
 		}

@@ -142,15 +142,15 @@ func (v *Leg) boundaries() []boundary {
 	now := boundary{v.Orig.Starts[0], floor}
 	bs := []boundary{now}
 	missing := false
-	for _, u := range v.Orig.Units[v.Orig.first(now.orig):] {
-		if u.Off >= v.Orig.End {
+	for _, u := range v.Orig.units[v.Orig.first(now.orig):] {
+		if u.Off >= v.Orig.end {
 			break
 		}
 		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off == now.orig {
 			missing = missing || u.Kind == scan.UnitHole
 			continue
 		}
-		if heard := min(v.Reply.heard(u.At.Ack, now.reply), v.Reply.End); heard > max(now.reply, floor) {
+		if heard := min(v.Reply.heard(u.At.Ack, now.reply), v.Reply.end); heard > max(now.reply, floor) {
 			now = boundary{u.Off, heard}
 			bs = append(bs, now)
 		}
@@ -166,8 +166,8 @@ func (v *Leg) boundaries() []boundary {
 // that something is missing.
 func (v *Leg) answered(bs []boundary) []boundary {
 	before := bs[0].orig
-	for _, u := range v.Reply.Units[v.Reply.first(bs[0].reply):] {
-		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off >= v.Reply.End {
+	for _, u := range v.Reply.units[v.Reply.first(bs[0].reply):] {
+		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off >= v.Reply.end {
 			continue
 		}
 		heard := v.Orig.heard(u.At.Ack, before)
@@ -184,13 +184,13 @@ func (v *Leg) answered(bs []boundary) []boundary {
 // exchanges lists the exchanges of the leg.
 func (v *Leg) exchanges(x *index.Index) []graph.Exchange {
 	l := v.Leg
-	if !v.Sealed() || v.Orig.Starts[0] >= v.Orig.End {
+	if !v.Sealed() || v.Orig.Starts[0] >= v.Orig.end {
 		return nil
 	}
 	bs := v.boundaries()
 	es := make([]graph.Exchange, len(bs))
 	for i, b := range bs {
-		next := boundary{v.Orig.End, v.Reply.End}
+		next := boundary{v.Orig.end, v.Reply.end}
 		if i+1 < len(bs) {
 			next = bs[i+1]
 		}
@@ -203,7 +203,7 @@ func (v *Leg) exchanges(x *index.Index) []graph.Exchange {
 		if e.Req != nil {
 			e.Req.Flags |= scan.MsgRequest
 		}
-		e.Outline = &graph.Outline{Req: v.Orig.Between(b.orig, next.orig), Resp: v.Reply.Between(b.reply, next.reply)}
+		e.Outline = &graph.Outline{Req: v.Orig.between(b.orig, next.orig), Resp: v.Reply.between(b.reply, next.reply)}
 		if e.Req == nil && e.Resp == nil {
 			return es[:i]
 		}
@@ -215,7 +215,7 @@ func (v *Leg) exchanges(x *index.Index) []graph.Exchange {
 // alternatives adds to the lengths of the first exchange those that it has if
 // the handshake ended elsewhere.
 func (v *Leg) alternatives(es []graph.Exchange, bs []boundary) {
-	next := boundary{v.Orig.End, v.Reply.End}
+	next := boundary{v.Orig.end, v.Reply.end}
 	if len(bs) > 1 {
 		next = bs[1]
 	}
@@ -241,7 +241,7 @@ func (s *Side) alternatives(to int64) (n scan.Sizes, at []int64) {
 		if u == nil || from >= to {
 			continue
 		}
-		lengths := s.Between(from, to)
+		lengths := s.between(from, to)
 		if i == 0 && lengths == nil {
 			return nil, nil
 		}

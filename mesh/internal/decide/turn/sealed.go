@@ -12,15 +12,15 @@ import (
 // TLS, of which record headers tell the plaintext length, or plain bytes.
 // Offsets are those of the wire stream.
 type Side struct {
-	Units  []*scan.Unit
+	units  []*scan.Unit
 	Data   []*scan.Unit     // of them those of application type, handshake included
 	base   uint32           // raw sequence number of offset 0
 	opened *index.Plaintext // nil unless it was decrypted
-	End    int64            // where data end: before a closing alert
+	end    int64            // where data end: before a closing alert
 	Plain  bool             // not TLS
 	whole  bool             // the stream was seen from its first byte to its last
 	Over   int64            // bytes that a fragment is longer than its plaintext, at the least
-	Slack  int64            // and how much longer it may be: padding of CBC suites
+	slack  int64            // and how much longer it may be: padding of CBC suites
 	Starts []int64          // where data may begin, the likeliest first
 }
 
@@ -34,7 +34,7 @@ func newSealed(x *index.Index, h index.HalfNo, over, slack int64) *Side {
 		return nil
 	}
 	half, r := x.Half(h), x.Content(h)
-	s := &Side{Units: us, base: half.Base, opened: x.Plain[h], End: x.Length(h), Over: over, Slack: slack, Plain: x.TLS(h) == nil}
+	s := &Side{units: us, base: half.Base, opened: x.Plain[h], end: x.Length(h), Over: over, slack: slack, Plain: x.TLS(h) == nil}
 	s.whole = r.Start && !r.Open && r.Lost == 0
 	if s.Plain {
 		s.Starts = []int64{us[0].Off}
@@ -60,9 +60,9 @@ func (s *Side) endData() {
 		return
 	}
 	last := s.Data[len(s.Data)-1]
-	s.End = last.Off + tls.HeaderLen + int64(last.Len)
-	if s.Over == over13 && int64(last.Len) == over13+scan.AlertLen && last == s.Units[len(s.Units)-1] {
-		s.End = last.Off
+	s.end = last.Off + tls.HeaderLen + int64(last.Len)
+	if s.Over == over13 && int64(last.Len) == over13+scan.AlertLen && last == s.units[len(s.units)-1] {
+		s.end = last.Off
 		s.Data = s.Data[:len(s.Data)-1]
 	}
 }
@@ -75,12 +75,12 @@ func (s *Side) after(k int) int64 {
 	if k < len(s.Data) {
 		return s.Data[k].Off
 	}
-	return s.End
+	return s.end
 }
 
 // first returns the index of the first unit at or after offset off.
 func (s *Side) first(off int64) int {
-	i, _ := slices.BinarySearchFunc(s.Units, off, func(u *scan.Unit, off int64) int {
+	i, _ := slices.BinarySearchFunc(s.units, off, func(u *scan.Unit, off int64) int {
 		switch {
 		case u.Off < off:
 			return -1
@@ -97,7 +97,7 @@ func (s *Side) first(off int64) int {
 // ChangeCipherSpec, which TLS 1.3 keeps for appearances (RFC 8446 §D.4).
 func (s *Side) broken() bool {
 	missing := false
-	for _, u := range s.Units {
+	for _, u := range s.units {
 		switch {
 		case u.Off > s.Starts[0]:
 			return missing
@@ -112,7 +112,7 @@ func (s *Side) broken() bool {
 
 // missing reports whether something of [from, to) is missing in the capture.
 func (s *Side) missing(from, to int64) bool {
-	for _, u := range s.Units[max(s.first(from)-1, 0):] {
+	for _, u := range s.units[max(s.first(from)-1, 0):] {
 		if u.Off >= to {
 			break
 		}
@@ -129,16 +129,16 @@ func (s *Side) add(early []*scan.Unit) {
 	if len(early) == 0 {
 		return
 	}
-	rest := s.Units[s.first(s.Starts[0]):]
-	s.Units = append(slices.Clone(early), rest...)
+	rest := s.units[s.first(s.Starts[0]):]
+	s.units = append(slices.Clone(early), rest...)
 	s.Data = append(slices.Clone(early), s.Data...)
 	s.Starts = []int64{early[0].Off}
 }
 
 // at returns the unit of data that begins at off, nil if none is known to.
 func (s *Side) at(off int64) *scan.Unit {
-	for i := s.first(off); i < len(s.Units) && s.Units[i].Off == off; i++ {
-		if u := s.Units[i]; u.Kind == scan.UnitData || u.Kind == scan.UnitPlain {
+	for i := s.first(off); i < len(s.units) && s.units[i].Off == off; i++ {
+		if u := s.units[i]; u.Kind == scan.UnitData || u.Kind == scan.UnitPlain {
 			return u
 		}
 	}
@@ -147,8 +147,8 @@ func (s *Side) at(off int64) *scan.Unit {
 
 // last returns the last unit that begins in [from, to), nil if there is none.
 func (s *Side) last(from, to int64) *scan.Unit {
-	if i := s.first(to) - 1; i >= 0 && s.Units[i].Off >= from {
-		return s.Units[i]
+	if i := s.first(to) - 1; i >= 0 && s.units[i].Off >= from {
+		return s.units[i]
 	}
 	return nil
 }
@@ -160,15 +160,15 @@ func (s *Side) heard(ack uint32, near int64) int64 { return s.opened.Heard(ack, 
 // maxSizes is how many lengths are tried; a range with more is not known.
 const maxSizes = 24
 
-// Between returns the plaintext length of the range [from, to).
-func (s *Side) Between(from, to int64) scan.Sizes {
+// between returns the plaintext length of the range [from, to).
+func (s *Side) between(from, to int64) scan.Sizes {
 	if s.Plain {
 		return scan.Sizes{to - from}
 	}
 	n, lost, records := int64(0), int64(0), int64(0)
-	for _, u := range s.Units[s.first(from):] {
+	for _, u := range s.units[s.first(from):] {
 		switch {
-		case u.Off >= to || u.Off >= s.End:
+		case u.Off >= to || u.Off >= s.end:
 			return s.sizes(n, lost, records)
 		case u.Kind == scan.UnitData:
 			n, records = n+s.Size(u), records+1
@@ -182,12 +182,12 @@ func (s *Side) Between(from, to int64) scan.Sizes {
 // sizes lists the plaintext lengths of n bytes in records whose headers were
 // read and lost bytes with any number of records.
 func (s *Side) sizes(n, lost, records int64) scan.Sizes {
-	if s.Slack > 0 {
+	if s.slack > 0 {
 		if lost > 0 || records != 1 {
 			return nil
 		}
-		out := make(scan.Sizes, 0, s.Slack+1)
-		for k := range s.Slack + 1 {
+		out := make(scan.Sizes, 0, s.slack+1)
+		for k := range s.slack + 1 {
 			out = append(out, n-k)
 		}
 		return out

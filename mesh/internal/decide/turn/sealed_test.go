@@ -12,22 +12,22 @@ import (
 // have together, given their fragments; the headers of those in lost were not
 // captured.
 func lengths(over, slack int64, fragments []int, lost func(i int) bool) []int64 {
-	s := &Side{Over: over, Slack: slack}
+	s := &Side{Over: over, slack: slack}
 	for i, n := range fragments {
-		u := &scan.Unit{Off: s.End, Len: int32(n), Kind: scan.UnitData}
-		s.End += 5 + int64(n)
+		u := &scan.Unit{Off: s.end, Len: int32(n), Kind: scan.UnitData}
+		s.end += 5 + int64(n)
 		if !lost(i) {
-			s.Units = append(s.Units, u)
+			s.units = append(s.units, u)
 			continue
 		}
-		if k := len(s.Units) - 1; k >= 0 && s.Units[k].Kind == scan.UnitHole {
-			s.Units[k].Len += 5 + int32(n)
+		if k := len(s.units) - 1; k >= 0 && s.units[k].Kind == scan.UnitHole {
+			s.units[k].Len += 5 + int32(n)
 			continue
 		}
 		u.Kind, u.Len = scan.UnitHole, 5+u.Len
-		s.Units = append(s.Units, u)
+		s.units = append(s.units, u)
 	}
-	return s.Between(0, s.End)
+	return s.between(0, s.end)
 }
 
 func TestLengths(t *testing.T) {
