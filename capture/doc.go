@@ -1,5 +1,4 @@
-// Package capture reads and writes packet capture files and decodes the TCP
-// segments in them.
+// Package capture reads and writes packet capture files.
 //
 // A [Reader] takes pcap and pcapng, plain or compressed with gzip, zstd or
 // lz4, from a file or a pipe, and hands out one reused [Packet] after another.
@@ -18,7 +17,9 @@
 //		fmt.Println(p.Ref.Packet, p.Nanos, len(p.Data))
 //	}
 //
-// The package knows packets, not connections. It allocates nothing per packet,
-// trusts no length in a file before the bytes are there, and prints nothing.
+// The package knows packets, not what is in them: package tcpip decodes them,
+// and package linktype knows their link headers. It allocates nothing per
+// packet, trusts no length in a file before the bytes are there, and prints
+// nothing.
 // Files of other kinds (snoop, ERF, ETL) are recognised at best by name.
 package capture

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // A PacketSource offers the packets of a Reader to programs written against
@@ -25,7 +27,7 @@ import (
 // LinkDecoder and an input of one link type. It is not safe for concurrent use.
 type PacketSource struct {
 	next  func() (*Packet, error)
-	link  LinkType
+	link  linktype.Type
 	done  bool
 	ancil [1]any
 }
@@ -75,17 +77,17 @@ func (s *PacketSource) Decode(data []byte, b gopacket.PacketBuilder) error {
 // LinkDecoder returns gopacket's decoder of a link type. LINKTYPE_LINUX_SLL2
 // headers come out as a layers.LinuxSLL, whose fields they share but for the
 // interface index.
-func LinkDecoder(link LinkType) gopacket.Decoder {
+func LinkDecoder(link linktype.Type) gopacket.Decoder {
 	switch link {
-	case LinkNull, LinkLoop:
+	case linktype.Null, linktype.Loop:
 		return layers.LayerTypeLoopback
-	case LinkRaw, LinkRawBSD, LinkRawOBSD:
+	case linktype.Raw, linktype.RawBSD, linktype.RawOBSD:
 		return layers.LinkTypeRaw
-	case LinkIPv4:
+	case linktype.IPv4:
 		return layers.LayerTypeIPv4
-	case LinkIPv6:
+	case linktype.IPv6:
 		return layers.LayerTypeIPv6
-	case LinkSLL2:
+	case linktype.SLL2:
 		return gopacket.DecodeFunc(decodeSLL2)
 	}
 	if link > math.MaxUint8 {
@@ -96,12 +98,13 @@ func LinkDecoder(link LinkType) gopacket.Decoder {
 
 // decodeSLL2 adds an SLL2 header to a gopacket packet.
 func decodeSLL2(data []byte, b gopacket.PacketBuilder) error {
-	if len(data) < sll2Len {
+	n := linktype.SLL2.HeaderLen()
+	if len(data) < n {
 		b.SetTruncated()
-		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), sll2Len)
+		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), n)
 	}
 	sll := &layers.LinuxSLL{
-		BaseLayer:    layers.BaseLayer{Contents: data[:sll2Len], Payload: data[sll2Len:]},
+		BaseLayer:    layers.BaseLayer{Contents: data[:n], Payload: data[n:]},
 		PacketType:   layers.LinuxSLLPacketType(data[10]),
 		AddrLen:      uint16(data[11]),
 		Addr:         net.HardwareAddr(data[12 : 12+min(data[11], 8)]),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -11,17 +12,54 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
+// sampleIP returns a segment over IPv4 or IPv6, its payload "hello" and padding
+// of the given length.
+func sampleIP(t testing.TB, v6 bool, padding int) []byte {
+	t.Helper()
+	tcp := &layers.TCP{SrcPort: 47254, DstPort: 8080, Seq: 1000, ACK: true, PSH: true}
+	var ip gopacket.SerializableLayer
+	if v6 {
+		l := &layers.IPv6{Version: 6, NextHeader: layers.IPProtocolTCP, HopLimit: 64, SrcIP: net.ParseIP("2001:db8::10"), DstIP: net.ParseIP("fd00::20")}
+		must(t, tcp.SetNetworkLayerForChecksum(l))
+		ip = l
+	} else {
+		l := &layers.IPv4{Version: 4, Protocol: layers.IPProtocolTCP, TTL: 64, SrcIP: net.IPv4(192, 0, 2, 10), DstIP: net.IPv4(10, 244, 2, 20)}
+		must(t, tcp.SetNetworkLayerForChecksum(l))
+		ip = l
+	}
+	buf := gopacket.NewSerializeBuffer()
+	options := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
+	must(t, gopacket.SerializeLayers(buf, options, ip, tcp, gopacket.Payload("hello")))
+	return append(buf.Bytes(), make([]byte, padding)...)
+}
+
+// Link headers of LINKTYPE_ETHERNET, LINUX_SLL and LINUX_SLL2 before IPv4.
+const (
+	ethernetHead = "\x02\x00\x00\x00\x00\x0b\x02\x00\x00\x00\x00\x0a\x08\x00"
+	sllHead      = "\x00\x04\x00\x01\x00\x06\x02\x00\x00\x00\x00\x0a\x00\x00\x08\x00"
+	sll2Head     = "\x08\x00\x00\x00\x00\x00\x00\x02\x00\x01\x04\x06\x02\x00\x00\x00\x00\x0a\x00\x00"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // linkSamples is the same segment behind every link header.
-func linkSamples() []capture.Packet {
+func linkSamples(t testing.TB) []capture.Packet {
 	samples := []capture.Packet{
-		{Link: capture.LinkEthernet, Data: ethFrame}, {Link: capture.LinkSLL2, Data: sll2(2, 1)},
-		{Link: capture.LinkSLL, Data: join(sllHeader(4, 1, 0x0800), ip4())}, {Link: capture.LinkNull, Data: join([]byte{2, 0, 0, 0}, ip4())},
-		{Link: capture.LinkLoop, Data: join([]byte{0, 0, 0, 2}, ip4())}, {Link: capture.LinkRaw, Data: ip4()}, {Link: capture.LinkRawBSD, Data: ip4()},
-		{Link: capture.LinkRawOBSD, Data: ip4()}, {Link: capture.LinkIPv4, Data: ip4()}, {Link: capture.LinkIPv6, Data: ip6()},
+		{Link: linktype.Ethernet, Data: []byte(ethernetHead)}, {Link: linktype.SLL2, Data: []byte(sll2Head)},
+		{Link: linktype.SLL, Data: []byte(sllHead)}, {Link: linktype.Null, Data: []byte{2, 0, 0, 0}},
+		{Link: linktype.Loop, Data: []byte{0, 0, 0, 2}}, {Link: linktype.Raw}, {Link: linktype.RawBSD},
+		{Link: linktype.RawOBSD}, {Link: linktype.IPv4}, {Link: linktype.IPv6},
 	}
 	for i := range samples {
+		samples[i].Data = append(samples[i].Data, sampleIP(t, samples[i].Link == linktype.IPv6, 0)...)
 		samples[i].Ref = capture.Ref{Input: 5, Packet: uint32(i + 1)}
 		samples[i].Nanos, samples[i].WireLen = 1_700_000_000_123_456_789+int64(i), uint32(len(samples[i].Data))
 	}
@@ -34,22 +72,22 @@ func pcapngOf(t testing.TB, packets []capture.Packet) []byte {
 	w := capture.NewWriter(&file, nil)
 	for _, p := range packets {
 		n, err := w.AddInterface(capture.Interface{Link: p.Link})
-		check(t, err)
-		check(t, w.WritePacket(n, p.Nanos, p.WireLen, 0, nil, p.Data))
+		must(t, err)
+		must(t, w.WritePacket(n, p.Nanos, p.WireLen, 0, nil, p.Data))
 	}
-	check(t, w.Flush())
+	must(t, w.Flush())
 	return file.Bytes()
 }
 
 func openBytes(t testing.TB, file []byte) *capture.Reader {
 	r, err := capture.NewReader(bytes.NewReader(file), &capture.Options{Input: 5})
-	check(t, err)
+	must(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r
 }
 
 func TestPacketSourceDecodesEveryLink(t *testing.T) {
-	samples := linkSamples()
+	samples := linkSamples(t)
 	src := capture.NewPacketSource(openBytes(t, pcapngOf(t, samples)))
 	n := 0
 	for got := range gopacket.NewPacketSource(src, src).Packets() {
@@ -71,7 +109,7 @@ func TestPacketSourceDecodesEveryLink(t *testing.T) {
 
 // gopacket.PacketSource would retry after our errors for ever.
 func TestPacketSourceEndsAfterAnError(t *testing.T) {
-	file := pcapngOf(t, linkSamples())
+	file := pcapngOf(t, linkSamples(t))
 	src := capture.NewPacketSource(openBytes(t, file[:len(file)-3]))
 	n, last := 0, error(nil)
 	for ; last == nil; n++ {
@@ -86,34 +124,36 @@ func TestPacketSourceEndsAfterAnError(t *testing.T) {
 }
 
 func TestPacketSourceOwnership(t *testing.T) {
-	src := capture.NewPacketSource(openBytes(t, pcapngOf(t, linkSamples())))
+	src := capture.NewPacketSource(openBytes(t, pcapngOf(t, linkSamples(t))))
 	data, ci, err := src.ReadPacketData()
-	check(t, err)
+	must(t, err)
 	for err == nil {
 		_, _, err = src.ZeroCopyReadPacketData()
 	}
-	if !bytes.Equal(data, ethFrame) || ci.AncillaryData[0] != (capture.Ref{Input: 5, Packet: 1}) {
+	if !bytes.Equal(data, linkSamples(t)[0].Data) || ci.AncillaryData[0] != (capture.Ref{Input: 5, Packet: 1}) {
 		t.Errorf("%x %v changed", data, ci)
 	}
 }
 
 func TestLinkDecoder(t *testing.T) {
-	p := gopacket.NewPacket(edit(sll2(2, 1), func(b []byte) { b[10] = 4 }), capture.LinkDecoder(capture.LinkSLL2), gopacket.Lazy)
+	frame := append([]byte(sll2Head), sampleIP(t, false, 0)...)
+	p := gopacket.NewPacket(frame, capture.LinkDecoder(linktype.SLL2), gopacket.Lazy)
 	sll, ok := p.LinkLayer().(*layers.LinuxSLL)
-	if !ok || sll.PacketType != layers.LinuxSLLPacketTypeOutgoing || sll.AddrType != 1 || !bytes.Equal(sll.Addr, macA[:]) || sll.EthernetType != layers.EthernetTypeIPv4 {
+	if !ok || sll.PacketType != layers.LinuxSLLPacketTypeOutgoing || sll.AddrType != 1 || !bytes.Equal(sll.Addr, frame[12:18]) || sll.EthernetType != layers.EthernetTypeIPv4 {
 		t.Errorf("%v", p)
 	}
-	for _, data := range [][]byte{nil, sll2(2, 1)[:19]} {
-		p = gopacket.NewPacket(data, capture.LinkDecoder(capture.LinkSLL2), gopacket.Default)
+	for _, data := range [][]byte{nil, frame[:19]} {
+		p = gopacket.NewPacket(data, capture.LinkDecoder(linktype.SLL2), gopacket.Default)
 		if p.ErrorLayer() == nil || !errors.Is(p.ErrorLayer().Error(), capture.ErrTruncated) {
 			t.Errorf("%d bytes: %v", len(data), p)
 		}
 	}
-	long := edit(sll2(2, 1), func(b []byte) { b[11] = 200 })
-	if p = gopacket.NewPacket(long, capture.LinkDecoder(capture.LinkSLL2), gopacket.Default); p.TransportLayer() == nil {
+	long := bytes.Clone(frame)
+	long[11] = 200
+	if p = gopacket.NewPacket(long, capture.LinkDecoder(linktype.SLL2), gopacket.Default); p.TransportLayer() == nil {
 		t.Errorf("address length 200: %v", p)
 	}
-	if p = gopacket.NewPacket(ip4(), capture.LinkDecoder(300), gopacket.Default); p.ErrorLayer() == nil {
+	if p = gopacket.NewPacket(frame[20:], capture.LinkDecoder(300), gopacket.Default); p.ErrorLayer() == nil {
 		t.Errorf("link type 300: %v", p)
 	}
 }
@@ -121,26 +161,24 @@ func TestLinkDecoder(t *testing.T) {
 func TestPcapWriterConvertsEveryLink(t *testing.T) {
 	var file bytes.Buffer
 	w, err := capture.NewPcapWriter(&file)
-	check(t, err)
-	samples := linkSamples()
+	must(t, err)
+	samples := linkSamples(t)
 	for i := range samples {
 		samples[i].WireLen += 100
-		check(t, w.Write(&samples[i]))
+		must(t, w.Write(&samples[i]))
 	}
-	if err := w.Write(packetOf(105, ip4())); !errors.Is(err, capture.ErrUnsupported) {
+	if err := w.Write(&capture.Packet{Link: 105, Data: sampleIP(t, false, 0)}); !errors.Is(err, capture.ErrUnsupported) {
 		t.Errorf("wifi: %v", err)
 	}
-	check(t, w.Flush())
+	must(t, w.Flush())
 	r := openBytes(t, file.Bytes())
-	d, _ := decoderOf()
 	for _, want := range samples {
 		p, err := r.Next()
-		check(t, err)
-		var s capture.Segment
-		if p.Link != capture.LinkEthernet || !d.Decode(p, &s) || p.Nanos != want.Nanos || int(p.WireLen) != len(p.Data)+100 {
+		must(t, err)
+		hdr, next := want.Link.EthernetHeader(want.Data)
+		if p.Link != linktype.Ethernet || p.Nanos != want.Nanos || int(p.WireLen) != len(p.Data)+100 || !bytes.Equal(p.Data, append(hdr[:], want.Data[next:]...)) {
 			t.Fatalf("link type %d: %+v", want.Link, p)
 		}
-		checkHello(t, &s, want.Link == capture.LinkIPv6)
 	}
 	if _, err := r.Next(); err != io.EOF {
 		t.Errorf("at the end: %v", err)
@@ -150,12 +188,13 @@ func TestPcapWriterConvertsEveryLink(t *testing.T) {
 func TestPcapWriterCutsLongPackets(t *testing.T) {
 	var file bytes.Buffer
 	w, err := capture.NewPcapWriter(&file)
-	check(t, err)
-	check(t, w.Write(packetOf(capture.LinkRaw, append(edit(ip4(), setLen(2, 0)), pattern(300000)...))))
-	check(t, w.Flush())
+	must(t, err)
+	long := sampleIP(t, false, 300000)
+	must(t, w.Write(&capture.Packet{Link: linktype.Raw, Data: long}))
+	must(t, w.Flush())
 	p, err := openBytes(t, file.Bytes()).Next()
-	check(t, err)
-	if len(p.Data) != 262144 || int(p.WireLen) != 14+len(ip4())+300000 {
+	must(t, err)
+	if len(p.Data) != 262144 || int(p.WireLen) != 14+len(long) {
 		t.Errorf("%d of %d bytes", len(p.Data), p.WireLen)
 	}
 }
@@ -167,11 +206,11 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestPcapWriterReportsErrors(t *testing.T) {
 	w, err := capture.NewPcapWriter(brokenPipe{})
-	check(t, err)
+	must(t, err)
 	if err := w.Flush(); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("Flush: %v", err)
 	}
-	if err := w.Write(packetOf(capture.LinkEthernet, ethFrame)); err == nil {
+	if err := w.Write(&linkSamples(t)[0]); err == nil {
 		t.Error("Write after a failed Flush succeeds")
 	}
 }

@@ -8,19 +8,6 @@ import (
 	"os"
 )
 
-// InputOptions change how an Input is read. The zero value, and nil, are the
-// defaults.
-type InputOptions struct {
-	// Reread says that the capture will be read more than once. A pipe or a
-	// compressed file is then copied, decompressed, to an unlinked temporary
-	// file of mode 0600 while it is first read, and read from there later.
-	Reread bool
-
-	InterfaceName string        // as in Options
-	Buffer        int           // as in Options
-	Progress      func(n int64) // as in Options; every Reader starts at 0, and later ones may count the copy
-}
-
 // An Input is a capture that can be read more than once. Every Reader after
 // the first sees exactly the bytes that the first saw, and ends as it ended,
 // even when the file has grown since. Readers after the first may be used at
@@ -30,7 +17,6 @@ type Input struct {
 	file    *os.File
 	info    os.FileInfo
 	options Options
-	reread  bool
 
 	seekable bool
 	start    int64     // where the capture begins: standard input may have been read from
@@ -83,18 +69,14 @@ func (p *replayer) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// OpenInput opens the named capture file, of whose packets Ref.Input is
-// number; "-" is standard input. The contents are not looked at before the
-// first Reader, but a directory or an empty file is an *Error that matches
-// ErrNotCapture. The caller closes the Input.
-func OpenInput(name string, number uint32, o *InputOptions) (*Input, error) {
+// OpenInput opens the named capture file; "-" is standard input. The contents
+// are not looked at before the first Reader, but a directory or an empty file
+// is an *Error that matches ErrNotCapture. The caller closes the Input.
+func OpenInput(name string, o *Options) (*Input, error) {
 	if o == nil {
-		o = &InputOptions{}
+		o = &Options{}
 	}
-	in := &Input{
-		name: name, reread: o.Reread,
-		options: Options{Input: number, InterfaceName: o.InterfaceName, Buffer: o.Buffer, Progress: o.Progress},
-	}
+	in := &Input{name: name, options: *o}
 	if err := in.openFile(); err != nil {
 		return nil, err
 	}
@@ -151,15 +133,6 @@ func (in *Input) Number() uint32 { return in.options.Input }
 // Name returns the name the Input was opened with.
 func (in *Input) Name() string { return in.name }
 
-// Size returns the size of the file in bytes when it was opened, compressed if
-// it is; 0 for a pipe.
-func (in *Input) Size() int64 {
-	if !in.seekable {
-		return 0
-	}
-	return in.info.Size()
-}
-
 // FileInfo returns the file's description when it was opened. With os.SameFile
 // it tells whether two inputs, or an input and an output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }
@@ -174,7 +147,7 @@ var (
 // before that is as if it had not been. The caller closes the Reader, and
 // before the Input.
 //
-// It is an error to ask twice for a pipe without InputOptions.Reread, or before
+// It is an error to ask twice for a pipe without Options.Reread, or before
 // the first Reader has come to its end. A Reader meets ErrChanged when the file
 // is now shorter than it was.
 func (in *Input) Reader() (*Reader, error) { return in.open(&in.options) }
@@ -213,7 +186,7 @@ func (in *Input) firstReader(o *Options) (*Reader, error) {
 		onEnd: func() { c.ended = true },
 		wrap: func(src io.Reader, compressed bool) (_ io.Reader, err error) {
 			c.src = src
-			if in.reread && (compressed || !in.seekable) {
+			if in.options.Reread && (compressed || !in.seekable) {
 				c.spool, err = newSpool()
 			}
 			return c, err

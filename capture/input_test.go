@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -26,7 +25,7 @@ func writeTemp(tb testing.TB, name string, b []byte) string {
 func namedPipe(tb testing.TB, b []byte) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
+	if err := mkfifo(path); err != nil {
 		tb.Skip("needs mkfifo: ", err)
 	}
 	go func() {
@@ -40,9 +39,10 @@ func namedPipe(tb testing.TB, b []byte) string {
 	return path
 }
 
-func openInput(tb testing.TB, path string, o *capture.InputOptions) *capture.Input {
+func openInput(tb testing.TB, path string, o capture.Options) *capture.Input {
 	tb.Helper()
-	in, err := capture.OpenInput(path, 3, o)
+	o.Input = 3
+	in, err := capture.OpenInput(path, &o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestInputRereads(t *testing.T) {
 			t.Fatal(len(want), wantErr)
 		}
 		for how, path := range inputs(t, c.file) {
-			in := openInput(t, path, &capture.InputOptions{Reread: true})
+			in := openInput(t, path, capture.Options{Reread: true})
 			for pass := range 3 {
 				got, err := readInput(t, in)
 				if !errors.Is(err, c.kind) || (err == nil) != (c.kind == nil) {
@@ -107,7 +107,7 @@ func TestInputRereads(t *testing.T) {
 func TestInputReadersAtOnce(t *testing.T) {
 	file := noisyCapture(50)
 	for how, path := range inputs(t, file) {
-		in := openInput(t, path, &capture.InputOptions{Reread: true, Buffer: 2000})
+		in := openInput(t, path, capture.Options{Reread: true, Buffer: 2000})
 		want, err := readInput(t, in)
 		if err != nil {
 			t.Fatal(how, err)
@@ -139,7 +139,7 @@ func TestInputWithoutReread(t *testing.T) {
 	file := noisyCapture(50)
 	want, _, _ := readBytes(t, file, &capture.Options{Input: 3})
 	for how, path := range inputs(t, file) {
-		in := openInput(t, path, nil)
+		in := openInput(t, path, capture.Options{})
 		got, err := readInput(t, in)
 		if err != nil {
 			t.Fatal(how, err)
@@ -167,7 +167,7 @@ func TestInputGrows(t *testing.T) {
 		for how, b := range map[string][]byte{"plain": before, "gzip": packed(t, before)["gzip"], "lz4": packed(t, before)["lz4"]} {
 			for _, reread := range []bool{true, false} {
 				path := writeTemp(t, "growing", b)
-				in := openInput(t, path, &capture.InputOptions{Reread: reread})
+				in := openInput(t, path, capture.Options{Reread: reread})
 				want, wantErr := readInput(t, in)
 				if len(want) != 50-min(cut, 1) {
 					t.Fatal(len(want), wantErr)
@@ -202,7 +202,7 @@ func TestInputShrinks(t *testing.T) {
 		"gzip":  writeTemp(t, "gzip", packed(t, file)["gzip"]),
 		"zstd":  writeTemp(t, "zstd", packed(t, file)["zstd"]),
 	} {
-		in := openInput(t, path, nil)
+		in := openInput(t, path, capture.Options{})
 		want, err := readInput(t, in)
 		if err != nil {
 			t.Fatal(err)
@@ -221,7 +221,7 @@ func TestInputShrinks(t *testing.T) {
 // TestInputOutlivesItsName removes the file, as rotation does.
 func TestInputOutlivesItsName(t *testing.T) {
 	path := writeTemp(t, "rotated", noisyCapture(10))
-	in := openInput(t, path, nil)
+	in := openInput(t, path, capture.Options{})
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestInputOutlivesItsName(t *testing.T) {
 // TestInputGivenUp asks again before the first Reader has come to its end.
 func TestInputGivenUp(t *testing.T) {
 	for how, path := range inputs(t, noisyCapture(10)) {
-		in := openInput(t, path, &capture.InputOptions{Reread: true, Buffer: 4000})
+		in := openInput(t, path, capture.Options{Reread: true, Buffer: 4000})
 		r, err := in.Reader()
 		if err != nil {
 			t.Fatal(how, err)
@@ -263,7 +263,7 @@ func TestInputSpool(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	path := writeTemp(t, "a", packed(t, noisyCapture(10))["gzip"])
-	in := openInput(t, path, &capture.InputOptions{Reread: true})
+	in := openInput(t, path, capture.Options{Reread: true})
 	if _, err := readInput(t, in); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestInputSpool(t *testing.T) {
 		t.Errorf("left in the temporary directory: %v, %v", left, err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(dir, "missing"))
-	in = openInput(t, path, &capture.InputOptions{Reread: true})
+	in = openInput(t, path, capture.Options{Reread: true})
 	if _, err := in.Reader(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a temporary directory: error = %v", err)
 	}
@@ -293,14 +293,14 @@ func TestStandardInput(t *testing.T) {
 		if _, err := io.ReadFull(os.Stdin, make([]byte, 6)); err != nil {
 			t.Fatal(err)
 		}
-		in := openInput(t, "-", &capture.InputOptions{Reread: true})
+		in := openInput(t, "-", capture.Options{Reread: true})
 		for range 2 {
 			if got, err := readInput(t, in); err != nil || len(got) != 5 {
 				t.Errorf("%s: %d packets, %v", how, len(got), err)
 			}
 		}
-		if in.Name() != "-" || (in.Size() == 0) != (how == "pipe") {
-			t.Errorf("%s: name = %q, size = %d", how, in.Name(), in.Size())
+		if in.Name() != "-" {
+			t.Errorf("%s: name = %q", how, in.Name())
 		}
 		os.Stdin.Close()
 	}
@@ -313,8 +313,8 @@ func TestSameFile(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Skip("needs symbolic links: ", err)
 	}
-	a, b := openInput(t, path, nil), openInput(t, link, nil)
-	c := openInput(t, writeTemp(t, "a", noisyCapture(1)), nil)
+	a, b := openInput(t, path, capture.Options{}), openInput(t, link, capture.Options{})
+	c := openInput(t, writeTemp(t, "a", noisyCapture(1)), capture.Options{})
 	if !os.SameFile(a.FileInfo(), b.FileInfo()) || os.SameFile(a.FileInfo(), c.FileInfo()) {
 		t.Error("the same file is not told from another")
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	"github.com/google/gopacket/pcapgo"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // A Live captures packets from a network interface of this host, on Linux. It
-// reads AF_PACKET, so on lo every packet comes twice; a Decoder marks the
-// second copy. VLAN tags that the kernel took off are not put back. It is not
+// reads AF_PACKET, so on lo every packet comes twice; a tcpip.Decoder marks
+// the second copy. VLAN tags that the kernel took off are not put back. It is not
 // safe for concurrent use.
 type Live struct {
 	h      *pcapgo.EthernetHandle
@@ -31,7 +33,7 @@ func OpenLive(name string) (*Live, error) {
 		h.Close()
 		return nil, fmt.Errorf("capture on %s: %w", name, err)
 	}
-	return &Live{h: h, iface: Interface{Name: name, Link: LinkEthernet, SnapLen: defaultSnapLen}}, nil
+	return &Live{h: h, iface: Interface{Name: name, Link: linktype.Ethernet, SnapLen: defaultSnapLen}}, nil
 }
 
 // Next waits for the next packet. It and its bytes are valid until the next
@@ -44,7 +46,7 @@ func (l *Live) Next() (*Packet, error) {
 	l.packet = Packet{
 		Ref:   Ref{Packet: l.packet.Ref.Packet + 1},
 		Nanos: ci.Timestamp.UnixNano(),
-		Link:  LinkEthernet, WireLen: uint32(ci.Length), Data: data,
+		Link:  linktype.Ethernet, WireLen: uint32(ci.Length), Data: data,
 	}
 	return &l.packet, nil
 }

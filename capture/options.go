@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"net/netip"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // Option codes of pcapng (draft-ietf-opsawg-pcapng §3.5, §4). A code means
@@ -120,7 +122,7 @@ func (r *Reader) interfaceBlock(b []byte) error {
 	if err := g.keep(len(b) + 256); err != nil { // 256: what an Interface without strings takes
 		return err
 	}
-	in := Interface{Link: LinkType(g.u16(b)), SnapLen: g.u32(b[4:])}
+	in := Interface{Link: linktype.Type(g.u16(b)), SnapLen: g.u32(b[4:])}
 	resolution, seconds := byte(6), int64(0)
 	err := g.eachOption(b[8:], func(code uint16, value []byte) error {
 		switch {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // The classic format (tcpdump.org/manpages/pcap-savefile.5.html):
@@ -91,7 +93,7 @@ func (r *Reader) readPcapHeader() error {
 	if major, minor := order.Uint16(h[4:]), order.Uint16(h[6:]); major != 2 || minor != 4 {
 		return fmt.Errorf("pcap version %d.%d: %w", major, minor, ErrUnsupported) // lengths are swapped before 2.3
 	}
-	r.packet.Link = LinkType(order.Uint32(h[20:])) // the FCS length is in the upper 16 bits
+	r.packet.Link = linktype.Type(order.Uint32(h[20:])) // the FCS length is in the upper 16 bits
 	r.interfaces = []Interface{{Name: r.rename, Link: r.packet.Link, SnapLen: order.Uint32(h[16:])}}
 	w.pos += pcapHeaderLen
 	return nil

@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 func TestPcap(t *testing.T) {
@@ -32,8 +33,8 @@ func TestPcap(t *testing.T) {
 				file = fields(o, file, ^uint32(0), uint32(999999), uint32(4), uint32(0), c.extra, "wxyz")
 				got, r := mustRead(t, file)
 				samePackets(t, got, []capture.Packet{
-					{Ref: capture.Ref{Packet: 1}, Nanos: c.first, Offset: 24, Link: capture.LinkSLL2, WireLen: 1500, Data: []byte("abc")},
-					{Ref: capture.Ref{Packet: 2}, Nanos: c.later, Offset: second, Link: capture.LinkSLL2, WireLen: 4, Data: []byte("wxyz")},
+					{Ref: capture.Ref{Packet: 1}, Nanos: c.first, Offset: 24, Link: linktype.SLL2, WireLen: 1500, Data: []byte("abc")},
+					{Ref: capture.Ref{Packet: 2}, Nanos: c.later, Offset: second, Link: linktype.SLL2, WireLen: 4, Data: []byte("wxyz")},
 				})
 				if got, want := r.Interfaces()[0], (capture.Interface{Link: 276, SnapLen: 262144}); got.Link != want.Link || got.SnapLen != want.SnapLen {
 					t.Errorf("interface = %+v, want %+v", got, want)
@@ -49,7 +50,7 @@ func TestPcap(t *testing.T) {
 func TestPcapLinkTypeWithFCS(t *testing.T) {
 	file := append(pcapFile(binary.LittleEndian, 0xa1b2c3d4, 0x2400_0001), pcapRecord(binary.LittleEndian, 1, 0, 1, "x")...)
 	got, _ := mustRead(t, file)
-	if got[0].Link != capture.LinkEthernet {
+	if got[0].Link != linktype.Ethernet {
 		t.Errorf("link = %d, want 1", got[0].Link)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // A blockType is the first word of a pcapng block (draft-ietf-opsawg-pcapng).
@@ -74,7 +76,7 @@ type pcapngFormat struct {
 
 // A sectionInterface is what packets need to know of their interface.
 type sectionInterface struct {
-	link    LinkType
+	link    linktype.Type
 	snapLen uint32
 	clock   blockClock
 }

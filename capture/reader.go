@@ -24,6 +24,12 @@ type Options struct {
 	InterfaceName string        // replaces the name of every interface unless ""
 	Buffer        int           // initial size of the read buffer in bytes, less for very many inputs; 0 = 512 KiB
 	Progress      func(n int64) // told the file bytes consumed so far after each read; may be nil
+
+	// Reread says that an Input will be read more than once. A pipe or a
+	// compressed file is then copied, decompressed, to an unlinked temporary
+	// file of mode 0600 while it is first read, and read from there later; every
+	// Reader calls Progress from 0 on, and later ones may count the copy.
+	Reread bool
 }
 
 // A Reader reads the packets of one capture in file order. It is not safe for
@@ -51,7 +57,7 @@ type Reader struct {
 // Open opens the named capture file; "-" is standard input. The caller closes
 // the Reader.
 func Open(name string, o *Options) (*Reader, error) {
-	in, err := OpenInput(name, 0, nil)
+	in, err := OpenInput(name, nil)
 	if err != nil {
 		return nil, err
 	}

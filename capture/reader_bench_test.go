@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // benchPackets returns a classic pcap file of n packets of the given size.
@@ -28,7 +29,7 @@ func asPcapng(tb testing.TB, file []byte) []byte {
 	tb.Helper()
 	var out bytes.Buffer
 	w := capture.NewWriter(&out, nil)
-	if _, err := w.AddInterface(capture.Interface{Link: capture.LinkEthernet}); err != nil {
+	if _, err := w.AddInterface(capture.Interface{Link: linktype.Ethernet}); err != nil {
 		tb.Fatal(err)
 	}
 	r, err := capture.NewReader(bytes.NewReader(file), nil)
@@ -87,7 +88,7 @@ func BenchmarkReader(b *testing.B) {
 func BenchmarkWriter(b *testing.B) {
 	header, payload := make([]byte, 14), make([]byte, 52)
 	w := capture.NewWriter(io.Discard, &capture.WriterOptions{Background: true})
-	if _, err := w.AddInterface(capture.Interface{Link: capture.LinkEthernet}); err != nil {
+	if _, err := w.AddInterface(capture.Interface{Link: linktype.Ethernet}); err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(66)

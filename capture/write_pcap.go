@@ -32,12 +32,12 @@ func NewPcapWriter(dst io.Writer) (*PcapWriter, error) {
 }
 
 // Write writes a packet. A classic file has one link type, so other link
-// headers are replaced as EthernetHeader does; packets longer than 262144 bytes
+// headers are replaced as linktype.Type.EthernetHeader does; packets longer than 262144 bytes
 // are cut, since other programs refuse them. A packet whose link header cannot
 // be replaced is an error that matches ErrUnsupported, and the PcapWriter
 // remains usable. The bytes of p are not kept.
 func (w *PcapWriter) Write(p *Packet) error {
-	hdr, next := EthernetHeader(p.Link, p.Data)
+	hdr, next := p.Link.EthernetHeader(p.Data)
 	if next < 0 {
 		return fmt.Errorf("write packet of link type %d and %d bytes: %w", p.Link, len(p.Data), ErrUnsupported)
 	}

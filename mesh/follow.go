@@ -30,13 +30,13 @@ func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
 	if path < 0 || path >= len(r.Paths) {
 		return fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
 	}
-	c := r.source.Convs[path]
+	c := r.source.Conversations[path]
 	if no >= 0 {
 		p := r.Paths[path]
 		if no >= len(p.Exchanges) {
 			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
 		}
-		if c = r.source.Planner.Exchange(c, no); c == nil {
+		if c = r.source.Plan.Exchange(c, no); c == nil {
 			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
 		}
 	}

@@ -6,23 +6,23 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
 // A key log that cannot be used is an error; one that is empty is none.
 func TestKeyLogErrors(t *testing.T) {
-	var tr pcaptest.Trace
+	var tr pcap.Trace
 	sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432").Handshake()
-	input := []mesh.Input{{File: pcaptest.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))}}
+	input := []mesh.Input{{File: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))}}
 	for _, tc := range []struct {
 		name, file string
 		want       error
 	}{
 		{"not there", filepath.Join(t.TempDir(), "none.txt"), os.ErrNotExist},
-		{"no key log", pcaptest.WriteFile(t, "other.txt", []byte("hello\n")), mesh.ErrNoKeys},
-		{"empty", pcaptest.WriteFile(t, "empty.txt", nil), nil},
+		{"no key log", pcap.WriteFile(t, "other.txt", []byte("hello\n")), mesh.ErrNoKeys},
+		{"empty", pcap.WriteFile(t, "empty.txt", nil), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, err := mesh.Stitch(input, &mesh.Options{KeyLogs: []string{tc.file}})

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
@@ -62,7 +63,7 @@ type InputInfo struct {
 // An InputPoint is an interface of an input.
 type InputPoint struct {
 	Name     string
-	Link     capture.LinkType
+	Link     linktype.Type
 	Inferred bool // the name is not in the file
 }
 
@@ -151,11 +152,11 @@ func (r *Result) open(inputs []Input, o *Options) error {
 // openInput opens one input and looks at its header, if that can be done
 // without using up its bytes.
 func openInput(in Input, number uint32, o *Options) (*capture.Input, error) {
-	io := &capture.InputOptions{Reread: o.Reread, InterfaceName: in.Interface}
+	io := &capture.Options{Input: number, Reread: o.Reread, InterfaceName: in.Interface}
 	if o.Progress != nil {
 		io.Progress = func(n int64) { o.Progress(int(number), n) }
 	}
-	f, err := capture.OpenInput(in.File, number, io)
+	f, err := capture.OpenInput(in.File, io)
 	if err != nil {
 		return nil, err
 	}
@@ -192,21 +193,21 @@ func (r *Result) twice(f *capture.Input) error {
 
 // decide finds out what was read means, and prepares to write it.
 func (r *Result) decide(conns []*conn.Conn, o *Options) {
-	found := decide.Run(&decide.Input{X: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
+	found := decide.Run(&decide.Input{Index: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
 	r.Legs, r.Joins, r.Profile = graph.Plain(found.Legs), found.Joins, found.Profile
 	r.Records, r.Conflicts, r.Names = found.Records, found.Conflicts, found.Names
 	for _, l := range found.Lookups {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
-	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, Where: r.where, X: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
-		Comments: r.sectionComments(), Planner: &plan.Planner{X: r.x, Legs: found.Legs, NearServer: o.NearServer}}
+	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, GroupOf: r.where, Index: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
+		Comments: r.sectionComments(), Plan: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		r.source.Files = append(r.source.Files, in.File)
 		r.source.Unread = append(r.source.Unread, in.Err != nil && in.Packets == 0)
 	}
-	r.source.Planner.Files = r.source.Files
-	r.source.Convs = r.source.Planner.Plan(found.Paths)
+	r.source.Plan.Files = r.source.Files
+	r.source.Conversations = r.source.Plan.Plan(found.Paths)
 	r.source.Names = r.nameRecords()
 	r.Paths = trace.Plain(found.Paths)
 }

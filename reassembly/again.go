@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // gone marks a half whose state was given back.
 const gone = ^uint32(0)
@@ -39,7 +42,7 @@ func (a *Assembler) Wants(ref capture.Ref) bool {
 }
 
 // repeat is Add for a later reading.
-func (a *Assembler) repeat(s *capture.Segment) HalfID {
+func (a *Assembler) repeat(s *tcpip.Segment) HalfID {
 	mark := a.t.marked(s.Ref)
 	if a.Wants(s.Ref) {
 		a.rerun(mark, s)
@@ -49,7 +52,7 @@ func (a *Assembler) repeat(s *capture.Segment) HalfID {
 
 // rerun repeats what the first reading did with a segment. From a half that is
 // only watched its partner takes what was acknowledged, and that a packet passed.
-func (a *Assembler) rerun(mark HalfID, s *capture.Segment) {
+func (a *Assembler) rerun(mark HalfID, s *tcpip.Segment) {
 	id := mark.ID()
 	slot := a.slot(id)
 	if slot == 0 && !a.begun(id) {
@@ -74,7 +77,7 @@ func (a *Assembler) rerun(mark HalfID, s *capture.Segment) {
 
 // restart makes the state of a half at its first packet, after the end of the
 // incarnation before it.
-func (a *Assembler) restart(id HalfID, s *capture.Segment) uint32 {
+func (a *Assembler) restart(id HalfID, s *tcpip.Segment) uint32 {
 	h := a.t.Half(id)
 	if a.again.want.Has(h.prev) {
 		a.closeLeft(h.prev, EndReuse)

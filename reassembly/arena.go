@@ -36,10 +36,11 @@ func (s *slab[T]) get() uint32 {
 // put takes an element back.
 func (s *slab[T]) put(i uint32) { s.free = append(s.free, i) }
 
-// A page stores a part of an out-of-order payload. Pages are small because
-// most payloads that are out of order are: an MTU-size packet takes three.
+// pageLen is small because most payloads that are out of order are: an MTU-size
+// packet takes three pages.
 const pageLen = 508
 
+// A page stores a part of an out-of-order payload.
 type page struct {
 	next uint32
 	data [pageLen]byte

@@ -1,6 +1,6 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // The limits of what an assembler holds back while bytes before it may still
 // come. A gap is given up (declared final) when one of them is reached.
@@ -30,7 +30,7 @@ type Options struct {
 	// Datagrams, if not nil, is given every UDP datagram to or from one of
 	// DatagramPorts in the first reading, between the events of halves, in the
 	// order of time; it is not owned. A later reading has none.
-	Datagrams     func(*capture.Datagram)
+	Datagrams     func(*tcpip.Datagram)
 	DatagramPorts []uint16
 }
 
@@ -93,7 +93,7 @@ func NewAssembler(t *Table, c Consumer, o *Options) *Assembler {
 // DupMark if the segment is a duplicate. The first reading stores the id in the
 // table for the packet and its earlier fragments; a later one takes it from
 // there. The segment is not kept.
-func (a *Assembler) Add(s *capture.Segment) HalfID {
+func (a *Assembler) Add(s *tcpip.Segment) HalfID {
 	if a.again != nil {
 		return a.repeat(s)
 	}
@@ -122,7 +122,7 @@ func (a *Assembler) Add(s *capture.Segment) HalfID {
 }
 
 // store writes the id of a segment's packets.
-func (a *Assembler) store(s *capture.Segment, id HalfID) {
+func (a *Assembler) store(s *tcpip.Segment, id HalfID) {
 	*a.t.idsOf(s.Ref.Input).slot(s.Ref.Packet) = id
 	for _, r := range s.Parts {
 		*a.t.idsOf(r.Input).slot(r.Packet) = id &^ (forceMark | bindMark)
@@ -132,7 +132,7 @@ func (a *Assembler) store(s *capture.Segment, id HalfID) {
 // find returns the half that the segment belongs to, opening one if there is
 // none or if the segment starts a new incarnation. fresh tells whether its
 // SYN was seen just now or it has just been opened.
-func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
+func (a *Assembler) find(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 	if id, h = a.recent(s); h != nil {
 		return id, h, false
 	}
@@ -144,8 +144,8 @@ func (a *Assembler) find(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
 // recent finds the half of a segment that carries on where the last one stood,
 // in the same direction or the other: packets come in bursts, and this saves
 // the way through a table that is too large for the cache.
-func (a *Assembler) recent(s *capture.Segment) (HalfID, *Half) {
-	if a.last == 0 || s.Flags&(capture.FlagSYN|capture.FlagRST) != 0 {
+func (a *Assembler) recent(s *tcpip.Segment) (HalfID, *Half) {
+	if a.last == 0 || s.Flags&(tcpip.FlagSYN|tcpip.FlagRST) != 0 {
 		return 0, nil
 	}
 	id := a.last
@@ -164,12 +164,12 @@ func (a *Assembler) recent(s *capture.Segment) (HalfID, *Half) {
 }
 
 // search finds the half of a segment by its key.
-func (a *Assembler) search(s *capture.Segment) (id HalfID, h *Half, fresh bool) {
+func (a *Assembler) search(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 	hash := s.Key.Hash()
 	e := a.keys.find(a.t, &s.Key, hash)
 	if e.id != 0 {
 		h = a.t.halves.at(uint32(e.id))
-		if s.Flags&capture.FlagSYN == 0 && !h.ending && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+		if s.Flags&tcpip.FlagSYN == 0 && !h.ending && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
 			return e.id, h, false
 		}
 		switch a.whose(h, s) {
@@ -191,12 +191,12 @@ func (a *Assembler) search(s *capture.Segment) (id HalfID, h *Half, fresh bool) 
 }
 
 // open makes a half of its first segment.
-func (a *Assembler) open(s *capture.Segment, prev HalfID) HalfID {
+func (a *Assembler) open(s *tcpip.Segment, prev HalfID) HalfID {
 	id := HalfID(a.t.halves.get())
 	h := a.t.Half(id)
 	h.first(s, dataSeq(s))
 	h.prev = prev
-	if s.Flags&capture.FlagSYN != 0 {
+	if s.Flags&tcpip.FlagSYN != 0 {
 		h.syn(s)
 	}
 	h.slot = a.start(id, s)
@@ -204,11 +204,11 @@ func (a *Assembler) open(s *capture.Segment, prev HalfID) HalfID {
 }
 
 // start makes the state of a half and announces it.
-func (a *Assembler) start(id HalfID, s *capture.Segment) uint32 {
+func (a *Assembler) start(id HalfID, s *tcpip.Segment) uint32 {
 	slot := a.lives.get()
 	l := a.lives.at(slot)
 	*l = live{id: id, next: dataSeq(s)}
-	syn := s.Flags&capture.FlagSYN != 0
+	syn := s.Flags&tcpip.FlagSYN != 0
 	if !syn {
 		l.slow = unfixed
 	}
@@ -218,8 +218,8 @@ func (a *Assembler) start(id HalfID, s *capture.Segment) uint32 {
 
 // dataSeq returns the sequence number of the segment's first payload byte: a
 // SYN takes one number itself (RFC 9293 §3.4).
-func dataSeq(s *capture.Segment) Seq {
-	if s.Flags&capture.FlagSYN != 0 {
+func dataSeq(s *tcpip.Segment) Seq {
+	if s.Flags&tcpip.FlagSYN != 0 {
 		return Seq(s.Seq) + 1
 	}
 	return Seq(s.Seq)
@@ -227,9 +227,9 @@ func dataSeq(s *capture.Segment) Seq {
 
 // run advances a half by one segment. It reports whether the limit of all held
 // bytes forced gaps to become final; force repeats that decision.
-func (a *Assembler) run(l *live, h *Half, s *capture.Segment, force bool) (forced bool) {
+func (a *Assembler) run(l *live, h *Half, s *tcpip.Segment, force bool) (forced bool) {
 	l.heard(s)
-	const ends = capture.FlagSYN | capture.FlagFIN | capture.FlagRST
+	const ends = tcpip.FlagSYN | tcpip.FlagFIN | tcpip.FlagRST
 	switch {
 	case l.slow&^unfixed == 0 && s.Wire == 0 && s.Flags&ends == 0:
 		if l.slow != 0 && l.next.Less(Seq(s.Seq)) {
@@ -249,8 +249,8 @@ func (a *Assembler) run(l *live, h *Half, s *capture.Segment, force bool) (force
 
 // runSlowly is run for all segments but pure acknowledgements and payload in
 // order.
-func (a *Assembler) runSlowly(l *live, h *Half, s *capture.Segment, force bool) (forced bool) {
-	if s.Flags&capture.FlagSYN != 0 && l.slow&unfixed != 0 {
+func (a *Assembler) runSlowly(l *live, h *Half, s *tcpip.Segment, force bool) (forced bool) {
+	if s.Flags&tcpip.FlagSYN != 0 && l.slow&unfixed != 0 {
 		a.fix(l, h, l.offset(dataSeq(s)))
 	}
 	switch {
@@ -258,15 +258,15 @@ func (a *Assembler) runSlowly(l *live, h *Half, s *capture.Segment, force bool) 
 		if s.Wire != 0 {
 			h.Retrans++
 		}
-		h.RST = h.RST || s.Flags&capture.FlagRST != 0 && a.acceptable(l, s)
-	case s.Flags&capture.FlagRST != 0:
+		h.RST = h.RST || s.Flags&tcpip.FlagRST != 0 && a.acceptable(l, s)
+	case s.Flags&tcpip.FlagRST != 0:
 		a.reset(l, h, s)
 	case a.stray(l, h, s):
 	default:
 		if s.Wire != 0 {
 			forced = a.place(l, h, pieceOf(l, s), force)
 		}
-		if s.Flags&capture.FlagFIN != 0 {
+		if s.Flags&tcpip.FlagFIN != 0 {
 			a.fin(l, h, s)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -19,7 +19,7 @@ const (
 // one cut off by the snapshot length.
 type streamTest struct {
 	name  string
-	build func(c *pcaptest.Connection)
+	build func(c *pcap.Connection)
 	want  []string
 	ends  []reassembly.End
 	binds []string
@@ -28,21 +28,21 @@ type streamTest struct {
 var streamTests = []streamTest{
 	{
 		name:  "a whole connection",
-		build: func(c *pcaptest.Connection) { c.Handshake(); c.Send("ab"); c.Reply("xyz"); c.Send("cd"); c.Close() },
+		build: func(c *pcap.Connection) { c.Handshake(); c.Send("ab"); c.Reply("xyz"); c.Send("cd"); c.Close() },
 		want:  []string{"abcd", "xyz"},
 		ends:  []reassembly.End{reassembly.EndFIN, reassembly.EndFIN},
 		binds: []string{"1<-2"},
 	},
 	{
 		name:  "capture ends first",
-		build: func(c *pcaptest.Connection) { c.Handshake(); c.Send("ab"); c.Reply("xyz") },
+		build: func(c *pcap.Connection) { c.Handshake(); c.Send("ab"); c.Reply("xyz") },
 		want:  []string{"ab", "xyz"},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndOpen},
 		binds: []string{"1<-2"},
 	},
 	{
 		name: "swapped pair",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("ab")
 			c.Send("cd")
@@ -55,14 +55,14 @@ var streamTests = []streamTest{
 	},
 	{
 		name:  "retransmission",
-		build: func(c *pcaptest.Connection) { c.Handshake(); c.Send("ab"); c.Repeat(); c.Send("cd"); c.Close() },
+		build: func(c *pcap.Connection) { c.Handshake(); c.Send("ab"); c.Repeat(); c.Send("cd"); c.Close() },
 		want:  []string{"abcd", ""},
 		ends:  []reassembly.End{reassembly.EndFIN, reassembly.EndFIN},
 		binds: []string{"1<-2"},
 	},
 	{
 		name: "overlap, the first wins",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.SendAt(4, "efgh")
 			c.SendAt(2, "CDEFGHIJ")
@@ -75,7 +75,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "keep-alive and zero-window probes",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.SendAt(-1, "")
 			c.SendAt(-1, "?")
@@ -92,7 +92,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "FIN before the last data",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.FIN()
@@ -104,7 +104,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "FIN with a gap before it",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.Lose(1)
@@ -116,7 +116,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "data after FIN",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.FIN()
@@ -128,7 +128,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "half-close: the answer comes after the FIN",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("request")
 			c.FIN()
@@ -143,7 +143,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "reset closes its sender's half only",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.RST()
@@ -155,7 +155,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "reset out of window",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.RST().Seq += 1 << 28
@@ -167,7 +167,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "a late ACK after close opens nothing",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.Close()
@@ -180,7 +180,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "a FIN inside what was delivered is none",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abcdef")
 			c.FIN().Seq -= 3
@@ -192,7 +192,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "a FIN that waits, repeated, with data behind it",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.SendAt(3, "def")
 			c.FIN()
@@ -207,7 +207,7 @@ var streamTests = []streamTest{
 	},
 	{
 		name: "an older acknowledgement does not take a newer back",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.AckReply()
 			c.Send("abcdef")
@@ -227,7 +227,7 @@ func runStreams(t *testing.T, tests []streamTest) {
 	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := pcaptest.Conn(client, server)
+			c := pcap.Conn(client, server)
 			tt.build(c)
 			table, rec := assemble(t, c.Segments(), nil)
 			var got []string
@@ -250,7 +250,7 @@ func runStreams(t *testing.T, tests []streamTest) {
 }
 
 func TestRetransmissionAcrossWrap(t *testing.T) {
-	c := pcaptest.Conn(client, server).ISN(math.MaxUint32 - 6)
+	c := pcap.Conn(client, server).ISN(math.MaxUint32 - 6)
 	c.Handshake()
 	c.SendAt(0, "abcd")
 	c.SendAt(4, "efgh")

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -19,7 +20,7 @@ func (sink) Close(reassembly.HalfID, reassembly.End, reassembly.At)    {}
 
 // flow yields endless data packets of n connections in turn.
 type flow struct {
-	segs []capture.Segment
+	segs []tcpip.Segment
 	next []uint32
 	i    int
 	ref  uint32
@@ -29,18 +30,18 @@ func newFlow(n int) *flow {
 	f := &flow{}
 	payload := make([]byte, 100)
 	for i := range n {
-		k := capture.Key{
-			Src: capture.AddrFrom4([]byte{10, 0, byte(i >> 8), byte(i)}), Dst: capture.AddrFrom4([]byte{10, 1, 0, 1}),
+		k := tcpip.Key{
+			Src: tcpip.AddrFrom4([]byte{10, 0, byte(i >> 8), byte(i)}), Dst: tcpip.AddrFrom4([]byte{10, 1, 0, 1}),
 			SrcPort: uint16(1024 + i%60000), DstPort: 80,
 		}
-		f.segs = append(f.segs, capture.Segment{Key: k, Flags: capture.FlagSYN, Seq: uint32(i) * 7919})
+		f.segs = append(f.segs, tcpip.Segment{Key: k, Flags: tcpip.FlagSYN, Seq: uint32(i) * 7919})
 		f.next = append(f.next, uint32(i)*7919+1)
 	}
 	_ = payload
 	return f
 }
 
-func (f *flow) step() *capture.Segment {
+func (f *flow) step() *tcpip.Segment {
 	i := f.i % len(f.segs)
 	s := &f.segs[i]
 	f.i++
@@ -52,10 +53,10 @@ func (f *flow) step() *capture.Segment {
 
 var payload = make([]byte, 100)
 
-func (f *flow) data() *capture.Segment {
+func (f *flow) data() *tcpip.Segment {
 	i := f.i % len(f.segs)
 	s := f.step()
-	s.Flags, s.Seq, s.Bytes, s.Wire = capture.FlagACK, f.next[i], payload, uint32(len(payload))
+	s.Flags, s.Seq, s.Bytes, s.Wire = tcpip.FlagACK, f.next[i], payload, uint32(len(payload))
 	f.next[i] += 100
 	return s
 }

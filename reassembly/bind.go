@@ -1,6 +1,6 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 const (
 	// bindWindow is how far an acknowledgement may be from the other half's
@@ -38,17 +38,17 @@ const (
 )
 
 // whose judges a segment that has a SYN or is far from h.
-func (a *Assembler) whose(h *Half, s *capture.Segment) verdict {
+func (a *Assembler) whose(h *Half, s *tcpip.Segment) verdict {
 	switch {
-	case s.Flags&capture.FlagSYN != 0:
+	case s.Flags&tcpip.FlagSYN != 0:
 		return a.whoseSYN(h, s)
-	case s.Flags&capture.FlagRST != 0 || !a.isOther(h, s):
+	case s.Flags&tcpip.FlagRST != 0 || !a.isOther(h, s):
 		return sameHalf
 	}
 	return newHalf
 }
 
-func (a *Assembler) whoseSYN(h *Half, s *capture.Segment) verdict {
+func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
 	if h.SYN {
 		if h.ISN == s.Seq {
 			return sameHalf
@@ -76,7 +76,7 @@ func (a *Assembler) whoseSYN(h *Half, s *capture.Segment) verdict {
 }
 
 // isOther tells whether the numbers of a segment without SYN cannot continue h.
-func (a *Assembler) isOther(h *Half, s *capture.Segment) bool {
+func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 	if a.isAfterEnd(h, s) {
 		return true
 	}
@@ -87,7 +87,7 @@ func (a *Assembler) isOther(h *Half, s *capture.Segment) bool {
 	if Seq(s.Seq).near(Seq(h.Next), limit) {
 		return false
 	}
-	if !h.HasAck || s.Flags&capture.FlagACK == 0 {
+	if !h.HasAck || s.Flags&tcpip.FlagACK == 0 {
 		return h.End != EndOpen
 	}
 	if Seq(s.Ack).near(Seq(h.LastAck), limit) {
@@ -100,7 +100,7 @@ func (a *Assembler) isOther(h *Half, s *capture.Segment) bool {
 // stream. No byte follows a FIN, and nothing is acknowledged behind one; but a
 // tuple that is used again during TIME-WAIT takes an initial sequence number
 // only a little above the last one.
-func (a *Assembler) isAfterEnd(h *Half, s *capture.Segment) bool {
+func (a *Assembler) isAfterEnd(h *Half, s *tcpip.Segment) bool {
 	if s.Wire > 0 && h.End != EndOpen {
 		if h.End == EndFIN && Seq(s.Seq).Sub(Seq(h.finSeq)) > 0 || !Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
 			return true
@@ -109,7 +109,7 @@ func (a *Assembler) isAfterEnd(h *Half, s *capture.Segment) bool {
 	if h.FIN && Seq(s.Seq).Sub(Seq(h.finSeq)) >= reuseEnded {
 		return true
 	}
-	if h.Partner == 0 || s.Flags&capture.FlagACK == 0 {
+	if h.Partner == 0 || s.Flags&tcpip.FlagACK == 0 {
 		return false
 	}
 	p := a.t.Half(h.Partner)
@@ -117,7 +117,7 @@ func (a *Assembler) isAfterEnd(h *Half, s *capture.Segment) bool {
 }
 
 // continuesTS tells whether the timestamps of s can be the next ones of h.
-func continuesTS(h *Half, s *capture.Segment) bool {
+func continuesTS(h *Half, s *tcpip.Segment) bool {
 	if !h.HasTS || !s.HasTS {
 		return false
 	}
@@ -128,7 +128,7 @@ func continuesTS(h *Half, s *capture.Segment) bool {
 // seek looks for the half that h answers or that answers h, when h has just
 // been opened or its SYN seen. It reports whether the states of the two were
 // linked.
-func (a *Assembler) seek(id HalfID, h *Half, s *capture.Segment) (linked bool) {
+func (a *Assembler) seek(id HalfID, h *Half, s *tcpip.Segment) (linked bool) {
 	if h.Partner != 0 {
 		return false
 	}
@@ -144,8 +144,8 @@ func (a *Assembler) seek(id HalfID, h *Half, s *capture.Segment) (linked bool) {
 // collision of tuples even the client's port differs. The client's address and
 // the numbers of the handshake are the same on both. What finds nothing is
 // remembered.
-func (a *Assembler) seekNumber(id HalfID, h *Half, s *capture.Segment) HalfID {
-	refused := !h.SYN && s.Flags&capture.FlagRST != 0 && s.Flags&capture.FlagACK != 0
+func (a *Assembler) seekNumber(id HalfID, h *Half, s *tcpip.Segment) HalfID {
+	refused := !h.SYN && s.Flags&tcpip.FlagRST != 0 && s.Flags&tcpip.FlagACK != 0
 	switch {
 	case h.SYNACK || refused:
 		n := number{h.Key.Point, h.Key.Dst, h.FirstAck}
@@ -239,13 +239,13 @@ func (a *Assembler) join(i, j uint32) {
 
 // A number is what the two halves of a handshake share, whatever their ports.
 type number struct {
-	point  capture.Point
-	client capture.Addr
+	point  tcpip.Point
+	client tcpip.Addr
 	ack    uint32 // what the answer to the SYN acknowledges
 }
 
 func (n number) hash() uint64 {
-	k := capture.Key{Src: n.client, Point: n.point}
+	k := tcpip.Key{Src: n.client, Point: n.point}
 	h := (k.Hash() ^ uint64(n.ack)) * 0x9e3779b97f4a7c15
 	return h ^ h>>32
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -14,7 +14,7 @@ import (
 var bindTests = []streamTest{
 	{
 		name: "data on SYN",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN("hello ")
 			c.SYNACK()
 			c.Ack()
@@ -26,14 +26,14 @@ var bindTests = []streamTest{
 	},
 	{
 		name:  "refused",
-		build: func(c *pcaptest.Connection) { c.SYN(); c.Refuse() },
+		build: func(c *pcap.Connection) { c.SYN(); c.Refuse() },
 		want:  []string{"", ""},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndRST},
 		binds: []string{"1<-2"},
 	},
 	{
 		name: "a new SYN is a new half, a repeated one is not",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.Repeat()
 			c.SYNACK()
@@ -50,7 +50,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "port reuse after close with the SYNs missing",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("old")
 			c.Close()
@@ -65,7 +65,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "port reuse on open halves with SYNs and FINs missing",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("old")
 			d := c.Trace.Conn(client, server).ISN(1_000_000_000, 2_000_000_000)
@@ -78,7 +78,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "no new half while timestamps continue: an outage",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Timestamps().Handshake()
 			c.Send("old")
 			c.Reply("x")
@@ -92,7 +92,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "SYN captured after the first data",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.Send("abc")
 			c.Swap()
@@ -105,7 +105,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "SYN-ACK captured before its SYN",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.SYNACK()
 			c.Swap()
@@ -118,7 +118,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "half-flows of a REDIRECT",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001").Handshake()
 			c.Send("GET")
 			c.Reply("200")
@@ -130,7 +130,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "half-flows, SYN captured after its answer",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001")
 			c.SYN()
 			c.SYNACK()
@@ -143,14 +143,14 @@ var bindTests = []streamTest{
 	},
 	{
 		name:  "half-flows, refused",
-		build: func(c *pcaptest.Connection) { c.Redirect("127.0.0.1:15001"); c.SYN(); c.Refuse() },
+		build: func(c *pcap.Connection) { c.Redirect("127.0.0.1:15001"); c.SYN(); c.Refuse() },
 		want:  []string{"", ""},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndRST},
 		binds: []string{"1<-2"},
 	},
 	{
 		name: "half-flows on a collision of tuples",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001")
 			d := c.Trace.Conn(client, "10.0.0.3:80").ISN(7000, 8000).RedirectFrom("10.0.0.1:40663", "127.0.0.1:15001")
 			c.SYN()
@@ -166,7 +166,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "two candidates bind none",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001").SYN()
 			c.Trace.Conn("10.0.0.1:4002", server).RedirectFrom("10.0.0.1:4002", "127.0.0.1:15001").SYN()
 			c.SYNACK()
@@ -176,7 +176,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "another point's numbers do not bind",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001").SYN()
 			c.At(1, "lo").SYNACK()
 		},
@@ -185,7 +185,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "an answer comes too late to bind by numbers",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001").SYN()
 			c.Wait(10 * time.Minute)
 			c.SYNACK()
@@ -195,7 +195,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "SYN captured late and the bytes after it lost",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.SendAt(3, "def")
 			c.Swap()
@@ -206,7 +206,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "SYN captured late, the base already fixed",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			for i := range 9 {
 				c.SendAt(int64(i), "x")
@@ -219,7 +219,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "a SYN ahead of the data seen is a new half",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SendAt(0, "old")
 			c.Trace.Conn(client, server).ISN(2000).SYN()
 		},
@@ -228,7 +228,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "port reuse shortly after close with the SYNs missing",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Close()
 			d := c.Trace.Conn(client, server).ISN(10_000_000, 10_000_000)
@@ -240,7 +240,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "a SYN-ACK that answers another SYN does not bind",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.SYNACK().Ack += 1000
 		},
@@ -249,7 +249,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "a SYN after a SYN-ACK that answers another does not bind",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.SYNACK().Ack += 1000
 			c.Swap()
@@ -259,7 +259,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "a second SYN-ACK with a number already answered stays alone",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Redirect("127.0.0.1:15001").SYN()
 			c.SYNACK()
 			d := c.Trace.Conn(client, "10.0.0.7:80")
@@ -271,7 +271,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "an acknowledgement of less than the SYN does not bind",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.ISN(1_000_000).SYN()
 			c.AckReply().Ack = 500_000
 		},
@@ -280,7 +280,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "midstream halves of which the second acknowledges what was not sent",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Send("abc")
 			c.Reply("xyz").Ack += 500_000_000
 		},
@@ -289,7 +289,7 @@ var bindTests = []streamTest{
 	},
 	{
 		name: "SYN captured late binds a half that waits: its peer's packets count at once",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SYN()
 			c.SYNACK()
 			c.Swap()

@@ -8,7 +8,7 @@ import "github.com/pcapmesh/pcapmesh/capture"
 type HalfID uint32
 
 // DupMark is set in a stored HalfID when the packet is the second copy of a
-// loopback packet (capture.Segment.Dup).
+// loopback packet (tcpip.Segment.Dup).
 const DupMark HalfID = 1 << 31
 
 // An At says where in a half an event happened and which packet showed it.

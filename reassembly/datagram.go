@@ -1,22 +1,25 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // datagrams looks for UDP datagrams among the packets that are no segments.
 type datagrams struct {
-	decoder *capture.DatagramDecoder
-	give    func(*capture.Datagram)
-	at      capture.Datagram // reused
+	decoder *tcpip.DatagramDecoder
+	give    func(*tcpip.Datagram)
+	at      tcpip.Datagram // reused
 }
 
 // newDatagrams returns nil when nobody wants datagrams.
-func newDatagrams(inputs []*capture.Input, readers []*capture.Reader, points *capture.Points, o *Options) *datagrams {
+func newDatagrams(inputs []*capture.Input, readers []*capture.Reader, points *tcpip.Points, o *Options) *datagrams {
 	if o == nil || o.Datagrams == nil {
 		return nil
 	}
 	place := places(inputs)
 	interfaces := func(input uint32) []capture.Interface { return readers[place[input]].Interfaces() }
-	return &datagrams{decoder: capture.NewDatagramDecoder(points, interfaces, o.DatagramPorts...), give: o.Datagrams}
+	return &datagrams{decoder: tcpip.NewDatagramDecoder(points, interfaces, o.DatagramPorts...), give: o.Datagrams}
 }
 
 // offer takes a packet that is no segment.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -16,18 +16,18 @@ import (
 // inputs; they are no TCP and have no half.
 func TestIndexDatagrams(t *testing.T) {
 	pod, dns, agent := netip.MustParseAddrPort("10.244.1.10:40000"), netip.MustParseAddrPort("10.96.0.10:53"), netip.MustParseAddrPort("127.0.0.1:15053")
-	file := func(name string, ds ...pcaptest.Datagram) string {
-		return pcaptest.WriteFile(t, name, pcaptest.UDPFile(ds))
+	file := func(name string, ds ...pcap.Datagram) string {
+		return pcap.WriteFile(t, name, pcap.UDPFile(ds))
 	}
 	inputs := openInputs(t,
-		file("lo.pcapng", pcaptest.Datagram{Interface: "lo", Nanos: 1000, Src: pod, Dst: agent, Payload: []byte("one")},
-			pcaptest.Datagram{Interface: "lo", Nanos: 4000, Src: dns, Dst: pod, Payload: []byte("four")}),
-		file("eth0.pcapng", pcaptest.Datagram{Interface: "eth0", Nanos: 2000, Src: pod, Dst: dns, Payload: []byte("two")},
-			pcaptest.Datagram{Interface: "eth0", Nanos: 3000, Src: pod, Dst: netip.MustParseAddrPort("192.0.2.1:123"), Payload: []byte("time")}))
+		file("lo.pcapng", pcap.Datagram{Interface: "lo", Nanos: 1000, Src: pod, Dst: agent, Payload: []byte("one")},
+			pcap.Datagram{Interface: "lo", Nanos: 4000, Src: dns, Dst: pod, Payload: []byte("four")}),
+		file("eth0.pcapng", pcap.Datagram{Interface: "eth0", Nanos: 2000, Src: pod, Dst: dns, Payload: []byte("two")},
+			pcap.Datagram{Interface: "eth0", Nanos: 3000, Src: pod, Dst: netip.MustParseAddrPort("192.0.2.1:123"), Payload: []byte("time")}))
 	var got []string
 	table := new(reassembly.Table)
-	facts, err := reassembly.Index(inputs, capture.NewPoints(), table, newRecorder(t), &reassembly.Options{
-		Datagrams:     func(g *capture.Datagram) { got = append(got, fmt.Sprint(g.Tuple(), g.Ref, string(g.Bytes))) },
+	facts, err := reassembly.Index(inputs, tcpip.NewPoints(), table, newRecorder(t), &reassembly.Options{
+		Datagrams:     func(g *tcpip.Datagram) { got = append(got, fmt.Sprint(g.Tuple(), g.Ref, string(g.Bytes))) },
 		DatagramPorts: []uint16{53, 15053},
 	})
 	if err != nil {

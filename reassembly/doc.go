@@ -30,4 +30,34 @@
 // it later is counted and dropped. The package does not judge checksums, which
 // are wrong on every packet that its sender captured itself, and does not apply
 // the receiver's window (only packets more than 1 GiB off are left out).
+//
+// # Halves
+//
+// iptables REDIRECT shows the two directions of one connection under different tuples:
+// POD:p > 127.0.0.1:15001 one way, SERVICE:80 > POD:p the other. An assembler whose unit
+// is the connection cannot bind them afterwards. So the unit is the half, a half is
+// assembled alone, and it may be bound to its answer while reading, or in Decide, or
+// never; results do not depend on when.
+//
+// What would need the other direction is said by numbers instead: every chunk carries
+// its segment's raw acknowledgement number. It tells how much of the other side its
+// sender had received, which orders requests and responses from one half alone.
+//
+// # Gaps
+//
+// A gap is final when the other side has acknowledged what lies behind it and some
+// packets have followed, or when a limit of what may be held back is reached. After
+// that, late bytes are counted and dropped. Held data stands in runs, so that a
+// permanent gap costs neither quadratic time nor unbounded memory, and a part of the
+// room is kept for halves that hold little, so that one long gap does not turn every
+// swapped pair of others into a gap. Gaps are events and counters, never a list: with a
+// snapshot length of 96 every packet has one.
+//
+// # Captures that begin in mid-connection
+//
+// No SYN is needed anywhere. A half starts at the first number seen, and its base is
+// fixed after the first acknowledgement from the other side or eight packets, so that a
+// swapped first pair loses nothing. Who is the client is then inferred, in this order:
+// 127.0.0.6, half-flow shape, known servers, who sends requests, the lower port; it is
+// marked as inferred.
 package reassembly

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -28,7 +28,7 @@ func (printer) Close(h reassembly.HalfID, how reassembly.End, _ reassembly.At) {
 }
 
 func ExampleAssembler() {
-	c := pcaptest.Conn("10.244.1.10:40112", "10.96.10.1:80").Redirect("127.0.0.1:15001")
+	c := pcap.Conn("10.244.1.10:40112", "10.96.10.1:80").Redirect("127.0.0.1:15001")
 	c.Handshake()
 	c.Send("GET / ")
 	c.Send("HTTP/1.1\r\n")

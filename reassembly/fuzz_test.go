@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -15,7 +15,7 @@ import (
 // it is in its place, and seen notes which bytes any packet carried.
 type tape struct {
 	b   []byte
-	c   *pcaptest.Connection
+	c   *pcap.Connection
 	off int64 // of the next new byte
 	isn uint32
 }
@@ -94,7 +94,7 @@ func (t *tape) step() {
 }
 
 func play(b []byte) *tape {
-	t := &tape{b: b, c: pcaptest.Conn(client, server)}
+	t := &tape{b: b, c: pcap.Conn(client, server)}
 	t.isn = uint32(t.byte())<<24 | 0xfff000
 	t.c.ISN(t.isn, uint32(t.byte())<<24)
 	flags := t.byte()
@@ -167,7 +167,7 @@ type expectation struct {
 	syn     bool
 }
 
-func expect(segs []capture.Segment, isn uint32) *expectation {
+func expect(segs []tcpip.Segment, isn uint32) *expectation {
 	e := &expectation{claimed: make([]int, message), cut: make([]bool, message), acked: make([]int, message)}
 	for i := range segs {
 		s := &segs[i]
@@ -175,7 +175,7 @@ func expect(segs []capture.Segment, isn uint32) *expectation {
 			e.ack(i+1, int64(int32(s.Ack-isn-1)))
 			continue
 		}
-		e.syn = e.syn || s.Flags&capture.FlagSYN != 0
+		e.syn = e.syn || s.Flags&tcpip.FlagSYN != 0
 		e.claim(i+1, s, int64(int32(s.Seq-isn-1)))
 	}
 	return e
@@ -190,7 +190,7 @@ func (e *expectation) ack(packet int, to int64) {
 	}
 }
 
-func (e *expectation) claim(packet int, s *capture.Segment, off int64) {
+func (e *expectation) claim(packet int, s *tcpip.Segment, off int64) {
 	if s.Wire != 0 && e.data == 0 {
 		e.data = packet
 	}
@@ -199,7 +199,7 @@ func (e *expectation) claim(packet int, s *capture.Segment, off int64) {
 			e.claimed[off+k], e.cut[off+k] = packet, k >= int64(len(s.Bytes))
 		}
 	}
-	if s.Wire != 0 || s.Flags&capture.FlagFIN != 0 {
+	if s.Wire != 0 || s.Flags&tcpip.FlagFIN != 0 {
 		e.end = max(e.end, off+int64(s.Wire))
 	}
 }
@@ -257,7 +257,7 @@ func (e *expectation) checkByte(t *testing.T, off int64, c byte, exact bool) {
 }
 
 // checkCounters holds the half's counters against the stream.
-func checkCounters(t *testing.T, h *reassembly.Half, got string, segs []capture.Segment) {
+func checkCounters(t *testing.T, h *reassembly.Half, got string, segs []tcpip.Segment) {
 	t.Helper()
 	missing := int64(strings.Count(got, ".") + strings.Count(got, "#"))
 	if h.Missing != missing || h.Bytes != int64(len(got))-missing {

@@ -1,6 +1,6 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 const (
 	// settleAfter is how many packets of either side follow, at least, between
@@ -221,7 +221,7 @@ func (a *Assembler) release(l *live, h *Half, c *chunk) {
 
 // stray tells whether a segment is so far from the stream's position that it
 // cannot be meant, and follows it after a number of such segments in a row.
-func (a *Assembler) stray(l *live, h *Half, s *capture.Segment) bool {
+func (a *Assembler) stray(l *live, h *Half, s *tcpip.Segment) bool {
 	if dataSeq(s).near(l.next, farWindow) {
 		l.far = 0
 		l.slow &^= astray
@@ -243,7 +243,7 @@ func (a *Assembler) stray(l *live, h *Half, s *capture.Segment) bool {
 }
 
 // fin notes where the sender said that its stream ends.
-func (a *Assembler) fin(l *live, h *Half, s *capture.Segment) {
+func (a *Assembler) fin(l *live, h *Half, s *tcpip.Segment) {
 	x := pieceOf(l, s)
 	x.cut(x.n)
 	switch {
@@ -274,7 +274,7 @@ func (a *Assembler) noteEnding(h *Half) {
 
 // reset ends a half if the reset is in its window (RFC 5961 §3): not before what
 // the receiver has acknowledged, and little ahead.
-func (a *Assembler) reset(l *live, h *Half, s *capture.Segment) {
+func (a *Assembler) reset(l *live, h *Half, s *tcpip.Segment) {
 	if !a.acceptable(l, s) {
 		return
 	}
@@ -291,7 +291,7 @@ func (a *Assembler) reset(l *live, h *Half, s *capture.Segment) {
 }
 
 // acceptable tells whether a reset with the sequence number of s ends l.
-func (a *Assembler) acceptable(l *live, s *capture.Segment) bool {
+func (a *Assembler) acceptable(l *live, s *tcpip.Segment) bool {
 	behind := int64(resetBehind)
 	if l.peer != 0 && a.lives.at(l.peer).known&hasAck != 0 {
 		behind = max(l.next.Sub(a.lives.at(l.peer).ack), 0)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -12,7 +12,7 @@ import (
 var gapTests = []streamTest{
 	{
 		name: "one stray packet is not followed",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.SendAt(1_500_000_000, "garbage")
@@ -25,7 +25,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("seen by nobody")
 			c.DropFirst(4)
@@ -41,7 +41,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream, first pair swapped",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Send("abc")
 			c.Send("def")
 			c.Swap()
@@ -54,7 +54,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream, no answer, base fixed after eight packets",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			for i := range 8 {
 				c.SendAt(int64(100+i), "x")
 			}
@@ -66,7 +66,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream that begins with a keep-alive probe",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SendAt(99, "")
 			c.SendAt(99, "")
 			c.SendAt(100, "abc")
@@ -79,7 +79,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "cut by the snapshot length",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Snap(2)
 			c.Send("abcde")
@@ -97,7 +97,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "what comes for a cut packet later is dropped",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Snap(2)
 			c.Send("abcde")
@@ -111,7 +111,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "lost, acknowledged, given up; what comes later is dropped",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.Send("def")
@@ -129,7 +129,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "lost before the capture point, sent again after many packets",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			for i := range 400 {
 				c.SendAt(int64(3+i), "x")
@@ -143,7 +143,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "the last bytes are known by their acknowledgement only",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.Send("defg")
@@ -156,7 +156,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "a lost FIN is no gap",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			c.FIN()
@@ -169,7 +169,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "lost before a reset, known by its acknowledgement",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abcdef")
 			c.Lose(1)
@@ -182,7 +182,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "seven strays in a row are not followed",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Handshake()
 			c.Send("abc")
 			for range 7 {
@@ -198,7 +198,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream, base fixed by the acknowledgement",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.SendAt(10, "abc")
 			c.AckReply()
 			c.SendAt(5, "early")
@@ -210,7 +210,7 @@ var gapTests = []streamTest{
 	},
 	{
 		name: "midstream halves of which one acknowledges what the other cannot have sent",
-		build: func(c *pcaptest.Connection) {
+		build: func(c *pcap.Connection) {
 			c.Send("abc").Ack += 500_000_000
 			c.Reply("xyz")
 		},

@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // A Half is what is known of one half after reading: its place in sequence
 // space, its life and its counters. Sequence and acknowledgement numbers are
@@ -8,7 +11,7 @@ import "github.com/pcapmesh/pcapmesh/capture"
 // garbage collector nothing. What every packet touches stands in the first
 // cache line or, with payload or timestamps, in the first two.
 type Half struct {
-	Key       capture.Key
+	Key       tcpip.Key
 	Next      uint32 // sequence number after the last byte seen (without FIN)
 	LastAck   uint32 // highest raw acknowledgement number; valid iff HasAck
 	LastNanos int64  // time of the last packet
@@ -52,7 +55,7 @@ type Half struct {
 
 // first fills in what the half's first packet tells; seq is the sequence
 // number of its first payload byte.
-func (h *Half) first(s *capture.Segment, seq Seq) {
+func (h *Half) first(s *tcpip.Segment, seq Seq) {
 	*h = Half{
 		Key: s.Key, Next: uint32(seq), Base: uint32(seq),
 		First: s.Ref, FirstNanos: s.Nanos, LastNanos: s.Nanos,
@@ -61,18 +64,18 @@ func (h *Half) first(s *capture.Segment, seq Seq) {
 }
 
 // syn fills in what the half's SYN tells.
-func (h *Half) syn(s *capture.Segment) {
+func (h *Half) syn(s *tcpip.Segment) {
 	h.SYN, h.ISN, h.Base = true, s.Seq, s.Seq+1
-	h.SYNACK = s.Flags&capture.FlagACK != 0
+	h.SYNACK = s.Flags&tcpip.FlagACK != 0
 	h.MSS, h.WScale = s.MSS, s.WScale
 	h.Window = s.Window
 }
 
 // count adds one packet to the half.
-func (h *Half) count(s *capture.Segment) {
+func (h *Half) count(s *tcpip.Segment) {
 	h.Packets++
 	h.LastNanos = s.Nanos
-	if s.Flags&capture.FlagACK != 0 && (s.Flags&capture.FlagRST == 0 || !h.HasAck) {
+	if s.Flags&tcpip.FlagACK != 0 && (s.Flags&tcpip.FlagRST == 0 || !h.HasAck) {
 		h.countAck(s.Ack)
 	}
 	if s.HasTS {
@@ -92,7 +95,7 @@ func (h *Half) countAck(ack uint32) {
 	}
 }
 
-func (h *Half) countTS(s *capture.Segment) {
+func (h *Half) countTS(s *tcpip.Segment) {
 	if !h.HasTS {
 		h.HasTS, h.TSVal, h.TSEcr = true, s.TSVal, s.TSEcr
 	}

@@ -7,13 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 func TestHalfFields(t *testing.T) {
-	c := pcaptest.Conn(client, server).ISN(100, 200).MSS(1460, 65495).Timestamps()
+	c := pcap.Conn(client, server).ISN(100, 200).MSS(1460, 65495).Timestamps()
 	c.Handshake()                            // 1-3
 	c.Wait(5_000_000)                        // the clock of the timestamps goes on by 5
 	p := c.Send("abc")                       // 4
@@ -37,7 +39,7 @@ func TestHalfFields(t *testing.T) {
 		MSS: 1460, Window: 64240, WScale: 7,
 		SYN: true, HasAck: true, HasTS: true, FIN: true, End: reassembly.EndFIN,
 	}
-	o := []cmp.Option{cmpopts.IgnoreUnexported(reassembly.Half{}), cmp.AllowUnexported(capture.Addr{})}
+	o := []cmp.Option{cmpopts.IgnoreUnexported(reassembly.Half{}), cmp.AllowUnexported(tcpip.Addr{})}
 	if d := cmp.Diff(want, table.Half(1), o...); d != "" {
 		t.Errorf("client's half (-want +got):\n%s", d)
 	}
@@ -60,7 +62,7 @@ func TestHalfFields(t *testing.T) {
 }
 
 func TestKeepAliveIsNoRetransmission(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("abc")
 	c.SendAt(2, "?")
@@ -72,7 +74,7 @@ func TestKeepAliveIsNoRetransmission(t *testing.T) {
 }
 
 func TestBytesBeforeTheBase(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	for range 8 {
 		c.SendAt(10, "abc")
 	}
@@ -86,7 +88,7 @@ func TestBytesBeforeTheBase(t *testing.T) {
 // TestBaseWithoutPayload has keep-alive probes, which go one back.
 func TestBaseWithoutPayload(t *testing.T) {
 	for name, offs := range map[string][]int64{"probe first": {99, 100}, "probe last": {100, 99}} {
-		c := pcaptest.Conn(client, server)
+		c := pcap.Conn(client, server)
 		for _, off := range offs {
 			c.SendAt(off, "")
 		}
@@ -98,10 +100,10 @@ func TestBaseWithoutPayload(t *testing.T) {
 }
 
 func TestResetsAcknowledgeNothing(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	p := c.RST()
-	p.Flags |= capture.FlagACK
+	p.Flags |= tcpip.FlagACK
 	p.Ack += 1 << 20
 	table, _ := assemble(t, c.Segments(), nil)
 	if got, want := table.Half(1).LastAck, uint32(5001); got != want {
@@ -116,7 +118,7 @@ func TestHalfSize(t *testing.T) {
 }
 
 func TestFragmentsHaveTheId(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("abc")
 	segs := c.Segments()
@@ -172,10 +174,10 @@ func TestHalfSet(t *testing.T) {
 // half-flows, with the answers in another order than the questions.
 func TestManyHalves(t *testing.T) {
 	const n = 5000
-	trace := new(pcaptest.Trace)
-	var conns []*pcaptest.Connection
+	trace := new(pcap.Trace)
+	var conns []*pcap.Connection
 	for i := range n {
-		k := capture.AddrFrom4([]byte{10, 0, byte(i >> 8), byte(i)}).Netip().String()
+		k := tcpip.AddrFrom4([]byte{10, 0, byte(i >> 8), byte(i)}).Netip().String()
 		c := trace.Conn(k+":4000", server).ISN(uint32(i)*7_919_001, uint32(i)).Redirect("127.0.0.1:15001")
 		c.SYN()
 		conns = append(conns, c)
@@ -210,7 +212,7 @@ func TestManyHalves(t *testing.T) {
 
 // TestStatesAreUsedAgain opens and closes connections one after the other.
 func TestStatesAreUsedAgain(t *testing.T) {
-	trace := new(pcaptest.Trace)
+	trace := new(pcap.Trace)
 	for i := range 100 {
 		c := trace.Conn(client, server).ISN(uint32(i)*10_000_000, uint32(i)*10_000_000+5)
 		c.Handshake()
@@ -234,15 +236,15 @@ func TestStatesAreUsedAgain(t *testing.T) {
 func TestFloodOfEqualSYNs(t *testing.T) {
 	table := new(reassembly.Table)
 	a := reassembly.NewAssembler(table, sink{}, nil)
-	s := capture.Segment{Flags: capture.FlagSYN, Seq: 1}
+	s := tcpip.Segment{Flags: tcpip.FlagSYN, Seq: 1}
 	const n = 60_000
 	for i := range 4 * n {
 		s.Ref.Packet++
 		s.Key.SrcPort, s.Key.DstPort = uint16(i%n), uint16(i/n)
 		a.Add(&s)
 	}
-	s.Key = capture.Key{SrcPort: 1, DstPort: 1, Point: 0, Src: capture.AddrFrom4([]byte{1, 2, 3, 4})}
-	s.Flags, s.Ack = capture.FlagSYN|capture.FlagACK, 2
+	s.Key = tcpip.Key{SrcPort: 1, DstPort: 1, Point: 0, Src: tcpip.AddrFrom4([]byte{1, 2, 3, 4})}
+	s.Flags, s.Ack = tcpip.FlagSYN|tcpip.FlagACK, 2
 	s.Ref.Packet++
 	if id := a.Add(&s); table.Half(id).Partner != 0 {
 		t.Errorf("bound to %d, one of %d equal ones", table.Half(id).Partner, 4*n)

@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // A piece is a part of a segment's payload on its way to its place.
 type piece struct {
@@ -12,7 +15,7 @@ type piece struct {
 	ref   capture.Ref
 }
 
-func pieceOf(l *live, s *capture.Segment) piece {
+func pieceOf(l *live, s *tcpip.Segment) piece {
 	return piece{l.offset(dataSeq(s)), int64(s.Wire), s.Bytes, s.Ack, s.Nanos, s.Ref}
 }
 

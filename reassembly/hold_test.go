@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 func TestSkip(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("head")
 	c.Send("0123")                                // skipped
@@ -52,7 +53,7 @@ func TestSkip(t *testing.T) {
 
 // TestSkipTheRest wants nothing after the first packet, so nothing is copied.
 func TestSkipTheRest(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.Send("head")
 	c.Send("lost")
@@ -76,7 +77,7 @@ func TestSkipTheRest(t *testing.T) {
 }
 
 func TestSkipAgain(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	for i := range 40 {
 		c.Send(strings.Repeat("ab", 300+i))
@@ -111,7 +112,7 @@ func TestSkipAgain(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	c.SendAt(1000, strings.Repeat("x", 2000)) // held in several pages
 	c.SendAt(500, strings.Repeat("x", 600)+strings.Repeat("y", 1200)+strings.Repeat("x", 10))
@@ -138,7 +139,7 @@ func TestLimitsPerHalf(t *testing.T) {
 		{"total", reassembly.Options{HoldTotal: 5 * 508}, 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := pcaptest.Conn(client, server)
+			c := pcap.Conn(client, server)
 			c.Handshake()
 			for i := range tt.held {
 				c.SendAt(int64(5+10*i), "0123456789")
@@ -164,7 +165,7 @@ func TestLimitsPerHalf(t *testing.T) {
 // TestTotalIsShared fills the memory for held bytes with one half: another then
 // has to give its gaps up, when read alone too.
 func TestTotalIsShared(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	d := c.Trace.Conn("10.0.0.9:4000", server)
 	d.Handshake()
@@ -182,7 +183,7 @@ func TestTotalIsShared(t *testing.T) {
 // TestLongGapsLeaveRoom has one half hold back all it may: pairs that change
 // places in another one lose nothing.
 func TestLongGapsLeaveRoom(t *testing.T) {
-	c := pcaptest.Conn(client, server)
+	c := pcap.Conn(client, server)
 	c.Handshake()
 	d := c.Trace.Conn("10.0.0.9:4000", server)
 	d.Handshake()
@@ -209,8 +210,8 @@ func TestPermanentGap(t *testing.T) {
 	const n = 200_000
 	for _, acks := range []bool{true, false} {
 		a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-		s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagACK, Bytes: make([]byte, 100), Wire: 100}
-		r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagACK, Seq: 1}
+		s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagACK, Bytes: make([]byte, 100), Wire: 100}
+		r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagACK, Seq: 1}
 		s.Ack = 1
 		for i := range n {
 			s.Ref.Packet++
@@ -235,10 +236,10 @@ func TestPermanentGap(t *testing.T) {
 func TestHostileOrder(t *testing.T) {
 	const n = 20_000
 	a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
 	s.Ref.Packet = 1
 	a.Add(&s)
-	s.Flags, s.Bytes, s.Wire = capture.FlagACK, make([]byte, 60000), 1
+	s.Flags, s.Bytes, s.Wire = tcpip.FlagACK, make([]byte, 60000), 1
 	for i := range n {
 		s.Ref.Packet++
 		s.Seq = uint32(2*n - 2*i)
@@ -258,10 +259,10 @@ func TestHostileOrder(t *testing.T) {
 func TestHostileOverlap(t *testing.T) {
 	const n = 4000
 	a := reassembly.NewAssembler(new(reassembly.Table), sink{}, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
 	s.Ref.Packet = 1
 	a.Add(&s)
-	s.Flags = capture.FlagACK
+	s.Flags = tcpip.FlagACK
 	all := make([]byte, n)
 	for i := range n {
 		for _, from := range []int{i, 0} {
@@ -282,12 +283,12 @@ func TestBeyondWrap(t *testing.T) {
 	const size = 1 << 20
 	rec := &counter{}
 	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN, Seq: math.MaxUint32 - size/2}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN, Seq: math.MaxUint32 - size/2}
 	s.Ref.Packet = 1
 	a.Add(&s)
 	base := s.Seq + 1
-	s.Flags, s.Bytes, s.Wire = capture.FlagACK, make([]byte, size), size
-	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagACK}
+	s.Flags, s.Bytes, s.Wire = tcpip.FlagACK, make([]byte, size), size
+	r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagACK}
 	send := func(i int64) {
 		s.Ref.Packet++
 		s.Seq = base + uint32(i*size)
@@ -323,18 +324,18 @@ func TestOldAcknowledgementsAreForgotten(t *testing.T) {
 	const size = 1 << 20
 	rec := &counter{}
 	a := reassembly.NewAssembler(new(reassembly.Table), rec, nil)
-	s := capture.Segment{Key: capture.Key{SrcPort: 1, DstPort: 2}, Flags: capture.FlagSYN}
-	r := capture.Segment{Key: s.Key.Reverse(), Flags: capture.FlagSYN | capture.FlagACK, Ack: 1}
+	s := tcpip.Segment{Key: tcpip.Key{SrcPort: 1, DstPort: 2}, Flags: tcpip.FlagSYN}
+	r := tcpip.Segment{Key: s.Key.Reverse(), Flags: tcpip.FlagSYN | tcpip.FlagACK, Ack: 1}
 	all := make([]byte, size)
 	send := func(seq uint32, n int) {
 		s.Ref.Packet++
 		s.Seq, s.Bytes, s.Wire = seq, all[:n], uint32(n)
 		a.Add(&s)
-		s.Flags = capture.FlagACK
+		s.Flags = tcpip.FlagACK
 		s.Ref.Packet++
 		r.Ref, r.Ack = s.Ref, max(r.Ack, seq+uint32(n))
 		a.Add(&r)
-		r.Flags = capture.FlagACK
+		r.Flags = tcpip.FlagACK
 	}
 	send(0, 0)
 	seq := uint32(2) // byte 1 is lost

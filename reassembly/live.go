@@ -1,6 +1,6 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // A live is the state of a half while it is read: one cache line, used again
 // when the half and the one bound to it are closed, so that the states of the
@@ -45,9 +45,9 @@ const (
 )
 
 // heard notes what a segment acknowledges.
-func (l *live) heard(s *capture.Segment) {
+func (l *live) heard(s *tcpip.Segment) {
 	switch {
-	case s.Flags&capture.FlagACK == 0 || s.Flags&capture.FlagRST != 0:
+	case s.Flags&tcpip.FlagACK == 0 || s.Flags&tcpip.FlagRST != 0:
 	case l.known&hasAck == 0:
 		l.known |= hasAck
 		l.ack = Seq(s.Ack)

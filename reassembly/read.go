@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // InputFacts is what a first reading found in one input beside halves.
@@ -25,8 +26,8 @@ type InputFacts struct {
 // Facts is what a first reading found in a group of inputs beside halves.
 type Facts struct {
 	Inputs    []InputFacts // in the order of the inputs
-	Decode    capture.DecodeStats
-	Datagrams capture.DecodeStats // of the packets that are no segments, if Options.Datagrams is set
+	Decode    tcpip.DecodeStats
+	Datagrams tcpip.DecodeStats // of the packets that are no segments, if Options.Datagrams is set
 }
 
 // Index is the first reading of a group of inputs: it fills t, which must be
@@ -36,7 +37,7 @@ type Facts struct {
 //
 // An input that cannot be read to its end, or not at all, is a fact, not an
 // error; the error is that of all inputs if none can be read.
-func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
+func Index(inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
 	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
 	readers := make([]*capture.Reader, len(inputs))
 	var open []*capture.Reader
@@ -68,10 +69,10 @@ func Index(inputs []*capture.Input, points *capture.Points, t *Table, c Consumer
 }
 
 // read brings the packets of all readers to the assembler.
-func (f *Facts) read(readers []*capture.Reader, place []int, d *capture.Decoder, a *Assembler, g *datagrams) {
+func (f *Facts) read(readers []*capture.Reader, place []int, d *tcpip.Decoder, a *Assembler, g *datagrams) {
 	defer g.count(f)
 	m := capture.NewMerger(readers...)
-	var s capture.Segment
+	var s tcpip.Segment
 	for {
 		p, err := m.Next()
 		if err == io.EOF {
@@ -134,7 +135,7 @@ func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
 	if err != nil {
 		return err
 	}
-	left = a.readAgain(readers, decoder(with, readers, capture.NewPoints()), left)
+	left = a.readAgain(readers, decoder(with, readers, tcpip.NewPoints()), left)
 	a.Finish()
 	if left != 0 {
 		return lost(readers, left)
@@ -144,9 +145,9 @@ func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
 
 // readAgain brings the wanted packets, of which there are left, to the
 // assembler, and returns how many did not come.
-func (a *Assembler) readAgain(readers []*capture.Reader, d *capture.Decoder, left uint64) uint64 {
+func (a *Assembler) readAgain(readers []*capture.Reader, d *tcpip.Decoder, left uint64) uint64 {
 	m := capture.NewMerger(readers...)
-	var s capture.Segment
+	var s tcpip.Segment
 	for left > 0 {
 		p, err := m.Next()
 		if err == io.EOF {
@@ -203,9 +204,9 @@ func shut(readers []*capture.Reader) {
 }
 
 // decoder returns a decoder for the packets of the inputs.
-func decoder(inputs []*capture.Input, readers []*capture.Reader, points *capture.Points) *capture.Decoder {
+func decoder(inputs []*capture.Input, readers []*capture.Reader, points *tcpip.Points) *tcpip.Decoder {
 	place := places(inputs)
-	return capture.NewDecoder(points, func(input uint32) []capture.Interface {
+	return tcpip.NewDecoder(points, func(input uint32) []capture.Interface {
 		return readers[place[input]].Interfaces()
 	})
 }

@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
 // twoLegs is a half-flow pair on lo and a connection on eth0, interleaved.
-func twoLegs() *pcaptest.Connection {
-	c := pcaptest.Conn("10.244.1.10:40000", "10.96.0.1:80").Redirect("127.0.0.1:15001").At(0, "lo")
+func twoLegs() *pcap.Connection {
+	c := pcap.Conn("10.244.1.10:40000", "10.96.0.1:80").Redirect("127.0.0.1:15001").At(0, "lo")
 	d := c.Trace.Conn("10.244.1.10:52538", "10.244.2.20:8080").At(1, "eth0")
 	c.Handshake()
 	c.Send("GET /a")
@@ -37,7 +39,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 	t.Helper()
 	var inputs []*capture.Input
 	for i, f := range files {
-		in, err := capture.OpenInput(f, uint32(i), &capture.InputOptions{InterfaceName: []string{"lo", "eth0"}[i]})
+		in, err := capture.OpenInput(f, &capture.Options{Input: uint32(i), InterfaceName: []string{"lo", "eth0"}[i]})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +52,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 func index(t *testing.T, inputs []*capture.Input) (*reassembly.Table, *recorder, *reassembly.Facts) {
 	t.Helper()
 	table, rec := new(reassembly.Table), newRecorder(t)
-	f, err := reassembly.Index(inputs, capture.NewPoints(), table, rec, nil)
+	f, err := reassembly.Index(inputs, tcpip.NewPoints(), table, rec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func index(t *testing.T, inputs []*capture.Input) (*reassembly.Table, *recorder,
 func TestIndexAndRead(t *testing.T) {
 	c := twoLegs()
 	inputs := openInputs(t,
-		pcaptest.WriteFile(t, "lo.pcap", c.PCAP("lo")), pcaptest.WriteFile(t, "eth0.pcapng", c.PCAPNG("eth0")))
+		pcap.WriteFile(t, "lo.pcap", c.PCAP("lo")), pcap.WriteFile(t, "eth0.pcapng", c.PCAPNG("eth0")))
 	table, first, facts := index(t, inputs)
 
 	want := []string{"GET /a", "......more", "get /a" + strings.Repeat("x", 3000) + "after", "200 ok"}
@@ -101,7 +103,7 @@ func TestIndexAndRead(t *testing.T) {
 }
 
 func TestReadNothing(t *testing.T) {
-	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo")))
+	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo")))
 	table, _, _ := index(t, inputs)
 	rec := newRecorder(t)
 	if err := reassembly.Read(inputs, table, new(reassembly.HalfSet), rec); err != nil || len(rec.halves) != 0 {
@@ -111,7 +113,7 @@ func TestReadNothing(t *testing.T) {
 
 func TestIndexTruncated(t *testing.T) {
 	whole := twoLegs().PCAP("lo")
-	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", whole[:len(whole)-10]))
+	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", whole[:len(whole)-10]))
 	table, first, facts := index(t, inputs)
 	if f := facts.Inputs[0]; f.Packets != 8 || !errors.Is(f.Err, capture.ErrTruncated) {
 		t.Errorf("facts: %d packets, error %v; want 8 and truncated", f.Packets, f.Err)
@@ -126,7 +128,7 @@ func TestIndexTruncated(t *testing.T) {
 }
 
 func TestReadShrunk(t *testing.T) {
-	path := pcaptest.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo"))
+	path := pcap.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo"))
 	inputs := openInputs(t, path)
 	table, _, _ := index(t, inputs)
 	if err := os.Truncate(path, 200); err != nil {
@@ -140,8 +142,8 @@ func TestReadShrunk(t *testing.T) {
 }
 
 func TestIndexNoCapture(t *testing.T) {
-	inputs := openInputs(t, pcaptest.WriteFile(t, "lo.pcap", []byte("GIF89a, not a capture at all")))
-	_, err := reassembly.Index(inputs, capture.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
+	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", []byte("GIF89a, not a capture at all")))
+	_, err := reassembly.Index(inputs, tcpip.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
 	if !errors.Is(err, capture.ErrNotCapture) {
 		t.Errorf("error = %v, want ErrNotCapture", err)
 	}

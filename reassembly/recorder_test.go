@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -108,7 +109,7 @@ func (r *recorder) text(id reassembly.HalfID) string {
 }
 
 // assemble runs segments through a first reading.
-func assemble(t testing.TB, segs []capture.Segment, o *reassembly.Options) (*reassembly.Table, *recorder) {
+func assemble(t testing.TB, segs []tcpip.Segment, o *reassembly.Options) (*reassembly.Table, *recorder) {
 	t.Helper()
 	table, rec := new(reassembly.Table), newRecorder(t)
 	a := reassembly.NewAssembler(table, rec, o)
@@ -130,7 +131,7 @@ func assemble(t testing.TB, segs []capture.Segment, o *reassembly.Options) (*rea
 
 // checkAgain reads subsets again and compares the events: all halves, every
 // other one, and each alone if they are few.
-func checkAgain(t testing.TB, table *reassembly.Table, segs []capture.Segment, first *recorder) {
+func checkAgain(t testing.TB, table *reassembly.Table, segs []tcpip.Segment, first *recorder) {
 	t.Helper()
 	picks := []func(id int) bool{
 		func(int) bool { return true },

@@ -1,6 +1,6 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // A Table is the result of reading one group of inputs: its halves and the
 // half of every packet. The zero Table is empty and ready for NewAssembler.
@@ -37,7 +37,7 @@ type keySlot struct {
 const firstSlots = 1 << 10
 
 // find returns the slot of the key: its own, or the empty one to put it into.
-func (x *keyIndex) find(t *Table, k *capture.Key, hash uint64) *keySlot {
+func (x *keyIndex) find(t *Table, k *tcpip.Key, hash uint64) *keySlot {
 	mask := uint32(len(x.slots) - 1)
 	tag := uint32(hash)
 	for i := tag & mask; ; i = (i + 1) & mask {
@@ -49,7 +49,7 @@ func (x *keyIndex) find(t *Table, k *capture.Key, hash uint64) *keySlot {
 }
 
 // sameKey is *a == *b, which the compiler would turn into a call.
-func sameKey(a, b *capture.Key) bool {
+func sameKey(a, b *tcpip.Key) bool {
 	return a.SrcPort == b.SrcPort && a.DstPort == b.DstPort && a.Point == b.Point && a.Src == b.Src && a.Dst == b.Dst
 }
 
@@ -75,6 +75,6 @@ func (x *keyIndex) reserve() {
 }
 
 // lookup returns the newest half of the key, 0 when there is none.
-func (x *keyIndex) lookup(t *Table, k capture.Key) HalfID {
+func (x *keyIndex) lookup(t *Table, k tcpip.Key) HalfID {
 	return x.find(t, &k, k.Hash()).id
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/capture/filter"
+	"github.com/pcapmesh/pcapmesh/internal/report"
 )
 
 const cidrLong = `Print networks as tcpdump takes them: with no bit set behind the prefix.
@@ -51,6 +52,17 @@ func newCidr(o *options) *cobra.Command {
 		return errors.Join(printNetworks(cmd.OutOrStdout(), list, format, o.verbose), err)
 	}
 	return cmd
+}
+
+// printNetworks prints networks in the format that was asked for.
+func printNetworks(w io.Writer, list []filter.Network, format string, verbose bool) error {
+	switch {
+	case format == "json":
+		return report.NetworksJSON(w, list)
+	case verbose:
+		return report.NetworksInFull(w, list)
+	}
+	return report.Networks(w, list)
 }
 
 // readNetworks finds the networks of a text, or those of stdin. What was found

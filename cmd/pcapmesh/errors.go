@@ -2,12 +2,28 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
-// joinErrors joins errors; nil if there are none.
-func joinErrors(errs []error) error { return errors.Join(errs...) }
+// A usageError is a mistake in the command line: exit status 2.
+type usageError struct {
+	err  error
+	hint string // what to do instead; may be empty
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+func (e *usageError) Hint() string  { return e.hint }
+
+// usagef returns a usageError with a hint.
+func usagef(hint, format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...), hint: hint}
+}
 
 // A hintedError is an error with a remedy.
 type hintedError struct {
@@ -27,4 +43,57 @@ func outputHint(err error) error {
 		return &hintedError{err, "-w FILE writes another"}
 	}
 	return err
+}
+
+// exitStatus returns 2 for mistakes in the command line, 1 for all else.
+func exitStatus(err error) int {
+	var u *usageError
+	if errors.As(err, &u) {
+		return 2
+	}
+	return 1
+}
+
+// printError prints each of the joined errors on a line, with its hint.
+func printError(w io.Writer, err error, color bool) {
+	for _, e := range splitErrors(err) {
+		fmt.Fprintln(w, paint("pcapmesh:", red, color), report.OneLine(e.Error()))
+		if hint := hintOf(e); hint != "" {
+			fmt.Fprintln(w, paint("hint:", cyan, color), report.OneLine(hint))
+		}
+	}
+}
+
+// splitErrors takes apart what errors.Join joined, and nothing else: an error
+// that wraps two causes in one sentence stays one.
+func splitErrors(err error) []error {
+	if u, ok := err.(*usageError); ok && u.hint == "" {
+		return splitErrors(u.err)
+	}
+	m, ok := err.(interface{ Unwrap() []error })
+	if !ok || !strings.Contains(err.Error(), "\n") && len(m.Unwrap()) != 1 {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range m.Unwrap() {
+		out = append(out, splitErrors(e)...)
+	}
+	return out
+}
+
+// hintOf returns the outermost hint in the chain of err.
+func hintOf(err error) string {
+	var h interface {
+		error
+		Hint() string
+	}
+	for errors.As(err, &h) {
+		if hint := h.Hint(); hint != "" {
+			return hint
+		}
+		if err = errors.Unwrap(h); err == nil {
+			break
+		}
+	}
+	return ""
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
@@ -72,7 +74,8 @@ func (f *explainFlags) run(cmd *cobra.Command, o *options, args []string) error 
 		return err
 	}
 	if f.format == "json" {
-		return joinErrors([]error{report.FlowsJSON(cmd.OutOrStdout(), set.Mesh(), list), partial})
+		return errors.Join(report.ExplanationJSON(cmd.OutOrStdout(), set.Mesh(), list), partial)
 	}
-	return joinErrors([]error{report.Flows(cmd.OutOrStdout(), list, o.verbose || len(args) > 0), partial})
+	detail := report.ExplainOptions{Rules: o.verbose || len(args) > 0}
+	return errors.Join(report.Explanation(cmd.OutOrStdout(), list, detail), partial)
 }

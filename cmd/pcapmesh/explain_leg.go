@@ -8,13 +8,14 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
 // ofLeg walks a connection that was captured.
 func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset, files []string) (list []rules.Flow, partial, err error) {
-	f.in.records.rules = nil // read already, perhaps from standard input
+	f.in.records.files[record.Rules] = nil // read already, perhaps from standard input
 	r, partial, err := f.in.stitch(cmd, o, files, mesh.Options{})
 	if err != nil {
 		return nil, nil, err
@@ -29,7 +30,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.Local = addresses4(pods); p.Local == nil {
+	if p.Local = addressesOf(pods); p.Local == nil {
 		p.Local = rules.LocalAddrs(legsOf(r.Legs, l.Pod))
 	}
 	facts := set.Facts()
@@ -47,7 +48,7 @@ func (f *explainFlags) ofLeg(cmd *cobra.Command, o *options, set *rules.Ruleset,
 	return []rules.Flow{facts.Flow(t)}, partial, nil
 }
 
-// maker tells by a leg's role who made it.
+// maker returns who made a leg, by its role.
 func maker(role flow.Role) rules.Maker {
 	switch role {
 	case flow.RoleClientProxy:

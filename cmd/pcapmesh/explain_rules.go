@@ -8,13 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
 )
 
 // ruleset reads the rules given, or makes the default ones.
 func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, error) {
-	if len(f.in.records.rules) == 0 {
+	if len(f.in.records.files[record.Rules]) == 0 {
 		if f.in.mesh != meshAuto && f.in.mesh != "istio" {
 			return nil, usagef("--rules FILE, with what iptables-save or nft list ruleset prints in the pod", "no rules of %s are built in", f.in.mesh)
 		}
@@ -22,7 +24,7 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 		return rules.Made(&a), nil
 	}
 	set := &rules.Ruleset{}
-	for _, name := range f.in.records.rules {
+	for _, name := range f.in.records.files[record.Rules] {
 		if err := readRules(set, name, cmd.InOrStdin()); err != nil {
 			return nil, err
 		}
@@ -33,6 +35,7 @@ func (f *explainFlags) ruleset(cmd *cobra.Command, o *options) (*rules.Ruleset, 
 	return set, nil
 }
 
+// readRules adds the rules of one file; - is stdin.
 func readRules(set *rules.Ruleset, name string, stdin io.Reader) error {
 	in := stdin
 	if name != "-" {
@@ -55,10 +58,11 @@ func readRules(set *rules.Ruleset, name string, stdin io.Reader) error {
 
 // warnRules names lines that look like rules and are none.
 func warnRules(w io.Writer, set *rules.Ruleset) {
-	for _, m := range set.First {
-		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, oneLine(m.Why))
+	n, first := set.Malformed()
+	for _, m := range first {
+		fmt.Fprintf(w, "pcapmesh: rules line %d: %s\n", m.Line, report.OneLine(m.Why))
 	}
-	if more := set.Malformed - len(set.First); more > 0 {
+	if more := n - len(first); more > 0 {
 		fmt.Fprintf(w, "pcapmesh: %d more lines of the rules cannot be used\n", more)
 	}
 }

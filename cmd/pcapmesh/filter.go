@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pcapmesh/pcapmesh/capture/filter"
+	"github.com/pcapmesh/pcapmesh/internal/report"
 )
 
 const filterLong = `Print a tcpdump expression with every net made valid and all else untouched.
@@ -40,7 +41,7 @@ func newFilter(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().VarP(oneOf(&format, "text", "json"), "output", "o", "`FORMAT` is text or json")
-	a.add(cmd)
+	a.register(cmd)
 	return cmd
 }
 
@@ -56,15 +57,24 @@ func rewriteFilter(cmd *cobra.Command, args []string, format string, o *options)
 		err = &usageError{err: err}
 	}
 	if o.verbose {
-		printChanges(cmd.ErrOrStderr(), changes)
+		report.Changes(cmd.ErrOrStderr(), changes)
 	}
 	return errors.Join(printExpression(cmd.OutOrStdout(), fixed, changes, format), err)
+}
+
+// printExpression prints an expression in the format that was asked for.
+func printExpression(w io.Writer, expr string, changes []filter.Change, format string) error {
+	if format == "json" {
+		return report.ExpressionJSON(w, expr, changes)
+	}
+	return report.Expression(w, expr)
 }
 
 // maxExpression bounds an expression read from stdin; libpcap's own limit on
 // the program it compiles to is far below.
 const maxExpression = 1 << 20
 
+// readExpression returns the expression of the command line, or that of stdin.
 func readExpression(stdin io.Reader, args []string) (string, error) {
 	if len(args) > 0 && (len(args) != 1 || args[0] != "-") {
 		return strings.Join(args, " "), nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -14,11 +13,8 @@ import (
 // flowsFlags are the flags of flows.
 type flowsFlags struct {
 	in     inputFlags
+	table  tableFlags
 	format string
-	limit  int
-	all    bool
-
-	noNames bool
 }
 
 func newFlows(o *options) *cobra.Command {
@@ -41,13 +37,12 @@ func newFlows(o *options) *cobra.Command {
 		},
 	}
 	f.in.register(cmd)
+	f.table.register(cmd.Flags(), "print no names beside addresses")
 	cmd.Flags().VarP(oneOf(&f.format, "table", "wide", "json", "jsonl", "csv"), "output", "o", "table, wide, json, jsonl or csv")
-	cmd.Flags().IntVar(&f.limit, "limit", 50, "rows of the table at the most")
-	cmd.Flags().BoolVar(&f.all, "all", false, "print all rows")
-	cmd.Flags().BoolVarP(&f.noNames, "no-names", "n", false, "print no names beside addresses")
 	return cmd
 }
 
+// print prints a result in the format that was asked for.
 func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	switch f.format {
 	case "json":
@@ -57,20 +52,11 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	case "csv":
 		return report.CSV(w, r)
 	}
-	limit := f.limit
-	if f.all {
-		limit = 0
-	}
-	wide := f.format == "wide"
-	hidden, err := report.Legs(w, r, limit, wide, !f.noNames)
-	if hidden > 0 {
-		fmt.Fprintf(w, "… %d more: --all\n", hidden)
-	}
-	if wide && err == nil {
-		hidden, err = report.Lookups(w, r, limit)
-		if hidden > 0 {
-			fmt.Fprintf(w, "… %d more: --all\n", hidden)
-		}
+	table := f.table.options()
+	table.Wide = f.format == "wide"
+	err := report.Legs(w, r, table)
+	if table.Wide && err == nil {
+		err = report.Lookups(w, r, table)
 	}
 	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
 }

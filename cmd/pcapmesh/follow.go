@@ -52,5 +52,5 @@ func (f *followFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	if err == nil {
 		err = p.Close()
 	}
-	return joinErrors([]error{err, partial})
+	return errors.Join(err, partial)
 }

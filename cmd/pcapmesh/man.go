@@ -25,6 +25,7 @@ func newMan() *cobra.Command {
 	}
 }
 
+// writeManPages writes the page of a command, and those of its subcommands.
 func writeManPages(cmd *cobra.Command, dir string) error {
 	file := filepath.Join(dir, manName(cmd)+".1")
 	if err := os.WriteFile(file, []byte(manPage(cmd)), 0o644); err != nil {
@@ -78,6 +79,7 @@ func manPage(cmd *cobra.Command) string {
 	return b.String()
 }
 
+// manFlags adds a section that lists flags, unless there are none.
 func manFlags(b *strings.Builder, title string, fs *pflag.FlagSet) {
 	if !fs.HasAvailableFlags() {
 		return

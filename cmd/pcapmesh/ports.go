@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/csv"
-	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,17 +47,6 @@ func newPorts(o *options) *cobra.Command {
 	return cmd
 }
 
-// meshNames returns the names of the built-in profiles, the default first.
-func meshNames() []string {
-	var out []string
-	for _, p := range profile.All() {
-		out = append(out, p.Name)
-	}
-	return out
-}
-
-func meshUsage() string { return "`MESH` is " + strings.Join(meshNames(), ", ") }
-
 // choosePorts returns the listeners at the ports given, all if none is.
 func choosePorts(p *profile.Profile, args []string) ([]profile.Port, error) {
 	if len(args) == 0 {
@@ -85,6 +71,7 @@ func choosePorts(p *profile.Profile, args []string) ([]profile.Port, error) {
 	return out, nil
 }
 
+// parsePort reads the number of a port.
 func parsePort(arg string) (uint16, error) {
 	n, err := strconv.ParseUint(arg, 10, 16)
 	if err != nil {
@@ -93,25 +80,13 @@ func parsePort(arg string) (uint16, error) {
 	return uint16(n), nil
 }
 
+// printPorts prints ports in the format that was asked for.
 func printPorts(w io.Writer, p *profile.Profile, list []profile.Port, format string) error {
 	switch format {
 	case "json":
-		return printPortsJSON(w, p, list)
+		return report.PortsJSON(w, p, list)
 	case "csv":
-		out := csv.NewWriter(w)
-		return out.WriteAll(append([][]string{portsHeader()}, portRows(list)...))
+		return report.PortsCSV(w, list)
 	}
-	return report.Table(w, portsHeader(), portRows(list))
-}
-
-func portsHeader() []string {
-	return []string{"PORT", "COMPONENT", "PROTOCOL", "PURPOSE", "SCOPE", "IN A CAPTURE"}
-}
-
-func portRows(list []profile.Port) [][]string {
-	var out [][]string
-	for _, l := range list {
-		out = append(out, []string{fmt.Sprint(l.Number), l.Component, l.Protocol, l.Purpose, l.Scope.String(), l.Shows})
-	}
-	return out
+	return report.Ports(w, list)
 }

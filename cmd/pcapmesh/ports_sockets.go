@@ -8,15 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
-
-// A listener is a listening socket and what it is to the mesh.
-type listener struct {
-	sockets.Socket
-	profile.Listener
-}
 
 // listenersOf prints who listens according to dumps, at the ports given or all.
 func listenersOf(cmd *cobra.Command, o *options, p *profile.Profile, dumps, args []string, format string) error {
@@ -36,9 +31,9 @@ func listenersOf(cmd *cobra.Command, o *options, p *profile.Profile, dumps, args
 	return errors.Join(err, partial)
 }
 
-// chooseListeners tells of sockets what they are: of those at the ports given, of
-// all if none is.
-func chooseListeners(p *profile.Profile, all []sockets.Socket, args []string) ([]listener, error) {
+// chooseListeners returns the sockets at the ports given, all if none is, with what
+// they are to the mesh.
+func chooseListeners(p *profile.Profile, all []sockets.Socket, args []string) ([]report.Listener, error) {
 	var ports []uint16
 	for _, arg := range args {
 		n, err := parsePort(arg)
@@ -50,32 +45,22 @@ func chooseListeners(p *profile.Profile, all []sockets.Socket, args []string) ([
 		}
 		ports = append(ports, n)
 	}
-	var out []listener
+	var out []report.Listener
 	for _, s := range all {
 		if len(ports) == 0 || slices.Contains(ports, s.Local.Port()) {
-			out = append(out, listener{s, p.Listener(s.Local, names(s.Processes), s.UID)})
+			out = append(out, report.Listener{Socket: s, Listener: p.Listener(s.Local, report.ProcessNames(s.Processes), s.UID)})
 		}
 	}
 	return out, nil
 }
 
-// names returns the names of processes, each once.
-func names(list []sockets.Process) []string {
-	var out []string
-	for _, p := range list {
-		if !slices.Contains(out, p.Name) {
-			out = append(out, p.Name)
-		}
-	}
-	return out
-}
-
-func printListeners(w io.Writer, p *profile.Profile, list []listener, format string) error {
+// printListeners prints listeners in the format that was asked for.
+func printListeners(w io.Writer, p *profile.Profile, list []report.Listener, format string) error {
 	switch format {
 	case "json":
-		return printListenersJSON(w, p, list)
+		return report.ListenersJSON(w, p, list)
 	case "csv":
-		return printListenersCSV(w, list)
+		return report.ListenersCSV(w, list)
 	}
-	return printListenersTable(w, list)
+	return report.Listeners(w, list)
 }

@@ -24,6 +24,8 @@ type progress struct {
 	done []int64 // by input
 }
 
+// newProgress returns a progress that shows nothing unless w is a terminal and the
+// inputs are long.
 func newProgress(w io.Writer, quiet bool, inputs []mesh.Input) *progress {
 	p := &progress{done: make([]int64, len(inputs))}
 	f, ok := w.(*os.File)
@@ -43,7 +45,7 @@ func newProgress(w io.Writer, quiet bool, inputs []mesh.Input) *progress {
 	return p
 }
 
-// update tells that n bytes of an input have been read.
+// update is told that n bytes of an input have been read.
 func (p *progress) update(input int, n int64) {
 	if p.bar == nil {
 		return

@@ -6,8 +6,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -59,30 +57,6 @@ func version() string {
 		v = info.Main.Version
 	}
 	return fmt.Sprintf("%s (%s %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// A choice is a flag that takes one of a few words.
-type choice struct {
-	value *string
-	words []string
-}
-
-// oneOf returns a flag for value, which starts as the first of words.
-func oneOf(value *string, words ...string) *choice {
-	*value = words[0]
-	return &choice{value, words}
-}
-
-func (c *choice) String() string { return *c.value }
-func (c *choice) Type() string   { return strings.Join(c.words, "|") }
-
-// Set refuses every word that is not listed.
-func (c *choice) Set(s string) error {
-	if !slices.Contains(c.words, s) {
-		return fmt.Errorf("it is one of %s", strings.Join(c.words, ", "))
-	}
-	*c.value = s
-	return nil
 }
 
 const (

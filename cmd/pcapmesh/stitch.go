@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -13,16 +14,14 @@ import (
 // stitchFlags are the flags of stitch.
 type stitchFlags struct {
 	in        inputFlags
+	table     tableFlags
 	output    string
 	format    string
 	view      string
 	bytes     string
 	comments  string
-	limit     int
-	all       bool
 	force     bool
 	keepOther bool
-	noNames   bool
 	embedKeys bool
 }
 
@@ -41,16 +40,14 @@ is one ordinary TCP stream that Wireshark, tshark and tcpflow follow.`,
 	}
 	f.in.register(cmd)
 	fs := cmd.Flags()
+	f.table.register(fs, "write no name records, and print no names")
 	fs.StringVarP(&f.output, "write", "w", "stitched.pcapng", "`FILE` to write, classic pcap if it ends in .pcap; - is standard output")
 	fs.VarP(oneOf(&f.format, "table", "json", "jsonl"), "output", "o", "what to print: table, json or jsonl")
 	fs.Var(oneOf(&f.view, "paths", "legs"), "view", "paths: one stream per conversation; legs: every leg by itself, nothing joined")
 	fs.Var(oneOf(&f.bytes, "client", "server"), "bytes", "write the bytes of the readable leg nearest this end")
 	fs.Var(oneOf(&f.comments, "first", "all", "none"), "comments", "packets that get a comment")
-	fs.IntVar(&f.limit, "limit", 50, "rows of the table at the most")
-	fs.BoolVar(&f.all, "all", false, "print all rows")
 	fs.BoolVar(&f.force, "force", false, "replace an existing file that pcapmesh did not write")
 	fs.BoolVar(&f.keepOther, "keep-other", false, "copy packets that are neither TCP nor DNS too")
-	fs.BoolVarP(&f.noNames, "no-names", "n", false, "write no name records, and print no names")
 	fs.BoolVar(&f.embedKeys, "embed-keys", false, "write the TLS secrets of connections that stay encrypted (--view legs) into the capture")
 	return cmd
 }
@@ -70,7 +67,7 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	}
 	sum, err := f.write(cmd, r)
 	if err != nil {
-		return joinErrors([]error{partial, outputHint(err)})
+		return errors.Join(partial, outputHint(err))
 	}
 	if err := f.print(out, r); err != nil {
 		return err
@@ -79,18 +76,19 @@ func (f *stitchFlags) run(cmd *cobra.Command, o *options, args []string) error {
 		out = cmd.ErrOrStderr()
 	}
 	if !o.quiet {
-		fmt.Fprintln(out, f.summary(r, sum))
+		fmt.Fprintln(out, f.written(r, sum))
 	}
 	return partial
 }
 
-// classic tells whether the output is to be a classic pcap file.
+// classic reports whether the output is to be a classic pcap file.
 func (f *stitchFlags) classic() bool {
 	return strings.HasSuffix(f.output, ".pcap") || strings.HasSuffix(f.output, ".cap")
 }
 
+// write writes the capture.
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
-	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.noNames, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.table.noNames, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
 	if f.view == "legs" {
 		wo.View = mesh.ViewLegs
 	}

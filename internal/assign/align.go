@@ -20,7 +20,7 @@ type Alignment struct {
 const AlignCells = 1 << 22
 
 // Align pairs n lines with m exchanges in order: as many as fit, and of the
-// largest pairings the one with the least distance. fits tells whether a line
+// largest pairings the one with the least distance. fits reports whether a line
 // may be of an exchange, and distance how far apart their times are, in
 // nanoseconds. Very long lists are aligned in parts; where no pair is certain at
 // which to part them, nothing is paired.
@@ -114,7 +114,7 @@ const (
 	exactNanos    = 1e6 // as well as this, in nanoseconds
 )
 
-// displaced tells whether times say that n lines and n exchanges are not the same.
+// displaced reports whether times say that n lines and n exchanges are not the same.
 func displaced(n int, distance func(i, j int) int64) bool {
 	mean := func(lines, exchanges int) int64 {
 		sum, k := int64(0), n-max(lines, exchanges)
@@ -281,7 +281,7 @@ func (g *grid) byExchange(a *Alignment) [][]int {
 	return by
 }
 
-// unwanted tells whether no other line comes near to having exchange j of i.
+// unwanted reports whether no other line comes near to having exchange j of i.
 func (g *grid) unwanted(i, j int, lines []int) bool {
 	best := g.tail[0]
 	return !slices.ContainsFunc(lines, func(k int) bool {

@@ -184,7 +184,7 @@ const maxExact = 12
 // the larger side.
 const maxStates = 1 << 20
 
-// faithful tells whether what was left out of the part is little for each of
+// faithful reports whether what was left out of the part is little for each of
 // its items: many small chances are a good one.
 func (p *part) faithful(w *Graph) bool {
 	down, up := make(map[int32]float64), make(map[int32]float64)
@@ -209,7 +209,7 @@ func (p *part) faithful(w *Graph) bool {
 // leftOut is what share of an item's chances may be left out.
 const leftOut = .05
 
-// small tells whether all pairings of the part can be summed up.
+// small reports whether all pairings of the part can be summed up.
 func (p *part) small() bool {
 	few, many := min(len(p.downs), len(p.ups)), max(len(p.downs), len(p.ups))
 	return few <= maxExact && many<<few <= maxStates

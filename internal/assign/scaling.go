@@ -120,7 +120,7 @@ func (f *factors) balanceDown(w *Graph) float64 {
 	return change
 }
 
-// look sets aside what has not changed since the last look, and tells whether
+// look sets aside what has not changed since the last look, and reports whether
 // anything is left.
 func (f *factors) look() bool {
 	clear(f.changed)

@@ -65,6 +65,7 @@ func (f *Follower) turn(reply bool) {
 	f.out.WriteString(map[bool]string{false: "──> client\n", true: "<── server\n"}[reply])
 }
 
+// missing says how many bytes were not captured, if any.
 func (f *Follower) missing(n int64) {
 	if n > 0 {
 		fmt.Fprintf(f.out, "\n[%d bytes missing in capture]\n", n)

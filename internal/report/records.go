@@ -8,8 +8,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
-// Records prints one line for each file with records: how much of it is of
-// connections in the captures.
+// Records prints a line for each file with records: how much is in it, and how much
+// of that belongs to connections in the captures.
 func Records(w io.Writer, r *mesh.Result) error {
 	for i := range r.Records {
 		if _, err := fmt.Fprintln(w, recordText(&r.Records[i])); err != nil {
@@ -19,16 +19,15 @@ func Records(w io.Writer, r *mesh.Result) error {
 	return nil
 }
 
+// recordText says of a file of records what is in it.
 func recordText(in *record.Info) string {
 	s := fmt.Sprintf("%s %s: ", in.Kind, in.Name)
-	switch in.Kind {
-	case record.Rules:
-		s += counted(in.Entries, "rule")
-		if in.Mesh != "" {
-			s += " of " + in.Mesh
-		}
-	default:
-		s += fmt.Sprintf("%s, %d of these captures", counted(in.Entries, entryNoun[in.Kind]), in.Matched)
+	s += in.Kind.Count(in.Entries)
+	if in.Mesh != "" {
+		s += " of " + in.Mesh
+	}
+	if !in.Kind.OfPod() {
+		s += fmt.Sprintf(", %d of these captures", in.Matched)
 	}
 	if in.Malformed > 0 {
 		s += fmt.Sprintf(", %s malformed", counted(in.Malformed, "line"))
@@ -36,23 +35,8 @@ func recordText(in *record.Info) string {
 	return s
 }
 
-var entryNoun = map[record.Kind]string{
-	record.Conntrack: "entry", record.AccessLog: "line", record.Sockets: "socket",
-}
-
-// counted prints a number with its noun.
-func counted(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case noun == "entry":
-		return fmt.Sprintf("%d entries", n)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// RecordFaults says what is wrong with a file of records, a line each: what
-// could not be read, and that nothing of it is of these captures.
+// RecordFaults says what is wrong with a file of records, one fault a line. Lines
+// that could not be read are faults, and so is a file that belongs to other captures.
 func RecordFaults(in *record.Info) []string {
 	var out []string
 	for _, f := range in.Faults {
@@ -63,16 +47,11 @@ func RecordFaults(in *record.Info) []string {
 	}
 	switch {
 	case in.Entries == 0:
-		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.Name, whatOf[in.Kind], counted(in.Lines, "line")))
-	case in.Matched == 0 && in.Kind != record.Rules:
-		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.Name, counted(in.Entries, entryNoun[in.Kind])))
+		out = append(out, fmt.Sprintf("%s %s: nothing that is %s in %s", in.Kind, in.Name, in.Kind.Means(), counted(in.Lines, "line")))
+	case in.Matched == 0 && !in.Kind.OfPod():
+		out = append(out, fmt.Sprintf("%s %s: none of %s is of a connection in these captures; is it of another pod, or another time?", in.Kind, in.Name, in.Kind.Count(in.Entries)))
 	}
 	return out
-}
-
-var whatOf = map[record.Kind]string{
-	record.Conntrack: "a conntrack entry", record.AccessLog: "a line of an access log in this format",
-	record.Rules: "a firewall rule", record.Sockets: "a socket",
 }
 
 // Conflict says in one line what a record and the packets say.

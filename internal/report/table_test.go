@@ -57,15 +57,21 @@ func TestTableLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(out.String(), "\n")
-	if len(lines) != 5002 || lines[0] != "A     B" || lines[1] != "0     x" || lines[5000] != "4999  x" {
-		t.Errorf("%d lines, %q, %q, %q", len(lines), lines[0], lines[1], lines[5000])
+	if got, want := len(lines), 5002; got != want { // header, rows, and what follows the last line break
+		t.Fatalf("%d lines, want %d", got, want)
+	}
+	for i, want := range map[int]string{0: "A     B", 1: "0     x", 5000: "4999  x"} {
+		if got := lines[i]; got != want {
+			t.Errorf("line %d is %q, want %q", i, got, want)
+		}
 	}
 }
 
 func TestTableEmpty(t *testing.T) {
 	var out bytes.Buffer
-	if err := report.Table(&out, []string{"A", "B"}, nil); err != nil || out.String() != "A  B\n" {
-		t.Errorf("%q, %v", out.String(), err)
+	err := report.Table(&out, []string{"A", "B"}, nil)
+	if got, want := out.String(), "A  B\n"; got != want || err != nil {
+		t.Errorf("printed %q, error %v; want %q, none", got, err, want)
 	}
 }
 

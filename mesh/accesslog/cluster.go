@@ -29,43 +29,17 @@ func ParseCluster(name string) (c Cluster, ok bool) {
 		"InboundPassthroughCluster", "InboundPassthroughClusterIpv4", "InboundPassthroughClusterIpv6":
 		return Cluster{Fixed: name}, true
 	}
-	return splitCluster(name, "|")
+	return splitCluster(name)
 }
 
-// ParseServerName takes apart the server name a sidecar asks for on its mutual
-// TLS connections, "outbound_.8000_.v1_.httpbin.foo.svc.cluster.local".
-func ParseServerName(sni string) (c Cluster, ok bool) { return splitCluster(sni, "_.") }
-
 // splitCluster reads direction, port, subset and host.
-func splitCluster(name, sep string) (c Cluster, ok bool) {
-	direction, rest, ok1 := strings.Cut(name, sep)
-	number, rest, ok2 := strings.Cut(rest, sep)
-	subset, host, ok3 := strings.Cut(rest, sep)
+func splitCluster(name string) (c Cluster, ok bool) {
+	direction, rest, ok1 := strings.Cut(name, "|")
+	number, rest, ok2 := strings.Cut(rest, "|")
+	subset, host, ok3 := strings.Cut(rest, "|")
 	port, err := strconv.ParseUint(number, 10, 16)
 	if !ok1 || !ok2 || !ok3 || err != nil || direction == "" || number[0] == '+' {
 		return Cluster{}, false
 	}
 	return Cluster{Direction: direction, Port: uint16(port), Subset: subset, Host: host}, true
-}
-
-// String returns the name of the cluster.
-func (c Cluster) String() string {
-	if c.Direction == "" {
-		return c.Fixed
-	}
-	return c.join("|")
-}
-
-// ServerName returns the server name that a sidecar asks for to reach c, ""
-// for one with a fixed name.
-func (c Cluster) ServerName() string {
-	if c.Direction == "" {
-		return ""
-	}
-	return c.join("_.")
-}
-
-// join writes the parts with sep between them, as splitCluster reads them.
-func (c Cluster) join(sep string) string {
-	return c.Direction + sep + strconv.Itoa(int(c.Port)) + sep + c.Subset + sep + c.Host
 }

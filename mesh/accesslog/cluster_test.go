@@ -32,23 +32,3 @@ func TestParseCluster(t *testing.T) {
 		}
 	}
 }
-
-func TestParseServerName(t *testing.T) {
-	for sni, name := range map[string]string{
-		"outbound_.8000_._.httpbin.foo.svc.cluster.local":   "outbound|8000||httpbin.foo.svc.cluster.local",
-		"outbound_.8000_.v1_.httpbin.foo.svc.cluster.local": "outbound|8000|v1|httpbin.foo.svc.cluster.local",
-	} {
-		c, ok := accesslog.ParseServerName(sni)
-		if !ok || c.String() != name || c.ServerName() != sni {
-			t.Errorf("%s: %+v, %v", sni, c, ok)
-		}
-	}
-	for _, sni := range []string{"", "edition.cnn.com", "outbound_.x_._.h"} {
-		if c, ok := accesslog.ParseServerName(sni); ok {
-			t.Errorf("%q is read as %+v", sni, c)
-		}
-	}
-	if got := (accesslog.Cluster{Fixed: "BlackHoleCluster"}).ServerName(); got != "" {
-		t.Errorf("a fixed cluster has the server name %q", got)
-	}
-}

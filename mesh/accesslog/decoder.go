@@ -54,7 +54,7 @@ func (d *decoder) space() {
 	}
 }
 
-// next skips space and tells whether c follows, which it takes.
+// next skips space and reports whether c follows, which it takes.
 func (d *decoder) next(c byte) bool {
 	d.space()
 	if d.pos < len(d.text) && d.text[d.pos] == c {
@@ -256,7 +256,7 @@ func (d *decoder) quote() int {
 	return -1
 }
 
-// escape reads what follows a backslash, and tells whether it is an escape
+// escape reads what follows a backslash, and reports whether it is an escape
 // (RFC 8259 §7). The text has a closing quote, so something follows.
 func (d *decoder) escape(b *strings.Builder) bool {
 	c := d.text[d.pos]

@@ -33,7 +33,7 @@ func newDetector(custom *Format) *detector {
 // ztunnel's, and the names of operators and headers in lower case, as people
 // call them.
 func looseKeys() *node {
-	root := IstioJSON().json
+	root := istioJSON().json
 	root.leaf("time", operator{field: endTime})
 	root.leaf("message", operator{field: message})
 	for i := range ztunnelPairs {
@@ -99,7 +99,7 @@ func judged(err error) (verdict, error) {
 	return read, nil
 }
 
-// isBracketed tells whether s begins as Envoy's and Istio's text formats do:
+// isBracketed reports whether s begins as Envoy's and Istio's text formats do:
 // "[", an RFC 3339 time, and the quoted request. Envoy's own messages have a
 // space inside the time.
 func isBracketed(s string) bool {
@@ -145,7 +145,7 @@ func (d *detector) object(s string, l *Line) (verdict, error) {
 	return read, nil
 }
 
-// isProxyLog tells whether s is of the log that the agent or Envoy keeps of
+// isProxyLog reports whether s is of the log that the agent or Envoy keeps of
 // itself: an RFC 3339 time and a level, or "[2024-05-28 18:42:53.929][15]".
 func isProxyLog(s string) bool {
 	if _, rest, ok := parseTimestamp(s); ok {
@@ -156,7 +156,7 @@ func isProxyLog(s string) bool {
 	return len(s) > 12 && s[0] == '[' && s[5] == '-' && s[11] == ' ' && strings.Contains(s, "][")
 }
 
-// isLevel tells whether s is a level of a log: Envoy's and the agent's are in
+// isLevel reports whether s is a level of a log: Envoy's and the agent's are in
 // lower case, ztunnel's in older versions in capitals.
 func isLevel(s string) bool {
 	if len(s) > len("critical") {

@@ -24,7 +24,7 @@ func Example() {
 		c, _ := accesslog.ParseCluster(l.Cluster)
 		fmt.Printf("%-8s %s > %s | %s > %s  %d\n", c.Direction, l.DownstreamRemote, l.DownstreamLocal, l.UpstreamLocal, l.UpstreamHost, l.Status)
 	}
-	fmt.Println(r.Lines(), "lines,", r.Other(), "of other logs")
+	fmt.Println(r.Lines(), "lines,", r.Skipped(), "of other logs")
 	// Output:
 	// outbound 10.244.0.26:41616 > 10.96.71.143:8000 | 10.244.0.26:35086 > 10.244.0.31:80  200
 	// inbound  10.244.0.26:35086 > 10.244.0.31:80 | 127.0.0.6:52027 > 10.244.0.31:80  200

@@ -2,7 +2,6 @@ package accesslog
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -205,7 +204,7 @@ func (l *Line) wide(f field) *int64 {
 	return nil
 }
 
-// set stores a value that is neither empty nor "-". It tells whether it could
+// set stores a value that is neither empty nor "-". It reports whether it could
 // be read.
 func (l *Line) set(o *operator, v string) bool {
 	switch f := o.field; {
@@ -253,7 +252,7 @@ func (l *Line) setStart(f *timeFormat, v string) bool {
 	return ok
 }
 
-// setNumber stores a number, in the unit of the line. It tells whether v is one
+// setNumber stores a number, in the unit of the line. It reports whether v is one
 // that fits.
 func (l *Line) setNumber(f field, v string) bool {
 	if f.isDuration() {
@@ -300,74 +299,4 @@ func parseNumber(s string) (n int64, ok bool) {
 		n = n*10 + int64(c)
 	}
 	return n, true
-}
-
-// append appends what Envoy would log for the operator.
-func (l *Line) append(dst []byte, o *operator) []byte {
-	switch f := o.field; {
-	case f.isText():
-		return appendText(dst, *l.text(f))
-	case f.isAddress():
-		return appendAddress(dst, *l.address(f), o.part)
-	case f.isNumber():
-		return l.appendNumber(dst, o)
-	case f == endTime:
-		return l.appendWritten(dst)
-	case f == message:
-		return append(dst, complete...)
-	case f == startTime && l.Start != 0:
-		return o.time.append(dst, l.Start, l.Resolution)
-	case f == flags && len(l.Flags) > 0:
-		return append(dst, strings.Join(l.Flags, ",")...)
-	}
-	return append(dst, none...)
-}
-
-// appendText appends a text. An empty one is logged as "-" too.
-func appendText(dst []byte, s string) []byte {
-	if s == "" {
-		s = none
-	}
-	return append(dst, s...)
-}
-
-// appendAddress appends a part of an address. A port may be known without its
-// address.
-func appendAddress(dst []byte, a netip.AddrPort, p part) []byte {
-	switch {
-	case p == portOnly && (a.Port() != 0 || a.IsValid()):
-		return strconv.AppendUint(dst, uint64(a.Port()), 10)
-	case p == withoutPort && a.IsValid():
-		return a.Addr().AppendTo(dst)
-	case p == whole && a.IsValid():
-		return a.AppendTo(dst)
-	}
-	return append(dst, none...)
-}
-
-// appendNumber appends a number. Ids start at 1; Envoy logs code 0 as such.
-func (l *Line) appendNumber(dst []byte, o *operator) []byte {
-	var n int64
-	f := l.ofProxy(o.field)
-	switch p := l.wide(f); {
-	case f == status:
-		n = int64(l.Status)
-	case f == attempts:
-		n = int64(l.Attempts)
-	case f.isDuration():
-		n = *p
-		if n >= 0 {
-			n /= nanosPerMilli
-		}
-	default:
-		n = *p
-	}
-	if n < 0 || n == 0 && (f == connectionID || f == upstreamConnectionID) {
-		return append(dst, none...)
-	}
-	dst = strconv.AppendInt(dst, n, 10)
-	if o.unit {
-		dst = append(dst, "ms"...)
-	}
-	return dst
 }

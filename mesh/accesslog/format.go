@@ -9,10 +9,9 @@ import (
 // A Format is a compiled access log format. It is immutable, and safe for
 // concurrent use. The zero Format is not valid.
 type Format struct {
-	source  string
-	text    *template // for one line of text,
-	json    *node     // for JSON; neither for ztunnel's key=value
-	ztunnel bool
+	source string
+	text   *template // for one line of text,
+	json   *node     // or for JSON
 }
 
 // ParseFormat compiles an Envoy format string, such as
@@ -67,11 +66,7 @@ func (f *Format) Parse(line string, l *Line) error { return f.parse(line, l, new
 // is, with no value containing what ends it.
 func (f *Format) parse(line string, l *Line, sc *scratch) error {
 	l.reset()
-	if f.ztunnel {
-		l.Kind = Ztunnel
-	}
-	switch {
-	case f.json != nil:
+	if f.json != nil {
 		d := decoder{text: line, root: f.json, line: l, scratch: sc}
 		if err := d.decode(); err != nil {
 			return err
@@ -81,8 +76,6 @@ func (f *Format) parse(line string, l *Line, sc *scratch) error {
 		}
 		l.finish(d.fields, d.written)
 		return nil
-	case f.ztunnel:
-		return parsePairs(line, l)
 	}
 	m := &sc.matcher
 	if !f.parseText(line, true, l, m) && !f.parseText(line, false, l, m) {
@@ -99,16 +92,4 @@ func (f *Format) parseText(line string, strict bool, l *Line, m *matcher) bool {
 		l.judge(f.text.fields)
 	}
 	return ok
-}
-
-// Append appends l in the format, without line break. What the format has and
-// a Line has not is "-", or null in JSON.
-func (f *Format) Append(dst []byte, l *Line) []byte {
-	switch {
-	case f.json != nil:
-		return f.json.append(dst, l)
-	case f.ztunnel:
-		return appendPairs(dst, l)
-	}
-	return f.text.append(dst, l)
 }

@@ -1,6 +1,7 @@
 package accesslog_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,11 +12,11 @@ import (
 )
 
 // predefined returns the formats of this package by name.
-func predefined() map[string]*accesslog.Format {
-	return map[string]*accesslog.Format{
+func predefined() map[string]accesslog.Form {
+	return map[string]accesslog.Form{
 		"envoy": accesslog.Envoy(), "1.0": accesslog.Istio10(), "1.1": accesslog.Istio11(), "1.2": accesslog.Istio12(),
 		"1.3": accesslog.Istio13(), "1.8": accesslog.Istio18(), "1.9": accesslog.Istio19(), "1.23": accesslog.Istio123(),
-		"json": accesslog.IstioJSON(), "ztunnel": accesslog.ZtunnelText(), "ztunnel json": accesslog.ZtunnelJSON(),
+		"json": accesslog.IstioJSON(), "ztunnel": accesslog.ZtunnelText{}, "ztunnel json": accesslog.NewZtunnelJSON(),
 	}
 }
 
@@ -71,7 +72,7 @@ func TestIstioFormats(t *testing.T) {
 func TestAppend(t *testing.T) {
 	for _, c := range []struct {
 		line   string
-		format *accesslog.Format
+		format accesslog.Form
 	}{
 		{outboundHTTP, accesslog.Istio123()},
 		{inboundHTTP, accesslog.Istio19()},
@@ -83,10 +84,10 @@ func TestAppend(t *testing.T) {
 		{refusedHTTP, accesslog.Istio123()},
 		{egressHTTP, accesslog.Istio13()},
 		{strings.Replace(ztunnelInbound, " src.protocol=TCP", "", 1), nil},
-		{ztunnelJSON, accesslog.ZtunnelJSON()},
+		{ztunnelJSON, accesslog.NewZtunnelJSON()},
 	} {
 		if c.format == nil {
-			c.format = accesslog.ZtunnelText()
+			c.format = accesslog.ZtunnelText{}
 			c.line = strings.Replace(strings.Replace(c.line, " dst.protocol=HBONE", "", 1), "476412Z", "476412000Z", 1)
 		}
 		line := strings.Replace(c.line, "950669Z", "950669000Z", 1) // a Line does not keep how ztunnel's clock was written
@@ -354,8 +355,8 @@ func TestReaderWithFormat(t *testing.T) {
 	if len(lines) != 3 || lines[0].ConnectionID != 17 || lines[1].ConnectionID != 18 || lines[2].Status != 200 {
 		t.Errorf("got %+v", lines)
 	}
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 6, Reason: "not of the format given, and of no known one"}) || r.Other() != 2 {
-		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Malformed{Line: 6, Text: "nonsense", Why: "not of the format given, and of no known one"}) || r.Skipped() != 2 {
+		t.Errorf("%d malformed %v, %d skipped", n, first, r.Skipped())
 	}
 }
 
@@ -368,12 +369,12 @@ func TestReaderWithJSONFormat(t *testing.T) {
 		`{"pool":null,"took":"soon"}`,
 		"text of something else",
 	}, "\n"), format(t, `{"took": "%DURATION%", "pool": "%UPSTREAM_LOCAL_ADDRESS%"}`))
-	if len(lines) != 2 || lines[0].Duration != 5*ms || lines[0].UpstreamLocal != addr("10.0.0.1:80") || !lines[1].HasFlag("UH") {
+	if len(lines) != 2 || lines[0].Duration != 5*ms || lines[0].UpstreamLocal != addr("10.0.0.1:80") || !slices.Contains(lines[1].Flags, "UH") {
 		t.Errorf("got %+v", lines)
 	}
-	want := accesslog.Fault{Line: 4, Reason: `cannot read "soon" of key "took"`}
-	if n, first := r.Malformed(); n != 1 || first[0] != want || r.Other() != 2 {
-		t.Errorf("%d malformed %v, %d other", n, first, r.Other())
+	want := accesslog.Malformed{Line: 4, Text: `{"pool":null,"took":"soon"}`, Why: `cannot read "soon" of key "took"`}
+	if n, first := r.Malformed(); n != 1 || first[0] != want || r.Skipped() != 2 {
+		t.Errorf("%d malformed %v, %d skipped", n, first, r.Skipped())
 	}
 }
 

@@ -24,51 +24,51 @@ func mustParse(format string) *Format {
 	return f
 }
 
-// Envoy returns Envoy's default format. It names no address but the server's.
-func Envoy() *Format { return mustParse(istioHead + istioBody) }
+// envoy returns Envoy's default format. It names no address but the server's.
+func envoy() *Format { return mustParse(istioHead + istioBody) }
 
-// Istio10 returns the default text format of Istio 1.0.
-func Istio10() *Format { return mustParse(istioHead + istioBody + clusterOf + istioTail) }
+// istio10 returns the default text format of Istio 1.0.
+func istio10() *Format { return mustParse(istioHead + istioBody + clusterOf + istioTail) }
 
-// Istio11 returns the default text format of Istio 1.1.
-func Istio11() *Format { return mustParse(istioHead + mixer + istioBody + clusterOf + istioTail) }
+// istio11 returns the default text format of Istio 1.1.
+func istio11() *Format { return mustParse(istioHead + mixer + istioBody + clusterOf + istioTail) }
 
-// Istio12 returns the default text format of Istio 1.2, which later versions up
+// istio12 returns the default text format of Istio 1.2, which later versions up
 // to 1.5 used for older proxies.
-func Istio12() *Format {
+func istio12() *Format {
 	return mustParse(istioHead + mixer + reason + istioBody + clusterOf + istioTail)
 }
 
-// Istio13 returns the default text format of Istio 1.3 to 1.7.
-func Istio13() *Format {
+// istio13 returns the default text format of Istio 1.3 to 1.7.
+func istio13() *Format {
 	return mustParse(istioHead + mixer + reason + istioBody + clusterOf + istioTail + routeName)
 }
 
-// Istio18 returns the default text format of Istio 1.8, which 1.9 and 1.10 used
+// istio18 returns the default text format of Istio 1.8, which 1.9 and 1.10 used
 // for older proxies.
-func Istio18() *Format {
+func istio18() *Format {
 	return mustParse(istioHead + reason + istioBody + clusterOf + istioTail + routeName)
 }
 
-// Istio19 returns the default text format of Istio 1.9 to 1.22.
-func Istio19() *Format {
+// istio19 returns the default text format of Istio 1.9 to 1.22.
+func istio19() *Format {
 	return mustParse(istioHead + details + reason + istioBody + clusterOf + istioTail + routeName)
 }
 
-// Istio123 returns the default text format of Istio 1.23 and later. Its lines
+// istio123 returns the default text format of Istio 1.23 and later. Its lines
 // look as those of 1.9 do.
-func Istio123() *Format {
+func istio123() *Format {
 	return mustParse(istioHead + details + reason + istioBody + rawCluster + istioTail + routeName)
 }
 
 // families returns the text formats that lines are tried with, the most likely
 // first.
 func families() []*Format {
-	return []*Format{Istio123(), Istio13(), Istio18(), Istio12(), Istio11(), Istio10(), Envoy()}
+	return []*Format{istio123(), istio13(), istio18(), istio12(), istio11(), istio10(), envoy()}
 }
 
-// IstioJSON returns the default JSON format of Istio 1.9 and later.
-func IstioJSON() *Format {
+// istioJSON returns the default JSON format of Istio 1.9 and later.
+func istioJSON() *Format {
 	return mustParse(`{
 	"start_time": "%START_TIME%", "route_name": "%ROUTE_NAME%", "method": "%REQ(:METHOD)%",
 	"path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "protocol": "%PROTOCOL%", "response_code": "%RESPONSE_CODE%",

@@ -83,19 +83,9 @@ type Line struct {
 	Error                                  string
 }
 
-// TCP tells whether the line is about a whole connection rather than one
+// TCP reports whether the line is about a whole connection rather than one
 // request.
 func (l *Line) TCP() bool { return l.Kind == TCP || l.Kind == Ztunnel }
-
-// HasFlag tells whether the line has the response flag, such as "UF".
-func (l *Line) HasFlag(flag string) bool {
-	for _, f := range l.Flags {
-		if f == flag {
-			return true
-		}
-	}
-	return false
-}
 
 // reset makes l a line that says nothing.
 func (l *Line) reset() {

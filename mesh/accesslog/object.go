@@ -20,7 +20,6 @@ type node struct {
 	children []*node
 	index    map[string]*node // the children by key
 	isObject bool
-	optional bool // left out where Envoy would log null
 }
 
 // parseObjectFormat compiles a JSON format.
@@ -116,7 +115,7 @@ func (n *node) readValue(d *json.Decoder, depth int) error {
 	return nil
 }
 
-// hasOperator tells whether there is one in n or below it.
+// hasOperator reports whether there is one in n or below it.
 func (n *node) hasOperator() bool {
 	if n.template != nil {
 		return len(n.template.slots) > 0
@@ -135,62 +134,4 @@ func (n *node) bare() *operator {
 		return &t.slots[0].operator
 	}
 	return nil
-}
-
-// append appends l as JSON, in the order of the format.
-func (n *node) append(dst []byte, l *Line) []byte {
-	switch {
-	case n.isObject:
-		return n.appendObject(dst, l)
-	case n.template == nil:
-		return append(dst, n.constant...)
-	}
-	o := n.bare()
-	if o == nil {
-		return appendQuoted(dst, string(n.template.append(nil, l)))
-	}
-	v := string(l.append(nil, o))
-	switch {
-	case v == none:
-		return append(dst, "null"...)
-	case o.field.isNumber() && !o.unit:
-		return append(dst, v...)
-	}
-	return appendQuoted(dst, v)
-}
-
-// appendObject appends the children of n, without those that are optional and
-// null.
-func (n *node) appendObject(dst []byte, l *Line) []byte {
-	dst = append(dst, '{')
-	for _, c := range n.children {
-		before := len(dst)
-		if dst[before-1] != '{' {
-			dst = append(dst, ',')
-		}
-		dst = append(appendQuoted(dst, c.key), ':')
-		value := len(dst)
-		if dst = c.append(dst, l); c.optional && string(dst[value:]) == "null" {
-			dst = dst[:before]
-		}
-	}
-	return append(dst, '}')
-}
-
-// appendQuoted appends s as a JSON string. Bytes that are no UTF-8 stay as
-// they are, as Envoy and the decoder here leave them.
-func appendQuoted(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
 }

@@ -3,6 +3,7 @@ package accesslog
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -11,34 +12,42 @@ import (
 // from pieces. Envoy bounds heads to 60 KiB by default.
 const maxLine = 64 << 10
 
-// maxFaults is how many malformed lines are kept.
-const maxFaults = 3
+// Of malformed lines so many are kept, and so many bytes of each.
+const (
+	maxMalformed = 3
+	maxText      = 200
+)
 
-// A Fault is a line that looks like an access log and cannot be read.
-type Fault struct {
-	Line   int // 1-based
-	Reason string
+// A Malformed is a line that looks like an access log and cannot be read. It is
+// comparable.
+type Malformed struct {
+	Line int    // 1-based
+	Text string // its beginning, at most 200 bytes
+	Why  string
 }
+
+// Error returns the place and what is wrong, which quotes what it is about.
+func (m Malformed) Error() string { return fmt.Sprintf("line %d: %s", m.Line, m.Why) }
 
 // A Reader reads the lines of an access log. It is not safe for concurrent
 // use.
 type Reader struct {
-	in       *bufio.Reader
-	err      error // of in, once there is one
-	detector *detector
-	line     Line
-	lines    int
-	other    int
-	broken   int
-	faults   []Fault
-	pieces   [2]pieces // of stdout, of stderr
+	in        *bufio.Reader
+	err       error // of in, once there is one
+	detector  *detector
+	line      Line
+	lines     int
+	skipped   int
+	malformed int
+	first     []Malformed // at most maxMalformed
+	pieces    [2]pieces   // of stdout, of stderr
 }
 
 // pieces are the beginning of a line that goes on.
 type pieces struct {
 	text  []byte
 	first int  // line number, 0 if there are none
-	long  bool // more than maxLine; text is no more
+	long  bool // more than maxLine; of text only the beginning is kept
 }
 
 var (
@@ -59,7 +68,7 @@ func (r *Reader) Next() (*Line, error) {
 	for r.err == nil {
 		text, err := r.read()
 		if err == errLong {
-			r.fault(r.lines, err)
+			r.bad(r.lines, text, err)
 			continue
 		}
 		if r.take(text) {
@@ -78,23 +87,25 @@ func (r *Reader) Next() (*Line, error) {
 // included.
 func (r *Reader) Lines() int { return r.lines }
 
-// Other returns how many lines were of other logs.
-func (r *Reader) Other() int { return r.other }
+// Skipped returns how many lines were of other logs.
+func (r *Reader) Skipped() int { return r.skipped }
 
 // Malformed returns how many lines could not be read, and the first three. The
 // slice must not be changed.
-func (r *Reader) Malformed() (n int, first []Fault) { return r.broken, r.faults }
+func (r *Reader) Malformed() (n int, first []Malformed) { return r.malformed, r.first }
 
-// fault counts a malformed line, and keeps it if it is one of the first.
-func (r *Reader) fault(line int, err error) {
-	r.broken++
-	if len(r.faults) < maxFaults {
-		r.faults = append(r.faults, Fault{line, err.Error()})
+// bad counts a malformed line, and keeps it if it is one of the first.
+func (r *Reader) bad(line int, text string, err error) {
+	r.malformed++
+	if len(r.first) < maxMalformed {
+		text = strings.Clone(strings.TrimSpace(text[:min(len(text), maxText)]))
+		r.first = append(r.first, Malformed{line, text, err.Error()})
 	}
 }
 
 // read returns the next line of the file without its line break. It keeps the
-// error of the underlying reader. Of a line that is too long nothing is kept.
+// error of the underlying reader. Of a line that is too long it returns the
+// beginning.
 func (r *Reader) read() (string, error) {
 	b, err := r.in.ReadSlice('\n')
 	if len(b) > 0 {
@@ -104,14 +115,15 @@ func (r *Reader) read() (string, error) {
 		r.err = err
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
+	begin := string(b[:maxText])
 	for err == bufio.ErrBufferFull {
 		_, err = r.in.ReadSlice('\n')
 	}
 	r.err = err
-	return "", errLong
+	return begin, errLong
 }
 
-// take reads one line of the file, and tells whether it completed a line of
+// take reads one line of the file, and reports whether it completed a line of
 // the access log.
 func (r *Reader) take(s string) bool {
 	if s == "" {
@@ -123,7 +135,7 @@ func (r *Reader) take(s string) bool {
 	}
 	e, err := open(s)
 	if err != nil {
-		r.fault(r.lines, err)
+		r.bad(r.lines, s, err)
 		return false
 	}
 	p := &r.pieces[e.stream]
@@ -134,7 +146,7 @@ func (r *Reader) take(s string) bool {
 		p.first = r.lines
 	}
 	if p.long = p.long || len(p.text)+len(e.text) > maxLine; p.long {
-		p.text = p.text[:0]
+		p.text = p.text[:min(len(p.text), maxText)]
 	} else {
 		p.text = append(p.text, e.text...)
 	}
@@ -146,7 +158,7 @@ func (r *Reader) join(p *pieces) bool {
 	text, first, long := string(p.text), p.first, p.long
 	p.text, p.first, p.long = p.text[:0], 0, false
 	if long {
-		r.fault(first, errLong)
+		r.bad(first, text, errLong)
 		return false
 	}
 	return r.detect(text, first)
@@ -159,15 +171,12 @@ func (r *Reader) flush(stream int) bool {
 	if p.first == 0 {
 		return false
 	}
-	broken, first := r.broken, p.first
+	before := r.malformed
 	if r.join(p) {
 		return true
 	}
-	if r.broken == broken { // its beginning looks like nothing of ours
-		return false
-	}
-	if n := len(r.faults); r.broken <= maxFaults && n > 0 {
-		r.faults[n-1] = Fault{first, errCut.Error()}
+	if r.malformed > before && r.malformed <= maxMalformed { // else its beginning looks like nothing of ours
+		r.first[r.malformed-1].Why = errCut.Error()
 	}
 	return false
 }
@@ -183,9 +192,9 @@ func (r *Reader) detect(s string, number int) bool {
 		r.line.Number = number
 		return true
 	case broken:
-		r.fault(number, err)
+		r.bad(number, s, err)
 	default:
-		r.other++
+		r.skipped++
 	}
 	return false
 }

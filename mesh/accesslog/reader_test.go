@@ -200,7 +200,7 @@ func TestMixedLog(t *testing.T) {
 	if n, first := r.Malformed(); n != 0 {
 		t.Errorf("%d malformed: %v", n, first)
 	}
-	if got, want := r.Other(), len(lines); got != want {
+	if got, want := r.Skipped(), len(lines); got != want {
 		t.Errorf("%d other lines, want %d", got, want)
 	}
 	if got, want := r.Lines(), len(log)-1; got != want { // the last is empty and has no line break
@@ -242,8 +242,8 @@ func TestEnvelopes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range realLines() {
 				lines, r := readAll(t, "unlike\n"+wrap(s)+"\n", nil)
-				if n, first := r.Malformed(); n > 0 || len(lines) != 1 || r.Other() != 1 {
-					t.Fatalf("%d lines, %d malformed %v, %d other: %s", len(lines), n, first, r.Other(), wrap(s))
+				if n, first := r.Malformed(); n > 0 || len(lines) != 1 || r.Skipped() != 1 {
+					t.Fatalf("%d lines, %d malformed %v, %d skipped: %s", len(lines), n, first, r.Skipped(), wrap(s))
 				}
 				want := *parse(t, s)
 				want.Number = 2
@@ -284,10 +284,10 @@ func TestMalformedLinesAreCounted(t *testing.T) {
 		t.Errorf("%d lines", len(lines))
 	}
 	n, first := r.Malformed()
-	want := []accesslog.Fault{
-		{Line: 2, Reason: "no known access log format; give its format string"},
-		{Line: 3, Reason: `cannot read "yesterday" of key "start_time"`},
-		{Line: 4, Reason: "longer than 65536 bytes"},
+	want := []accesslog.Malformed{
+		{Line: 2, Text: outboundHTTP[:200], Why: "no known access log format; give its format string"},
+		{Line: 3, Text: `{"start_time":"yesterday"}`, Why: `cannot read "yesterday" of key "start_time"`},
+		{Line: 4, Text: long[:200], Why: "longer than 65536 bytes"},
 	}
 	if n != 7 {
 		t.Errorf("%d malformed, want 7", n)
@@ -304,7 +304,7 @@ func TestMalformedLinesAreCounted(t *testing.T) {
 func TestLogEndsInsideLine(t *testing.T) {
 	const at = "2024-01-01T00:00:00.123456789Z "
 	_, r := readAll(t, at+"stdout P "+outboundHTTP[:100], nil)
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 1, Reason: "the log ends inside the line"}) {
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Malformed{Line: 1, Text: outboundHTTP[:100], Why: "the log ends inside the line"}) {
 		t.Errorf("%d malformed: %v", n, first)
 	}
 	lines, _ := readAll(t, at+"stdout P "+outboundHTTP, nil)
@@ -317,7 +317,7 @@ func TestLogEndsInsideLine(t *testing.T) {
 func TestEndlessPieces(t *testing.T) {
 	piece := "2024-01-01T00:00:00.1Z stdout P " + strings.Repeat("x", 1000) + "\n"
 	lines, r := readAll(t, strings.Repeat(piece, 1000)+"2024-01-01T00:00:00.1Z stdout F end\n"+outboundHTTP, nil)
-	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Fault{Line: 1, Reason: "longer than 65536 bytes"}) || len(lines) != 1 {
+	if n, first := r.Malformed(); n != 1 || first[0] != (accesslog.Malformed{Line: 1, Text: strings.Repeat("x", 200), Why: "longer than 65536 bytes"}) || len(lines) != 1 {
 		t.Errorf("%d lines, %d malformed: %v", len(lines), n, first)
 	}
 }

@@ -98,7 +98,7 @@ func (t *template) classify() {
 	}
 }
 
-// accepts tells whether v may be a value of the slot.
+// accepts reports whether v may be a value of the slot.
 func (s *slot) accepts(v string) bool {
 	switch s.class {
 	case unquoted:
@@ -121,7 +121,7 @@ func (s *slot) accepts(v string) bool {
 // maxStamp bounds the length of a time, so that looking for its end ends.
 const maxStamp = 128
 
-// mayGrow tells whether a value of n bytes that was not accepted may be if it
+// mayGrow reports whether a value of n bytes that was not accepted may be if it
 // is longer.
 func (s *slot) mayGrow(n int) bool { return s.class == stamp && n < maxStamp }
 
@@ -138,7 +138,7 @@ type matcher struct {
 	far    int // the slot that was reached
 }
 
-// cut cuts text into values, and tells whether it is of the template. If
+// cut cuts text into values, and reports whether it is of the template. If
 // strict is set, each value ends where the next literal first stands.
 // Otherwise values may contain it, and the first way is taken in which all is
 // accepted.
@@ -246,16 +246,6 @@ func (m *matcher) parse(t *template, text string, strict bool, l *Line) bool {
 		}
 	}
 	return true
-}
-
-// append appends what Envoy would log for l.
-func (t *template) append(dst []byte, l *Line) []byte {
-	dst = append(dst, t.lead...)
-	for i := range t.slots {
-		dst = l.append(dst, &t.slots[i].operator)
-		dst = append(dst, t.slots[i].next...)
-	}
-	return dst
 }
 
 // mismatch returns an error that says which operator a line could not be matched

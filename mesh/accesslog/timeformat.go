@@ -2,7 +2,6 @@ package accesslog
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -291,69 +290,4 @@ func (c *clock) ofYear(n int) bool {
 	t := time.Date(c.year, time.January, n, 0, 0, 0, 0, time.UTC)
 	c.month, c.day = int(t.Month()), t.Day()
 	return t.Year() == c.year
-}
-
-// append appends a time.
-func (f *timeFormat) append(dst []byte, nanos, resolution int64) []byte {
-	if f == nil {
-		return appendTimestamp(dst, nanos, resolution)
-	}
-	t := time.Unix(0, nanos).UTC()
-	for i := range f.tokens {
-		dst = f.tokens[i].append(dst, t)
-	}
-	return dst
-}
-
-// append appends what the token stands for.
-func (k *timeToken) append(dst []byte, t time.Time) []byte {
-	switch k.verb {
-	case 0:
-		return append(dst, k.text...)
-	case 'f':
-		return appendFraction(dst, int64(t.Nanosecond()), k.digits)
-	case 's':
-		return strconv.AppendInt(dst, t.Unix(), 10)
-	}
-	return t.AppendFormat(dst, layout(k.verb))
-}
-
-// layout returns package time's layout of a conversion.
-func layout(verb byte) string {
-	switch verb {
-	case 'Y':
-		return "2006"
-	case 'y':
-		return "06"
-	case 'm':
-		return "01"
-	case 'd':
-		return "02"
-	case 'e':
-		return "_2"
-	case 'j':
-		return "002"
-	case 'H', 'k':
-		return "15"
-	case 'I', 'l':
-		return "03"
-	case 'M':
-		return "04"
-	case 'S':
-		return "05"
-	case 'b', 'h':
-		return "Jan"
-	case 'B':
-		return "January"
-	case 'a':
-		return "Mon"
-	case 'A':
-		return "Monday"
-	case 'p':
-		return "PM"
-	case 'z':
-		return "-0700"
-	default:
-		return "MST"
-	}
 }

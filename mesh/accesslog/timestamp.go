@@ -37,33 +37,6 @@ func parseTimestamp(s string) (at moment, rest string, ok bool) {
 	return at, rest, ok
 }
 
-// appendTimestamp appends a time as Envoy does by default, with as many digits
-// as it was read with.
-func appendTimestamp(dst []byte, nanos, resolution int64) []byte {
-	dst = time.Unix(0, nanos).UTC().AppendFormat(dst, "2006-01-02T15:04:05")
-	n := 9
-	for r := max(resolution, 1); r >= 10; r /= 10 {
-		n--
-	}
-	if resolution == 0 {
-		n = 3
-	}
-	if n > 0 {
-		dst = appendFraction(append(dst, '.'), nanos, n)
-	}
-	return append(dst, 'Z')
-}
-
-// appendFraction appends the first n digits of the fraction of the second.
-func appendFraction(dst []byte, nanos int64, n int) []byte {
-	frac, unit := nanos%1e9, int64(1e8)
-	for range min(n, 9) {
-		dst = append(dst, '0'+byte(frac/unit%10))
-		unit = max(unit/10, 1)
-	}
-	return dst
-}
-
 // digits reads a number of digits only.
 func digits(s string, n *int) bool {
 	*n = 0

@@ -37,30 +37,13 @@ var ztunnelPairs = [...]pair{
 	{"error", operator{field: errorText}},
 }
 
-// ZtunnelText returns the format of ztunnel's text log.
-func ZtunnelText() *Format { return &Format{source: "ztunnel", ztunnel: true} }
-
-// ZtunnelJSON returns the format of ztunnel's log with LOG_FORMAT=json.
-func ZtunnelJSON() *Format {
-	root := &node{isObject: true}
-	root.add(&node{key: "level", constant: []byte(`"info"`)})
-	root.leaf("time", operator{field: endTime})
-	root.add(&node{key: "scope", constant: []byte(`"access"`)})
-	root.leaf("message", operator{field: message})
-	for _, p := range ztunnelPairs {
-		root.leaf(p.key, p.operator)
-	}
-	return &Format{source: "ztunnel json", json: root, ztunnel: true}
-}
-
-// leaf adds a key with the value of an operator. ztunnel leaves out what it does
-// not know.
+// leaf adds a key with the value of an operator.
 func (n *node) leaf(key string, o operator) {
 	t := &template{slots: []slot{{operator: o}}, fields: 1 << o.field}
-	n.add(&node{key: key, template: t, optional: true})
+	n.add(&node{key: key, template: t})
 }
 
-// isPairs tells whether s is a line of ztunnel's text log about a connection
+// isPairs reports whether s is a line of ztunnel's text log about a connection
 // that ended.
 func isPairs(s string) bool {
 	_, rest, ok := parseTimestamp(s)
@@ -156,53 +139,4 @@ func (l *Line) finish(has fieldSet, written moment) {
 	case "outbound":
 		l.BytesReceived, l.BytesSent = l.BytesSent, l.BytesReceived
 	}
-}
-
-// ofProxy returns the field that holds what ztunnel's counter f counts, seen
-// from the proxy as all counters of a Line are.
-func (l *Line) ofProxy(f field) field {
-	toClient := l.Direction != "outbound"
-	switch {
-	case f == workloadSent && toClient, f == workloadReceived && !toClient:
-		return bytesSent
-	case f == workloadSent, f == workloadReceived:
-		return bytesReceived
-	}
-	return f
-}
-
-// appendPairs appends l as ztunnel's text log has it. What is not known is left
-// out.
-func appendPairs(dst []byte, l *Line) []byte {
-	dst = l.appendWritten(dst)
-	dst = append(dst, "\tinfo\taccess\t"+complete...)
-	sep := byte('\t')
-	for i := range ztunnelPairs {
-		p := &ztunnelPairs[i]
-		v := string(l.append(nil, &p.operator))
-		if v == none {
-			continue
-		}
-		dst = append(append(append(dst, sep), p.key...), '=')
-		sep = ' '
-		if p.isBare() && !strings.ContainsAny(v, " \t\"") {
-			dst = append(dst, v...)
-		} else {
-			dst = appendQuoted(dst, v)
-		}
-	}
-	return dst
-}
-
-// isBare tells whether ztunnel logs the value without quotes.
-func (p *pair) isBare() bool {
-	return p.field == hboneAddr || p.field.isAddress() || p.field.isNumber() && !p.unit
-}
-
-// appendWritten appends when ztunnel wrote the line.
-func (l *Line) appendWritten(dst []byte) []byte {
-	if l.Start == 0 {
-		return append(dst, "1970-01-01T00:00:00.000000Z"...)
-	}
-	return appendTimestamp(dst, l.Start+max(l.Duration, 0), 1)
 }

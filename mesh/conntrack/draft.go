@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // What can be wrong with a line.
@@ -32,7 +32,7 @@ const (
 // A draft is an event being read, from whatever form.
 type draft struct {
 	event Event
-	proto capture.Proto
+	proto tcpip.Proto
 	ends  [2]ends
 	err   error // the first
 	names *names
@@ -59,7 +59,7 @@ const (
 func (d *draft) reset() { *d = draft{names: d.names} }
 
 // protocol reads the protocol, which both tuples have alike.
-func (d *draft) protocol(p capture.Proto) {
+func (d *draft) protocol(p tcpip.Proto) {
 	if d.proto != 0 && d.proto != p {
 		d.fail(errProtos)
 	}
@@ -115,7 +115,7 @@ func (d *draft) word(dir int, key string, value []byte) {
 	}
 }
 
-// wantsICMPID tells whether an id read now belongs to the tuple of dir, not to
+// wantsICMPID reports whether an id read now belongs to the tuple of dir, not to
 // the entry: both are called id.
 func (d *draft) wantsICMPID(dir int) bool {
 	return shapeOf(d.proto) == shapeICMP && dir >= 0 && d.ends[dir].has&hasICMPID == 0
@@ -207,8 +207,8 @@ func (d *draft) check(dir int) {
 	}
 }
 
-func (e *ends) tuple(p capture.Proto) capture.Tuple {
-	return capture.Tuple{Proto: p, Src: netip.AddrPortFrom(e.src, e.srcWord), Dst: netip.AddrPortFrom(e.dst, e.dstWord)}
+func (e *ends) tuple(p tcpip.Proto) tcpip.Tuple {
+	return tcpip.Tuple{Proto: p, Src: netip.AddrPortFrom(e.src, e.srcWord), Dst: netip.AddrPortFrom(e.dst, e.dstWord)}
 }
 
 // names keeps the strings met last, since lines repeat states and contexts: a

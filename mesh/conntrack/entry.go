@@ -3,7 +3,7 @@ package conntrack
 import (
 	"cmp"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // An Entry is one connection as netfilter tracks it. It is comparable; the zero
@@ -16,7 +16,7 @@ type Entry struct {
 	// that connection tracking keeps in their place: for ICMP the source's is
 	// the id and the destination's type<<8|code, for GRE they are the keys;
 	// else 0.
-	Orig, Reply capture.Tuple
+	Orig, Reply tcpip.Tuple
 
 	Has    Fields
 	Status Status
@@ -82,7 +82,7 @@ const (
 )
 
 // Proto returns the protocol of both tuples.
-func (e *Entry) Proto() capture.Proto { return e.Orig.Proto }
+func (e *Entry) Proto() tcpip.Proto { return e.Orig.Proto }
 
 // NAT reports whether packets are rewritten: the reply tuple is not the orig
 // tuple reversed. Of ICMP only addresses are compared, since an answer has

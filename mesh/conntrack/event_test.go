@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,21 +41,6 @@ func TestNAT(t *testing.T) {
 		if got := e.Entry.NAT(); got != tc.want {
 			t.Errorf("%s: NAT = %v, want %v", tc.name, got, tc.want)
 		}
-	}
-}
-
-func TestStampIn(t *testing.T) {
-	east := time.FixedZone("", 2*60*60)
-	exact := conntrack.Stamp{Nanos: 1795249191921720123}
-	if got := exact.In(east); got != exact.Nanos {
-		t.Errorf("exact time %d, want %d", got, exact.Nanos)
-	}
-	words := local("2026-11-21 08:19:51")
-	if got, want := words.In(east), time.Date(2026, 11, 21, 8, 19, 51, 0, east).UnixNano(); got != want {
-		t.Errorf("local time %d, want %d", got, want)
-	}
-	if got := (conntrack.Stamp{}).In(east); got != 0 {
-		t.Errorf("unknown time %d, want 0", got)
 	}
 }
 

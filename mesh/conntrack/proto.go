@@ -1,21 +1,21 @@
 package conntrack
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // Protocol numbers (IANA) that connection tracking has names for.
 const (
-	protoICMP    capture.Proto = 1
-	protoTCP                   = capture.ProtoTCP
-	protoUDP     capture.Proto = 17
-	protoDCCP    capture.Proto = 33
-	protoGRE     capture.Proto = 47
-	protoICMPv6  capture.Proto = 58
-	protoSCTP    capture.Proto = 132
-	protoUDPLite capture.Proto = 136
+	protoICMP    tcpip.Proto = 1
+	protoTCP                 = tcpip.ProtoTCP
+	protoUDP     tcpip.Proto = 17
+	protoDCCP    tcpip.Proto = 33
+	protoGRE     tcpip.Proto = 47
+	protoICMPv6  tcpip.Proto = 58
+	protoSCTP    tcpip.Proto = 132
+	protoUDPLite tcpip.Proto = 136
 )
 
 // protoName returns the name conntrack prints in front of the number.
-func protoName(p capture.Proto) string {
+func protoName(p tcpip.Proto) string {
 	switch p {
 	case protoICMP:
 		return "icmp"
@@ -39,7 +39,7 @@ func protoName(p capture.Proto) string {
 
 // protoNamed returns the number of a protocol by name, or by the decimal number
 // itself, as -o save writes protocols without a name.
-func protoNamed(b []byte) (capture.Proto, bool) {
+func protoNamed(b []byte) (tcpip.Proto, bool) {
 	switch string(b) {
 	case "tcp":
 		return protoTCP, true
@@ -59,12 +59,12 @@ func protoNamed(b []byte) (capture.Proto, bool) {
 		return protoUDPLite, true
 	}
 	n, ok := number(b, 255)
-	return capture.Proto(n), ok
+	return tcpip.Proto(n), ok
 }
 
-// named tells whether name may stand before the number p: the kernel and the
+// named reports whether name may stand before the number p: the kernel and the
 // library do not know the same names and write "unknown" for the others.
-func named(name []byte, p capture.Proto) bool {
+func named(name []byte, p tcpip.Proto) bool {
 	return string(name) == protoName(p) || string(name) == "unknown"
 }
 
@@ -78,7 +78,7 @@ const (
 	shapeKeys        // srckey, dstkey
 )
 
-func shapeOf(p capture.Proto) shape {
+func shapeOf(p tcpip.Proto) shape {
 	switch p {
 	case protoTCP, protoUDP, protoDCCP, protoSCTP, protoUDPLite:
 		return shapePorts

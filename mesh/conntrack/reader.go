@@ -12,24 +12,23 @@ import (
 // that conntrack prints has some 1,100: its own buffer holds 1,024.
 const maxUnit = 64 << 10
 
-// keptErrors is how many malformed lines are kept.
-const keptErrors = 3
+// Of malformed lines so many are kept, and so many bytes of each.
+const (
+	maxMalformed = 3
+	maxText      = 200
+)
 
-// A LineError is a line that looks like an entry and is none. It is comparable
-// but for Err.
-type LineError struct {
-	Line Line
+// A Malformed is a line that looks like an entry and is none. It is comparable.
+type Malformed struct {
+	Line int    // 1-based
 	Text string // its beginning, at most 200 bytes
-	Err  error
+	Why  string
 }
 
-// Error returns the place and what is wrong.
-func (e LineError) Error() string {
-	return fmt.Sprintf("line %d: %v: %.60q", e.Line.Number, e.Err, e.Text)
+// Error returns the place, what is wrong and the beginning of the line.
+func (m Malformed) Error() string {
+	return fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text)
 }
-
-// Unwrap returns Err.
-func (e LineError) Unwrap() error { return e.Err }
 
 // A Reader reads events from conntrack's output, whatever its form. It holds one
 // line at a time. It is not safe for concurrent use.
@@ -46,7 +45,7 @@ type Reader struct {
 	err   error
 
 	skipped, malformed int
-	first              []LineError
+	first              []Malformed
 }
 
 // NewReader returns a Reader that reads from r.
@@ -87,8 +86,8 @@ func (r *Reader) Lines() int {
 func (r *Reader) Skipped() int { return r.skipped }
 
 // Malformed returns the number of lines so far that look like an entry and are
-// none, and the first three.
-func (r *Reader) Malformed() (n int, first []LineError) { return r.malformed, r.first }
+// none, and the first three. The slice must not be changed.
+func (r *Reader) Malformed() (n int, first []Malformed) { return r.malformed, r.first }
 
 // unit returns the next line, or a part of one that ends with a flow; valid
 // until the next call.
@@ -221,7 +220,7 @@ func (r *Reader) done(line int, text []byte) bool {
 	return true
 }
 
-// whole tells whether the last line of a file, which does not end, was cut within
+// whole reports whether the last line of a file, which does not end, was cut within
 // the last port: it then is a beginning of the port it should be. A wrong
 // tuple would be worse than none.
 func (r *Reader) whole(line int, text []byte) bool {
@@ -242,8 +241,8 @@ func (r *Reader) whole(line int, text []byte) bool {
 // bad counts a malformed line and keeps the first.
 func (r *Reader) bad(line int, text []byte, err error) {
 	r.malformed++
-	if len(r.first) < keptErrors {
+	if len(r.first) < maxMalformed {
 		text = bytes.TrimSpace(text)
-		r.first = append(r.first, LineError{Line{r.File, line}, string(text[:min(len(text), 200)]), err})
+		r.first = append(r.first, Malformed{line, string(text[:min(len(text), maxText)]), err.Error()})
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 )
 
@@ -69,8 +69,8 @@ func one(t testing.TB, s string) conntrack.Event {
 	return all[0]
 }
 
-func tuple(p capture.Proto, src, dst string) capture.Tuple {
-	return capture.Tuple{Proto: p, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}
+func tuple(p tcpip.Proto, src, dst string) tcpip.Tuple {
+	return tcpip.Tuple{Proto: p, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}
 }
 
 func local(s string) conntrack.Stamp {
@@ -311,8 +311,8 @@ func TestReaderMalformed(t *testing.T) {
 			if len(all) != 1 || n != 1 || len(first) != 1 {
 				t.Fatalf("%d events, %d malformed: %v; want 1 and 1", len(all), n, first)
 			}
-			if first[0].Err.Error() != tc.err || first[0].Line.Number != 2 {
-				t.Errorf("line %d: %v, want line 2: %s", first[0].Line.Number, first[0].Err, tc.err)
+			if first[0].Why != tc.err || first[0].Line != 2 {
+				t.Errorf("line %d: %s, want line 2: %s", first[0].Line, first[0].Why, tc.err)
 			}
 			if len(first[0].Text) > 200 || !strings.HasPrefix(first[0].Error(), "line 2: ") {
 				t.Errorf("error %q of %d bytes", first[0].Error(), len(first[0].Text))
@@ -333,7 +333,7 @@ func TestReaderKeepsFirstErrors(t *testing.T) {
 	n, first := r.Malformed()
 	var lines []int
 	for _, e := range first {
-		lines = append(lines, e.Line.Number)
+		lines = append(lines, e.Line)
 	}
 	if want := []int{2, 4, 6}; n != 1000 || !slices.Equal(lines, want) {
 		t.Errorf("%d malformed, first %v; want 1000, %v", n, lines, want)
@@ -481,7 +481,7 @@ func TestFormsAgree(t *testing.T) {
 	}{
 		{"list-plain.txt", lasting &^ conntrack.HasID, nil},
 		{"list.xml", lasting, func(e *conntrack.Entry) {
-			if e.Proto() != capture.ProtoTCP {
+			if e.Proto() != tcpip.ProtoTCP {
 				e.State = ""
 			}
 		}},

@@ -37,7 +37,7 @@ func (w *words) until(from int, c byte) []byte {
 	return w.line[from : from+n]
 }
 
-// pair splits "key=value"; ok tells whether there was a sign.
+// pair splits "key=value"; ok reports whether there was a sign.
 func pair(word []byte) (key, value []byte, ok bool) {
 	if i := bytes.IndexByte(word, '='); i >= 0 {
 		return word[:i], word[i+1:], true
@@ -133,7 +133,7 @@ func address4(b []byte) (netip.Addr, bool) {
 // bytes. 128 labels of 8 fit.
 const maxName = 1 << 10
 
-// isName tells whether b can stand as one word in a line.
+// isName reports whether b can stand as one word in a line.
 func isName(b []byte) bool {
 	if len(b) == 0 || len(b) > maxName {
 		return false
@@ -146,7 +146,7 @@ func isName(b []byte) bool {
 	return true
 }
 
-// isState tells whether b is a word such as SYN_SENT2.
+// isState reports whether b is a word such as SYN_SENT2.
 func isState(b []byte) bool {
 	if len(b) == 0 || len(b) > 32 || b[0] < 'A' || b[0] > 'Z' {
 		return false

@@ -18,17 +18,6 @@ type Stamp struct {
 // Known reports whether s is a time.
 func (s Stamp) Known() bool { return s.Nanos != 0 }
 
-// In returns the time as nanoseconds since 1970 UTC, given the zone in which it
-// was printed if it is local; 0 if it is unknown. A local time may be up to a
-// second early.
-func (s Stamp) In(zone *time.Location) int64 {
-	if !s.Local || !s.Known() {
-		return s.Nanos
-	}
-	t := time.Unix(0, s.Nanos).UTC()
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone).UnixNano()
-}
-
 // better returns s, or o if it is known and s is not, or o is exact and s is not.
 func (s Stamp) better(o Stamp) Stamp {
 	if !s.Known() || s.Local && o.Known() && !o.Local {
@@ -47,11 +36,6 @@ func localStamp(b []byte) (Stamp, bool) {
 		return Stamp{}, false
 	}
 	return Stamp{t.UnixNano(), true}, true
-}
-
-// appendLocal appends s in ctime's layout.
-func (s Stamp) appendLocal(b []byte) []byte {
-	return time.Unix(0, s.Nanos).UTC().AppendFormat(b, ctime)
 }
 
 // exactStamp reads "seconds.microseconds", as -o timestamp prints them.

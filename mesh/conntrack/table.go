@@ -1,6 +1,6 @@
 package conntrack
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // A Span is an entry and the time it lived. It is comparable.
 type Span struct {
@@ -43,10 +43,10 @@ type Table struct {
 // A tableKey is what is unique among the entries that live: the orig tuple in its
 // zone (nf_conntrack_core.c, nf_ct_key_equal).
 type tableKey struct {
-	src, dst         capture.Addr
+	src, dst         tcpip.Addr
 	srcPort, dstPort uint16
 	zone             uint16
-	proto            capture.Proto
+	proto            tcpip.Proto
 }
 
 // NewTable returns an empty table. It calls finished with every span that is
@@ -54,9 +54,6 @@ type tableKey struct {
 func NewTable(finished func(*Span)) *Table {
 	return &Table{finished: finished, index: make(map[tableKey]int32)}
 }
-
-// Len returns the number of entries that live.
-func (t *Table) Len() int { return len(t.index) }
 
 // Apply takes over what an event says. It keeps nothing of e.
 func (t *Table) Apply(e *Event) {
@@ -97,12 +94,12 @@ func (t *Table) Close() {
 
 func keyOf(e *Entry) tableKey {
 	return tableKey{
-		capture.AddrFrom(e.Orig.Src.Addr()), capture.AddrFrom(e.Orig.Dst.Addr()),
+		tcpip.AddrFrom(e.Orig.Src.Addr()), tcpip.AddrFrom(e.Orig.Dst.Addr()),
 		e.Orig.Src.Port(), e.Orig.Dst.Port(), e.OrigZone(), e.Proto(),
 	}
 }
 
-// same tells whether e is about the same incarnation: not a new one, and its id
+// same reports whether e is about the same incarnation: not a new one, and its id
 // or else its reply tuple, which never changes, are the same.
 func (s *liveSpan) same(e *Event) bool {
 	if e.Kind == New {

@@ -3,7 +3,7 @@ package conntrack
 import (
 	"bytes"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // A textLine is a line of conntrack -L, -E or /proc/net/nf_conntrack:
@@ -33,7 +33,7 @@ func (d *draft) text(line []byte) bool {
 	return true
 }
 
-// looksCut tells whether a line without a protocol has a tuple nevertheless.
+// looksCut reports whether a line without a protocol has a tuple nevertheless.
 func looksCut(line []byte) bool {
 	return bytes.Contains(line, []byte("src=")) && bytes.Contains(line, []byte("dst="))
 }
@@ -78,7 +78,7 @@ func (t *textLine) label(w []byte) {
 	}
 }
 
-// layer3 tells whether two words are a network protocol, which the addresses
+// layer3 reports whether two words are a network protocol, which the addresses
 // tell as well.
 func layer3(name, num []byte) bool {
 	return string(name) == "ipv4" && string(num) == "2" || string(name) == "ipv6" && string(num) == "10"
@@ -91,7 +91,7 @@ func (t *textLine) protocol(name, num []byte, sure bool) bool {
 	if !ok || n == 0 {
 		return false
 	}
-	p := capture.Proto(n)
+	p := tcpip.Proto(n)
 	if !sure && !named(name, p) {
 		return false
 	}

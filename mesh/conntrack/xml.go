@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
 // Marks of a flow in -o xml. What is outside of flows, the root element
@@ -101,7 +101,7 @@ func (f *flow) opening(name, tag []byte) {
 	case "meta":
 		f.dir = direction(attribute(tag, "direction"))
 	case "layer4":
-		f.protocol(capture.Proto(f.number("protonum", attribute(tag, "protonum"), 255)))
+		f.protocol(tcpip.Proto(f.number("protonum", attribute(tag, "protonum"), 255)))
 	}
 }
 

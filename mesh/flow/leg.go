@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -33,9 +33,9 @@ type Leg struct {
 	Pod       string // as given by the user; "" when all inputs are one pod's
 	Inputs    []int  // 0-based numbers of the inputs that show it
 	Interface string
-	Orig      capture.Tuple   // as the client dialled it
-	Reply     capture.Tuple   // conntrack's reply tuple: Src is who really answered
-	Captured  []capture.Tuple // each directed tuple seen
+	Orig      tcpip.Tuple   // as the client dialled it
+	Reply     tcpip.Tuple   // conntrack's reply tuple: Src is who really answered
+	Captured  []tcpip.Tuple // each directed tuple seen
 	Start     int64
 	End       int64
 	Midstream bool   // the connection began before the capture

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -36,8 +37,8 @@ type Lookup struct {
 	// address. It is not valid when only the answer was captured behind one.
 	AnsweredBy netip.AddrPort
 	Redirected bool
-	Record     record.Source   // what tells Server or AnsweredBy, if packets do not
-	Captured   []capture.Tuple // each directed tuple seen
+	Record     record.Source // what tells Server or AnsweredBy, if packets do not
+	Captured   []tcpip.Tuple // each directed tuple seen
 
 	MessageID uint16 // of the DNS header
 	Name      string // asked for, without the last dot; "" when it was cut off

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
@@ -22,13 +22,13 @@ const (
 	MakerProxyLink              // one proxy, to another
 )
 
-// proxy tells whether it is a proxy.
+// proxy reports whether it is a proxy.
 func (m Maker) proxy() bool { return m == MakerProxy || m == MakerProxyHome || m == MakerProxyLink }
 
 // A Leg is one connection of a pod, as captures show it.
 type Leg struct {
 	Maker Maker
-	Tuple capture.Tuple // of the maker's packets, with the address that was dialled
+	Tuple tcpip.Tuple // of the maker's packets, with the address that was dialled
 }
 
 // LocalAddrs returns what the legs of a pod tell of its addresses, sorted.

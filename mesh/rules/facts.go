@@ -49,7 +49,7 @@ type Facts struct {
 	DNSZones       []uint16       // of conntrack
 }
 
-// has tells whether n lies in one of the spans.
+// has reports whether n lies in one of the spans.
 func has(list []netfilter.Span, n uint32) bool {
 	return slices.ContainsFunc(list, func(s netfilter.Span) bool { return s.Lo <= n && n <= s.Hi })
 }
@@ -74,7 +74,7 @@ func (s *Ruleset) Facts() Facts {
 	return c.f
 }
 
-// hasTPROXY tells whether the rules of a table give packets to sockets.
+// hasTPROXY reports whether the rules of a table give packets to sockets.
 func hasTPROXY(t *netfilter.Table) bool {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
@@ -86,7 +86,7 @@ func hasTPROXY(t *netfilter.Table) bool {
 	return false
 }
 
-// does tells whether a rule has a target of that name.
+// does reports whether a rule has a target of that name.
 func does(r *netfilter.Rule, target string) bool {
 	return slices.ContainsFunc(r.Targets, func(t netfilter.Target) bool { return t.Name == target })
 }

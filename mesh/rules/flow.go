@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
@@ -242,8 +242,8 @@ func (g *stage) proxy(src, dst netip.AddrPort) walk.Packet {
 	return p
 }
 
-func tcp(src, dst netip.AddrPort) capture.Tuple {
-	return capture.Tuple{Proto: capture.ProtoTCP, Src: src, Dst: dst}
+func tcp(src, dst netip.AddrPort) tcpip.Tuple {
+	return tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: src, Dst: dst}
 }
 
 // route returns the interface for a destination.
@@ -284,7 +284,7 @@ func (f *Facts) end(t *walk.Trace, to string) string {
 	return f.Proxy() + " " + strconv.Itoa(int(t.Port)) + about
 }
 
-// isProxy tells whether a socket of that user and group, marked so, is the
+// isProxy reports whether a socket of that user and group, marked so, is the
 // proxy's.
 func (f *Facts) isProxy(uid, gid, mark uint32) bool {
 	if f.MarkMask != 0 && mark&f.MarkMask == f.Mark {

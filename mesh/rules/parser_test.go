@@ -32,8 +32,8 @@ func read(t testing.TB, name string) *rules.Ruleset {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if s.Malformed > 0 {
-		t.Errorf("%s: %d malformed lines, such as %+v", name, s.Malformed, s.First)
+	if n, first := s.Malformed(); n > 0 {
+		t.Errorf("%s: %d malformed lines, such as %+v", name, n, first)
 	}
 	return s
 }
@@ -207,8 +207,9 @@ COMMIT
 		{Line: 4, Text: "-A ISTIO_OUTPUT -d 10.0.0.300/32 -j RETURN", Why: `-d: "10.0.0.300/32" is no address`},
 		{Line: 5, Text: `-A ISTIO_OUTPUT -m comment --comment "no end -j RETURN`, Why: "a quote is not closed"},
 	}
-	if diff := cmp.Diff(want, s.First); diff != "" || s.Malformed != 5 {
-		t.Errorf("%d malformed, - want, + got:\n%s", s.Malformed, diff)
+	n, first := s.Malformed()
+	if diff := cmp.Diff(want, first); diff != "" || n != 5 || s.Lines() != 9 {
+		t.Errorf("%d of %d lines malformed, - want, + got:\n%s", n, s.Lines(), diff)
 	}
 	if n := s.Rules(); n != 2 {
 		t.Errorf("%d rules are left, want 2", n)
@@ -243,8 +244,8 @@ func TestPrefixes(t *testing.T) {
 func again(t testing.TB, r *netfilter.Rule) netfilter.Rule {
 	t.Helper()
 	s, err := rules.Parse(strings.NewReader("*nat\n-A X " + r.String() + "\nCOMMIT\n"))
-	if err != nil || s.Malformed > 0 {
-		t.Fatalf("%q cannot be read again: %v, %+v", r.String(), err, s.First)
+	if n, first := s.Malformed(); err != nil || n > 0 {
+		t.Fatalf("%q cannot be read again: %v, %+v", r.String(), err, first)
 	}
 	return s.Tables[0].Chains[0].Rules[0]
 }
@@ -326,8 +327,8 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s, err := rules.Parse(bytes.NewReader(text))
-		if err != nil || s.Rules() < million || s.Malformed > 0 {
-			b.Fatal(err, s.Rules(), s.First)
+		if n, first := s.Malformed(); err != nil || s.Rules() < million || n > 0 {
+			b.Fatal(err, s.Rules(), first)
 		}
 	}
 }
@@ -344,8 +345,8 @@ func BenchmarkParseNFT(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s, err := rules.Parse(bytes.NewReader(text))
-		if err != nil || s.Rules() != million || s.Malformed > 0 {
-			b.Fatal(err, s.Rules(), s.First)
+		if n, first := s.Malformed(); err != nil || s.Rules() != million || n > 0 {
+			b.Fatal(err, s.Rules(), first)
 		}
 	}
 }

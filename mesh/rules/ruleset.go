@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -21,21 +22,28 @@ type Ruleset struct {
 	// Args are the arguments of Istio's init container, if the rules were made
 	// from them and not read.
 	Args *istio.Args
-	// Malformed counts lines that look like rules and are none; First holds the
-	// first three of them.
-	Malformed int
-	First     []Malformed
+
+	lines, malformed int
+	first            []Malformed // at most maxMalformed
 }
 
-// A Malformed line is one that could not be used.
+// Of malformed lines so many are kept, and so many bytes of each.
+const (
+	maxMalformed = 3
+	maxText      = 200
+)
+
+// A Malformed is a line that should be a rule and is none. It is comparable.
 type Malformed struct {
-	Line int    // 1-based, in its input
+	Line int    // 1-based, in its text
 	Text string // as it stands there, cut to 200 bytes
 	Why  string
 }
 
-// keptMalformed is how many malformed lines are shown.
-const keptMalformed = 3
+// Error returns the place, what is wrong and the beginning of the line.
+func (m Malformed) Error() string {
+	return fmt.Sprintf("line %d: %s: %.60q", m.Line, m.Why, m.Text)
+}
 
 // Parse reads rules in any of the forms that the package knows. What is no rule
 // is passed over; lines that should be rules and are not are counted, and the
@@ -48,8 +56,9 @@ func Parse(r io.Reader) (*Ruleset, error) {
 // Read adds the rules of another text, such as ip6tables-save's after that of
 // iptables-save. A table that is there already is replaced.
 func (s *Ruleset) Read(r io.Reader) error {
-	found, err := read.Text(r, s.Tables, s.malformed)
+	found, err := read.Text(r, s.Tables, s.bad)
 	s.Tables = found.Tables
+	s.lines += found.Lines
 	if found.Made != nil {
 		s.Args = found.Made
 	}
@@ -65,7 +74,7 @@ func (s *Ruleset) Walk(p walk.Packet) *walk.Trace { return walk.Walk(s.Tables, p
 // Made returns the rules that istio-iptables makes of its arguments.
 func Made(a *istio.Args) *Ruleset { return &Ruleset{Tables: a.Tables(), Args: a} }
 
-// Covers tells whether there are tables for packets of a family: rules for IPv4
+// Covers reports whether there are tables for packets of a family: rules for IPv4
 // say nothing of IPv6.
 func (s *Ruleset) Covers(f netfilter.Family) bool {
 	return slices.ContainsFunc(s.Tables, func(t *netfilter.Table) bool { return t.Family.Covers(f) })
@@ -82,18 +91,25 @@ func (s *Ruleset) Rules() int {
 	return n
 }
 
-func (s *Ruleset) malformed(line int, text []byte, why string) {
-	s.Malformed++
-	if len(s.First) < keptMalformed {
-		s.First = append(s.First, Malformed{line, clip(text), why})
+// Lines returns the number of lines of all texts that were read.
+func (s *Ruleset) Lines() int { return s.lines }
+
+// Malformed returns the number of lines that should be rules and are none, and
+// the first three. The slice must not be changed.
+func (s *Ruleset) Malformed() (n int, first []Malformed) { return s.malformed, s.first }
+
+// bad counts a malformed line, and keeps it if it is one of the first.
+func (s *Ruleset) bad(line int, text []byte, why string) {
+	s.malformed++
+	if len(s.first) < maxMalformed {
+		s.first = append(s.first, Malformed{line, clip(text), why})
 	}
 }
 
 // clip returns text as a string, cut to what a message can hold.
 func clip(text []byte) string {
-	const shown = 200
-	if len(text) > shown {
-		return string(text[:shown]) + "…"
+	if len(text) > maxText {
+		return string(text[:maxText]) + "…"
 	}
 	return string(text)
 }

@@ -84,14 +84,6 @@ func hexEndpoint(b []byte) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), nil
 }
 
-// appendEndpoint appends an end as ss writes it.
-func appendEndpoint(b []byte, a netip.AddrPort) []byte {
-	if a.Addr() != netip.IPv6Unspecified() {
-		return a.AppendTo(b)
-	}
-	return strconv.AppendUint(append(b, "*:"...), uint64(a.Port()), 10)
-}
-
 // decimal reads a number of digits only, up to limit.
 func decimal(b []byte, limit uint64) (n uint64, ok bool) {
 	if len(b) == 0 || len(b) > 19 {

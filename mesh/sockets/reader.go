@@ -19,18 +19,26 @@ type Reader struct {
 	row       row
 	lines     int
 	malformed int
-	first     []Malformed // at most firstMalformed
+	first     []Malformed // at most maxMalformed
 	err       error       // that ended reading
 }
 
-// firstMalformed is how many malformed lines are kept.
-const firstMalformed = 3
+// Of malformed lines so many are kept, and so many bytes of each.
+const (
+	maxMalformed = 3
+	maxText      = 200
+)
 
 // A Malformed is a line that is no socket, and nothing else that the tools print.
+// It is comparable.
 type Malformed struct {
-	Line   int // 1-based
-	Reason string
+	Line int    // 1-based
+	Text string // its beginning, at most 200 bytes
+	Why  string
 }
+
+// Error returns the place and what is wrong, which quotes what it is about.
+func (m Malformed) Error() string { return fmt.Sprintf("line %d: %s", m.Line, m.Why) }
 
 // NewReader returns a Reader of what ss, lsof, netstat or the kernel wrote.
 func NewReader(r io.Reader) *Reader {
@@ -52,7 +60,7 @@ func (r *Reader) Next() (Socket, error) {
 			return s, nil
 		}
 		if err != errNoSocket {
-			r.note(err)
+			r.bad(line, err)
 		}
 	}
 }
@@ -61,35 +69,43 @@ func (r *Reader) Next() (Socket, error) {
 func (r *Reader) Lines() int { return r.lines }
 
 // Malformed returns the number of malformed lines so far, and the first three.
+// The slice must not be changed.
 func (r *Reader) Malformed() (n int, first []Malformed) { return r.malformed, r.first }
 
-func (r *Reader) note(reason error) {
+// bad counts a malformed line, the one at hand, and keeps it if it is one of the
+// first.
+func (r *Reader) bad(line []byte, err error) {
 	r.malformed++
-	if len(r.first) < firstMalformed {
-		r.first = append(r.first, Malformed{r.lines, reason.Error()})
+	if len(r.first) < maxMalformed {
+		line = bytes.TrimSpace(line[:min(len(line), maxText)])
+		r.first = append(r.first, Malformed{r.lines, string(line), err.Error()})
 	}
 }
+
+var errTooLong = fmt.Errorf("longer than %d bytes", maxLine)
 
 // line returns the next line that is not too long. It is valid until the next
 // call.
 func (r *Reader) line() ([]byte, error) {
-	long := false // the line at hand is too long
+	var begin []byte // of the line at hand, if it is too long
 	for r.err == nil {
 		line, err := r.b.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			long = true
+			if begin == nil {
+				begin = bytes.Clone(line[:maxText])
+			}
 			continue
 		}
 		r.err = err
-		if err != nil && (err != io.EOF || len(line) == 0 && !long) {
+		if err != nil && (err != io.EOF || len(line) == 0 && begin == nil) {
 			break
 		}
 		r.lines++
-		if !long {
+		if begin == nil {
 			return line, nil
 		}
-		r.note(fmt.Errorf("longer than %d bytes", maxLine))
-		long = false
+		r.bad(begin, errTooLong)
+		begin = nil
 	}
 	return nil, r.err
 }

@@ -191,7 +191,7 @@ func TestMixed(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	const good = "LISTEN 0 5 127.0.0.1:80 0.0.0.0:*\n"
-	for _, tc := range []struct{ name, in, reason string }{
+	for _, tc := range []struct{ name, in, why string }{
 		{"prose", "bash: ss: command not found", "no line of ss, lsof, netstat or /proc/net/tcp"},
 		{"port by name", "LISTEN 0 5 0.0.0.0:http 0.0.0.0:*", `the port of "0.0.0.0:http" is not a number`},
 		{"port too large", "LISTEN 0 5 0.0.0.0:65536 0.0.0.0:*", `the port of "0.0.0.0:65536" is not a number`},
@@ -218,7 +218,8 @@ func TestMalformed(t *testing.T) {
 			for _, in := range []string{good + tc.in + "\n" + good, good + good + tc.in} {
 				list, r := read(t, in)
 				n, first := r.Malformed()
-				want := []sockets.Malformed{{Line: 1 + strings.Index(in, tc.in)/len(good), Reason: tc.reason}}
+				text := strings.TrimSpace(tc.in[:min(len(tc.in), 200)])
+				want := []sockets.Malformed{{Line: 1 + strings.Index(in, tc.in)/len(good), Text: text, Why: tc.why}}
 				if diff := cmp.Diff(want, first); diff != "" || n != 1 || len(list) != 2 || r.Lines() != 3 {
 					t.Errorf("%d malformed, %d sockets in %d lines, -want +got:\n%s", n, len(list), r.Lines(), diff)
 				}

@@ -93,9 +93,6 @@ func older(first, second Socket) Socket {
 	return first
 }
 
-// Len returns the number of sockets.
-func (t *Table) Len() int { return len(t.conns) + len(t.listeners) }
-
 // Owner returns the socket at the local end of a connection. Where iptables
 // redirected it, remote is what that end knows as its peer: for the application
 // the address it dialled (POD:e1, SERVICE:80), for the proxy the other way about

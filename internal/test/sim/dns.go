@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -20,11 +20,11 @@ const (
 )
 
 // A DNSTrace is a capture of DNS in the making. Times are milliseconds.
-type DNSTrace struct{ Datagrams []pcaptest.Datagram }
+type DNSTrace struct{ Datagrams []pcap.Datagram }
 
 // Add adds a datagram at an interface.
 func (d *DNSTrace) Add(iface string, ms float64, src, dst string, payload []byte) {
-	d.Datagrams = append(d.Datagrams, pcaptest.Datagram{Interface: iface, Nanos: 1_795_248_340_000_000_000 + int64(ms*1e6),
+	d.Datagrams = append(d.Datagrams, pcap.Datagram{Interface: iface, Nanos: 1_795_248_340_000_000_000 + int64(ms*1e6),
 		Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst), Payload: payload})
 }
 
@@ -78,7 +78,7 @@ func DNSAnswer(id uint16, name string, addrs ...string) []byte {
 // Stitch reads the capture as one pcapng file.
 func (d *DNSTrace) Stitch(t testing.TB) *mesh.Result {
 	t.Helper()
-	file := pcaptest.WriteFile(t, "dns.pcapng", pcaptest.UDPFile(d.Datagrams))
+	file := pcap.WriteFile(t, "dns.pcapng", pcap.UDPFile(d.Datagrams))
 	r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})
 	if err != nil {
 		t.Fatal(err)

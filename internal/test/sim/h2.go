@@ -3,18 +3,18 @@ package sim
 import (
 	"fmt"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 // A Muxed is a connection that speaks HTTP/2.
 type Muxed struct {
-	*pcaptest.Connection
-	Client, Server *pcaptest.H2
+	*pcap.Connection
+	Client, Server *pcap.H2
 }
 
 // Mux opens an HTTP/2 connection.
-func Mux(c *pcaptest.Connection) *Muxed {
-	m := &Muxed{c, pcaptest.NewH2(), pcaptest.NewH2()}
+func Mux(c *pcap.Connection) *Muxed {
+	m := &Muxed{c, pcap.NewH2(), pcap.NewH2()}
 	c.Handshake()
 	c.Send(m.Client.Preface())
 	c.Reply(m.Server.Settings() + m.Server.SettingsAck())

@@ -3,8 +3,8 @@ package sim
 import (
 	"fmt"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 // Addresses of traces made by hand.
@@ -15,20 +15,20 @@ const (
 )
 
 // On adds a connection at an interface.
-func On(tr *pcaptest.Trace, iface, orig, dst string) *pcaptest.Connection {
+func On(tr *pcap.Trace, iface, orig, dst string) *pcap.Connection {
 	point := map[string]uint16{"eth0": 0, "lo": 1}[iface]
-	return tr.Conn(orig, dst).At(capture.Point(point), iface).Timestamps()
+	return tr.Conn(orig, dst).At(tcpip.Point(point), iface).Timestamps()
 }
 
 // Torn adds the two half-flows of a connection that an application of the pod
 // makes to a server, redirected to the proxy on lo.
-func Torn(tr *pcaptest.Trace, port int, server string) *pcaptest.Connection {
+func Torn(tr *pcap.Trace, port int, server string) *pcap.Connection {
 	return On(tr, "lo", fmt.Sprintf("%s:%d", Pod, port), server).Redirect("127.0.0.1:15001")
 }
 
 // Meshed makes a trace show that a proxy is at work in the pod: an exchange
 // from a client to the application, and one from the application outward.
-func Meshed(tr *pcaptest.Trace) {
+func Meshed(tr *pcap.Trace) {
 	Talk(On(tr, "eth0", "192.0.2.99:41000", App).ISN(1_000_001, 2_000_001), "/in")
 	Talk(On(tr, "lo", "127.0.0.6:41001", App).ISN(3_000_001, 4_000_001), "/in")
 	Talk(Torn(tr, 41002, "10.96.0.99:80").ISN(5_000_001, 6_000_001), "/out")
@@ -36,7 +36,7 @@ func Meshed(tr *pcaptest.Trace) {
 }
 
 // Talk adds an exchange on a connection of its own.
-func Talk(c *pcaptest.Connection, target string) {
+func Talk(c *pcap.Connection, target string) {
 	c.Handshake()
 	c.Send(Request("GET", target))
 	c.Reply(Response(200, target))

@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 // A Schedule is what will happen in a simulated world, in the order of time.
@@ -17,7 +17,7 @@ type Schedule struct {
 func (s *Schedule) After(d time.Duration, do func()) { heap.Push(&s.events, event{s.Now + d, do}) }
 
 // Play lets everything happen, at the times of which packets are added to tr.
-func (s *Schedule) Play(tr *pcaptest.Trace) {
+func (s *Schedule) Play(tr *pcap.Trace) {
 	for s.events.Len() > 0 {
 		e := heap.Pop(&s.events).(event)
 		tr.Wait(e.at - s.Now)

@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 // A SealedWorld is a simulated pod whose proxy speaks TLS with clients, or with
@@ -16,7 +16,7 @@ import (
 // can. Every connection has a number, by which its exchanges are known.
 type SealedWorld struct {
 	Rand    *rand.Rand
-	Trace   pcaptest.Trace
+	Trace   pcap.Trace
 	Asked   int                    // exchanges so far
 	Clients map[netip.AddrPort]int // number of a client connection by its address
 	Ups     map[netip.AddrPort]int // likewise behind the proxy
@@ -32,7 +32,7 @@ type SealedWorld struct {
 
 // SealedOptions says what a SealedWorld is like.
 type SealedOptions struct {
-	TLS         pcaptest.TLSConfig
+	TLS         pcap.TLSConfig
 	Conns       int  // client connections
 	Calls       int  // exchanges on each
 	TCP         bool // the proxy forwards bytes, on a connection for each client's
@@ -60,8 +60,8 @@ func (o SealedOptions) With(f func(*SealedOptions)) SealedOptions {
 
 // A sealedEnd is a connection on one side of the proxy, with TLS or without.
 type sealedEnd struct {
-	*pcaptest.Connection
-	tls *pcaptest.TLSConnection
+	*pcap.Connection
+	tls *pcap.TLSConnection
 	no  int
 }
 
@@ -103,14 +103,14 @@ func PlaySealed(seed uint64, o SealedOptions) *SealedWorld {
 	o.Identities, o.Workers = max(o.Identities, 1), max(o.Workers, 1)
 	o.Think, o.Serve = cmp.Or(o.Think, 2*time.Millisecond), cmp.Or(o.Serve, time.Millisecond)
 	o.Ramp = cmp.Or(o.Ramp, 5*time.Millisecond)
-	o.TLS.Certificate, o.TLS.ClientCertificate = pcaptest.Certificate("spiffe://server"), pcaptest.Certificate("spiffe://client")
+	o.TLS.Certificate, o.TLS.ClientCertificate = pcap.Certificate("spiffe://server"), pcap.Certificate("spiffe://client")
 	w := &SealedWorld{Rand: rand.New(rand.NewPCG(seed, 11)), opts: o, idle: make([][]*sealedEnd, o.Workers*o.Identities), dialled: make([]int, o.Workers*o.Identities),
 		Clients: make(map[netip.AddrPort]int), Ups: make(map[netip.AddrPort]int), pairs: make(map[int]int)}
 	for i := range o.Conns {
 		w.at(time.Duration(w.Rand.Int64N(int64(o.Ramp))), func() { w.connect(i) })
 	}
 	w.schedule.Play(&w.Trace)
-	w.Trace.Filter(func(*pcaptest.Packet) bool { return w.Rand.Float64() >= o.Loss })
+	w.Trace.Filter(func(*pcap.Packet) bool { return w.Rand.Float64() >= o.Loss })
 	return w
 }
 
@@ -123,10 +123,10 @@ func (w *SealedWorld) name(i int) netip.AddrPort {
 func (w *SealedWorld) Rename(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 12))
 	hosts, ports := r.Perm(200), r.Perm(30000)
-	other := make(map[capture.Addr]map[uint16]netip.AddrPort)
+	other := make(map[tcpip.Addr]map[uint16]netip.AddrPort)
 	clients := make(map[netip.AddrPort]int)
 	for name, i := range w.Clients {
-		a := capture.AddrFrom(name.Addr())
+		a := tcpip.AddrFrom(name.Addr())
 		if other[a] == nil {
 			other[a] = make(map[uint16]netip.AddrPort)
 		}
@@ -134,12 +134,12 @@ func (w *SealedWorld) Rename(seed uint64) {
 		other[a][name.Port()], clients[n] = n, i
 	}
 	w.Clients = clients
-	w.Trace.Filter(func(p *pcaptest.Packet) bool {
+	w.Trace.Filter(func(p *pcap.Packet) bool {
 		if n, ok := other[p.Key.Src][p.Key.SrcPort]; ok {
-			p.Key.Src, p.Key.SrcPort = capture.AddrFrom(n.Addr()), n.Port()
+			p.Key.Src, p.Key.SrcPort = tcpip.AddrFrom(n.Addr()), n.Port()
 		}
 		if n, ok := other[p.Key.Dst][p.Key.DstPort]; ok {
-			p.Key.Dst, p.Key.DstPort = capture.AddrFrom(n.Addr()), n.Port()
+			p.Key.Dst, p.Key.DstPort = tcpip.AddrFrom(n.Addr()), n.Port()
 		}
 		return true
 	})
@@ -164,7 +164,7 @@ func (w *SealedWorld) proxied() time.Duration {
 	return w.free - w.schedule.Now
 }
 
-func (w *SealedWorld) open(iface, src, dst string) *pcaptest.Connection {
+func (w *SealedWorld) open(iface, src, dst string) *pcap.Connection {
 	return On(&w.Trace, iface, src, dst).ISN(w.Rand.Uint32(), w.Rand.Uint32()).Step(time.Nanosecond)
 }
 
@@ -202,7 +202,7 @@ func (w *SealedWorld) identity(i int) int { return i % w.opts.Identities }
 // seal adds the handshake of TLS.
 func (w *SealedWorld) seal(e *sealedEnd) {
 	conf := w.opts.TLS
-	if w.opts.LateTickets || w.opts.SameFlight && conf.Packing != pcaptest.PackBoringSSL {
+	if w.opts.LateTickets || w.opts.SameFlight && conf.Packing != pcap.PackBoringSSL {
 		conf.Tickets = []int{}
 	}
 	e.tls = e.TLS(conf)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 )
 
 // say adds a message and what happens to its packets.
@@ -57,7 +57,7 @@ func (w *SealedWorld) inFlight(e *sealedEnd, text string) {
 		p.Wire = uint32(len(p.Bytes))
 		w.Trace.Lose(1)
 	}
-	if w.opts.TLS.Packing == pcaptest.PackOpenSSL && !w.opts.LateTickets {
+	if w.opts.TLS.Packing == pcap.PackOpenSSL && !w.opts.LateTickets {
 		tickets(e)
 	}
 }

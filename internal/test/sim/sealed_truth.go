@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -34,7 +34,7 @@ func (w *SealedWorld) Stitch(tb testing.TB, interfaces ...string) *mesh.Result {
 	tb.Helper()
 	var in []mesh.Input
 	for _, i := range interfaces {
-		in = append(in, mesh.Input{File: pcaptest.WriteFile(tb, i+".pcap", w.Trace.PCAP(i))})
+		in = append(in, mesh.Input{File: pcap.WriteFile(tb, i+".pcap", w.Trace.PCAP(i))})
 	}
 	r, err := mesh.Stitch(in, nil)
 	if err != nil {
@@ -78,6 +78,7 @@ type SealedScore struct {
 	Wrong                        []string
 }
 
+// String prints the counts.
 func (s *SealedScore) String() string {
 	return fmt.Sprintf("%d of %d right, %d ambiguous (%d without the true one), %d WRONG", s.Right, s.All, s.Ambiguous, s.Blind, len(s.Wrong))
 }

@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Stitch reads a trace as one pcapng file.
-func Stitch(tb testing.TB, tr *pcaptest.Trace) *mesh.Result {
+func Stitch(tb testing.TB, tr *pcap.Trace) *mesh.Result {
 	tb.Helper()
-	name := pcaptest.WriteFile(tb, "trace.pcapng", tr.PCAPNG())
+	name := pcap.WriteFile(tb, "trace.pcapng", tr.PCAPNG())
 	r, err := mesh.Stitch([]mesh.Input{{File: name}}, nil)
 	if err != nil {
 		tb.Fatal(err)

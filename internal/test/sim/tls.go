@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -37,7 +37,7 @@ func Answers(data string) Saying { return Saying{Reply: true, Data: data} }
 type wiretap struct {
 	net.Conn
 	mu    *sync.Mutex
-	write func(string) *pcaptest.Packet
+	write func(string) *pcap.Packet
 	cut   int // bytes in a packet at the most
 }
 
@@ -54,7 +54,7 @@ func (w *wiretap) Write(p []byte) (int, error) {
 
 // SpeakTLS has both ends of c speak TLS of the given version and say what they
 // have to. It returns the key log.
-func SpeakTLS(t *testing.T, c *pcaptest.Connection, version uint16, cut int, talk ...Saying) string {
+func SpeakTLS(t *testing.T, c *pcap.Connection, version uint16, cut int, talk ...Saying) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -121,12 +121,12 @@ func certificate(t *testing.T) tls.Certificate {
 }
 
 // StitchKeys reads a trace with a key log.
-func StitchKeys(t *testing.T, tr *pcaptest.Trace, log string) *mesh.Result {
+func StitchKeys(t *testing.T, tr *pcap.Trace, log string) *mesh.Result {
 	t.Helper()
 	r, err := mesh.Stitch([]mesh.Input{
-		{File: pcaptest.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))},
-		{File: pcaptest.WriteFile(t, "lo.pcap", tr.PCAP("lo"))},
-	}, &mesh.Options{Reread: true, KeyLogs: []string{pcaptest.WriteFile(t, "keys.txt", []byte(log))}})
+		{File: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))},
+		{File: pcap.WriteFile(t, "lo.pcap", tr.PCAP("lo"))},
+	}, &mesh.Options{Reread: true, KeyLogs: []string{pcap.WriteFile(t, "keys.txt", []byte(log))}})
 	if err != nil {
 		t.Fatal(err)
 	}

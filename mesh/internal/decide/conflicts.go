@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -37,7 +38,7 @@ func entryConflicts(b *recorded.Entries, x *index.Index, files []record.Info, le
 }
 
 func entryConflict(e *recorded.Entry, x *index.Index, files []record.Info, l *graph.Leg, c *conn.Conn) record.Conflict {
-	says := func(orig, reply capture.Tuple) string {
+	says := func(orig, reply tcpip.Tuple) string {
 		if orig.Dst == reply.Src {
 			return fmt.Sprintf("%s dialled %s", orig.Src, orig.Dst)
 		}

@@ -49,7 +49,7 @@ func podNames(legs []*graph.Leg) []string {
 // of interception may be a gateway: what comes in may go out.
 func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []*graph.Leg, pod string, f *role.PodFacts) []*crossing.Crossing {
 	byPort := make(map[uint16]*crossing.Crossing)
-	out := &crossing.Crossing{X: x, Records: rs, Ledger: logs}
+	out := &crossing.Crossing{Index: x, Records: rs, Ledger: logs}
 	order := []*crossing.Crossing{out}
 	in := func(port uint16) *crossing.Crossing {
 		if f.Peers && port != 0 {
@@ -57,7 +57,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 		}
 		c := byPort[port]
 		if c == nil {
-			c = &crossing.Crossing{X: x, Records: rs, Ledger: logs}
+			c = &crossing.Crossing{Index: x, Records: rs, Ledger: logs}
 			byPort[port] = c
 			order = append(order, c)
 		}

@@ -83,7 +83,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 	}
 	var inputs []*capture.Input
 	for i, info := range r.Inputs {
-		in, err := capture.OpenInput(info.File, uint32(i), nil)
+		in, err := capture.OpenInput(info.File, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 
 // An Input is what is decided upon: what was read, and what the caller knows.
 type Input struct {
-	X       *index.Index
+	Index   *index.Index
 	Records *recorded.Records
 	Conns   []*conn.Conn
 	Known   *cluster.Known
@@ -41,7 +41,7 @@ type Result struct {
 // Run runs all passes. Each takes what those before it made; what it needs of legs
 // beside that, and leaves on them, is said here.
 func Run(m *Input) *Result {
-	x, rs := m.X, m.Records
+	x, rs := m.Index, m.Records
 	lookups, lookupOf := dns.Find(x, rs)
 	legs := graph.Legs(x, m.Conns)
 	mesh := m.Profile

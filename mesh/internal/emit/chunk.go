@@ -49,13 +49,13 @@ type placed struct {
 // chunks in the order of conversation, direction and stream.
 func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
-	for g, group := range r.X.Groups {
-		c := &gatherer{group: g, x: r.X, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
+	for g, group := range r.Index.Groups {
+		c := &gatherer{group: g, x: r.Index, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
 		var want reassembly.HalfSet
 		for i, conv := range convs {
 			for dir, ps := range conv.Pieces {
 				for no, p := range ps {
-					if pg, id := r.X.Locate(p.Half); pg == g {
+					if pg, id := r.Index.Locate(p.Half); pg == g {
 						want.Add(id)
 						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
 					}
@@ -68,7 +68,7 @@ func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.From, b.From) })
 		}
-		if err := reassembly.Read(r.Groups[g], group.Table, &want, r.X.Decrypted(g, c)); err != nil {
+		if err := reassembly.Read(r.Groups[g], group.Table, &want, r.Index.Decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
@@ -28,8 +29,8 @@ type dnsPacket struct {
 
 // newDNSEmitter lists the packets of all messages.
 func newDNSEmitter(r *Source) *dnsEmitter {
-	d := &dnsEmitter{x: r.X, lookups: r.Lookups, of: r.LookupOf, packets: make([][]dnsPacket, len(r.Inputs)), begun: make([]bool, len(r.Lookups))}
-	for g, group := range r.X.Groups {
+	d := &dnsEmitter{x: r.Index, lookups: r.Lookups, of: r.LookupOf, packets: make([][]dnsPacket, len(r.Inputs)), begun: make([]bool, len(r.Lookups))}
+	for g, group := range r.Index.Groups {
 		s := group.DNS
 		for i := range uint32(s.Messages.Len()) {
 			d.add(s.Messages.At(i).Ref, dnsPacket{message: i, group: g})
@@ -91,7 +92,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	ip := p.Data[l3:]
 	if k := m.Key.Tuple(); k.Src != src || k.Dst != dst {
 		if ip, err = e.undo(p, l3, src, dst); err != nil {
@@ -105,7 +106,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 
 // undo copies the packet and gives it other ends.
 func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]byte, error) {
-	at, l4, ok := capture.LocateUDP(p.Link, p.Data)
+	at, l4, ok := tcpip.LocateUDP(p.Link, p.Data)
 	if !ok {
 		return p.Data[l3:], nil
 	}
@@ -113,7 +114,7 @@ func (e *emitter) undo(p *capture.Packet, l3 int, src, dst netip.AddrPort) ([]by
 	if l4 >= 0 {
 		l4 -= at
 	}
-	if err := capture.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
+	if err := tcpip.RewriteUDP(e.buf[at-l3:], l4, src, dst); err != nil {
 		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil

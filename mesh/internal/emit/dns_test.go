@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -75,7 +75,7 @@ func TestLookupFragments(t *testing.T) {
 	if err != nil || sum.DNS != 4 || sum.Other != 0 {
 		t.Fatalf("%d packets of DNS and %d others written, %v; want 4 and none", sum.DNS, sum.Other, err)
 	}
-	again, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "stitched.pcapng", out.Bytes())}}, nil)
+	again, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "stitched.pcapng", out.Bytes())}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

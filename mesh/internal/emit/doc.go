@@ -12,4 +12,18 @@
 // twice. Everything written is Ethernet with one snapshot length: libpcap refuses a
 // pcapng file with interfaces that differ in either. Output appears under its name only
 // when it is complete.
+//
+// # HTTP/2
+//
+// Frames of one path cannot be cut out of a shared connection as bytes. When that is the
+// leg to write, its exchanges are read again frame by frame and written as a connection
+// that is valid by itself: preface, settings, header tables, stream numbers in the order
+// of requests (h2gather.go, h2write.go). What a packet carried stays one packet; a hole
+// in a body stays a hole of its length. A client's own HTTP/2 connection is rewritten
+// like any other. A client whose HTTP/2 cannot be read, or is not wanted, in front of
+// HTTP/1.1 gets its exchanges as HTTP/1.1 in the order of requests, and is marked
+// h2→1.1.
+//
+// Not read: HTTP/2 after an HTTP/1.1 Upgrade, which browsers and proxies do not use, and
+// tunnels of extended CONNECT.
 package emit

@@ -27,13 +27,13 @@ func (e *emitter) writeKeys() error {
 			continue
 		}
 		for h := range c.Frame.Conn.Halves {
-			random, ok := e.src.X.ClientRandom(h)
+			random, ok := e.src.Index.ClientRandom(h)
 			if !ok || seen[random] {
 				continue
 			}
 			seen[random] = true
 			had := len(lines)
-			if lines = e.src.X.Keys.AppendLines(lines, random); len(lines) > had {
+			if lines = e.src.Index.Keys.AppendLines(lines, random); len(lines) > had {
 				e.sum.Secrets++
 			}
 			if len(lines) < maxSecrets {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -16,9 +16,9 @@ import (
 // Secrets in a pcapng file count; what is written holds secrets only if asked
 // to, and only those of connections that are in it and encrypted.
 func TestEmbeddedKeys(t *testing.T) {
-	var tr pcaptest.Trace
+	var tr pcap.Trace
 	log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, sim.Asks("query"), sim.Answers("result"))
-	strange := sim.SpeakTLS(t, new(pcaptest.Trace).Conn("10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, sim.Asks("query"))
+	strange := sim.SpeakTLS(t, new(pcap.Trace).Conn("10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, sim.Asks("query"))
 	r := sim.StitchKeys(t, &tr, log+strange)
 	for _, tc := range []struct {
 		name string

@@ -54,7 +54,7 @@ func passOn(k *chunk, sp *spool, yield func(Chunk) error) error {
 	}
 	if k.n > 0 {
 		var err error
-		if out.Data, err = sp.read(nil, k.spot, int(k.n)); err != nil {
+		if out.Data, err = sp.read(k.spot, int(k.n)); err != nil {
 			return err
 		}
 		if err := yield(out); err != nil {

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -23,7 +23,7 @@ func TestDamagedHTTP2(t *testing.T) {
 			data[200+rnd.IntN(len(data)-200)] = byte(rnd.IntN(256) * rnd.IntN(2))
 		}
 		for _, near := range []bool{false, true} {
-			r, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "trace.pcapng", data)}}, &mesh.Options{NearServer: near})
+			r, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "trace.pcapng", data)}}, &mesh.Options{NearServer: near})
 			if err != nil {
 				continue // no capture any more
 			}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -19,8 +19,8 @@ import (
 
 // pooled is a trace of two HTTP/1.1 clients whose calls share one HTTP/2
 // connection to the application.
-func pooled() *pcaptest.Trace {
-	tr := new(pcaptest.Trace)
+func pooled() *pcap.Trace {
+	tr := new(pcap.Trace)
 	a, b := sim.On(tr, "eth0", "192.0.2.1:40000", sim.App), sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(1, 2)
 	a.Handshake()
 	b.Handshake()
@@ -46,9 +46,9 @@ func pooled() *pcaptest.Trace {
 }
 
 // emitted writes a stitched capture and returns it as a file.
-func emitted(t *testing.T, tr *pcaptest.Trace, o *mesh.Options) string {
+func emitted(t *testing.T, tr *pcap.Trace, o *mesh.Options) string {
 	t.Helper()
-	name := pcaptest.WriteFile(t, "trace.pcapng", tr.PCAPNG())
+	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
 	r, err := mesh.Stitch([]mesh.Input{{File: name}}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func emitted(t *testing.T, tr *pcaptest.Trace, o *mesh.Options) string {
 	if _, err := r.WriteCapture(&out, nil); err != nil {
 		t.Fatal(err)
 	}
-	return pcaptest.WriteFile(t, "stitched.pcapng", out.Bytes())
+	return pcap.WriteFile(t, "stitched.pcapng", out.Bytes())
 }
 
 // What is written of a shared HTTP/2 connection is one connection for each
@@ -115,11 +115,11 @@ func TestTsharkDecodesHTTP2(t *testing.T) {
 // The calls of an HTTP/2 client that go on as HTTP/1.1 over shared connections
 // are written in the order in which they were made.
 func TestHTTP2AsHTTP1(t *testing.T) {
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
 	d := sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(3, 4)
 	d.Handshake()
-	up := []*pcaptest.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(5, 6)}
+	up := []*pcap.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(5, 6)}
 	up[0].Handshake()
 	up[1].Handshake()
 	c.Ask(1, "GET", "/1", "")
@@ -136,7 +136,7 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	d.Reply(sim.Response(200, ""))
 	c.Close()
 	d.Close()
-	name := pcaptest.WriteFile(t, "trace.pcapng", tr.PCAPNG())
+	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
 	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func pathOf(r *mesh.Result, client string) *flow.Path {
 
 // One exchange of HTTP/2 can be followed: it alone is the connection then.
 func TestFollowCall(t *testing.T) {
-	name := pcaptest.WriteFile(t, "trace.pcapng", pooled().PCAPNG())
+	name := pcap.WriteFile(t, "trace.pcapng", pooled().PCAPNG())
 	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestRestOfHTTP2(t *testing.T) {
 
 // What is missing of a body is missing in what is written, and nothing else.
 func TestHoleInHTTP2(t *testing.T) {
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	a, b := sim.On(tr, "eth0", "192.0.2.1:40000", sim.App), sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(1, 2)
 	a.Handshake()
 	b.Handshake()

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -66,7 +66,7 @@ type callHalf struct {
 // the chunks of their conversations.
 func (r *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
-	for g := range r.X.Groups {
+	for g := range r.Index.Groups {
 		parts, err := r.readCalls(g, convs, sp)
 		if err != nil {
 			return nil, err
@@ -97,13 +97,13 @@ func (r *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]call
 	var want reassembly.HalfSet
 	for i, conv := range convs {
 		for k, e := range conv.Calls {
-			c.want(r.X, g, &want, e, int32(i), int32(k))
+			c.want(r.Index, g, &want, e, int32(i), int32(k))
 		}
 	}
 	if want.Empty() {
 		return nil, nil
 	}
-	if err := reassembly.Read(r.Groups[g], r.X.Groups[g].Table, &want, r.X.Decrypted(g, c)); err != nil {
+	if err := reassembly.Read(r.Groups[g], r.Index.Groups[g].Table, &want, r.Index.Decrypted(g, c)); err != nil {
 		return nil, err
 	}
 	return c.parts, c.err

@@ -134,7 +134,7 @@ func (w *callWriter) part(s *callSide, d int, p *callPart) {
 	case partReset:
 		w.check(s.framer.WriteRSTStream(id, http2.ErrCode(p.code)))
 	case partData:
-		b, err := w.spool.read(nil, p.spot, int(p.n))
+		b, err := w.spool.read(p.spot, int(p.n))
 		w.check(err)
 		for first := true; first || len(b) > 0; first = false {
 			k := min(len(b), maxFrame)
@@ -148,7 +148,7 @@ func (w *callWriter) part(s *callSide, d int, p *callPart) {
 
 // headers makes HEADERS and CONTINUATION frames.
 func (w *callWriter) headers(s *callSide, id uint32, p *callPart) {
-	text, err := w.spool.read(nil, p.spot, int(p.n))
+	text, err := w.spool.read(p.spot, int(p.n))
 	w.check(err)
 	s.block.Reset()
 	readFields(text, func(name, value string) {

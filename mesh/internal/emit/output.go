@@ -87,7 +87,7 @@ func (s *Source) mayReplace(name string, force bool) (special bool, err error) {
 	return false, fmt.Errorf("%s: %w", name, ErrOutputExists)
 }
 
-// writtenByUs tells whether the named file is a capture that pcapmesh wrote.
+// writtenByUs reports whether the named file is a capture that pcapmesh wrote.
 func writtenByUs(name string) bool {
 	c, err := capture.Open(name, nil)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -73,14 +73,14 @@ func (e *emitter) rebuild(i int32, c *plan.Conversation, chunks []chunk) {
 			b.next[d] = 1
 			continue
 		}
-		half := e.src.X.Half(h)
+		half := e.src.Index.Half(h)
 		b.next[d] = half.Base
 		b.end[d], b.rst[d] = half.EndNanos, half.RST
 	}
 	b.start, b.acked = b.next, b.next
 	b.now = c.First
 	if !c.Frame.Midstream && leg.Orig != 0 && leg.Reply != 0 {
-		b.handshake(e.src.X.Half(leg.Orig), e.src.X.Half(leg.Reply))
+		b.handshake(e.src.Index.Half(leg.Orig), e.src.Index.Half(leg.Reply))
 	}
 	k, _ := slices.BinarySearchFunc(chunks, true, func(c chunk, reply bool) int { return compareBool(c.reply, reply) })
 	b.interleave(raise(chunks[:k]), raise(chunks[k:]))
@@ -99,11 +99,11 @@ func raise(chunks []chunk) []chunk {
 
 // handshake makes SYN, SYN-ACK and ACK.
 func (b *rebuilder) handshake(orig, reply *reassembly.Half) {
-	b.add(made{at: b.now, flags: capture.FlagSYN, seq: orig.Base - 1})
+	b.add(made{at: b.now, flags: tcpip.FlagSYN, seq: orig.Base - 1})
 	answer := index.Moment{Nanos: max(reply.FirstNanos, b.now.Nanos), Ref: reply.First}
 	b.now = answer
-	b.add(made{at: answer, reply: true, flags: capture.FlagSYN | capture.FlagACK, seq: reply.Base - 1, ack: orig.Base})
-	b.add(made{at: answer, flags: capture.FlagACK, seq: orig.Base, ack: reply.Base})
+	b.add(made{at: answer, reply: true, flags: tcpip.FlagSYN | tcpip.FlagACK, seq: reply.Base - 1, ack: orig.Base})
+	b.add(made{at: answer, flags: tcpip.FlagACK, seq: orig.Base, ack: reply.Base})
 }
 
 func (b *rebuilder) add(m made) {
@@ -143,7 +143,7 @@ func (b *rebuilder) chunk(d int, c *chunk) {
 		n := min(c.n+c.cut-off, maxSegment)
 		if !c.gap {
 			seen := max(min(c.n-off, n), 0)
-			b.add(made{at: b.now, reply: d == 1, flags: capture.FlagPSH | capture.FlagACK, seq: b.next[d], ack: b.next[1-d],
+			b.add(made{at: b.now, reply: d == 1, flags: tcpip.FlagPSH | tcpip.FlagACK, seq: b.next[d], ack: b.next[1-d],
 				spot: c.spot + off, n: int32(seen), cut: int32(n - seen)})
 		}
 		b.next[d] += uint32(n)
@@ -159,7 +159,7 @@ func (b *rebuilder) acknowledge(d int) {
 		return
 	}
 	b.acked[d] = b.next[d]
-	b.add(made{at: b.now, reply: d == 0, flags: capture.FlagACK, seq: b.next[1-d], ack: b.next[d]})
+	b.add(made{at: b.now, reply: d == 0, flags: tcpip.FlagACK, seq: b.next[1-d], ack: b.next[d]})
 }
 
 // close makes FIN or RST of both directions at the times they had.
@@ -175,9 +175,9 @@ func (b *rebuilder) close() {
 		if b.end[d] > b.now.Nanos {
 			b.now = index.Moment{Nanos: b.end[d], Ref: b.now.Ref}
 		}
-		m := made{at: b.now, reply: d == 1, flags: capture.FlagFIN | capture.FlagACK, seq: b.next[d], ack: b.next[1-d]}
+		m := made{at: b.now, reply: d == 1, flags: tcpip.FlagFIN | tcpip.FlagACK, seq: b.next[d], ack: b.next[1-d]}
 		if b.rst[d] {
-			m.flags = capture.FlagRST | capture.FlagACK
+			m.flags = tcpip.FlagRST | tcpip.FlagACK
 		}
 		if b.late[d] > 0 {
 			m.comment = fmt.Sprintf("pcapmesh: %d bytes after the close left out", b.late[d])
@@ -204,20 +204,20 @@ func (e *emitter) writeMade(until index.Moment) error {
 
 func (e *emitter) writeOne(m *made) error {
 	c := e.convs[m.conv]
-	h := capture.Header{Src: c.Client, Dst: c.Server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
+	h := tcpip.Header{Src: c.Client, Dst: c.Server, Seq: m.seq, Ack: m.ack, Flags: m.flags, Window: 65535, WScale: -1}
 	leg := c.Frame.Conn
 	side := leg.Orig
 	if m.reply {
 		h.Src, h.Dst, side = c.Server, c.Client, leg.Reply
 	}
-	if m.flags&capture.FlagACK == 0 {
+	if m.flags&tcpip.FlagACK == 0 {
 		h.Ack = 0
 	}
-	if m.flags&capture.FlagSYN != 0 {
-		half := e.src.X.Half(side)
+	if m.flags&tcpip.FlagSYN != 0 {
+		half := e.src.Index.Half(side)
 		h.MSS, h.WScale = half.MSS, half.WScale
 	}
-	payload, err := e.spool.read(nil, m.spot, int(m.n))
+	payload, err := e.spool.read(m.spot, int(m.n))
 	if err != nil {
 		return err
 	}
@@ -225,12 +225,12 @@ func (e *emitter) writeOne(m *made) error {
 	if err != nil {
 		return err
 	}
-	e.buf = capture.AppendTCP(e.buf[:0], &h, append(payload, make([]byte, m.cut)...))
+	e.buf = tcpip.AppendTCP(e.buf[:0], &h, append(payload, make([]byte, m.cut)...))
 	var comments []string
 	if e.o.Comments != CommentNone {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, e.src.Planner.Comments(c)...)
+			comments = append(comments, e.src.Plan.Comments(c)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -104,9 +106,9 @@ func applicationName(version string) string {
 // aimAll decides for every half what becomes of its packets.
 func (e *emitter) aimAll() {
 	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
-	e.convs = e.src.Convs
+	e.convs = e.src.Conversations
 	if e.o.Legs {
-		e.convs = e.src.Planner.LegConversations()
+		e.convs = e.src.Plan.LegConversations()
 	}
 	e.sum.Streams = len(e.convs)
 	for _, c := range e.convs {
@@ -115,7 +117,7 @@ func (e *emitter) aimAll() {
 		}
 	}
 	e.begun = make([]bool, len(e.convs))
-	e.targets = make([]target, e.src.X.Len()+1)
+	e.targets = make([]target, e.src.Index.Len()+1)
 	for i, c := range e.convs {
 		if !c.Rebuilt {
 			e.aim(i, c)
@@ -131,7 +133,7 @@ func (e *emitter) aim(i int, c *plan.Conversation) {
 		if h == 0 {
 			return
 		}
-		if k := e.src.X.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
+		if k := e.src.Index.Half(h).Key.Tuple(); k.Src == t.src && k.Dst == t.dst {
 			t.src, t.dst = netip.AddrPort{}, netip.AddrPort{}
 		}
 		e.targets[h] = t
@@ -209,8 +211,8 @@ func closeAll(rs []*capture.Reader) {
 
 // writePacket writes a captured packet, if it has a target.
 func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
-	g := e.src.Where[p.Ref.Input]
-	id := e.src.X.Groups[g].Table.At(p.Ref)
+	g := e.src.GroupOf[p.Ref.Input]
+	id := e.src.Index.Groups[g].Table.At(p.Ref)
 	if id == 0 {
 		if done, err := e.writeDNS(p); done {
 			return err
@@ -220,16 +222,16 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	if id.Dup() {
 		return nil
 	}
-	h := e.src.X.Number(g, id.ID())
+	h := e.src.Index.Number(g, id.ID())
 	t := &e.targets[h]
 	if t.conv == 0 {
 		return nil
 	}
-	iface, err := e.iface(e.src.X.Place(h))
+	iface, err := e.iface(e.src.Index.Place(h))
 	if err != nil {
 		return err
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	ip := p.Data[l3:]
 	if t.src.IsValid() {
 		if ip, err = e.redirect(p, t, l3); err != nil {
@@ -243,7 +245,7 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 
 // redirect copies the packet and gives it the addresses of its conversation.
 func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error) {
-	at, l4, ok := capture.Locate(p.Link, p.Data)
+	at, l4, ok := tcpip.Locate(p.Link, p.Data)
 	if !ok {
 		return p.Data[l3:], nil
 	}
@@ -251,7 +253,7 @@ func (e *emitter) redirect(p *capture.Packet, t *target, l3 int) ([]byte, error)
 	if l4 >= 0 {
 		l4 -= at
 	}
-	if err := capture.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
+	if err := tcpip.RewriteTuple(e.buf[at-l3:], l4, t.src, t.dst); err != nil {
 		return nil, fmt.Errorf("%s: packet %d: %w", e.src.Files[p.Ref.Input], p.Ref.Packet, err)
 	}
 	return e.buf, nil
@@ -266,7 +268,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.src.Planner.Comments(e.convs[i])...)
+		cs = append(cs[:len(cs):len(cs)], e.src.Plan.Comments(e.convs[i])...)
 	}
 	if e.o.Comments == CommentAll {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.Files[p.Ref.Input], p.Ref.Packet))
@@ -283,14 +285,14 @@ func (e *emitter) writeOther(p *capture.Packet, from *capture.Reader) error {
 	iface, ok := e.other[k]
 	if !ok {
 		in := from.Interfaces()[p.Interface]
-		in.Link, in.SnapLen = capture.LinkEthernet, 0
+		in.Link, in.SnapLen = linktype.Ethernet, 0
 		var err error
 		if iface, err = e.out.AddInterface(in); err != nil {
 			return err
 		}
 		e.other[k] = iface
 	}
-	hdr, l3 := capture.EthernetHeader(p.Link, p.Data)
+	hdr, l3 := p.Link.EthernetHeader(p.Data)
 	if l3 < 0 {
 		return nil
 	}
@@ -304,8 +306,8 @@ func (e *emitter) iface(at index.Place) (int, error) {
 	if i, ok := e.ifaces[at]; ok {
 		return i, nil
 	}
-	info := e.src.X.Groups[at.Group].Points.Info(at.Point)
-	in := capture.Interface{Name: info.Name, Link: capture.LinkEthernet}
+	info := e.src.Index.Groups[at.Group].Points.Info(at.Point)
+	in := capture.Interface{Name: info.Name, Link: linktype.Ethernet}
 	if info.Pod != "" {
 		in.Description = "pod " + info.Pod
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
 // A sink is where an emitter writes: a pcapng or a classic pcap file.
@@ -40,5 +41,5 @@ func (c *classic) WritePacket(_ int, nanos int64, wireLen, _ uint32, _ []string,
 	for _, d := range data {
 		c.buf = append(c.buf, d...)
 	}
-	return c.w.Write(&capture.Packet{Nanos: nanos, Link: capture.LinkEthernet, WireLen: wireLen, Data: c.buf})
+	return c.w.Write(&capture.Packet{Nanos: nanos, Link: linktype.Ethernet, WireLen: wireLen, Data: c.buf})
 }

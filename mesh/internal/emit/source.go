@@ -11,18 +11,18 @@ import (
 
 // A Source is what a stitched capture is made of.
 type Source struct {
-	Files    []string         // names of the inputs, by their numbers
-	Inputs   []*capture.Input // by their numbers; nil for one that could not be opened
-	Unread   []bool           // by their numbers: nothing could be read
-	Groups   [][]*capture.Input
-	Where    []int // group of each input
-	X        *index.Index
-	Planner  *plan.Planner
-	Convs    []*plan.Conversation // of the paths
-	Lookups  []*names.Lookup
-	LookupOf [][]uint32     // by group and message: lookup's ID plus 1
-	Names    []capture.Name // to write
-	Comments []string       // on the section
+	Files         []string         // names of the inputs, by their numbers
+	Inputs        []*capture.Input // by their numbers; nil for one that could not be opened
+	Unread        []bool           // by their numbers: nothing could be read
+	Groups        [][]*capture.Input
+	GroupOf       []int // group of each input
+	Index         *index.Index
+	Plan          *plan.Planner
+	Conversations []*plan.Conversation // of the paths
+	Lookups       []*names.Lookup
+	LookupOf      [][]uint32     // by group and message: lookup's ID plus 1
+	Names         []capture.Name // to write
+	Comments      []string       // on the section
 }
 
 // isInput reports whether a file is one of the inputs.

@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	"os"
+	"slices"
 )
 
 // spoolMemory is how many bytes a spool keeps in memory before it takes to a
@@ -42,20 +43,19 @@ func (s *spool) add(p []byte) (int64, error) {
 	return at, nil
 }
 
-// read appends the n bytes at offset at, added together, to dst.
-func (s *spool) read(dst []byte, at int64, n int) ([]byte, error) {
+// read returns the n bytes at offset at, which were added together.
+func (s *spool) read(at int64, n int) ([]byte, error) {
 	if n == 0 {
-		return dst, nil
+		return nil, nil
 	}
 	if at < int64(len(s.head)) {
-		return append(dst, s.head[at:at+int64(n)]...), nil
+		return slices.Clone(s.head[at : at+int64(n)]), nil
 	}
-	k := len(dst)
-	dst = append(dst, make([]byte, n)...)
-	if _, err := s.file.ReadAt(dst[k:], at-int64(len(s.head))); err != nil {
-		return dst, fmt.Errorf("temporary file: %w", err)
+	p := make([]byte, n)
+	if _, err := s.file.ReadAt(p, at-int64(len(s.head))); err != nil {
+		return nil, fmt.Errorf("temporary file: %w", err)
 	}
-	return dst, nil
+	return p, nil
 }
 
 // Close discards the bytes.

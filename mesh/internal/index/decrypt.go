@@ -10,7 +10,7 @@ import (
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -177,7 +177,7 @@ func (x *Index) keepOpened(pairs []Pair, scans []*scan.Scan) {
 	}
 }
 
-// futile tells whether decrypting c was in vain: nothing of a half could be
+// futile reports whether decrypting c was in vain: nothing of a half could be
 // opened, or packets were cut so short that more is missing than there is. Then
 // record headers say more.
 func (x *Index) futile(c Pair, scans []*scan.Scan) bool {

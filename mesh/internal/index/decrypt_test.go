@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -35,8 +35,8 @@ func TestDecrypt(t *testing.T) {
 		for _, shape := range []string{"whole", "half-flows", "self call"} {
 			for _, cut := range []int{100, 1448, 65000} {
 				t.Run(fmt.Sprint(name, shape, cut), func(t *testing.T) {
-					var tr pcaptest.Trace
-					var c *pcaptest.Connection
+					var tr pcap.Trace
+					var c *pcap.Connection
 					switch shape {
 					case "whole":
 						c = sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080")
@@ -65,7 +65,7 @@ func TestDecrypt(t *testing.T) {
 
 // checkRanges checks that the ranges on the wire are whole records, and those of
 // plaintext adjoin.
-func checkRanges(t *testing.T, r *mesh.Result, tr *pcaptest.Trace) {
+func checkRanges(t *testing.T, r *mesh.Result, tr *pcap.Trace) {
 	t.Helper()
 	var wire [2][]byte
 	for _, s := range tr.Segments() {
@@ -102,7 +102,7 @@ func checkRanges(t *testing.T, r *mesh.Result, tr *pcaptest.Trace) {
 func TestRecordDoesNotAuthenticate(t *testing.T) {
 	for name, version := range versions {
 		t.Run(name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432"), version, 65000,
 				sim.Asks("first "), sim.Asks("second "), sim.Asks("third"), sim.Answers("done"))
 			n := 0
@@ -128,7 +128,7 @@ func TestRecordDoesNotAuthenticate(t *testing.T) {
 
 // With the secrets of other connections, or wrong ones, a leg stays what it is.
 func TestWrongSecrets(t *testing.T) {
-	var tr, other pcaptest.Trace
+	var tr, other pcap.Trace
 	talk := []sim.Saying{sim.Asks("query"), sim.Answers("result")}
 	log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, talk...)
 	strange := sim.SpeakTLS(t, sim.On(&other, "eth0", "10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, talk...)
@@ -155,7 +155,7 @@ func TestWrongSecrets(t *testing.T) {
 // record headers show; cut far behind, it is decrypted as far as it goes.
 func TestDecryptCut(t *testing.T) {
 	for snap, decrypted := range map[int]bool{90: false, 1000: true} {
-		var tr pcaptest.Trace
+		var tr pcap.Trace
 		c := sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080")
 		log := sim.SpeakTLS(t, c, tls.VersionTLS13, 1448, sim.Saying{Snap: snap}, sim.Asks(sim.Request("GET", "/a")), sim.Answers(sim.Response(200, strings.Repeat("y", 800))), sim.Asks(sim.Request("GET", "/b")), sim.Answers(sim.Response(200, strings.Repeat("x", 800))), sim.Asks(sim.Request("GET", "/c")), sim.Answers(sim.Response(200, strings.Repeat("z", 1200))))
 		if l := sim.StitchKeys(t, &tr, log).Legs[0]; l.Decrypted != decrypted {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -19,7 +20,7 @@ const maxDNSRecords = 32
 // A DNSMessage is one DNS message over UDP, without its packet. Names are kept
 // without the last dot.
 type DNSMessage struct {
-	Key     capture.Key // of the datagram
+	Key     tcpip.Key // of the datagram
 	Ref     capture.Ref
 	Nanos   int64
 	Name    arena.Span // of the question
@@ -30,55 +31,58 @@ type DNSMessage struct {
 	Kept    uint16 // records kept of the answer section
 	Answers uint16 // and how many it holds
 	Rcode   uint8
-	flags   dnsFlags
+	flags   DNSFlags
 }
 
-type dnsFlags uint8
+// DNSFlags say what a message is.
+type DNSFlags uint8
 
 const (
-	DNSReply      dnsFlags = 1 << iota
+	DNSReply      DNSFlags = 1 << iota
 	DNSTruncated           // the answer did not fit; the client asks again over TCP
 	DNSNoQuestion          // there is none, or the snapshot length cut it off
 	DNSDup                 // second copy of a loopback packet
 )
 
-func (m *DNSMessage) Is(f dnsFlags) bool { return m.flags&f != 0 }
+// Is reports whether m has a flag.
+func (m *DNSMessage) Is(f DNSFlags) bool { return m.flags&f != 0 }
 
 // Tuple returns the directed tuple of the datagram.
-func (m *DNSMessage) Tuple() capture.Tuple {
+func (m *DNSMessage) Tuple() tcpip.Tuple {
 	t := m.Key.Tuple()
-	t.Proto = capture.ProtoUDP
+	t.Proto = tcpip.ProtoUDP
 	return t
 }
 
-// Client and server return the ends of the message by who asks, packed.
-func (m *DNSMessage) Client() (capture.Addr, uint16) {
+// Client returns the end that asks, packed.
+func (m *DNSMessage) Client() (tcpip.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Dst, m.Key.DstPort
 	}
 	return m.Key.Src, m.Key.SrcPort
 }
 
-func (m *DNSMessage) Server() (capture.Addr, uint16) {
+// Server returns the end that is asked, packed.
+func (m *DNSMessage) Server() (tcpip.Addr, uint16) {
 	if m.Is(DNSReply) {
 		return m.Key.Src, m.Key.SrcPort
 	}
 	return m.Key.Dst, m.Key.DstPort
 }
 
-// A dnsRecord is one record of an answer section.
-type dnsRecord struct {
+// A DNSRecord is one record of an answer section.
+type DNSRecord struct {
 	Owner  arena.Span
-	Target arena.Span   // CNAME and PTR: what it points to
-	Addr   capture.Addr // A and AAAA
-	Ttl    uint32       // seconds
+	Target arena.Span // CNAME and PTR: what it points to
+	Addr   tcpip.Addr // A and AAAA
+	Ttl    uint32     // seconds
 	Typ    uint16
 }
 
 // A DNSScan keeps the DNS messages of one group of inputs.
 type DNSScan struct {
 	Messages  arena.Slab[DNSMessage]
-	Records   arena.Slab[dnsRecord]
+	Records   arena.Slab[DNSRecord]
 	text      arena.Text
 	Names     map[string]arena.Span
 	printing  map[arena.Span]string  // names as they are printed
@@ -119,7 +123,7 @@ func (x *Index) DNSPoints(input int) []string {
 }
 
 // Take reads one datagram. What is no DNS message is counted and forgotten.
-func (s *DNSScan) Take(g *capture.Datagram) {
+func (s *DNSScan) Take(g *tcpip.Datagram) {
 	m := DNSMessage{Key: g.Key, Ref: g.Ref, Nanos: g.Nanos}
 	var p dnsmessage.Parser
 	h, err := p.Start(g.Bytes)
@@ -156,7 +160,7 @@ func (s *DNSScan) Take(g *capture.Datagram) {
 
 // question reads the question section: one question (RFC 9619), or in an answer
 // none. It reports false when the datagram is no DNS message.
-func (s *DNSScan) question(m *DNSMessage, p *dnsmessage.Parser, g *capture.Datagram) bool {
+func (s *DNSScan) question(m *DNSMessage, p *dnsmessage.Parser, g *tcpip.Datagram) bool {
 	q, err := p.Question()
 	switch {
 	case err == nil:
@@ -193,17 +197,17 @@ func (s *DNSScan) answers(m *DNSMessage, p *dnsmessage.Parser) {
 
 // record reads one record of the answer section and keeps it.
 func (s *DNSScan) record(m *DNSMessage, p *dnsmessage.Parser, h *dnsmessage.ResourceHeader) error {
-	r := dnsRecord{Ttl: h.TTL, Typ: uint16(h.Type)}
+	r := DNSRecord{Ttl: h.TTL, Typ: uint16(h.Type)}
 	var err error
 	switch h.Type {
 	case dnsmessage.TypeA:
 		var a dnsmessage.AResource
 		a, err = p.AResource()
-		r.Addr = capture.AddrFrom4(a.A[:])
+		r.Addr = tcpip.AddrFrom4(a.A[:])
 	case dnsmessage.TypeAAAA:
 		var a dnsmessage.AAAAResource
 		a, err = p.AAAAResource()
-		r.Addr = capture.AddrFrom16(a.AAAA[:])
+		r.Addr = tcpip.AddrFrom16(a.AAAA[:])
 	case dnsmessage.TypeCNAME:
 		var c dnsmessage.CNAMEResource
 		c, err = p.CNAMEResource()
@@ -286,4 +290,5 @@ func escaped(b []byte) string {
 	return string(out)
 }
 
-func AddrPort(a capture.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }
+// AddrPort returns an end as programs know it.
+func AddrPort(a tcpip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }

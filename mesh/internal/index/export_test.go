@@ -1,10 +1,10 @@
 package index
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import "github.com/pcapmesh/pcapmesh/capture/tcpip"
 
 // TakeDNS reads one datagram and returns what is kept of it: messages, records
 // and bytes of names.
-func TakeDNS(g *capture.Datagram) (messages, records, text int) {
+func TakeDNS(g *tcpip.Datagram) (messages, records, text int) {
 	var s DNSScan
 	s.Take(g)
 	for name := range s.Names {

@@ -1,8 +1,8 @@
 package index
 
 import (
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -10,7 +10,7 @@ import (
 // A Group is a set of inputs that may share capture points, read together in
 // the order of time, and what pass 1 found in them.
 type Group struct {
-	Points *capture.Points
+	Points *tcpip.Points
 	Table  *reassembly.Table
 	Scan   *scan.Scan
 	DNS    *DNSScan
@@ -88,6 +88,7 @@ func (p Pair) Lead() HalfNo {
 	return p.Reply
 }
 
+// Half returns what reassembly knows of h, which must not be 0.
 func (x *Index) Half(h HalfNo) *reassembly.Half {
 	g, id := x.Locate(h)
 	return x.Groups[g].Table.Half(id)
@@ -117,7 +118,7 @@ func (x *Index) ScanOf(h HalfNo) *scan.Scan {
 }
 
 // Point describes the capture point of h.
-func (x *Index) Point(h HalfNo) capture.PointInfo {
+func (x *Index) Point(h HalfNo) tcpip.PointInfo {
 	g, id := x.Locate(h)
 	return x.Groups[g].Points.Info(x.Groups[g].Table.Half(id).Key.Point)
 }
@@ -125,9 +126,10 @@ func (x *Index) Point(h HalfNo) capture.PointInfo {
 // A Place is a capture point across groups. It is comparable.
 type Place struct {
 	Group int
-	Point capture.Point
+	Point tcpip.Point
 }
 
+// Place returns the capture point of h.
 func (x *Index) Place(h HalfNo) Place {
 	g, id := x.Locate(h)
 	return Place{g, x.Groups[g].Table.Half(id).Key.Point}

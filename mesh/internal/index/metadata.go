@@ -30,7 +30,7 @@ func (m *metadata) strip(p []byte) []byte {
 	return p[k:]
 }
 
-// greets tells whether p, the first payload, is such a message as far as it
+// greets reports whether p, the first payload, is such a message as far as it
 // goes, and notes how long it is once that is known.
 func (m *metadata) greets(p []byte) bool {
 	k := min(len(p), len(metadataMagic))

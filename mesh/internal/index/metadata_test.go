@@ -4,7 +4,7 @@ import (
 	"crypto/tls"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
@@ -26,7 +26,7 @@ func TestMetadataExchange(t *testing.T) {
 		{"too long", []sim.Saying{sim.Asks("\x3d\x23\x04\x67\xff\xff\xff\xff" + "abc"), sim.Answers("result")}, [2]string{"\x3d\x23\x04\x67\xff\xff\xff\xff" + "abc", "result"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432"), tls.VersionTLS13, 1448, tc.talk...)
 			if got := sim.Spoken(t, sim.StitchKeys(t, &tr, log), 0); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)

@@ -22,6 +22,7 @@ type Moment struct {
 	Ref   capture.Ref
 }
 
+// Compare returns -1, 0 or 1 as m comes before, is, or comes after o.
 func (m Moment) Compare(o Moment) int {
 	return cmp.Or(cmp.Compare(m.Nanos, o.Nanos), cmp.Compare(m.Ref.Input, o.Ref.Input), cmp.Compare(m.Ref.Packet, o.Ref.Packet))
 }

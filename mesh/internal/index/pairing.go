@@ -2,6 +2,7 @@ package index
 
 import "github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 
+// NewPairing returns a pairing of the messages of two halves.
 func NewPairing(x *Index, c Pair) *Pairing {
 	p := &Pairing{x: x, c: c}
 	if c.Orig != 0 {
@@ -15,6 +16,8 @@ func NewPairing(x *Index, c Pair) *Pairing {
 	return p
 }
 
+// A Pairing finds out which request a response answers, from the two halves of a
+// connection. It is used up: responses are asked about in their order.
 type Pairing struct {
 	x                 *Index
 	c                 Pair
@@ -60,7 +63,7 @@ func (p *Pairing) anchor(resp *scan.Message) bool {
 	return false
 }
 
-// unasked tells whether the sender of resp had nothing of req yet.
+// unasked reports whether the sender of resp had nothing of req yet.
 func (p *Pairing) unasked(req, resp *scan.Message) bool {
 	if p.c.Orig == 0 {
 		return true
@@ -68,7 +71,7 @@ func (p *Pairing) unasked(req, resp *scan.Message) bool {
 	return p.x.heard(p.c.Orig, resp.From.Ack, req.Start) <= req.Start
 }
 
-// unsure tells whether resp, before which others may have been missed, may
+// unsure reports whether resp, before which others may have been missed, may
 // answer a later request than req: its sender had more than req by then.
 func (p *Pairing) unsure(req, resp *scan.Message) bool {
 	if !resp.Is(scan.MsgResync) || p.c.Orig == 0 {
@@ -77,7 +80,7 @@ func (p *Pairing) unsure(req, resp *scan.Message) bool {
 	return p.x.heard(p.c.Orig, resp.From.Ack, req.End) > req.End
 }
 
-// answeredBefore tells whether the response to req was over when next was
+// answeredBefore reports whether the response to req was over when next was
 // sent, and resp came after that.
 func (p *Pairing) answeredBefore(req, next, resp *scan.Message) bool {
 	if p.c.Reply == 0 {

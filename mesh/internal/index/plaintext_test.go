@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
@@ -25,13 +25,13 @@ func TestDecryptedPairing(t *testing.T) {
 			{"last response", 1100, []string{"GET /a 200", "GET /b 201", "GET /c 0"}},
 		} {
 			t.Run(name+" "+tc.name, func(t *testing.T) {
-				var tr pcaptest.Trace
+				var tr pcap.Trace
 				log := sim.SpeakTLS(t, sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:8080"), version, 65000,
 					ask("/a"), sim.Answers(sim.Response(200, strings.Repeat("a", 700))),
 					ask("/b"), sim.Answers(sim.Response(201, strings.Repeat("b", 900))),
 					ask("/c"), sim.Answers(sim.Response(202, strings.Repeat("c", 1100))))
 				n := 0
-				tr.Filter(func(p *pcaptest.Packet) bool {
+				tr.Filter(func(p *pcap.Packet) bool {
 					from := p.Key.Tuple().Src.Port() != 4000
 					gone := from && tc.lost > 0 && len(p.Bytes) > tc.lost+50 && len(p.Bytes) < tc.lost+120 && p.Bytes[0] == 23
 					if gone {

@@ -2,7 +2,7 @@ package index
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -91,7 +91,7 @@ func (x *Index) adopt(group int, s *scan.Scan, halves *reassembly.HalfSet) {
 	}
 }
 
-// misread tells whether a response of c was read with the wrong rule for its
+// misread reports whether a response of c was read with the wrong rule for its
 // body.
 func misread(x *Index, c Pair) bool {
 	if c.Orig == 0 || c.Reply == 0 || x.Content(c.Reply).Proto != scan.ProtoResponses {
@@ -110,7 +110,7 @@ func misread(x *Index, c Pair) bool {
 	return false
 }
 
-// wrongly tells whether resp, whose head announces a body, was read otherwise
+// wrongly reports whether resp, whose head announces a body, was read otherwise
 // than the rule asks for.
 func wrongly(resp *scan.Message, rule http1.BodyRule) bool {
 	bare := resp.End == resp.HeadEnd && resp.Is(scan.MsgComplete) // taken to have no body

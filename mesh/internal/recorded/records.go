@@ -2,25 +2,9 @@ package recorded
 
 import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
-
-// Logged returns what the line adds; nil if there is none.
-func (l *Line) Logged(files []record.Info) *record.Logged {
-	if l == nil {
-		return nil
-	}
-	return &record.Logged{Source: l.Source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.Termination,
-		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route, Upstream: l.UpstreamHost}
-}
-
-// Tracked returns what the entry says; nil if there is none.
-func (e *Entry) Tracked(files []record.Info) *record.Tracked {
-	if e == nil {
-		return nil
-	}
-	return &record.Tracked{Source: e.Source(files), Orig: e.Orig, Reply: e.Reply, State: e.State, Mark: e.Mark, Zone: e.OrigZone()}
-}
 
 // Records is all records that were read, as far as they touch the captures,
 // and what became of them.
@@ -33,4 +17,28 @@ type Records struct {
 	Sockets   []*Sockets
 	Rules     []*Rules
 	Conflicts []record.Conflict
+}
+
+// ReadRules reads the records that say where to look: firewall rules.
+func ReadRules(given *record.Files) (*Records, error) {
+	if err := checkFiles(given); err != nil {
+		return nil, err
+	}
+	rd := &reader{given: given, records: new(Records)}
+	if err := rd.rules(); err != nil {
+		return nil, err
+	}
+	return rd.records, nil
+}
+
+// Read reads the other records. Of conntrack tables and access logs, which
+// can be large, only what touches the captures is kept.
+func (rs *Records) Read(given *record.Files, x *index.Index) error {
+	rd := &reader{given: given, records: rs, touched: newTouched(x, rs.Rules)}
+	for _, read := range [...]func() error{rd.conntrack, rd.accessLogs, rd.sockets} {
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,12 +1,15 @@
 package recorded
 
 import (
+	"errors"
+	"io"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
@@ -21,7 +24,7 @@ type Rules struct {
 	profile *profile.Profile // of the mesh, with these rules
 }
 
-// Passes tells whether connections to a port of the pod pass by the proxy. Rules
+// Passes reports whether connections to a port of the pod pass by the proxy. Rules
 // without any redirect of what comes in tell nothing.
 func (i *Rules) Passes(port uint16) bool {
 	holds := func(spans []netfilter.Span) bool {
@@ -57,7 +60,7 @@ func (rs *Records) Profile(pod string, p *profile.Profile) *profile.Profile {
 	return p
 }
 
-// Takes tells whether the rules redirect what applications dial there.
+// Takes reports whether the rules redirect what applications dial there.
 func (i *Rules) Takes(to netip.AddrPort) bool {
 	in := func(list []netip.Prefix) bool {
 		return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(to.Addr()) })
@@ -71,7 +74,7 @@ func (i *Rules) Takes(to netip.AddrPort) bool {
 	return (i.OutboundAll || in(i.OutboundIncluded) || has(i.OutboundIncludedPorts)) && !in(i.OutboundExcluded) && !has(i.OutboundExcludedPorts)
 }
 
-// RedirectsTo tells whether a redirect of the rules leads to port.
+// RedirectsTo reports whether a redirect of the rules leads to port.
 func (i *Rules) RedirectsTo(port uint16) bool {
 	return slices.Contains(i.OutboundPorts, port) || slices.Contains(i.InboundPorts, port) || slices.Contains(i.DNSPorts, port)
 }
@@ -100,4 +103,31 @@ func List(ports []uint16) string {
 		out = append(out, strconv.Itoa(int(p)))
 	}
 	return strings.Join(out, ", ")
+}
+
+// rules reads firewall rules, or what makes some.
+func (rd *reader) rules() error {
+	return rd.files(record.Rules, func(in io.Reader, info *record.Info) error {
+		set, err := rules.Parse(in)
+		if err != nil && !errors.Is(err, rules.ErrNoRules) {
+			return err
+		}
+		count(set, info)
+		info.Entries = set.Rules()
+		if err == nil {
+			i := &Rules{Facts: set.Facts(), set: set, File: rd.file(), Pod: info.Pod}
+			info.Mesh = i.Mesh
+			rd.records.Rules = append(rd.records.Rules, i)
+		}
+		return nil
+	})
+}
+
+// DNSPorts lists the ports to which rules redirect DNS queries.
+func (rs *Records) DNSPorts() []uint16 {
+	var ports []uint16
+	for _, i := range rs.Rules {
+		ports = append(ports, i.DNSPorts...)
+	}
+	return ports
 }

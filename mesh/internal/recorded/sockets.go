@@ -1,8 +1,10 @@
 package recorded
 
 import (
+	"io"
 	"net/netip"
 
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
@@ -46,4 +48,25 @@ func (b *Sockets) First(files []record.Info, ends ...[2]netip.AddrPort) (p *reco
 		}
 	}
 	return p, told
+}
+
+// sockets reads lists of sockets, and keeps listeners and what may be an end of a
+// captured connection.
+func (rd *reader) sockets() error {
+	return rd.files(record.Sockets, func(in io.Reader, info *record.Info) error {
+		book := &Sockets{File: rd.file(), Pod: info.Pod, Found: make(map[int]bool)}
+		rd.records.Sockets = append(rd.records.Sockets, book)
+		return each(sockets.NewReader(in), info, func(s sockets.Socket) {
+			if s.State == sockets.Listen || rd.touched.socket(s) {
+				book.Add(s)
+			}
+		})
+	})
+}
+
+// socket reports whether a socket may be an end of a captured connection. What a
+// proxy accepts behind a redirect has its listener's port at its own end.
+func (t *touched) socket(s sockets.Socket) bool {
+	there := tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: s.Local, Dst: s.Remote}
+	return t.tuple(there) || t.tuple(there.Reverse()) || t.inbound[s.Local.Port()] && t.end(s.Remote)
 }

@@ -101,7 +101,7 @@ func (a *Args) field(name string) (text *string, flag *bool) {
 	return nil, nil
 }
 
-// ignored tells whether a flag of the init container has no say in the rules,
+// ignored reports whether a flag of the init container has no say in the rules,
 // and whether it takes a value.
 func ignored(name string) (known, value bool) {
 	switch name {

@@ -114,8 +114,9 @@ func TestArgsMalformed(t *testing.T) {
 		"istio-iptables -p 70000 -z 15006 -u 1": `"70000" is no number below 65536`,
 		"istio-iptables -p 15001 -u":            "-u: a value is missing",
 	} {
-		if s, _ := rules.Parse(strings.NewReader(text)); s.Malformed != 1 || s.First[0].Why != want || s.First[0].Line != 1 {
-			t.Errorf("%s: %+v", text, s.First)
+		s, _ := rules.Parse(strings.NewReader(text))
+		if n, first := s.Malformed(); n != 1 || first[0].Why != want || first[0].Line != 1 {
+			t.Errorf("%s: %+v", text, first)
 		}
 	}
 }

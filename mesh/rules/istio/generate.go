@@ -85,7 +85,7 @@ func (g *generator) networks(list string) []string {
 	return out
 }
 
-// everyQuery tells whether queries are captured wherever they go.
+// everyQuery reports whether queries are captured wherever they go.
 func (g *generator) everyQuery() bool { return g.CaptureAllDNS || len(g.DNSServers) == 0 }
 
 // table begins a table.

@@ -46,7 +46,7 @@ func (a *Reader) Line(line []byte, n int) bool {
 	return true
 }
 
-// looksLikeArgs tells whether a line without the program's name begins the
+// looksLikeArgs reports whether a line without the program's name begins the
 // arguments: "-p 15001 -z 15006 ...", or "- -p".
 func looksLikeArgs(line []byte) bool {
 	if len(line) < 4 {

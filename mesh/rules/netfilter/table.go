@@ -31,7 +31,7 @@ func FamilyOf(v6 bool) Family {
 	return IPv4
 }
 
-// Covers tells whether packets of family g go through a table of f.
+// Covers reports whether packets of family g go through a table of f.
 func (f Family) Covers(g Family) bool { return f == Inet || f == g }
 
 // A Table is one table of iptables, or one of nftables.

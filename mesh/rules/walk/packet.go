@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/syntax"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
@@ -13,7 +13,7 @@ import (
 // A Packet is the first packet of a connection, as the kernel sees it. Either In
 // or Out is set.
 type Packet struct {
-	capture.Tuple
+	tcpip.Tuple
 	In  string // the interface it came in by; empty: it was made here
 	Out string // the interface routing chose for it; empty: it came in
 
@@ -50,7 +50,7 @@ func truthOf(b bool) truth {
 	return no
 }
 
-// holds tells whether all matches of a rule hold. What is known to fail fails,
+// holds reports whether all matches of a rule hold. What is known to fail fails,
 // whatever else the rule asks for.
 func (w *walker) holds(r *netfilter.Rule) truth {
 	result := yes
@@ -65,7 +65,7 @@ func (w *walker) holds(r *netfilter.Rule) truth {
 	return result
 }
 
-// match tells whether one match holds.
+// match reports whether one match holds.
 func (w *walker) match(m *netfilter.Match) truth {
 	p := &w.p
 	var hit bool
@@ -128,7 +128,7 @@ func (w *walker) address(m *netfilter.Match) truth {
 	return truthOf(hit != m.Not)
 }
 
-// holds tells whether n lies in one of spans.
+// holds reports whether n lies in one of spans.
 func holds(spans []netfilter.Span, n uint32) bool {
 	for _, s := range spans {
 		if s.Lo <= n && n <= s.Hi {

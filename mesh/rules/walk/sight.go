@@ -3,19 +3,19 @@ package walk
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // A Sight is what a capture on one interface shows of a connection.
 type Sight struct {
 	Interface string
-	Request   capture.Tuple // the client's packets
-	Reply     capture.Tuple // the server's; not valid if there are none
+	Request   tcpip.Tuple // the client's packets
+	Reply     tcpip.Tuple // the server's; not valid if there are none
 }
 
-// Torn tells whether the two directions look like two connections.
-func (s *Sight) Torn() bool { return s.Reply != (capture.Tuple{}) && s.Reply != s.Request.Reverse() }
+// Torn reports whether the two directions look like two connections.
+func (s *Sight) Torn() bool { return s.Reply != (tcpip.Tuple{}) && s.Reply != s.Request.Reverse() }
 
 // Sights returns what captures show of the connection whose first packet was
 // walked; nothing if that is not known.
@@ -42,15 +42,15 @@ func (t *Trace) Sights() []Sight {
 		s.Reply = s.Request.Reverse()
 	}
 	if t.Outcome == Dropped {
-		s.Reply = capture.Tuple{}
+		s.Reply = tcpip.Tuple{}
 	}
 	return []Sight{s}
 }
 
 // Strays returns those of the tuples captured of a connection that captures do
 // not show if it went the way that was walked.
-func (t *Trace) Strays(captured []capture.Tuple) []capture.Tuple {
-	var out []capture.Tuple
+func (t *Trace) Strays(captured []tcpip.Tuple) []tcpip.Tuple {
+	var out []tcpip.Tuple
 	for _, c := range captured {
 		shown := slices.ContainsFunc(t.Sights(), func(s Sight) bool { return c == s.Request || c == s.Reply })
 		if !shown {

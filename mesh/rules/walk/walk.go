@@ -54,7 +54,7 @@ type walker struct {
 	budget    int
 }
 
-// over tells whether the packet goes no further.
+// over reports whether the packet goes no further.
 func (w *walker) over() bool { return w.dropped || w.lost }
 
 func (w *walker) send() {
@@ -73,7 +73,7 @@ func (w *walker) send() {
 	}
 }
 
-// staysHere tells whether the destination after NAT is in the pod.
+// staysHere reports whether the destination after NAT is in the pod.
 func (w *walker) staysHere() bool {
 	return w.natted && (w.p.Dst.Addr().IsLoopback() || slices.Contains(w.p.Local, w.p.Dst.Addr()))
 }
@@ -128,13 +128,13 @@ func (w *walker) at(hook string) {
 	}
 }
 
-// quiet tells whether the hook at hand goes without saying: what lo receives,
+// quiet reports whether the hook at hand goes without saying: what lo receives,
 // and where a packet goes that a rule gave to the proxy.
 func (w *walker) quiet() bool {
 	return w.loop || (w.natted || w.tproxy != 0) && (w.hook == "INPUT" || w.hook == "POSTROUTING")
 }
 
-// asksNAT tells whether nat's chains are asked: for the first packet of a
+// asksNAT reports whether nat's chains are asked: for the first packet of a
 // connection, until one of them has decided.
 func (w *walker) asksNAT() bool {
 	if w.untracked || w.p.State != "" && w.p.State != "NEW" && w.p.State != "RELATED" {
@@ -295,7 +295,7 @@ func (w *walker) here() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// hasConn tells whether the packet has a conntrack entry, or a template for one,
+// hasConn reports whether the packet has a conntrack entry, or a template for one,
 // whose mark and state can be looked at.
 func (w *walker) hasConn() bool { return (w.tracked || w.zoned) && !w.untracked }
 
@@ -376,7 +376,7 @@ func (w *walker) conclude() {
 	}
 }
 
-// harmless tells whether it does not matter if a rule applies.
+// harmless reports whether it does not matter if a rule applies.
 func harmless(r *netfilter.Rule) bool {
 	return !slices.ContainsFunc(r.Targets, func(t netfilter.Target) bool {
 		return t.Name != "LOG" && t.Name != "NFLOG" && t.Name != "CONTINUE"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
@@ -30,14 +30,14 @@ func read(t *testing.T, name string) []*netfilter.Table {
 func parse(t *testing.T, text string) []*netfilter.Table {
 	t.Helper()
 	s, err := rules.Parse(strings.NewReader(text))
-	if err != nil || s.Malformed > 0 {
-		t.Fatalf("%v, %+v in\n%s", err, s.First, text)
+	if n, first := s.Malformed(); err != nil || n > 0 {
+		t.Fatalf("%v, %+v in\n%s", err, first, text)
 	}
 	return s.Tables
 }
 
-func packet(proto capture.Proto, src, dst string) walk.Packet {
-	return walk.Packet{Tuple: capture.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)},
+func packet(proto tcpip.Proto, src, dst string) walk.Packet {
+	return walk.Packet{Tuple: tcpip.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)},
 		Local: []netip.Addr{netip.MustParseAddr(pod)}}
 }
 
@@ -166,7 +166,7 @@ func TestStrays(t *testing.T) {
 	seen := tr.Sights()[0]
 	odd := seen.Request
 	odd.Dst = netip.MustParseAddrPort("127.0.0.1:15006")
-	if got := tr.Strays([]capture.Tuple{seen.Request, odd, seen.Reply}); len(got) != 1 || got[0] != odd {
+	if got := tr.Strays([]tcpip.Tuple{seen.Request, odd, seen.Reply}); len(got) != 1 || got[0] != odd {
 		t.Errorf("strays %v, want %v", got, odd)
 	}
 }

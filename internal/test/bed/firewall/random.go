@@ -121,7 +121,7 @@ func (m *ruleMaker) rule(table, chain string) {
 	m.fixed(table, chain, strings.Join(m.ipt, " "), strings.Join(m.nft, " "))
 }
 
-// networks are those that probes go between.
+// network picks one of those that probes go between.
 func (m *ruleMaker) network() string {
 	if m.v6 {
 		return pick(m.rng, "::1/128", "::6/128", "fd00:10:244:1::/64", "fd00:10:244:1::10/128", "fd00:10:96::/112", "2001:db8::/32")

@@ -62,8 +62,8 @@ const (
 	sniField = `,"sni":"%[ssl_fc_sni]"`
 )
 
-// One thread if possible: with more, 2.6 loses log lines under load, and the
-// log is part of the truth.
+// sidecarConfig has one thread if possible: with more, 2.6 loses log lines under
+// load, and the log is part of the truth.
 var sidecarConfig = template.Must(template.New("haproxy").Parse(`global
   nbthread {{if .Workers}}{{.Workers}}
   tune.idle-pool.shared off{{else}}1{{end}}

@@ -245,7 +245,7 @@ func (a *Algebra) learn() {
 	}
 }
 
-// usual tells whether the differences of lengths of a strand are such as others
+// usual reports whether the differences of lengths of a strand are such as others
 // have too.
 func (a *Algebra) usual(s strand) bool {
 	for k, x := range s.shift {
@@ -308,21 +308,38 @@ func (a *Algebra) weighOne(s strand) {
 		}
 		return
 	}
-	a.weighMessage(s, 0, peer, req, &said, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) })
-	a.weighMessage(s, 1, peer, resp, &said, down.resp, up.resp, func(i, j int) int64 { return between(up.response(j), down.response(i)) })
+	a.weighMessage(s, &message{0, peer, req, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) }}, &said)
+	a.weighMessage(s, &message{1, peer, resp, down.resp, up.resp, func(i, j int) int64 { return between(up.response(j), down.response(i)) }}, &said)
 }
 
-// weighMessage weighs the request (k = 0) or the response of a strand, whose
-// delay depends on which of the possible lengths it has on both sides.
-func (a *Algebra) weighMessage(s strand, k int, peer int32, own Witness, said *saying, down, up scan.Sizes, delay func(i, j int) int64) {
-	if len(down) == 0 || len(up) == 0 {
-		s.Weight *= a.took(k, a.class(s), said, s.delay[k])
+// A message is the request or the response of a strand: the lengths that it may have
+// on both sides, and how long it took if it has two of them.
+type message struct {
+	k        int // 0: the request, 1: the response
+	peer     int32
+	own      Witness // what the strand said of it when last was learned
+	down, up scan.Sizes
+	delay    func(i, j int) int64 // nanoseconds, by indices of lengths
+}
+
+// weighMessage weighs a message of a strand by the likeliest of its lengths.
+func (a *Algebra) weighMessage(s strand, m *message, said *saying) {
+	class := a.class(s)
+	if len(m.down) == 0 || len(m.up) == 0 {
+		s.Weight *= a.took(m.k, class, said, s.delay[m.k])
 		return
 	}
-	class := a.class(s)
-	s.Weight *= a.shifts[k].best(peer, down, up, own,
-		func(i, j int, x int64) { s.shift[k], s.delay[k] = x, delay(i, j) },
-		func(i, j int) float64 { return a.took(k, class, said, delay(i, j)) * secondary(i) * secondary(j) })
+	best := -1.0
+	for i, d := range m.down {
+		for j, u := range m.up {
+			delay := m.delay(i, j)
+			p := a.shifts[m.k].ratio(m.peer, d-u, m.own) * a.took(m.k, class, said, delay) * secondary(i) * secondary(j)
+			if p > best {
+				best, s.shift[m.k], s.delay[m.k] = p, d-u, delay
+			}
+		}
+	}
+	s.Weight *= max(best, 0)
 }
 
 // secondary returns how likely the reading with index i is beforehand, of the
@@ -344,20 +361,4 @@ func (a *Algebra) took(k, class int, said *saying, delay int64) float64 {
 		return 0
 	}
 	return a.delays[k][class].ratio(delay, Witness{said.delay[k], said.p})
-}
-
-// best returns how likely the likeliest difference of two lengths is, as a
-// multiple of what it is for strangers, and tells which it is. more weighs each
-// pair of lengths further.
-func (s *Shifts) best(peer int32, down, up scan.Sizes, own Witness, tell func(i, j int, x int64), more func(i, j int) float64) float64 {
-	best := -1.0
-	for i, d := range down {
-		for j, u := range up {
-			if p := s.ratio(peer, d-u, own) * more(i, j); p > best {
-				best = p
-				tell(i, j, d-u)
-			}
-		}
-	}
-	return max(best, 0)
 }

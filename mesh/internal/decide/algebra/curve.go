@@ -39,11 +39,11 @@ func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 		if c.Busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
-		veils = append(veils, turn.NewLeg(c.X, l))
+		veils = append(veils, turn.NewLeg(c.Index, l))
 	}
 	turn.SettleTickets(veils)
 	for _, v := range veils {
-		if k := v.Curve(c.X); k.Whole.Req != nil || k.Whole.Resp != nil {
+		if k := v.Curve(c.Index); k.Whole.Req != nil || k.Whole.Resp != nil {
 			out = append(out, k)
 		}
 	}

@@ -25,6 +25,7 @@ type Item struct {
 	from, to        int64   // when it began, at the earliest, and was over, at the latest
 }
 
+// NoTime stands for a time that is not known.
 const NoTime = math.MinInt64
 
 // newItem measures an exchange.
@@ -116,7 +117,7 @@ func between(cause, effect int64) int64 {
 	return effect - cause
 }
 
-// after tells whether cause comes after its effect, if both times are known.
+// after reports whether cause comes after its effect, if both times are known.
 func after(cause, effect int64) bool {
 	return cause != NoTime && effect != NoTime && effect < cause-index.Causality
 }

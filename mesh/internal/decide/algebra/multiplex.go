@@ -23,7 +23,7 @@ func multiplexedLegs(c *crossing.Crossing, legs []*graph.Leg, up bool) []*turn.M
 	var veils []*turn.Leg
 	for _, l := range turn.Sealed(c, legs) {
 		if slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
-			veils = append(veils, turn.NewLeg(c.X, l))
+			veils = append(veils, turn.NewLeg(c.Index, l))
 		}
 	}
 	turn.SettleTickets(veils)
@@ -58,7 +58,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	of := make(map[*graph.Leg]*turn.Multiplex)
 	for _, m := range ms {
 		of[m.Leg] = m
-		heads = append(heads, m.Heads(c.X)...)
+		heads = append(heads, m.Heads(c.Index)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
 	a := &Algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
@@ -70,7 +70,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	a.byBegin()
 	a.bodies()
 	a.solve()
-	t := &tier{a: a, link: func(d *Item, u *Item) *graph.Link { return exchangeLink(c, d, u) }, least: believedStream}
+	t := &tier{a: a, link: exchangeLink, least: believedStream}
 	links := t.links()
 	for _, l := range links {
 		a.complete(l)

@@ -43,7 +43,7 @@ func (a *Algebra) Ordered() []int32 {
 	return of
 }
 
-// confirmed tells whether most of the neighbours of k agree too.
+// confirmed reports whether most of the neighbours of k agree too.
 func confirmed(agree []bool, k int) bool {
 	from, to := max(k-neighbours, 0), min(k+neighbours+1, len(agree))
 	n := 0

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -17,32 +17,32 @@ import (
 // A packing is what a client and a proxy make of TLS.
 type packing struct {
 	name string
-	tls  pcaptest.TLSConfig
+	tls  pcap.TLSConfig
 }
 
 // packings lists the handshakes that meshes show.
 func packings() []packing {
 	return []packing{
-		{"OpenSSL, mutual", pcaptest.TLSConfig{Mutual: true}},
-		{"BoringSSL, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, ALPN: []string{"istio-http/1.1"}, SNI: "outbound_.8080_._.app"}},
-		{"Go, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Mutual: true}},
-		{"1.2", pcaptest.TLSConfig{Version: 0x0303}},
-		{"OpenSSL", pcaptest.TLSConfig{}},
-		{"OpenSSL, SHA-384", pcaptest.TLSConfig{Suite: 0x1302}},
-		{"OpenSSL, no certificate", pcaptest.TLSConfig{Asked: true}},
-		{"OpenSSL, resumed", pcaptest.TLSConfig{Resumed: true}},
-		{"OpenSSL, resumed, no tickets", pcaptest.TLSConfig{Resumed: true, Tickets: []int{}}},
-		{"OpenSSL, early data", pcaptest.TLSConfig{Resumed: true, EarlyData: 100}},
-		{"OpenSSL, HelloRetryRequest", pcaptest.TLSConfig{Retry: true}},
-		{"BoringSSL", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL}},
-		{"BoringSSL, resumed", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Resumed: true}},
-		{"BoringSSL, no tickets", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Tickets: []int{}}},
-		{"BoringSSL, HelloRetryRequest", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Mutual: true, Retry: true}},
-		{"Go", pcaptest.TLSConfig{Packing: pcaptest.PackGo}},
-		{"Go, resumed", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Resumed: true}},
-		{"1.2, BoringSSL, mutual", pcaptest.TLSConfig{Packing: pcaptest.PackBoringSSL, Version: 0x0303, Mutual: true}},
-		{"1.2, ChaCha20", pcaptest.TLSConfig{Packing: pcaptest.PackGo, Version: 0x0303, Suite: 0xcca8}},
-		{"1.2, resumed", pcaptest.TLSConfig{Version: 0x0303, Resumed: true}},
+		{"OpenSSL, mutual", pcap.TLSConfig{Mutual: true}},
+		{"BoringSSL, mutual", pcap.TLSConfig{Packing: pcap.PackBoringSSL, Mutual: true, ALPN: []string{"istio-http/1.1"}, SNI: "outbound_.8080_._.app"}},
+		{"Go, mutual", pcap.TLSConfig{Packing: pcap.PackGo, Mutual: true}},
+		{"1.2", pcap.TLSConfig{Version: 0x0303}},
+		{"OpenSSL", pcap.TLSConfig{}},
+		{"OpenSSL, SHA-384", pcap.TLSConfig{Suite: 0x1302}},
+		{"OpenSSL, no certificate", pcap.TLSConfig{Asked: true}},
+		{"OpenSSL, resumed", pcap.TLSConfig{Resumed: true}},
+		{"OpenSSL, resumed, no tickets", pcap.TLSConfig{Resumed: true, Tickets: []int{}}},
+		{"OpenSSL, early data", pcap.TLSConfig{Resumed: true, EarlyData: 100}},
+		{"OpenSSL, HelloRetryRequest", pcap.TLSConfig{Retry: true}},
+		{"BoringSSL", pcap.TLSConfig{Packing: pcap.PackBoringSSL}},
+		{"BoringSSL, resumed", pcap.TLSConfig{Packing: pcap.PackBoringSSL, Mutual: true, Resumed: true}},
+		{"BoringSSL, no tickets", pcap.TLSConfig{Packing: pcap.PackBoringSSL, Mutual: true, Tickets: []int{}}},
+		{"BoringSSL, HelloRetryRequest", pcap.TLSConfig{Packing: pcap.PackBoringSSL, Mutual: true, Retry: true}},
+		{"Go", pcap.TLSConfig{Packing: pcap.PackGo}},
+		{"Go, resumed", pcap.TLSConfig{Packing: pcap.PackGo, Resumed: true}},
+		{"1.2, BoringSSL, mutual", pcap.TLSConfig{Packing: pcap.PackBoringSSL, Version: 0x0303, Mutual: true}},
+		{"1.2, ChaCha20", pcap.TLSConfig{Packing: pcap.PackGo, Version: 0x0303, Suite: 0xcca8}},
+		{"1.2, resumed", pcap.TLSConfig{Version: 0x0303, Resumed: true}},
 	}
 }
 
@@ -174,21 +174,21 @@ func TestSealedDamage(t *testing.T) {
 		{"begun late", func(w *sim.SealedWorld) { w.Trace.DropFirst(w.Trace.Len() / 3) }, 0.5, 0},
 		{"ended early", func(w *sim.SealedWorld) { w.Trace.Lose(w.Trace.Len() / 3) }, 0.5, 0},
 		{"without SYN", func(w *sim.SealedWorld) {
-			w.Trace.Filter(func(p *pcaptest.Packet) bool { return p.Flags&capture.FlagSYN == 0 })
+			w.Trace.Filter(func(p *pcap.Packet) bool { return p.Flags&tcpip.FlagSYN == 0 })
 		}, 0.99, 0},
 		{"without hellos", func(w *sim.SealedWorld) {
-			w.Trace.Filter(func(p *pcaptest.Packet) bool { return len(p.Bytes) == 0 || p.Bytes[0] != 22 || w.Rand.IntN(3) > 0 })
+			w.Trace.Filter(func(p *pcap.Packet) bool { return len(p.Bytes) == 0 || p.Bytes[0] != 22 || w.Rand.IntN(3) > 0 })
 		}, 0.95, 0},
 		{"reset", func(w *sim.SealedWorld) {
-			w.Trace.Filter(func(p *pcaptest.Packet) bool {
-				if p.Flags&capture.FlagFIN != 0 {
-					p.Flags = p.Flags&^capture.FlagFIN | capture.FlagRST
+			w.Trace.Filter(func(p *pcap.Packet) bool {
+				if p.Flags&tcpip.FlagFIN != 0 {
+					p.Flags = p.Flags&^tcpip.FlagFIN | tcpip.FlagRST
 				}
 				return true
 			})
 		}, 0.99, 0},
 		{"cut", func(w *sim.SealedWorld) {
-			w.Trace.Filter(func(p *pcaptest.Packet) bool { p.Cut = 30; return true })
+			w.Trace.Filter(func(p *pcap.Packet) bool { p.Cut = 30; return true })
 		}, 0.7, 0.01},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ type segmenter struct {
 }
 
 // segment makes one exchange of turns that belong together, as far as exchanges
-// on the other side show it for which a finds no counterpart. It tells whether
+// on the other side show it for which a finds no counterpart. It reports whether
 // there were such. Runs and single turns are weighed against each other; that
 // most of them stay alone says nothing.
 func (a *Algebra) segment(down, up []*graph.Leg) bool {
@@ -72,7 +72,7 @@ func (a *Algebra) explained(n int, of func(strand) int32) []bool {
 	return explained
 }
 
-// common tells whether both differences of lengths of a strand are common.
+// common reports whether both differences of lengths of a strand are common.
 func (a *Algebra) common(s strand) bool {
 	for k, x := range s.shift {
 		if x == unknownShift || a.shifts[k].Likely(a.peer(s), x, Witness{x, s.P}) < commonShift {
@@ -101,7 +101,7 @@ func (g *segmenter) suggest(side *[]*graph.Exchange, it *Item, legs []*graph.Leg
 	}
 }
 
-// taken tells whether one of the turns is explained.
+// taken reports whether one of the turns is explained.
 func (g *segmenter) taken(turns []graph.Exchange) bool {
 	for i := range turns {
 		if g.done[&turns[i]] {

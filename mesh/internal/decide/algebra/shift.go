@@ -38,6 +38,7 @@ func (t *tally) add(x int64, p float64) {
 	t.total += p
 }
 
+// Add learns a difference of a peer, with a probability.
 func (s *Shifts) Add(peer int32, x int64, p float64) {
 	if s.peer == nil {
 		s.peer = make(map[int32]*tally)
@@ -104,7 +105,7 @@ func (s *Shifts) prior(x int64) float64 {
 // unlikely is how likely it is that bytes that should pass unchanged do not.
 const unlikely = 1e-3
 
-// usual tells whether others have difference x too, or nearly so. Where there
+// usual reports whether others have difference x too, or nearly so. Where there
 // are hardly any others, nothing is unusual.
 func (s *Shifts) usual(x int64, own Witness) bool {
 	if s.all.total-own.P < fewOthers {
@@ -163,6 +164,7 @@ func Width(i int) float64 {
 	return float64(delayUnit) * float64(uint64(1)<<(i/binsPerOctave)) / binsPerOctave
 }
 
+// Add learns a delay, with a probability.
 func (d *Delays) Add(nanos int64, p float64) {
 	if nanos < -index.Causality {
 		return

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -175,7 +175,7 @@ func (a *Algebra) takenByBodies() map[spot]float64 {
 	return taken
 }
 
-// bothStreams tells whether the readable exchange of a strand is a stream of
+// bothStreams reports whether the readable exchange of a strand is a stream of
 // HTTP/2 too.
 func (a *Algebra) bothStreams(s strand) bool {
 	plain := a.Down[s.D].ex

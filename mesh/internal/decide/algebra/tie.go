@@ -38,12 +38,12 @@ func JoinTurns(c *crossing.Crossing) {
 		return
 	}
 	for range Learning {
-		if !a.segment(unlogged(c, turn.Sealed(c, c.Down)), unlogged(c, turn.Sealed(c, c.Up))) {
+		if !a.segment(unlogged(turn.Sealed(c, c.Down)), unlogged(turn.Sealed(c, c.Up))) {
 			break
 		}
 		a = compareTurns(c)
 	}
-	t := &tier{a: a, link: func(d *Item, u *Item) *graph.Link { return exchangeLink(c, d, u) }, least: Believed, ordered: true}
+	t := &tier{a: a, link: exchangeLink, least: Believed, ordered: true}
 	for _, l := range t.links() {
 		if c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil {
 			c.Refine(l)
@@ -55,7 +55,7 @@ func JoinTurns(c *crossing.Crossing) {
 
 // unlogged leaves out legs of which a log tells the exchanges: they stay as they
 // are.
-func unlogged(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
+func unlogged(legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(slices.Clone(legs), func(l *graph.Leg) bool {
 		return slices.ContainsFunc(l.Hidden, func(e graph.Exchange) bool { return e.Log != nil })
 	})
@@ -89,7 +89,7 @@ func RevealHidden(c *crossing.Crossing) {
 }
 
 // exchangeLink returns the link that a strand between exchanges stands for.
-func exchangeLink(c *crossing.Crossing, d, u *Item) *graph.Link {
+func exchangeLink(d, u *Item) *graph.Link {
 	return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Down: d.ex, Up: u.ex, Attempt: 1}
 }
 
@@ -132,7 +132,7 @@ func (t *tier) links() []*graph.Link {
 	return out
 }
 
-// told tells whether more than times speaks for a strand.
+// told reports whether more than times speaks for a strand.
 func (s strand) told() bool {
 	return s.shift != [2]int64{unknownShift, unknownShift} || s.base > muchInCommon
 }

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -14,10 +14,10 @@ import (
 func TestBind(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		make func(*pcaptest.Trace)
+		make func(*pcap.Trace)
 		want []string
 	}{
-		{"two half-flows are one leg", func(tr *pcaptest.Trace) {
+		{"two half-flows are one leg", func(tr *pcap.Trace) {
 			c := sim.Torn(tr, 40000, sim.VIP)
 			c.Handshake()
 			c.Send("ping")
@@ -25,14 +25,14 @@ func TestBind(t *testing.T) {
 			c.Close()
 		}, []string{"app-proxy 10.244.1.10:40000 > 10.96.10.1:80, 5+3 packets"}},
 
-		{"the proxy may listen anywhere", func(tr *pcaptest.Trace) {
+		{"the proxy may listen anywhere", func(tr *pcap.Trace) {
 			c := sim.On(tr, "lo", "10.244.1.10:40000", sim.VIP).Redirect("127.0.0.1:25001")
 			c.Handshake()
 			c.Send("ping")
 			c.Reply("pong")
 		}, []string{"app-proxy 10.244.1.10:40000 > 10.96.10.1:80, 3+2 packets"}},
 
-		{"one source port to two servers at once", func(tr *pcaptest.Trace) {
+		{"one source port to two servers at once", func(tr *pcap.Trace) {
 			a := sim.Torn(tr, 40000, sim.VIP).ISN(1000, 2000)
 			a.Handshake()
 			b := sim.On(tr, "lo", "10.244.1.10:40000", "10.96.10.2:80").ISN(7000, 9000)
@@ -48,7 +48,7 @@ func TestBind(t *testing.T) {
 			"app-proxy 10.244.1.10:40000 > 10.96.10.2:80, 3+3 packets",
 		}},
 
-		{"the same in mid-connection", func(tr *pcaptest.Trace) {
+		{"the same in mid-connection", func(tr *pcap.Trace) {
 			a := sim.Torn(tr, 40000, sim.VIP).ISN(1_000_000_000, 2_000_000_000)
 			b := sim.On(tr, "lo", "10.244.1.10:40000", "10.96.10.2:80").ISN(3_000_000_000, 4_000_000_000)
 			b.RedirectFrom("10.244.1.10:40663", "127.0.0.1:15001")
@@ -63,13 +63,13 @@ func TestBind(t *testing.T) {
 			"app-proxy 10.244.1.10:40000 > 10.96.10.2:80, 2+2 packets",
 		}},
 
-		{"a refused connection", func(tr *pcaptest.Trace) {
+		{"a refused connection", func(tr *pcap.Trace) {
 			c := sim.Torn(tr, 40000, sim.VIP)
 			c.SYN()
 			c.Refuse()
 		}, []string{"app-proxy 10.244.1.10:40000 > 10.96.10.1:80, 1+1 packets"}},
 
-		{"a port used again", func(tr *pcaptest.Trace) {
+		{"a port used again", func(tr *pcap.Trace) {
 			for i := range uint32(3) {
 				c := sim.Torn(tr, 40000, sim.VIP).ISN(1000+i*500_000_000, 5000+i*700_000_000)
 				c.Handshake()
@@ -82,28 +82,28 @@ func TestBind(t *testing.T) {
 			"app-proxy 10.244.1.10:40000 > 10.96.10.1:80, 5+2 packets",
 		}},
 
-		{"a half without its other", func(tr *pcaptest.Trace) {
+		{"a half without its other", func(tr *pcap.Trace) {
 			c := sim.Torn(tr, 40000, sim.VIP)
 			c.Handshake()
 			c.Send("ping")
-			tr.Filter(func(p *pcaptest.Packet) bool { return p.Key.Dst.IsLoopback() })
+			tr.Filter(func(p *pcap.Packet) bool { return p.Key.Dst.IsLoopback() })
 		}, []string{"app-proxy 10.244.1.10:40000 > 127.0.0.1:15001, 3+0 packets"}},
 
-		{"the answer without what was asked", func(tr *pcaptest.Trace) {
+		{"the answer without what was asked", func(tr *pcap.Trace) {
 			c := sim.Torn(tr, 40000, sim.VIP)
 			c.Handshake()
 			c.Send("ping")
 			c.Reply("pong")
 			d := sim.Torn(tr, 40002, sim.VIP).ISN(77, 88) // tells the pod's address
 			d.Handshake()
-			tr.Filter(func(p *pcaptest.Packet) bool { return !p.Key.Dst.IsLoopback() || p.Key.SrcPort == 40002 })
+			tr.Filter(func(p *pcap.Packet) bool { return !p.Key.Dst.IsLoopback() || p.Key.SrcPort == 40002 })
 		}, []string{
 			"app-proxy 10.244.1.10:40000 > 10.96.10.1:80, 0+2 packets",
 			"app-proxy 10.244.1.10:40002 > 10.96.10.1:80, 2+1 packets",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			tt.make(&tr)
 			if got := sim.LegList(sim.Stitch(t, &tr)); !slices.Equal(got, tt.want) {
 				t.Errorf("legs %q, expected %q", got, tt.want)
@@ -115,10 +115,10 @@ func TestBind(t *testing.T) {
 // Halves that fit two others equally well stay alone: a wrong pair would be
 // worse than none.
 func TestBindAmbiguous(t *testing.T) {
-	var tr pcaptest.Trace
+	var tr pcap.Trace
 	a := sim.On(&tr, "lo", "10.244.1.10:40000", sim.VIP).RedirectFrom("10.244.1.10:40661", "127.0.0.1:15001")
 	b := sim.On(&tr, "lo", "10.244.1.10:40000", "10.96.10.2:80").RedirectFrom("10.244.1.10:40663", "127.0.0.1:15001")
-	for _, c := range []*pcaptest.Connection{a, b} {
+	for _, c := range []*pcap.Connection{a, b} {
 		c.ISN(1000, 5000)
 	}
 	for range 2 {
@@ -143,48 +143,48 @@ func TestBindAmbiguous(t *testing.T) {
 func TestOrient(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		make func(*pcaptest.Trace)
+		make func(*pcap.Trace)
 		want string // client of the first leg
 	}{
-		{"127.0.0.6 only dials", func(tr *pcaptest.Trace) {
+		{"127.0.0.6 only dials", func(tr *pcap.Trace) {
 			c := sim.On(tr, "lo", "127.0.0.6:80", "10.244.1.10:40000")
 			c.Reply("x")
 			c.Send("y")
 		}, "127.0.0.6:80"},
-		{"half-flows end at the client", func(tr *pcaptest.Trace) {
+		{"half-flows end at the client", func(tr *pcap.Trace) {
 			c := sim.Torn(tr, 79, sim.VIP)
 			c.Reply("x")
 			c.Send("y")
 			c.Reply("x")
 		}, "10.244.1.10:79"},
-		{"a server that answered a SYN", func(tr *pcaptest.Trace) {
+		{"a server that answered a SYN", func(tr *pcap.Trace) {
 			c := sim.On(tr, "eth0", "192.0.2.1:70", "10.244.1.10:9000").ISN(11, 22)
 			c.Reply("x")
 			c.Send("y")
 			d := sim.On(tr, "eth0", "192.0.2.2:71", "10.244.1.10:9000").ISN(33333333, 44444444)
 			d.Handshake()
 		}, "192.0.2.1:70"},
-		{"a server of two peers", func(tr *pcaptest.Trace) {
+		{"a server of two peers", func(tr *pcap.Trace) {
 			for i, peer := range []string{"192.0.2.1:70", "192.0.2.2:71"} {
 				c := sim.On(tr, "eth0", peer, "10.244.1.10:9000").ISN(uint32(i)*33333333, uint32(i)*44444444)
 				c.Reply("x")
 				c.Send("y")
 			}
 		}, "192.0.2.1:70"},
-		{"who sends requests", func(tr *pcaptest.Trace) {
+		{"who sends requests", func(tr *pcap.Trace) {
 			c := sim.On(tr, "eth0", "192.0.2.1:70", "10.244.1.10:9000")
 			c.Reply("x")
 			c.Send(sim.Request("GET", "/"))
 			c.Reply(sim.Response(200, ""))
 		}, "192.0.2.1:70"},
-		{"the lower port serves", func(tr *pcaptest.Trace) {
+		{"the lower port serves", func(tr *pcap.Trace) {
 			c := sim.On(tr, "eth0", "192.0.2.1:40000", "10.244.1.10:9000")
 			c.Reply("x")
 			c.Send("y")
 		}, "192.0.2.1:40000"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			tt.make(&tr)
 			l := sim.Stitch(t, &tr).Legs[0]
 			if got := l.Orig.Src.String(); got != tt.want || !l.Inferred || !l.Midstream {
@@ -197,7 +197,7 @@ func TestOrient(t *testing.T) {
 // Packets that NAT forgot to rewrite belong to the connection they carry on;
 // packets of another connection do not.
 func TestStrays(t *testing.T) {
-	begin := func(tr *pcaptest.Trace) *pcaptest.Connection {
+	begin := func(tr *pcap.Trace) *pcap.Connection {
 		c := sim.Torn(tr, 40000, sim.VIP).ISN(1000, 5000)
 		c.Handshake()
 		c.Send("ping")
@@ -206,38 +206,38 @@ func TestStrays(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		make func(*pcaptest.Trace)
+		make func(*pcap.Trace)
 		legs int
 	}{
-		{"the client's end, not redirected", func(tr *pcaptest.Trace) {
+		{"the client's end, not redirected", func(tr *pcap.Trace) {
 			begin(tr)
 			p := sim.On(tr, "eth0", "10.244.1.10:40000", sim.VIP).ISN(1000, 5000).SendAt(4, "")
-			p.Flags |= capture.FlagFIN
+			p.Flags |= tcpip.FlagFIN
 			p.Ack = 5005
 		}, 1},
-		{"the proxy's answer, not translated back", func(tr *pcaptest.Trace) {
+		{"the proxy's answer, not translated back", func(tr *pcap.Trace) {
 			begin(tr)
 			p := sim.On(tr, "lo", "10.244.1.10:40000", "127.0.0.1:15001").ISN(1000, 5000).ReplyAt(4, "late")
 			p.Ack = 1005
 		}, 1},
-		{"another connection that begins there", func(tr *pcaptest.Trace) {
+		{"another connection that begins there", func(tr *pcap.Trace) {
 			begin(tr)
 			sim.On(tr, "eth0", "10.244.1.10:40000", sim.VIP).ISN(1004, 5004).Handshake()
 		}, 2},
-		{"another connection, of which the middle was captured", func(tr *pcaptest.Trace) {
+		{"another connection, of which the middle was captured", func(tr *pcap.Trace) {
 			begin(tr)
 			s := sim.On(tr, "eth0", "10.244.1.10:40000", "10.9.9.9:80").ISN(1_000_000_000, 3_000_000_000)
 			s.Send("x")
 			s.Reply("y")
 		}, 2},
-		{"numbers that fit, but another client", func(tr *pcaptest.Trace) {
+		{"numbers that fit, but another client", func(tr *pcap.Trace) {
 			begin(tr)
 			p := sim.On(tr, "eth0", "10.244.1.10:40002", sim.VIP).ISN(1000, 5000).SendAt(4, "")
 			p.Ack = 5005
 		}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			tt.make(&tr)
 			r := sim.Stitch(t, &tr)
 			if len(r.Legs) != tt.legs || len(r.Paths) != tt.legs {
@@ -253,7 +253,7 @@ func TestStrays(t *testing.T) {
 // One connection seen at two points is one leg; equal numbers inside two pods'
 // loopback interfaces are two.
 func TestSeenTwice(t *testing.T) {
-	say := func(tr *pcaptest.Trace, iface, orig, dst string) {
+	say := func(tr *pcap.Trace, iface, orig, dst string) {
 		c := sim.On(tr, iface, orig, dst).ISN(1000, 5000)
 		c.Handshake()
 		c.Send("ping")
@@ -272,12 +272,12 @@ func TestSeenTwice(t *testing.T) {
 		{"loopback", "127.0.0.1:40000", "127.0.0.1:9000", "127.0.0.1:40000", "127.0.0.1:9000", "lo", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var a, b pcaptest.Trace
+			var a, b pcap.Trace
 			say(&a, tt.iface, tt.orig, tt.dst)
 			say(&b, tt.iface, tt.orig2, tt.dst2)
 			r, err := mesh.Stitch([]mesh.Input{
-				{File: pcaptest.WriteFile(t, "a.pcapng", a.PCAPNG()), Pod: "a"},
-				{File: pcaptest.WriteFile(t, "b.pcapng", b.PCAPNG()), Pod: "b"},
+				{File: pcap.WriteFile(t, "a.pcapng", a.PCAPNG()), Pod: "a"},
+				{File: pcap.WriteFile(t, "b.pcapng", b.PCAPNG()), Pod: "b"},
 			}, nil)
 			if err != nil {
 				t.Fatal(err)

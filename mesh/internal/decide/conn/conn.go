@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -13,7 +14,7 @@ import (
 // originator and the half that answers.
 type Conn struct {
 	index.Pair
-	Strays   []stray
+	Strays   []Stray
 	Entry    *recorded.Entry // of conntrack; nil when none is known
 	Pod      string
 	Place    index.Place
@@ -25,9 +26,9 @@ type Conn struct {
 	First    capture.Ref
 }
 
-// A stray is a half that belongs to a conn though its tuple differs: packets
+// A Stray is a half that belongs to a conn though its tuple differs: packets
 // that NAT forgot to rewrite after its entry was gone.
-type stray struct {
+type Stray struct {
 	Half  index.HalfNo
 	Reply bool // it runs in the direction of the conn's reply
 }
@@ -60,7 +61,7 @@ func (c *Conn) fill(x *index.Index, a, b index.HalfNo) {
 // OrigTuple returns the tuple as the originator dialled it. REDIRECT leaves
 // it in the reply half: the source of an answer is what had been dialled. Where
 // that was not captured, conntrack may tell.
-func (c *Conn) OrigTuple(x *index.Index) capture.Tuple {
+func (c *Conn) OrigTuple(x *index.Index) tcpip.Tuple {
 	switch {
 	case c.Reply != 0:
 		return x.Half(c.Reply).Key.Tuple().Reverse()
@@ -71,7 +72,7 @@ func (c *Conn) OrigTuple(x *index.Index) capture.Tuple {
 }
 
 // ReplyTuple returns conntrack's reply tuple: its source is who answered.
-func (c *Conn) ReplyTuple(x *index.Index) capture.Tuple {
+func (c *Conn) ReplyTuple(x *index.Index) tcpip.Tuple {
 	switch {
 	case c.Orig != 0:
 		return x.Half(c.Orig).Key.Tuple().Reverse()
@@ -81,7 +82,7 @@ func (c *Conn) ReplyTuple(x *index.Index) capture.Tuple {
 	return x.Half(c.Reply).Key.Tuple()
 }
 
-// TornEntry tells whether conntrack knows that the two halves of c have
+// TornEntry reports whether conntrack knows that the two halves of c have
 // different tuples: elsewhere than on the loopback interface NAT shows in both
 // or in none.
 func (c *Conn) TornEntry() bool { return c.Entry != nil && c.Loopback && c.Entry.NAT() }
@@ -92,7 +93,7 @@ func (c *Conn) Client(x *index.Index) netip.AddrPort { return c.OrigTuple(x).Src
 // Server returns the endpoint that the originator dialled.
 func (c *Conn) Server(x *index.Index) netip.AddrPort { return c.OrigTuple(x).Dst }
 
-// HasSYN tells whether a SYN of either side was captured.
+// HasSYN reports whether a SYN of either side was captured.
 func (c *Conn) HasSYN(x *index.Index) bool {
 	for h := range c.Halves {
 		if x.Half(h).SYN {
@@ -151,10 +152,10 @@ func SeqRange(h *reassembly.Half) (lo, hi uint32) {
 	return lo, hi
 }
 
-// InRange tells whether seq lies in [lo-slack, hi+slack] modulo 2³².
+// InRange reports whether seq lies in [lo-slack, hi+slack] modulo 2³².
 func InRange(seq, lo, hi, slack uint32) bool {
 	return seq-(lo-slack) <= hi-lo+2*slack
 }
 
-// Mirrored tells whether both directions were captured, under one tuple.
+// Mirrored reports whether both directions were captured, under one tuple.
 func (c *Conn) Mirrored() bool { return c.Orig != 0 && c.Reply != 0 && !c.HalfFlow }

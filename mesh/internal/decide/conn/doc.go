@@ -10,4 +10,13 @@
 //
 // Without a SYN the direction is inferred, in this order: 127.0.0.6, half-flow
 // shape, known servers, who sends requests, the lower port.
+//
+// # Strays
+//
+// After conntrack -F, or when an entry expires, packets of a redirected connection
+// appear with an end that NAT did not rewrite: a FIN to the service address on eth0, an
+// answer from POD:15006. They look like connections. It gives a conn without SYN to
+// another conn of the pod if its numbers carry that one on, shares an end with it, and
+// lies in its time. A stray opens no leg and no path; its packets are written with the
+// conversation they belong to.
 package conn

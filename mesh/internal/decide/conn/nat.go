@@ -3,12 +3,12 @@ package conn
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// Alive tells whether the connection that c is may be the one of the entry, by
+// Alive reports whether the connection that c is may be the one of the entry, by
 // time: it begins with the first packet, if that was captured.
 func Alive(e *recorded.Entry, x *index.Index, c *Conn) bool {
 	if e.From.Known() {
@@ -20,7 +20,7 @@ func Alive(e *recorded.Entry, x *index.Index, c *Conn) bool {
 	return !e.To.Known() || e.To.Local || recorded.Off(e.To, c.Start) >= -recorded.NATSlack
 }
 
-// Describes tells whether e is of connection c, as far as its halves show,
+// Describes reports whether e is of connection c, as far as its halves show,
 // whichever of them is the client's.
 func Describes(e *recorded.Entry, x *index.Index, c *Conn) bool {
 	if c.Loopback && e.NAT() && c.Mirrored() { // over loopback one half of what is rewritten has other ends
@@ -29,7 +29,7 @@ func Describes(e *recorded.Entry, x *index.Index, c *Conn) bool {
 	return asks(e, x, c.Orig) && answersEntry(e, x, c.Reply) || asks(e, x, c.Reply) && answersEntry(e, x, c.Orig)
 }
 
-// asks tells whether h may be what the client sent; 0 may be anything.
+// asks reports whether h may be what the client sent; 0 may be anything.
 func asks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
@@ -38,7 +38,7 @@ func asks(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	return t == e.Orig || t == e.Reply.Reverse()
 }
 
-// answersEntry tells whether h may be what the client was sent.
+// answersEntry reports whether h may be what the client was sent.
 func answersEntry(e *recorded.Entry, x *index.Index, h index.HalfNo) bool {
 	if h == 0 {
 		return true
@@ -61,13 +61,13 @@ func fitting(b *recorded.Entries, x *index.Index, c *Conn) []*recorded.Entry {
 // edgesOf lists the pairs of unbound halves that an entry names as the two
 // directions of one connection and whose numbers agree.
 func edgesOf(b *recorded.Entries, x *index.Index, unbound []index.HalfNo) []edge {
-	byTuple := make(map[capture.Tuple][]index.HalfNo)
+	byTuple := make(map[tcpip.Tuple][]index.HalfNo)
 	for _, h := range unbound {
 		t := x.Half(h).Key.Tuple()
 		byTuple[t] = append(byTuple[t], h)
 	}
 	var edges []edge
-	pair := func(request, reply capture.Tuple) {
+	pair := func(request, reply tcpip.Tuple) {
 		for _, p := range byTuple[request] {
 			for _, q := range byTuple[reply] {
 				if x.Place(p) == x.Place(q) && answers(x.Half(p), x.Half(q)) {

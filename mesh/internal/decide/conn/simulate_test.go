@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -27,7 +27,7 @@ type tear struct {
 // A call outward is one redirected connection, which says its number in every
 // packet.
 type outward struct {
-	*pcaptest.Connection
+	*pcap.Connection
 	no, left int
 	port     int
 	server   string
@@ -46,9 +46,9 @@ func (o *outward) say(r *rand.Rand) {
 // tornPod simulates an application that uses few source ports for connections
 // to a few servers, many at a time. Where conntrack would meet a tuple that is
 // in use, it moves the source port.
-func tornPod(seed uint64, o tear) (*pcaptest.Trace, int) {
+func tornPod(seed uint64, o tear) (*pcap.Trace, int) {
 	r := rand.New(rand.NewPCG(seed, 9))
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	var open []*outward
 	used := make(map[string]bool)
 	begun := 0
@@ -70,14 +70,14 @@ func tornPod(seed uint64, o tear) (*pcaptest.Trace, int) {
 		}
 	}
 	tr.DropFirst(int(o.late * float64(tr.Len())))
-	tr.Filter(func(p *pcaptest.Packet) bool {
-		return r.Float64() >= o.loss && (!o.noSYN || p.Flags&capture.FlagSYN == 0)
+	tr.Filter(func(p *pcap.Packet) bool {
+		return r.Float64() >= o.loss && (!o.noSYN || p.Flags&tcpip.FlagSYN == 0)
 	})
 	return tr, begun
 }
 
 // dial opens connection number no, unless its tuple is in use.
-func dial(tr *pcaptest.Trace, r *rand.Rand, o tear, open []*outward, used map[string]bool, no int) *outward {
+func dial(tr *pcap.Trace, r *rand.Rand, o tear, open []*outward, used map[string]bool, no int) *outward {
 	c := &outward{no: no, left: 2 + r.IntN(6), port: 40000 + 2*r.IntN(o.ports), server: fmt.Sprintf("10.96.0.%d:80", 1+r.IntN(o.servers))}
 	collides := false
 	for _, k := range open {

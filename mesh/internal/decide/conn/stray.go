@@ -58,20 +58,20 @@ func (b *binder) adopt(t, c *Conn) bool {
 	if t.Start >= c.Start || !b.watched(c.Place, t.Start) && !t.HasSYN(b.x) {
 		return false
 	}
-	var found []stray
+	var found []Stray
 	for h := range c.Halves {
 		reply, ok := b.carriesOn(t, h)
 		if !ok {
 			return false
 		}
-		found = append(found, stray{h, reply})
+		found = append(found, Stray{h, reply})
 	}
 	t.Strays = append(t.Strays, found...)
 	t.End = max(t.End, c.End)
 	return true
 }
 
-// watched tells whether the capture at a place ran at the given time.
+// watched reports whether the capture at a place ran at the given time.
 func (b *binder) watched(p index.Place, nanos int64) bool {
 	if b.began == nil {
 		b.began = make(map[index.Place]int64)
@@ -86,7 +86,7 @@ func (b *binder) watched(p index.Place, nanos int64) bool {
 	return ok && t <= nanos
 }
 
-// carriesOn tells whether h continues a direction of t, and which.
+// carriesOn reports whether h continues a direction of t, and which.
 func (b *binder) carriesOn(t *Conn, h index.HalfNo) (reply, ok bool) {
 	half := b.x.Half(h)
 	same, other := t.Orig, t.Reply

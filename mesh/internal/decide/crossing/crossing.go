@@ -10,19 +10,20 @@ import (
 
 // A Crossing is the legs on both sides of one proxy that may belong together.
 type Crossing struct {
-	X        *index.Index
+	Index    *index.Index
 	Down, Up []*graph.Leg
 	Links    []*graph.Link
-	Trust    *trust
+	Trust    *Trust
 	Records  *recorded.Records
 	Ledger   *graph.Ledger
 	ByLog    map[*graph.Exchange]*graph.Link       // links of exchanges that a log ties
 	Limits   map[*graph.Exchange][]*graph.Exchange // what a log leaves of an exchange's counterparts, where it names several
 	Taken    map[*graph.Exchange]bool              // exchanges of either side that have a link
 	Busy     map[*graph.Leg]bool                   // whole legs that have one
-	Clients  map[content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
+	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 }
 
+// Add adds a link, and notes what it ties.
 func (c *Crossing) Add(l *graph.Link) {
 	c.Links = append(c.Links, l)
 	if l.Down != nil && !l.Ambiguous {

@@ -4,14 +4,14 @@ import (
 	"fmt"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// Nests tells whether the upstream exchange u may have been sent on behalf of
+// Nests reports whether the upstream exchange u may have been sent on behalf of
 // the downstream exchange d: cause before effect, at both ends of both
 // messages, as far as they were captured.
 func Nests(d, u *graph.Exchange) bool {
@@ -108,7 +108,7 @@ func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 	r.common += common
 }
 
-// Contradicted tells whether contents that were seen whole differ.
+// Contradicted reports whether contents that were seen whole differ.
 func (r *Resemblance) Contradicted() bool {
 	return r.otherLine || r.Request == fingerprint.Different || r.Response == fingerprint.Different
 }
@@ -145,7 +145,7 @@ func fieldLess(a, b scan.Field) bool {
 	return a.Name < b.Name || a.Name == b.Name && a.Value < b.Value
 }
 
-// Better tells whether r's fields fit strictly better than o's: all that
+// Better reports whether r's fields fit strictly better than o's: all that
 // differ in r differ in o too, and o has more. What a proxy adds or changes
 // differs in every candidate, so it does not count.
 func (r *Resemblance) Better(o *Resemblance) bool {
@@ -153,7 +153,7 @@ func (r *Resemblance) Better(o *Resemblance) bool {
 		len(r.Differ)+len(r.DifferBack) < len(o.Differ)+len(o.DifferBack)
 }
 
-// subset tells whether the sorted set a is contained in the sorted set b.
+// subset reports whether the sorted set a is contained in the sorted set b.
 func subset(a, b []uint32) bool {
 	j := 0
 	for _, v := range a {
@@ -203,37 +203,52 @@ func sameBytesDetail(d *graph.Exchange, r *Resemblance) string {
 	return fmt.Sprintf("request bodies of %d bytes equal", d.Req.Body.Len)
 }
 
-// LegNests tells whether leg u may have been opened or used on behalf of leg
+// LegNests reports whether leg u may have been opened or used on behalf of leg
 // d, by the times of their SYNs and bytes alone.
 func LegNests(x *index.Index, d, u *graph.Leg) bool {
-	if !graph.MayServe(d, u) || !u.Midstream && !d.Midstream && u.Start < d.Start-index.Causality || u.Start > d.End+index.Causality {
-		return false
-	}
+	return graph.MayServe(d, u) && opensWithin(d, u) && asksAfter(x, d, u) && answersBefore(x, d, u)
+}
+
+// opensWithin reports whether u was opened while d was open.
+func opensWithin(d, u *graph.Leg) bool {
+	known := !u.Midstream && !d.Midstream // when both were opened
+	return (!known || u.Start >= d.Start-index.Causality) && u.Start <= d.End+index.Causality
+}
+
+// asksAfter reports whether what the proxy sent on u it may have been sent on d.
+func asksAfter(x *index.Index, d, u *graph.Leg) bool {
 	du, uu := x.Content(d.Conn.Orig), x.Content(u.Conn.Orig)
-	if du.Proto == scan.ProtoNone && uu.Proto != scan.ProtoNone && d.Conn.Orig != 0 {
-		return false
+	switch {
+	case uu.Proto == scan.ProtoNone:
+		return true
+	case du.Proto == scan.ProtoNone:
+		return d.Conn.Orig == 0 // it was not captured
 	}
-	if du.Proto != scan.ProtoNone && uu.Proto != scan.ProtoNone && !u.Midstream && !du.Late && uu.Data.Nanos < du.Data.Nanos-index.Causality {
-		return false
-	}
+	return u.Midstream || du.Late || uu.Data.Nanos >= du.Data.Nanos-index.Causality
+}
+
+// answersBefore reports whether what the proxy answered on d it may have been answered
+// on u.
+func answersBefore(x *index.Index, d, u *graph.Leg) bool {
 	dr, ur := x.Content(d.Conn.Reply), x.Content(u.Conn.Reply)
 	if dr.Proto == scan.ProtoNone || ur.Proto == scan.ProtoNone || d.Midstream {
 		return true
 	}
 	// The first bytes of an encrypted answer are the proxy's own handshake.
-	return (!d.Readable() || !u.Readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality) &&
-		(dr.Open || dr.Ragged || dr.LastNanos >= ur.LastNanos-index.Causality)
+	begins := !d.Readable() || !u.Readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality
+	ends := dr.Open || dr.Ragged || dr.LastNanos >= ur.LastNanos-index.Causality
+	return begins && ends
 }
 
-// A legMatch is the result of comparing the raw streams of two legs.
-type legMatch struct {
+// A LegMatch is the result of comparing the raw streams of two legs.
+type LegMatch struct {
 	Verdict fingerprint.Verdict // of both directions together
 	bytes   int64               // length of the directions of which something was seen to be equal
 }
 
 // CompareLegs compares the raw streams of two legs in both directions.
-func CompareLegs(x *index.Index, d, u *graph.Leg) legMatch {
-	m := legMatch{Verdict: fingerprint.Equal}
+func CompareLegs(x *index.Index, d, u *graph.Leg) LegMatch {
+	m := LegMatch{Verdict: fingerprint.Equal}
 	for _, h := range [2][2]index.HalfNo{{d.Conn.Orig, u.Conn.Orig}, {d.Conn.Reply, u.Conn.Reply}} {
 		m.add(x, h[0], h[1])
 	}
@@ -241,7 +256,7 @@ func CompareLegs(x *index.Index, d, u *graph.Leg) legMatch {
 }
 
 // add compares one direction.
-func (m *legMatch) add(x *index.Index, h, g index.HalfNo) {
+func (m *LegMatch) add(x *index.Index, h, g index.HalfNo) {
 	p, q := x.Content(h), x.Content(g)
 	v := fingerprint.Unknown
 	switch {

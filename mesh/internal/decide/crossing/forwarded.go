@@ -44,6 +44,7 @@ func forwards(d, u *graph.Exchange) forwardedTo {
 	return forwardedOther
 }
 
+// IsAddr reports whether s is address a.
 func IsAddr(s string, a netip.Addr) bool {
 	b, err := netip.ParseAddr(strings.TrimSpace(s))
 	return err == nil && b.Unmap() == a
@@ -59,7 +60,7 @@ func dropForwarded(s *Shelf, u *graph.Exchange, cs []candidate) []candidate {
 	return slices.DeleteFunc(cs, func(k candidate) bool { return said(k) == forwardedOther })
 }
 
-// onlyClient tells whether u names the client of d, and no other connection of
+// onlyClient reports whether u names the client of d, and no other connection of
 // that client was open then: so it proves that nothing else fits, even if not all
 // was captured.
 func (c *Crossing) onlyClient(d, u *graph.Exchange) bool {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -38,7 +38,7 @@ func joins(r *mesh.Result) []string {
 func TestAcrossVersions(t *testing.T) {
 	const long = "a body that is long enough"
 	t.Run("to HTTP/2", func(t *testing.T) {
-		tr := new(pcaptest.Trace)
+		tr := new(pcap.Trace)
 		a, b := sim.On(tr, "eth0", "192.0.2.1:40000", sim.App), sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(1, 2)
 		a.Handshake()
 		b.Handshake()
@@ -59,7 +59,7 @@ func TestAcrossVersions(t *testing.T) {
 		b.Reply(sim.Response(200, long))
 		up.Answer(5, 200, "")
 		a.Reply(sim.Response(200, ""))
-		for _, c := range []*pcaptest.Connection{a, b, up.Connection} {
+		for _, c := range []*pcap.Connection{a, b, up.Connection} {
 			c.Close()
 		}
 		want := []string{
@@ -71,9 +71,9 @@ func TestAcrossVersions(t *testing.T) {
 		}
 	})
 	t.Run("from HTTP/2", func(t *testing.T) {
-		tr := new(pcaptest.Trace)
+		tr := new(pcap.Trace)
 		c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
-		up := []*pcaptest.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(1, 2)}
+		up := []*pcap.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(1, 2)}
 		up[0].Handshake()
 		up[1].Handshake()
 		c.Ask(1, "POST", "/1", "first")
@@ -95,7 +95,7 @@ func TestAcrossVersions(t *testing.T) {
 // A capture that begins inside a connection finds its frames, and says which
 // fields are lost; what joins without them still does.
 func TestHTTP2InMidstream(t *testing.T) {
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	up := sim.Mux(sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000))
 	up.Ask(1, "GET", "/before", "", "x-request-id", "old", "user-agent", "test")
 	up.Answer(1, 200, "", "server", "test")

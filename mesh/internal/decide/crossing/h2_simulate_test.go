@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
@@ -16,9 +16,9 @@ import (
 // as HTTP/1.1.
 type wire struct {
 	w      *world
-	c      *pcaptest.Connection
-	client *pcaptest.H2 // nil: HTTP/1.1
-	server *pcaptest.H2
+	c      *pcap.Connection
+	client *pcap.H2 // nil: HTTP/1.1
+	server *pcap.H2
 	next   uint32 // stream
 }
 
@@ -26,7 +26,7 @@ func (w *world) wire(iface, src string, h2 bool) *wire {
 	l := &wire{w: w, c: w.open(iface, src)}
 	l.c.Handshake()
 	if h2 {
-		l.client, l.server, l.next = pcaptest.NewH2(), pcaptest.NewH2(), 1
+		l.client, l.server, l.next = pcap.NewH2(), pcap.NewH2(), 1
 		l.c.Send(l.client.Preface())
 		l.c.Reply(l.server.Settings())
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -16,8 +16,8 @@ import (
 // A crossing is a trace of clients of the pod and of the proxy's connections
 // to the application.
 type crossing struct {
-	pcaptest.Trace
-	clients, ups []*pcaptest.Connection
+	pcap.Trace
+	clients, ups []*pcap.Connection
 }
 
 // newCrossing opens n client connections and as many to the application.

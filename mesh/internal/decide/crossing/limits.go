@@ -23,7 +23,7 @@ func (c *Crossing) Refine(l *graph.Link) {
 	}
 }
 
-// Barred tells whether a log ties d or u to something else.
+// Barred reports whether a log ties d or u to something else.
 func (c *Crossing) Barred(d, u *graph.Exchange) bool {
 	if k := c.ByLog[d]; k != nil && (k.To != u.Leg || k.Up != nil && k.Up != u) {
 		return true
@@ -42,7 +42,7 @@ func (c *Crossing) OpenOrTied(es []*graph.Exchange) []*graph.Exchange {
 	})
 }
 
-// Linked tells whether two legs are tied already.
+// Linked reports whether two legs are tied already.
 func (c *Crossing) Linked(from, to *graph.Leg) bool {
 	return slices.ContainsFunc(c.Links, func(l *graph.Link) bool { return l.From == from && l.To == to })
 }
@@ -52,16 +52,16 @@ func (c *Crossing) Shows(l *graph.Leg, e *graph.Exchange) capture.Ref {
 	if e != nil {
 		return e.Ref()
 	}
-	return c.X.Half(l.Conn.Lead()).First
+	return c.Index.Half(l.Conn.Lead()).First
 }
 
-// LimitUp says that u belongs to one of the given exchanges, LimitDown that what
-// d caused is among them.
+// LimitUp says that u belongs to one of the given exchanges.
 func (c *Crossing) LimitUp(u *graph.Exchange, to []*graph.Exchange) { c.Limits[u] = to }
 
+// LimitDown says that what d caused is among the given exchanges.
 func (c *Crossing) LimitDown(d *graph.Exchange, to []*graph.Exchange) { c.Limits[d] = to }
 
-// allowed tells whether a log lets d and u belong together.
+// allowed reports whether a log lets d and u belong together.
 func (c *Crossing) allowed(d, u *graph.Exchange) bool {
 	fits := func(a, b *graph.Exchange) bool {
 		to, ok := c.Limits[a]

@@ -36,7 +36,7 @@ func markControl(views []graph.View) []graph.View {
 	return views
 }
 
-// probed tells whether each exchange of l stands within a probe request on a
+// probed reports whether each exchange of l stands within a probe request on a
 // control leg.
 func probed(control []*graph.Leg, l *graph.Leg) bool {
 	for i := range l.Exchanges {

@@ -34,7 +34,7 @@ func (c *Crossing) JoinRetries() {
 	}
 }
 
-// contested tells whether some of us is tied to another exchange than d.
+// contested reports whether some of us is tied to another exchange than d.
 func (c *Crossing) contested(d *graph.Exchange, us []*graph.Exchange) bool {
 	tied := 0
 	for _, l := range c.Links {
@@ -54,7 +54,7 @@ func (c *Crossing) contested(d *graph.Exchange, us []*graph.Exchange) bool {
 	return held > tied
 }
 
-// sequential tells whether each exchange was over before the next began.
+// sequential reports whether each exchange was over before the next began.
 func sequential(us []*graph.Exchange) bool {
 	for i, u := range us[1:] {
 		if us[i].Resp == nil || us[i].Resp.From.Nanos > u.Start()+index.Causality {

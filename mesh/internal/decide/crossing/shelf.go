@@ -44,6 +44,8 @@ type Lane struct {
 	crowded bool // more than MaxRivals looked alike at some time
 }
 
+// Add adds the item with index i, which goes on until a time. Items are added in the
+// order in which they begin.
 func (l *Lane) Add(i int, until int64) {
 	if n := len(l.Until); n > 0 {
 		until = max(until, l.Until[n-1])
@@ -90,7 +92,7 @@ func (r *row) add(i int, e *graph.Exchange) {
 	}
 }
 
-// bodies hashes status and bodies of an exchange; ok tells whether they are
+// bodies hashes status and bodies of an exchange; ok reports whether they are
 // known whole.
 func bodies(e *graph.Exchange) (k uint64, ok bool) {
 	if e.Resp == nil || e.Resp.Status == 0 || !e.Req.Body.Complete() || !e.Resp.Body.Complete() {
@@ -137,7 +139,7 @@ func (s *Shelf) candidates(u *graph.Exchange) []candidate {
 	return append(s.sameLine(u), s.during(&s.lost, u)...)
 }
 
-// SameLine lists the exchanges with u's request line that enclose u and do not
+// sameLine lists the exchanges with u's request line that enclose u and do not
 // contradict it.
 func (s *Shelf) sameLine(u *graph.Exchange) []candidate {
 	r := s.byLine[requestLine(u)]

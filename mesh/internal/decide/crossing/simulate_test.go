@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -20,9 +20,9 @@ import (
 // was captured of it.
 type world struct {
 	rand *rand.Rand
-	tr   pcaptest.Trace
+	tr   pcap.Trace
 	sim.Schedule
-	idle   []*pcaptest.Connection
+	idle   []*pcap.Connection
 	opened int
 	done   int
 	asked  map[int64]int // exchange by the time of its packets, on either side
@@ -57,7 +57,7 @@ func play(seed uint64, o worldOptions) *world {
 	return w
 }
 
-func (w *world) open(iface, src string) *pcaptest.Connection {
+func (w *world) open(iface, src string) *pcap.Connection {
 	w.opened++
 	return sim.On(&w.tr, iface, src, sim.App).ISN(w.rand.Uint32(), w.rand.Uint32()).Step(time.Nanosecond)
 }
@@ -66,7 +66,7 @@ func (w *world) open(iface, src string) *pcaptest.Connection {
 func (w *world) note(k int) { w.asked[w.tr.Last(0).Nanos] = k }
 
 // ask has a client make its next call.
-func (w *world) ask(c *pcaptest.Connection, left int) {
+func (w *world) ask(c *pcap.Connection, left int) {
 	if left == 0 {
 		c.Close()
 		return
@@ -96,7 +96,7 @@ func (w *world) ask(c *pcaptest.Connection, left int) {
 // forward has the proxy pass on a request over an idle connection or a new
 // one, again if the application fails.
 func (w *world) forward(req, target string, k, more int, answer func(string)) {
-	var u *pcaptest.Connection
+	var u *pcap.Connection
 	if n := len(w.idle); n > 0 {
 		i := w.rand.IntN(n)
 		u, w.idle = w.idle[i], append(w.idle[:i:i], w.idle[i+1:]...)
@@ -127,8 +127,8 @@ func (w *world) forward(req, target string, k, more int, answer func(string)) {
 // damage takes from the capture what the options say.
 func (w *world) damage() {
 	w.tr.DropFirst(int(w.opts.late * float64(w.tr.Len())))
-	w.tr.Filter(func(p *pcaptest.Packet) bool {
-		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&capture.FlagSYN == 0)
+	w.tr.Filter(func(p *pcap.Packet) bool {
+		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&tcpip.FlagSYN == 0)
 	})
 }
 

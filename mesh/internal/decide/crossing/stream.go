@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -50,26 +50,27 @@ func (c *Crossing) JoinEqual() {
 	downs, ups := c.ByContent(c.Down), c.ByContent(c.Up)
 	for _, up := range c.streams(c.Up) {
 		k, ok := c.Content(up)
-		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.X, downs[k][0], up) {
+		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.Index, downs[k][0], up) {
 			continue
 		}
-		if m := CompareLegs(c.X, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
+		if m := CompareLegs(c.Index, downs[k][0], up); m.Verdict == fingerprint.Equal && m.bytes >= MinMark {
 			c.Add(c.streamLink(downs[k][0], up, true))
 		}
 	}
 }
 
-// A content is what went over a leg in both directions.
-type content [2]fingerprint.Print
+// A Content is what went over a leg in both directions.
+type Content [2]fingerprint.Print
 
 // Content returns the content of a leg; ok is false if it is not all known.
-func (c *Crossing) Content(l *graph.Leg) (k content, ok bool) {
-	a, b := c.X.Content(l.Conn.Orig), c.X.Content(l.Conn.Reply)
-	return content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
+func (c *Crossing) Content(l *graph.Leg) (k Content, ok bool) {
+	a, b := c.Index.Content(l.Conn.Orig), c.Index.Content(l.Conn.Reply)
+	return Content{a.Print, b.Print}, a.Print.Complete() && b.Print.Complete()
 }
 
-func (c *Crossing) ByContent(legs []*graph.Leg) map[content][]*graph.Leg {
-	m := make(map[content][]*graph.Leg)
+// ByContent finds legs by what they carried, as far as that is known.
+func (c *Crossing) ByContent(legs []*graph.Leg) map[Content][]*graph.Leg {
+	m := make(map[Content][]*graph.Leg)
 	for _, l := range c.streams(legs) {
 		if k, ok := c.Content(l); ok {
 			m[k] = append(m[k], l)
@@ -97,7 +98,7 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 	return ds
 }
 
-// streamCertain tells whether it proves that two legs belong together when
+// streamCertain reports whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
 func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 	if c.Trust.whole(up.Start, up.End) {
@@ -106,10 +107,10 @@ func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 	return down.Protocol == up.Protocol && c.SameStream(down, up)
 }
 
-// SameStream tells whether what was seen of two legs' streams is the same, and
+// SameStream reports whether what was seen of two legs' streams is the same, and
 // enough to say something.
 func (c *Crossing) SameStream(down, up *graph.Leg) bool {
-	match := CompareLegs(c.X, down, up)
+	match := CompareLegs(c.Index, down, up)
 	return match.Verdict != fingerprint.Different && match.bytes >= MinMark
 }
 
@@ -136,26 +137,26 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 	return out
 }
 
-// mayCarry tells whether the whole leg up may be what the proxy made of down.
+// mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
-	if !LegNests(c.X, down, up) {
+	if !LegNests(c.Index, down, up) {
 		return false
 	}
 	if !down.Readable() || !up.Readable() { // else joinCurves compares them
 		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.Empty() != up.Empty() {
-		return up.Empty() && up.Refused(c.X)
+		return up.Empty() && up.Refused(c.Index)
 	}
-	return CompareLegs(c.X, down, up).Verdict != fingerprint.Different
+	return CompareLegs(c.Index, down, up).Verdict != fingerprint.Different
 }
 
 func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 	l := &graph.Link{From: down, To: up, Attempt: 1, Confidence: graph.SureByTime}
 	es := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection fits in time"}
 	if down.Protocol == up.Protocol {
-		if m := CompareLegs(c.X, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
-			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(down, up)}
+		if m := CompareLegs(c.Index, down, up); m.Verdict == fingerprint.Equal && m.bytes > 0 {
+			es = flow.Evidence{Kind: flow.SameBytes, Detail: streamDetail(up)}
 			l.Confidence, l.Proven = graph.SureByContents, sole
 			if sole {
 				l.Confidence = graph.SureProven
@@ -163,15 +164,15 @@ func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {
 		}
 	}
 	for _, h := range []index.HalfNo{down.Conn.Lead(), up.Conn.Lead()} {
-		es.Packets = append(es.Packets, c.X.Half(h).First)
+		es.Packets = append(es.Packets, c.Index.Half(h).First)
 	}
 	l.Evidence = []flow.Evidence{es}
-	if e, ok := adjacency(c.X, down, up); ok {
+	if e, ok := adjacency(c.Index, down, up); ok {
 		l.Evidence = append(l.Evidence, e)
 	}
 	return l
 }
 
-func streamDetail(d, u *graph.Leg) string {
+func streamDetail(u *graph.Leg) string {
 	return fmt.Sprintf("both streams equal, %d bytes sent and %d received", u.Sent(), u.Received())
 }

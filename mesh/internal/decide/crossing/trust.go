@@ -4,26 +4,27 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
-// trust knows when it proves something that nothing else fits: when everything
+// Trust knows when it proves something that nothing else fits: when everything
 // else was captured. Where packets are missing, what fits may do so only
 // because the right one is not there; then contents must speak that stand in
 // one exchange of either side alone.
-type trust struct {
+type Trust struct {
 	holes []scan.Span // times at which some downstream leg was not captured whole, disjoint, in order
 	down  map[uint64]int
 	up    map[uint64]int
 }
 
-func NewTrust(c *Crossing) *trust {
-	t := &trust{down: make(map[uint64]int), up: make(map[uint64]int)}
+// NewTrust finds out when nothing of the client's side is missing.
+func NewTrust(c *Crossing) *Trust {
+	t := &Trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.Down {
-		if h, ok := l.Hole(c.X); ok {
+		if h, ok := l.Hole(c.Index); ok {
 			t.holes = append(t.holes, h)
 		}
 	}
@@ -36,18 +37,19 @@ func NewTrust(c *Crossing) *trust {
 	return t
 }
 
-// whole tells whether all that may have caused something between the two times
+// whole reports whether all that may have caused something between the two times
 // was captured.
-func (t *trust) whole(from, to int64) bool {
+func (t *Trust) whole(from, to int64) bool {
 	i := sort.Search(len(t.holes), func(i int) bool { return t.holes[i].To >= from-index.Causality })
 	return i == len(t.holes) || t.holes[i].From > to+index.Causality
 }
 
-func (t *trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
+// Complete reports whether everything of the client's side was captured while u went on.
+func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
 
-// believes tells whether it proves that d and u belong together when nothing
+// believes reports whether it proves that d and u belong together when nothing
 // else fits.
-func (t *trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
+func (t *Trust) believes(d, u *graph.Exchange, like *Resemblance) bool {
 	if like.seen == 0 && !(like.cut && d.Req != nil && u.Req != nil && d.Req.Target.Len() > 1) {
 		return false // nothing of one stands beside anything of the other
 	}
@@ -103,10 +105,10 @@ func hashPrint(p fingerprint.Print) uint64 {
 	return uint64(p.Len)*0x9e3779b97f4a7c15 + p.First ^ p.Middle*3 ^ p.Last*5
 }
 
-// Holes tells whether packets of some leg are missing in the capture.
+// Holes reports whether packets of some leg are missing in the capture.
 func (c *Crossing) Holes() bool {
 	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
-		_, ok := l.Hole(c.X)
+		_, ok := l.Hole(c.Index)
 		return ok
 	})
 }

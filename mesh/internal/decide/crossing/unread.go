@@ -103,10 +103,10 @@ func Unreadable(legs []*graph.Leg) []*graph.Leg {
 	return out
 }
 
-// busyAround tells whether leg d carried bytes both before the request of u
+// busyAround reports whether leg d carried bytes both before the request of u
 // and after its response.
 func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
-	orig, reply := c.X.Content(d.Conn.Orig), c.X.Content(d.Conn.Reply)
+	orig, reply := c.Index.Content(d.Conn.Orig), c.Index.Content(d.Conn.Reply)
 	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.Start()+index.Causality &&
 		(u.Resp == nil || reply.Open || reply.Proto != scan.ProtoNone && reply.LastNanos >= u.Resp.To.Nanos-index.Causality)
 }
@@ -146,9 +146,9 @@ func (c *Crossing) joinToUnreadUp() {
 	c.addGuesses(guesses)
 }
 
-// busyWithin tells whether leg u carried bytes within the exchange d.
+// busyWithin reports whether leg u carried bytes within the exchange d.
 func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
-	orig, reply := c.X.Content(u.Conn.Orig), c.X.Content(u.Conn.Reply)
+	orig, reply := c.Index.Content(u.Conn.Orig), c.Index.Content(u.Conn.Reply)
 	if orig.Proto == scan.ProtoNone || d.Resp == nil && reply.Proto == scan.ProtoNone {
 		return false
 	}
@@ -160,7 +160,7 @@ func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 func (c *Crossing) JoinRefused() {
 	var refused []*graph.Leg
 	for _, u := range c.Up {
-		if u.Empty() && !c.Busy[u] && u.Refused(c.X) && c.Trust.whole(u.Start, u.End) {
+		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.whole(u.Start, u.End) {
 			refused = append(refused, u)
 		}
 	}
@@ -196,7 +196,7 @@ func (c *Crossing) served() map[*graph.Exchange]int64 {
 	return served
 }
 
-// waited tells whether d was still waiting for an upstream at a time: it was
+// waited reports whether d was still waiting for an upstream at a time: it was
 // served after that, or not at all.
 func waited(d *graph.Exchange, served, at int64) bool {
 	if served != 0 {
@@ -207,11 +207,11 @@ func waited(d *graph.Exchange, served, at int64) bool {
 
 func (c *Crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {
 	ev := flow.Evidence{Kind: flow.OnlyCandidate, Detail: "no other connection was open and busy at the time"}
-	ev.Packets = append(ev.Packets, c.X.Half(d.Conn.Lead()).First)
+	ev.Packets = append(ev.Packets, c.Index.Half(d.Conn.Lead()).First)
 	if e != nil {
 		ev.Packets = append(ev.Packets, e.Ref())
 	} else {
-		ev.Packets = append(ev.Packets, c.X.Half(u.Conn.Lead()).First)
+		ev.Packets = append(ev.Packets, c.Index.Half(u.Conn.Lead()).First)
 	}
 	return ev
 }

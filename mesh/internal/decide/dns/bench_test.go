@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -29,7 +29,7 @@ func BenchmarkLookups(b *testing.B) {
 				d.Add("lo", float64(i)*0.05, app, sim.Agent, sim.DNSQuery(uint16(i), name))
 				d.Add("lo", float64(i)*0.05+0.02, sim.Resolver, app, sim.DNSAnswer(uint16(i), name, "10.96.10.1"))
 			}
-			file := pcaptest.WriteFile(b, "dns.pcapng", pcaptest.UDPFile(d.Datagrams))
+			file := pcap.WriteFile(b, "dns.pcapng", pcap.UDPFile(d.Datagrams))
 			d = sim.DNSTrace{}
 			for b.Loop() {
 				r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -77,7 +78,7 @@ func (p *dnsPairing) describe() {
 func (l *Lookup) add(s *index.DNSScan, m *index.DNSMessage) {
 	t := m.Tuple()
 	if l.Captured == nil {
-		l.Captured, l.Packets = make([]capture.Tuple, 0, 2), make([]capture.Ref, 0, 2)
+		l.Captured, l.Packets = make([]tcpip.Tuple, 0, 2), make([]capture.Ref, 0, 2)
 	}
 	if !slices.Contains(l.Captured, t) {
 		l.Captured = append(l.Captured, t)
@@ -120,7 +121,7 @@ func (l *Lookup) read(s *index.DNSScan, m *index.DNSMessage) {
 	for i := range uint32(m.Kept) {
 		r := s.Records.At(m.Records + i)
 		rec := names.Record{Name: s.Printed(r.Owner), Type: typeName(r.Typ), TTL: r.Ttl, Target: s.Printed(r.Target)}
-		if r.Addr != (capture.Addr{}) {
+		if r.Addr != (tcpip.Addr{}) {
 			rec.Addr = r.Addr.Netip()
 		}
 		l.Records = append(l.Records, rec)

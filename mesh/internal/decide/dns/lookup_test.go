@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -186,8 +186,8 @@ func TestLookupSeenTwice(t *testing.T) {
 	b.Add("eth1", 0.01, sim.Pod+":40000", sim.Resolver, sim.DNSQuery(7, "svc"))
 	b.Add("eth1", 1, sim.Resolver, sim.Pod+":40000", sim.DNSAnswer(7, "svc", "10.96.10.1"))
 	r, err := mesh.Stitch([]mesh.Input{
-		{File: pcaptest.WriteFile(t, "a.pcapng", pcaptest.UDPFile(a.Datagrams)), Pod: "a"},
-		{File: pcaptest.WriteFile(t, "b.pcapng", pcaptest.UDPFile(b.Datagrams)), Pod: "b"},
+		{File: pcap.WriteFile(t, "a.pcapng", pcap.UDPFile(a.Datagrams)), Pod: "a"},
+		{File: pcap.WriteFile(t, "b.pcapng", pcap.UDPFile(b.Datagrams)), Pod: "b"},
 	}, &mesh.Options{Reread: true})
 	if err != nil {
 		t.Fatal(err)
@@ -223,8 +223,8 @@ func TestLookupsAndConntrack(t *testing.T) {
 		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40006 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40006 mark=0 zone=1 use=1\n" +
 		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40007 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40007 mark=0 use=1\n" +
 		"udp      17 29 src=10.244.1.99 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.99 sport=53 dport=40002 mark=0 use=1\n"
-	records := record.Files{Conntrack: []record.File{{Name: pcaptest.WriteFile(t, "conntrack.txt", []byte(table))}}}
-	r, err := mesh.Stitch([]mesh.Input{{File: pcaptest.WriteFile(t, "dns.pcapng", pcaptest.UDPFile(d.Datagrams))}}, &mesh.Options{Records: records})
+	records := record.Files{Conntrack: []record.File{{Name: pcap.WriteFile(t, "conntrack.txt", []byte(table))}}}
+	r, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "dns.pcapng", pcap.UDPFile(d.Datagrams))}}, &mesh.Options{Records: records})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func FuzzLookups(f *testing.F) {
 			d.Datagrams[i].Cut = min(int(cut), len(d.Datagrams[i].Payload))
 		}
 		file := filepath.Join(dir, "fuzz.pcapng")
-		if err := os.WriteFile(file, pcaptest.UDPFile(d.Datagrams), 0o600); err != nil {
+		if err := os.WriteFile(file, pcap.UDPFile(d.Datagrams), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})

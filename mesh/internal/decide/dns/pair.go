@@ -3,7 +3,7 @@ package dns
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -36,10 +36,10 @@ type dnsPairing struct {
 // A dnsEnd is what the messages of a lookup have in common. The server is not
 // among it: a redirect shows another one on either side.
 type dnsEnd struct {
-	client capture.Addr
+	client tcpip.Addr
 	port   uint16
 	id     uint16
-	point  capture.Point
+	point  tcpip.Point
 }
 
 // A pairState is what is known of a lookup while messages are read.
@@ -151,7 +151,7 @@ func sameServer(a, b *index.DNSMessage) bool {
 	return x == y && xp == yp
 }
 
-// redirectable tells whether a redirect can have torn answer a from query q: on
+// redirectable reports whether a redirect can have torn answer a from query q: on
 // its way to the agent at a loopback address the query has lost the address that
 // the answer comes from.
 func redirectable(q, a *index.DNSMessage) bool {
@@ -161,8 +161,8 @@ func redirectable(q, a *index.DNSMessage) bool {
 // A dnsAsk is what a query has in common with its answer when NAT has moved the
 // client's port.
 type dnsAsk struct {
-	client   capture.Addr
-	point    capture.Point
+	client   tcpip.Addr
+	point    tcpip.Point
 	id       uint16
 	qtype    uint16
 	question arena.Span

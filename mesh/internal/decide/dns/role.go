@@ -127,7 +127,7 @@ func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 	return best
 }
 
-// waits tells whether the application still waited for a when l was answered,
+// waits reports whether the application still waited for a when l was answered,
 // or asked.
 func (a *Lookup) waits(l *Lookup) bool {
 	until := max(l.start.Nanos, l.Answered)

@@ -2,7 +2,7 @@ package graph
 
 import "github.com/pcapmesh/pcapmesh/mesh/internal/index"
 
-// Empty tells whether a leg carried no byte.
+// Empty reports whether a leg carried no byte.
 func (l *Leg) Empty() bool { return l.Sent()+l.Received() == 0 }
 
 // Sent returns how many bytes of the originator were seen, decrypted if the leg
@@ -22,7 +22,7 @@ func (l *Leg) Received() int64 {
 	return l.ReplyBytes
 }
 
-// Refused tells whether the server never accepted the connection. Without its SYN
+// Refused reports whether the server never accepted the connection. Without its SYN
 // what was dialled and never used cannot be told from that.
 func (l *Leg) Refused(x *index.Index) bool {
 	if l.Conn.Orig == 0 || !x.Half(l.Conn.Orig).SYN {

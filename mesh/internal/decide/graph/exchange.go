@@ -75,6 +75,7 @@ func (e *Exchange) ID() string {
 	return ""
 }
 
+// Method returns the request's method; "" when it is not known.
 func (e *Exchange) Method() string {
 	if e.Req == nil {
 		return ""
@@ -82,6 +83,7 @@ func (e *Exchange) Method() string {
 	return e.Scan.Text.String(e.Req.Method)
 }
 
+// Target returns the request's target; "" when it is not known.
 func (e *Exchange) Target() string {
 	if e.Req == nil {
 		return ""
@@ -162,13 +164,13 @@ func pairInOrder(p *index.Pairing, l *Leg) []Exchange {
 	return out
 }
 
-// Final tells whether u's response may be the one that d was answered with,
+// Final reports whether u's response may be the one that d was answered with,
 // rather than a failed attempt.
 func Final(d, u *Exchange) bool {
 	return !d.KnowsStatus() || !u.KnowsStatus() || d.Resp.Status == u.Resp.Status
 }
 
-// KnowsStatus tells whether the status that e was answered with is known.
+// KnowsStatus reports whether the status that e was answered with is known.
 func (e *Exchange) KnowsStatus() bool {
 	return e.Resp != nil && e.Outline == nil && (e.Resp.Status != 0 || !e.Resp.Is(scan.MsgPartial))
 }
@@ -211,7 +213,7 @@ func sortByStart(es []*Exchange) {
 	}
 }
 
-// Probe tells whether all requests of l name kubelet as their sender.
+// Probe reports whether all requests of l name kubelet as their sender.
 func (l *Leg) Probe() bool {
 	for i := range l.Exchanges {
 		if !l.Exchanges[i].Probe() {
@@ -221,7 +223,7 @@ func (l *Leg) Probe() bool {
 	return len(l.Exchanges) > 0
 }
 
-// Probe tells whether kubelet, or the agent in its name, sent the request.
+// Probe reports whether kubelet, or the agent in its name, sent the request.
 func (e *Exchange) Probe() bool { return e.Req != nil && e.Req.Is(scan.MsgProbe) }
 
 // Lasts returns the latest time at which e may have been going on: for ever,
@@ -233,4 +235,5 @@ func (e *Exchange) Lasts() int64 {
 	return e.Resp.To.Nanos
 }
 
+// IsHidden reports whether an exchange cannot be read.
 func IsHidden(e *Exchange) bool { return e.Outline != nil }

@@ -4,14 +4,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Exchanges of HTTP/2 pair by stream, whatever the order.
 func TestStreamsPair(t *testing.T) {
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
 	c.Ask(1, "GET", "/a", "")
 	c.Ask(3, "POST", "/b", "body")
@@ -37,7 +37,7 @@ func TestStreamsPair(t *testing.T) {
 
 // A gRPC call has a status of its own and counts its messages.
 func TestGRPCCall(t *testing.T) {
-	tr := new(pcaptest.Trace)
+	tr := new(pcap.Trace)
 	c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
 	c.Ask(1, "POST", "/echo.Echo/Say", "\x00\x00\x00\x00\x02hi", "content-type", "application/grpc", "te", "trailers")
 	c.Reply(c.Server.Headers(1, false, ":status", "200", "content-type", "application/grpc") +

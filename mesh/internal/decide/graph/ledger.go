@@ -43,7 +43,7 @@ func NewLedger(lines []*recorded.Line, legs []*Leg) *Ledger {
 	return g
 }
 
-// Inferred tells whether the line names the server's side but not which connection
+// Inferred reports whether the line names the server's side but not which connection
 // the client had.
 func (l *NamedLine) Inferred() bool { return l.Up != nil && !l.Client().IsValid() }
 
@@ -64,19 +64,19 @@ func (g *Ledger) find(line *recorded.Line, from, to netip.AddrPort, fits func(*L
 	return best
 }
 
-// lostTarget tells whether only the half of l was captured that does not show
+// lostTarget reports whether only the half of l was captured that does not show
 // what was dialled.
 func (l *Leg) lostTarget() bool {
 	return l.Conn.Reply == 0 && l.Conn.Loopback && l.Orig.Dst.Addr().IsLoopback() && !l.Orig.Src.Addr().IsLoopback()
 }
 
-// downstream tells whether a proxy of the pod, or of any if that is "", may
+// downstream reports whether a proxy of the pod, or of any if that is "", may
 // have accepted l.
 func (l *Leg) downstream(pod string) bool {
 	return l.plays(pod, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy, flow.RoleUnknown, flow.RoleDirect)
 }
 
-// upstream tells whether a proxy of the pod may have dialled l.
+// upstream reports whether a proxy of the pod may have dialled l.
 func (l *Leg) upstream(pod string) bool {
 	return l.plays(pod, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy, flow.RoleUnknown, flow.RoleDirect)
 }
@@ -87,7 +87,7 @@ func (l *Leg) plays(pod string, roles ...flow.Role) bool {
 	})
 }
 
-// During tells whether the line's exchange may have been on the leg, by time.
+// During reports whether the line's exchange may have been on the leg, by time.
 func During(l *recorded.Line, leg *Leg) bool {
 	if l.Start == 0 {
 		return true

@@ -3,7 +3,7 @@ package graph
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -42,13 +42,13 @@ type View struct {
 	Bare      bool // nothing there tells of a proxy
 }
 
-// Readable tells whether the bytes of the leg are plaintext.
+// Readable reports whether the bytes of the leg are plaintext.
 func (l *Leg) Readable() bool { return l.Protocol != "tls" && !l.Tunnel || l.Opened }
 
-// Multiplexed tells whether exchanges on the leg may go on at once.
+// Multiplexed reports whether exchanges on the leg may go on at once.
 func (l *Leg) Multiplexed() bool { return l.Protocol == "h2" || l.Opened }
 
-// SpeaksHTTP2 tells whether the leg carries HTTP/2, inside of TLS as far as the
+// SpeaksHTTP2 reports whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
 func (l *Leg) SpeaksHTTP2() bool {
 	return l.Multiplexed() || !l.Readable() && len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
@@ -95,7 +95,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	return legs
 }
 
-// severalPlaces tells whether more than one capture point shows connections,
+// severalPlaces reports whether more than one capture point shows connections,
 // so that one may have been seen twice.
 func severalPlaces(conns []*conn.Conn) bool {
 	return slices.ContainsFunc(conns, func(c *conn.Conn) bool { return c.Place != conns[0].Place })
@@ -132,7 +132,7 @@ func (l *Leg) describe(x *index.Index) {
 		h := x.Half(c.Reply)
 		l.ReplyPackets, l.ReplyBytes, l.ReplyMissing = int(h.Packets), h.Bytes, h.Missing
 	}
-	l.Captured = make([]capture.Tuple, 0, 2)
+	l.Captured = make([]tcpip.Tuple, 0, 2)
 	for o := range l.Sightings {
 		l.observe(x, o)
 	}
@@ -216,6 +216,7 @@ func (l *Leg) Wire(dir int, r [2]int64) [2]int64 {
 	return r
 }
 
+// RangeOf returns the stream offsets [from, end) of a message; [0, 0) of nil.
 func RangeOf(m *scan.Message) [2]int64 {
 	if m == nil {
 		return [2]int64{}

@@ -38,7 +38,7 @@ func (l *Link) Order() int {
 	return l.Down.No
 }
 
-// MayServe tells whether the ends allow that the proxy dialled u on behalf of d:
+// MayServe reports whether the ends allow that the proxy dialled u on behalf of d:
 // where it keeps its client's address, only of legs from there, and where the port
 // that was dialled is the application's, only at that port.
 func MayServe(d, u *Leg) bool {

@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
@@ -14,12 +14,12 @@ import (
 type sightings struct {
 	x      *index.Index
 	bySYN  map[[2]uint32][]*Leg
-	byPort map[uint16][]*Leg           // by the client's port, which no NAT of a mesh changes
-	byNAT  map[[2]capture.Tuple][]*Leg // by what conntrack knows of both sides of NAT
+	byPort map[uint16][]*Leg         // by the client's port, which no NAT of a mesh changes
+	byNAT  map[[2]tcpip.Tuple][]*Leg // by what conntrack knows of both sides of NAT
 }
 
 func newSightings(x *index.Index) *sightings {
-	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]capture.Tuple][]*Leg)}
+	return &sightings{x, make(map[[2]uint32][]*Leg), make(map[uint16][]*Leg), make(map[[2]tcpip.Tuple][]*Leg)}
 }
 
 // isns returns the initial sequence numbers of both sides of c; ok is false
@@ -74,7 +74,7 @@ func (s *sightings) find(c *conn.Conn) *Leg {
 	return nil
 }
 
-// elsewhere tells whether c is at a point that does not show l yet. A
+// elsewhere reports whether c is at a point that does not show l yet. A
 // connection between loopback addresses never leaves its pod.
 func (s *sightings) elsewhere(l *Leg, c *conn.Conn) bool {
 	for o := range l.Sightings {
@@ -87,7 +87,7 @@ func (s *sightings) elsewhere(l *Leg, c *conn.Conn) bool {
 	return !inside || l.Conn.Pod == c.Pod
 }
 
-// akin tells whether two conns with equal initial sequence numbers have more in
+// akin reports whether two conns with equal initial sequence numbers have more in
 // common than those: their time, and an end that NAT left alone or the first
 // timestamp, which no NAT touches.
 func (s *sightings) akin(c, d *conn.Conn) bool {
@@ -102,7 +102,7 @@ func (s *sightings) akin(c, d *conn.Conn) bool {
 	return p.HasTS && q.HasTS && p.TSVal == q.TSVal
 }
 
-// covers tells whether the halves of c and d overlap in time and in sequence
+// covers reports whether the halves of c and d overlap in time and in sequence
 // space in both directions, and echo each other's timestamps.
 func (s *sightings) covers(c, d *conn.Conn) bool {
 	if c.Orig == 0 || c.Reply == 0 || d.Orig == 0 || d.Reply == 0 {
@@ -114,7 +114,7 @@ func (s *sightings) covers(c, d *conn.Conn) bool {
 	return overlap(s.x.Half(c.Orig), s.x.Half(d.Orig)) && overlap(s.x.Half(c.Reply), s.x.Half(d.Reply))
 }
 
-// knownApart tells whether both SYNs were seen, so that the initial sequence
+// knownApart reports whether both SYNs were seen, so that the initial sequence
 // numbers have decided already.
 func (s *sightings) knownApart(c, d *conn.Conn) bool {
 	_, ok := s.isns(c)
@@ -122,7 +122,7 @@ func (s *sightings) knownApart(c, d *conn.Conn) bool {
 	return ok && ko
 }
 
-// overlap tells whether two halves may be sightings of one: their lives, their
+// overlap reports whether two halves may be sightings of one: their lives, their
 // sequence ranges and their timestamps share something.
 func overlap(p, q *reassembly.Half) bool {
 	if p.FirstNanos > q.LastNanos || q.FirstNanos > p.LastNanos || p.HasTS != q.HasTS {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -39,7 +39,7 @@ func tlsOf(x *index.Index, c *conn.Conn) flow.TLS {
 	return t
 }
 
-// mutual tells whether the client proves who it is, and how that is known.
+// mutual reports whether the client proves who it is, and how that is known.
 // Before TLS 1.3 certificates are shown. In TLS 1.3 the size of the client's
 // encrypted flight tells. A resumed session shows nothing, but clients of
 // Istio name themselves in ALPN.
@@ -96,7 +96,7 @@ func newClientFlight(us []*scan.Unit) (f clientFlight) {
 	return f
 }
 
-// encrypted tells whether the handshake is that of TLS 1.3. Where the server
+// encrypted reports whether the handshake is that of TLS 1.3. Where the server
 // was not heard, the client's records say it: nothing but hellos in the clear.
 func (f *clientFlight) encrypted(client, server *tls.Facts) bool {
 	if server.Known {

@@ -126,7 +126,7 @@ func newMantle(x *index.Index, l *graph.Leg) *Tunnel {
 	return m
 }
 
-// holds tells whether as much went through the tunnel as through c, if all of
+// holds reports whether as much went through the tunnel as through c, if all of
 // that was captured.
 func (m *Tunnel) holds(c *Inner) bool {
 	l := c.leg
@@ -149,7 +149,7 @@ const (
 	maxControl = 64
 )
 
-// spent tells whether n connections are all that the tunnel carried: what is
+// spent reports whether n connections are all that the tunnel carried: what is
 // left are a head for each, what the connection begins with, frames of its own,
 // and as much as was not found of theirs, which may be packed with such.
 func (m *Tunnel) spent(n int, unseen [2]int64) bool {

@@ -69,7 +69,7 @@ type fit struct {
 	unseen [2]int64 // as in core
 }
 
-// sure tells whether one tunnel is it, beyond doubt.
+// sure reports whether one tunnel is it, beyond doubt.
 func (g *weighing) sure() bool {
 	return len(g.fits) > 0 && g.fits[0].weight > 0 && g.share() >= algebra.BelievedByTime && 2*g.fits[0].found >= g.fits[0].of
 }

@@ -32,7 +32,7 @@ func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
 	}
 }
 
-// allConnect tells whether every exchange is a tunnel of RFC 9113 §8.5.
+// allConnect reports whether every exchange is a tunnel of RFC 9113 §8.5.
 func allConnect(es []graph.Exchange) bool {
 	for i := range es {
 		if es[i].Method() != "CONNECT" {
@@ -126,7 +126,7 @@ func (t *tunnelling) link(c *Inner, m *Tunnel) *graph.Link {
 	return l
 }
 
-// may tells whether c may be in m: by addresses, and since both were there when
+// may reports whether c may be in m: by addresses, and since both were there when
 // bytes went through c.
 func (t *tunnelling) may(c *Inner, m *Tunnel) bool {
 	if t.inbound && !graph.MayServe(m.leg, c.leg) {

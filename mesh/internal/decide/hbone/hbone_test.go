@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 )
 
@@ -19,7 +19,7 @@ type tunnelOptions struct {
 	tunnels int
 	conns   int
 	turns   int
-	packing pcaptest.Packing
+	packing pcap.Packing
 	alike   bool    // all turns are of one length
 	updates float64 // of turns, share with a WINDOW_UPDATE in a record of its own
 	halved  float64 // share that is written in two frames
@@ -31,15 +31,15 @@ type tunnelOptions struct {
 type tunnelWorld struct {
 	opts    tunnelOptions
 	rand    *rand.Rand
-	tr      pcaptest.Trace
-	tunnels []*pcaptest.TLSConnection
+	tr      pcap.Trace
+	tunnels []*pcap.TLSConnection
 	truth   map[netip.AddrPort]netip.AddrPort // by the client's end of a connection: that of its tunnel
 }
 
 // A tunnelled is a connection with what is still to be done on it.
 type tunnelled struct {
-	conn *pcaptest.Connection
-	over *pcaptest.TLSConnection
+	conn *pcap.Connection
+	over *pcap.TLSConnection
 	todo []func()
 }
 
@@ -52,7 +52,7 @@ func playTunnels(seed uint64, o tunnelOptions) *tunnelWorld {
 		}
 		c := sim.On(&w.tr, "eth0", src, dst).ISN(w.rand.Uint32(), w.rand.Uint32())
 		c.Handshake()
-		w.tunnels = append(w.tunnels, c.TLS(pcaptest.TLSConfig{Packing: o.packing, Mutual: true, ALPN: []string{"h2"}, Seed: seed}))
+		w.tunnels = append(w.tunnels, c.TLS(pcap.TLSConfig{Packing: o.packing, Mutual: true, ALPN: []string{"h2"}, Seed: seed}))
 	}
 	var open []*tunnelled
 	for i := 0; i < o.conns || len(open) > 0; {
@@ -69,7 +69,7 @@ func playTunnels(seed uint64, o tunnelOptions) *tunnelWorld {
 		}
 	}
 	if o.loss > 0 {
-		w.tr.Filter(func(*pcaptest.Packet) bool { return w.rand.Float64() >= o.loss })
+		w.tr.Filter(func(*pcap.Packet) bool { return w.rand.Float64() >= o.loss })
 	}
 	return w
 }
@@ -185,7 +185,7 @@ func TestTunnels(t *testing.T) {
 		least float64 // share that is tied rightly
 	}{
 		{"plain", base, 1},
-		{"crypto/tls", with(func(o *tunnelOptions) { o.packing = pcaptest.PackGo }), 1},
+		{"crypto/tls", with(func(o *tunnelOptions) { o.packing = pcap.PackGo }), 1},
 		{"one tunnel", with(func(o *tunnelOptions) { o.tunnels = 1 }), 1},
 		{"ten tunnels", with(func(o *tunnelOptions) { o.tunnels = 10 }), 1},
 		{"two turns", with(func(o *tunnelOptions) { o.turns = 2 }), 0.4},
@@ -230,7 +230,7 @@ func TestTunnelSpent(t *testing.T) {
 	}{{"all captured", false, 6}, {"one connection not captured", true, 6}} {
 		w := playTunnels(1, tunnelOptions{tunnels: 1, conns: 6, turns: 6})
 		if tt.hide {
-			w.tr.Filter(func(p *pcaptest.Packet) bool {
+			w.tr.Filter(func(p *pcap.Packet) bool {
 				s := fmt.Sprint(p.Key.SrcPort, " ", p.Key.DstPort)
 				return !strings.Contains(s, "20004")
 			})
@@ -249,7 +249,7 @@ func TestTunnelSpent(t *testing.T) {
 
 // Not everything at port 15008 is a tunnel.
 func TestNoTunnel(t *testing.T) {
-	var tr pcaptest.Trace
+	var tr pcap.Trace
 	sim.Meshed(&tr)
 	a := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.Pod+":15008")
 	a.Handshake()
@@ -257,7 +257,7 @@ func TestNoTunnel(t *testing.T) {
 	a.Reply(sim.Response(200, "x"))
 	b := sim.On(&tr, "eth0", "192.0.2.1:40002", sim.Pod+":15008").ISN(1, 2)
 	b.Handshake()
-	b.TLS(pcaptest.TLSConfig{ALPN: []string{"http/1.1"}}).Send(100)
+	b.TLS(pcap.TLSConfig{ALPN: []string{"http/1.1"}}).Send(100)
 	for _, l := range sim.Stitch(t, &tr).Legs {
 		if l.Protocol == "hbone" {
 			t.Errorf("%s is taken for a tunnel", l.Orig)

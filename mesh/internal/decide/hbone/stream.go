@@ -7,7 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -28,13 +28,13 @@ func OpenTunnels(legs []*graph.Leg) {
 	}
 }
 
-// A tunnelStream is a stream of a tunnel the tunnel it is in.
+// A tunnelStream is a CONNECT stream and the number of its tunnel.
 type tunnelStream struct {
 	tunnel int
 	ex     *graph.Exchange
 }
 
-// JoinStreams ties connections to streams of tunnels that were read: those with
+// joinStreams ties connections to streams of tunnels that were read: those with
 // the same bytes at the same time. Where several fit, the tunnel may still be
 // sure.
 func (t *tunnelling) joinStreams() {
@@ -118,7 +118,7 @@ func addRival(rs []graph.Rival, l *graph.Leg) []graph.Rival {
 	return append(rs, graph.Rival{Leg: l})
 }
 
-// carried tells whether stream e may have carried the connection l.
+// carried reports whether stream e may have carried the connection l.
 func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	if to, err := netip.ParseAddrPort(e.Target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
@@ -129,7 +129,7 @@ func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	return sameContent(t.x, l.Conn.Orig, e.Req) && sameContent(t.x, l.Conn.Reply, e.Resp)
 }
 
-// sameContent tells whether what a half carried may be the body of m: by length,
+// sameContent reports whether what a half carried may be the body of m: by length,
 // and by content where a print of the half was kept.
 func sameContent(x *index.Index, h index.HalfNo, m *scan.Message) bool {
 	r := x.Content(h)

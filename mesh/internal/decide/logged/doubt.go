@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -43,7 +43,7 @@ func bodyMarks(e *graph.Exchange) [2]uint64 {
 	return [2]uint64{m[1], m[2]}
 }
 
-// instead tells whether u belongs to another exchange than d: the only one that has
+// instead reports whether u belongs to another exchange than d: the only one that has
 // its id, or its bodies where those of d are others.
 func (o *owners) instead(d, u *graph.Exchange) bool {
 	if id := u.ID(); id != "" && d.ID() != id {
@@ -85,7 +85,7 @@ func truthful(c *crossing.Crossing, entries []*logEntry) []*logEntry {
 		if packets != "" {
 			contradictBy(c, e.NamedLine, e.downs[0], u, packets)
 		}
-		if packets != "" || strange(c, e) {
+		if packets != "" || strange(e) {
 			lies[e.File]++
 		}
 		return packets != "" || e.blurred()
@@ -127,15 +127,15 @@ func (o *owners) denies(e *logEntry, carried map[string]*graph.Exchange) (u *gra
 	return nil, ""
 }
 
-// blurred tells whether what the line names cannot be the last attempt, and it does
+// blurred reports whether what the line names cannot be the last attempt, and it does
 // not say how that ended: then its order stands for too little.
 func (e *logEntry) blurred() bool {
 	return e.Status == 0 && len(e.downs) == 1 && len(e.ups) == 1 && !graph.Final(e.downs[0], e.ups[0])
 }
 
-// strange tells whether what is behind the proxy has no cause on the leg that the
+// strange reports whether what is behind the proxy has no cause on the leg that the
 // line names, as far as turns tell: packets may be missing.
-func strange(c *crossing.Crossing, e *logEntry) bool {
+func strange(e *logEntry) bool {
 	if len(e.ups) != 1 || len(e.Down.Exchanges) > 0 || len(e.Down.Hidden) == 0 || e.Down.SpeaksHTTP2() {
 		return false
 	}

@@ -19,11 +19,44 @@ type logEntry struct {
 	whole      bool              // of a connection rather than of an exchange
 }
 
-// TCP tells whether the line is of a connection rather than of an exchange: it says
+// A side is one of the two sides of a proxy.
+type side int
+
+const (
+	downstream side = iota
+	upstream
+)
+
+// leg returns the leg that the line names on a side; nil if it was not captured.
+func (e *logEntry) leg(on side) *graph.Leg {
+	if on == downstream {
+		return e.Down
+	}
+	return e.Up
+}
+
+// tell notes the exchanges that the line may be of on a side, the likeliest first.
+func (e *logEntry) tell(on side, xs []*graph.Exchange) {
+	if on == downstream {
+		e.downs, e.Down = xs, xs[0].Leg
+	} else {
+		e.ups, e.Up = xs, xs[0].Leg
+	}
+}
+
+// fits reports whether the line may be of exchange x on a side.
+func (e *logEntry) fits(on side, x *graph.Exchange) bool {
+	if on == downstream {
+		return e.fitsDown(x)
+	}
+	return e.fitsUp(x)
+}
+
+// TCP reports whether the line is of a connection rather than of an exchange: it says
 // so, or the proxy forwards its legs as bytes.
 func (e *logEntry) TCP() bool { return e.whole || e.Line.TCP() }
 
-// from tells whether d is of the client whose address the line has.
+// from reports whether d is of the client whose address the line has.
 func (e *logEntry) from(d *graph.Exchange) bool {
 	client := e.DownstreamRemote.Addr()
 	if d.Leg.Orig.Src.Addr() == client {
@@ -40,7 +73,7 @@ func (e *logEntry) from(d *graph.Exchange) bool {
 	return false
 }
 
-// fitsDown tells whether the line may be of exchange x of the client's leg: what
+// fitsDown reports whether the line may be of exchange x of the client's leg: what
 // it says of the request is what the client sent.
 func (e *logEntry) fitsDown(x *graph.Exchange) bool {
 	if !e.overlaps(x) {
@@ -75,7 +108,7 @@ func (e *logEntry) fitsUp(x *graph.Exchange) bool {
 
 func (e *logEntry) sameID(x *graph.Exchange) bool { return e.RequestID != "" && x.ID() == e.RequestID }
 
-// overlaps tells whether the line may be of the exchange, by time. Its beginning
+// overlaps reports whether the line may be of the exchange, by time. Its beginning
 // may be earlier than the request, if the proxy counts from when it began to wait;
 // then its end may be early too. It may be later, if the proxy was busy.
 func (e *logEntry) overlaps(x *graph.Exchange) bool {
@@ -119,7 +152,7 @@ func (e *logEntry) apart(x *graph.Exchange) int64 {
 	return d
 }
 
-// roomIn tells whether the messages of an exchange that cannot be read are long
+// roomIn reports whether the messages of an exchange that cannot be read are long
 // enough for the bodies that the line counts.
 func (e *logEntry) roomIn(x *graph.Exchange) bool {
 	room := func(n scan.Sizes, body int64) bool {
@@ -128,7 +161,7 @@ func (e *logEntry) roomIn(x *graph.Exchange) bool {
 	return room(x.Outline.Req, e.BytesReceived) && room(x.Outline.Resp, e.BytesSent)
 }
 
-// samePath tells whether a logged path is that of a request target, which may
+// samePath reports whether a logged path is that of a request target, which may
 // be in absolute form (RFC 9112 §3.2.2). Formats may leave the query out.
 func samePath(path, target string) bool {
 	if path == "" || path == target {

@@ -12,7 +12,7 @@ import (
 // for that server then.
 func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 	for _, u := range c.Up {
-		if !u.Empty() || c.Busy[u] || !u.Refused(c.X) {
+		if !u.Empty() || c.Busy[u] || !u.Refused(c.Index) {
 			continue
 		}
 		var found []*logEntry
@@ -37,7 +37,7 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 	}
 }
 
-// failedOn tells whether the line is of an exchange or a connection that may
+// failedOn reports whether the line is of an exchange or a connection that may
 // have failed on the refused leg u.
 func (e *logEntry) failedOn(u *graph.Leg) bool {
 	switch {

@@ -24,8 +24,8 @@ func Join(c *crossing.Crossing) {
 	turn.Unveil(c, c.Down)
 	turn.Unveil(c, c.Up)
 	c.Clients = c.ByContent(c.Down)
-	placeOn(c, entries, c.Down, func(e *logEntry) **graph.Leg { return &e.Down }, func(e *logEntry) *[]*graph.Exchange { return &e.downs }, (*logEntry).fitsDown)
-	placeOn(c, slices.Concat(entries, inferred), c.Up, func(e *logEntry) **graph.Leg { return &e.Up }, func(e *logEntry) *[]*graph.Exchange { return &e.ups }, (*logEntry).fitsUp)
+	placeOn(c, entries, downstream)
+	placeOn(c, slices.Concat(entries, inferred), upstream)
 	for _, e := range entries {
 		e.settle()
 	}
@@ -178,7 +178,7 @@ func unhidden(e *graph.Exchange) *graph.Exchange {
 	return e
 }
 
-// mayCause tells whether u may have been sent on behalf of d. Where the handshake
+// mayCause reports whether u may have been sent on behalf of d. Where the handshake
 // ends and the first message of an exchange that cannot be read begins may be
 // uncertain; then only the ends count.
 func mayCause(d, u *graph.Exchange) bool {

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -18,30 +18,27 @@ import (
 type sequence struct {
 	entries  []*logEntry
 	xs       []*graph.Exchange // in the order of time
-	fits     func(*logEntry, *graph.Exchange) bool
-	tell     func(*logEntry, []*graph.Exchange) // the likeliest first
-	streams  bool                               // exchanges go on at once
-	confused bool                               // the order of the lines is not that of their times
-	pairs    *assign.Alignment                  // nil where exchanges go on at once
-	gate     int64                              // how far apart a line and its exchange may be, in nanoseconds
+	on       side
+	streams  bool              // exchanges go on at once
+	confused bool              // the order of the lines is not that of their times
+	pairs    *assign.Alignment // nil where exchanges go on at once
+	gate     int64             // how far apart a line and its exchange may be, in nanoseconds
 }
 
 // placeOn finds out which exchanges of one side the entries are of.
-func placeOn(c *crossing.Crossing, entries []*logEntry, legs []*graph.Leg, leg func(*logEntry) **graph.Leg, found func(*logEntry) *[]*graph.Exchange, fits func(*logEntry, *graph.Exchange) bool) {
-	byEnds := make(map[capture.Tuple][]*graph.Leg)
-	for _, l := range legs {
+func placeOn(c *crossing.Crossing, entries []*logEntry, on side) {
+	byEnds := make(map[tcpip.Tuple][]*graph.Leg)
+	for _, l := range [2][]*graph.Leg{c.Down, c.Up}[on] {
 		byEnds[l.Orig] = append(byEnds[l.Orig], l)
 	}
 	var all []*sequence
-	for _, es := range seated(entries, leg) {
-		s := &sequence{entries: es, fits: fits, tell: func(e *logEntry, xs []*graph.Exchange) {
-			*found(e), *leg(e) = xs, xs[0].Leg
-		}}
+	for _, es := range seated(entries, on) {
+		s := &sequence{entries: es, on: on}
 		s.arrange()
-		for _, l := range byEnds[(*leg(es[0])).Orig] {
+		for _, l := range byEnds[es[0].leg(on).Orig] {
 			if veiled(l) {
 				turns := s.gathered(l)
-				if s.confused || len(turns) != len(s.entries) || holed(c.X, l) {
+				if s.confused || len(turns) != len(s.entries) || holed(c.Index, l) {
 					continue // the leg stands for its exchanges
 				}
 				l.Hidden = turns
@@ -83,7 +80,7 @@ func punctuality(all []*sequence) int64 {
 		for i := 0; i < len(s.entries); i += 1 + len(s.entries)*len(s.xs)/assign.AlignCells {
 			e, best := s.entries[i], int64(math.MaxInt64)
 			for _, x := range s.xs {
-				if s.fits(e, x) {
+				if e.fits(s.on, x) {
 					best = min(best, e.apart(x))
 				}
 			}
@@ -103,7 +100,7 @@ func punctuality(all []*sequence) int64 {
 // their exchanges, if times are to be trusted.
 const mostInTime = 0.9
 
-// timely tells whether times are to be trusted where lines are in another order than
+// timely reports whether times are to be trusted where lines are in another order than
 // these.
 func timely(all []*sequence) bool {
 	confused, near := 0, 0
@@ -120,11 +117,11 @@ func timely(all []*sequence) bool {
 
 // seated groups the entries that are of exchanges by the ends of their legs, in the
 // order of first entries. Those without the leg are left out.
-func seated(entries []*logEntry, leg func(*logEntry) **graph.Leg) [][]*logEntry {
-	at := make(map[capture.Tuple]int)
+func seated(entries []*logEntry, on side) [][]*logEntry {
+	at := make(map[tcpip.Tuple]int)
 	var groups [][]*logEntry
 	for _, e := range entries {
-		l := *leg(e)
+		l := e.leg(on)
 		if l == nil || e.TCP() {
 			continue
 		}
@@ -157,13 +154,13 @@ func told(l *graph.Leg) []*graph.Exchange {
 // that tells whose a turn is.
 const lateLine = int64(5e6)
 
-// veiled tells whether the exchanges of a leg cannot be read, and turns tell of
+// veiled reports whether the exchanges of a leg cannot be read, and turns tell of
 // them. That is certain if no packets are missing, and there are as many as lines.
 func veiled(l *graph.Leg) bool {
 	return len(l.Exchanges) == 0 && len(l.Hidden) > 0 && !l.SpeaksHTTP2()
 }
 
-// holed tells whether packets of a leg are missing.
+// holed reports whether packets of a leg are missing.
 func holed(x *index.Index, l *graph.Leg) bool {
 	_, holes := l.Hole(x)
 	return holes
@@ -236,7 +233,7 @@ func (s *sequence) find(exact bool) {
 		switch {
 		case a.Of[i] < 0:
 		case a.Sure[i]:
-			s.tell(e, []*graph.Exchange{s.xs[a.Of[i]]})
+			e.tell(s.on, []*graph.Exchange{s.xs[a.Of[i]]})
 		default:
 			may := []*graph.Exchange{s.xs[a.Of[i]]}
 			for _, j := range a.May[i] {
@@ -244,13 +241,13 @@ func (s *sequence) find(exact bool) {
 					may = append(may, s.xs[j])
 				}
 			}
-			s.tell(e, may)
+			e.tell(s.on, may)
 		}
 	}
 }
 
 func (s *sequence) at(i, j int) bool {
-	return s.fits(s.entries[i], s.xs[j]) && s.entries[i].apart(s.xs[j]) <= s.gate
+	return s.entries[i].fits(s.on, s.xs[j]) && s.entries[i].apart(s.xs[j]) <= s.gate
 }
 
 func (s *sequence) distance(i, j int) int64 { return s.entries[i].distance(s.xs[j]) }
@@ -271,7 +268,7 @@ func (s *sequence) arrange() {
 	}
 }
 
-// near tells whether each line is far nearer to its exchange than to those beside
+// near reports whether each line is far nearer to its exchange than to those beside
 // it.
 func (s *sequence) near(a *assign.Alignment) bool {
 	for i, j := range a.Of {
@@ -307,7 +304,7 @@ func (s *sequence) assign() {
 		switch {
 		case a.OfUp[i] < 0:
 		case a.Forced[i]:
-			s.tell(e, []*graph.Exchange{s.xs[a.OfUp[i]]})
+			e.tell(s.on, []*graph.Exchange{s.xs[a.OfUp[i]]})
 		default:
 			left := []*graph.Exchange{s.xs[a.OfUp[i]]}
 			for _, j := range may[i] {
@@ -315,7 +312,7 @@ func (s *sequence) assign() {
 					left = append(left, s.xs[j])
 				}
 			}
-			s.tell(e, left)
+			e.tell(s.on, left)
 		}
 	}
 }

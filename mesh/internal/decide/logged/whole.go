@@ -5,14 +5,14 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// passes tells whether the proxy forwards d as bytes: neither leg has an exchange, or
+// passes reports whether the proxy forwards d as bytes: neither leg has an exchange, or
 // one TLS connection goes through both.
 func passes(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if u == nil {
@@ -27,7 +27,7 @@ func takeWhole(c *crossing.Crossing, e *logEntry) {
 	var pairs [][2]*graph.Leg
 	for _, d := range alikeLegs(e.NamedLine.Line, c.Down, e.Down) {
 		for _, u := range alikeLegs(e.NamedLine.Line, c.Up, e.Up) {
-			if !c.Busy[d] && !c.Busy[u] && crossing.LegNests(c.X, d, u) && !others(c, d, u) {
+			if !c.Busy[d] && !c.Busy[u] && crossing.LegNests(c.Index, d, u) && !others(c, d, u) {
 				pairs = append(pairs, [2]*graph.Leg{d, u})
 			}
 		}
@@ -45,23 +45,23 @@ func takeWhole(c *crossing.Crossing, e *logEntry) {
 	}
 }
 
-// others tells whether two legs carry streams that differ where both can be read, or
+// others reports whether two legs carry streams that differ where both can be read, or
 // where neither can and another client's is that of u.
 func others(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if !d.Readable() && d.Protocol == u.Protocol {
 		return another(c, d, u)
 	}
-	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.X, d, u).Verdict == fingerprint.Different
+	return d.Readable() && u.Readable() && !d.Empty() && !u.Empty() && crossing.CompareLegs(c.Index, d, u).Verdict == fingerprint.Different
 }
 
-// another tells whether u carries the stream of another client than d.
+// another reports whether u carries the stream of another client than d.
 func another(c *crossing.Crossing, d, u *graph.Leg) bool {
 	of, known := c.Content(u)
 	own, ownKnown := c.Content(d)
 	if !known || !ownKnown || own == of || of[0].Len < crossing.MinMark {
 		return false
 	}
-	return slices.ContainsFunc(c.Clients[of], func(l *graph.Leg) bool { return crossing.LegNests(c.X, l, u) })
+	return slices.ContainsFunc(c.Clients[of], func(l *graph.Leg) bool { return crossing.LegNests(c.Index, l, u) })
 }
 
 // alikeLegs lists the legs with the ends of l that were there at the time of the line.
@@ -75,7 +75,7 @@ func alikeLegs(l *recorded.Line, legs []*graph.Leg, like *graph.Leg) []*graph.Le
 	return out
 }
 
-// onlyAlike tells whether l is the only leg with its ends.
+// onlyAlike reports whether l is the only leg with its ends.
 func onlyAlike(l *recorded.Line, legs []*graph.Leg, leg *graph.Leg) bool {
 	return len(alikeLegs(l, legs, leg)) == 1
 }

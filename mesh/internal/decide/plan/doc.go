@@ -7,4 +7,15 @@
 // of a shared connection are written anew. What no path carries is a conversation of its
 // own, so that every readable byte is written exactly once. Paths are numbered by their
 // first written packet, as Wireshark numbers TCP streams.
+//
+// # Rewritten or rebuilt
+//
+// A path whose only readable leg is shared with other clients is *rebuilt*: its
+// exchanges are cut out of the shared connections and packetised anew inside the
+// client's own handshake and close. Options that speak of real packets (timestamps,
+// SACK) are left out of the whole stream; times are those of the packets that carried
+// the bytes, raised where order demands it; what is left out is named in a comment.
+//
+// A hole in the bytes becomes a hole in sequence numbers of exactly its length. What the
+// snapshot length cut off stays cut off inside its packet.
 package plan

@@ -12,7 +12,7 @@ func onHTTP2(e *graph.Exchange) bool { return e.Leg.Multiplexed() }
 
 // onlyHTTP2 makes c one that speaks HTTP/2: it carries those of the chosen
 // exchanges that were, and none is left for pieces.
-func (c *Conversation) onlyHTTP2(chosen []*graph.Exchange) []*graph.Exchange {
+func (c *Conversation) onlyHTTP2(chosen []*graph.Exchange) {
 	for _, e := range chosen {
 		if onHTTP2(e) {
 			c.Calls = append(c.Calls, e)
@@ -20,7 +20,6 @@ func (c *Conversation) onlyHTTP2(chosen []*graph.Exchange) []*graph.Exchange {
 			c.omitted = append(c.omitted, fmt.Sprintf("%s %s: HTTP/1.1, while others are HTTP/2", e.Method(), e.Target()))
 		}
 	}
-	return nil
 }
 
 // modeOf tells how the chosen exchanges are written, seen from a path's client.

@@ -37,7 +37,7 @@ type Piece struct {
 
 // Planner decides what is written of each path.
 type Planner struct {
-	X          *index.Index
+	Index      *index.Index
 	Legs       []*graph.Leg
 	Files      []string // names of the inputs, for comments
 	NearServer bool     // carry the bytes of the leg nearest the server
@@ -114,7 +114,7 @@ func Whole(c *Conversation) *Conversation {
 func (pl *Planner) firstByte(l *graph.Leg) index.Moment {
 	first := index.Moment{Nanos: math.MaxInt64}
 	for h := range l.Conn.Halves {
-		if r := pl.X.Content(h); r.Proto != scan.ProtoNone {
+		if r := pl.Index.Content(h); r.Proto != scan.ProtoNone {
 			if at := (index.Moment{Nanos: r.Data.Nanos, Ref: r.Data.Ref}); at.Compare(first) < 0 {
 				first = at
 			}
@@ -212,7 +212,8 @@ func (pl *Planner) Exchange(c *Conversation, no int) *Conversation {
 func (pl *Planner) rebuild(p *trace.Path, frame *graph.Leg, chosen []*graph.Exchange) *Conversation {
 	c := &Conversation{Client: p.Client, Server: p.Server, Frame: frame, Rebuilt: true, First: pl.firstPacket(frame)}
 	if slices.ContainsFunc(chosen, onHTTP2) {
-		chosen = c.onlyHTTP2(chosen)
+		c.onlyHTTP2(chosen)
+		chosen = nil
 	}
 	for _, e := range chosen {
 		if e.Req != nil {
@@ -297,7 +298,7 @@ func firstOf(chosen []*graph.Exchange) index.Moment {
 // message before: interim responses and empty lines. After the last message
 // before a tunnel comes the tunnel.
 func (pl *Planner) piece(h index.HalfNo, m *scan.Message) *Piece {
-	r := pl.X.Content(h)
+	r := pl.Index.Content(h)
 	p := &Piece{Half: h, From: m.Before, To: m.End}
 	if m.Is(scan.MsgResync) {
 		p.From = m.Start
@@ -314,7 +315,7 @@ func (pl *Planner) Comments(c *Conversation) []string {
 	p := c.Path
 	for _, id := range p.Legs {
 		l := pl.Legs[id]
-		h := pl.X.Half(l.Conn.Lead())
+		h := pl.Index.Half(l.Conn.Lead())
 		s := fmt.Sprintf("pcapmesh: leg %d %s on %s: %s packet %d, %s", l.ID, l.Role, l.Interface,
 			pl.Files[h.First.Input], h.First.Packet, h.Key.Tuple())
 		if l.Decrypted {

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -34,7 +34,7 @@ func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *p
 			o.told = append(o.told, told...)
 		}
 		if o.reply == nil {
-			o.reply, told = b.First(rs.Files, acceptingEnds(rs, t, back, c, profile)...)
+			o.reply, told = b.First(rs.Files, acceptingEnds(t, back, c, profile)...)
 			o.told = append(o.told, told...)
 		}
 	}
@@ -44,7 +44,7 @@ func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *p
 // acceptingEnds lists what may be the ends of the socket that accepted c: who
 // answers, as far as packets and conntrack show it; behind a redirect that they do
 // not show, the proxy's listener at the address that was dialled.
-func acceptingEnds(rs *recorded.Records, t, back capture.Tuple, c *conn.Conn, profile *profile.Profile) [][2]netip.AddrPort {
+func acceptingEnds(t, back tcpip.Tuple, c *conn.Conn, profile *profile.Profile) [][2]netip.AddrPort {
 	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
 	if c.Entry != nil {
 		ends = append(ends, [2]netip.AddrPort{c.Entry.Reply.Src, c.Entry.Reply.Dst})

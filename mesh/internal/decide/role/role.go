@@ -1,10 +1,9 @@
 package role
 
 import (
-	"net/netip"
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -13,20 +12,6 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
-
-// PodFacts is what the connections of a pod say about the pod.
-type PodFacts struct {
-	addrs    map[netip.Addr]bool // its own addresses, loopback not counted
-	loopback bool                // its loopback interface was captured
-	from, to int64               // and when, by its first and last TCP packets
-	meshed   bool                // half-flows or bind sources: a proxy is at work
-	dials    bool                // it makes connections
-	Peers    bool                // its proxy is dialled by those of others at a port of its own
-	forwards bool                // its proxy's log shows that what comes in goes out
-	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
-	apps     map[uint16]bool     // ports on which a proxy dialled the application
-	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
-}
 
 // A Roster knows the facts of every pod.
 type Roster struct {
@@ -51,146 +36,23 @@ func Assign(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*
 // newRoster gathers the facts from all sightings of all legs.
 func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs []*graph.Leg, p *profile.Profile) *Roster {
 	r := &Roster{x: x, Records: rs, profile: p, proxies: newProxies(legs, p), Pods: make(map[string]*PodFacts)}
-	votes, wires := make(map[string]*census), make(map[string]*Traffic)
-	for _, l := range legs {
-		for c := range l.Sightings {
-			f := r.facts(c.Pod)
-			f.watch(c)
-			r.structure(f, c)
-			if !c.Loopback {
-				t := c.OrigTuple(x)
-				countIn(votes, c.Pod).add(t)
-				if wires[c.Pod] == nil {
-					wires[c.Pod] = new(Traffic)
-				}
-				wires[c.Pod].Add(t.Src.Addr(), t.Dst.Addr(), &known.Networks)
-			}
-		}
-	}
+	seen := r.look(legs, &known.Networks)
 	for _, p := range known.Pods {
 		for _, a := range p.Addrs {
 			r.facts(p.Name).addrs[a] = true
 		}
 	}
-	for pod, f := range r.Pods {
-		if v := votes[pod]; v != nil && len(f.addrs) == 0 {
-			v.elect(f.addrs)
-			if len(f.addrs) == 0 {
-				for _, a := range wires[pod].Forwarders(&known.Networks) {
-					f.addrs[a] = true
-				}
-			}
+	for pod, s := range seen {
+		if f := r.Pods[pod]; len(f.addrs) == 0 {
+			s.elect(f, &known.Networks)
 		}
 	}
 	for _, l := range legs {
 		for c := range l.Sightings {
-			f, t := r.Pods[c.Pod], c.OrigTuple(x)
-			if f.lends(x, c) {
-				f.meshed, l.Kept = true, true
-				f.apps[l.Orig.Dst.Port()] = true
-			}
-			if c.Loopback {
-				continue
-			}
-			if f.addrs[t.Dst.Addr()] {
-				f.inbound[t.Dst.Port()] = true
-				f.Peers = f.Peers || r.dialledByPeers(l)
-			}
-			f.dials = f.dials || f.addrs[t.Src.Addr()]
+			r.note(l, c)
 		}
 	}
 	return r
-}
-
-// watch notes when the loopback interface was captured.
-func (f *PodFacts) watch(c *conn.Conn) {
-	if !c.Loopback {
-		return
-	}
-	if !f.loopback {
-		f.from, f.to = c.Start, c.End
-	}
-	f.loopback, f.from, f.to = true, min(f.from, c.Start), max(f.to, c.End)
-}
-
-// watched tells whether the loopback interface was being captured when l began,
-// so that its counterpart there would have been seen.
-func (f *PodFacts) watched(l *graph.Leg) bool {
-	return f.loopback && f.from <= l.End && l.Start <= f.to
-}
-
-func (r *Roster) facts(pod string) *PodFacts {
-	f := r.Pods[pod]
-	if f == nil {
-		f = &PodFacts{addrs: make(map[netip.Addr]bool), apps: make(map[uint16]bool), inbound: make(map[uint16]bool), maybe: make(map[uint16]bool)}
-		r.Pods[pod] = f
-	}
-	return f
-}
-
-// structure learns the pod's address from the two shapes that only a mesh
-// makes: the server of 127.0.0.6 and the client of half-flows are the pod.
-func (r *Roster) structure(f *PodFacts, c *conn.Conn) {
-	t := c.OrigTuple(r.x)
-	switch {
-	case !c.Loopback:
-	case profile.IsBindSource(t.Src.Addr()):
-		f.meshed = true
-		f.addrs[t.Dst.Addr()] = true
-		f.apps[t.Dst.Port()] = true
-	case c.Mirrored() && !t.Dst.Addr().IsLoopback(): // what is dialled over loopback is the pod
-		f.addrs[t.Dst.Addr()] = true
-	case c.HalfFlow && t.Src.Addr().IsLoopback(): // DNAT to the pod's address
-		f.meshed = true
-		f.addrs[c.ReplyTuple(r.x).Src.Addr()] = true
-		f.apps[t.Dst.Port()] = true
-	case c.HalfFlow || c.TornEntry() || c.Reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
-		f.meshed = true
-		f.addrs[t.Src.Addr()] = true
-	}
-}
-
-// A census counts how many conns each address takes part in.
-type census struct {
-	conns [2]int // IPv4, IPv6
-	count map[netip.Addr]int
-	order []netip.Addr
-}
-
-func countIn(votes map[string]*census, pod string) *census {
-	if votes[pod] == nil {
-		votes[pod] = &census{count: make(map[netip.Addr]int)}
-	}
-	return votes[pod]
-}
-
-func (v *census) add(t capture.Tuple) {
-	v.conns[family(t.Src.Addr())]++
-	for _, a := range [2]netip.Addr{t.Dst.Addr(), t.Src.Addr()} { // of equals the server wins
-		if v.count[a] == 0 {
-			v.order = append(v.order, a)
-		}
-		v.count[a]++
-	}
-}
-
-func family(a netip.Addr) int {
-	if a.Is4() {
-		return 0
-	}
-	return 1
-}
-
-// elect adds the address of each family that is common to all conns.
-func (v *census) elect(addrs map[netip.Addr]bool) {
-	for f, n := range v.conns {
-		for _, a := range v.order {
-			if n > 0 && family(a) == f && v.count[a] == n {
-				addrs[a] = true
-				break
-			}
-		}
-	}
 }
 
 // assign gives every leg its roles.
@@ -210,10 +72,6 @@ func (r *Roster) assign(legs []*graph.Leg) {
 		l.Fixed = r.Pods[l.Conn.Pod].Peers && l.Role == flow.RoleClientProxy && !r.dialledByPeers(l)
 	}
 }
-
-// proxied tells whether the pod may have a proxy: there are traces of one, or it
-// takes connections and makes some, as gateways do.
-func (f *PodFacts) proxied() bool { return f.meshed || f.loopback || f.dials && len(f.inbound) > 0 }
 
 // role returns what c is for its pod. A tentative role holds only if a join
 // confirms it.
@@ -238,7 +96,7 @@ func (r *Roster) role(c *conn.Conn) (role flow.Role, tentative bool) {
 	return flow.RoleProxyServer, false
 }
 
-// dialledByPeers tells whether a leg goes to the port at which the proxies of others
+// dialledByPeers reports whether a leg goes to the port at which the proxies of others
 // dial the proxy, whatever application's port they mean. HBONE has streams for that.
 func (r *Roster) dialledByPeers(l *graph.Leg) bool {
 	port := l.Orig.Dst.Port()
@@ -248,7 +106,7 @@ func (r *Roster) dialledByPeers(l *graph.Leg) bool {
 // profileOf returns the profile of a pod.
 func (r *Roster) profileOf(pod string) *profile.Profile { return r.Records.Profile(pod, r.profile) }
 
-// control tells whether only the mesh itself speaks at a port, by its profile or by
+// control reports whether only the mesh itself speaks at a port, by its profile or by
 // that of the mesh whose rules a pod is said to have.
 func (r *Roster) control(pod string, port uint16) bool {
 	_, ok := r.profile.Control(port)
@@ -256,7 +114,7 @@ func (r *Roster) control(pod string, port uint16) bool {
 	return ok || ruled
 }
 
-// passes tells whether the pod's firewall rules let connections to a port pass by
+// passes reports whether the pod's firewall rules let connections to a port pass by
 // the proxy, and none shows otherwise.
 func (r *Roster) passes(f *PodFacts, pod string, port uint16) bool {
 	i := r.Records.Intercepts(pod)
@@ -264,7 +122,7 @@ func (r *Roster) passes(f *PodFacts, pod string, port uint16) bool {
 }
 
 // loopbackRole returns the role of a connection on the loopback interface.
-func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t capture.Tuple) (role flow.Role, tentative bool) {
+func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t tcpip.Tuple) (role flow.Role, tentative bool) {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	control := r.control(c.Pod, t.Dst.Port())
 	switch {
@@ -305,7 +163,7 @@ func (r *Roster) dialled(l *graph.Leg, pod string, role flow.Role, tentative boo
 	return role, tentative
 }
 
-// tornHalf tells whether a lone half on loopback has the shape of a half-flow: a
+// tornHalf reports whether a lone half on loopback has the shape of a half-flow: a
 // pod speaks to 127.0.0.1 under its own address, or is answered by a stranger.
 func tornHalf(c *conn.Conn, x *index.Index, f *PodFacts) bool {
 	t := c.OrigTuple(x)
@@ -322,7 +180,7 @@ func tornHalf(c *conn.Conn, x *index.Index, f *PodFacts) bool {
 }
 
 // redirected returns the role of a half-flow by what had been dialled.
-func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t capture.Tuple) flow.Role {
+func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t tcpip.Tuple) flow.Role {
 	switch control := r.control(c.Pod, t.Dst.Port()); {
 	case t.Dst.Port() == 53, control: // the latter if the answers are missing
 		return flow.RoleControl
@@ -403,9 +261,8 @@ func (r *Roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Rol
 	return v.Role
 }
 
-// tells tells whether something can be read on l that would be seen on the other
-// side of a proxy too: of HTTP/2 an exchange, since the rest is a connection's
-// own.
+// tells reports whether l shows anything that its counterpart behind a proxy would
+// show too. Of HTTP/2 that is an exchange: all else is a connection's own.
 func tells(l *graph.Leg) bool {
 	if l.Multiplexed() {
 		return len(l.Exchanges) > 0
@@ -413,7 +270,7 @@ func tells(l *graph.Leg) bool {
 	return l.Readable() && l.OrigBytes+l.ReplyBytes > 0
 }
 
-// servesApp tells whether some connection of the pod's application was open
+// servesApp reports whether some connection of the pod's application was open
 // when l began, so that the proxy may have dialled l for it.
 func servesApp(legs []*graph.Leg, l *graph.Leg, pod string) bool {
 	for _, a := range legs {
@@ -422,10 +279,4 @@ func servesApp(legs []*graph.Leg, l *graph.Leg, pod string) bool {
 		}
 	}
 	return false
-}
-
-// Gateway tells whether what comes in to a port may be forwarded by the pod
-// without interception.
-func (f *PodFacts) Gateway(port uint16) bool {
-	return f.forwards && !f.apps[port] || !f.meshed && !f.maybe[port] && !f.Peers
 }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/pcaptest"
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -38,7 +38,7 @@ func TestRoles(t *testing.T) {
 		{"a stranger's", "eth0", "192.0.2.1:40000", "192.0.2.2:80", "", false, flow.RoleUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var tr pcaptest.Trace
+			var tr pcap.Trace
 			sim.Meshed(&tr)
 			c := sim.On(&tr, tt.iface, tt.orig, tt.dst)
 			if tt.listener != "" {
@@ -67,7 +67,7 @@ func TestRoles(t *testing.T) {
 
 // A proxy before Istio 1.10 dials the application from 127.0.0.1.
 func TestRolesOldProxy(t *testing.T) {
-	var tr pcaptest.Trace
+	var tr pcap.Trace
 	client := sim.On(&tr, "eth0", "192.0.2.1:40000", sim.App).ISN(1000, 2000)
 	up := sim.On(&tr, "lo", "127.0.0.1:40001", "127.0.0.1:8080").ISN(3000, 4000)
 	own := sim.On(&tr, "lo", "127.0.0.1:40003", "127.0.0.1:9999").ISN(5000, 6000)

@@ -10,7 +10,7 @@ import (
 // the address of its client, with a port of its own. On loopback a stranger
 // then dials the pod, which nobody else can do.
 
-// lends tells whether the client's end of c, on the pod's loopback interface,
+// lends reports whether the client's end of c, on the pod's loopback interface,
 // is an address of somebody else: of a client of the proxy's.
 func (f *PodFacts) lends(x *index.Index, c *conn.Conn) bool {
 	t := c.OrigTuple(x)

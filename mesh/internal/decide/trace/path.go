@@ -215,7 +215,7 @@ func learn(x *flow.Exchange, e *graph.Exchange) {
 	}
 }
 
-// joined tells whether a join without rivals ties legs of the path.
+// joined reports whether a join without rivals ties legs of the path.
 func (p *Path) joined() bool {
 	for i := range p.Steps {
 		for k, s := range p.Steps[i] {

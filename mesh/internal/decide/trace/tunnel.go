@@ -2,7 +2,7 @@ package trace
 
 import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -57,7 +57,7 @@ func unkept(l *graph.Leg) *graph.Leg {
 	return &k
 }
 
-// sameCarried tells whether two legs carried the same bytes, as far as can be
+// sameCarried reports whether two legs carried the same bytes, as far as can be
 // told.
 func sameCarried(x *index.Index, d, u *graph.Leg) bool {
 	if len(d.Exchanges) != len(u.Exchanges) {

@@ -14,6 +14,7 @@ type Curve struct {
 	Turns []uint64 // hashes of the two lengths of each turn, sorted
 }
 
+// Wholes lists the items that stand for whole connections.
 func Wholes(cs []Curve) []*graph.Exchange {
 	es := make([]*graph.Exchange, len(cs))
 	for i := range cs {

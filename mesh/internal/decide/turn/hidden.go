@@ -3,7 +3,7 @@ package turn
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -35,7 +35,7 @@ func NewLeg(x *index.Index, l *graph.Leg) *Leg {
 	return v
 }
 
-// Sealed tells whether both directions were captured and are TLS: what one of
+// Sealed reports whether both directions were captured and are TLS: what one of
 // them shows is not enough to tell exchanges apart.
 func (v *Leg) Sealed() bool {
 	return v.Orig != nil && v.Reply != nil && !v.Orig.Plain && !v.Reply.Plain

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -18,7 +18,7 @@ type Multiplex struct {
 	Up          bool // it is the server side of the proxy
 }
 
-// SpeaksH2 tells whether TLS leg hides HTTP/2: the client offered it, and a
+// SpeaksH2 reports whether TLS leg hides HTTP/2: the client offered it, and a
 // record holds nothing but the acknowledgement of settings, which both sides
 // send first of all (RFC 9113 §6.5.3).
 func (v *Leg) SpeaksH2() bool {
@@ -59,7 +59,7 @@ const (
 	fewHeads = 3
 )
 
-// control tells whether a record of n bytes may be frames that belong to no
+// control reports whether a record of n bytes may be frames that belong to no
 // stream alone.
 func control(n int64) bool {
 	for _, a := range [...]int64{0, FrameHead, windowUpdate, ping} {
@@ -105,7 +105,7 @@ func MessageOf(us []*scan.Unit) *scan.Message {
 	return m
 }
 
-// A span of records: indices [from, to).
+// Records are a span of records: indices [From, To).
 type Records struct{ From, To int }
 
 // Request returns the records that carry a request whose head is in record i

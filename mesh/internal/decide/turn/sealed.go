@@ -3,7 +3,7 @@ package turn
 import (
 	"slices"
 
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -92,7 +92,7 @@ func (s *Side) first(off int64) int {
 	return i
 }
 
-// broken tells whether bytes are missing between the hello and the first data,
+// broken reports whether bytes are missing between the hello and the first data,
 // so that it is not known what of what follows is handshake. A hello ends with
 // ChangeCipherSpec, which TLS 1.3 keeps for appearances (RFC 8446 §D.4).
 func (s *Side) broken() bool {
@@ -110,7 +110,7 @@ func (s *Side) broken() bool {
 	return missing
 }
 
-// missing tells whether something of [from, to) is missing in the capture.
+// missing reports whether something of [from, to) is missing in the capture.
 func (s *Side) missing(from, to int64) bool {
 	for _, u := range s.Units[max(s.first(from)-1, 0):] {
 		if u.Off >= to {

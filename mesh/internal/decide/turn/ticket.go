@@ -10,7 +10,7 @@ import (
 // They are told from data by when they come, and where that does not tell, by
 // their lengths, which recur at the beginning of the connections of a server.
 
-// ticket tells whether record i after the server's flight may be a ticket.
+// ticket reports whether record i after the server's flight may be a ticket.
 func (v *Leg) ticket(i int) bool {
 	k := v.flight + i
 	return i < maxTickets && k < len(v.Reply.Data) && v.Reply.Size(v.Reply.Data[k]) >= minTicket
@@ -111,7 +111,7 @@ func recurring(vs []*Leg) []int64 {
 	return out
 }
 
-// usual tells whether records of about a length are also what legs carry later.
+// usual reports whether records of about a length are also what legs carry later.
 func usual(vs []*Leg, length int64) bool {
 	near, all := 0, 0
 	for _, v := range vs {
@@ -140,7 +140,7 @@ func (v *Leg) like(typical []int64) int {
 	return n
 }
 
-// alike tells whether two tickets are about as long: they differ by what the
+// alike reports whether two tickets are about as long: they differ by what the
 // client's certificate adds and by padding.
 func alike(a, b int64) bool {
 	d := a - b

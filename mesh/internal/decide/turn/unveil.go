@@ -18,12 +18,12 @@ func Unveil(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
 	var veils []*Leg
 	for _, l := range sealed {
 		if l.Hidden == nil {
-			veils = append(veils, NewLeg(c.X, l))
+			veils = append(veils, NewLeg(c.Index, l))
 		}
 	}
 	SettleTickets(veils)
 	for _, v := range veils {
-		v.Leg.Hidden = v.exchanges(c.X)
+		v.Leg.Hidden = v.exchanges(c.Index)
 	}
 	var es []*graph.Exchange
 	for _, l := range sealed {

@@ -3,7 +3,7 @@ package scan
 import (
 	"bytes"
 
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -19,13 +19,13 @@ const maxPrefix = 64
 // A turn is the packets that a side sends without hearing from the other.
 type turn struct {
 	off    int64
-	at     instant
+	at     Instant
 	prefix [maxPrefix]byte
 	n      uint8
 	begun  bool
 }
 
-// turnTo notes that p was sent and tells whether a new turn begins with it.
+// turnTo notes that p was sent and reports whether a new turn begins with it.
 func (t *turn) turnTo(at reassembly.At, p []byte) bool {
 	if t.begun && t.at.Ack == at.Ack {
 		return false
@@ -113,7 +113,7 @@ func (s *Scan) feedCut(l *live, fresh bool) {
 	s.endCut(l, l.segEnd)
 }
 
-// SameLine tells whether the request lines of two messages, of which one or
+// SameLine reports whether the request lines of two messages, of which one or
 // both may be cut or unknown, can be the same.
 func SameLine(s *Scan, m *Message, t *Scan, n *Message) bool {
 	if m.Method.Len() > 0 && n.Method.Len() > 0 && !bytes.Equal(s.Text.Bytes(m.Method), t.Text.Bytes(n.Method)) {
@@ -127,5 +127,5 @@ func SameLine(s *Scan, m *Message, t *Scan, n *Message) bool {
 	return bytes.Equal(a[:k], b[:k])
 }
 
-// wholeTarget tells whether the request target was captured whole.
+// wholeTarget reports whether the request target was captured whole.
 func (m *Message) wholeTarget() bool { return m.HasLine() || m.Is(msgWholeLine) }

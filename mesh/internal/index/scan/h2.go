@@ -3,15 +3,15 @@ package scan
 import (
 	"math"
 
-	"github.com/pcapmesh/pcapmesh/internal/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// IsH2 tells whether a half is HTTP/2, whichever side's.
+// IsH2 reports whether a half is HTTP/2, whichever side's.
 func (p Proto) IsH2() bool { return p >= protoH2 }
 
-// An h2Message is what pass 1 keeps of a message of HTTP/2 beside message.
-type h2Message struct {
+// A H2Message is what pass 1 keeps of a message of HTTP/2 beside message.
+type H2Message struct {
 	Stream uint32
 	GRPC   int32 // messages of a gRPC call; -1 = it is none
 	Status int32 // grpc-status; -1 = none
@@ -21,14 +21,14 @@ type h2Message struct {
 type h2Reading struct {
 	scanner http2.Scanner
 	began   int64 // offset of the frame, or first frame of a header block, at hand after the last packet
-	at      instant
+	at      Instant
 	adrift  bool   // frame headers are being looked for
 	cookie  []byte // the crumbs of the head at hand
 	name    []byte // memory for names and values
 	value   []byte
 }
 
-// speaksH2 tells whether a half that begins with p is HTTP/2, and whose.
+// speaksH2 reports whether a half that begins with p is HTTP/2, and whose.
 func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
 	switch http2.Looks(p, s.Records.At(uint32(h)).Start) {
 	case http2.Requests:
@@ -259,7 +259,7 @@ func (q *h2Scan) Data(d *http2.Data) {
 }
 
 // reach moves the end of m to the packet at.
-func (m *Message) reach(at instant) {
+func (m *Message) reach(at Instant) {
 	if at.Nanos >= m.From.Nanos { // else sent again
 		m.To = at
 	}
@@ -290,7 +290,7 @@ func (q *h2Scan) GoAway(last, code uint32) {}
 
 // H2Of returns what message m of the scan is as one of HTTP/2; nil if it is
 // none.
-func (s *Scan) H2Of(m *Message) *h2Message {
+func (s *Scan) H2Of(m *Message) *H2Message {
 	if m == nil || m.h2 == 0 {
 		return nil
 	}

@@ -5,20 +5,20 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
-	"github.com/pcapmesh/pcapmesh/internal/http1"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
-// An instant is a moment of a half: the packet that carried a byte, its time,
+// An Instant is a moment of a half: the packet that carried a byte, its time,
 // and how much of the other side its sender had received by then.
-type instant struct {
+type Instant struct {
 	Nanos int64
 	Ref   capture.Ref
 	Ack   uint32 // raw acknowledgement number
 }
 
-func instantOf(at reassembly.At) instant { return instant{at.Nanos, at.Ref, at.Ack} }
+func instantOf(at reassembly.At) Instant { return Instant{at.Nanos, at.Ref, at.Ack} }
 
 // A Message is one HTTP request or response of a half, without its content:
 // where it stands, when it went by, and what tells it from others.
@@ -27,46 +27,48 @@ type Message struct {
 	h2                  uint32 // index into scan.muxed; 0 = none
 	Before              int64  // stream offset where the message before ended; interim responses stand between. Of HTTP/2: end less what its own frames take
 	Start, HeadEnd, End int64  // stream offsets of the half
-	From, To            instant
+	From, To            Instant
 
 	Method, Target, Host, ID arena.Span // request line and x-request-id
 	Forwarded                arena.Span // x-forwarded-for
-	Fields                   fieldRange
+	Fields                   FieldRange
 	Trace                    uint64 // hash of the trace id of traceparent or b3; 0 = none
 	ServiceMillis            int32  // x-envoy-upstream-service-time; -1 = none
 	Status                   uint16 // 0 for requests
-	Flags                    messageFlags
+	Flags                    Flags
 	Body                     fingerprint.Print
 }
 
-type messageFlags uint16
+// Flags say what is known of a message.
+type Flags uint16
 
 const (
-	MsgRequest   messageFlags = 1 << iota
-	MsgComplete               // neither head nor body is missing bytes or cut off
-	MsgResync                 // messages before it may have been missed
-	MsgPartial                // of HTTP/2: some header fields are unknown
-	MsgNoLine                 // of HTTP/2: so is the request line, or what is known of the head at all
-	MsgLooseID                // of HTTP/2: the id is the value of a field whose name is unknown
-	msgNoBody                 // a response read as the answer to HEAD
-	MsgConnect                // a response read as the answer to CONNECT
-	MsgHasBody                // the head announces a body
-	MsgCut                    // read by turns: the head is cut
-	msgWholeLine              // of a cut request: the target is whole
-	MsgProbe                  // sent by kubelet or by the agent in its name
-	MsgHidden                 // of an exchange that cannot be read: told by turns, without content
-	MsgOpen                   // the capture ended before it did: it is complete up to there
+	MsgRequest   Flags = 1 << iota
+	MsgComplete        // neither head nor body is missing bytes or cut off
+	MsgResync          // messages before it may have been missed
+	MsgPartial         // of HTTP/2: some header fields are unknown
+	MsgNoLine          // of HTTP/2: so is the request line, or what is known of the head at all
+	MsgLooseID         // of HTTP/2: the id is the value of a field whose name is unknown
+	msgNoBody          // a response read as the answer to HEAD
+	MsgConnect         // a response read as the answer to CONNECT
+	MsgHasBody         // the head announces a body
+	MsgCut             // read by turns: the head is cut
+	msgWholeLine       // of a cut request: the target is whole
+	MsgProbe           // sent by kubelet or by the agent in its name
+	MsgHidden          // of an exchange that cannot be read: told by turns, without content
+	MsgOpen            // the capture ended before it did: it is complete up to there
 )
 
-func (m *Message) Is(f messageFlags) bool { return m.Flags&f != 0 }
+// Is reports whether m has a flag.
+func (m *Message) Is(f Flags) bool { return m.Flags&f != 0 }
 
-// HasLine tells whether the request line of m is known whole.
+// HasLine reports whether the request line of m is known whole.
 func (m *Message) HasLine() bool { return m.Flags&(MsgCut|MsgNoLine) == 0 }
 
-// A fieldRange names the fields of one head in scan.fields.
-type fieldRange struct{ First, N uint32 }
+// A FieldRange names the fields of one head in scan.fields.
+type FieldRange struct{ First, N uint32 }
 
-// A Field is one header field as two hashes: enough to tell whether two heads
+// A Field is one header field as two hashes: enough to report whether two heads
 // have it in common, without keeping it.
 type Field struct{ Name, Value uint32 }
 
@@ -132,7 +134,7 @@ func (s *Scan) readField(m *Message, name, value []byte) {
 
 // sortFields puts the fields of a head in the order of their hashes, so that
 // two heads are compared in one walk. Heads are short: insertion sort.
-func (s *Scan) sortFields(r fieldRange) {
+func (s *Scan) sortFields(r FieldRange) {
 	for i := r.First + 1; i < r.First+r.N; i++ {
 		for j := i; j > r.First; j-- {
 			a, b := s.Fields.At(j-1), s.Fields.At(j)

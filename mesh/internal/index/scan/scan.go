@@ -4,11 +4,12 @@ import (
 	"math"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
-	"github.com/pcapmesh/pcapmesh/internal/fingerprint"
-	"github.com/pcapmesh/pcapmesh/internal/http1"
-	"github.com/pcapmesh/pcapmesh/internal/http2"
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
+	"github.com/pcapmesh/pcapmesh/internal/wire/http2"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -37,7 +38,7 @@ type Content struct {
 	Unframed    bool    // HTTP/2: frames may have been missed
 	Adrift      Span    // HTTP/2: when frames may have been missed; 0 = never
 	Tunnel      int64   // offset from which the stream is no HTTP any more; -1 = nowhere
-	Data        instant // first byte
+	Data        Instant // first byte
 	LastNanos   int64   // last packet with payload
 	Lost        int64   // bytes that no packet carried: missing ones but for those the snapshot length cut off
 	hole        int64   // stream offset after the last of them
@@ -58,17 +59,17 @@ type live struct {
 	cut       bool // heads are cut: messages are told apart by turns
 	hasHead   bool
 	sampler   fingerprint.Sampler
-	turns     *turns     // nil when they are not kept
+	turns     *Turns     // nil when they are not kept
 	h2        *h2Reading // nil unless this is HTTP/2
 
 	next    uint32 // free list
 	half    reassembly.HalfID
 	scanner http1.Scanner
-	at      instant // packet at hand
-	last    instant // packet before it
+	at      Instant // packet at hand
+	last    Instant // packet before it
 	segOff  int64   // offset of its first byte
 	segEnd  int64   // offset after its last byte
-	head    instant // packet with the first byte of the message at hand
+	head    Instant // packet with the first byte of the message at hand
 	msg     uint32  // the message at hand; 0 = none
 	turn    turn
 
@@ -80,13 +81,13 @@ type live struct {
 // may run again over chosen ones once more is known about them.
 type Scan struct {
 	table    *reassembly.Table
-	points   *capture.Points       // nil: no half is known to be on loopback
+	points   *tcpip.Points         // nil: no half is known to be on loopback
 	Records  arena.Slab[Content]   // by HalfID
 	messages arena.Slab[Message]   // index 0 is unused
-	muxed    arena.Slab[h2Message] // index 0 is unused
+	muxed    arena.Slab[H2Message] // index 0 is unused
 	Fields   arena.Slab[Field]
 	Text     arena.Text
-	Turns    arena.Slab[turns] // index 0 is unused
+	Turns    arena.Slab[Turns] // index 0 is unused
 	Units    arena.Slab[Unit]  // index 0 is unused
 	Sealed   bool              // some half was TLS
 	lives    arena.Slab[live]
@@ -101,12 +102,14 @@ type Scan struct {
 	Asked    func(h reassembly.HalfID, resp *Message) http1.BodyRule
 	partners []reassembly.HalfID // by HalfID, as bound while reading
 
-	// KnownH2 tells whether a half is known to be HTTP/2, on a second reading;
+	// KnownH2 reports whether a half is known to be HTTP/2, on a second reading;
 	// nil on the first.
 	KnownH2 func(h reassembly.HalfID) bool
 }
 
-func New(t *reassembly.Table, points *capture.Points) *Scan {
+// New returns a scan of the halves in t. points may be nil: then no half is known to
+// be on loopback.
+func New(t *reassembly.Table, points *tcpip.Points) *Scan {
 	s := &Scan{table: t, points: points}
 	s.messages.Add()
 	s.muxed.Add()
@@ -138,7 +141,7 @@ func (s *Scan) Bind(a, b reassembly.HalfID) {
 	s.partners[a], s.partners[b] = b, a
 }
 
-// partnerIs tells whether the half that answers h, as far as known, speaks p.
+// partnerIs reports whether the half that answers h, as far as known, speaks p.
 func (s *Scan) partnerIs(h reassembly.HalfID, p Proto) bool {
 	o := s.partner(h)
 	return o != 0 && s.Records.At(uint32(o)).Proto == p
@@ -340,7 +343,7 @@ func (s *Scan) newLive() uint32 {
 	return i
 }
 
-// looksLikeTLS tells whether p begins a stream of TLS records (RFC 8446 §5.1).
+// looksLikeTLS reports whether p begins a stream of TLS records (RFC 8446 §5.1).
 // At the start of a connection it must begin with a handshake record; in the
 // middle of one some record must begin in it.
 func looksLikeTLS(p []byte, start bool) bool {
@@ -354,7 +357,7 @@ func looksLikeTLS(p []byte, start bool) bool {
 	return n > 0 && n <= 1<<14+256
 }
 
-// Wholly tells whether the half was seen from its first byte to its last.
+// Wholly reports whether the half was seen from its first byte to its last.
 func (r *Content) Wholly() bool { return r.Lost == 0 && r.Start && !r.Open }
 
 // A Span is an interval of time, in nanoseconds.

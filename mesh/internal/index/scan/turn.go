@@ -1,7 +1,7 @@
 package scan
 
 import (
-	"github.com/pcapmesh/pcapmesh/internal/tls"
+	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -18,7 +18,7 @@ type Unit struct {
 	Next  uint32  // next unit of the half; 0 = last
 	Len   int32   // TLS: of the fragment; of a hole: bytes in which anything may have begun unseen
 	Off   int64   // stream offset of its first byte; TLS: of the header
-	At    instant // packet with that byte
+	At    Instant // packet with that byte
 	Until int64   // time of its last byte, nanoseconds
 	Kind  UnitKind
 }
@@ -37,8 +37,8 @@ const (
 // apart long before.
 const maxUnits = 1 << 17
 
-// turns is what pass 1 keeps of the turns of one half.
-type turns struct {
+// Turns is what pass 1 keeps of the turns of one half.
+type Turns struct {
 	First, last uint32 // units, linked by unit.next; 0 = none
 	Count       uint32
 	ack         uint32 // of plain bytes: the most that was heard of the other side
@@ -96,7 +96,7 @@ func (s *Scan) watch(l *live, h reassembly.HalfID) {
 	}
 }
 
-// loopback tells whether the half was captured on the loopback interface.
+// loopback reports whether the half was captured on the loopback interface.
 func (s *Scan) loopback(h reassembly.HalfID) bool {
 	return s.points != nil && s.points.Info(s.table.Half(h).Key.Point).Loopback
 }
@@ -120,7 +120,7 @@ func (s *Scan) hear(l *live, at reassembly.At, p []byte) {
 }
 
 // stretch notes that a packet goes on with the record at hand.
-func (s *Scan) stretch(t *turns, at reassembly.At) {
+func (s *Scan) stretch(t *Turns, at reassembly.At) {
 	if t.last == 0 {
 		return
 	}
@@ -142,7 +142,7 @@ func (s *Scan) missHeard(l *live, at reassembly.At, n int64, why reassembly.GapK
 }
 
 // unit appends a unit to those of a half.
-func (s *Scan) unit(t *turns, u Unit) {
+func (s *Scan) unit(t *Turns, u Unit) {
 	if t.Count == maxUnits {
 		t.cut = true
 		return
@@ -159,7 +159,7 @@ func (s *Scan) unit(t *turns, u Unit) {
 }
 
 // hole notes bytes in which anything may have begun.
-func (s *Scan) hole(t *turns, off, n int64) {
+func (s *Scan) hole(t *Turns, off, n int64) {
 	at := s.pass.at
 	s.unit(t, Unit{Off: off, Len: int32(min(n, 1<<30)), At: at, Until: at.Nanos, Kind: UnitHole})
 }

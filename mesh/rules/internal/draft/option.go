@@ -153,7 +153,7 @@ func (c *cursor) find(w []byte) (netfilter.Kind, func(*Builder, []byte, *netfilt
 	return 0, nil
 }
 
-// known tells whether all options of a module are known, so that its -m says
+// known reports whether all options of a module are known, so that its -m says
 // nothing.
 func known(module string) bool {
 	switch module {
@@ -293,7 +293,7 @@ func (c *cursor) extension() string {
 	return "unknown"
 }
 
-// isOption tells whether a word begins an option; -1 is a value.
+// isOption reports whether a word begins an option; -1 is a value.
 func isOption(w []byte) bool {
 	return len(w) == 1 && w[0] == '!' || len(w) > 1 && w[0] == '-' && (w[1] < '0' || w[1] > '9')
 }

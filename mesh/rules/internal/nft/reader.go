@@ -2,7 +2,7 @@ package nft
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -45,7 +45,7 @@ type table struct {
 // A set is a named set of nftables: its elements as they were written.
 type set struct{ elements [][]byte }
 
-// Inside tells whether the next line is one within a block.
+// Inside reports whether the next line is one within a block.
 func (p *Reader) Inside() bool { return p.depth > 0 }
 
 // Outside reads line n, outside of any block: the beginning of a table, or a
@@ -117,7 +117,7 @@ func appendWords(words [][]byte, line []byte) [][]byte {
 	return words
 }
 
-// isMark tells whether c ends a word and begins another.
+// isMark reports whether c ends a word and begins another.
 func isMark(c byte) bool { return c == '{' || c == '}' || c == ';' || c == ',' || c == '"' }
 
 // begin makes the table that "FAMILY NAME" names current; without a family it
@@ -178,7 +178,7 @@ func (p *Reader) Line(line []byte, n int) {
 		p.base(p.chain, words)
 	case last == "{":
 		p.depth++
-		p.bad(line, fmt.Errorf("a block inside of a chain"))
+		p.bad(line, errors.New("a block inside of a chain"))
 	default:
 		p.rule(p.chain, words, line, -1)
 	}
@@ -308,7 +308,7 @@ func (p *Reader) Tables(dumped func(netfilter.Family, string) bool) []*netfilter
 	return out
 }
 
-// wrapped tells whether a table is one that iptables-nft keeps.
+// wrapped reports whether a table is one that iptables-nft keeps.
 func wrapped(t *netfilter.Table) bool {
 	switch t.Name {
 	case "nat", "mangle", "raw", "filter", "security":

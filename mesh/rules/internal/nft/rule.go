@@ -2,6 +2,7 @@ package nft
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/draft"
@@ -45,7 +46,7 @@ func (p *Reader) rule(c *netfilter.Chain, words [][]byte, line []byte, at int) {
 	}
 }
 
-// more tells whether there are words left.
+// more reports whether there are words left.
 func (s *statement) more() bool { return len(s.words) > 0 }
 
 // next takes a word; nil at the end.
@@ -156,7 +157,7 @@ func (s *statement) counter() error {
 		s.skip("bytes")
 		s.b.Rule.Bytes, err2 = syntax.Count(s.next())
 		if s.b.Rule.Counted = true; err1 != nil || err2 != nil {
-			return fmt.Errorf("no numbers behind counter")
+			return errors.New("no numbers behind counter")
 		}
 	}
 	s.text = s.text[:kept]
@@ -169,7 +170,7 @@ func (s *statement) comment() {
 	s.text[len(s.text)-1] = syntax.AppendQuoted(nil, string(text))
 }
 
-// starts tells whether a word begins an expression or statement that is known.
+// starts reports whether a word begins an expression or statement that is known.
 func starts(w string) bool {
 	switch w {
 	case "counter", "comment", "accept", "drop", "return", "continue", "jump", "goto", "redirect", "dnat", "tproxy",
@@ -282,7 +283,7 @@ func (s *statement) elements() ([][]byte, error) {
 			list = append(list, w)
 		}
 	}
-	return nil, fmt.Errorf("a set is not closed")
+	return nil, errors.New("a set is not closed")
 }
 
 // commas joins values as iptables writes them.

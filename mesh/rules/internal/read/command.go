@@ -57,7 +57,7 @@ func (p *parser) change(fields [][]byte) {
 	}
 }
 
-// repeats tells whether a built-in chain was announced before in a table
+// repeats reports whether a built-in chain was announced before in a table
 // without frame.
 func (p *parser) repeats(chain string) bool {
 	return p.table != nil && p.free && p.table.Find(chain) != nil
@@ -105,7 +105,7 @@ func (p *parser) rule(words [][]byte, line []byte) *netfilter.Rule {
 			at, words = max(n, 1), words[1:]
 		}
 	}
-	p.b.Begin(p.n)
+	p.b.Begin(p.Lines)
 	if err := p.b.Options(words); err != nil {
 		p.b.Drop()
 		p.bad(line, err)

@@ -34,7 +34,7 @@ func (w *row) details(line []byte) error {
 	return nil
 }
 
-// knownTarget tells whether all that a target prints is known. Those that are
+// knownTarget reports whether all that a target prints is known. Those that are
 // not have no effect on where a packet goes.
 func knownTarget(name string) bool {
 	switch name {
@@ -61,7 +61,7 @@ func (w *row) detail(line []byte) (int, error) {
 	return n + not, nil
 }
 
-// begins tells whether fields begin with the given words.
+// begins reports whether fields begin with the given words.
 func begins(fields [][]byte, words ...string) bool {
 	if len(fields) < len(words) {
 		return false

@@ -2,7 +2,7 @@ package read
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules/internal/draft"
@@ -36,7 +36,7 @@ func (p *parser) listing(line []byte) bool {
 		p.cols = &columns{has("num"), has("pkts"), has("in")}
 		return true
 	}
-	p.b.Begin(p.n)
+	p.b.Begin(p.Lines)
 	if err := p.row(fields, line); err != nil {
 		p.b.Drop()
 		p.bad(line, err)
@@ -96,7 +96,7 @@ func (p *parser) row(fields [][]byte, line []byte) error {
 		p.b.Rule.Packets, err1 = syntax.Count(w.next())
 		p.b.Rule.Bytes, err2 = syntax.Count(w.next())
 		if p.b.Rule.Counted = true; err1 != nil || err2 != nil {
-			return fmt.Errorf("no counters in the first two columns")
+			return errors.New("no counters in the first two columns")
 		}
 	}
 	target := ""
@@ -115,7 +115,7 @@ func (p *parser) row(fields [][]byte, line []byte) error {
 	return w.details(line)
 }
 
-// untargeted tells whether the target's column is blank, by the place of the
+// untargeted reports whether the target's column is blank, by the place of the
 // options, which are "--" but for fragments.
 func (w *row) untargeted() bool {
 	return len(w.fields) > 1 && isFragment(w.fields[1])
@@ -162,7 +162,7 @@ func (w *row) field(k netfilter.Kind, f []byte, read func(*draft.Builder, []byte
 		m.Not, f = true, f[1:]
 	}
 	if len(f) == 0 || string(f) == "!" {
-		return fmt.Errorf("too few columns")
+		return errors.New("too few columns")
 	}
 	if err := read(&w.p.b, f, &m); err != nil {
 		return err

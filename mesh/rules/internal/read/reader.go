@@ -25,6 +25,7 @@ type Found struct {
 	Tables []*netfilter.Table // with those that other texts gave
 	Made   *istio.Args        // the arguments of which the rules were made; nil if they were read
 	Any    bool               // there are rules, or arguments that make some
+	Lines  int
 }
 
 // Text reads rules in any of the forms that are known, and adds them to the
@@ -44,7 +45,6 @@ type parser struct {
 	Found
 	before    int // tables that other texts gave
 	malformed func(line int, text []byte, why string)
-	n         int // of the line at hand, 1-based
 
 	b     draft.Builder
 	words [][]byte
@@ -81,7 +81,7 @@ func (p *parser) read(r io.Reader) error {
 			long = nil
 		}
 		if len(line) > 0 {
-			p.n++
+			p.Lines++
 			p.take(line)
 		}
 		if err == io.EOF {
@@ -98,7 +98,7 @@ func (p *parser) take(line []byte) {
 	}
 	line = bytes.TrimSpace(line)
 	if p.nft.Inside() {
-		p.nft.Line(line, p.n)
+		p.nft.Line(line, p.Lines)
 		return
 	}
 	if len(line) == 0 {
@@ -243,7 +243,7 @@ func (p *parser) settle() {
 	}
 }
 
-// only6 tells whether all tables of this text whose family is sure are IPv6.
+// only6 reports whether all tables of this text whose family is sure are IPv6.
 func (p *parser) only6(name string) bool {
 	found := false
 	for _, t := range p.Tables[min(p.before, len(p.Tables)):] {
@@ -276,7 +276,7 @@ func (p *parser) finish() {
 	}
 }
 
-// dumped tells whether a table of iptables is there.
+// dumped reports whether a table of iptables is there.
 func (p *parser) dumped(f netfilter.Family, name string) bool {
 	for _, t := range p.Tables {
 		if t.Family == f && t.Name == name {
@@ -300,7 +300,7 @@ func (p *parser) put(t *netfilter.Table) {
 
 // native reads a line of nftables, outside of any block.
 func (p *parser) native(line []byte) bool {
-	if !p.nft.Outside(line, p.n) {
+	if !p.nft.Outside(line, p.Lines) {
 		return false
 	}
 	p.Any = true
@@ -311,7 +311,7 @@ func (p *parser) native(line []byte) bool {
 }
 
 // arguments reads a line of the init container's arguments.
-func (p *parser) arguments(line []byte) bool { return p.args.Line(line, p.n) }
+func (p *parser) arguments(line []byte) bool { return p.args.Line(line, p.Lines) }
 
 // declare reads ":CHAIN POLICY [packets:bytes]".
 func (p *parser) declare(line []byte) bool {
@@ -349,7 +349,7 @@ func (p *parser) counted(line []byte) bool {
 
 // bad counts a malformed line.
 func (p *parser) bad(line []byte, err error) {
-	p.report(p.n, line, err)
+	p.report(p.Lines, line, err)
 }
 
 func (p *parser) report(n int, text []byte, err error) {

@@ -35,7 +35,7 @@ func ProtocolNumber(name string) (uint32, bool) {
 	return uint32(n), err == nil
 }
 
-// HasPorts tells whether a protocol has ports, and an extension of its name that
+// HasPorts reports whether a protocol has ports, and an extension of its name that
 // looks at them.
 func HasPorts(proto uint32) bool {
 	switch proto {

@@ -1,6 +1,6 @@
 package syntax
 
-// Plain tells whether a word can stand without quotes.
+// Plain reports whether a word can stand without quotes.
 func Plain(w string) bool {
 	for i := 0; i < len(w); i++ {
 		switch c := w[i]; {

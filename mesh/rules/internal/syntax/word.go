@@ -59,7 +59,7 @@ func quoted(s []byte) (word []byte, n int, err error) {
 	return word, n, nil
 }
 
-// IsBlank tells whether c parts words.
+// IsBlank reports whether c parts words.
 func IsBlank(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'
 }

@@ -1,0 +1,157 @@
+package tcpip
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
+)
+
+// AF_PACKET hands out every packet on lo twice, first outgoing, then incoming.
+// libpcap drops the first copy (linux_check_direction, pcap-linux.c); sniffers
+// that read AF_PACKET themselves record both.
+const (
+	copiesKept = 8 // packets of other processors come between the two copies
+
+	// copyAge is the longest time between the copies: they are a few µs apart,
+	// 50 µs is the most seen. A sender's retransmission has another IPv4
+	// identification, so that a longer time is safe where there is one.
+	copyAge       = int64(50 * time.Microsecond)
+	copyAgeWithID = int64(time.Millisecond)
+
+	// hashedLen covers an IPv6 header and a TCP header with timestamps. The
+	// payload need not be compared: two different segments cannot agree in
+	// sequence number, timestamps and length within copyAge.
+	hashedLen = 80
+)
+
+// copies remembers the last packets of a loopback point that may still be
+// followed by their second copy.
+type copies struct {
+	seen [copiesKept]copySeen
+	next int
+}
+
+type copySeen struct {
+	hash  uint64 // 0: none
+	nanos int64
+}
+
+// copiesAt returns the ring of a loopback point.
+func (d *Decoder) copiesAt(p Point) *copies {
+	for len(d.rings) <= int(p) {
+		d.rings = append(d.rings, nil)
+	}
+	if d.rings[p] == nil {
+		d.rings[p] = new(copies)
+	}
+	return d.rings[p]
+}
+
+// second tells whether an IP packet is the second copy of one seen just before.
+// An outgoing packet can only be a first copy and an incoming one only a
+// second; most files do not say which it is.
+func (c *copies) second(p *capture.Packet, ip []byte, id uint16) bool {
+	dir := direction(p)
+	hash := hashHeaders(ip, p.WireLen)
+	if dir != linktype.Outbound && c.take(hash, p.Nanos, id) {
+		return true
+	}
+	if dir != linktype.Inbound {
+		c.seen[c.next] = copySeen{hash, p.Nanos}
+		c.next = (c.next + 1) % copiesKept
+	}
+	return false
+}
+
+// take looks for a first copy and forgets it, since there are only two.
+func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
+	age := copyAge
+	if id != 0 {
+		age = copyAgeWithID
+	}
+	for i := range c.seen {
+		if c.seen[i].hash != hash {
+			continue
+		}
+		if since := nanos - c.seen[i].nanos; since <= age && since >= -age {
+			c.seen[i] = copySeen{}
+			return true
+		}
+	}
+	return false
+}
+
+// repeats remembers the last packets of a point, to find those that another
+// input has too: a copy of a file, or captures that overlap.
+type repeats struct {
+	seen [repeatsKept]repeatSeen
+	next int
+}
+
+// repeatsKept is how many packets of one moment, as far as the timestamps of a
+// capture tell moments apart, may come between a packet and its repetition.
+const repeatsKept = 16
+
+type repeatSeen struct {
+	hash  uint64
+	nanos int64
+	input uint32
+}
+
+// repeated tells whether another input has shown the packet at this time.
+func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
+	hash := hashHeaders(ip, p.WireLen)
+	for i := range r.seen {
+		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Nanos && e.input != p.Ref.Input {
+			*e = repeatSeen{}
+			return true
+		}
+	}
+	r.seen[r.next] = repeatSeen{hash, p.Nanos, p.Ref.Input}
+	r.next = (r.next + 1) % repeatsKept
+	return false
+}
+
+// repeatsAt returns what to look for repetitions in, nil when there is only one
+// input that was named to the Points.
+func (d *Decoder) repeatsAt(p Point) *repeats {
+	if len(d.points.pods) < 2 {
+		return nil
+	}
+	for len(d.repeats) <= int(p) {
+		d.repeats = append(d.repeats, nil)
+	}
+	if d.repeats[p] == nil {
+		d.repeats[p] = new(repeats)
+	}
+	return d.repeats[p]
+}
+
+// direction returns inbound, outbound or 0 when the packet does not say.
+func direction(p *capture.Packet) uint32 {
+	if dir := p.Link.Direction(p.Data); dir != 0 {
+		return dir
+	}
+	return p.Flags & (linktype.Inbound | linktype.Outbound)
+}
+
+// hashHeaders mixes the headers of an IP packet, which are 20 bytes or more, and
+// its length. It never returns 0. Products of 16 bytes each do not wait for one
+// another, which makes it twice as fast as a chain.
+func hashHeaders(ip []byte, wire uint32) uint64 {
+	ip = ip[:min(len(ip), hashedLen)]
+	h, last := uint64(wire), ip[len(ip)-16:]
+	for ; len(ip) >= 16; ip = ip[16:] {
+		h = bits.RotateLeft64(h, 11) ^ product16(ip)
+	}
+	return bits.RotateLeft64(h, 11) ^ product16(last) | 1
+}
+
+// product16 mixes 16 bytes.
+func product16(b []byte) uint64 {
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^0x9e3779b97f4a7c15, binary.LittleEndian.Uint64(b[8:])^0xff51afd7ed558ccd)
+	return hi ^ lo
+}

@@ -1,0 +1,105 @@
+package tcpip_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
+
+func TestDecodeMarksSecondCopies(t *testing.T) {
+	const us = int64(time.Microsecond)
+	withID := func(id int) []byte { return edit(ip4(), setLen(4, id)) }
+	lo := func(ip []byte) []byte { return join(make([]byte, 12), words(0x0800), ip) }
+	lo6 := func(tsval int) []byte {
+		return join(make([]byte, 12), words(0x86dd), edit(ip6(), setLen(40+24, tsval)))
+	}
+	cooked := func(pkttype byte, ip []byte) []byte { return join(sll2Header(0x0800, 1, 772, pkttype), ip) }
+	cooked1 := func(pkttype uint16, ip []byte) []byte { return join(sllHeader(pkttype, 772, 0x0800), ip) }
+	type step struct {
+		at    int64
+		data  []byte
+		flags uint32
+		dup   bool
+	}
+	tests := []struct {
+		name  string
+		link  linktype.Type
+		steps []step
+	}{
+		{"pair on lo", 1, []step{{0, lo(withID(1)), 0, false}, {3 * us, lo(withID(1)), 0, true}}},
+		{"third is a first again", 1, []step{{0, lo(withID(1)), 0, false}, {us, lo(withID(1)), 0, true}, {2 * us, lo(withID(1)), 0, false}, {3 * us, lo(withID(1)), 0, true}}},
+		{"interleaved pairs", 1, []step{{0, lo(withID(1)), 0, false}, {1, lo(withID(2)), 0, false}, {2, lo(withID(1)), 0, true}, {3, lo(withID(2)), 0, true}}},
+		{"a retransmission has another id", 1, []step{{0, lo(withID(1)), 0, false}, {us, lo(withID(2)), 0, false}}},
+		{"too late", 1, []step{{0, lo(withID(1)), 0, false}, {2000 * us, lo(withID(1)), 0, false}}},
+		{"long before", 1, []step{{0, lo(withID(1)), 0, false}, {-2000 * us, lo(withID(1)), 0, false}}},
+		{"late, without id", 1, []step{{0, lo(withID(0)), 0, false}, {51 * us, lo(withID(0)), 0, false}, {100 * us, lo(withID(0)), 0, true}}},
+		{"ipv6", 1, []step{{0, lo6(1), 0, false}, {us, lo6(1), 0, true}, {us, lo6(2), 0, false}}},
+		{"not on eth0", 1, []step{{0, ethFrame, 0, false}, {0, ethFrame, 0, false}}},
+		{"outgoing is never second", 1, []step{{0, lo(withID(1)), 2, false}, {0, lo(withID(1)), 2, false}, {0, lo(withID(1)), 1, true}, {0, lo(withID(1)), 1, true}, {0, lo(withID(1)), 1, false}}},
+		{"incoming is never first", 1, []step{{0, lo(withID(1)), 1, false}, {0, lo(withID(1)), 1, false}}},
+		{"sll2 pair", 276, []step{{0, cooked(4, withID(1)), 0, false}, {us, cooked(0, withID(1)), 0, true}}},
+		{"sll2 as libpcap records it", 276, []step{{0, cooked(0, withID(0)), 0, false}, {us, cooked(0, withID(0)), 0, false}}},
+		{"sll pair", 113, []step{{0, cooked1(4, withID(1)), 0, false}, {us, cooked1(0, withID(1)), 0, true}}},
+		{"sll2 on eth0", 276, []step{{0, sll2(2, 1), 0, false}, {0, sll2(2, 1), 0, false}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, _ := decoderOf()
+			dups := 0
+			for i, st := range tt.steps {
+				p := packetOf(tt.link, st.data)
+				p.Nanos, p.Flags = 1e18+st.at, st.flags
+				var s tcpip.Segment
+				if !d.Decode(p, &s) || s.Dup != st.dup {
+					t.Errorf("packet %d: dup %v, want %v", i, s.Dup, st.dup)
+				}
+				if st.dup {
+					dups++
+				}
+			}
+			if n := d.Stats().Duplicates; n != dups {
+				t.Errorf("%d duplicates counted, want %d", n, dups)
+			}
+		})
+	}
+}
+
+// Packets of other processors may come between the copies, up to a bound.
+func TestSecondCopyAmongOthers(t *testing.T) {
+	d, _ := decoderOf()
+	var s tcpip.Segment
+	decode := func(id int) bool {
+		p := packetOf(1, join(make([]byte, 12), words(0x0800), edit(ip4(), setLen(4, id))))
+		return d.Decode(p, &s) && s.Dup
+	}
+	for id := 1; id <= 8; id++ {
+		decode(id)
+	}
+	for id := 1; id <= 8; id++ {
+		if !decode(id) {
+			t.Errorf("second copy of packet %d not marked", id)
+		}
+	}
+}
+
+// A fragmented datagram on lo comes as two copies of each fragment.
+func TestSecondCopiesOfFragments(t *testing.T) {
+	d, _ := decoderOf()
+	var s tcpip.Segment
+	segments := 0
+	for i, f := range split4(ip4(), 16, 32) {
+		for range 2 {
+			p := packetOf(1, join(make([]byte, 12), words(0x0800), f))
+			p.Ref.Packet = uint32(i + 1)
+			if d.Decode(p, &s) {
+				segments++
+				checkHello(t, &s, false)
+			}
+		}
+	}
+	if st := d.Stats(); segments != 1 || st.Duplicates != 3 || st.FragmentsPending != 0 {
+		t.Errorf("%d segments, %+v", segments, st)
+	}
+}

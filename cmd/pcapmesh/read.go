@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
+)
+
+// stitch reads the named captures and prints warnings about them. What could
+// not be read of them is the second error; the first is final.
+func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts mesh.Options) (r *mesh.Result, partial, err error) {
+	inputs, err := f.inputs(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opts.Pods, err = f.knownPods(); err != nil {
+		return nil, nil, err
+	}
+	if opts.Networks, err = f.networks.networks(); err != nil {
+		return nil, nil, err
+	}
+	opts.Profile = profile.Named(f.mesh) // nil for auto
+	if opts.Records, err = f.records.records(podNames(inputs)); err != nil {
+		return nil, nil, err
+	}
+	opts.KeyLogs = f.keyLogs
+	opts.Reread = opts.Reread || len(f.keyLogs) > 0
+	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
+	opts.Progress = bar.update
+	r, err = mesh.Stitch(inputs, &opts)
+	bar.finish()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !o.quiet {
+		f.warnKeys(cmd, r, opts.Reread)
+		warnRecords(cmd.ErrOrStderr(), r)
+	}
+	return r, warn(cmd.ErrOrStderr(), o, r), nil
+}
+
+// warn says what is wrong with the inputs. A capture that was cut off at its
+// end is worth a warning only; anything else is an error, after all that could
+// be read has been used.
+func warn(w io.Writer, o *options, r *mesh.Result) error {
+	var errs []error
+	for _, in := range r.Inputs {
+		switch {
+		case in.Err != nil && !in.Truncated && !errors.Is(in.Err, mesh.ErrRepeated):
+			errs = append(errs, in.Err)
+		case o.quiet:
+		case errors.Is(in.Err, mesh.ErrRepeated):
+			fmt.Fprintf(w, "pcapmesh: %s\n", report.OneLine(in.Err.Error()))
+		case in.Truncated:
+			fmt.Fprintf(w, "pcapmesh: %s; everything before it was read\n", report.OneLine(in.Err.Error()))
+		case in.Packets == 0:
+			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.File)
+		case in.NonTCP == in.Packets && len(r.Lookups) == 0:
+			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.File, in.Packets)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// warnKeys says that secrets were of no use.
+func (f *inputFlags) warnKeys(cmd *cobra.Command, r *mesh.Result, reread bool) {
+	if slices.ContainsFunc(r.Legs, func(l *flow.Leg) bool { return l.Decrypted }) {
+		return
+	}
+	if len(f.keyLogs) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "pcapmesh: the key logs decrypt no connection of the captures: of none are both hello messages captured, the secrets of both directions logged, and the cipher suite supported")
+		return
+	}
+	for i := range r.Inputs {
+		if in := &r.Inputs[i]; in.Secrets > 0 && in.File == "-" && !reread {
+			fmt.Fprintf(cmd.ErrOrStderr(), "pcapmesh: %s holds secrets, but decrypting reads it twice; give it as a file\n", in.File)
+		}
+	}
+}
+
+// warnRecords says what of the records could not be read or used, and what
+// contradicts the packets.
+func warnRecords(w io.Writer, r *mesh.Result) {
+	for i := range r.Records {
+		for _, s := range report.RecordFaults(&r.Records[i]) {
+			fmt.Fprintf(w, "pcapmesh: %s\n", report.OneLine(s))
+		}
+	}
+	for i := range r.Conflicts {
+		if i == maxConflicts {
+			fmt.Fprintf(w, "pcapmesh: %d more records contradict the packets: -o json lists them\n", len(r.Conflicts)-i)
+			break
+		}
+		fmt.Fprintf(w, "pcapmesh: %s\n", report.OneLine(report.Conflict(&r.Conflicts[i])))
+	}
+}
+
+// maxConflicts is how many contradictions are printed.
+const maxConflicts = 10

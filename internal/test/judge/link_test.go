@@ -1,0 +1,252 @@
+package judge
+
+import (
+	"fmt"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
+	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+)
+
+// An end is one side of a tie: an exchange of a leg of the truth, or with the
+// number whole the leg as such. Legs that never were have the ID "?".
+type end struct {
+	leg string
+	no  int
+}
+
+// whole is the number of an end that is a whole leg, as in truth.Link.
+const whole = -1
+
+// A tie is what the result says of one exchange, or of one leg, and its
+// counterpart behind a proxy.
+type tie struct {
+	from, to   end
+	attempt    int
+	confidence float64
+	ambiguous  bool
+	rivals     []end
+}
+
+// A judge holds a result against the truth.
+type judge struct {
+	truth *truth.Truth
+	r     *mesh.Result
+	m     *match
+	k     *ranking
+	ties  []tie
+}
+
+func newJudge(t *truth.Truth, r *mesh.Result) *judge {
+	j := &judge{truth: t, r: r, m: matchLegs(t, r.Legs)}
+	j.k = rank(t, r, j.m)
+	for _, p := range r.Paths {
+		for i := range p.Exchanges {
+			j.gather(p.Exchanges[i].Hops)
+		}
+	}
+	for i := range r.Joins {
+		if n := &r.Joins[i]; !j.byExchange(n) {
+			j.ties = append(j.ties, j.join(n))
+		}
+	}
+	return j
+}
+
+// gather takes the ties of one exchange: each hop and the one it leads on from.
+func (j *judge) gather(hops []flow.Hop) {
+	for i := range hops {
+		for k := i - 1; k >= 0; k-- {
+			if hops[k].Leg == hops[i].FromLeg {
+				j.ties = append(j.ties, j.hop(&hops[k], &hops[i]))
+				break
+			}
+		}
+	}
+}
+
+func (j *judge) hop(from, to *flow.Hop) tie {
+	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
+	for _, r := range to.Rivals {
+		s, ok := j.k.byReq[[2]int64{int64(r.Leg), r.Request[0]}]
+		if !ok {
+			s = spot{leg: r.Leg}
+		}
+		t.rivals = append(t.rivals, j.end(s))
+	}
+	return t
+}
+
+// byExchange tells whether hops show the join already.
+func (j *judge) byExchange(n *flow.Join) bool {
+	if w := j.m.truth[n.From]; w != nil && w.Tunnel {
+		return false // hops lead on from the leg before it
+	}
+	for _, p := range j.r.Paths {
+		for i := range p.Exchanges {
+			for _, h := range p.Exchanges[i].Hops {
+				if h.FromLeg == n.From && h.Leg == n.To {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (j *judge) join(n *flow.Join) tie {
+	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, confidence: n.Confidence, ambiguous: n.Ambiguous}
+	for _, r := range n.Rivals {
+		t.rivals = append(t.rivals, j.end(spot{leg: r}))
+	}
+	return t
+}
+
+func (j *judge) end(s spot) end {
+	e := end{"?", whole}
+	if w := j.m.truth[s.leg]; w != nil {
+		e.leg = w.ID
+	}
+	if !s.empty() {
+		e.no = j.k.no[s]
+	}
+	return e
+}
+
+// A verdict says what became of a link of the truth.
+type verdict int
+
+const (
+	missing verdict = iota
+	ambiguousWithout
+	ambiguousWith
+	right
+)
+
+// means tells whether a tie stands for a link of the truth, when it leads to
+// the given end.
+func (j *judge) means(t *tie, to end, l *truth.Link) bool {
+	if t.from.no == whole && to.no == whole && (j.sealed(l.From) || j.sealed(l.To)) {
+		return t.from.leg == l.From && to.leg == l.To
+	}
+	return j.covers(t.from, l.From, l.FromExchange) && j.covers(to, l.To, l.ToExchange)
+}
+
+// covers tells whether an end of the result means an end of the truth: a leg
+// whose exchanges cannot be read stands for all of them.
+func (j *judge) covers(e end, leg string, no int) bool {
+	if e.leg != leg || e.no == no {
+		return e.leg == leg
+	}
+	w, _ := j.truth.Leg(leg)
+	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel)
+}
+
+// sealed tells whether a leg of the truth cannot be read.
+func (j *judge) sealed(id string) bool {
+	w, ok := j.truth.Leg(id)
+	return ok && j.m.sealed(w)
+}
+
+// link judges one link of the truth.
+func (j *judge) link(l *truth.Link) verdict {
+	best := missing
+	for i := range j.ties {
+		t := &j.ties[i]
+		switch {
+		case j.means(t, t.to, l) && !t.ambiguous:
+			best = right
+		case j.names(t, l):
+			best = max(best, ambiguousWith)
+		case j.covers(t.from, l.From, l.FromExchange) && t.ambiguous:
+			best = max(best, ambiguousWithout)
+		}
+	}
+	if last := j.lastAttempt(l); best < ambiguousWith && last != l && j.link(last) == ambiguousWith {
+		return ambiguousWith // what failed before goes with what is in doubt
+	}
+	return best
+}
+
+// lastAttempt returns the link of the attempt that answered the exchange of l.
+func (j *judge) lastAttempt(l *truth.Link) *truth.Link {
+	last := l
+	for i := range j.truth.Links {
+		if k := &j.truth.Links[i]; k.From == l.From && k.FromExchange == l.FromExchange && k.Attempt > last.Attempt {
+			last = k
+		}
+	}
+	return last
+}
+
+// names tells whether the link is among what a tie leaves open. Of a leg that
+// cannot be read and whose exchanges are not told apart, it is enough to name
+// the leg on the other side.
+func (j *judge) names(t *tie, l *truth.Link) bool {
+	hidden := j.sealed(l.From) || j.sealed(l.To)
+	for _, e := range append([]end{t.to}, t.rivals...) {
+		legs := t.from.leg == l.From && e.leg == l.To && (t.from.no == whole || e.no == whole)
+		if t.ambiguous && j.means(t, e, l) || hidden && legs {
+			return true
+		}
+	}
+	return false
+}
+
+// wrong lists what the result says for sure and is not so.
+func (j *judge) wrong() []string {
+	var out []string
+	for i := range j.ties {
+		t := &j.ties[i]
+		if t.ambiguous {
+			continue
+		}
+		l := j.linkOf(t)
+		switch {
+		case l == nil && j.caused(t):
+		case l == nil:
+			out = append(out, fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from)))
+		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
+			out = append(out, fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt))
+		}
+	}
+	return out
+}
+
+// caused tells whether a tie names what made the mesh's agent open a leg: a
+// probe that it was asked for.
+func (j *judge) caused(t *tie) bool {
+	w, ok := j.truth.Leg(t.to.leg)
+	return ok && w.Role == flow.RoleControl.String() && w.Cause == t.from.leg
+}
+
+// linkOf returns the link of the truth that a tie stands for.
+func (j *judge) linkOf(t *tie) *truth.Link {
+	for i := range j.truth.Links {
+		l := &j.truth.Links[i]
+		if j.means(t, t.to, l) {
+			return l
+		}
+	}
+	return nil
+}
+
+// name describes an end for people.
+func (j *judge) name(e end) string {
+	w, ok := j.truth.Leg(e.leg)
+	if !ok {
+		return fmt.Sprintf("a leg that never was, exchange %d", e.no)
+	}
+	return fmt.Sprintf("%s (%s %s > %s) exchange %d", w.ID, w.Role, w.OrigSrc, w.OrigDst, e.no)
+}
+
+// served lists what really served an end.
+func (j *judge) served(e end) string {
+	s := "nothing"
+	for i := range j.truth.Links {
+		if l := &j.truth.Links[i]; j.covers(e, l.From, l.FromExchange) {
+			s = fmt.Sprintf("%s exchange %d", l.To, l.ToExchange)
+		}
+	}
+	return s
+}
