@@ -15,19 +15,19 @@ import (
 // servers. What they say cannot be read; what the proxy makes of it on loopback
 // can. Every connection has a number, by which its exchanges are known.
 type SealedWorld struct {
-	Rand     *rand.Rand
-	Trace    pcap.Trace
+	Rand    *rand.Rand
+	Trace   pcap.Trace
+	Asked   int                    // exchanges so far
+	Clients map[netip.AddrPort]int // number of a client connection by its address
+	Ups     map[netip.AddrPort]int // likewise behind the proxy
+
+	opts     SealedOptions
 	schedule Schedule
 	idle     [][]*sealedEnd // of each pool
 	dialled  []int          // connections that each pool opened
-	opts     SealedOptions
-	Asked    int           // exchanges so far
-	free     time.Duration // when the proxy will have done all it has to do
-
-	Clients map[netip.AddrPort]int // number of a client connection by its address
-	Ups     map[netip.AddrPort]int // likewise behind the proxy
-	began   [2][][]begun           // by side and connection: its exchanges in the order of time
-	pairs   map[int]int            // client connection to the one behind the proxy, byte for byte
+	free     time.Duration  // when the proxy will have done all it has to do
+	began    [2][][]begun   // by side and connection: its exchanges in the order of time
+	pairs    map[int]int    // client connection to the one behind the proxy, byte for byte
 }
 
 // SealedOptions says what a SealedWorld is like.

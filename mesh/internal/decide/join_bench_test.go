@@ -51,7 +51,7 @@ func BenchmarkTurnAlgebra(b *testing.B) {
 				runtime.GC()
 				heap := watchHeap()
 				b.StartTimer()
-				decide.Links(l.x, l.legs, l.roster, graph.NewLedger(nil, nil))
+				decide.JoinLegs(l.x, l.legs, l.roster, graph.NewLedger(nil, nil))
 				b.StopTimer()
 				base, peak := heap()
 				b.ReportMetric(float64(base)/(1<<20), "MiB-before")
