@@ -14,7 +14,7 @@
 //		return err
 //	}
 //	defer r.Close()
-//	_, err = r.WriteFile("stitched.pcapng", false, nil)
+//	_, err = r.WriteFile("stitched.pcapng", nil)
 //
 // # How
 //

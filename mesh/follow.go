@@ -3,8 +3,10 @@ package mesh
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/emit"
 )
 
@@ -13,7 +15,7 @@ type Chunk struct {
 	Reply   bool        // sent by the server
 	Nanos   int64       // of the packet that carried them
 	Ref     capture.Ref // that packet
-	Data    []byte      // valid during the call only
+	Data    []byte      // not owned; valid until the next step
 	Missing int64       // bytes that are missing at this place; Data is empty then
 }
 
@@ -23,22 +25,46 @@ var (
 	ErrNoExchange = errors.New("no such exchange")
 )
 
-// Follow reads the inputs again and calls yield with the bytes of a path: what
-// following its stream in the stitched capture shows. no selects one
-// exchange, -1 all of the stream. It stops at the first error of yield.
-func (r *Result) Follow(path, no int, yield func(Chunk) error) error {
+// AllExchanges stands for all of a path in Follow.
+const AllExchanges = -1
+
+// Follow reads the inputs again and iterates over the bytes of a path: what following
+// its stream in the stitched capture shows, or one exchange of it. An error ends the
+// sequence; the chunk beside it is empty.
+func (r *Result) Follow(path, exchange int) iter.Seq2[Chunk, error] {
+	return func(yield func(Chunk, error) bool) {
+		c, err := r.conversation(path, exchange)
+		if err == nil {
+			err = r.source.Follow(c, func(k emit.Chunk) error {
+				if !yield(Chunk(k), nil) {
+					return errEnough
+				}
+				return nil
+			})
+		}
+		if err != nil && err != errEnough {
+			yield(Chunk{}, err)
+		}
+	}
+}
+
+// errEnough ends a reading of which nobody wants more.
+var errEnough = errors.New("enough")
+
+// conversation returns what is followed.
+func (r *Result) conversation(path, exchange int) (*plan.Conversation, error) {
 	if path < 0 || path >= len(r.Paths) {
-		return fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
+		return nil, fmt.Errorf("stream %d: %w: there are %d", path, ErrNoPath, len(r.Paths))
 	}
 	c := r.source.Conversations[path]
-	if no >= 0 {
-		p := r.Paths[path]
-		if no >= len(p.Exchanges) {
-			return fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, no, ErrNoExchange, len(p.Exchanges))
-		}
-		if c = r.source.Plan.Exchange(c, no); c == nil {
-			return fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, no)
-		}
+	if exchange < 0 {
+		return c, nil
 	}
-	return r.source.Follow(c, func(k emit.Chunk) error { return yield(Chunk(k)) })
+	if n := len(r.Paths[path].Exchanges); exchange >= n {
+		return nil, fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, exchange, ErrNoExchange, n)
+	}
+	if c = r.source.Plan.Exchange(c, exchange); c == nil {
+		return nil, fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, exchange)
+	}
+	return c, nil
 }

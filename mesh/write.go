@@ -46,6 +46,7 @@ type WriteOptions struct {
 	KeepOther bool   // copy packets that are neither TCP nor DNS
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
+	Replace   bool   // WriteFile replaces a file that pcapmesh did not write
 	EmbedKeys bool   // write the TLS secrets, from key logs and inputs, of connections that stay encrypted
 	Version   string // of the program that writes, for the section header; may be empty
 }
@@ -66,7 +67,7 @@ func (o *WriteOptions) options() emit.Options {
 		return emit.Options{}
 	}
 	return emit.Options{Legs: o.View == ViewLegs, Comments: emit.Comments(o.Comments), KeepOther: o.KeepOther, Classic: o.Classic,
-		NoNames: o.NoNames, EmbedKeys: o.EmbedKeys, Version: o.Version}
+		NoNames: o.NoNames, Replace: o.Replace, EmbedKeys: o.EmbedKeys, Version: o.Version}
 }
 
 // WriteCapture writes the paths as a pcapng file in which every conversation
@@ -78,9 +79,9 @@ func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
 
 // WriteFile writes the stitched capture to the named file, which appears under
 // its name only when it is complete. A file that exists is replaced only if
-// pcapmesh wrote it, or with force; never if it is an input.
-func (r *Result) WriteFile(name string, force bool, o *WriteOptions) (Summary, error) {
-	sum, err := r.source.WriteFile(name, force, o.options())
+// pcapmesh wrote it, or with WriteOptions.Replace; never if it is an input.
+func (r *Result) WriteFile(name string, o *WriteOptions) (Summary, error) {
+	sum, err := r.source.WriteFile(name, o.options())
 	return Summary(sum), err
 }
 

@@ -88,7 +88,7 @@ func (f *stitchFlags) classic() bool {
 
 // write writes the capture.
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
-	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.table.noNames, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.table.noNames, Replace: f.force, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
 	if f.view == "legs" {
 		wo.View = mesh.ViewLegs
 	}
@@ -102,5 +102,5 @@ func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, e
 	if f.output == "-" {
 		return r.WriteCapture(cmd.OutOrStdout(), wo)
 	}
-	return r.WriteFile(f.output, f.force, wo)
+	return r.WriteFile(f.output, wo)
 }

@@ -42,7 +42,7 @@ func run(w io.Writer, out string, files ...string) error {
 		from, to := r.Legs[j.From], r.Legs[j.To]
 		fmt.Fprintf(w, "%v (%v) and %v (%v): %v\n", from.Orig, from.Role, to.Orig, to.Role, j.Evidence[0].Kind)
 	}
-	sum, err := r.WriteFile(out, false, nil)
+	sum, err := r.WriteFile(out, nil)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
@@ -32,8 +33,21 @@ type chunkJSON struct {
 	Missing int64      `json:"missing,omitempty"`
 }
 
-// Chunk prints one chunk. It is a function for mesh.Result.Follow.
-func (f *Follower) Chunk(c mesh.Chunk) error {
+// All prints all chunks of a sequence, up to its error.
+func (f *Follower) All(chunks iter.Seq2[mesh.Chunk, error]) error {
+	for c, err := range chunks {
+		if err == nil {
+			err = f.chunk(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunk prints one chunk.
+func (f *Follower) chunk(c mesh.Chunk) error {
 	switch f.as {
 	case "raw":
 		f.out.Write(c.Data)

@@ -46,10 +46,15 @@ ok
 		t.Run(test.as, func(t *testing.T) {
 			check(t, test.want, func(w io.Writer) error {
 				f := report.NewFollower(w, test.as)
-				for _, c := range chunks {
-					if err := f.Chunk(c); err != nil {
-						return err
+				all := func(yield func(mesh.Chunk, error) bool) {
+					for _, c := range chunks {
+						if !yield(c, nil) {
+							return
+						}
 					}
+				}
+				if err := f.All(all); err != nil {
+					return err
 				}
 				return f.Close()
 			})

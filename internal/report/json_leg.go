@@ -38,7 +38,7 @@ func newLeg(l *flow.Leg) legJSON {
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
-		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: l.Protocol, LostHeaders: l.LostHeaders, Notes: l.Notes,
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: string(l.Protocol), LostHeaders: l.LostHeaders, Notes: l.Notes,
 		Conntrack: newTracked(l.Conntrack), OrigProcess: newProcess(l.OrigProcess), ReplyProcess: newProcess(l.ReplyProcess), Logged: newLogged(l.Logged)}
 	if l.Inferred {
 		j.Orientation = "inferred"
@@ -46,7 +46,7 @@ func newLeg(l *flow.Leg) legJSON {
 	for _, t := range l.Captured {
 		j.Captured = append(j.Captured, newTuple(t))
 	}
-	if l.Protocol == "tls" || l.Protocol == "hbone" || l.Decrypted {
+	if l.Protocol == flow.ProtocolTLS || l.Protocol == flow.ProtocolHBONE || l.Decrypted {
 		j.TLS = newTLS(&l.TLS)
 		j.TLS.Decrypted = l.Decrypted
 	}

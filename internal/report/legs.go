@@ -67,10 +67,10 @@ func (t *legTable) row(l *flow.Leg) []string {
 // protocol names what the connection speaks; mtls is TLS on which the client
 // proves who it is, and mtls+h2 HTTP/2 that was decrypted.
 func protocol(l *flow.Leg) string {
-	s := l.Protocol
+	s := string(l.Protocol)
 	switch {
-	case l.Protocol == "hbone": // mTLS by definition
-	case l.Protocol == "tls" && l.TLS.Mutual:
+	case l.Protocol == flow.ProtocolHBONE: // mTLS by definition
+	case l.Protocol == flow.ProtocolTLS && l.TLS.Mutual:
 		s = "mtls"
 	case l.Decrypted && l.TLS.Mutual:
 		s = "mtls+" + s
@@ -155,7 +155,7 @@ func CSV(w io.Writer, r *mesh.Result) error {
 		}
 		n := func(v int64) string { return strconv.FormatInt(v, 10) }
 		err = out.Write([]string{strconv.Itoa(l.ID), l.Role.String(), l.Pod, l.Interface, l.Orig.Src.String(), l.Orig.Dst.String(),
-			l.Reply.Src.String(), l.Protocol, strconv.Itoa(l.ExchangeCount), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
+			l.Reply.Src.String(), string(l.Protocol), strconv.Itoa(l.ExchangeCount), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
 			stamp(l.Start), stamp(l.End), l.ClosedBy, joinedTo(r, l)})
 	}
 	if err != nil {

@@ -93,7 +93,7 @@ func legsText(r *mesh.Result, p *flow.Path) string {
 // the port or address that sets it apart.
 func legText(l *flow.Leg, first bool) string {
 	s := place(l.Pod, l.Interface)
-	if l.Protocol == "tls" || l.Protocol == "h2" || l.Protocol == "hbone" || l.Decrypted {
+	if l.Protocol == flow.ProtocolTLS || l.Protocol == flow.ProtocolHTTP2 || l.Protocol == flow.ProtocolHBONE || l.Decrypted {
 		s += " " + protocol(l)
 	}
 	switch {

@@ -25,6 +25,19 @@ var roleNames = [...]string{"unknown", "client-proxy", "proxy-app", "app-proxy",
 // String returns the role's name in the JSON output, such as "client-proxy".
 func (r Role) String() string { return roleNames[r] }
 
+// A Protocol is what a connection speaks, as the JSON output names it.
+type Protocol string
+
+// The protocols of legs.
+const (
+	ProtocolTCP   Protocol = "tcp" // bytes that nothing here reads
+	ProtocolHTTP1 Protocol = "http/1.1"
+	ProtocolHTTP2 Protocol = "h2"
+	ProtocolHBONE Protocol = "hbone" // a tunnel, decrypted or not
+	ProtocolTLS   Protocol = "tls"   // not decrypted
+	ProtocolDNS   Protocol = "dns"
+)
+
 // A Leg is one TCP connection in its role. Times are nanoseconds since
 // 1970-01-01 UTC.
 type Leg struct {
@@ -49,8 +62,8 @@ type Leg struct {
 	// tunnel that of its streams.
 	ExchangeCount int
 
-	Protocol string // http/1.1, h2, hbone (a tunnel, decrypted or not), tls, dns or tcp
-	TLS      TLS    // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
+	Protocol Protocol
+	TLS      TLS // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
 	// Decrypted tells that the connection is TLS and was read with secrets from
 	// a key log.
 	Decrypted bool

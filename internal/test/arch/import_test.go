@@ -61,6 +61,7 @@ var below = map[string][]string{
 		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
 	},
 	"mesh/internal/decide/turn": {
+		"./mesh/flow",
 		"./internal/wire/tls", "./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph",
 		"./mesh/internal/index", "./mesh/internal/index/scan",
 	},

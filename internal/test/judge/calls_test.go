@@ -21,7 +21,7 @@ type call struct{ id, method, target, status string }
 
 // multiplexed tells whether a leg of the path is HTTP/2 that can be read.
 func multiplexed(r *mesh.Result, p *flow.Path) bool {
-	return slices.ContainsFunc(p.Legs, func(id int) bool { return r.Legs[id].Protocol == "h2" })
+	return slices.ContainsFunc(p.Legs, func(id int) bool { return r.Legs[id].Protocol == flow.ProtocolHTTP2 })
 }
 
 // Exchanges of HTTP/2 connections that several clients share are written as

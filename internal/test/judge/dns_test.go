@@ -109,7 +109,7 @@ func (s *scene) holdLess53(t *testing.T, keep func(*tcpip.Datagram) bool, app in
 		}
 	}
 	for _, l := range r.Legs {
-		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != "dns") {
+		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != flow.ProtocolDNS) {
 			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
 		}
 	}
@@ -154,7 +154,7 @@ func (s *scene) holdLookups(t *testing.T) {
 		t.Errorf("lookups (-truth +found):\n%s", d)
 	}
 	for _, l := range r.Legs {
-		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != "dns") {
+		if l.Orig.Dst.Port() == 53 && (l.Role != flow.RoleControl || l.Protocol != flow.ProtocolDNS) {
 			t.Errorf("leg %d to %v is %v and speaks %s", l.ID, l.Orig.Dst, l.Role, l.Protocol)
 		}
 	}

@@ -253,7 +253,7 @@ func TestOutput(t *testing.T) {
 		{"our own file", out, false, nil},
 		{"a stranger's file, forced", foreign, true, nil},
 	} {
-		if _, err := r.WriteFile(tt.file, tt.force, nil); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
+		if _, err := r.WriteFile(tt.file, &mesh.WriteOptions{Replace: tt.force}); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
 			t.Errorf("%s: %v, expected %v", tt.name, err, tt.is)
 		}
 	}
@@ -261,7 +261,7 @@ func TestOutput(t *testing.T) {
 	if err := os.Truncate(inputs[1].File, 5000); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.WriteFile(filepath.Join(dir, "late.pcapng"), false, nil); !errors.Is(err, capture.ErrChanged) || !strings.Contains(err.Error(), inputs[1].File) {
+	if _, err := r.WriteFile(filepath.Join(dir, "late.pcapng"), nil); !errors.Is(err, capture.ErrChanged) || !strings.Contains(err.Error(), inputs[1].File) {
 		t.Errorf("an input that shrank: %v, expected %v", err, capture.ErrChanged)
 	}
 	if after := listing(t, dir); !slices.Equal(before, after) {

@@ -112,8 +112,8 @@ func (j *judge) leg(w *truth.Leg, l *flow.Leg) (bad []string) {
 		differ("interface", l.Interface, w.Interface)
 	}
 	differ("midstream", l.Midstream, w.Midstream)
-	differ("tunnel", l.Protocol == "hbone", w.Tunnel)
-	differ("encrypted", l.Protocol == "tls" || l.Protocol == "hbone" || l.Decrypted, w.Encrypted)
+	differ("tunnel", l.Protocol == flow.ProtocolHBONE, w.Tunnel)
+	differ("encrypted", l.Protocol == flow.ProtocolTLS || l.Protocol == flow.ProtocolHBONE || l.Decrypted, w.Encrypted)
 	if !w.HalfFlow || w.RequestSrc == "" {
 		differ("answered by", l.Reply.Src.String(), w.ReplySrc)
 	}

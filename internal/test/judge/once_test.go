@@ -40,12 +40,11 @@ func (s *scene) once(t *testing.T, r *mesh.Result) []string {
 		if multiplexed(r, p) {
 			continue // written anew: TestCalls reads it
 		}
-		err := r.Follow(i, -1, func(c mesh.Chunk) error {
+		for c, err := range r.Follow(i, mesh.AllExchanges) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			l.enter(i, c)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 	}
 	return append(l.bad, l.audit()...)
@@ -101,7 +100,7 @@ func (l *ledger) enter(path int, c mesh.Chunk) {
 func (l *ledger) audit() (bad []string) {
 	l.show()
 	for _, leg := range l.r.Legs {
-		if leg.Protocol == "tls" || leg.Protocol == "h2" || leg.Protocol == "hbone" {
+		if leg.Protocol == flow.ProtocolTLS || leg.Protocol == flow.ProtocolHTTP2 || leg.Protocol == flow.ProtocolHBONE {
 			continue // h2: TestCalls
 		}
 		for d, hs := range l.halves(leg) {

@@ -102,11 +102,11 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 			}
 			n++
 			var s stream
-			if err := j.r.Follow(p.ID, k, func(c mesh.Chunk) error {
+			for c, err := range j.r.Follow(p.ID, k) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				s.flows[side(c.Reply)].add(c)
-				return nil
-			}); err != nil {
-				t.Fatal(err)
 			}
 			for d, want := range [2]*truth.Tally{l.FromRequest, l.FromResponse} {
 				if x := s.flows[d].differs(*want, true); x != "" {

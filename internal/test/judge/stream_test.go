@@ -54,12 +54,11 @@ func follow(t testing.TB, r *mesh.Result) []*stream {
 	var all []*stream
 	for i, p := range r.Paths {
 		s := &stream{client: p.Client.String(), server: p.Server.String()}
-		err := r.Follow(i, -1, func(c mesh.Chunk) error {
+		for c, err := range r.Follow(i, mesh.AllExchanges) {
+			if err != nil {
+				t.Fatalf("path %d: %v", i, err)
+			}
 			s.flows[side(c.Reply)].add(c)
-			return nil
-		})
-		if err != nil {
-			t.Fatalf("path %d: %v", i, err)
 		}
 		all = append(all, s)
 	}

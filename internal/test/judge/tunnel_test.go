@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // Without keys, connections are tied to the tunnels that carry them, all but
@@ -48,12 +49,12 @@ func TestTunnelsSpent(t *testing.T) {
 		s := load(t, truth.Path(pcaps, name))
 		r := s.stitch(t, mesh.Options{})
 		for _, p := range r.Paths {
-			if l := r.Legs[p.Lead]; l.Protocol == "hbone" {
+			if l := r.Legs[p.Lead]; l.Protocol == flow.ProtocolHBONE {
 				t.Errorf("%s: the tunnel %s is a path", name, l.Orig)
 			}
 			for _, x := range p.Exchanges {
 				for _, h := range x.Hops {
-					if r.Legs[h.Leg].Protocol == "hbone" {
+					if r.Legs[h.Leg].Protocol == flow.ProtocolHBONE {
 						t.Errorf("%s: an exchange of path %d is in a tunnel", name, p.ID)
 					}
 				}

@@ -137,7 +137,10 @@ func StitchKeys(t *testing.T, tr *pcap.Trace, log string) *mesh.Result {
 // Spoken returns what a stream carries, by direction; holes are "<n>".
 func Spoken(t *testing.T, r *mesh.Result, stream int) (out [2]string) {
 	t.Helper()
-	err := r.Follow(stream, -1, func(c mesh.Chunk) error {
+	for c, err := range r.Follow(stream, mesh.AllExchanges) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		d := 0
 		if c.Reply {
 			d = 1
@@ -146,10 +149,6 @@ func Spoken(t *testing.T, r *mesh.Result, stream int) (out [2]string) {
 		if c.Missing > 0 {
 			out[d] += fmt.Sprintf("<%d>", c.Missing)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return out
 }

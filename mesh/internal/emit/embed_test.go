@@ -31,7 +31,7 @@ func TestEmbeddedKeys(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "out.pcapng")
-			if _, err := r.WriteFile(name, false, &tc.o); err != nil {
+			if _, err := r.WriteFile(name, &tc.o); err != nil {
 				t.Fatal(err)
 			}
 			if got := secrets(t, name); len(strings.Fields(got)) > len(strings.Fields(tc.want)) || (got == "") != (tc.want == "") {

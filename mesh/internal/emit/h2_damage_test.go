@@ -32,8 +32,10 @@ func TestDamagedHTTP2(t *testing.T) {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 			for i := range r.Paths {
-				if err := r.Follow(i, -1, func(mesh.Chunk) error { return nil }); err != nil {
-					t.Errorf("seed %d: stream %d: %v", seed, i, err)
+				for _, err := range r.Follow(i, mesh.AllExchanges) {
+					if err != nil {
+						t.Errorf("seed %d: stream %d: %v", seed, i, err)
+					}
 				}
 			}
 			r.Close()

@@ -81,7 +81,7 @@ func TestSharedHTTP2IsTakenApart(t *testing.T) {
 		for _, e := range r.Paths[i].Exchanges {
 			got = append(got, fmt.Sprintf("%s %s %d %s", e.Method, e.Target, e.Status, e.RequestID))
 		}
-		if l := r.Legs[i]; !slices.Equal(got, want) || l.Protocol != "h2" || l.Midstream || l.OrigMissing+l.ReplyMissing > 0 || l.LostHeaders {
+		if l := r.Legs[i]; !slices.Equal(got, want) || l.Protocol != flow.ProtocolHTTP2 || l.Midstream || l.OrigMissing+l.ReplyMissing > 0 || l.LostHeaders {
 			t.Errorf("path %d: %q, want %q; leg %+v", i, got, want, l)
 		}
 	}
@@ -146,16 +146,18 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 		t.Errorf("modes %q and %q", r.Paths[0].Mode, r.Paths[1].Mode)
 	}
 	var sent, received strings.Builder
-	err = r.Follow(0, -1, func(k mesh.Chunk) error {
+	for k, err := range r.Follow(0, mesh.AllExchanges) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if k.Reply {
 			received.Write(k.Data)
 		} else {
 			sent.Write(k.Data)
 		}
-		return nil
-	})
-	if want := sim.Request("GET", "/1") + sim.Request("GET", "/2"); err != nil || sent.String() != want {
-		t.Errorf("sent %q, want %q; %v", sent.String(), want, err)
+	}
+	if want := sim.Request("GET", "/1") + sim.Request("GET", "/2"); sent.String() != want {
+		t.Errorf("sent %q, want %q", sent.String(), want)
 	}
 	if p := pathOf(r, "192.0.2.1"); p.Mode != flow.H2To11 {
 		t.Errorf("mode %q", p.Mode)
@@ -181,13 +183,13 @@ func TestFollowCall(t *testing.T) {
 	defer r.Close()
 	p := pathOf(r, "192.0.2.2")
 	var sent bytes.Buffer
-	if err := r.Follow(p.ID, 1, func(k mesh.Chunk) error {
+	for k, err := range r.Follow(p.ID, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !k.Reply {
 			sent.Write(k.Data)
 		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
 	}
 	preface, frames, _ := strings.Cut(sent.String(), http2.ClientPreface)
 	f := http2.NewFramer(nil, strings.NewReader(frames))
@@ -238,7 +240,7 @@ func TestRestOfHTTP2(t *testing.T) {
 	var got []string
 	for _, p := range r.Paths {
 		for _, e := range p.Exchanges {
-			if l := r.Legs[e.Hops[0].Leg]; l.Protocol == "h2" {
+			if l := r.Legs[e.Hops[0].Leg]; l.Protocol == flow.ProtocolHTTP2 {
 				got = append(got, fmt.Sprintf("%s %s %s %d", l.Orig.Src, e.Method, e.Target, e.Status))
 			}
 		}

@@ -18,10 +18,10 @@ var (
 )
 
 // WriteFile writes to the named file, which appears under its name only when it is
-// complete. A file that exists is replaced only if pcapmesh wrote it, or with force;
+// complete. A file that exists is replaced only if pcapmesh wrote it, or with Options.Replace;
 // never if it is an input.
-func (s *Source) WriteFile(name string, force bool, o Options) (Summary, error) {
-	special, err := s.mayReplace(name, force)
+func (s *Source) WriteFile(name string, o Options) (Summary, error) {
+	special, err := s.mayReplace(name, o.Replace)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	KeepOther bool   // copy packets that are neither TCP nor DNS
 	Classic   bool   // a classic pcap file: no comments, names and interfaces
 	NoNames   bool   // no name records
+	Replace   bool   // WriteFile replaces a file that pcapmesh did not write
 	EmbedKeys bool   // write the TLS secrets of connections that stay encrypted
 	Version   string // of the program that writes, for the section header; may be empty
 }

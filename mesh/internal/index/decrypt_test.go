@@ -11,6 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 var versions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
@@ -47,7 +48,7 @@ func TestDecrypt(t *testing.T) {
 					}
 					log := sim.SpeakTLS(t, c, version, cut, talk...)
 					r := sim.StitchKeys(t, &tr, log)
-					if len(r.Legs) != 1 || !r.Legs[0].Decrypted || r.Legs[0].Protocol != "http/1.1" || r.Legs[0].TLS.Version != name || r.Legs[0].Notes != nil {
+					if len(r.Legs) != 1 || !r.Legs[0].Decrypted || r.Legs[0].Protocol != flow.ProtocolHTTP1 || r.Legs[0].TLS.Version != name || r.Legs[0].Notes != nil {
 						t.Fatalf("legs: %+v", r.Legs[0])
 					}
 					if got, want := sim.ExchangeList(r), []string{"GET /a 200", "HEAD /b 200", "POST /c 201"}; !slices.Equal(got, want) {
@@ -139,7 +140,7 @@ func TestWrongSecrets(t *testing.T) {
 	}{"of another": {strange, 0}, "wrong": {swapped, 2}} {
 		t.Run(name, func(t *testing.T) {
 			l := sim.StitchKeys(t, &tr, tc.log).Legs[0]
-			if l.Decrypted || l.Protocol != "tls" || len(l.Notes) != tc.notes {
+			if l.Decrypted || l.Protocol != flow.ProtocolTLS || len(l.Notes) != tc.notes {
 				t.Errorf("decrypted %v, protocol %s, notes %q", l.Decrypted, l.Protocol, l.Notes)
 			}
 			for _, note := range l.Notes {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
@@ -36,7 +37,7 @@ func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 	var out []turn.Curve
 	var veils []*turn.Leg
 	for _, l := range legs {
-		if c.Busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != "tls" && l.Protocol != "tcp" || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
+		if c.Busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
 		veils = append(veils, turn.NewLeg(c.Index, l))

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -182,7 +183,7 @@ func (a *algebra) bothStreams(s strand) bool {
 	if plain.Outline != nil {
 		plain = a.up[s.U].ex
 	}
-	return plain.Leg.Protocol == "h2"
+	return plain.Leg.Protocol == flow.ProtocolHTTP2
 }
 
 // sealedEnd returns the hidden exchange of a strand.

@@ -156,14 +156,13 @@ func crossedPaths(t *testing.T, r *mesh.Result) (bad []string) {
 	t.Helper()
 	for i, p := range r.Paths {
 		names := make(map[string]bool)
-		err := r.Follow(i, -1, func(c mesh.Chunk) error {
+		for c, err := range r.Follow(i, mesh.AllExchanges) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, s := range said.FindAllString(string(c.Data), -1) {
 				names[s] = true
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 		if len(names) > 1 {
 			bad = append(bad, fmt.Sprintf("path %d %s > %s carries connections %v", i, p.Client, p.Server, names))

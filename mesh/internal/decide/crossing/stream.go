@@ -87,7 +87,7 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 		if !c.mayCarry(down, up) {
 			continue
 		}
-		if down.Protocol == "tls" && up.Protocol == "tls" && c.SameStream(down, up) {
+		if down.Protocol == flow.ProtocolTLS && up.Protocol == flow.ProtocolTLS && c.SameStream(down, up) {
 			return []int{d} // one TLS connection end to end: its random bytes are its own
 		}
 		if len(ds) == MaxRivals {
@@ -130,7 +130,7 @@ func streamRivals(ups []*graph.Leg, fit []int, u int) []graph.Rival {
 func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 	var out []*graph.Leg
 	for _, l := range legs {
-		if len(l.Exchanges) == 0 && !c.Busy[l] && l.Protocol != "h2" {
+		if len(l.Exchanges) == 0 && !c.Busy[l] && l.Protocol != flow.ProtocolHTTP2 {
 			out = append(out, l)
 		}
 	}

@@ -27,7 +27,7 @@ func TestStreamsPair(t *testing.T) {
 	if got, want := sim.ExchangeList(r), []string{"GET /a 200", "POST /b 201", "GET /c 404", "GET /d 0"}; !slices.Equal(got, want) {
 		t.Errorf("exchanges %q, want %q", got, want)
 	}
-	if l := r.Legs[0]; l.Protocol != "h2" || l.LostHeaders || l.ExchangeCount != 4 {
+	if l := r.Legs[0]; l.Protocol != flow.ProtocolHTTP2 || l.LostHeaders || l.ExchangeCount != 4 {
 		t.Errorf("leg %+v", l)
 	}
 	if a, b := r.Paths[0].Exchanges[0].Hops[0], r.Paths[0].Exchanges[1].Hops[0]; a.ResponseEnd <= b.ResponseEnd || a.RequestEnd >= b.RequestEnd {

@@ -43,10 +43,10 @@ type View struct {
 }
 
 // Readable reports whether the bytes of the leg are plaintext.
-func (l *Leg) Readable() bool { return l.Protocol != "tls" && !l.Tunnel || l.Opened }
+func (l *Leg) Readable() bool { return l.Protocol != flow.ProtocolTLS && !l.Tunnel || l.Opened }
 
 // Multiplexed reports whether exchanges on the leg may go on at once.
-func (l *Leg) Multiplexed() bool { return l.Protocol == "h2" || l.Opened }
+func (l *Leg) Multiplexed() bool { return l.Protocol == flow.ProtocolHTTP2 || l.Opened }
 
 // SpeaksHTTP2 reports whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
@@ -181,20 +181,20 @@ func (l *Leg) show(h *reassembly.Half) {
 }
 
 // protocolOf names what the connection speaks.
-func protocolOf(x *index.Index, c *conn.Conn) string {
+func protocolOf(x *index.Index, c *conn.Conn) flow.Protocol {
 	a, b := x.Content(c.Orig).Proto, x.Content(c.Reply).Proto
 	is := func(p scan.Proto) bool { return a == p || b == p }
 	switch {
 	case is(scan.ProtoTLS):
-		return "tls"
+		return flow.ProtocolTLS
 	case a.IsH2() || b.IsH2():
-		return "h2"
+		return flow.ProtocolHTTP2
 	case is(scan.ProtoRequests) || is(scan.ProtoResponses):
-		return "http/1.1"
+		return flow.ProtocolHTTP1
 	case slices.Contains(x.Ports, c.Server(x).Port()):
-		return "dns"
+		return flow.ProtocolDNS
 	}
-	return "tcp"
+	return flow.ProtocolTCP
 }
 
 // Plain returns what is told of legs.

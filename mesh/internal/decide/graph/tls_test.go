@@ -15,7 +15,7 @@ import (
 func verdicts(t *testing.T, tr *pcap.Trace) (out []flow.TLS) {
 	t.Helper()
 	for _, l := range sim.Stitch(t, tr).Legs {
-		if l.Protocol != "tls" {
+		if l.Protocol != flow.ProtocolTLS {
 			t.Fatalf("leg %s is %s", l.Orig, l.Protocol)
 		}
 		out = append(out, l.TLS)

@@ -14,9 +14,6 @@ import (
 // exchange by exchange; each connection that it carries is tied to it as a
 // whole.
 
-// tunnelProtocol is what Leg.Protocol says of tunnels.
-const tunnelProtocol = "hbone"
-
 // MarkTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
 func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
@@ -27,7 +24,7 @@ func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
 		}
 		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.Readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
 		if byPort || len(streams) > 0 && allConnect(streams) {
-			l.Protocol, l.Tunnel, l.Streams = tunnelProtocol, true, streams
+			l.Protocol, l.Tunnel, l.Streams = flow.ProtocolHBONE, true, streams
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/test/sim"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 // tunnelOptions describe connections that an ambient pod's proxy takes into
@@ -150,7 +151,7 @@ func (w *tunnelWorld) score(t *testing.T) (right, wrong, named int) {
 		if w.opts.inbound {
 			inner, tunnel = tunnel, inner
 		}
-		if tunnel.Protocol != "hbone" {
+		if tunnel.Protocol != flow.ProtocolHBONE {
 			t.Errorf("%s is tied to %s, which is %s", inner.Orig, tunnel.Orig, tunnel.Protocol)
 		}
 		want := w.truth[inner.Orig.Src]
@@ -240,7 +241,7 @@ func TestTunnelSpent(t *testing.T) {
 			t.Errorf("%s: %d paths, expected %d", tt.name, len(r.Paths), tt.want)
 		}
 		for _, p := range r.Paths {
-			if l := r.Legs[p.Lead]; l.Protocol == "hbone" != (tt.hide && len(p.Legs) == 1) {
+			if l := r.Legs[p.Lead]; l.Protocol == flow.ProtocolHBONE != (tt.hide && len(p.Legs) == 1) {
 				t.Errorf("%s: path %s > %s of a leg that is %s", tt.name, p.Client, p.Server, l.Protocol)
 			}
 		}
@@ -259,7 +260,7 @@ func TestNoTunnel(t *testing.T) {
 	b.Handshake()
 	b.TLS(pcap.TLSConfig{ALPN: []string{"http/1.1"}}).Send(100)
 	for _, l := range sim.Stitch(t, &tr).Legs {
-		if l.Protocol == "hbone" {
+		if l.Protocol == flow.ProtocolHBONE {
 			t.Errorf("%s is taken for a tunnel", l.Orig)
 		}
 	}

@@ -18,7 +18,7 @@ func passes(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if u == nil {
 		return false
 	}
-	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == "tls" && u.Protocol == "tls" && c.SameStream(d, u)
+	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == flow.ProtocolTLS && u.Protocol == flow.ProtocolTLS && c.SameStream(d, u)
 }
 
 // takeWhole ties two connections that the proxy forwards as bytes: of those with

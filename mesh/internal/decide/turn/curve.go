@@ -3,6 +3,7 @@ package turn
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -29,7 +30,7 @@ func (v *Leg) Curve(x *index.Index) Curve {
 	k := Curve{Whole: graph.Exchange{Leg: l, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: l.Start}}
 	e := &k.Whole
 	e.Req, e.Resp = v.Orig.all(x, l.Conn.Orig), v.Reply.all(x, l.Conn.Reply)
-	if l.Protocol == "tls" {
+	if l.Protocol == flow.ProtocolTLS {
 		e.Outline = new(graph.Outline)
 		e.Outline.Vague = v.vague
 		if !v.vague[0] {

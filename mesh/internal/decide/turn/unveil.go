@@ -3,13 +3,14 @@ package turn
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
 // Sealed lists the TLS legs whose exchanges are hidden.
 func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
-	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool { return c.Busy[l] || l.Protocol != "tls" })
+	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool { return c.Busy[l] || l.Protocol != flow.ProtocolTLS })
 }
 
 // Unveil lists the exchanges of those legs.
