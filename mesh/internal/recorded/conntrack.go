@@ -97,8 +97,6 @@ func Off(s conntrack.Stamp, nanos int64) int64 {
 	return d
 }
 
-// Rewrites reports whether packets of the connection are rewritten.
-func (e *Entry) Rewrites() bool { return e.NAT() }
 
 // UnknownIdle is longer than any entry is known to have been idle, in seconds.
 const UnknownIdle = 1 << 30

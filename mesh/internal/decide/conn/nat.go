@@ -129,8 +129,8 @@ type natSeat struct {
 // certain. Tables of several hosts may have the connection; the one that rewrites
 // it says more.
 func choose(es []*recorded.Entry, c *Conn) *recorded.Entry {
-	if slices.ContainsFunc(es, (*recorded.Entry).Rewrites) {
-		es = slices.DeleteFunc(es, func(e *recorded.Entry) bool { return !e.Rewrites() })
+	if slices.ContainsFunc(es, (*recorded.Entry).NAT) {
+		es = slices.DeleteFunc(es, func(e *recorded.Entry) bool { return !e.NAT() })
 	}
 	var dated, undated []*recorded.Entry
 	for _, e := range es {
