@@ -97,7 +97,6 @@ func Off(s conntrack.Stamp, nanos int64) int64 {
 	return d
 }
 
-
 // UnknownIdle is longer than any entry is known to have been idle, in seconds.
 const UnknownIdle = 1 << 30
 

@@ -42,11 +42,11 @@ type saying struct {
 func (s strand) says() saying { return saying{s.P, s.shift, s.delay} }
 
 // strand returns the strand of edge i. It is valid until an edge is added.
-func (a *algebra) strand(i int32) strand { return strand{&a.web.Edges[i], &a.facts[i]} }
+func (a *algebra) strand(i int32) strand { return strand{&a.pairing.Edges[i], &a.facts[i]} }
 
 // add adds a strand.
 func (a *algebra) add(d, u int32) {
-	a.web.Edges = append(a.web.Edges, assign.Edge{D: d, U: u})
+	a.pairing.Edges = append(a.pairing.Edges, assign.Edge{D: d, U: u})
 	a.facts = append(a.facts, strandFacts{base: 1, order: 1})
 }
 
@@ -54,8 +54,8 @@ func (a *algebra) add(d, u int32) {
 type algebra struct {
 	down, up           []item
 	downOrder, upOrder []int32 // by beginning
-	web                assign.Graph
-	facts              []strandFacts                   // of the edges of web
+	pairing            assign.Graph
+	facts              []strandFacts                   // of the edges of pairing
 	downs, ups         []float64                       // how many strands each item has
 	shifts             [2]shifts                       // of requests, of responses
 	delays             [2][2]delays                    // of requests and of responses, by whether the upstream connection was new
@@ -137,30 +137,30 @@ func (a *algebra) try(d, u int32) {
 	a.add(d, u)
 }
 
-// solve learns and weighs, and leaves the probabilities in the web.
+// solve learns and weighs, and leaves the probabilities in the pairing.
 func (a *algebra) solve() {
 	a.alone(hardlyAlone)
 	a.weigh()
-	a.web.Scale(assign.Roughly)
+	a.pairing.Scale(assign.Roughly)
 	for range Learning {
 		a.learn()
 		if a.multiplexed {
 			a.disorder()
 		}
 		a.weigh()
-		if len(a.web.Edges) > manyStrands {
-			a.web.Scale(assign.Roughly)
+		if len(a.pairing.Edges) > manyStrands {
+			a.pairing.Scale(assign.Roughly)
 		} else {
-			a.web.Marginals()
+			a.pairing.Marginals()
 		}
 		if a.holes {
 			a.alone(a.loneliness())
 		}
 	}
-	a.web.Marginals()
+	a.pairing.Marginals()
 	if !a.multiplexed && a.workers() {
 		a.weigh()
-		a.web.Marginals()
+		a.pairing.Marginals()
 	}
 }
 
@@ -171,12 +171,12 @@ const manyStrands = 1 << 17
 // is: one that has many candidates has each of them with less probability
 // beforehand.
 func (a *algebra) alone(often float64) {
-	if a.web.Down == nil {
-		a.web.Down, a.web.Up = make([]float64, len(a.down)), make([]float64, len(a.up))
+	if a.pairing.Down == nil {
+		a.pairing.Down, a.pairing.Up = make([]float64, len(a.down)), make([]float64, len(a.up))
 		a.downs, a.ups = make([]float64, len(a.down)), make([]float64, len(a.up))
-		for i := range a.web.Edges {
-			a.downs[a.web.Edges[i].D]++
-			a.ups[a.web.Edges[i].U]++
+		for i := range a.pairing.Edges {
+			a.downs[a.pairing.Edges[i].D]++
+			a.ups[a.pairing.Edges[i].U]++
 		}
 	}
 	set := func(out, n []float64, items []item) {
@@ -191,15 +191,15 @@ func (a *algebra) alone(often float64) {
 			}
 		}
 	}
-	set(a.web.Down, a.downs, a.down)
-	set(a.web.Up, a.ups, a.up)
+	set(a.pairing.Down, a.downs, a.down)
+	set(a.pairing.Up, a.ups, a.up)
 }
 
 // loneliness returns how often items of the side with fewer have no
 // counterpart.
 func (a *algebra) loneliness() float64 {
 	down, up := make([]float64, len(a.down)), make([]float64, len(a.up))
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		down[s.D] += s.P
 		up[s.U] += s.P
@@ -225,7 +225,7 @@ func (a *algebra) loneliness() float64 {
 func (a *algebra) learn() {
 	exact := a.shifts[0].exact
 	a.shifts, a.delays = [2]shifts{{exact: exact}, {exact: exact}}, [2][2]delays{}
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		peers := [2]int32{a.peer(s), a.peer(s)}
 		if s.req.To > 0 {
@@ -284,7 +284,7 @@ func (a *algebra) class(s strand) int {
 
 // weigh gives each strand its weight by what was learned.
 func (a *algebra) weigh() {
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		a.weighOne(a.strand(int32(i)))
 	}
 }

@@ -32,7 +32,7 @@ func (a *algebra) candidates() {
 	a.byBegin()
 	n := a.pairs()
 	likely := min(n, int64(max(len(a.down), len(a.up))))
-	a.web.Edges, a.facts = make([]assign.Edge, 0, likely), make([]strandFacts, 0, likely)
+	a.pairing.Edges, a.facts = make([]assign.Edge, 0, likely), make([]strandFacts, 0, likely)
 	if n <= manyPairs {
 		a.sweep(1, a.try)
 	} else {
@@ -101,7 +101,7 @@ func (a *algebra) sample(nth int) [][2]int64 {
 	some.solve()
 	sum := make(map[[2]int64]float64)
 	total := 0.0
-	for i := range some.web.Edges {
+	for i := range some.pairing.Edges {
 		if s := some.strand(int32(i)); s.shift[0] != unknownShift && s.shift[1] != unknownShift {
 			sum[s.shift] += s.P
 			total += s.P

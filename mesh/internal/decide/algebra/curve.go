@@ -35,15 +35,15 @@ func JoinCurves(c *crossing.Crossing) {
 // curves measures the legs of one side that are TLS or plain bytes.
 func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 	var out []turn.Curve
-	var veils []*turn.Leg
+	var measured []*turn.Leg
 	for _, l := range legs {
 		if c.Busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
-		veils = append(veils, turn.NewLeg(c.Index, l))
+		measured = append(measured, turn.NewLeg(c.Index, l))
 	}
-	turn.SettleTickets(veils)
-	for _, v := range veils {
+	turn.SettleTickets(measured)
+	for _, v := range measured {
 		if k := v.Curve(c.Index); k.Whole.Req != nil || k.Whole.Resp != nil {
 			out = append(out, k)
 		}
@@ -61,7 +61,7 @@ func (a *algebra) weighTurns(down, up []turn.Curve) {
 			rare[k]++
 		}
 	}
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		s.base = inCommon(down[s.D].Turns, up[s.U].Turns, rare, len(up))
 		if d, u := &a.down[s.D], &a.up[s.U]; len(d.req) > 0 && len(u.req) > 0 && len(d.resp) > 0 && len(u.resp) > 0 {

@@ -20,14 +20,14 @@ import (
 // multiplexedLegs lists the legs of one side that are HTTP/2 under TLS.
 func multiplexedLegs(c *crossing.Crossing, legs []*graph.Leg, up bool) []*turn.Multiplex {
 	var out []*turn.Multiplex
-	var veils []*turn.Leg
+	var measured []*turn.Leg
 	for _, l := range turn.Sealed(c, legs) {
 		if slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
-			veils = append(veils, turn.NewLeg(c.Index, l))
+			measured = append(measured, turn.NewLeg(c.Index, l))
 		}
 	}
-	turn.SettleTickets(veils)
-	for _, v := range veils {
+	turn.SettleTickets(measured)
+	for _, v := range measured {
 		if v.SpeaksH2() {
 			out = append(out, &turn.Multiplex{Leg: v.Leg, Orig: v.Orig.From(), Reply: v.Reply.From(), Over: v.Orig.Over, Up: up})
 		}
@@ -61,7 +61,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 		heads = append(heads, m.Heads(c.Index)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, web: assign.Graph{Even: true}}
+	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, pairing: assign.Graph{Even: true}}
 	if up {
 		a.fill(es, heads)
 	} else {

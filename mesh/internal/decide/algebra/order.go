@@ -38,7 +38,7 @@ func (a *algebra) disorder() {
 			learned.kept++
 		}
 	})
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		a.facts[i].order = 1
 	}
 	r := learned.ratio()
@@ -55,7 +55,7 @@ func (a *algebra) disorder() {
 // other on one leg.
 func (a *algebra) neighbours(yield func(s, t strand)) {
 	byHead := make(map[*graph.Exchange][]int32)
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		if s := a.strand(int32(i)); s.P >= ofAccount {
 			e := a.sealedEnd(s)
 			byHead[e] = append(byHead[e], int32(i))

@@ -63,7 +63,7 @@ func (a *algebra) unexplained(items []item, of func(strand) int32, yield func(*i
 // goes together by lengths as others do, or is probable.
 func (a *algebra) explained(n int, of func(strand) int32) []bool {
 	explained := make([]bool, n)
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		if s.P >= Believed && a.usual(s) || s.P >= imaginable && a.common(s) {
 			explained[of(s)] = true
@@ -115,7 +115,7 @@ func (g *segmenter) taken(turns []graph.Exchange) bool {
 func (g *segmenter) merge(b *algebra) bool {
 	found := make(map[*graph.Leg][]turn.Run)
 	var legs []*graph.Leg
-	for i := range b.web.Edges {
+	for i := range b.pairing.Edges {
 		s := b.strand(int32(i))
 		for _, e := range [2]*graph.Exchange{b.down[s.D].ex, b.up[s.U].ex} {
 			run, ok := g.runs[e]

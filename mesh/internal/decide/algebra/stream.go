@@ -150,7 +150,7 @@ type spot struct {
 // doubtBodies makes strands unlikely whose head is the body of another request.
 func (a *algebra) doubtBodies() {
 	taken := a.takenByBodies()
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		e := a.sealedEnd(s)
 		if p := taken[spot{e.Leg, e.Outline.First}]; p > 0 {
@@ -167,7 +167,7 @@ const muchDoubt = 1e-6
 // that is.
 func (a *algebra) takenByBodies() map[spot]float64 {
 	taken := make(map[spot]float64)
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		if s.req.To > s.req.From+1 {
 			taken[spot{a.sealedEnd(s).Leg, s.req.To - 1}] += s.P
@@ -202,7 +202,7 @@ func (a *algebra) complete(l *graph.Link) {
 		e = l.Up
 	}
 	m := a.streamsOf[e.Leg]
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		if a.down[s.D].ex != l.Down || a.up[s.U].ex != l.Up {
 			continue

@@ -64,8 +64,8 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 // compareTurns weighs which exchanges of both sides belong together; nil if
 // there is nothing to compare.
 func compareTurns(c *crossing.Crossing) *algebra {
-	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Unveil(c, c.Down)...))
-	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Unveil(c, c.Up)...))
+	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...))
+	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...))
 	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (t *tier) links() []*graph.Link {
 	if t.ordered {
 		t.lineUp()
 	}
-	for i := range t.a.web.Edges {
+	for i := range t.a.pairing.Edges {
 		if s := t.a.strand(int32(i)); s.P >= imaginable && !t.used[s.U] {
 			t.fit[s.D] = append(t.fit[s.D], int32(i))
 		}
@@ -145,7 +145,7 @@ const muchInCommon = 1e3
 func (t *tier) believe() {
 	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
 	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
-	for i := range t.a.web.Edges {
+	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		if !t.a.common(s) {
 			continue
@@ -156,7 +156,7 @@ func (t *tier) believe() {
 			down[s.D], up[s.U] = true, true
 		}
 	}
-	for i := range t.a.web.Edges {
+	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		least := t.least
 		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.D] || up[s.U]) {
@@ -189,7 +189,7 @@ func (t *tier) lineUp() {
 		return // one that is missing puts all numbers after it wrong, on both sides alike
 	}
 	of := t.a.ordered()
-	for i := range t.a.web.Edges {
+	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		if of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
 			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, true
@@ -218,7 +218,7 @@ func (t *tier) doubtful(d int32) *graph.Link {
 	if len(fit) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.web.Edges[j].P, t.a.web.Edges[i].P) })
+	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.pairing.Edges[j].P, t.a.pairing.Edges[i].P) })
 	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
 	s := t.a.strand(fit[0])
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
@@ -226,7 +226,7 @@ func (t *tier) doubtful(d int32) *graph.Link {
 	l.Confidence = min(s.P, Believed)
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	for _, i := range fit[1:] {
-		r := t.link(&t.a.down[d], &t.a.up[t.a.web.Edges[i].U])
+		r := t.link(&t.a.down[d], &t.a.up[t.a.pairing.Edges[i].U])
 		l.Rivals = append(l.Rivals, graph.Rival{Leg: r.To, Ex: r.Up})
 	}
 	return l

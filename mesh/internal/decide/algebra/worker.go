@@ -36,7 +36,7 @@ func (a *algebra) workers() bool {
 	})
 	a.certain(func(d, _ *graph.Leg) { ties[find(d)]++ })
 	found := false
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		d, u := find(a.down[s.D].ex.Leg), find(a.up[s.U].ex.Leg)
 		if d != u && ties[d] >= manyTies && ties[u] >= manyTies {
@@ -49,7 +49,7 @@ func (a *algebra) workers() bool {
 
 // certain calls yield with the legs of all strands that are taken as true.
 func (a *algebra) certain(yield func(down, up *graph.Leg)) {
-	for i := range a.web.Edges {
+	for i := range a.pairing.Edges {
 		if s := a.strand(int32(i)); s.P >= Believed && a.usual(s) {
 			yield(a.down[s.D].ex.Leg, a.up[s.U].ex.Leg)
 		}

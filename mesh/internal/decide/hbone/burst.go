@@ -98,14 +98,14 @@ type record struct {
 // A tunnel is a tunnel as seen from outside.
 type tunnel struct {
 	leg     *graph.Leg
-	parcels [2][]record // by direction, in order of the stream
+	records [2][]record // by direction, in order of the stream
 	bySize  [2]map[int64][]int
 	known   bool     // its records are all there
 	total   [2]int64 // plaintext
 }
 
-// newMantle returns what is known of the tunnel l.
-func newMantle(x *index.Index, l *graph.Leg) *tunnel {
+// newTunnel returns what is known of the tunnel l.
+func newTunnel(x *index.Index, l *graph.Leg) *tunnel {
 	m := &tunnel{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
 	v := turn.NewLeg(x, l)
 	m.known = v.Sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
@@ -135,8 +135,8 @@ func (m *tunnel) holds(c *inner) bool {
 
 // put adds a record.
 func (m *tunnel) put(d int, p record) {
-	m.bySize[d][p.n] = append(m.bySize[d][p.n], len(m.parcels[d]))
-	m.parcels[d] = append(m.parcels[d], p)
+	m.bySize[d][p.n] = append(m.bySize[d][p.n], len(m.records[d]))
+	m.records[d] = append(m.records[d], p)
 	m.total[d] += p.n
 }
 
@@ -159,10 +159,10 @@ func (m *tunnel) spent(n int, unseen [2]int64) bool {
 	if !m.known {
 		return false
 	}
-	for d := range m.parcels {
+	for d := range m.records {
 		var heads []int64
 		left := -unseen[d]
-		for _, p := range m.parcels[d] {
+		for _, p := range m.records[d] {
 			switch {
 			case p.gone, p.n <= maxControl:
 			case p.n <= maxConnect:

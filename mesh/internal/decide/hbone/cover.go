@@ -65,8 +65,8 @@ type fit struct {
 	weight float64 // logarithm of how much likelier than by chance
 	found  int     // bursts
 	of     int
-	where  [2][]int // their parcels
-	unseen [2]int64 // as in core
+	where  [2][]int // their records
+	unseen [2]int64 // as in inner
 }
 
 // sure reports whether one tunnel is it, beyond doubt.
@@ -124,7 +124,7 @@ func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 		if onward {
 			among = at - lo + 1
 		}
-		f.weight += t.surprise(d, m.parcels[d][at].n, among, n)
+		f.weight += t.surprise(d, m.records[d][at].n, among, n)
 		for k := range n {
 			f.where[d] = append(f.where[d], at+k)
 		}
@@ -136,7 +136,7 @@ func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 // between returns which records of a direction went by in a time, those before
 // number least left out.
 func (m *tunnel) between(d, least int, from, to int64) (lo, hi int) {
-	ps := m.parcels[d]
+	ps := m.records[d]
 	lo = max(least, sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
 	hi = max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
 	return lo, hi
@@ -162,7 +162,7 @@ func (m *tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) 
 	} else {
 		lo = max(lo, hi-algebra.MaxLookAlikes)
 	}
-	at, length = runOf(m.parcels[d][lo:hi], n, onward)
+	at, length = runOf(m.records[d][lo:hi], n, onward)
 	return lo + at, length
 }
 
@@ -176,7 +176,7 @@ func (m *tunnel) one(d int, list []int, lo, hi int, first bool) int {
 		if !first {
 			k = len(list) - 1 - k
 		}
-		if !m.parcels[d][list[k]].gone {
+		if !m.records[d][list[k]].gone {
 			return list[k]
 		}
 	}
@@ -220,7 +220,7 @@ func sumOf(ps []record) (sum int64) {
 func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
 	same, all := 0, 0
 	for _, m := range t.tunnels {
-		all += len(m.parcels[d])
+		all += len(m.records[d])
 		same += len(m.bySize[d][n])
 	}
 	chance := float64(same*among) / float64(all+1)
@@ -237,7 +237,7 @@ func (t *tunnelling) take(c *inner, g *weighing) {
 	c.in, c.unseen = f.tunnel, f.unseen
 	for d := range f.where {
 		for _, k := range f.where[d] {
-			m.parcels[d][k].gone = true
+			m.records[d][k].gone = true
 		}
 	}
 	l := t.link(c, m)

@@ -72,14 +72,14 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 		role := l.View(pod)
 		switch {
 		case l.Tunnel && role == flow.RoleClientProxy:
-			in.tunnels = append(in.tunnels, newMantle(x, l))
+			in.tunnels = append(in.tunnels, newTunnel(x, l))
 		case l.Tunnel && role == flow.RoleProxyServer:
-			out.tunnels = append(out.tunnels, newMantle(x, l))
+			out.tunnels = append(out.tunnels, newTunnel(x, l))
 		case l.Tunnel || joined[l] || l.Empty():
 		case role == flow.RoleProxyApp && l.Kept:
-			in.inner = append(in.inner, newCore(x, l))
+			in.inner = append(in.inner, newInner(x, l))
 		case role == flow.RoleAppProxy:
-			out.inner = append(out.inner, newCore(x, l))
+			out.inner = append(out.inner, newInner(x, l))
 		}
 	}
 	in.join()
@@ -87,7 +87,7 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 	return append(in.links, out.links...)
 }
 
-func newCore(x *index.Index, l *graph.Leg) *inner {
+func newInner(x *index.Index, l *graph.Leg) *inner {
 	return &inner{leg: l, bursts: burstsOf(x, l), in: -1}
 }
 

@@ -21,8 +21,8 @@ func Join(c *crossing.Crossing) {
 	if len(entries)+len(inferred) == 0 {
 		return
 	}
-	turn.Unveil(c, c.Down)
-	turn.Unveil(c, c.Up)
+	turn.Outline(c, c.Down)
+	turn.Outline(c, c.Up)
 	c.Clients = c.ByContent(c.Down)
 	placeOn(c, entries, downstream)
 	placeOn(c, slices.Concat(entries, inferred), upstream)

@@ -38,10 +38,10 @@ type school struct {
 
 // SettleTickets decides for legs whose tickets are not told by time what those
 // of other legs to the same server tell.
-func SettleTickets(veils []*Leg) {
+func SettleTickets(measured []*Leg) {
 	schools := make(map[school][]*Leg)
 	var order []school
-	for _, v := range veils {
+	for _, v := range measured {
 		if v.sure < 0 || len(v.Reply.Data) == v.flight {
 			continue
 		}

@@ -13,17 +13,18 @@ func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool { return c.Busy[l] || l.Protocol != flow.ProtocolTLS })
 }
 
-// Unveil lists the exchanges of those legs.
-func Unveil(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
+// Outline finds the exchanges of TLS legs that cannot be read, by their turns, notes
+// them on the legs as Hidden, and lists them.
+func Outline(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
 	sealed := Sealed(c, legs)
-	var veils []*Leg
+	var measured []*Leg
 	for _, l := range sealed {
 		if l.Hidden == nil {
-			veils = append(veils, NewLeg(c.Index, l))
+			measured = append(measured, NewLeg(c.Index, l))
 		}
 	}
-	SettleTickets(veils)
-	for _, v := range veils {
+	SettleTickets(measured)
+	for _, v := range measured {
 		v.Leg.Hidden = v.exchanges(c.Index)
 	}
 	var es []*graph.Exchange
