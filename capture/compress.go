@@ -148,7 +148,7 @@ func (u *unpacker) explain(err error) error {
 	return fmt.Errorf("%w %s data: %w", ErrCorrupt, u.name, err)
 }
 
-// startsLikeCapture tells whether head, of less than four bytes, is how a
+// startsLikeCapture reports whether head, of less than four bytes, is how a
 // capture file begins.
 func startsLikeCapture(head []byte) bool {
 	for _, magic := range []uint32{magicMicros, magicNanos, magicModified, uint32(blockSection)} {

@@ -134,7 +134,7 @@ func (in *Input) Number() uint32 { return in.options.Input }
 func (in *Input) Name() string { return in.name }
 
 // FileInfo returns the file's description when it was opened. With os.SameFile
-// it tells whether two inputs, or an input and an output, are one file.
+// it reports whether two inputs, or an input and an output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }
 
 var (

@@ -22,7 +22,7 @@ type mergeHead struct {
 	reader *Reader
 }
 
-// before tells whether h comes first.
+// before reports whether h comes first.
 func (h *mergeHead) before(o *mergeHead) bool {
 	return h.nanos < o.nanos || h.nanos == o.nanos && h.order < o.order
 }

@@ -55,12 +55,12 @@ func (t blockType) String() string {
 	return fmt.Sprintf("block of type %#x", uint32(t))
 }
 
-// isPacket tells whether blocks of type t hold a packet and so have a number.
+// isPacket reports whether blocks of type t hold a packet and so have a number.
 func (t blockType) isPacket() bool {
 	return t == blockEnhanced || t == blockSimple || t == blockPacket
 }
 
-// known tells whether blocks of type t are read; others are skipped.
+// known reports whether blocks of type t are read; others are skipped.
 func (t blockType) known() bool {
 	return t.isPacket() || t == blockInterface || t == blockNames || t == blockSecrets
 }
@@ -81,7 +81,7 @@ type sectionInterface struct {
 	clock   blockClock
 }
 
-// isPcapng tells whether head begins a pcapng file.
+// isPcapng reports whether head begins a pcapng file.
 func isPcapng(head []byte) bool {
 	return len(head) >= 4 && blockType(binary.LittleEndian.Uint32(head)) == blockSection
 }

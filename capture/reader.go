@@ -262,7 +262,7 @@ type window struct {
 // offset returns where in the stream the unconsumed bytes begin.
 func (w *window) offset() int64 { return w.base + int64(w.pos) }
 
-// fill reads until n bytes are unconsumed, and tells whether it got there.
+// fill reads until n bytes are unconsumed, and reports whether it got there.
 // Slices of buf taken before are invalid after.
 func (w *window) fill(n int) bool {
 	for idle := 0; w.end-w.pos < n && w.err == nil; {
@@ -296,7 +296,7 @@ func (w *window) makeRoom(n int) {
 	}
 }
 
-// skip consumes n bytes without keeping them, and tells whether they were
+// skip consumes n bytes without keeping them, and reports whether they were
 // there.
 func (w *window) skip(n int64) bool {
 	for n > int64(w.end-w.pos) {

@@ -86,6 +86,7 @@ type Result struct {
 
 	x       *index.Index
 	records *recorded.Records
+	conns   []*conn.Conn
 	inputs  []*capture.Input
 	groups  [][]*capture.Input // as in x.groups
 	where   []int              // group of each input
@@ -118,12 +119,12 @@ func Stitch(inputs []Input, o *Options) (*Result, error) {
 	if err := rs.Read(&o.Records, r.x); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	conns := conn.Bind(r.x, rs.NAT)
-	pairs := conn.Pairs(conns)
+	r.conns = conn.Bind(r.x, rs.NAT)
+	pairs := conn.Pairs(r.conns)
 	if err := errors.Join(index.Decrypt(r.x, r.groups, pairs), index.Reread(r.x, r.groups, pairs)); err != nil && o.Reread {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.decide(conns, o)
+	r.decide(o)
 	return r, nil
 }
 
@@ -191,9 +192,9 @@ func (r *Result) twice(f *capture.Input) error {
 	return nil
 }
 
-// decide finds out what was read means, and prepares to write it.
-func (r *Result) decide(conns []*conn.Conn, o *Options) {
-	found := decide.Run(&decide.Input{Index: r.x, Records: r.records, Conns: conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
+// decide finds out what it means, and prepares to write it.
+func (r *Result) decide(o *Options) {
+	found := decide.Run(&decide.Input{Index: r.x, Records: r.records, Conns: r.conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
 	r.Legs, r.Joins, r.Profile = graph.Plain(found.Legs), found.Joins, found.Profile
 	r.Records, r.Conflicts, r.Names = found.Records, found.Conflicts, found.Names
 	for _, l := range found.Lookups {

@@ -31,7 +31,7 @@ func Again(t *Table, want *HalfSet, c Consumer) *Assembler {
 	return &Assembler{t: t, out: c, limits: t.limits, again: g}
 }
 
-// Wants tells whether a later reading has a use for the packet, so that others
+// Wants reports whether a later reading has a use for the packet, so that others
 // need not be decoded. The first reading wants all.
 func (a *Assembler) Wants(ref capture.Ref) bool {
 	if a.again == nil {
@@ -112,7 +112,7 @@ func (g *again) place(id HalfID) *uint32 {
 	return &g.slots[i/slabLen][i%slabLen]
 }
 
-// begun tells whether a half has had its first packet in a later reading.
+// begun reports whether a half has had its first packet in a later reading.
 func (a *Assembler) begun(id HalfID) bool { return *a.again.place(id) != 0 }
 
 // slot returns the state of a half, 0 when it has none (any more).

@@ -130,7 +130,7 @@ func (a *Assembler) store(s *tcpip.Segment, id HalfID) {
 }
 
 // find returns the half that the segment belongs to, opening one if there is
-// none or if the segment starts a new incarnation. fresh tells whether its
+// none or if the segment starts a new incarnation. fresh reports whether its
 // SYN was seen just now or it has just been opened.
 func (a *Assembler) find(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 	if id, h = a.recent(s); h != nil {

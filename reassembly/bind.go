@@ -75,7 +75,7 @@ func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
 	return newHalf
 }
 
-// isOther tells whether the numbers of a segment without SYN cannot continue h.
+// isOther reports whether the numbers of a segment without SYN cannot continue h.
 func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 	if a.isAfterEnd(h, s) {
 		return true
@@ -96,7 +96,7 @@ func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 	return h.End != EndOpen || !continuesTS(h, s)
 }
 
-// isAfterEnd tells whether s cannot belong to h because one side has ended its
+// isAfterEnd reports whether s cannot belong to h because one side has ended its
 // stream. No byte follows a FIN, and nothing is acknowledged behind one; but a
 // tuple that is used again during TIME-WAIT takes an initial sequence number
 // only a little above the last one.
@@ -116,7 +116,7 @@ func (a *Assembler) isAfterEnd(h *Half, s *tcpip.Segment) bool {
 	return p.FIN && Seq(s.Ack).Sub(Seq(p.finSeq)) >= reuseEnded
 }
 
-// continuesTS tells whether the timestamps of s can be the next ones of h.
+// continuesTS reports whether the timestamps of s can be the next ones of h.
 func continuesTS(h *Half, s *tcpip.Segment) bool {
 	if !h.HasTS || !s.HasTS {
 		return false
@@ -169,7 +169,7 @@ func (a *Assembler) seekNumber(id HalfID, h *Half, s *tcpip.Segment) HalfID {
 	return 0
 }
 
-// agree tells whether the numbers of two halves of reverse keys fit together.
+// agree reports whether the numbers of two halves of reverse keys fit together.
 func agree(p, q *Half) bool {
 	switch {
 	case p.SYN && q.SYNACK:
@@ -181,7 +181,7 @@ func agree(p, q *Half) bool {
 		!p.HasAck && q.HasAck && follows(p, q)
 }
 
-// follows tells whether what q acknowledges can be what p has sent.
+// follows reports whether what q acknowledges can be what p has sent.
 func follows(p, q *Half) bool {
 	ack := Seq(q.LastAck)
 	if p.SYN && ack.Less(Seq(p.ISN)) {
@@ -250,7 +250,7 @@ func (n number) hash() uint64 {
 	return h ^ h>>32
 }
 
-// of tells whether h has the number, as the asking or as the answering side.
+// of reports whether h has the number, as the asking or as the answering side.
 func (n number) of(h *Half) bool {
 	if h.Key.Point != n.point {
 		return false

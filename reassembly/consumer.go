@@ -24,7 +24,7 @@ type At struct {
 // in no order between halves: it must accept a response before its request.
 // The offsets of a half's events follow each other without holes.
 type Consumer interface {
-	// Open announces a half; at is its first packet. syn tells whether that is
+	// Open announces a half; at is its first packet. syn reports whether that is
 	// its SYN. (Half.SYN also tells of one captured after other packets.)
 	Open(h HalfID, syn bool, at At)
 	// Bind tells that b answers a (a sent the SYN, or spoke first). It may

@@ -204,13 +204,13 @@ func (e *expectation) claim(packet int, s *tcpip.Segment, off int64) {
 	}
 }
 
-// mayBeLost tells whether the byte may be given up before the packet that
+// mayBeLost reports whether the byte may be given up before the packet that
 // claims it: because it was acknowledged before.
 func (e *expectation) mayBeLost(off int64) bool {
 	return e.acked[off] != 0 && e.acked[off] < e.claimed[off]
 }
 
-// mayBeBefore tells whether the byte may lie before the base of a half without
+// mayBeBefore reports whether the byte may lie before the base of a half without
 // SYN: because the base was fixed before it came.
 func (e *expectation) mayBeBefore(off int64) bool {
 	return !e.syn && (e.mayBeLost(off) || e.claimed[off]-e.data >= 7)

@@ -86,7 +86,7 @@ func (a *Assembler) startHold(l *live) {
 	}
 }
 
-// acked tells whether the peer has acknowledged the byte at off.
+// acked reports whether the peer has acknowledged the byte at off.
 func (a *Assembler) acked(l *live, off int64) bool {
 	if l.peer == 0 {
 		return false
@@ -219,7 +219,7 @@ func (a *Assembler) release(l *live, h *Half, c *chunk) {
 	a.snap(l, h, at, int64(c.n-c.have))
 }
 
-// stray tells whether a segment is so far from the stream's position that it
+// stray reports whether a segment is so far from the stream's position that it
 // cannot be meant, and follows it after a number of such segments in a row.
 func (a *Assembler) stray(l *live, h *Half, s *tcpip.Segment) bool {
 	if dataSeq(s).near(l.next, farWindow) {
@@ -290,7 +290,7 @@ func (a *Assembler) reset(l *live, h *Half, s *tcpip.Segment) {
 	a.close(l, h, EndRST, at)
 }
 
-// acceptable tells whether a reset with the sequence number of s ends l.
+// acceptable reports whether a reset with the sequence number of s ends l.
 func (a *Assembler) acceptable(l *live, s *tcpip.Segment) bool {
 	behind := int64(resetBehind)
 	if l.peer != 0 && a.lives.at(l.peer).known&hasAck != 0 {

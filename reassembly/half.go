@@ -109,7 +109,7 @@ func (h *Half) saw(end Seq) {
 	}
 }
 
-// asked tells whether an answer to the half's SYN may acknowledge ack: the SYN,
+// asked reports whether an answer to the half's SYN may acknowledge ack: the SYN,
 // or the data on it too (RFC 7413 §3).
 func (h *Half) asked(ack uint32) bool { return ack == h.ISN+1 || ack == h.tfoEnd() }
 

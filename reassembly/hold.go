@@ -84,7 +84,7 @@ func (a *Assembler) place(l *live, h *Half, x piece, force bool) (forced bool) {
 }
 
 // trim cuts off what lies before the stream's position or behind its FIN, and
-// tells whether anything is left.
+// reports whether anything is left.
 func (a *Assembler) trim(l *live, h *Half, x *piece) bool {
 	if l.tail != 0 && l.slow&holding != 0 {
 		if c := a.held.at(l.tail); c.fin && x.end() > c.off {
@@ -110,7 +110,7 @@ func (a *Assembler) trim(l *live, h *Half, x *piece) bool {
 }
 
 // makeRoom gives gaps up until the piece may be held back or has become the
-// next, and tells whether anything of it is left.
+// next, and reports whether anything of it is left.
 func (a *Assembler) makeRoom(l *live, h *Half, x *piece, forced bool) bool {
 	for forced || a.full(l, x.n) {
 		switch {
@@ -142,13 +142,13 @@ func (a *Assembler) allowance(l *live) int {
 	return a.limits.pages - a.limits.pages/4
 }
 
-// full tells whether n more bytes exceed what one half may hold back.
+// full reports whether n more bytes exceed what one half may hold back.
 func (a *Assembler) full(l *live, n int64) bool {
 	return int64(l.bytes)+n > int64(a.limits.bytes) || int(l.chunks) >= a.limits.packets || l.runs >= maxRuns
 }
 
 // thread puts the parts of x that are not there yet into the gaps between the
-// runs and hands over what has become the next. It tells whether x brought
+// runs and hands over what has become the next. It reports whether x brought
 // anything new.
 func (a *Assembler) thread(l *live, h *Half, x piece) (fresh bool) {
 	var direct piece
@@ -177,7 +177,7 @@ func (a *Assembler) thread(l *live, h *Half, x piece) (fresh bool) {
 }
 
 // shadow cuts off the front of x what the run that ends with chunk at has
-// already, and tells whether that was anything.
+// already, and reports whether that was anything.
 func (a *Assembler) shadow(h *Half, at uint32, x *piece) bool {
 	if at == 0 {
 		return false

@@ -14,7 +14,7 @@ const (
 // ID returns the id without DupMark.
 func (id HalfID) ID() HalfID { return id &^ markBits }
 
-// Dup tells whether the packet is the second copy of a loopback packet.
+// Dup reports whether the packet is the second copy of a loopback packet.
 func (id HalfID) Dup() bool { return id&DupMark != 0 }
 
 // idChunk is the number of ids per chunk: 64 KiB, one chunk for a small input.
@@ -65,13 +65,13 @@ func (s *HalfSet) Add(id HalfID) {
 	s.words[id/64] |= 1 << (id % 64)
 }
 
-// Has tells whether id is in the set. Marks of id are ignored.
+// Has reports whether id is in the set. Marks of id are ignored.
 func (s *HalfSet) Has(id HalfID) bool {
 	id = id.ID()
 	return int(id/64) < len(s.words) && s.words[id/64]>>(id%64)&1 != 0
 }
 
-// Empty tells whether the set has no ids.
+// Empty reports whether the set has no ids.
 func (s *HalfSet) Empty() bool {
 	for _, w := range s.words {
 		if w != 0 {

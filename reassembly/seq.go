@@ -5,7 +5,7 @@ package reassembly
 // than 2³¹ apart.
 type Seq uint32
 
-// Less tells whether s comes before t.
+// Less reports whether s comes before t.
 func (s Seq) Less(t Seq) bool { return int32(s-t) < 0 }
 
 // Sub returns s-t in bytes, negative if s comes before t.
@@ -15,7 +15,7 @@ func (s Seq) Sub(t Seq) int64 { return int64(int32(s - t)) }
 // be larger than 2³².
 func (s Seq) Add(n int64) Seq { return s + Seq(n) }
 
-// near tells whether s and t are at most limit bytes apart in either direction.
+// near reports whether s and t are at most limit bytes apart in either direction.
 func (s Seq) near(t Seq, limit int64) bool {
 	d := s.Sub(t)
 	return -limit <= d && d <= limit

@@ -107,7 +107,7 @@ func findFamily(b []byte) (l3 int, typ uint16) {
 	return familyLen, Other
 }
 
-// Loopback tells whether the link header bears the mark of a loopback
+// Loopback reports whether the link header bears the mark of a loopback
 // interface, and the interface index where the header has one (SLL2), else 0.
 // The header is whole: Network has found something behind it.
 func (l Type) Loopback(b []byte) (loop bool, index uint32) {

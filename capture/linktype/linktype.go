@@ -106,19 +106,19 @@ func (l Type) String() string {
 // fixed one or is not known.
 func (l Type) HeaderLen() int { return int(l.header().len) }
 
-// Cooked tells whether packets of the link type are of a capture on all
+// Cooked reports whether packets of the link type are of a capture on all
 // interfaces at once.
 func (l Type) Cooked() bool { return l.header().cooked }
 
-// Bare tells whether packets of the link type begin with the IP header, so that
+// Bare reports whether packets of the link type begin with the IP header, so that
 // nothing in them tells one interface from another.
 func (l Type) Bare() bool { return l.header().bare }
 
-// Tunnels tells whether the link type is used on tunnels as well as on loopback
+// Tunnels reports whether the link type is used on tunnels as well as on loopback
 // interfaces.
 func (l Type) Tunnels() bool { return l.header().tunnels }
 
-// Indexed tells whether the link header names the interface by its index.
+// Indexed reports whether the link header names the interface by its index.
 func (l Type) Indexed() bool { return l.header().index > 0 }
 
 // Guess returns a name for an interface that the file gives none, by what

@@ -50,7 +50,7 @@ func (d *Decoder) copiesAt(p Point) *copies {
 	return d.rings[p]
 }
 
-// second tells whether an IP packet is the second copy of one seen just before.
+// second reports whether an IP packet is the second copy of one seen just before.
 // An outgoing packet can only be a first copy and an incoming one only a
 // second; most files do not say which it is.
 func (c *copies) second(p *capture.Packet, ip []byte, id uint16) bool {
@@ -101,7 +101,7 @@ type repeatSeen struct {
 	input uint32
 }
 
-// repeated tells whether another input has shown the packet at this time.
+// repeated reports whether another input has shown the packet at this time.
 func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
 	hash := hashHeaders(ip, p.WireLen)
 	for i := range r.seen {

@@ -210,7 +210,7 @@ func (d *Decoder) insertFragment(g *datagram, f fragment) bool {
 	return len(g.parts) <= maxFragParts
 }
 
-// overlaps tells whether any byte of [off, end) has come.
+// overlaps reports whether any byte of [off, end) has come.
 func (g *datagram) overlaps(off, end int) bool {
 	for _, q := range g.pieces {
 		if q.off < end && off < q.end {
@@ -220,7 +220,7 @@ func (g *datagram) overlaps(off, end int) bool {
 	return false
 }
 
-// copyOf tells whether a piece [off, end) has come.
+// copyOf reports whether a piece [off, end) has come.
 func (g *datagram) copyOf(off, end int) bool {
 	for _, q := range g.pieces {
 		if q.off == off && q.end == end {

@@ -126,7 +126,7 @@ func openIPv6(b []byte, wire int) (c chain, total int) {
 	return c, total
 }
 
-// mayBe tells whether what follows the chain is a header of the protocol or, in
+// mayBe reports whether what follows the chain is a header of the protocol or, in
 // b, the header of a fragment that can belong to a packet of it.
 func (c *chain) mayBe(proto Proto, b []byte) bool {
 	if c.next != extFragment {

@@ -144,7 +144,7 @@ func (d *Decoder) resolve(p *capture.Packet, src *source, pl *place, loop bool, 
 	info.Pod = d.points.pods[p.Ref.Input]
 	alone := uint32(0)
 	if src.name == "" && p.Link.Bare() {
-		// Nothing tells whether two nameless files of raw IP are of one
+		// Nothing reports whether two nameless files of raw IP are of one
 		// interface; as often as not they are eth0's and lo's.
 		alone = p.Ref.Input + 1
 	}

@@ -151,7 +151,7 @@ func adjust(field []byte, change uint64) {
 	binary.BigEndian.PutUint16(field, ^fold(uint64(^hc)+change))
 }
 
-// isPartial tells whether the transport's checksum is the sum of the pseudo header
+// isPartial reports whether the transport's checksum is the sum of the pseudo header
 // alone, in a packet that is no fragment. addrs is the sum of both addresses. A
 // whole checksum has that value once in 65536 packets by chance, so it is
 // verified where that is cheap.

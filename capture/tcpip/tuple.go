@@ -58,10 +58,10 @@ func (a Addr) Netip() netip.Addr {
 	return netip.AddrFrom16(b).Unmap()
 }
 
-// is4 tells whether a is an IPv4 address.
+// is4 reports whether a is an IPv4 address.
 func (a Addr) is4() bool { return a.hi == 0 && a.lo>>32 == 0xffff }
 
-// IsLoopback tells whether a is in 127.0.0.0/8 or is ::1.
+// IsLoopback reports whether a is in 127.0.0.0/8 or is ::1.
 func (a Addr) IsLoopback() bool {
 	if a.is4() {
 		return byte(a.lo>>24) == 127

@@ -126,7 +126,7 @@ func (u *DatagramDecoder) decodeIPv6(p *capture.Packet, g *Datagram, l3 int) boo
 	return u.decodeUDP(p, g, b[off:], total-off)
 }
 
-// wanted tells whether a UDP header, or as much of it as was captured, names one
+// wanted reports whether a UDP header, or as much of it as was captured, names one
 // of the ports.
 func (u *DatagramDecoder) wanted(b []byte) bool {
 	return len(b) >= 4 &&

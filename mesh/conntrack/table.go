@@ -11,7 +11,7 @@ type Span struct {
 	// Entry.Stop) are preferred to those of events if both are exact.
 	From, To Stamp
 
-	// Created and Destroyed tell whether there was an event for it, if
+	// Created and Destroyed report whether there was an event for it, if
 	// without a time.
 	Created, Destroyed bool
 

@@ -169,7 +169,7 @@ const (
 	showsInbound  = "eth0: nothing, the redirect is behind the tap; lo: POD calling itself (half-flows)"
 )
 
-// IsBindSource tells whether a is the address from which Istio's inbound
+// IsBindSource reports whether a is the address from which Istio's inbound
 // clusters dial the application (InboundPassthroughBindIpv4 and -Ipv6 in
 // Istio's pilot/pkg/networking/core/listener_address.go).
 func IsBindSource(a netip.Addr) bool {
@@ -179,13 +179,13 @@ func IsBindSource(a netip.Addr) bool {
 // HBONEPort is where ztunnel, waypoints and sidecars take tunnels.
 const HBONEPort = 15008
 
-// Tunnels tells whether what is dialled at port is HBONE. Tunnel ports of other
+// Tunnels reports whether what is dialled at port is HBONE. Tunnel ports of other
 // meshes carry one connection each.
 func (p *Profile) Tunnels(port uint16) bool {
 	return port == HBONEPort && slices.Contains(p.TunnelPorts, port)
 }
 
-// Probes tells whether the node's probes come from addr.
+// Probes reports whether the node's probes come from addr.
 func (p *Profile) Probes(addr netip.Addr) bool { return slices.Contains(p.ProbeSources, addr) }
 
 // probeSources returns the addresses to which Istio's rules translate the

@@ -37,7 +37,7 @@ const (
 
 func (a Answer) is(b bool) bool { return a == Either || (a == Yes) == b }
 
-// in tells whether all that the tell asks for is seen.
+// in reports whether all that the tell asks for is seen.
 func (t *Tell) in(s *Signs) bool {
 	return (t.Listener == 0 || s.Listeners[t.Listener]) &&
 		(t.NoListener == 0 || !s.Listeners[t.NoListener]) &&

@@ -64,7 +64,7 @@ func misnamedSpec(s *source, d *ast.GenDecl, spec ast.Spec) []fault {
 	return checkComment(s, spec, doc, !told && slices.ContainsFunc(names, ast.IsExported), names...)
 }
 
-// valuesOfType tells whether a declaration lists the values of a type.
+// valuesOfType reports whether a declaration lists the values of a type.
 func valuesOfType(d *ast.GenDecl) bool {
 	first, ok := d.Specs[0].(*ast.ValueSpec)
 	return ok && d.Lparen.IsValid() && first.Type != nil

@@ -44,7 +44,7 @@ func checkPlain(t *testing.T, name string, s *types.Struct) {
 	}
 }
 
-// plain tells whether values of a type are data: no function, channel or
+// plain reports whether values of a type are data: no function, channel or
 // interface, and nothing that holds one. What is declared as a struct is judged
 // where it is declared.
 func plain(typ types.Type) bool {

@@ -151,7 +151,7 @@ func (v *stateVisitor) end(around ast.Node, part ast.Expr) string {
 	return ""
 }
 
-// onlyReads tells whether a call that takes a map or slice only looks at it.
+// onlyReads reports whether a call that takes a map or slice only looks at it.
 func (v *stateVisitor) onlyReads(c *ast.CallExpr, part ast.Expr) bool {
 	if c.Fun == part {
 		return true

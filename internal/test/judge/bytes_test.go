@@ -135,7 +135,7 @@ func (j *judge) expected(c *truth.Conversation, p *flow.Path, nearServer bool) (
 	return c.ServerSent, c.ServerReceived, whole
 }
 
-// hidden tells whether no leg of a conversation can be read.
+// hidden reports whether no leg of a conversation can be read.
 func (j *judge) hidden(c *truth.Conversation) bool { return j.allSealed(c.Legs) }
 
 func (j *judge) allSealed(legs []string) bool {
@@ -147,7 +147,7 @@ func (j *judge) allSealed(legs []string) bool {
 	return true
 }
 
-// far tells whether a conversation goes through more than one proxy, so that
+// far reports whether a conversation goes through more than one proxy, so that
 // the leg nearest the server is not next to the client.
 func (j *judge) far(c *truth.Conversation, p *flow.Path) bool {
 	for i := range j.truth.Links {

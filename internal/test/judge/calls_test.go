@@ -19,7 +19,7 @@ import (
 // A call is an exchange as a stream shows it.
 type call struct{ id, method, target, status string }
 
-// multiplexed tells whether a leg of the path is HTTP/2 that can be read.
+// multiplexed reports whether a leg of the path is HTTP/2 that can be read.
 func multiplexed(r *mesh.Result, p *flow.Path) bool {
 	return slices.ContainsFunc(p.Legs, func(id int) bool { return r.Legs[id].Protocol == flow.ProtocolHTTP2 })
 }

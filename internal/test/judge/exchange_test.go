@@ -17,7 +17,7 @@ type spot struct {
 
 func spotOf(h *flow.Hop) spot { return spot{h.Leg, h.Request, h.Response} }
 
-// empty tells whether nothing of an exchange can be read there: the hop is its
+// empty reports whether nothing of an exchange can be read there: the hop is its
 // leg as a whole.
 func (s spot) empty() bool { return s.req == [2]int64{} && s.res == [2]int64{} }
 
@@ -151,7 +151,7 @@ func (k *ranking) number(ss []spot, where []extent) {
 // An extent is where an exchange stands in the two streams of its leg.
 type extent struct{ req, res [2]int64 }
 
-// holds tells whether s lies in e, as far as it was captured.
+// holds reports whether s lies in e, as far as it was captured.
 func (e extent) holds(s spot) bool {
 	inside := func(r, in [2]int64) bool { return r == [2]int64{} || r[0] >= in[0] && r[0] < in[1] }
 	return inside(s.req, e.req) && inside(s.res, e.res)

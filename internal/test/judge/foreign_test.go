@@ -84,7 +84,7 @@ func backward(rows []row) (bad []string) {
 	return bad
 }
 
-// ordered tells whether time never runs back in the captures themselves, as it
+// ordered reports whether time never runs back in the captures themselves, as it
 // does when a capture is fed by several CPUs.
 func (s *scene) ordered(t testing.TB) bool {
 	for _, in := range s.inputs {
@@ -164,7 +164,7 @@ func newNotes(r *mesh.Result, rows []row, had func() map[string]bool) (bad []str
 	return bad
 }
 
-// noted tells whether a leg had the note as captured.
+// noted reports whether a leg had the note as captured.
 func noted(had map[string]bool, note string, l *flow.Leg) bool {
 	return slices.ContainsFunc(l.Captured, func(c tcpip.Tuple) bool { return had[note+c.String()] })
 }

@@ -21,13 +21,13 @@ const goldens = "testdata/golden"
 // other tests of this package must pass before, and a commit says why.
 var update = flag.Bool("update", false, "write "+goldens+" anew")
 
-// crowded tells whether a scenario is too large for a golden file that anyone
+// crowded reports whether a scenario is too large for a golden file that anyone
 // would read. Other tests count what is found in it.
 func (s *scene) crowded() bool {
 	return strings.HasPrefix(s.truth.Scenario, "mtls-") || s.truth.Scenario == "h2c"
 }
 
-// huge tells whether a scenario takes long and shows little that others do not.
+// huge reports whether a scenario takes long and shows little that others do not.
 func (s *scene) huge() bool { return len(s.truth.Links) > 1000 && !s.live }
 
 // What is printed of each scenario is what was printed before.

@@ -178,7 +178,7 @@ func (j *judge) score() *score {
 }
 
 // fine judges a link by what is said of its very exchange; a tie of whole legs
-// says nothing of one. guessed tells whether what an ambiguous tie prefers is
+// says nothing of one. guessed reports whether what an ambiguous tie prefers is
 // the true one.
 func (j *judge) fine(l *truth.Link) (v verdict, guessed bool) {
 	from, to := end{l.From, l.FromExchange}, end{l.To, l.ToExchange}

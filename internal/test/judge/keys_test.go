@@ -52,7 +52,7 @@ func (c count) below(least float64) []string {
 	return append([]string{fmt.Sprintf("at least %.1f %% right expected: %v", least, c)}, c.lost...)
 }
 
-// complete tells whether no leg misses bytes.
+// complete reports whether no leg misses bytes.
 func (s *scene) complete() bool {
 	for i := range s.truth.Legs {
 		if !s.truth.Legs[i].Complete {

@@ -65,7 +65,7 @@ func crossed(w *truth.Leg, l *flow.Leg) string {
 	return ""
 }
 
-// ownTraffic tells whether the leg goes to the mesh itself, past the proxy:
+// ownTraffic reports whether the leg goes to the mesh itself, past the proxy:
 // both direct and control say that.
 func ownTraffic(w *truth.Leg, l *flow.Leg) bool {
 	_, own := profile.Istio().Control(l.Orig.Dst.Port())

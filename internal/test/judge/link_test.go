@@ -77,7 +77,7 @@ func (j *judge) hop(from, to *flow.Hop) tie {
 	return t
 }
 
-// byExchange tells whether hops show the join already.
+// byExchange reports whether hops show the join already.
 func (j *judge) byExchange(n *flow.Join) bool {
 	if w := j.m.truth[n.From]; w != nil && w.Tunnel {
 		return false // hops lead on from the leg before it
@@ -123,7 +123,7 @@ const (
 	right
 )
 
-// means tells whether a tie stands for a link of the truth, when it leads to
+// means reports whether a tie stands for a link of the truth, when it leads to
 // the given end.
 func (j *judge) means(t *tie, to end, l *truth.Link) bool {
 	if t.from.no == whole && to.no == whole && (j.sealed(l.From) || j.sealed(l.To)) {
@@ -132,7 +132,7 @@ func (j *judge) means(t *tie, to end, l *truth.Link) bool {
 	return j.covers(t.from, l.From, l.FromExchange) && j.covers(to, l.To, l.ToExchange)
 }
 
-// covers tells whether an end of the result means an end of the truth: a leg
+// covers reports whether an end of the result means an end of the truth: a leg
 // whose exchanges cannot be read stands for all of them.
 func (j *judge) covers(e end, leg string, no int) bool {
 	if e.leg != leg || e.no == no {
@@ -142,7 +142,7 @@ func (j *judge) covers(e end, leg string, no int) bool {
 	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel)
 }
 
-// sealed tells whether a leg of the truth cannot be read.
+// sealed reports whether a leg of the truth cannot be read.
 func (j *judge) sealed(id string) bool {
 	w, ok := j.truth.Leg(id)
 	return ok && j.m.sealed(w)
@@ -179,7 +179,7 @@ func (j *judge) lastAttempt(l *truth.Link) *truth.Link {
 	return last
 }
 
-// names tells whether the link is among what a tie leaves open. Of a leg that
+// names reports whether the link is among what a tie leaves open. Of a leg that
 // cannot be read and whose exchanges are not told apart, it is enough to name
 // the leg on the other side.
 func (j *judge) names(t *tie, l *truth.Link) bool {
@@ -213,7 +213,7 @@ func (j *judge) wrong() []string {
 	return out
 }
 
-// caused tells whether a tie names what made the mesh's agent open a leg: a
+// caused reports whether a tie names what made the mesh's agent open a leg: a
 // probe that it was asked for.
 func (j *judge) caused(t *tie) bool {
 	w, ok := j.truth.Leg(t.to.leg)

@@ -69,7 +69,7 @@ func playAndHold(t *testing.T, scenario string, seed int64) {
 	}
 }
 
-// sealed tells whether a scenario has legs that are told by lengths and times
+// sealed reports whether a scenario has legs that are told by lengths and times
 // without keys.
 func sealed(scenario string) bool {
 	return strings.Contains(scenario, "mtls") || scenario == "inbound-permissive"

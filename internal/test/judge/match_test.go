@@ -16,7 +16,7 @@ type match struct {
 	near  map[string]*flow.Leg // of lost legs, one that has at least the client's end
 }
 
-// sealed tells whether a leg of the truth cannot be read.
+// sealed reports whether a leg of the truth cannot be read.
 func (m *match) sealed(w *truth.Leg) bool {
 	l := m.ours[w.ID]
 	return w.Encrypted && (l == nil || !l.Decrypted)

@@ -197,7 +197,7 @@ func (l *ledger) lacking(leg *flow.Leg, d int, hs []*halfRead) (n int) {
 	return n
 }
 
-// represented tells whether the byte at a stream offset belongs to an exchange
+// represented reports whether the byte at a stream offset belongs to an exchange
 // that some stream shows.
 func (l *ledger) represented(leg *flow.Leg, d int, at int64) bool {
 	best, yes := int64(math.MaxInt64), false

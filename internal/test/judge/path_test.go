@@ -34,7 +34,7 @@ func (j *judge) paths() (bad []string) {
 	return bad
 }
 
-// rest tells whether a path is what is left of a shared leg of which some bytes
+// rest reports whether a path is what is left of a shared leg of which some bytes
 // were not captured, so that they, or an exchange, cannot be told whose they
 // are.
 func (j *judge) rest(p *flow.Path) bool {
@@ -44,7 +44,7 @@ func (j *judge) rest(p *flow.Path) bool {
 
 func (j *judge) hiddenClient(c *truth.Conversation) bool { return j.sealed(c.Legs[0]) }
 
-// holed tells whether packets of a leg are missing in the captures.
+// holed reports whether packets of a leg are missing in the captures.
 func (j *judge) holed(id string) bool {
 	w, ok := j.truth.Leg(id)
 	return ok && !w.Complete

@@ -165,7 +165,7 @@ func (s *scene) holdHalf(t *testing.T, files []record.File, lack string) {
 	s.settle(t, "conntrack, no "+lack, bad)
 }
 
-// tracked tells whether conntrack lists a leg's connection.
+// tracked reports whether conntrack lists a leg's connection.
 func tracked(t *testing.T, files []record.File, w *truth.Leg) bool {
 	src, dst := netip.MustParseAddrPort(w.OrigSrc), netip.MustParseAddrPort(w.OrigDst)
 	entry := fmt.Sprintf(" src=%s dst=%s sport=%d dport=%d ", src.Addr(), dst.Addr(), src.Port(), dst.Port())
@@ -178,7 +178,7 @@ func tracked(t *testing.T, files []record.File, w *truth.Leg) bool {
 	})
 }
 
-// keeps tells whether packets with a tuple stay when halves of redirected
+// keeps reports whether packets with a tuple stay when halves of redirected
 // connections are taken out: all of one kind, or one of each by the client's
 // port.
 func (s *scene) keeps(from, to netip.AddrPort, lack string) bool {

@@ -191,7 +191,7 @@ func (g *reading) streams() []*stream {
 	return out
 }
 
-// stray tells whether h only carries on an earlier conversation at another
+// stray reports whether h only carries on an earlier conversation at another
 // interface, without a byte: Wireshark does not look at interfaces.
 func (g *reading) stray(h *halfRead) bool {
 	return !h.SYN && h.Bytes == 0 && slices.ContainsFunc(g.halfs[1:h.id], func(e *halfRead) bool {

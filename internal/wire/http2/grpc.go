@@ -4,7 +4,7 @@ package http2
 const maxLengths = 64
 
 // grpcPrefix is the length of what precedes each gRPC message: one byte that
-// tells whether it is compressed, four of its length, big endian (gRPC over
+// reports whether it is compressed, four of its length, big endian (gRPC over
 // HTTP2, "Length-Prefixed-Message").
 const grpcPrefix = 5
 

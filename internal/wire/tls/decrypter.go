@@ -171,7 +171,7 @@ func (d *Decrypter) Miss(n int) {
 	d.missed = true
 }
 
-// Sealed tells whether the last record that opened was encrypted.
+// Sealed reports whether the last record that opened was encrypted.
 func (d *Decrypter) Sealed() bool { return d.sealed }
 
 // Skipped returns how many records were missing or failed right before the
@@ -223,7 +223,7 @@ func (d *Decrypter) Open(dst []byte, r Record, fragment []byte) (typ uint8, plai
 	return 0, nil, ErrAuthentication
 }
 
-// clear tells whether a record is not encrypted, and notes when TLS 1.2 changes
+// clear reports whether a record is not encrypted, and notes when TLS 1.2 changes
 // that. A handshake record after a loss may be either.
 func (d *Decrypter) clear(r Record) bool {
 	if d.suite.tls13 {

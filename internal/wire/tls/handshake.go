@@ -110,7 +110,7 @@ func (h *Handshake) ChangeCipherSpec() {
 	}
 }
 
-// greets tells whether the fragment of a record after ChangeCipherSpec begins
+// greets reports whether the fragment of a record after ChangeCipherSpec begins
 // with a hello in the clear. A client says hello again with the same random,
 // a server only after a HelloRetryRequest: ciphertext cannot pass for either.
 func (h *Handshake) greets(p []byte) bool {
@@ -213,7 +213,7 @@ func messageHeader(p []byte) (kind uint8, n int) {
 
 func isHello(kind uint8) bool { return kind == messageClientHello || kind == messageServerHello }
 
-// inClear tells whether messages of a kind stand in the clear.
+// inClear reports whether messages of a kind stand in the clear.
 func inClear(kind uint8) bool {
 	switch kind {
 	case messageClientHello, messageServerHello, messageNewSessionTicket, messageCertificate,
@@ -224,7 +224,7 @@ func inClear(kind uint8) bool {
 	return false
 }
 
-// tiles tells whether messages that stand in the clear fill a fragment
+// tiles reports whether messages that stand in the clear fill a fragment
 // exactly, so that it surely begins with one.
 func tiles(p []byte) bool {
 	for len(p) >= messageHeaderLen {

@@ -83,7 +83,7 @@ func (k *KeyLog) Read(r io.Reader) error {
 // Len returns the number of connections with a secret.
 func (k *KeyLog) Len() int { return len(k.entries) }
 
-// Has tells whether there is a secret of the connection with the given client
+// Has reports whether there is a secret of the connection with the given client
 // random.
 func (k *KeyLog) Has(clientRandom [32]byte) bool { return len(k.entries[clientRandom]) > 0 }
 

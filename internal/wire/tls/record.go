@@ -228,7 +228,7 @@ func (s *Scanner) seek(p []byte, h Handler) []byte {
 	return nil
 }
 
-// follows tells whether a header may stand behind a fragment of n bytes that
+// follows reports whether a header may stand behind a fragment of n bytes that
 // begins with p, as far as p reaches.
 func follows(p []byte, n int) bool {
 	if len(p) < n+HeaderLen {
@@ -238,7 +238,7 @@ func follows(p []byte, n int) bool {
 	return ok
 }
 
-// Midstream tells whether p, bytes from the middle of a half, holds TLS
+// Midstream reports whether p, bytes from the middle of a half, holds TLS
 // records: whether p begins with a header, or one stands in it whose record is
 // followed by another header or ends where p ends.
 func Midstream(p []byte) bool {

@@ -52,7 +52,7 @@ func suiteOf(id uint16) (s suite, ok bool) {
 	return suite{}, false
 }
 
-// fits tells whether the suite may be used in a version: before TLS 1.2 there
+// fits reports whether the suite may be used in a version: before TLS 1.2 there
 // was only CBC with SHA-1.
 func (s suite) fits(version uint16) bool {
 	switch {

@@ -1,20 +1,18 @@
 package decide
 
-import (
-	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
-)
+import "slices"
 
-// account says what became of all records.
-func (f *Result) account(x *index.Index, rs *recorded.Records, logs *graph.Ledger) {
-	for _, l := range logs.Lines {
+// account says what became of all records, of which it changes none.
+func (in *Input) account(f *Result, t *tied) {
+	x, rs := in.Index, in.Records
+	f.Records = slices.Clone(rs.Files)
+	for _, l := range t.logs.Lines {
 		if l.Said {
-			rs.Files[l.File].Matched++
+			f.Records[l.File].Matched++
 		}
 	}
-	for _, b := range rs.Sockets {
-		rs.Files[b.File].Matched = len(b.Found)
+	for b, lines := range t.told {
+		f.Records[b.File].Matched = len(lines)
 	}
 	for _, l := range f.Legs {
 		for c := range l.Sightings {
@@ -29,9 +27,8 @@ func (f *Result) account(x *index.Index, rs *recorded.Records, logs *graph.Ledge
 			p.Exchanges[i].Logged = p.Line(i).Logged(rs.Files)
 		}
 	}
-	f.Records = rs.Files
-	f.Conflicts = append(entryConflicts(rs.NAT, x, rs.Files, f.Legs), rs.Conflicts...)
+	f.Conflicts = append(entryConflicts(x, rs.NAT, rs.Files, f.Legs), t.conflicts...)
 	for _, i := range rs.Rules {
-		f.Conflicts = append(f.Conflicts, ruleConflicts(i, x, rs.Files, f.Legs, f.Joins)...)
+		f.Conflicts = append(f.Conflicts, ruleConflicts(x, i, rs.Files, f.Legs, f.Joins)...)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // entryConflicts lists the entries that share a direction with a connection and
 // say something else of the other, and are of no other connection.
-func entryConflicts(b *recorded.Entries, x *index.Index, files []record.Info, legs []*graph.Leg) []record.Conflict {
+func entryConflicts(x *index.Index, b *recorded.Entries, files []record.Info, legs []*graph.Leg) []record.Conflict {
 	var out []record.Conflict
 	told := make(map[*recorded.Entry]bool)
 	for _, l := range legs {
@@ -50,7 +50,7 @@ func entryConflict(e *recorded.Entry, x *index.Index, files []record.Info, l *gr
 
 // ruleConflicts lists what connections show that the rules do not: redirects to
 // other ports, and a proxy that serves a port which is not redirected.
-func ruleConflicts(i *recorded.Rules, x *index.Index, files []record.Info, legs []*graph.Leg, joins []flow.Join) []record.Conflict {
+func ruleConflicts(x *index.Index, i *recorded.Rules, files []record.Info, legs []*graph.Leg, joins []flow.Join) []record.Conflict {
 	var out []record.Conflict
 	joined := make(map[int]bool)
 	for _, j := range joins {

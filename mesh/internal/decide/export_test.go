@@ -1,4 +1,4 @@
 package decide
 
 // JoinLegs is what BenchmarkTurnAlgebra measures.
-var JoinLegs = Links
+var JoinLegs = linkLegs

@@ -14,21 +14,29 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
-// Links ties legs at every proxy crossing of every pod.
-func Links(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) []*graph.Link {
-	var links []*graph.Link
+// linkLegs ties legs at every proxy crossing of every pod. Of what contradicts a log,
+// that a whole file is not believed comes before what single lines say.
+func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) (links []*graph.Link, conflicts []record.Conflict) {
 	for _, pod := range podNames(legs) {
 		for _, c := range crossings(x, r.Records, logs, legs, pod, r.Pods[pod]) {
 			join(c)
 			links = append(links, c.Links...)
+			for _, k := range c.Conflicts {
+				if k.Leg < 0 {
+					conflicts = slices.Insert(conflicts, 0, k)
+				} else {
+					conflicts = append(conflicts, k)
+				}
+			}
 		}
 		links = append(links, hbone.Join(x, legs, pod, links)...)
 	}
 	trace.JoinAcross(x, links)
 	hbone.OpenTunnels(legs)
-	return links
+	return links, conflicts
 }
 
 // podNames lists the pods that legs were seen in, in the order of the legs.
@@ -49,7 +57,7 @@ func podNames(legs []*graph.Leg) []string {
 // of interception may be a gateway: what comes in may go out.
 func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []*graph.Leg, pod string, f *role.PodFacts) []*crossing.Crossing {
 	byPort := make(map[uint16]*crossing.Crossing)
-	out := &crossing.Crossing{Index: x, Records: rs, Ledger: logs}
+	out := crossing.New(x, rs, logs)
 	order := []*crossing.Crossing{out}
 	in := func(port uint16) *crossing.Crossing {
 		if f.Peers && port != 0 {
@@ -57,7 +65,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 		}
 		c := byPort[port]
 		if c == nil {
-			c = &crossing.Crossing{Index: x, Records: rs, Ledger: logs}
+			c = crossing.New(x, rs, logs)
 			byPort[port] = c
 			order = append(order, c)
 		}
@@ -92,26 +100,26 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 	return order
 }
 
-// join finds the links of the crossing, from the surest kind to the weakest.
+// join finds the links of the crossing. Its passes share the crossing's board: each
+// ties what those before it left, so that what is surer is tied first and nothing is
+// tied twice.
 func join(c *crossing.Crossing) {
 	if len(c.Down) == 0 || len(c.Up) == 0 {
 		return
 	}
-	c.Taken, c.Busy, c.Limits = make(map[*graph.Exchange]bool), make(map[*graph.Leg]bool), make(map[*graph.Exchange][]*graph.Exchange)
-	c.ByLog = make(map[*graph.Exchange]*graph.Link)
 	c.Trust = crossing.NewTrust(c)
-	c.JoinProbes()
-	logged.Join(c)
-	c.JoinRetries()
-	c.JoinExchanges()
-	c.JoinEqual()
-	algebra.JoinCurves(c)
-	c.JoinStreams()
-	algebra.JoinStreams(c)
-	algebra.JoinTurns(c)
-	algebra.RevealHidden(c)
-	c.JoinUnread()
-	c.JoinRefused()
+	c.JoinProbes()          // the agent's own requests are nobody else's
+	logged.Join(c)          // a log names both ends
+	c.JoinRetries()         // attempts with one id, before one of them is taken for all
+	c.JoinExchanges()       // ids, contents and times of what can be read
+	c.JoinEqual()           // whole streams with equal contents
+	algebra.JoinCurves(c)   // whole streams with equal lengths, before exchanges are seen in them
+	c.JoinStreams()         // whole streams that nothing else fits
+	algebra.JoinStreams(c)  // HTTP/2 under TLS, which has no turns
+	algebra.JoinTurns(c)    // turns of what is left
+	algebra.RevealHidden(c) // what turns tied are exchanges like others from here on
+	c.JoinUnread()          // legs of which not even turns are known
+	c.JoinRefused()         // attempts that came to nothing
 	slices.SortStableFunc(c.Links, func(a, b *graph.Link) int {
 		return cmp.Or(cmp.Compare(a.From.ID, b.From.ID), cmp.Compare(a.Order(), b.Order()), cmp.Compare(a.Attempt, b.Attempt))
 	})

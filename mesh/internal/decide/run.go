@@ -38,26 +38,87 @@ type Result struct {
 	Names     []names.Learned
 }
 
-// Run runs all passes. Each takes what those before it made; what it needs of legs
-// beside that, and leaves on them, is said here.
-func Run(m *Input) *Result {
-	x, rs := m.Index, m.Records
-	lookups, lookupOf := dns.Find(x, rs)
-	legs := graph.Legs(x, m.Conns)
-	mesh := m.Profile
-	if mesh == nil {
-		mesh = role.Recognise(legs)
+// Run runs all passes. Every stage takes what the one before it made, so that they
+// cannot be called in another order.
+func Run(in *Input) *Result {
+	return in.tell(in.settle(in.tie(in.read(in.assign(in.look())))))
+}
+
+// seen is what structure shows, before anything is decided.
+type seen struct {
+	legs     []*graph.Leg
+	lookups  []*dns.Lookup
+	lookupOf [][]uint32
+	mesh     *profile.Profile
+}
+
+// look makes legs and lookups, and recognises the mesh.
+func (in *Input) look() *seen {
+	s := &seen{legs: graph.Legs(in.Index, in.Conns), mesh: in.Profile}
+	s.lookups, s.lookupOf = dns.Find(in.Index, in.Records)
+	if s.mesh == nil {
+		s.mesh = role.Recognise(s.legs)
 	}
-	role.NameProcesses(x, rs, legs, mesh)                                             // leaves OrigProcess, ReplyProcess
-	roster := role.Assign(x, rs, m.Known, legs, mesh, dns.Captured(x, lookups, legs)) // needs processes; leaves Role, Views, Kept
-	hbone.MarkTunnels(x, legs, mesh)                                                  // leaves Tunnel, and the protocol of tunnels
-	logs := graph.NewLedger(rs.Lines, legs)                                           // needs Views
-	roster.Believe(logs)                                                              // corrects Role, Views
-	graph.FindExchanges(x, legs)                                                      // needs the protocol; leaves Exchanges, Loose
-	links := Links(x, legs, roster, logs)                                             // leaves Hidden, Log, Spent, Across; Exchanges of legs that were tied unread
-	roster.Settle(legs, links)                                                        // corrects Role, Views of what no link confirms
-	f := &Result{Legs: legs, Joins: trace.Joins(links), Paths: trace.Trace(legs, links), Profile: mesh,
-		Lookups: lookups, LookupOf: lookupOf, Names: learnNames(lookups, legs, logs)}
-	f.account(x, rs, logs)
+	return s
+}
+
+// assigned is legs with processes, roles and views.
+type assigned struct {
+	*seen
+	roster *role.Roster
+	told   map[*recorded.Sockets]map[int]bool // lines of sockets that name processes
+}
+
+// assign gives legs their processes, and then their roles.
+func (in *Input) assign(s *seen) *assigned {
+	told := role.NameProcesses(in.Index, in.Records, s.legs, s.mesh)
+	agents := dns.Captured(in.Index, s.lookups, s.legs)
+	return &assigned{s, role.Assign(in.Index, in.Records, in.Known, s.legs, s.mesh, agents), told}
+}
+
+// legible is legs with their exchanges, and what the proxy logged of them.
+type legible struct {
+	*assigned
+	logs *graph.Ledger
+}
+
+// read finds tunnels, whose protocol is theirs alone; the legs that log lines name,
+// which correct roles; and the exchanges of all legs.
+func (in *Input) read(a *assigned) *legible {
+	hbone.MarkTunnels(in.Index, a.legs, a.mesh)
+	logs := graph.NewLedger(in.Records.Lines, a.legs)
+	a.roster.Believe(logs)
+	graph.FindExchanges(in.Index, a.legs)
+	return &legible{a, logs}
+}
+
+// tied is legs with links.
+type tied struct {
+	*legible
+	links     []*graph.Link
+	conflicts []record.Conflict // between logs and packets
+}
+
+// tie links the legs at every crossing.
+func (in *Input) tie(l *legible) *tied {
+	links, conflicts := linkLegs(in.Index, l.legs, l.roster, l.logs)
+	return &tied{l, links, conflicts}
+}
+
+// settled is legs whose roles are final.
+type settled struct{ *tied }
+
+// settle corrects the roles of what no link confirms, and counts exchanges.
+func (in *Input) settle(t *tied) settled {
+	t.roster.Settle(t.legs, t.links)
+	graph.CountExchanges(t.legs)
+	return settled{t}
+}
+
+// tell says what all of it means.
+func (in *Input) tell(s settled) *Result {
+	f := &Result{Legs: s.legs, Joins: trace.Joins(s.links), Paths: trace.Trace(s.legs, s.links), Profile: s.mesh,
+		Lookups: s.lookups, LookupOf: s.lookupOf, Names: learnNames(s.lookups, s.legs, s.logs)}
+	in.account(f, s.tied)
 	return f
 }

@@ -85,7 +85,6 @@ type DNSScan struct {
 	Records   arena.Slab[DNSRecord]
 	text      arena.Text
 	names     map[string]arena.Span
-	printing  map[arena.Span]string  // names as they are printed
 	Parts     map[capture.Ref]uint32 // earlier fragments: the message that they are of
 	Malformed int
 }
@@ -257,17 +256,7 @@ func (s *DNSScan) intern(b []byte) arena.Span {
 }
 
 // Printed returns a name as text, escaped.
-func (s *DNSScan) Printed(span arena.Span) string {
-	if name, ok := s.printing[span]; ok {
-		return name
-	}
-	if s.printing == nil {
-		s.printing = make(map[arena.Span]string)
-	}
-	name := escaped(s.text.Bytes(span))
-	s.printing[span] = name
-	return name
-}
+func (s *DNSScan) Printed(span arena.Span) string { return escaped(s.text.Bytes(span)) }
 
 // escaped returns a name with every byte that is no letter, digit or mark of
 // ASCII as \DDD (RFC 1035 §5.1), since names come from strangers.

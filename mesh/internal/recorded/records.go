@@ -16,7 +16,6 @@ type Records struct {
 	Lines     []*Line // of access logs, in the order of files, and then of their lines
 	Sockets   []*Sockets
 	Rules     []*Rules
-	Conflicts []record.Conflict
 }
 
 // ReadRules reads the records that say where to look: firewall rules.

@@ -12,9 +12,8 @@ import (
 // A Sockets is the sockets that a file lists of a pod.
 type Sockets struct {
 	sockets.Table
-	File  int          // index into records.files
-	Pod   string       // "" = any
-	Found map[int]bool // lines of sockets that are ends of captured connections
+	File int    // index into records.files
+	Pod  string // "" = any
 }
 
 // process returns who has a socket open; nil if the file does not say.
@@ -54,7 +53,7 @@ func (b *Sockets) First(files []record.Info, ends ...[2]netip.AddrPort) (p *reco
 // captured connection.
 func (rd *reader) sockets() error {
 	return rd.files(record.Sockets, func(in io.Reader, info *record.Info) error {
-		book := &Sockets{File: rd.file(), Pod: info.Pod, Found: make(map[int]bool)}
+		book := &Sockets{File: rd.file(), Pod: info.Pod}
 		rd.records.Sockets = append(rd.records.Sockets, book)
 		return each(sockets.NewReader(in), info, func(s sockets.Socket) {
 			if s.State == sockets.Listen || rd.touched.socket(s) {

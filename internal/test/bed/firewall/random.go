@@ -74,7 +74,7 @@ func (m *ruleMaker) say(ipt, nft string) {
 
 func (m *ruleMaker) chance(percent int) bool { return m.rng.IntN(100) < percent }
 
-// isOut tells whether only packets made in the pod come to a chain.
+// isOut reports whether only packets made in the pod come to a chain.
 func isOut(chain string) bool { return chain == "OUTPUT" || chain == "MESH_OUTPUT" }
 
 // not draws a negation in both tools.

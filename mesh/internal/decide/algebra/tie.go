@@ -218,6 +218,7 @@ func (t *tier) doubtful(d int32) *graph.Link {
 	if len(fit) == 0 {
 		return nil
 	}
+	fit = slices.Clone(fit)
 	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.pairing.Edges[j].P, t.a.pairing.Edges[i].P) })
 	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
 	s := t.a.strand(fit[0])

@@ -45,7 +45,7 @@ type binder struct {
 	partner []index.HalfNo // by HalfNo
 	memory  arena.Slab[Conn]
 	conns   []*Conn
-	began   map[index.Place]int64 // time of the first segment of each place; made when needed
+	began   map[index.Place]int64 // time of the first segment of each place, for strays
 }
 
 func (b *binder) pair(p, q index.HalfNo) { b.partner[p], b.partner[q] = q, p }

@@ -130,7 +130,7 @@ type natSeat struct {
 // it says more.
 func choose(es []*recorded.Entry, c *Conn) *recorded.Entry {
 	if slices.ContainsFunc(es, (*recorded.Entry).NAT) {
-		es = slices.DeleteFunc(es, func(e *recorded.Entry) bool { return !e.NAT() })
+		es = slices.DeleteFunc(slices.Clone(es), func(e *recorded.Entry) bool { return !e.NAT() })
 	}
 	var dated, undated []*recorded.Entry
 	for _, e := range es {

@@ -25,6 +25,7 @@ func (b *binder) attachStrays() {
 	if !slices.ContainsFunc(b.conns, func(c *Conn) bool { return !c.HasSYN(b.x) }) {
 		return
 	}
+	b.began = beginnings(b.x)
 	byClient := make(map[podEndpoint][]*Conn)
 	for _, c := range b.conns {
 		e := podEndpoint{c.Pod, c.Client(b.x)}
@@ -73,17 +74,20 @@ func (b *binder) adopt(t, c *Conn) bool {
 
 // watched reports whether the capture at a place ran at the given time.
 func (b *binder) watched(p index.Place, nanos int64) bool {
-	if b.began == nil {
-		b.began = make(map[index.Place]int64)
-		for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
-			q, first := b.x.Place(h), b.x.Half(h).FirstNanos
-			if t, ok := b.began[q]; !ok || first < t {
-				b.began[q] = first
-			}
-		}
-	}
 	t, ok := b.began[p]
 	return ok && t <= nanos
+}
+
+// beginnings returns when the first segment of each place was seen.
+func beginnings(x *index.Index) map[index.Place]int64 {
+	began := make(map[index.Place]int64)
+	for h := index.HalfNo(1); int(h) <= x.Len(); h++ {
+		q, first := x.Place(h), x.Half(h).FirstNanos
+		if t, ok := began[q]; !ok || first < t {
+			began[q] = first
+		}
+	}
+	return began
 }
 
 // carriesOn reports whether h continues a direction of t, and which.

@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A Crossing is the legs on both sides of one proxy that may belong together.
@@ -21,6 +22,15 @@ type Crossing struct {
 	Taken    map[*graph.Exchange]bool              // exchanges of either side that have a link
 	Busy     map[*graph.Leg]bool                   // whole legs that have one
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
+
+	Conflicts []record.Conflict // between a log and the packets
+}
+
+// New returns a crossing without legs.
+func New(x *index.Index, rs *recorded.Records, logs *graph.Ledger) *Crossing {
+	return &Crossing{Index: x, Records: rs, Ledger: logs,
+		ByLog: make(map[*graph.Exchange]*graph.Link), Limits: make(map[*graph.Exchange][]*graph.Exchange),
+		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool)}
 }
 
 // Add adds a link, and notes what it ties.
@@ -40,7 +50,7 @@ func (c *Crossing) Add(l *graph.Link) {
 	}
 }
 
-// Open filters out exchanges that have a link.
+// Open removes from es the exchanges that have a link. es is used up.
 func (c *Crossing) Open(es []*graph.Exchange) []*graph.Exchange {
 	return slices.DeleteFunc(es, func(e *graph.Exchange) bool { return c.Taken[e] })
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// better tells whether a candidate whose requests and responses differ in the
+// better reports whether a candidate whose requests and responses differ in the
 // fields a fits strictly better than one with the differences b. Both are
 // sorted.
 func better(a, b [2][]uint32) bool {

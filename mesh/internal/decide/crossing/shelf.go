@@ -161,8 +161,8 @@ func (s *shelf) sameLine(u *graph.Exchange) []candidate {
 	return cs
 }
 
-// during lists the exchanges of a lane that enclose u and do not contradict it,
-// the latest of them if there are too many.
+// during lists the exchanges of a lane that enclose u and do not contradict it. If
+// there are too many, these are the latest, and it notes that the lane is crowded.
 func (s *shelf) during(l *Lane, u *graph.Exchange) []candidate {
 	var cs []candidate
 	past := sort.Search(len(l.list), func(k int) bool { return s.all[l.list[k]].Start() > u.KnownBy()+index.Causality })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
@@ -61,7 +62,7 @@ func Find(x *index.Index, rs *recorded.Records) (lookups []*Lookup, of [][]uint3
 
 // describe fills in what the messages of each lookup say.
 func (p *dnsPairing) describe() {
-	s := p.x.Groups[p.group].DNS
+	s := &printer{p.x.Groups[p.group].DNS, make(map[arena.Span]string)}
 	for i, l := range p.of {
 		if l > 0 {
 			p.lookups[l-1].add(s, s.Messages.At(uint32(i)))
@@ -74,8 +75,23 @@ func (p *dnsPairing) describe() {
 	}
 }
 
+// A printer prints the names of a scan, each of them once.
+type printer struct {
+	*index.DNSScan
+	printed map[arena.Span]string
+}
+
+func (p *printer) print(span arena.Span) string {
+	name, ok := p.printed[span]
+	if !ok {
+		name = p.Printed(span)
+		p.printed[span] = name
+	}
+	return name
+}
+
 // add takes over one message; they come in the order in which they were read.
-func (l *Lookup) add(s *index.DNSScan, m *index.DNSMessage) {
+func (l *Lookup) add(s *printer, m *index.DNSMessage) {
 	t := m.Tuple()
 	if l.Captured == nil {
 		l.Captured, l.Packets = make([]tcpip.Tuple, 0, 2), make([]capture.Ref, 0, 2)
@@ -92,7 +108,7 @@ func (l *Lookup) add(s *index.DNSScan, m *index.DNSMessage) {
 	}
 	l.MessageID = m.ID
 	if !m.Is(index.DNSNoQuestion) && l.Name == "" {
-		l.Name, l.Type = s.Printed(m.Name), typeName(m.Qtype)
+		l.Name, l.Type = s.print(m.Name), typeName(m.Qtype)
 	}
 	if !m.Is(index.DNSReply) {
 		l.AnsweredBy = t.Dst
@@ -114,13 +130,13 @@ func (l *Lookup) add(s *index.DNSScan, m *index.DNSMessage) {
 }
 
 // read takes over what the answer says.
-func (l *Lookup) read(s *index.DNSScan, m *index.DNSMessage) {
+func (l *Lookup) read(s *printer, m *index.DNSMessage) {
 	l.RCode, l.Truncated = rcodeName(m.Rcode), m.Is(index.DNSTruncated)
 	l.MoreRecords = int(m.Answers) - int(m.Kept)
 	l.Records = make([]names.Record, 0, m.Kept)
 	for i := range uint32(m.Kept) {
 		r := s.Records.At(m.Records + i)
-		rec := names.Record{Name: s.Printed(r.Owner), Type: typeName(r.Typ), TTL: r.Ttl, Target: s.Printed(r.Target)}
+		rec := names.Record{Name: s.print(r.Owner), Type: typeName(r.Typ), TTL: r.Ttl, Target: s.print(r.Target)}
 		if r.Addr != (tcpip.Addr{}) {
 			rec.Addr = r.Addr.Netip()
 		}

@@ -197,14 +197,20 @@ func protocolOf(x *index.Index, c *conn.Conn) flow.Protocol {
 	return flow.ProtocolTCP
 }
 
-// Plain returns what is told of legs.
+// Plain returns what is told of the legs.
 func Plain(legs []*Leg) []*flow.Leg {
 	out := make([]*flow.Leg, len(legs))
 	for i, l := range legs {
-		l.ExchangeCount = max(len(l.Exchanges), len(l.Streams))
 		out[i] = l.Leg
 	}
 	return out
+}
+
+// CountExchanges tells of each leg how many exchanges it has, once that is known.
+func CountExchanges(legs []*Leg) {
+	for _, l := range legs {
+		l.ExchangeCount = max(len(l.Exchanges), len(l.Streams))
+	}
 }
 
 // Wire returns the range of the leg's wire stream in the given direction that

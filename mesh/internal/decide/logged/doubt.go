@@ -99,9 +99,9 @@ func truthful(c *crossing.Crossing, entries []*logEntry) []*logEntry {
 	return left
 }
 
-// disbelieve notes, before what single lines say, that those of a file are not used.
+// disbelieve notes that the lines of a file are not used.
 func disbelieve(c *crossing.Crossing, file, lines, lies int) {
-	c.Records.Conflicts = slices.Insert(c.Records.Conflicts, 0, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.Records.Files[file].Name, Line: 0}, Leg: -1,
+	c.Conflicts = append(c.Conflicts, record.Conflict{Source: record.Source{Kind: record.AccessLog, File: c.Records.Files[file].Name, Line: 0}, Leg: -1,
 		Says: fmt.Sprintf("how the proxy sent %d exchanges on", lines), Packets: fmt.Sprintf("otherwise of %d of them, so none of these lines is used", lies)})
 }
 
@@ -178,6 +178,6 @@ func tooEarly(down, up int64) string {
 
 // contradictBy notes that a line ties what the packets say does not go together.
 func contradictBy(c *crossing.Crossing, line *graph.NamedLine, d, u *graph.Exchange, packets string) {
-	c.Records.Conflicts = append(c.Records.Conflicts, record.Conflict{Source: line.Source(c.Records.Files), Leg: line.Down.ID,
+	c.Conflicts = append(c.Conflicts, record.Conflict{Source: line.Source(c.Records.Files), Leg: line.Down.ID,
 		Says: line.Ties(), Packets: packets, Shown: []capture.Ref{c.Shows(line.Down, d), c.Shows(line.Up, u)}})
 }

@@ -86,6 +86,7 @@ func nearestPair(l *recorded.Line, pairs [][2]*graph.Leg) [][2]*graph.Leg {
 	far := func(p [2]*graph.Leg) int64 {
 		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
 	}
+	pairs = slices.Clone(pairs)
 	slices.SortStableFunc(pairs, func(a, b [2]*graph.Leg) int { return cmp.Compare(far(a), far(b)) })
 	if l.Start == 0 || far(pairs[1]) <= assign.DoubtTimes*far(pairs[0])+assign.DoubtNanos {
 		return nil

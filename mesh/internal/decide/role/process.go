@@ -22,7 +22,7 @@ type ownership struct {
 
 // socketOwners returns who has the two ends of connection c open, as far as these are
 // in its pod.
-func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *profile.Profile) (o ownership) {
+func socketOwners(x *index.Index, rs *recorded.Records, c *conn.Conn, p *profile.Profile) (o ownership) {
 	for _, b := range rs.Sockets {
 		if b.Pod != "" && b.Pod != c.Pod {
 			continue
@@ -34,7 +34,7 @@ func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *p
 			o.told = append(o.told, told...)
 		}
 		if o.reply == nil {
-			o.reply, told = b.First(rs.Files, acceptingEnds(t, back, c, profile)...)
+			o.reply, told = b.First(rs.Files, acceptingEnds(t, back, c, p)...)
 			o.told = append(o.told, told...)
 		}
 	}
@@ -44,30 +44,37 @@ func socketOwners(rs *recorded.Records, x *index.Index, c *conn.Conn, profile *p
 // acceptingEnds lists what may be the ends of the socket that accepted c: who
 // answers, as far as packets and conntrack show it; behind a redirect that they do
 // not show, the proxy's listener at the address that was dialled.
-func acceptingEnds(t, back tcpip.Tuple, c *conn.Conn, profile *profile.Profile) [][2]netip.AddrPort {
+func acceptingEnds(t, back tcpip.Tuple, c *conn.Conn, p *profile.Profile) [][2]netip.AddrPort {
 	ends := [][2]netip.AddrPort{{back.Src, back.Dst}, {t.Dst, t.Src}}
 	if c.Entry != nil {
 		ends = append(ends, [2]netip.AddrPort{c.Entry.Reply.Src, c.Entry.Reply.Dst})
 	}
-	for _, port := range profile.InboundPorts {
+	for _, port := range p.InboundPorts {
 		ends = append(ends, [2]netip.AddrPort{netip.AddrPortFrom(t.Dst.Addr(), port), t.Src})
 	}
 	return ends
 }
 
-// NameProcesses fills in the processes of all legs, and notes which sockets told them.
-func NameProcesses(x *index.Index, rs *recorded.Records, legs []*graph.Leg, p *profile.Profile) {
-	for _, l := range legs {
-		nameProcesses(x, rs, l, rs.Profile(l.Pod, p))
+// NameProcesses fills in the processes of all legs, and returns which sockets told
+// them: lines by the list in which they stand.
+func NameProcesses(x *index.Index, rs *recorded.Records, legs []*graph.Leg, p *profile.Profile) map[*recorded.Sockets]map[int]bool {
+	told := make(map[*recorded.Sockets]map[int]bool)
+	for _, b := range rs.Sockets {
+		told[b] = make(map[int]bool)
 	}
+	for _, l := range legs {
+		for _, s := range nameProcesses(x, rs, l, rs.Profile(l.Pod, p)) {
+			told[s.Book][s.Line] = true
+		}
+	}
+	return told
 }
 
-func nameProcesses(x *index.Index, rs *recorded.Records, l *graph.Leg, profile *profile.Profile) {
+// nameProcesses does so for one leg, whose pod has the profile p.
+func nameProcesses(x *index.Index, rs *recorded.Records, l *graph.Leg, p *profile.Profile) (told []recorded.Told) {
 	for c := range l.Sightings {
-		o := socketOwners(rs, x, c, profile)
-		for _, s := range o.told {
-			s.Book.Found[s.Line] = true
-		}
+		o := socketOwners(x, rs, c, p)
+		told = append(told, o.told...)
 		if l.OrigProcess == nil {
 			l.OrigProcess = o.orig
 		}
@@ -75,6 +82,7 @@ func nameProcesses(x *index.Index, rs *recorded.Records, l *graph.Leg, profile *
 			l.ReplyProcess = o.reply
 		}
 	}
+	return told
 }
 
 // A dialler is who dialled a connection: what sockets tell.
