@@ -18,14 +18,14 @@
 //
 // # How
 //
-// The package has three bars. Index reads the inputs once and keeps, of every
+// Three steps stand below this package. Index reads the inputs and keeps, of every
 // half, where its messages stand, when they went by and hashes that tell them
-// from others, never their contents. Decide is pure: halves are bound to
+// from others, never their contents; what was misread, or can be decrypted
+// ([Options.KeyLogs]), it reads again. Decide is pure: halves are bound to
 // connections by their sequence numbers, connections get roles from what the
 // structure of a mesh shows, and exchanges on both sides of a proxy are matched
 // by request ids, contents and times, where one side is encrypted by the lengths
-// of their turns. With keys ([Options.KeyLogs]) TLS is read like plaintext. Emit
-// reads the inputs again and writes.
+// of their turns. Emit reads the inputs again and writes.
 //
 // # What it does not claim
 //

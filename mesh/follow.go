@@ -63,7 +63,7 @@ func (r *Result) conversation(path, exchange int) (*plan.Conversation, error) {
 	if n := len(r.Paths[path].Exchanges); exchange >= n {
 		return nil, fmt.Errorf("stream %d, exchange %d: %w: there are %d", path, exchange, ErrNoExchange, n)
 	}
-	if c = r.source.Plan.Exchange(c, exchange); c == nil {
+	if c = r.source.Planner.Exchange(c, exchange); c == nil {
 		return nil, fmt.Errorf("stream %d, exchange %d: not readable on any leg", path, exchange)
 	}
 	return c, nil

@@ -201,14 +201,14 @@ func (r *Result) decide(o *Options) {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
 	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, GroupOf: r.where, Index: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
-		Comments: r.sectionComments(), Plan: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer}}
+		Comments: r.sectionComments(), Planner: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		r.source.Files = append(r.source.Files, in.File)
 		r.source.Unread = append(r.source.Unread, in.Err != nil && in.Packets == 0)
 	}
-	r.source.Plan.Files = r.source.Files
-	r.source.Conversations = r.source.Plan.Plan(found.Paths)
+	r.source.Planner.Files = r.source.Files
+	r.source.Conversations = r.source.Planner.Plan(found.Paths)
 	r.source.Names = r.nameRecords()
 	r.Paths = trace.Plain(found.Paths)
 }

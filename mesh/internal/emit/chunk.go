@@ -47,15 +47,15 @@ type placed struct {
 
 // gather reads the pieces of all rebuilt conversations and returns their
 // chunks in the order of conversation, direction and stream.
-func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (s *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
-	for g, group := range r.Index.Groups {
-		c := &gatherer{group: g, x: r.Index, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
+	for g, group := range s.Index.Groups {
+		c := &gatherer{group: g, x: s.Index, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
 		var want reassembly.HalfSet
 		for i, conv := range convs {
 			for dir, ps := range conv.Pieces {
 				for no, p := range ps {
-					if pg, id := r.Index.Locate(p.Half); pg == g {
+					if pg, id := s.Index.Locate(p.Half); pg == g {
 						want.Add(id)
 						c.wanted[id] = append(c.wanted[id], placed{p, int32(i), dir == 1, int32(no)})
 					}
@@ -68,7 +68,7 @@ func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.From, b.From) })
 		}
-		if err := reassembly.Read(r.Groups[g], group.Table, &want, r.Index.Decrypted(g, c)); err != nil {
+		if err := reassembly.Read(s.Groups[g], group.Table, &want, s.Index.Decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {
@@ -76,7 +76,7 @@ func (r *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		}
 		all = append(all, c.chunks...)
 	}
-	calls, err := r.gatherCalls(convs, sp)
+	calls, err := s.gatherCalls(convs, sp)
 	if err != nil {
 		return nil, err
 	}

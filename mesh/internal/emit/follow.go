@@ -16,13 +16,13 @@ type Chunk struct {
 
 // Follow reads the inputs again and passes on the bytes of c in the order of time.
 // It stops at the first error of yield.
-func (r *Source) Follow(c *plan.Conversation, yield func(Chunk) error) error {
+func (s *Source) Follow(c *plan.Conversation, yield func(Chunk) error) error {
 	if !c.Rebuilt {
 		c = plan.Whole(c)
 	}
 	sp := &spool{}
 	defer sp.Close()
-	chunks, err := r.gather([]*plan.Conversation{c}, sp)
+	chunks, err := s.gather([]*plan.Conversation{c}, sp)
 	if err != nil {
 		return err
 	}

@@ -64,10 +64,10 @@ type callHalf struct {
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
-func (r *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (s *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
-	for g := range r.Index.Groups {
-		parts, err := r.readCalls(g, convs, sp)
+	for g := range s.Index.Groups {
+		parts, err := s.readCalls(g, convs, sp)
 		if err != nil {
 			return nil, err
 		}
@@ -92,18 +92,18 @@ func (r *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, er
 }
 
 // readCalls reads what group g has of them.
-func (r *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
+func (s *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
 	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
 	var want reassembly.HalfSet
 	for i, conv := range convs {
 		for k, e := range conv.Calls {
-			c.want(r.Index, g, &want, e, int32(i), int32(k))
+			c.want(s.Index, g, &want, e, int32(i), int32(k))
 		}
 	}
 	if want.Empty() {
 		return nil, nil
 	}
-	if err := reassembly.Read(r.Groups[g], r.Index.Groups[g].Table, &want, r.Index.Decrypted(g, c)); err != nil {
+	if err := reassembly.Read(s.Groups[g], s.Index.Groups[g].Table, &want, s.Index.Decrypted(g, c)); err != nil {
 		return nil, err
 	}
 	return c.parts, c.err

@@ -230,7 +230,7 @@ func (e *emitter) writeOne(m *made) error {
 	if e.o.Comments != commentNone {
 		if !e.begun[m.conv] {
 			e.begun[m.conv] = true
-			comments = append(comments, e.src.Plan.Comments(c)...)
+			comments = append(comments, e.src.Planner.Comments(c)...)
 		}
 		if m.comment != "" {
 			comments = append(comments, m.comment)

@@ -109,7 +109,7 @@ func (e *emitter) aimAll() {
 	e.spool, e.dns = &spool{}, newDNSEmitter(e.src)
 	e.convs = e.src.Conversations
 	if e.o.Legs {
-		e.convs = e.src.Plan.LegConversations()
+		e.convs = e.src.Planner.LegConversations()
 	}
 	e.sum.Streams = len(e.convs)
 	for _, c := range e.convs {
@@ -269,7 +269,7 @@ func (e *emitter) comment(i int32, p *capture.Packet) []string {
 	cs := p.Comments
 	if !e.begun[i] {
 		e.begun[i] = true
-		cs = append(cs[:len(cs):len(cs)], e.src.Plan.Comments(e.convs[i])...)
+		cs = append(cs[:len(cs):len(cs)], e.src.Planner.Comments(e.convs[i])...)
 	}
 	if e.o.Comments == commentAll {
 		cs = append(cs[:len(cs):len(cs)], fmt.Sprintf("pcapmesh: %s packet %d", e.src.Files[p.Ref.Input], p.Ref.Packet))

@@ -17,7 +17,7 @@ type Source struct {
 	Groups        [][]*capture.Input
 	GroupOf       []int // group of each input
 	Index         *index.Index
-	Plan          *plan.Planner
+	Planner       *plan.Planner
 	Conversations []*plan.Conversation // of the paths
 	Lookups       []*names.Lookup
 	LookupOf      [][]uint32     // by group and message: lookup's ID plus 1

@@ -166,7 +166,7 @@ func (x *Index) keepOpened(pairs []Pair, scans []*scan.Scan) {
 			}
 			opened[g].Add(id)
 			if x.Plain[h].vague {
-				scans[g].Records.At(uint32(id)).Print.Cut()
+				scans[g].Contents.At(uint32(id)).Print.Cut()
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (x *Index) futile(c Pair, scans []*scan.Scan) bool {
 			return true
 		}
 		g, id := x.Locate(h)
-		n := scans[g].Records.At(uint32(id)).Lost
+		n := scans[g].Contents.At(uint32(id)).Lost
 		there, lost, cut = there+p.Len-n, lost+n, cut+p.cut
 	}
 	return min(lost, cut) > there

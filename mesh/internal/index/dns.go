@@ -75,8 +75,8 @@ type DNSRecord struct {
 	Owner  arena.Span
 	Target arena.Span // CNAME and PTR: what it points to
 	Addr   tcpip.Addr // A and AAAA
-	Ttl    uint32     // seconds
-	Typ    uint16
+	TTL    uint32     // seconds
+	Type   uint16
 }
 
 // A DNSScan keeps the DNS messages of one group of inputs.
@@ -196,7 +196,7 @@ func (s *DNSScan) answers(m *DNSMessage, p *dnsmessage.Parser) {
 
 // record reads one record of the answer section and keeps it.
 func (s *DNSScan) record(m *DNSMessage, p *dnsmessage.Parser, h *dnsmessage.ResourceHeader) error {
-	r := DNSRecord{Ttl: h.TTL, Typ: uint16(h.Type)}
+	r := DNSRecord{TTL: h.TTL, Type: uint16(h.Type)}
 	var err error
 	switch h.Type {
 	case dnsmessage.TypeA:

@@ -58,7 +58,7 @@ func (x *Index) Locate(h HalfNo) (int, reassembly.HalfID) {
 	return i, reassembly.HalfID(uint32(h) - x.base[i])
 }
 
-// Number is the inverse of locate.
+// Number is the inverse of Locate.
 func (x *Index) Number(group int, h reassembly.HalfID) HalfNo {
 	if h == 0 {
 		return 0
@@ -94,7 +94,7 @@ func (x *Index) Half(h HalfNo) *reassembly.Half {
 	return x.Groups[g].Table.Half(id)
 }
 
-// Content returns what the scanners found in h; the zero record when no byte of
+// Content returns what the scanners found in h; the zero Content when no byte of
 // it was read.
 func (x *Index) Content(h HalfNo) *scan.Content {
 	if h == 0 {
@@ -102,10 +102,10 @@ func (x *Index) Content(h HalfNo) *scan.Content {
 	}
 	_, id := x.Locate(h)
 	s := x.ScanOf(h)
-	if int(id) >= s.Records.Len() {
+	if int(id) >= s.Contents.Len() {
 		return &scan.Content{Tunnel: -1}
 	}
-	return s.Records.At(uint32(id))
+	return s.Contents.At(uint32(id))
 }
 
 // ScanOf returns the scan that holds what was found in h.

@@ -84,7 +84,7 @@ func (x *Index) adopt(group int, s *scan.Scan, halves *reassembly.HalfSet) {
 	if x.again == nil {
 		x.again = make(map[HalfNo]*scan.Scan)
 	}
-	for id := reassembly.HalfID(1); int(id) < s.Records.Len(); id++ {
+	for id := reassembly.HalfID(1); int(id) < s.Contents.Len(); id++ {
 		if halves.Has(id) {
 			x.again[x.Number(group, id)] = s
 		}

@@ -34,7 +34,7 @@ type Line struct {
 	Status, attempts     int
 	whole                bool // of a connection rather than of an exchange
 
-	File int    // index into records.files
+	File int    // index into Records.Files
 	Pod  string // whose proxy wrote it; "" = any
 }
 

@@ -42,7 +42,7 @@ type Entry struct {
 	conntrack.Entry
 	From, To conntrack.Stamp // when it was in the table
 	line     int
-	file     int  // index into records.files
+	file     int  // index into Records.Files
 	Fits     bool // it may be of some connection
 }
 

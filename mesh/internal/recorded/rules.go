@@ -14,11 +14,11 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
-// A Rules is what a pod's firewall rules redirect.
+// Rules is what a pod's firewall rules redirect.
 type Rules struct {
 	rules.Facts
 	set  *rules.Ruleset
-	File int    // index into records.files
+	File int    // index into Records.Files
 	Pod  string // "" = any
 
 	profile *profile.Profile // of the mesh, with these rules

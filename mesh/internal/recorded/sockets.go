@@ -9,10 +9,10 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/sockets"
 )
 
-// A Sockets is the sockets that a file lists of a pod.
+// Sockets is the sockets that a file lists of a pod.
 type Sockets struct {
 	sockets.Table
-	File int    // index into records.files
+	File int    // index into Records.Files
 	Pod  string // "" = any
 }
 

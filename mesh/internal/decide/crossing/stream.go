@@ -142,7 +142,7 @@ func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
 	if !LegNests(c.Index, down, up) {
 		return false
 	}
-	if !down.Readable() || !up.Readable() { // else joinCurves compares them
+	if !down.Readable() || !up.Readable() { // else algebra.JoinCurves compares them
 		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.Empty() != up.Empty() {

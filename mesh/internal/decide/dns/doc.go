@@ -3,15 +3,11 @@
 //
 // With DNS capture the application's queries are redirected to the mesh's agent and
 // torn like connections: the query shows the agent, the answer the resolver. Client
-// end, DNS id and question stand in for sequence numbers. An answer goes to who waits
-// rather than to who has one, and to a query to its own sender rather than to one
-// that a redirect may have torn off. What is redirected is the application's; what the
-// pod asks the same server without redirect is the agent's or the proxy's, since
-// nobody else can.
+// end, DNS id and question stand in for sequence numbers.
 //
 // # In steps
 //
-//   - package capture decodes datagrams of the ports of DNS, in a decoder of its own
+//   - package tcpip decodes datagrams of the ports of DNS, in a decoder of its own
 //     that is asked only about packets that are no segment: TCP pays nothing, and
 //     fragments of UDP drive out none of TCP.
 //   - package index (dns.go) keeps ids, questions and at most 32 records of an answer. Names

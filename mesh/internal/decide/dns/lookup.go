@@ -136,7 +136,7 @@ func (l *Lookup) read(s *printer, m *index.DNSMessage) {
 	l.Records = make([]names.Record, 0, m.Kept)
 	for i := range uint32(m.Kept) {
 		r := s.Records.At(m.Records + i)
-		rec := names.Record{Name: s.print(r.Owner), Type: typeName(r.Typ), TTL: r.Ttl, Target: s.print(r.Target)}
+		rec := names.Record{Name: s.print(r.Owner), Type: typeName(r.Type), TTL: r.TTL, Target: s.print(r.Target)}
 		if r.Addr != (tcpip.Addr{}) {
 			rec.Addr = r.Addr.Netip()
 		}

@@ -50,7 +50,7 @@ func (s *Scan) cutHead(l *live) {
 		return
 	}
 	l.cut, l.raw = true, false
-	l.record.Proto = kind
+	l.content.Proto = kind
 	s.cutMessage(l)
 }
 
@@ -78,7 +78,7 @@ func (s *Scan) cutMessage(l *live) {
 	m.Flags = MsgCut | MsgComplete
 	m.Body = fingerprint.Print{Len: fingerprint.UnknownLen}
 	line := l.turn.startLine()
-	if l.record.Proto == ProtoRequests {
+	if l.content.Proto == ProtoRequests {
 		m.Flags |= MsgRequest
 		method, target, _ := bytes.Cut(line, []byte(" "))
 		target, _, whole := bytes.Cut(target, []byte(" "))
@@ -90,7 +90,7 @@ func (s *Scan) cutMessage(l *live) {
 		m.Status = uint16(max(atoi(line[9:12]), 0))
 	}
 	l.msg = i
-	s.link(l.record, i)
+	s.link(l.content, i)
 	s.endCut(l, m.Start)
 }
 
@@ -107,7 +107,7 @@ func (s *Scan) endCut(l *live, off int64) {
 // otherwise than a message goes on with the one before: a body that was waited
 // for, or a tunnel.
 func (s *Scan) feedCut(l *live, fresh bool) {
-	if fresh && cutKind(l.turn.startLine()) == l.record.Proto {
+	if fresh && cutKind(l.turn.startLine()) == l.content.Proto {
 		s.cutMessage(l)
 	}
 	s.endCut(l, l.segEnd)

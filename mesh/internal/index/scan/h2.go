@@ -30,7 +30,7 @@ type h2Reading struct {
 
 // speaksH2 reports whether a half that begins with p is HTTP/2, and whose.
 func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
-	switch http2.Looks(p, s.Records.At(uint32(h)).Start) {
+	switch http2.Looks(p, s.Contents.At(uint32(h)).Start) {
 	case http2.Requests:
 		return ProtoH2Requests
 	case http2.Responses:
@@ -39,7 +39,7 @@ func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
 		return protoH2
 	}
 	other := s.partner(h)
-	if other != 0 && s.Records.At(uint32(other)).Proto.IsH2() || s.KnownH2 != nil && s.KnownH2(h) {
+	if other != 0 && s.Contents.At(uint32(other)).Proto.IsH2() || s.KnownH2 != nil && s.KnownH2(h) {
 		return protoH2
 	}
 	return ProtoNone
@@ -48,10 +48,10 @@ func (s *Scan) speaksH2(h reassembly.HalfID, p []byte) Proto {
 // beginH2 makes l read HTTP/2. A client's preface begins a connection, even if
 // its SYN was not captured.
 func (s *Scan) beginH2(l *live, p Proto) {
-	l.record.Proto = p
+	l.content.Proto = p
 	l.plain = false
 	l.h2 = &h2Reading{began: -1}
-	l.h2.scanner.Reset(&s.frames, l.record.Start || p == ProtoH2Requests)
+	l.h2.scanner.Reset(&s.frames, l.content.Start || p == ProtoH2Requests)
 }
 
 // feedH2 reads bytes of a half that is HTTP/2.
@@ -74,11 +74,11 @@ func (s *Scan) feedH2(l *live, at reassembly.At, p []byte) int64 {
 func (s *Scan) sideH2(l *live) {
 	switch l.h2.scanner.Kind() {
 	case http2.Requests:
-		l.record.Proto = ProtoH2Requests
+		l.content.Proto = ProtoH2Requests
 	case http2.Responses:
-		l.record.Proto = ProtoH2Responses
+		l.content.Proto = ProtoH2Responses
 	case http2.NotHTTP2:
-		l.record.Proto, l.plain, l.h2 = ProtoTCP, true, nil
+		l.content.Proto, l.plain, l.h2 = ProtoTCP, true, nil
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *live) drift() {
 	if l.h2 == nil {
 		return
 	}
-	r := l.record
+	r := l.content
 	adrift := l.h2.scanner.Seeking()
 	if adrift && r.Adrift.From == 0 {
 		r.Adrift.From = min(l.last.Nanos, l.at.Nanos)
@@ -116,10 +116,10 @@ func (l *live) drift() {
 // closeH2 ends the reading of a half at offset off.
 func (s *Scan) closeH2(l *live, off int64) {
 	l.h2.scanner.Close(off, (*h2Scan)(s))
-	l.record.Unknown = l.h2.scanner.Lossy()
-	l.record.Unframed = l.h2.scanner.Lost()
+	l.content.Unknown = l.h2.scanner.Lossy()
+	l.content.Unframed = l.h2.scanner.Lost()
 	if l.h2.adrift {
-		l.record.Adrift.To = math.MaxInt64
+		l.content.Adrift.To = math.MaxInt64
 	}
 	l.h2 = nil
 }
@@ -152,13 +152,13 @@ func (s *Scan) linkH2(l *live, i uint32) {
 	more.GRPC, more.Status = -1, -1
 	s.messages.At(i).h2 = k
 	l.raw, l.turns = false, nil
-	if r := l.record; r.last == 0 {
+	if r := l.content; r.last == 0 {
 		r.first = i
 	} else {
 		s.messages.At(r.last).Next = i
 	}
-	l.record.last = i
-	l.record.count++
+	l.content.last = i
+	l.content.count++
 }
 
 // readHeaders fills m from a head. Fields are kept as those of HTTP/1 are, with

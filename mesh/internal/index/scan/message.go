@@ -24,7 +24,7 @@ func instantOf(at reassembly.At) Instant { return Instant{at.Nanos, at.Ref, at.A
 // where it stands, when it went by, and what tells it from others.
 type Message struct {
 	Next                uint32 // next message of the same half; 0 = last
-	h2                  uint32 // index into scan.muxed; 0 = none
+	h2                  uint32 // index into Scan.muxed; 0 = none
 	Before              int64  // stream offset where the message before ended; interim responses stand between. Of HTTP/2: end less what its own frames take
 	Start, HeadEnd, End int64  // stream offsets of the half
 	From, To            Instant
@@ -65,7 +65,7 @@ func (m *Message) Is(f Flags) bool { return m.Flags&f != 0 }
 // HasLine reports whether the request line of m is known whole.
 func (m *Message) HasLine() bool { return m.Flags&(MsgCut|MsgNoLine) == 0 }
 
-// A FieldRange names the fields of one head in scan.fields.
+// A FieldRange names the fields of one head in Scan.Fields.
 type FieldRange struct{ First, N uint32 }
 
 // A Field is one header field as two hashes: enough to report whether two heads
@@ -205,13 +205,13 @@ func (s *Scan) Head(h *http1.Head) http1.BodyRule {
 	}
 	l.msg = i
 	l.raw, l.turns = false, nil // known by its messages: no fingerprint of the whole is needed
-	s.link(l.record, i)
+	s.link(l.content, i)
 	if h.Resync {
 		m.Flags |= MsgResync
 	}
-	l.record.Proto = ProtoResponses
+	l.content.Proto = ProtoResponses
 	if h.Request {
-		l.record.Proto = ProtoRequests
+		l.content.Proto = ProtoRequests
 		return http1.BodyNormal
 	}
 	rule := s.bodyRule(l, m)
@@ -255,7 +255,7 @@ func (s *Scan) bodyRule(l *live, resp *Message) http1.BodyRule {
 	if p == 0 {
 		return http1.BodyGuess
 	}
-	r := s.Records.At(uint32(p))
+	r := s.Contents.At(uint32(p))
 	if !r.Start || r.Proto != ProtoRequests {
 		return http1.BodyGuess
 	}
@@ -308,7 +308,7 @@ func (s *Scan) End(e *http1.Message) {
 }
 
 // Tunnel implements http1.Handler.
-func (s *Scan) Tunnel(off int64) { s.pass.record.Tunnel = off }
+func (s *Scan) Tunnel(off int64) { s.pass.content.Tunnel = off }
 
 // ListMessages lists the messages of a half, none if it carries others.
 func ListMessages(s *Scan, r *Content, want Proto) []*Message {

@@ -29,7 +29,7 @@ const (
 
 // A Content is what pass 1 keeps of one half beside reassembly.Half.
 type Content struct {
-	first, last uint32 // messages, linked by message.next; 0 = none
+	first, last uint32 // messages, linked by Message.Next; 0 = none
 	count       uint32 // of messages
 	Proto       Proto
 	Start       bool    // offset 0 is the connection's first byte
@@ -45,14 +45,14 @@ type Content struct {
 	Late        bool    // bytes before the first one seen are missing
 	Ragged      bool    // bytes after the last one seen are missing
 	Print       fingerprint.Print
-	Turns       uint32 // index into scan.turns; 0 = none kept
+	Turns       uint32 // index into Scan.Turns; 0 = none kept
 }
 
 // A live is the state needed only while a half is being read. What every
 // packet of a half that is no HTTP needs comes first: it is what the cache of
 // the processor has to hold when many connections are open at once.
 type live struct {
-	record    *Content
+	content   *Content
 	lastNanos int64
 	raw       bool // the sampler runs
 	plain     bool // and nothing else: this is no HTTP
@@ -82,7 +82,7 @@ type live struct {
 type Scan struct {
 	table    *reassembly.Table
 	points   *tcpip.Points         // nil: no half is known to be on loopback
-	Records  arena.Slab[Content]   // by HalfID
+	Contents arena.Slab[Content]   // by HalfID
 	messages arena.Slab[Message]   // index 0 is unused
 	muxed    arena.Slab[H2Message] // index 0 is unused
 	Fields   arena.Slab[Field]
@@ -115,7 +115,7 @@ func New(t *reassembly.Table, points *tcpip.Points) *Scan {
 	s.muxed.Add()
 	s.Turns.Add()
 	s.Units.Add()
-	s.Records.Add()
+	s.Contents.Add()
 	s.liveOf = append(s.liveOf, 0)
 	return s
 }
@@ -125,12 +125,12 @@ const Unwanted = math.MaxInt64
 
 // Open implements reassembly.Consumer.
 func (s *Scan) Open(h reassembly.HalfID, syn bool, at reassembly.At) {
-	for s.Records.Len() <= int(h) {
-		_, r := s.Records.Add()
+	for s.Contents.Len() <= int(h) {
+		_, r := s.Contents.Add()
 		r.Tunnel = -1
 		s.liveOf = append(s.liveOf, 0)
 	}
-	s.Records.At(uint32(h)).Start = syn
+	s.Contents.At(uint32(h)).Start = syn
 }
 
 // Bind implements reassembly.Consumer.
@@ -144,7 +144,7 @@ func (s *Scan) Bind(a, b reassembly.HalfID) {
 // partnerIs reports whether the half that answers h, as far as known, speaks p.
 func (s *Scan) partnerIs(h reassembly.HalfID, p Proto) bool {
 	o := s.partner(h)
-	return o != 0 && s.Records.At(uint32(o)).Proto == p
+	return o != 0 && s.Contents.At(uint32(o)).Proto == p
 }
 
 func (s *Scan) partner(h reassembly.HalfID) reassembly.HalfID {
@@ -201,8 +201,8 @@ func (s *Scan) feed(l *live, at reassembly.At, p []byte) int64 {
 	if !l.raw {
 		if raw { // its messages tell it apart from now on
 			l.sampler.Write(p)
-			l.record.Print = l.sampler.Sum()
-			l.record.Print.Cut()
+			l.content.Print = l.sampler.Sum()
+			l.content.Print.Cut()
 		}
 		return skip
 	}
@@ -214,7 +214,7 @@ func (s *Scan) feed(l *live, at reassembly.At, p []byte) int64 {
 // begin looks at the first bytes of a half and decides what reads it: nil for
 // nothing, since no more of its bytes are wanted.
 func (s *Scan) begin(at reassembly.At, p []byte) *live {
-	r := s.Records.At(uint32(at.Half))
+	r := s.Contents.At(uint32(at.Half))
 	r.LastNanos = at.Nanos
 	if r.Proto != ProtoNone {
 		return nil
@@ -245,7 +245,7 @@ func (s *Scan) sampleOnly(at reassembly.At, r *Content) *live {
 	i := s.newLive()
 	s.liveOf[at.Half] = i + 1
 	l := s.lives.At(i)
-	l.record, l.half, l.raw, l.plain = r, at.Half, true, true
+	l.content, l.half, l.raw, l.plain = r, at.Half, true, true
 	l.sampler.Reset(-1)
 	l.sampler.Gap(at.Off) // what is missing before the first byte seen
 	s.watch(l, at.Half)
@@ -256,7 +256,7 @@ func (s *Scan) sampleOnly(at reassembly.At, r *Content) *live {
 func (s *Scan) Skip(at reassembly.At, n int64) {
 	l := s.liveState(at.Half)
 	if l == nil {
-		s.Records.At(uint32(at.Half)).LastNanos = at.Nanos
+		s.Contents.At(uint32(at.Half)).LastNanos = at.Nanos
 		return
 	}
 	l.lastNanos = at.Nanos
@@ -273,7 +273,7 @@ func (s *Scan) Skip(at reassembly.At, n int64) {
 // Gap implements reassembly.Consumer.
 func (s *Scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	if why == reassembly.GapLost {
-		r := s.Records.At(uint32(at.Half))
+		r := s.Contents.At(uint32(at.Half))
 		r.Lost += n
 		r.hole = at.Off + n
 	}
@@ -306,7 +306,7 @@ func (s *Scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 
 // Close implements reassembly.Consumer.
 func (s *Scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) {
-	r := s.Records.At(uint32(h))
+	r := s.Contents.At(uint32(h))
 	r.Ragged = r.Lost > 0 && r.hole == at.Off
 	l := s.liveState(h)
 	if l == nil {
@@ -320,12 +320,12 @@ func (s *Scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 		l.scanner.Close(at.Off, how == reassembly.EndFIN, s)
 	}
 	if l.raw {
-		l.record.Print = l.sampler.Sum()
+		l.content.Print = l.sampler.Sum()
 	}
 	if l.turns != nil && l.turns.TLS != nil {
 		l.turns.TLS.close(at.Off, s)
 	}
-	l.record.LastNanos, l.record.Open = l.lastNanos, how == reassembly.EndOpen
+	l.content.LastNanos, l.content.Open = l.lastNanos, how == reassembly.EndOpen
 	l.next, s.free = s.free, s.liveOf[h]
 	s.liveOf[h] = 0
 }

@@ -84,15 +84,15 @@ func (s *TLS) close(off int64, h tls.Handler) {
 // only where a proxy can have encrypted them: on loopback, or where TLS was
 // seen already.
 func (s *Scan) watch(l *live, h reassembly.HalfID) {
-	encrypted := l.record.Proto == ProtoTLS
+	encrypted := l.content.Proto == ProtoTLS
 	if !encrypted && !s.Sealed && !s.loopback(h) {
 		return
 	}
 	i, t := s.Turns.Add()
-	l.record.Turns, l.turns = i, t
+	l.content.Turns, l.turns = i, t
 	if encrypted {
 		s.Sealed = true
-		t.TLS = newSeal(l.record.Start && !l.record.Late)
+		t.TLS = newSeal(l.content.Start && !l.content.Late)
 	}
 }
 
