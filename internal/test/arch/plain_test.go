@@ -8,7 +8,7 @@ import (
 
 // plainPackages hold what a program gets: data, which it can build, compare and
 // print as well as the library.
-var plainPackages = []string{"mesh/cluster", "mesh/flow", "mesh/names", "mesh/record"}
+var plainPackages = []string{"mesh/cluster", "mesh/flow", "mesh/names", "mesh/profile", "mesh/record"}
 
 func TestResultsArePlain(t *testing.T) {
 	structs := 0
@@ -18,7 +18,7 @@ func TestResultsArePlain(t *testing.T) {
 		}
 		for _, name := range r.types.Scope().Names() {
 			o, ok := r.types.Scope().Lookup(name).(*types.TypeName)
-			if !ok {
+			if !ok || !o.Exported() {
 				continue
 			}
 			if s, ok := o.Type().Underlying().(*types.Struct); ok {

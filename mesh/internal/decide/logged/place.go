@@ -188,12 +188,12 @@ func (s *sequence) gathered(l *graph.Leg) []graph.Exchange {
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more
 // than one.
-func (s *sequence) owner(turn *graph.Exchange) *logEntry {
+func (s *sequence) owner(x *graph.Exchange) *logEntry {
 	var owner *logEntry
-	at := turn.KnownBy() + (turn.End()-turn.KnownBy())/2
+	at := x.KnownBy() + (x.End()-x.KnownBy())/2
 	for _, e := range s.entries {
 		end, ok := e.Ends()
-		early := at < e.Start && turn.End() < e.Start+e.Resolution // over when the line's began
+		early := at < e.Start && x.End() < e.Start+e.Resolution // over when the line's began
 		if !ok || early || at < e.Start-lateLine || at > end+e.Resolution {
 			continue
 		}
