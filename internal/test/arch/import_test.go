@@ -58,7 +58,7 @@ var below = map[string][]string{
 	},
 	"mesh/internal/decide/crossing": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/graph",
-		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded",
+		"./mesh/internal/index", "./mesh/internal/index/scan", "./mesh/internal/recorded", "./mesh/record",
 	},
 	"mesh/internal/decide/turn": {
 		"./mesh/flow",
