@@ -131,14 +131,14 @@ var below = map[string][]string{
 
 	// Truth comes from code that knows nothing of ours: see TestTruthIsIndependent.
 	"internal/test/truth":        {},
-	"internal/test/bed/pcap":     {"./internal/test/truth"},
+	"internal/test/bed/packets":  {"./internal/test/truth"},
 	"internal/test/bed/world":    {},
 	"internal/test/bed/socket":   {bed + "world", "./internal/test/truth"},
 	"internal/test/bed/mesh":     {bed + "world", "./internal/test/truth"},
 	"internal/test/bed/firewall": {bed + "world"},
 	"internal/test/bed/app":      {bed + "socket", bed + "world", "./internal/test/truth"},
-	"internal/test/bed/assembly": {bed + "mesh", bed + "pcap", bed + "socket", bed + "world", "./internal/test/truth"},
-	"internal/test/bed/stage":    {bed + "app", bed + "assembly", bed + "mesh", bed + "pcap", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/assembly": {bed + "mesh", bed + "packets", bed + "socket", bed + "world", "./internal/test/truth"},
+	"internal/test/bed/stage":    {bed + "app", bed + "assembly", bed + "mesh", bed + "packets", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "stage", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
@@ -153,7 +153,7 @@ const bed = "./internal/test/bed/"
 
 // forTests lists the packages that only tests may import, beside commands that
 // lie below them.
-var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "pcap", "./internal/test/judge"}
+var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "packets", "./internal/test/judge"}
 
 // aboveRooms lists what tests of the rooms of package mesh may import beside:
 // what pods do is stitched, and the result looked at.

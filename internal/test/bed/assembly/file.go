@@ -5,7 +5,7 @@ package assembly
 import (
 	"path/filepath"
 
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/packets"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -25,7 +25,7 @@ func (e *Evidence) files() ([]truth.File, error) {
 			}
 		}
 		for _, n := range names {
-			f, err := pcap.Describe(filepath.Join(e.Dir, n))
+			f, err := packets.Describe(filepath.Join(e.Dir, n))
 			if err != nil {
 				return nil, err
 			}

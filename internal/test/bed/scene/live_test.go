@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/packets"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
@@ -25,7 +25,7 @@ func TestLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := pcap.Check(truth, dir); err != nil {
+			if err := packets.Check(truth, dir); err != nil {
 				t.Error(err)
 			}
 		})

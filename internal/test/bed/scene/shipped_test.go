@@ -5,7 +5,7 @@ package scene_test
 import (
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/packets"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/scene"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -23,7 +23,7 @@ func TestShipped(t *testing.T) {
 			if err := known.Check(); err != nil {
 				t.Error(err)
 			}
-			if err := pcap.Check(known, shipped); err != nil {
+			if err := packets.Check(known, shipped); err != nil {
 				t.Error(err)
 			}
 		})

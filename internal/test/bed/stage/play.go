@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/assembly"
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/packets"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
@@ -65,7 +65,7 @@ func (b *Bed) finish(played error) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	for _, check := range []func() error{t.Check, func() error { return pcap.Check(t, b.Dir) }} {
+	for _, check := range []func() error{t.Check, func() error { return packets.Check(t, b.Dir) }} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, t.Write(name+".wrong"))
 		}

@@ -5,7 +5,7 @@ package stage
 import (
 	"path/filepath"
 
-	"github.com/pcapmesh/pcapmesh/internal/test/bed/pcap"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/packets"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 )
 
@@ -16,7 +16,7 @@ func (b *Bed) thinned() error {
 	}
 	for _, s := range b.Sniffers {
 		lost := func() bool { return b.Between(1, b.Notes.Missing) == 1 }
-		if err := pcap.Thin(filepath.Join(b.Dir, s.File), lost); err != nil {
+		if err := packets.Thin(filepath.Join(b.Dir, s.File), lost); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func (b *Bed) halved() (err error) {
 	}
 	for _, s := range b.Sniffers {
 		if s.Iface == "lo" {
-			b.Notes.Lost, err = pcap.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
+			b.Notes.Lost, err = packets.ThinHalves(filepath.Join(b.Dir, s.File), uint16(b.Pods[0].Rules.Out))
 		}
 	}
 	return err

@@ -1,4 +1,4 @@
-package pcap
+package packets
 
 import (
 	"encoding/binary"
