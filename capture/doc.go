@@ -14,7 +14,7 @@
 //		if err != nil {
 //			return err // every whole packet before the damage has been seen
 //		}
-//		fmt.Println(p.Ref.Packet, p.Nanos, len(p.Data))
+//		fmt.Println(p.Ref.Packet, p.Time, len(p.Data))
 //	}
 //
 // The package knows packets, not what is in them: package tcpip decodes them,

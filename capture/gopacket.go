@@ -60,7 +60,7 @@ func (s *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, e
 	}
 	s.link, s.ancil[0] = p.Link, p.Ref
 	return p.Data, gopacket.CaptureInfo{
-		Timestamp:     time.Unix(0, p.Nanos).UTC(),
+		Timestamp:     time.Unix(0, int64(p.Time)).UTC(),
 		CaptureLength: len(p.Data),
 		Length:        max(int(p.WireLen), len(p.Data)),
 

@@ -61,7 +61,7 @@ func linkSamples(t testing.TB) []capture.Packet {
 	for i := range samples {
 		samples[i].Data = append(samples[i].Data, sampleIP(t, samples[i].Link == linktype.IPv6, 0)...)
 		samples[i].Ref = capture.Ref{Input: 5, Packet: uint32(i + 1)}
-		samples[i].Nanos, samples[i].WireLen = 1_700_000_000_123_456_789+int64(i), uint32(len(samples[i].Data))
+		samples[i].Time, samples[i].WireLen = capture.Time(1_700_000_000_123_456_789+int64(i)), uint32(len(samples[i].Data))
 	}
 	return samples
 }
@@ -73,7 +73,7 @@ func pcapngOf(t testing.TB, packets []capture.Packet) []byte {
 	for _, p := range packets {
 		n, err := w.AddInterface(capture.Interface{Link: p.Link})
 		must(t, err)
-		must(t, w.WritePacket(n, p.Nanos, p.WireLen, 0, nil, p.Data))
+		must(t, w.WritePacket(n, p.Time, p.WireLen, 0, nil, p.Data))
 	}
 	must(t, w.Flush())
 	return file.Bytes()
@@ -98,7 +98,7 @@ func TestPacketSourceDecodesEveryLink(t *testing.T) {
 			t.Errorf("link type %d:\n%v", want.Link, got)
 		}
 		ci := got.Metadata().CaptureInfo
-		if !ci.Timestamp.Equal(time.Unix(0, want.Nanos)) || ci.CaptureLength != len(want.Data) || ci.Length != len(want.Data) || ci.InterfaceIndex != n-1 || ci.AncillaryData[0] != want.Ref {
+		if !ci.Timestamp.Equal(time.Unix(0, int64(want.Time))) || ci.CaptureLength != len(want.Data) || ci.Length != len(want.Data) || ci.InterfaceIndex != n-1 || ci.AncillaryData[0] != want.Ref {
 			t.Errorf("link type %d: %+v", want.Link, ci)
 		}
 	}
@@ -176,7 +176,7 @@ func TestPcapWriterConvertsEveryLink(t *testing.T) {
 		p, err := r.Next()
 		must(t, err)
 		hdr, next := want.Link.EthernetHeader(want.Data)
-		if p.Link != linktype.Ethernet || p.Nanos != want.Nanos || int(p.WireLen) != len(p.Data)+100 || !bytes.Equal(p.Data, append(hdr[:], want.Data[next:]...)) {
+		if p.Link != linktype.Ethernet || p.Time != want.Time || int(p.WireLen) != len(p.Data)+100 || !bytes.Equal(p.Data, append(hdr[:], want.Data[next:]...)) {
 			t.Fatalf("link type %d: %+v", want.Link, p)
 		}
 	}

@@ -17,7 +17,7 @@ type Merger struct {
 // A mergeHead is the packet that a Reader offers.
 type mergeHead struct {
 	packet *Packet
-	nanos  int64
+	nanos  Time
 	order  int // of the Reader
 	reader *Reader
 }
@@ -69,7 +69,7 @@ func (m *Merger) open() error {
 		m.rest = m.rest[1:]
 		p, err := r.Next()
 		if err == nil {
-			m.push(mergeHead{p, p.Nanos, order, r})
+			m.push(mergeHead{p, p.Time, order, r})
 		} else if err != io.EOF {
 			return err
 		}
@@ -83,7 +83,7 @@ func (m *Merger) advance() error {
 	top := &m.heap[0]
 	p, err := top.reader.Next()
 	if err == nil {
-		top.packet, top.nanos = p, p.Nanos
+		top.packet, top.nanos = p, p.Time
 		m.sink()
 		return nil
 	}

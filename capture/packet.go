@@ -13,7 +13,7 @@ type Ref struct {
 // valid until the next call to Next; copy Data with bytes.Clone to keep it.
 type Packet struct {
 	Ref       Ref
-	Nanos     int64         // capture time, nanoseconds since 1970-01-01 UTC
+	Time      Time          // when it was captured
 	Offset    int64         // of the packet record in the uncompressed file
 	Interface int           // index into Reader.Interfaces
 	Link      linktype.Type // of the interface, repeated here for the decoder

@@ -127,7 +127,7 @@ func (r *Reader) nextRecord() (*Packet, error) {
 		return nil, r.fail(0, w.offset(), errPacketNumbers)
 	}
 	p := &r.packet
-	p.Nanos = int64(seconds)*1e9 + int64(fraction)*r.pcap.tick
+	p.Time = Time(int64(seconds)*1e9 + int64(fraction)*r.pcap.tick)
 	p.Offset = w.offset()
 	p.WireLen = max(wire, captured)
 	p.Data = h[header:n:n]

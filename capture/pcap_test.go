@@ -33,8 +33,8 @@ func TestPcap(t *testing.T) {
 				file = fields(o, file, ^uint32(0), uint32(999999), uint32(4), uint32(0), c.extra, "wxyz")
 				got, r := mustRead(t, file)
 				samePackets(t, got, []capture.Packet{
-					{Ref: capture.Ref{Packet: 1}, Nanos: c.first, Offset: 24, Link: linktype.SLL2, WireLen: 1500, Data: []byte("abc")},
-					{Ref: capture.Ref{Packet: 2}, Nanos: c.later, Offset: second, Link: linktype.SLL2, WireLen: 4, Data: []byte("wxyz")},
+					{Ref: capture.Ref{Packet: 1}, Time: capture.Time(c.first), Offset: 24, Link: linktype.SLL2, WireLen: 1500, Data: []byte("abc")},
+					{Ref: capture.Ref{Packet: 2}, Time: capture.Time(c.later), Offset: second, Link: linktype.SLL2, WireLen: 4, Data: []byte("wxyz")},
 				})
 				if got, want := r.Interfaces()[0], (capture.Interface{Link: 276, SnapLen: 262144}); got.Link != want.Link || got.SnapLen != want.SnapLen {
 					t.Errorf("interface = %+v, want %+v", got, want)

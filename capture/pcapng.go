@@ -202,7 +202,7 @@ func (r *Reader) timedPacket(iface uint32, ticks uint64, captured, wire uint32, 
 		return tooLongForBlock(captured, len(b))
 	}
 	in, p := &g.interfaces[iface], &r.packet
-	p.Nanos = in.clock.nanos(ticks)
+	p.Time = Time(in.clock.nanos(ticks))
 	p.Interface = g.first + int(iface)
 	p.Link = in.link
 	p.WireLen = max(wire, captured)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
@@ -156,7 +157,7 @@ func samePackets(tb testing.TB, got, want []capture.Packet) {
 }
 
 func equalPackets(a, b capture.Packet) bool {
-	return a.Ref == b.Ref && a.Nanos == b.Nanos && a.Offset == b.Offset && a.Interface == b.Interface &&
+	return a.Ref == b.Ref && a.Time == b.Time && a.Offset == b.Offset && a.Interface == b.Interface &&
 		a.Link == b.Link && a.WireLen == b.WireLen && a.Flags == b.Flags &&
 		bytes.Equal(a.Data, b.Data) && slices.Equal(a.Comments, b.Comments)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
@@ -23,10 +24,10 @@ func TestPcapngBlocks(t *testing.T) {
 				got[i].Offset = 0
 			}
 			samePackets(t, got, []capture.Packet{
-				{Ref: capture.Ref{Packet: 1}, Nanos: 1e9, Interface: 1, Link: 276, WireLen: 100, Data: []byte("first"), Flags: 2, Comments: []string{"note"}},
-				{Ref: capture.Ref{Packet: 2}, Nanos: 2e9, Link: 1, WireLen: 6, Data: []byte("second")},
-				{Ref: capture.Ref{Packet: 3}, Nanos: 2e9, Link: 1, WireLen: 5, Data: []byte("third")},
-				{Ref: capture.Ref{Packet: 4}, Nanos: 2_000_000_001, Interface: 1, Link: 276, WireLen: 6, Data: []byte("fourth")},
+				{Ref: capture.Ref{Packet: 1}, Time: 1e9, Interface: 1, Link: 276, WireLen: 100, Data: []byte("first"), Flags: 2, Comments: []string{"note"}},
+				{Ref: capture.Ref{Packet: 2}, Time: 2e9, Link: 1, WireLen: 6, Data: []byte("second")},
+				{Ref: capture.Ref{Packet: 3}, Time: 2e9, Link: 1, WireLen: 5, Data: []byte("third")},
+				{Ref: capture.Ref{Packet: 4}, Time: 2_000_000_001, Interface: 1, Link: 276, WireLen: 6, Data: []byte("fourth")},
 			})
 			want := []capture.Interface{{Name: "eth0", Link: 1}, {Name: "any", Link: 276, SnapLen: 96}}
 			if d := cmp.Diff(want, r.Interfaces()); d != "" {
@@ -81,7 +82,7 @@ func TestPcapngSections(t *testing.T) {
 	got, r := mustRead(t, file)
 	var text []string
 	for _, p := range got {
-		text = append(text, fmt.Sprintf("%s if %d link %d at %d", p.Data, p.Interface, p.Link, p.Nanos))
+		text = append(text, fmt.Sprintf("%s if %d link %d at %d", p.Data, p.Interface, p.Link, p.Time))
 	}
 	want := []string{"1 if 0 link 1 at 1000", "2 if 2 link 113 at 2000", "3 if 1 link 101 at 3000000", "4 if 3 link 276 at 4000"}
 	if d := cmp.Diff(want, text); d != "" {
@@ -116,9 +117,9 @@ func TestPcapngResolutions(t *testing.T) {
 			t.Fatal(len(got), err)
 		}
 		for i, p := range got {
-			if p.Nanos != want[i] {
+			if int64(p.Time) != want[i] {
 				t.Errorf("resolution %#x, offset %d, ticks %d: %d ns, want %d", resolution,
-					offsets[i/len(ticks)], ticks[i%len(ticks)], p.Nanos, want[i])
+					offsets[i/len(ticks)], ticks[i%len(ticks)], p.Time, want[i])
 			}
 		}
 	}
@@ -222,7 +223,7 @@ func TestPcapngSimplePacketSnapLen(t *testing.T) {
 	o := binary.LittleEndian
 	file := bytes.Join([][]byte{ngSection(o), ngInterface(o, 1, 5), ngBlock(o, 3, uint32(1000), "abcde")}, nil)
 	got, _ := mustRead(t, file)
-	if string(got[0].Data) != "abcde" || got[0].WireLen != 1000 || got[0].Nanos != 0 {
+	if string(got[0].Data) != "abcde" || got[0].WireLen != 1000 || got[0].Time != 0 {
 		t.Errorf("packet = %+v", got[0])
 	}
 }

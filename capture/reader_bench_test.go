@@ -38,7 +38,7 @@ func asPcapng(tb testing.TB, file []byte) []byte {
 	}
 	for p, err := range r.Packets() {
 		if err == nil {
-			err = w.WritePacket(0, p.Nanos, p.WireLen, 0, nil, p.Data)
+			err = w.WritePacket(0, p.Time, p.WireLen, 0, nil, p.Data)
 		}
 		if err != nil {
 			tb.Fatal(err)

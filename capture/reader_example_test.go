@@ -21,7 +21,7 @@ func Example() {
 	}
 	header := make([]byte, 14)
 	for i, payload := range []string{"one", "two"} {
-		if err := w.WritePacket(eth0, int64(i)*1e9, 0, 0, nil, header, []byte(payload)); err != nil {
+		if err := w.WritePacket(eth0, capture.Time(int64(i)*1e9), 0, 0, nil, header, []byte(payload)); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -39,7 +39,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		in := r.Interfaces()[p.Interface]
-		fmt.Printf("%d %s %d ns %q\n", p.Ref.Packet, in.Name, p.Nanos, p.Data[14:])
+		fmt.Printf("%d %s %d ns %q\n", p.Ref.Packet, in.Name, p.Time, p.Data[14:])
 	}
 	// Output:
 	// 1 eth0 0 ns "one"
@@ -120,7 +120,7 @@ func ExampleMerger() {
 		lo, err := w.AddInterface(capture.Interface{Link: linktype.Raw})
 		for _, s := range seconds {
 			if err == nil {
-				err = w.WritePacket(lo, s*1e9, 0, 0, nil)
+				err = w.WritePacket(lo, capture.Time(s*1e9), 0, 0, nil)
 			}
 		}
 		if err == nil {
@@ -145,7 +145,7 @@ func ExampleMerger() {
 			log.Print(err) // of one input; the others go on
 			continue
 		}
-		fmt.Println(p.Nanos/1e9, p.Ref)
+		fmt.Println(p.Time.Time().Second(), p.Ref)
 	}
 	// Output:
 	// 1 {0 1}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcapgo"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
@@ -59,7 +60,7 @@ func writeAndCompare(t *testing.T, r *capture.Reader, packets []capture.Packet) 
 		err = errors.Join(err, w.WriteSecret(s))
 	}
 	for _, p := range packets {
-		err = errors.Join(err, w.WritePacket(p.Interface, p.Nanos, p.WireLen, p.Flags, p.Comments, p.Data))
+		err = errors.Join(err, w.WritePacket(p.Interface, p.Time, p.WireLen, p.Flags, p.Comments, p.Data))
 	}
 	if err = errors.Join(err, w.Flush()); err != nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func writeAndCompare(t *testing.T, r *capture.Reader, packets []capture.Packet) 
 	got, back := mustRead(t, file.Bytes())
 	for i := range got {
 		got[i].Offset = packets[i].Offset
-		packets[i].Nanos = max(packets[i].Nanos, 0)
+		packets[i].Time = max(packets[i].Time, 0)
 	}
 	samePackets(t, got, packets)
 	interfaces := append([]capture.Interface(nil), r.Interfaces()...)
@@ -111,7 +112,7 @@ func pcapgoPackets(tb testing.TB, file []byte) []capture.Packet {
 			tb.Fatal(err)
 		}
 		packets = append(packets, capture.Packet{
-			Ref: capture.Ref{Packet: uint32(len(packets) + 1)}, Nanos: info.Timestamp.UnixNano(),
+			Ref: capture.Ref{Packet: uint32(len(packets) + 1)}, Time: capture.Time(info.Timestamp.UnixNano()),
 			Interface: info.InterfaceIndex, WireLen: uint32(info.Length), Data: data,
 		})
 	}
@@ -137,7 +138,7 @@ func TestReaderAgainstPcapgo(t *testing.T) {
 		for i := range got {
 			got[i].Offset, got[i].Link, got[i].Flags, got[i].Comments = 0, 0, 0, nil // not in pcapgo
 			if i == 2 && len(want) == 4 && file[0] == 0x0a {
-				want[i].Nanos = got[i].Nanos // it has no time for simple packet blocks
+				want[i].Time = got[i].Time // it has no time for simple packet blocks
 			}
 		}
 		if len(want) < 4 {

@@ -44,7 +44,7 @@ func (w *PcapWriter) Write(p *Packet) error {
 	w.frame = append(append(w.frame[:0], hdr[:]...), p.Data[next:]...)
 	wire := max(int(p.WireLen), len(p.Data)) + len(hdr) - next
 	w.frame = w.frame[:min(len(w.frame), defaultSnapLen)]
-	ci := gopacket.CaptureInfo{Timestamp: time.Unix(0, max(p.Nanos, 0)), CaptureLength: len(w.frame), Length: wire}
+	ci := gopacket.CaptureInfo{Timestamp: time.Unix(0, int64(max(p.Time, 0))), CaptureLength: len(w.frame), Length: wire}
 	if err := w.w.WritePacket(ci, w.frame); err != nil {
 		return fmt.Errorf("write packet: %w", err)
 	}

@@ -113,11 +113,10 @@ func (w *Writer) AddInterface(in Interface) (int, error) {
 }
 
 // WritePacket writes a packet whose bytes are the data pieces put together. It
-// keeps none of its arguments. nanos counts from 1970-01-01 UTC, and earlier
-// times become that; wireLen is raised to the length of data; flags are
+// keeps none of its arguments. Times before 1970 become the zero Time; wireLen is raised to the length of data; flags are
 // epb_flags, and with comments cost space only when given. An argument that
 // does not fit is an error that leaves the Writer usable.
-func (w *Writer) WritePacket(iface int, nanos int64, wireLen, flags uint32, comments []string, data ...[]byte) error {
+func (w *Writer) WritePacket(iface int, when Time, wireLen, flags uint32, comments []string, data ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -137,7 +136,7 @@ func (w *Writer) WritePacket(iface int, nanos int64, wireLen, flags uint32, comm
 	at := len(w.buf)
 	w.buf = slices.Grow(w.buf, size)[:at+size]
 	b := w.buf[at:]
-	putEnhancedPacket(b, uint32(iface), uint64(max(nanos, 0)), uint32(captured), max(wireLen, uint32(captured)))
+	putEnhancedPacket(b, uint32(iface), uint64(max(when, 0)), uint32(captured), max(wireLen, uint32(captured)))
 	n := enhancedPacketLen - 4
 	for _, d := range data {
 		n += copy(b[n:], d)

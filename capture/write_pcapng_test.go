@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 )
 
@@ -36,10 +37,10 @@ func fullCapture(tb testing.TB, dst io.Writer, o capture.WriterOptions) []captur
 	check(w.WriteSecret(capture.Secret{Type: 0x544c534b, Data: []byte("CLIENT_RANDOM 00 11\n")}))
 	var want []capture.Packet
 	write := func(iface int, nanos int64, wire, flags uint32, comments []string, data ...[]byte) {
-		check(w.WritePacket(iface, nanos, wire, flags, comments, data...))
+		check(w.WritePacket(iface, capture.Time(nanos), wire, flags, comments, data...))
 		whole := slices.Concat(data...)
 		want = append(want, capture.Packet{
-			Ref: capture.Ref{Packet: uint32(len(want) + 1)}, Nanos: max(nanos, 0), Interface: iface,
+			Ref: capture.Ref{Packet: uint32(len(want) + 1)}, Time: capture.Time(max(nanos, 0)), Interface: iface,
 			Link: fullInterfaces()[iface].Link, WireLen: max(wire, uint32(len(whole))),
 			Data: whole, Flags: flags, Comments: comments,
 		})

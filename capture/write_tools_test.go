@@ -60,13 +60,13 @@ func plainCapture(tb testing.TB, dst io.Writer) []capture.Packet {
 	err := errors.Join(w.WriteNames(fullNames()), w.WriteSecret(capture.Secret{Type: 0x544c534b, Data: []byte("# none\n")}))
 	var want []capture.Packet
 	for i := range 50 {
-		p := capture.Packet{Nanos: 1_700_000_000_000_000_001 + int64(i)*1e6, Interface: i % 2, WireLen: uint32(1000 + i),
+		p := capture.Packet{Time: capture.Time(1_700_000_000_000_000_001 + int64(i)*1e6), Interface: i % 2, WireLen: uint32(1000 + i),
 			Flags: uint32(i%2 + 1), Data: append(append(make([]byte, 12), 0x88, 0xb5), make([]byte, i)...)}
 		if i%3 == 0 {
 			p.Comments = []string{"note"}
 		}
 		want = append(want, p)
-		err = errors.Join(err, w.WritePacket(p.Interface, p.Nanos, p.WireLen, p.Flags, p.Comments, p.Data[:14], p.Data[14:]))
+		err = errors.Join(err, w.WritePacket(p.Interface, p.Time, p.WireLen, p.Flags, p.Comments, p.Data[:14], p.Data[14:]))
 	}
 	if err := errors.Join(err, w.Flush()); err != nil {
 		tb.Fatal(err)

@@ -12,11 +12,11 @@ import (
 
 // A Chunk is bytes of a path's stream, in the order they were sent.
 type Chunk struct {
-	Reply   bool        // sent by the server
-	Nanos   int64       // of the packet that carried them
-	Ref     capture.Ref // that packet
-	Data    []byte      // not owned; valid until the next step
-	Missing int64       // bytes that are missing at this place; Data is empty then
+	Reply   bool         // sent by the server
+	Time    capture.Time // of the packet that carried them
+	Ref     capture.Ref  // that packet
+	Data    []byte       // not owned; valid until the next step
+	Missing int64        // bytes that are missing at this place; Data is empty then
 }
 
 // Errors for numbers that name nothing; test for them with errors.Is.

@@ -50,7 +50,7 @@ type InputInfo struct {
 	Input
 	Packets     int
 	Points      []InputPoint
-	First, Last int64          // nanoseconds since 1970-01-01 UTC; 0 when there is no packet
+	First, Last capture.Time   // 0 when there is no packet
 	NonTCP      int            // packets that are no TCP
 	Truncated   bool           // the file ends inside a packet
 	Err         error          // why reading stopped early; nil at a clean end

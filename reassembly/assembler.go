@@ -212,7 +212,7 @@ func (a *Assembler) start(id HalfID, s *tcpip.Segment) uint32 {
 	if !syn {
 		l.slow = unfixed
 	}
-	a.out.Open(id, syn, At{Half: id, Ack: s.Ack, Nanos: s.Nanos, Ref: s.Ref})
+	a.out.Open(id, syn, At{Half: id, Ack: s.Ack, Time: s.Time, Ref: s.Ref})
 	return slot
 }
 
@@ -238,7 +238,7 @@ func (a *Assembler) run(l *live, h *Half, s *tcpip.Segment, force bool) (forced 
 	case l.slow == 0 && Seq(s.Seq) == l.next && s.Flags&ends == 0:
 		h.saw(l.next.Add(int64(s.Wire)))
 		h.Bytes += int64(len(s.Bytes))
-		at := At{l.id, l.off, s.Ack, s.Nanos, s.Ref}
+		at := At{l.id, l.off, s.Ack, s.Time, s.Ref}
 		a.pass(l, at, s.Bytes)
 		a.snap(l, h, at, int64(s.Wire)-int64(len(s.Bytes)))
 	default:

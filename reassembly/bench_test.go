@@ -47,7 +47,7 @@ func (f *flow) step() *tcpip.Segment {
 	f.i++
 	f.ref++
 	s.Ref.Packet = f.ref
-	s.Nanos += 1000
+	s.Time += 1000
 	return s
 }
 

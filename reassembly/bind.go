@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture/tcpip"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 const (
 	// bindWindow is how far an acknowledgement may be from the other half's
@@ -121,7 +124,7 @@ func continuesTS(h *Half, s *tcpip.Segment) bool {
 	if !h.HasTS || !s.HasTS {
 		return false
 	}
-	passed := max(s.Nanos-h.LastNanos, 0) / 1e6
+	passed := max(int64(s.Time)-int64(h.LastTime), 0) / 1e6
 	return Seq(s.TSVal).near(Seq(h.LastTSVal), 2*passed+tsSlack)
 }
 
@@ -149,18 +152,18 @@ func (a *Assembler) seekNumber(id HalfID, h *Half, s *tcpip.Segment) HalfID {
 	switch {
 	case h.SYNACK || refused:
 		n := number{h.Key.Point, h.Key.Dst, h.FirstAck}
-		if r := a.asks.find(a.t, n, s.Nanos); r != 0 {
+		if r := a.asks.find(a.t, n, s.Time); r != 0 {
 			return r
 		}
 		a.tells.add(a.t, n, id)
 	case h.SYN:
 		n := number{h.Key.Point, h.Key.Src, h.ISN + 1}
-		if r := a.tells.find(a.t, n, s.Nanos); r != 0 {
+		if r := a.tells.find(a.t, n, s.Time); r != 0 {
 			return r
 		}
 		a.asks.add(a.t, n, id)
 		if n.ack = h.tfoEnd(); n.ack != h.ISN+1 {
-			if r := a.tells.find(a.t, n, s.Nanos); r != 0 {
+			if r := a.tells.find(a.t, n, s.Time); r != 0 {
 				return r
 			}
 			a.asks.add(a.t, n, id)
@@ -271,7 +274,7 @@ type numberIndex struct {
 // find returns the half without partner that has the number and was seen in
 // the last answerWait, 0 when there are none or several: a wrong binding is
 // worse than none.
-func (x *numberIndex) find(t *Table, n number, now int64) HalfID {
+func (x *numberIndex) find(t *Table, n number, now capture.Time) HalfID {
 	if len(x.slots) == 0 {
 		return 0
 	}
@@ -282,7 +285,7 @@ func (x *numberIndex) find(t *Table, n number, now int64) HalfID {
 		if e.tag != tag {
 			continue
 		}
-		if h := t.Half(e.id); h.Partner == 0 && n.of(h) && now-h.LastNanos <= answerWait {
+		if h := t.Half(e.id); h.Partner == 0 && n.of(h) && int64(now)-int64(h.LastTime) <= answerWait {
 			if found != 0 {
 				return 0
 			}

@@ -13,11 +13,11 @@ const DupMark HalfID = 1 << 31
 
 // An At says where in a half an event happened and which packet showed it.
 type At struct {
-	Half  HalfID
-	Off   int64  // stream offset; 0 is the half's base: the byte after SYN, or the first byte seen
-	Ack   uint32 // raw acknowledgement number of the carrying segment: how much of the other side its sender had
-	Nanos int64  // capture time of the carrying segment
-	Ref   capture.Ref
+	Half HalfID
+	Off  int64        // stream offset; 0 is the half's base: the byte after SYN, or the first byte seen
+	Ack  uint32       // raw acknowledgement number of the carrying segment: how much of the other side its sender had
+	Time capture.Time // capture time of the carrying segment
+	Ref  capture.Ref
 }
 
 // A Consumer receives the bytes of halves, in stream order within a half and
@@ -40,11 +40,11 @@ type Consumer interface {
 	Skip(at At, n int64)
 	// Gap passes over n bytes that are missing. at shows the packet that next
 	// names: the one after a GapLost, or the one that a GapSnaplen is the end
-	// of. Both are zero when no packet of the half follows: then at.Nanos is
+	// of. Both are zero when no packet of the half follows: then at.Time is
 	// the time of its last packet. A gap uses up skipped bytes as present ones do.
 	Gap(at At, n int64, why GapKind, next capture.Ref)
 	// Close tells that nothing more comes; at is the packet that ended the
-	// half. With EndOpen and EndReuse at.Ref is zero and at.Nanos the time of
+	// half. With EndOpen and EndReuse at.Ref is zero and at.Time the time of
 	// the half's last packet.
 	Close(h HalfID, how End, at At)
 }

@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture/tcpip"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 const (
 	// settleAfter is how many packets of either side follow, at least, between
@@ -175,7 +178,7 @@ func (a *Assembler) lose(l *live, h *Half, to int64, at At) {
 // giveUp makes the first gap of l final and hands over what stands behind it.
 func (a *Assembler) giveUp(l *live, h *Half) {
 	c := a.held.at(l.head)
-	a.lose(l, h, c.off, At{Ack: c.ack, Nanos: c.nanos, Ref: c.ref})
+	a.lose(l, h, c.off, At{Ack: c.ack, Time: c.nanos, Ref: c.ref})
 	a.flush(l, h)
 }
 
@@ -237,7 +240,7 @@ func (a *Assembler) stray(l *live, h *Half, s *tcpip.Segment) bool {
 	a.drain(l, h)
 	if l.slow&closed == 0 {
 		n := int64(uint32(dataSeq(s) - l.next))
-		a.lose(l, h, l.off+n, At{Ack: s.Ack, Nanos: s.Nanos, Ref: s.Ref})
+		a.lose(l, h, l.off+n, At{Ack: s.Ack, Time: s.Time, Ref: s.Ref})
 	}
 	return l.slow&closed != 0
 }
@@ -254,10 +257,10 @@ func (a *Assembler) fin(l *live, h *Half, s *tcpip.Segment) {
 	}
 	h.FIN = true
 	h.finSeq = h.Base + uint32(x.off)
-	h.EndNanos = s.Nanos
+	h.EndTime = s.Time
 	a.noteEnding(h)
 	if l.slow&unfixed == 0 && x.off == l.off {
-		a.close(l, h, EndFIN, At{l.id, l.off, s.Ack, s.Nanos, s.Ref})
+		a.close(l, h, EndFIN, At{l.id, l.off, s.Ack, s.Time, s.Ref})
 		return
 	}
 	a.link(l, h, l.tail, &x, true)
@@ -283,10 +286,10 @@ func (a *Assembler) reset(l *live, h *Half, s *tcpip.Segment) {
 	if l.slow&closed != 0 {
 		return
 	}
-	at := At{l.id, l.off, s.Ack, s.Nanos, s.Ref}
+	at := At{l.id, l.off, s.Ack, s.Time, s.Ref}
 	a.loseTail(l, h, at)
 	at.Off = l.off
-	h.EndNanos = s.Nanos
+	h.EndTime = s.Time
 	a.close(l, h, EndRST, at)
 }
 
@@ -332,13 +335,13 @@ func (a *Assembler) closeLeft(id HalfID, how End) {
 		return
 	}
 	l, h := a.lives.at(slot), a.half(id)
-	nanos := a.t.Half(id).LastNanos
+	nanos := a.t.Half(id).LastTime
 	a.drain(l, h)
 	if l.slow&closed != 0 {
 		return
 	}
-	a.loseTail(l, h, At{Ack: uint32(l.ack), Nanos: nanos})
-	a.close(l, h, how, l.at(nanos))
+	a.loseTail(l, h, At{Ack: uint32(l.ack), Time: capture.Time(int64(nanos))})
+	a.close(l, h, how, l.at(capture.Time(int64(nanos))))
 }
 
 // close ends a half. Its state stays while the one bound to it is open, which

@@ -11,12 +11,12 @@ import (
 // garbage collector nothing. What every packet touches stands in the first
 // cache line or, with payload or timestamps, in the first two.
 type Half struct {
-	Key       tcpip.Key
-	Next      uint32 // sequence number after the last byte seen (without FIN)
-	LastAck   uint32 // highest raw acknowledgement number; valid iff HasAck
-	LastNanos int64  // time of the last packet
-	Packets   uint32 // duplicates not counted
-	slot      uint32 // of the assembler's state; 0 when there is none (any more)
+	Key      tcpip.Key
+	Next     uint32       // sequence number after the last byte seen (without FIN)
+	LastAck  uint32       // highest raw acknowledgement number; valid iff HasAck
+	LastTime capture.Time // time of the last packet
+	Packets  uint32       // duplicates not counted
+	slot     uint32       // of the assembler's state; 0 when there is none (any more)
 
 	Bytes                int64  // distinct stream bytes seen, in pieces cut off by snaplen as far as captured
 	LastTSVal, LastTSEcr uint32 // last RFC 7323 timestamp sent and echoed; valid iff HasTS
@@ -42,15 +42,15 @@ type Half struct {
 	Data         capture.Ref // first packet with payload; zero when there is none
 	DataSeq      uint32      // its sequence number
 	Before       uint32      // bytes that came late and lie before the base: not delivered
-	FirstNanos   int64
-	EndNanos     int64  // time of the FIN or RST; 0 while open
-	Missing      int64  // bytes known to be missing
-	Conflict     int64  // overlapping bytes that differed from the ones kept (the first)
-	DataIPID     uint16 // IP id of Data
-	MSS          uint16 // of the SYN; 0 when unknown
-	Window       uint16 // first window seen, unscaled
-	ending       bool   // this half or its partner has sent a FIN
-	finSeq       uint32 // sequence number of the FIN; valid iff FIN
+	FirstTime    capture.Time
+	EndTime      capture.Time // time of the FIN or RST; 0 while open
+	Missing      int64        // bytes known to be missing
+	Conflict     int64        // overlapping bytes that differed from the ones kept (the first)
+	DataIPID     uint16       // IP id of Data
+	MSS          uint16       // of the SYN; 0 when unknown
+	Window       uint16       // first window seen, unscaled
+	ending       bool         // this half or its partner has sent a FIN
+	finSeq       uint32       // sequence number of the FIN; valid iff FIN
 }
 
 // first fills in what the half's first packet tells; seq is the sequence
@@ -58,7 +58,7 @@ type Half struct {
 func (h *Half) first(s *tcpip.Segment, seq Seq) {
 	*h = Half{
 		Key: s.Key, Next: uint32(seq), Base: uint32(seq),
-		First: s.Ref, FirstNanos: s.Nanos, LastNanos: s.Nanos,
+		First: s.Ref, FirstTime: s.Time, LastTime: s.Time,
 		Window: s.Window, WScale: -1,
 	}
 }
@@ -74,7 +74,7 @@ func (h *Half) syn(s *tcpip.Segment) {
 // count adds one packet to the half.
 func (h *Half) count(s *tcpip.Segment) {
 	h.Packets++
-	h.LastNanos = s.Nanos
+	h.LastTime = s.Time
 	if s.Flags&tcpip.FlagACK != 0 && (s.Flags&tcpip.FlagRST == 0 || !h.HasAck) {
 		h.countAck(s.Ack)
 	}

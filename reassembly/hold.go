@@ -11,12 +11,12 @@ type piece struct {
 	n     int64  // bytes on the wire
 	p     []byte // the captured ones of them; not owned
 	ack   uint32
-	nanos int64
+	nanos capture.Time
 	ref   capture.Ref
 }
 
 func pieceOf(l *live, s *tcpip.Segment) piece {
-	return piece{l.offset(dataSeq(s)), int64(s.Wire), s.Bytes, s.Ack, s.Nanos, s.Ref}
+	return piece{l.offset(dataSeq(s)), int64(s.Wire), s.Bytes, s.Ack, s.Time, s.Ref}
 }
 
 func (x *piece) end() int64 { return x.off + x.n }
@@ -50,7 +50,7 @@ func (x *piece) split(d int64) piece {
 // wait is a chunk without bytes, always the last.
 type chunk struct {
 	off        int64
-	nanos      int64
+	nanos      capture.Time
 	ref        capture.Ref
 	n          uint32 // bytes on the wire; 0 for a FIN
 	have       uint32 // captured bytes of them
@@ -120,7 +120,7 @@ func (a *Assembler) makeRoom(l *live, h *Half, x *piece, forced bool) bool {
 		case x.off <= l.off:
 			return a.trim(l, h, x)
 		case l.head == 0 || x.off <= a.held.at(l.head).off:
-			a.lose(l, h, x.off, At{Ack: x.ack, Nanos: x.nanos, Ref: x.ref})
+			a.lose(l, h, x.off, At{Ack: x.ack, Time: x.nanos, Ref: x.ref})
 			return true
 		default:
 			a.giveUp(l, h)

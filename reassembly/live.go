@@ -1,6 +1,9 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture/tcpip"
+import (
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // A live is the state of a half while it is read: one cache line, used again
 // when the half and the one bound to it are closed, so that the states of the
@@ -63,6 +66,6 @@ func (l *live) offset(s Seq) int64 { return l.off + s.Sub(l.next) }
 func (l *live) seq(off int64) Seq { return l.next.Add(off - l.off) }
 
 // at says where the half stands, shown by no packet.
-func (l *live) at(nanos int64) At {
-	return At{Half: l.id, Off: l.off, Ack: uint32(l.ack), Nanos: nanos}
+func (l *live) at(nanos capture.Time) At {
+	return At{Half: l.id, Off: l.off, Ack: uint32(l.ack), Time: nanos}
 }

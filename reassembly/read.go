@@ -11,9 +11,9 @@ import (
 
 // InputFacts is what a first reading found in one input beside halves.
 type InputFacts struct {
-	Packets     int   // of all kinds
-	NonTCP      int   // of them those with no half: other protocols, and what could not be decoded
-	First, Last int64 // lowest and highest capture time, nanoseconds since 1970-01-01 UTC; 0 when Packets is 0
+	Packets     int          // of all kinds
+	NonTCP      int          // of them those with no half: other protocols, and what could not be decoded
+	First, Last capture.Time // lowest and highest capture time; 0 when Packets is 0
 	Format      string
 	Application string // the program that wrote a pcapng file, "" when unknown
 	Comments    []string
@@ -97,9 +97,9 @@ func (f *Facts) read(readers []*capture.Reader, place []int, d *tcpip.Decoder, a
 // count adds a packet, which is no TCP until it has been decoded.
 func (f *InputFacts) count(p *capture.Packet) {
 	if f.Packets == 0 {
-		f.First, f.Last = p.Nanos, p.Nanos
+		f.First, f.Last = p.Time, p.Time
 	}
-	f.First, f.Last = min(f.First, p.Nanos), max(f.Last, p.Nanos)
+	f.First, f.Last = min(f.First, p.Time), max(f.Last, p.Time)
 	f.Packets++
 	f.NonTCP++
 }

@@ -84,8 +84,8 @@ func TestIndexAndRead(t *testing.T) {
 		}
 	}
 
-	if f, segs := facts.Inputs[0], c.Segments(); f.First != segs[0].Nanos || f.Last != segs[len(segs)-1].Nanos {
-		t.Errorf("lo from %d to %d, want %d to %d", f.First, f.Last, segs[0].Nanos, segs[len(segs)-1].Nanos)
+	if f, segs := facts.Inputs[0], c.Segments(); f.First != segs[0].Time || f.Last != segs[len(segs)-1].Time {
+		t.Errorf("lo from %d to %d, want %d to %d", f.First, f.Last, segs[0].Time, segs[len(segs)-1].Time)
 	}
 
 	for id := reassembly.HalfID(1); int(id) <= table.Len(); id++ {

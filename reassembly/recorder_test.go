@@ -52,7 +52,7 @@ func (r *recorder) Open(id reassembly.HalfID, syn bool, at reassembly.At) {
 	}
 	h := &record{opened: true}
 	r.halves[id] = h
-	fmt.Fprintf(&h.log, "open syn=%v packet %d @%d\n", syn, at.Ref.Packet, at.Nanos)
+	fmt.Fprintf(&h.log, "open syn=%v packet %d @%d\n", syn, at.Ref.Packet, at.Time)
 }
 
 func (r *recorder) Bind(a, b reassembly.HalfID) {
@@ -67,7 +67,7 @@ func (r *recorder) Bytes(at reassembly.At, p []byte) int64 {
 	if len(p) == 0 {
 		r.t.Fatalf("half %d: empty Bytes", at.Half)
 	}
-	fmt.Fprintf(&h.log, "bytes %d+%d packet %d ack %d @%d %q\n", at.Off, len(p), at.Ref.Packet, at.Ack, at.Nanos, p)
+	fmt.Fprintf(&h.log, "bytes %d+%d packet %d ack %d @%d %q\n", at.Off, len(p), at.Ref.Packet, at.Ack, at.Time, p)
 	h.bytes.Write(p)
 	if r.skip == nil {
 		return 0
@@ -77,7 +77,7 @@ func (r *recorder) Bytes(at reassembly.At, p []byte) int64 {
 
 func (r *recorder) Skip(at reassembly.At, n int64) {
 	h := r.at(at, n)
-	fmt.Fprintf(&h.log, "skip %d+%d packet %d ack %d @%d\n", at.Off, n, at.Ref.Packet, at.Ack, at.Nanos)
+	fmt.Fprintf(&h.log, "skip %d+%d packet %d ack %d @%d\n", at.Off, n, at.Ref.Packet, at.Ack, at.Time)
 	h.bytes.WriteString(strings.Repeat("~", int(n)))
 }
 
@@ -90,14 +90,14 @@ func (r *recorder) Gap(at reassembly.At, n int64, why reassembly.GapKind, next c
 	if n == 0 {
 		r.t.Fatalf("half %d: empty Gap", at.Half)
 	}
-	fmt.Fprintf(&h.log, "gap %d+%d %d next %d @%d\n", at.Off, n, why, next.Packet, at.Nanos)
+	fmt.Fprintf(&h.log, "gap %d+%d %d next %d @%d\n", at.Off, n, why, next.Packet, at.Time)
 	h.bytes.WriteString(strings.Repeat(map[reassembly.GapKind]string{reassembly.GapLost: ".", reassembly.GapSnaplen: "#"}[why], int(min(n, gapText))))
 }
 
 func (r *recorder) Close(id reassembly.HalfID, how reassembly.End, at reassembly.At) {
 	h := r.at(at, 0)
 	h.closed = true
-	fmt.Fprintf(&h.log, "close %d packet %d @%d\n", how, at.Ref.Packet, at.Nanos)
+	fmt.Fprintf(&h.log, "close %d packet %d @%d\n", how, at.Ref.Packet, at.Time)
 }
 
 // text returns the delivered bytes of a half, with marks for missing ones.

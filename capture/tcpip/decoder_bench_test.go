@@ -29,7 +29,7 @@ func BenchmarkDecode(b *testing.B) {
 			var s tcpip.Segment
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Nanos += 100_000_000
+				p.Time += 100_000_000
 				if !d.Decode(&p, &s) {
 					b.Fatal("no segment")
 				}

@@ -36,7 +36,7 @@ type copies struct {
 
 type copySeen struct {
 	hash  uint64 // 0: none
-	nanos int64
+	nanos capture.Time
 }
 
 // copiesAt returns the ring of a loopback point.
@@ -56,18 +56,18 @@ func (d *Decoder) copiesAt(p Point) *copies {
 func (c *copies) second(p *capture.Packet, ip []byte, id uint16) bool {
 	dir := direction(p)
 	hash := hashHeaders(ip, p.WireLen)
-	if dir != linktype.Outbound && c.take(hash, p.Nanos, id) {
+	if dir != linktype.Outbound && c.take(hash, p.Time, id) {
 		return true
 	}
 	if dir != linktype.Inbound {
-		c.seen[c.next] = copySeen{hash, p.Nanos}
+		c.seen[c.next] = copySeen{hash, p.Time}
 		c.next = (c.next + 1) % copiesKept
 	}
 	return false
 }
 
 // take looks for a first copy and forgets it, since there are only two.
-func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
+func (c *copies) take(hash uint64, nanos capture.Time, id uint16) bool {
 	age := copyAge
 	if id != 0 {
 		age = copyAgeWithID
@@ -76,7 +76,7 @@ func (c *copies) take(hash uint64, nanos int64, id uint16) bool {
 		if c.seen[i].hash != hash {
 			continue
 		}
-		if since := nanos - c.seen[i].nanos; since <= age && since >= -age {
+		if since := nanos - c.seen[i].nanos; int64(since) <= age && int64(since) >= -age {
 			c.seen[i] = copySeen{}
 			return true
 		}
@@ -97,7 +97,7 @@ const repeatsKept = 16
 
 type repeatSeen struct {
 	hash  uint64
-	nanos int64
+	nanos capture.Time
 	input uint32
 }
 
@@ -105,12 +105,12 @@ type repeatSeen struct {
 func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
 	hash := hashHeaders(ip, p.WireLen)
 	for i := range r.seen {
-		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Nanos && e.input != p.Ref.Input {
+		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Time && e.input != p.Ref.Input {
 			*e = repeatSeen{}
 			return true
 		}
 	}
-	r.seen[r.next] = repeatSeen{hash, p.Nanos, p.Ref.Input}
+	r.seen[r.next] = repeatSeen{hash, p.Time, p.Ref.Input}
 	r.next = (r.next + 1) % repeatsKept
 	return false
 }

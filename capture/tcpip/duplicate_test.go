@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
@@ -50,7 +51,7 @@ func TestDecodeMarksSecondCopies(t *testing.T) {
 			dups := 0
 			for i, st := range tt.steps {
 				p := packetOf(tt.link, st.data)
-				p.Nanos, p.Flags = 1e18+st.at, st.flags
+				p.Time, p.Flags = capture.Time(1e18+st.at), st.flags
 				var s tcpip.Segment
 				if !d.Decode(p, &s) || s.Dup != st.dup {
 					t.Errorf("packet %d: dup %v, want %v", i, s.Dup, st.dup)

@@ -71,7 +71,7 @@ type fragments struct {
 type datagram struct {
 	key    fragKey
 	first  capture.Ref
-	nanos  int64
+	nanos  capture.Time
 	packet int // DecodeStats.Packets at the first fragment
 	proto  byte
 	pieces []piece       // by offset, not overlapping
@@ -138,7 +138,7 @@ func (d *Decoder) expireFragments(p *capture.Packet) {
 	f := &d.fragments
 	for e := f.queue.Front(); e != nil; e = f.queue.Front() {
 		g := e.Value.(*datagram)
-		old := p.Nanos-g.nanos > maxFragAge || d.stats.Packets-g.packet > maxFragPackets
+		old := int64(p.Time-g.nanos) > maxFragAge || d.stats.Packets-g.packet > maxFragPackets
 		if !old && f.queue.Len() < maxFragDatagrams && f.bytes < maxFragBytes {
 			return
 		}
@@ -169,7 +169,7 @@ func (d *Decoder) datagram(p *capture.Packet, key fragKey) *datagram {
 	if f.byKey == nil {
 		f.byKey = map[fragKey]*list.Element{}
 	}
-	g := &datagram{key: key, first: p.Ref, nanos: p.Nanos, packet: d.stats.Packets, total: -1}
+	g := &datagram{key: key, first: p.Ref, nanos: p.Time, packet: d.stats.Packets, total: -1}
 	f.byKey[key] = f.queue.PushBack(g)
 	return g
 }

@@ -61,7 +61,7 @@ func longPacket(v6 bool, n int) []byte {
 type feed struct {
 	d     *tcpip.Decoder
 	n     uint32
-	nanos int64
+	nanos capture.Time
 	s     tcpip.Segment
 }
 
@@ -75,7 +75,7 @@ func (f *feed) put(ip []byte) bool { return f.putCut(ip, len(ip)) }
 func (f *feed) putCut(ip []byte, wire int) bool {
 	f.n++
 	p := packetOf(linktype.Raw, ip)
-	p.Ref, p.Nanos, p.WireLen, p.Offset = capture.Ref{Input: 3, Packet: f.n}, f.nanos, uint32(wire), int64(f.n)*100
+	p.Ref, p.Time, p.WireLen, p.Offset = capture.Ref{Input: 3, Packet: f.n}, capture.Time(f.nanos), uint32(wire), int64(f.n)*100
 	return f.d.Decode(p, &f.s)
 }
 

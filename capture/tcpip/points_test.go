@@ -42,7 +42,7 @@ func pointsOf(t *testing.T, pods map[uint32]string, names map[uint32][]string, s
 	var ids []tcpip.Point
 	for i, sg := range sights {
 		p := packetOf(sg.link, sg.data)
-		p.Ref.Input, p.Interface, p.Nanos = sg.input, sg.iface, int64(i)*1e9
+		p.Ref.Input, p.Interface, p.Time = sg.input, sg.iface, capture.Time(int64(i)*1e9)
 		var s tcpip.Segment
 		if !d.Decode(p, &s) {
 			t.Fatalf("sight %d: no segment", i)

@@ -16,7 +16,7 @@ const (
 // and Parts are valid until the next call to Decode.
 type Segment struct {
 	Ref    capture.Ref
-	Nanos  int64 // capture time, nanoseconds since 1970-01-01 UTC
+	Time   capture.Time
 	Offset int64 // of the packet record in the uncompressed file
 	Key    Key   // packed directed tuple, with the capture point
 

@@ -34,7 +34,7 @@ func (d *Decoder) decodeTCP(p *capture.Packet, s *Segment, b []byte, wire int) b
 	if hl < tcpMinLen || hl > wire {
 		return d.malformed(p, "tcp header at offset %d: data offset %d bytes of %d", s.L4, hl, wire)
 	}
-	s.Ref, s.Nanos, s.Offset = p.Ref, p.Nanos, p.Offset
+	s.Ref, s.Time, s.Offset = p.Ref, p.Time, p.Offset
 	s.Key.SrcPort = binary.BigEndian.Uint16(b)
 	s.Key.DstPort = binary.BigEndian.Uint16(b[2:])
 	s.Seq = binary.BigEndian.Uint32(b[4:])

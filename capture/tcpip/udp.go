@@ -20,10 +20,10 @@ const (
 // A Datagram is one UDP datagram, decoded. The DatagramDecoder fills and reuses
 // it: Bytes and Parts are valid until the next call to Decode.
 type Datagram struct {
-	Ref   capture.Ref // of its packet; of several fragments the last that came
-	Nanos int64
-	Key   Key  // packed directed tuple, with the capture point
-	Dup   bool // second copy, as Segment.Dup
+	Ref  capture.Ref // of its packet; of several fragments the last that came
+	Time capture.Time
+	Key  Key  // packed directed tuple, with the capture point
+	Dup  bool // second copy, as Segment.Dup
 
 	Wire  uint32        // payload bytes on the wire, ≥ len(Bytes)
 	Bytes []byte        // captured payload; not owned
@@ -162,7 +162,7 @@ func (u *DatagramDecoder) decodeUDP(p *capture.Packet, g *Datagram, b []byte, wi
 	if n < udpLen || n > wire {
 		return u.d.malformed(p, "udp header: length %d in %d bytes", n, wire)
 	}
-	g.Ref, g.Nanos, g.Dup, g.Parts = p.Ref, p.Nanos, u.s.Dup, u.s.Parts
+	g.Ref, g.Time, g.Dup, g.Parts = p.Ref, p.Time, u.s.Dup, u.s.Parts
 	g.Key = u.s.Key
 	g.Key.SrcPort, g.Key.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	g.Wire, g.Bytes = uint32(n-udpLen), b[udpLen:min(n, len(b))]

@@ -148,7 +148,7 @@ func TestDatagramSecondCopy(t *testing.T) {
 	var g tcpip.Datagram
 	for i, want := range []bool{false, true, false} {
 		p := packetOf(linktype.Ethernet, query)
-		p.Nanos = int64(i) * 1000
+		p.Time = capture.Time(int64(i) * 1000)
 		if !d.Decode(p, &g) || g.Dup != want {
 			t.Errorf("copy %d: dup %v, want %v", i, g.Dup, want)
 		}

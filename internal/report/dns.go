@@ -73,10 +73,10 @@ func lookupRow(l *names.Lookup) []string {
 	case l.Asked == 0:
 		start = l.Answered
 	case l.Answered != 0:
-		took = duration(l.Answered - l.Asked)
+		took = duration(int64(l.Answered - l.Asked))
 	}
 	return []string{strconv.Itoa(l.ID), role, place(l.Pod, l.Interface), l.Client.String(), endText(l.Server, "?"), endText(l.AnsweredBy, "?"),
-		questionText(l), answerText(l), clock(start), took}
+		questionText(l), answerText(l), clock(int64(start)), took}
 }
 
 // questionText says what was asked, and how often if more than once.

@@ -20,12 +20,12 @@ func lookups() *mesh.Result {
 	}
 	return &mesh.Result{NotDNS: 2, Lookups: []*names.Lookup{
 		{ID: 0, Role: names.App, Pod: "web", Interface: "lo", Client: end("10.244.1.10:40000"), Server: end("10.96.0.10:53"), AnsweredBy: end("127.0.0.1:15053"),
-			Redirected: true, MessageID: 7, Name: "db.shop", Type: "A", Queries: 2, Answers: 1, Asked: at(0), Answered: at(3), RCode: "NOERROR",
+			Redirected: true, MessageID: 7, Name: "db.shop", Type: "A", Queries: 2, Answers: 1, Asked: capture.Time(at(0)), Answered: capture.Time(at(3)), RCode: "NOERROR",
 			Records:    []names.Record{{Name: "shop", Type: "CNAME", TTL: 5, Target: "db.shop"}, a("10.96.0.53"), a("10.96.0.54"), a("10.96.0.55"), a("10.96.0.56"), a("10.96.0.57")},
 			UpstreamOf: -1, Captured: []tcpip.Tuple{{Proto: 17, Src: end("10.244.1.10:40000"), Dst: end("127.0.0.1:15053")}}, Packets: []capture.Ref{{Input: 0, Packet: 3}}},
 		{ID: 1, Role: names.Upstream, Interface: "eth0", Client: end("10.244.1.10:40001"), Server: end("10.96.0.10:53"), AnsweredBy: end("10.96.0.10:53"),
-			Name: "db.shop", Type: "A", Queries: 1, Asked: at(1), UpstreamOf: 0},
-		{ID: 2, Role: names.Direct, Interface: "eth0", Client: end("10.244.1.10:40002"), Answers: 1, Answered: at(5), RCode: "NXDOMAIN", Truncated: true, UpstreamOf: -1},
+			Name: "db.shop", Type: "A", Queries: 1, Asked: capture.Time(at(1)), UpstreamOf: 0},
+		{ID: 2, Role: names.Direct, Interface: "eth0", Client: end("10.244.1.10:40002"), Answers: 1, Answered: capture.Time(at(5)), RCode: "NXDOMAIN", Truncated: true, UpstreamOf: -1},
 	}}
 }
 

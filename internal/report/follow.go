@@ -52,7 +52,7 @@ func (f *Follower) chunk(c mesh.Chunk) error {
 	case "raw":
 		f.out.Write(c.Data)
 	case "json":
-		f.out.Write(f.enc.compact(chunkJSON{c.Reply, stamp(c.Nanos), packetJSON{c.Ref.Input, c.Ref.Packet}, c.Data, c.Missing}))
+		f.out.Write(f.enc.compact(chunkJSON{c.Reply, stamp(int64(c.Time)), packetJSON{c.Ref.Input, c.Ref.Packet}, c.Data, c.Missing}))
 		f.out.WriteByte('\n')
 	case "hex":
 		f.turn(c.Reply)

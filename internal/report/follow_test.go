@@ -11,10 +11,10 @@ import (
 
 func TestFollower(t *testing.T) {
 	chunks := []mesh.Chunk{
-		{Data: []byte("GET /\r\n"), Nanos: at(0), Ref: capture.Ref{Packet: 4}},
-		{Data: []byte("\x00\xff\tx\n"), Nanos: at(1), Ref: capture.Ref{Packet: 5}},
-		{Reply: true, Missing: 7, Nanos: at(2), Ref: capture.Ref{Input: 1, Packet: 6}},
-		{Reply: true, Data: []byte("ok"), Nanos: at(2), Ref: capture.Ref{Input: 1, Packet: 6}},
+		{Data: []byte("GET /\r\n"), Time: capture.Time(at(0)), Ref: capture.Ref{Packet: 4}},
+		{Data: []byte("\x00\xff\tx\n"), Time: capture.Time(at(1)), Ref: capture.Ref{Packet: 5}},
+		{Reply: true, Missing: 7, Time: capture.Time(at(2)), Ref: capture.Ref{Input: 1, Packet: 6}},
+		{Reply: true, Data: []byte("ok"), Time: capture.Time(at(2)), Ref: capture.Ref{Input: 1, Packet: 6}},
 	}
 	for _, test := range []struct{ as, want string }{
 		{"raw", "GET /\r\n\x00\xff\tx\nok"},

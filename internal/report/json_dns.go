@@ -34,7 +34,7 @@ func newLookup(l *names.Lookup) lookupJSON {
 	j := lookupJSON{ID: l.ID, Role: l.Role.String(), Pod: l.Pod, Interface: l.Interface, Client: l.Client.String(),
 		Server: endText(l.Server, ""), AnsweredBy: endText(l.AnsweredBy, ""), Redirected: l.Redirected,
 		MessageID: int(l.MessageID), Name: l.Name, Type: l.Type, Queries: l.Queries, Answers: l.Answers,
-		Asked: stamp(l.Asked), Answered: stamp(l.Answered), RCode: l.RCode, Truncated: l.Truncated,
+		Asked: stamp(int64(l.Asked)), Answered: stamp(int64(l.Answered)), RCode: l.RCode, Truncated: l.Truncated,
 		Records: []answerJSON{}, More: l.MoreRecords, Packets: newPackets(l.Packets), Record: sourceOrNil(l.Record)}
 	for _, t := range l.Captured {
 		j.Captured = append(j.Captured, newTuple(t))

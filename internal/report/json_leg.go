@@ -35,7 +35,7 @@ type legJSON struct {
 
 func newLeg(l *flow.Leg) legJSON {
 	j := legJSON{ID: l.ID, Role: l.Role.String(), Pod: l.Pod, Inputs: l.Inputs, Interface: l.Interface,
-		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(l.Start), End: stamp(l.End),
+		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(int64(l.Start)), End: stamp(int64(l.End)),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
 		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: string(l.Protocol), LostHeaders: l.LostHeaders, Notes: l.Notes,

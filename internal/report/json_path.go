@@ -74,8 +74,8 @@ type hopJSON struct {
 
 func newHop(h *flow.Hop) hopJSON {
 	j := hopJSON{Leg: h.Leg, Request: h.Request, Response: h.Response,
-		RequestStart: stamp(h.RequestStart), RequestEnd: stamp(h.RequestEnd),
-		ResponseStart: stamp(h.ResponseStart), ResponseEnd: stamp(h.ResponseEnd)}
+		RequestStart: stamp(int64(h.RequestStart)), RequestEnd: stamp(int64(h.RequestEnd)),
+		ResponseStart: stamp(int64(h.ResponseStart)), ResponseEnd: stamp(int64(h.ResponseEnd))}
 	if h.Decrypted {
 		j.PlainRequest, j.PlainResponse = &h.PlainRequest, &h.PlainResponse
 	}

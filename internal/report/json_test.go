@@ -24,7 +24,7 @@ func whole() *mesh.Result {
 	r := inbound()
 	entry := record.Source{Kind: record.Conntrack, File: "ct.txt", Line: 3}
 	in := &r.Inputs[0]
-	in.First, in.Last, in.Truncated, in.Err = at(0), at(250), true, errors.New("eth0.pcap: cut <off>")
+	in.First, in.Last, in.Truncated, in.Err = capture.Time(at(0)), capture.Time(at(250)), true, errors.New("eth0.pcap: cut <off>")
 	in.Points = []mesh.InputPoint{{Name: "eth0", Link: linktype.Ethernet, Inferred: true}}
 	l := r.Legs[0]
 	l.Conntrack = &record.Tracked{Source: entry, Orig: l.Orig, Reply: l.Reply, State: "ESTABLISHED", Zone: 1}

@@ -53,7 +53,7 @@ func (t *legTable) row(l *flow.Leg) []string {
 	row := []string{
 		strconv.Itoa(l.ID), l.Role.String(), place(l.Pod, l.Interface), l.Orig.Src.String(), l.Orig.Dst.String(), l.Reply.Src.String(),
 		protocol(l), strconv.Itoa(l.ExchangeCount), size(l.OrigBytes), size(l.ReplyBytes),
-		clock(l.Start), duration(l.End - l.Start), joinedTo(t.result, l),
+		clock(int64(l.Start)), duration(int64(l.End - l.Start)), joinedTo(t.result, l),
 	}
 	if t.processes {
 		row = append(row, processText(l.OrigProcess)+" > "+processText(l.ReplyProcess))
@@ -156,7 +156,7 @@ func CSV(w io.Writer, r *mesh.Result) error {
 		n := func(v int64) string { return strconv.FormatInt(v, 10) }
 		err = out.Write([]string{strconv.Itoa(l.ID), l.Role.String(), l.Pod, l.Interface, l.Orig.Src.String(), l.Orig.Dst.String(),
 			l.Reply.Src.String(), string(l.Protocol), strconv.Itoa(l.ExchangeCount), n(l.OrigBytes), n(l.OrigMissing), n(l.ReplyBytes), n(l.ReplyMissing),
-			stamp(l.Start), stamp(l.End), l.ClosedBy, joinedTo(r, l)})
+			stamp(int64(l.Start)), stamp(int64(l.End)), l.ClosedBy, joinedTo(r, l)})
 	}
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func pathRow(r *mesh.Result, p *flow.Path) []string {
 	return []string{
 		strconv.Itoa(p.ID), p.Direction.String(), p.Client.String(), p.Server.String(), legsText(r, p),
 		strings.TrimSpace(fmt.Sprintf("%d %s", len(p.Exchanges), p.Mode)) + flagsText(r, p), size(l.OrigBytes), size(l.ReplyBytes),
-		clock(l.Start), duration(l.End - l.Start), joinedBy(r, p),
+		clock(int64(l.Start)), duration(int64(l.End - l.Start)), joinedBy(r, p),
 	}
 }
 

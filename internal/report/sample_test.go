@@ -47,15 +47,15 @@ func inbound() *mesh.Result {
 	client := &flow.Leg{ID: 0, Role: flow.RoleClientProxy, Inputs: []int{0}, Interface: "eth0", Protocol: "tls",
 		Orig: tcp("192.0.2.10:40112", "10.244.1.10:8080"), Reply: tcp("10.244.1.10:15006", "192.0.2.10:40112"),
 		Captured: []tcpip.Tuple{tcp("192.0.2.10:40112", "10.244.1.10:8080"), tcp("10.244.1.10:8080", "192.0.2.10:40112")},
-		Start:    at(0), End: at(250), ClosedBy: "orig", OrigPackets: 10, ReplyPackets: 9, OrigBytes: 1626, ReplyBytes: 1591, ReplyMissing: 5,
+		Start:    capture.Time(at(0)), End: capture.Time(at(250)), ClosedBy: "orig", OrigPackets: 10, ReplyPackets: 9, OrigBytes: 1626, ReplyBytes: 1591, ReplyMissing: 5,
 		TLS: flow.TLS{Version: "1.3", SNI: "shop.example", Mutual: true, Reason: "client certificate"}}
 	app := &flow.Leg{ID: 1, Role: flow.RoleProxyApp, Inputs: []int{1}, Interface: "lo", Protocol: "http/1.1", ExchangeCount: 1,
 		Orig: tcp("127.0.0.6:52110", "10.244.1.10:8080"), Reply: tcp("10.244.1.10:8080", "127.0.0.6:52110"),
 		Captured: []tcpip.Tuple{tcp("127.0.0.6:52110", "10.244.1.10:8080")},
-		Start:    at(1), End: at(249), Inferred: true, ClosedBy: "open", OrigBytes: 377, ReplyBytes: 853000}
+		Start:    capture.Time(at(1)), End: capture.Time(at(249)), Inferred: true, ClosedBy: "open", OrigBytes: 377, ReplyBytes: 853000}
 	past := &flow.Leg{ID: 2, Role: flow.RoleDirect, Inputs: []int{0}, Interface: "eth0", Protocol: "tcp", Midstream: true,
 		Orig: tcp("10.244.1.10:50000", "10.96.0.53:5432"), Reply: tcp("10.96.0.53:5432", "10.244.1.10:50000"),
-		Start: at(10), End: at(10), ClosedBy: "open", OrigBytes: 12, ReplyBytes: 1_500_000}
+		Start: capture.Time(at(10)), End: capture.Time(at(10)), ClosedBy: "open", OrigBytes: 12, ReplyBytes: 1_500_000}
 	seen := []flow.Evidence{{Kind: flow.RequestID, Detail: "x-request-id 6f1c", Packets: []capture.Ref{{Input: 0, Packet: 4}, {Input: 1, Packet: 9}}}}
 	return &mesh.Result{
 		Inputs: []mesh.InputInfo{{Input: mesh.Input{File: "eth0.pcap"}, Packets: 21}, {Input: mesh.Input{File: "lo.pcap"}, Packets: 19}},
@@ -64,7 +64,7 @@ func inbound() *mesh.Result {
 		Paths: []*flow.Path{
 			{ID: 0, Direction: flow.Inbound, Client: client.Orig.Src, Server: client.Orig.Dst, Legs: []int{0, 1}, Lead: 0, Joined: true, Complete: true,
 				Exchanges: []flow.Exchange{{ID: 0, Method: "GET", Target: "/", Status: 503, Hops: []flow.Hop{
-					{Leg: 0, FromLeg: -1, Request: [2]int64{0, 1626}, Response: [2]int64{0, 1591}, RequestStart: at(2)},
+					{Leg: 0, FromLeg: -1, Request: [2]int64{0, 1626}, Response: [2]int64{0, 1591}, RequestStart: capture.Time(at(2))},
 					{Leg: 1, FromLeg: 0, Request: [2]int64{0, 377}, Response: [2]int64{0, 853}, Confidence: 0.75, Evidence: seen, Attempt: 1,
 						Rivals: []flow.Rival{{Leg: 2, Request: [2]int64{0, 12}}}},
 				}, Logged: &record.Logged{Source: record.Source{Kind: record.AccessLog, File: "access.log", Line: 7}, Flags: []string{"UF", "URX"},

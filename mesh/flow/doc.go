@@ -3,6 +3,5 @@
 //
 // Everything in it can be built by hand, so that what prints or searches a
 // result can be tested without captures. Numbers of legs and paths are their
-// places in the lists of a result. Times are nanoseconds since 1970-01-01 UTC, 0
-// when unknown.
+// places in the lists of a result.
 package flow

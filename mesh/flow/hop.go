@@ -1,16 +1,17 @@
 package flow
 
+import "github.com/pcapmesh/pcapmesh/capture"
+
 // A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
 // the leg's wire stream; empty where nothing flowed or nothing can be read. In
 // those of HTTP/2 frames of other exchanges may stand too.
-// Times are nanoseconds since 1970-01-01 UTC, 0 when unknown.
 type Hop struct {
 	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
 	Request, Response          [2]int64
 	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
 	PlainResponse              [2]int64
-	RequestStart, RequestEnd   int64
-	ResponseStart, ResponseEnd int64
+	RequestStart, RequestEnd   capture.Time
+	ResponseStart, ResponseEnd capture.Time
 	Confidence                 float64
 	Proven, Ambiguous          bool
 	Evidence                   []Evidence

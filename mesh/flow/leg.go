@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -38,8 +39,7 @@ const (
 	ProtocolDNS   Protocol = "dns"
 )
 
-// A Leg is one TCP connection in its role. Times are nanoseconds since
-// 1970-01-01 UTC.
+// A Leg is one TCP connection in its role.
 type Leg struct {
 	ID        int
 	Role      Role
@@ -49,8 +49,8 @@ type Leg struct {
 	Orig      tcpip.Tuple   // as the client dialled it
 	Reply     tcpip.Tuple   // conntrack's reply tuple: Src is who really answered
 	Captured  []tcpip.Tuple // each directed tuple seen
-	Start     int64
-	End       int64
+	Start     capture.Time
+	End       capture.Time
 	Midstream bool   // the connection began before the capture
 	Inferred  bool   // its direction was guessed, since no SYN was seen
 	ClosedBy  string // orig, reply, orig-rst, reply-rst or open

@@ -23,7 +23,7 @@ func (r Role) String() string { return [...]string{"direct", "app", "upstream"}[
 
 // A Lookup is one question to a DNS server over UDP and what was answered:
 // a query, sent once or more often, and its answer, either of which may be
-// missing in the capture. Times are nanoseconds since 1970-01-01 UTC.
+// missing in the capture.
 type Lookup struct {
 	ID        int // in the order in which the lookups began
 	Role      Role
@@ -44,8 +44,8 @@ type Lookup struct {
 	Name      string // asked for, without the last dot; "" when it was cut off
 	Type      string // such as A or AAAA; "" with Name
 
-	Queries, Answers int   // packets of each, retransmissions included
-	Asked, Answered  int64 // times of the first of each; 0 = not captured
+	Queries, Answers int          // packets of each, retransmissions included
+	Asked, Answered  capture.Time // of the first of each; 0 = not captured
 
 	RCode       string // such as NOERROR or NXDOMAIN; "" when there is no answer
 	Truncated   bool   // the answer did not fit into a datagram

@@ -22,7 +22,7 @@ var impure = []string{
 var touching = map[string][]string{
 	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Local", "LoadLocation"},
 	"capture": {
-		"Open", "OpenInput", "OpenLive", "NewReader", "NewMerger", "NewWriter", "NewPcapWriter", "NewPacketSource",
+		"Open", "OpenInput", "NewReader", "NewMerger", "NewWriter", "NewPcapWriter", "NewPacketSource",
 		"Input", "Options", "Live", "Merger", "PacketSource", "PcapWriter", "Reader", "Writer",
 	},
 	"index":    {"Decrypt", "OpenKeys", "Read", "Reread", "Unzipped"},

@@ -39,7 +39,7 @@ func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 			for j := range p.Exchanges[i].Hops {
 				h := &p.Exchanges[i].Hops[j]
 				if s := spotOf(h); !s.empty() {
-					seen[s] = cmp.Or(h.RequestStart, h.ResponseStart)
+					seen[s] = int64(cmp.Or(h.RequestStart, h.ResponseStart))
 				}
 			}
 		}

@@ -79,7 +79,7 @@ func readCut(data []byte, at []int64, whole []*capture.Packet, packed bool) stri
 			if p, err = r.Next(); err != nil {
 				break
 			}
-			if n == len(whole) || string(p.Data) != string(whole[n].Data) || p.Nanos != whole[n].Nanos {
+			if n == len(whole) || string(p.Data) != string(whole[n].Data) || p.Time != whole[n].Time {
 				return fmt.Sprintf("packet %d is another one", n+1)
 			}
 			n++

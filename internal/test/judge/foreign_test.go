@@ -90,10 +90,10 @@ func (s *scene) ordered(t testing.TB) bool {
 	for _, in := range s.inputs {
 		last := int64(0)
 		for _, p := range packets(t, in.File) {
-			if p.Nanos < last {
+			if int64(p.Time) < last {
 				return false
 			}
-			last = p.Nanos
+			last = int64(p.Time)
 		}
 	}
 	return true

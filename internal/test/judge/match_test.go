@@ -73,5 +73,5 @@ func apart(w *truth.Leg, l *flow.Leg) int64 {
 	if at == 0 {
 		return 0
 	}
-	return max(at-l.Start, l.Start-at) / 1e6
+	return max(at-int64(l.Start), int64(l.Start)-at) / 1e6
 }

@@ -117,7 +117,7 @@ func (l *ledger) halves(leg *flow.Leg) (hs [2][]*halfRead) {
 	for _, h := range l.read.halfs[1:] {
 		t := h.Key.Tuple()
 		if !slices.Contains(leg.Captured, t) || !slices.Contains(leg.Inputs, int(h.First.Input)) ||
-			h.FirstNanos < leg.Start || h.LastNanos > leg.End {
+			h.FirstTime < leg.Start || int64(h.LastTime) > int64(leg.End) {
 			continue
 		}
 		d := side(t.Dst == leg.Orig.Src)

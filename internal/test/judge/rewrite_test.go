@@ -61,7 +61,7 @@ func (tp *tape) write(t testing.TB, dir string) mesh.Input {
 		}
 	}
 	for _, p := range tp.packets {
-		if err := w.WritePacket(p.Interface, p.Nanos, p.WireLen, p.Flags, nil, p.Data); err != nil {
+		if err := w.WritePacket(p.Interface, p.Time, p.WireLen, p.Flags, nil, p.Data); err != nil {
 			t.Fatal(err)
 		}
 	}

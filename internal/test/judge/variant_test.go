@@ -85,7 +85,7 @@ func TestVariants(t *testing.T) {
 // shifted moves all packets by the same time.
 func shifted(_ testing.TB, _ *scene, all []*tape) []*tape {
 	edit(all, func(p *capture.Packet) bool {
-		p.Nanos += int64(31*24*time.Hour + 123456789)
+		p.Time += capture.Time(31*24*time.Hour + 123456789)
 		return true
 	})
 	return all
@@ -118,7 +118,7 @@ func strangers(t testing.TB, s *scene, all []*tape) []*tape {
 	for _, iface := range []string{"eth0", "lo"} {
 		tp := loadTape(t, pcap.WriteFile(t, "strangers-"+iface+".pcap", tr.PCAP(iface)), all[0].pod)
 		for _, p := range tp.packets {
-			p.Nanos += first - tr.Segments()[0].Nanos
+			p.Time += capture.Time(first) - tr.Segments()[0].Time
 		}
 		all = append(all, tp)
 	}
@@ -129,10 +129,10 @@ func strangers(t testing.TB, s *scene, all []*tape) []*tape {
 func span(all []*tape) (first, last int64) {
 	for _, tp := range all {
 		for _, p := range tp.packets {
-			if first == 0 || p.Nanos < first {
-				first = p.Nanos
+			if first == 0 || int64(p.Time) < first {
+				first = int64(p.Time)
 			}
-			last = max(last, p.Nanos)
+			last = max(last, int64(p.Time))
 		}
 	}
 	return first, last

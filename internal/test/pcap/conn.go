@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
@@ -247,7 +248,7 @@ func (c *Connection) packet(from, to *side, off int64, data string, flags uint16
 		from.ipid++
 	}
 	p := &Packet{Interface: c.iface, Cut: c.cut}
-	p.Nanos = c.now.UnixNano()
+	p.Time = capture.Time(c.now.UnixNano())
 	p.Key = tcpip.Key{
 		Src: tcpip.AddrFrom(from.src.Addr()), Dst: tcpip.AddrFrom(from.dst.Addr()),
 		SrcPort: from.src.Port(), DstPort: from.dst.Port(), Point: c.point,

@@ -99,7 +99,7 @@ func (p *Packet) frame() (gopacket.CaptureInfo, []byte) {
 	data := b.Bytes()
 	cut := len(data) - len(p.Bytes) + len(p.captured())
 	return gopacket.CaptureInfo{
-		Timestamp: time.Unix(0, p.Nanos).UTC(), CaptureLength: cut, Length: len(data),
+		Timestamp: time.Unix(0, int64(p.Time)).UTC(), CaptureLength: cut, Length: len(data),
 	}, data[:cut]
 }
 

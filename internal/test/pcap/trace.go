@@ -17,7 +17,7 @@ func (t *Trace) Lose(n int) { t.packets = t.packets[:len(t.packets)-n] }
 // Swap exchanges the last two packets; capture times stay in order.
 func (t *Trace) Swap() {
 	p, q := t.Last(1), t.Last(0)
-	p.Nanos, q.Nanos = q.Nanos, p.Nanos
+	p.Time, q.Time = q.Time, p.Time
 	k := len(t.packets)
 	t.packets[k-2], t.packets[k-1] = q, p
 }
@@ -25,7 +25,7 @@ func (t *Trace) Swap() {
 // Repeat adds a copy of the last packet, as a retransmission.
 func (t *Trace) Repeat() *Packet {
 	p := *t.Last(0)
-	p.Nanos++
+	p.Time++
 	t.now = t.now.Add(1)
 	t.packets = append(t.packets, &p)
 	return &p

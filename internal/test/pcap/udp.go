@@ -65,7 +65,7 @@ func UDPFile(ds []Datagram) []byte {
 		}
 		for _, ip := range fragments(UDP(d.Src, d.Dst, d.Payload), d.Split) {
 			frame := append(bytes.Clone(link), ip...)
-			must(w.WritePacket(i, d.Nanos, uint32(len(frame)), 0, nil, frame[:len(frame)-d.Cut]))
+			must(w.WritePacket(i, capture.Time(d.Nanos), uint32(len(frame)), 0, nil, frame[:len(frame)-d.Cut]))
 		}
 	}
 	must(w.Flush())

@@ -23,7 +23,7 @@ func (w *SealedWorld) note(side, conn, exchange int) {
 	}
 	at := int64(0)
 	if w.Trace.Len() > 0 {
-		at = w.Trace.Last(0).Nanos + 1
+		at = int64(w.Trace.Last(0).Time + 1)
 	}
 	w.began[side][conn] = append(w.began[side][conn], begun{at, exchange})
 }
@@ -64,10 +64,10 @@ func (w *SealedWorld) Which(r *mesh.Result, h *flow.Hop) int {
 	}
 	src := r.Legs[h.Leg].Orig.Src
 	if i, ok := w.Clients[src]; ok {
-		return w.exchangeAt(0, i, at)
+		return w.exchangeAt(0, i, int64(at))
 	}
 	if i, ok := w.Ups[src]; ok {
-		return w.exchangeAt(1, i, at)
+		return w.exchangeAt(1, i, int64(at))
 	}
 	return -1
 }

@@ -134,7 +134,7 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 			return w.From - end
 		}
 		from, to := max(w.From, at.Off), min(w.To, end)
-		m := index.Moment{Nanos: at.Nanos, Ref: at.Ref}
+		m := index.Moment{Nanos: int64(at.Time), Ref: at.Ref}
 		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, from: m, at: m, n: to - from}
 		switch why {
 		case 0:

@@ -101,7 +101,7 @@ func (e *emitter) writeDNS(p *capture.Packet) (done bool, err error) {
 	}
 	e.sum.DNS++
 	wire := p.WireLen - uint32(l3) + uint32(len(hdr))
-	return true, e.out.WritePacket(iface, p.Nanos, wire, p.Flags, e.dnsComment(l, m, p), hdr[:], ip)
+	return true, e.out.WritePacket(iface, capture.Time(int64(p.Time)), wire, p.Flags, e.dnsComment(l, m, p), hdr[:], ip)
 }
 
 // undo copies the packet and gives it other ends.

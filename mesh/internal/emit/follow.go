@@ -7,11 +7,11 @@ import (
 
 // A Chunk is bytes of a stream, in the order they were sent.
 type Chunk struct {
-	Reply   bool        // sent by the server
-	Nanos   int64       // of the packet that carried them
-	Ref     capture.Ref // that packet
-	Data    []byte      // valid during the call only
-	Missing int64       // bytes that are missing at this place; Data is empty then
+	Reply   bool         // sent by the server
+	Time    capture.Time // of the packet that carried them
+	Ref     capture.Ref  // that packet
+	Data    []byte       // valid during the call only
+	Missing int64        // bytes that are missing at this place; Data is empty then
 }
 
 // Follow reads the inputs again and passes on the bytes of c in the order of time.
@@ -47,7 +47,7 @@ func (s *Source) Follow(c *plan.Conversation, yield func(Chunk) error) error {
 
 // passOn tells one chunk, and after it what was cut off its packet.
 func passOn(k *chunk, sp *spool, yield func(Chunk) error) error {
-	out := Chunk{Reply: k.reply, Nanos: k.from.Nanos, Ref: k.from.Ref}
+	out := Chunk{Reply: k.reply, Time: capture.Time(k.from.Nanos), Ref: k.from.Ref}
 	if k.gap {
 		out.Missing = k.n
 		return yield(out)

@@ -144,7 +144,7 @@ func (c *callReader) enter(at reassembly.At, p []byte) *callHalf {
 		h.scanner.Reset(&c.scratch, h.start || http2.Looks(p, h.start) == http2.Requests)
 		h.scanner.Everything()
 	}
-	h.at = index.Moment{Nanos: at.Nanos, Ref: at.Ref}
+	h.at = index.Moment{Nanos: int64(at.Time), Ref: at.Ref}
 	c.pass = h
 	return h
 }

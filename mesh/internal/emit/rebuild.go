@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -75,7 +76,7 @@ func (e *emitter) rebuild(i int32, c *plan.Conversation, chunks []chunk) {
 		}
 		half := e.src.Index.Half(h)
 		b.next[d] = half.Base
-		b.end[d], b.rst[d] = half.EndNanos, half.RST
+		b.end[d], b.rst[d] = int64(half.EndTime), half.RST
 	}
 	b.start, b.acked = b.next, b.next
 	b.now = c.First
@@ -100,7 +101,7 @@ func raise(chunks []chunk) []chunk {
 // handshake makes SYN, SYN-ACK and ACK.
 func (b *rebuilder) handshake(orig, reply *reassembly.Half) {
 	b.add(made{at: b.now, flags: tcpip.FlagSYN, seq: orig.Base - 1})
-	answer := index.Moment{Nanos: max(reply.FirstNanos, b.now.Nanos), Ref: reply.First}
+	answer := index.Moment{Nanos: max(int64(reply.FirstTime), b.now.Nanos), Ref: reply.First}
 	b.now = answer
 	b.add(made{at: answer, reply: true, flags: tcpip.FlagSYN | tcpip.FlagACK, seq: reply.Base - 1, ack: orig.Base})
 	b.add(made{at: answer, flags: tcpip.FlagACK, seq: orig.Base, ack: reply.Base})
@@ -237,5 +238,5 @@ func (e *emitter) writeOne(m *made) error {
 		}
 	}
 	e.sum.Packets++
-	return e.out.WritePacket(iface, m.at.Nanos, uint32(len(e.buf)), 0, comments, e.buf[:len(e.buf)-int(m.cut)])
+	return e.out.WritePacket(iface, capture.Time(m.at.Nanos), uint32(len(e.buf)), 0, comments, e.buf[:len(e.buf)-int(m.cut)])
 }

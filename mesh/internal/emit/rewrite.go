@@ -170,7 +170,7 @@ func (e *emitter) copyPackets() error {
 		if err != nil {
 			continue // as in the first reading: what could be read counts
 		}
-		if err := e.writeMade(index.Moment{Nanos: p.Nanos, Ref: p.Ref}); err != nil {
+		if err := e.writeMade(index.Moment{Nanos: int64(p.Time), Ref: p.Ref}); err != nil {
 			return err
 		}
 		if err := e.writePacket(p, byNumber[p.Ref.Input]); err != nil {
@@ -241,7 +241,7 @@ func (e *emitter) writePacket(p *capture.Packet, from *capture.Reader) error {
 	}
 	e.sum.Packets++
 	wire := p.WireLen - uint32(l3) + uint32(len(hdr))
-	return e.out.WritePacket(iface, p.Nanos, wire, p.Flags, e.comment(t.conv-1, p), hdr[:], ip)
+	return e.out.WritePacket(iface, capture.Time(int64(p.Time)), wire, p.Flags, e.comment(t.conv-1, p), hdr[:], ip)
 }
 
 // redirect copies the packet and gives it the addresses of its conversation.
@@ -298,7 +298,7 @@ func (e *emitter) writeOther(p *capture.Packet, from *capture.Reader) error {
 		return nil
 	}
 	e.sum.Other++
-	return e.out.WritePacket(iface, p.Nanos, p.WireLen-uint32(l3)+uint32(len(hdr)), p.Flags, p.Comments, hdr[:], p.Data[l3:])
+	return e.out.WritePacket(iface, capture.Time(int64(p.Time)), p.WireLen-uint32(l3)+uint32(len(hdr)), p.Flags, p.Comments, hdr[:], p.Data[l3:])
 }
 
 // iface returns the output's number for a capture point. All interfaces of the

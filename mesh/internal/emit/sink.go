@@ -12,7 +12,7 @@ type sink interface {
 	AddInterface(capture.Interface) (int, error)
 	WriteNames([]capture.Name) error
 	WriteSecret(capture.Secret) error
-	WritePacket(iface int, nanos int64, wireLen, flags uint32, comments []string, data ...[]byte) error
+	WritePacket(iface int, when capture.Time, wireLen, flags uint32, comments []string, data ...[]byte) error
 	Flush() error
 }
 
@@ -36,10 +36,10 @@ func (*classic) WriteNames([]capture.Name) error             { return nil }
 func (*classic) WriteSecret(capture.Secret) error            { return nil }
 func (c *classic) Flush() error                              { return c.w.Flush() }
 
-func (c *classic) WritePacket(_ int, nanos int64, wireLen, _ uint32, _ []string, data ...[]byte) error {
+func (c *classic) WritePacket(_ int, when capture.Time, wireLen, _ uint32, _ []string, data ...[]byte) error {
 	c.buf = c.buf[:0]
 	for _, d := range data {
 		c.buf = append(c.buf, d...)
 	}
-	return c.w.Write(&capture.Packet{Nanos: nanos, Link: linktype.Ethernet, WireLen: wireLen, Data: c.buf})
+	return c.w.Write(&capture.Packet{Time: when, Link: linktype.Ethernet, WireLen: wireLen, Data: c.buf})
 }

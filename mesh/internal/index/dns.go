@@ -123,7 +123,7 @@ func (x *Index) DNSPoints(input int) []string {
 
 // take reads one datagram. What is no DNS message is counted and forgotten.
 func (s *DNSScan) take(g *tcpip.Datagram) {
-	m := DNSMessage{Key: g.Key, Ref: g.Ref, Nanos: g.Nanos}
+	m := DNSMessage{Key: g.Key, Ref: g.Ref, Nanos: int64(g.Time)}
 	var p dnsmessage.Parser
 	h, err := p.Start(g.Bytes)
 	if err != nil {

@@ -2,7 +2,6 @@ package index
 
 import (
 	"cmp"
-	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 )
@@ -14,7 +13,7 @@ func Before(a, b capture.Ref) bool {
 
 // Causality is how much earlier than its cause an effect may be stamped, in
 // nanoseconds: packets of two interfaces are stamped on different CPUs.
-const Causality = int64(50 * time.Microsecond)
+const Causality = 50_000
 
 // A Moment orders packets: by time, then by input, then by number.
 type Moment struct {

@@ -32,7 +32,7 @@ func newTouched(x *index.Index, redirects []*Rules) *touched {
 		k := half.Key.Tuple()
 		t.tuples[hashTuple(k)] = struct{}{}
 		t.ends[hashEnd(k.Src)], t.ends[hashEnd(k.Dst)] = struct{}{}, struct{}{}
-		t.from, t.to = min(t.from, half.FirstNanos), max(t.to, half.LastNanos)
+		t.from, t.to = min(t.from, int64(half.FirstTime)), max(t.to, int64(half.LastTime))
 	}
 	for _, g := range x.Groups {
 		for i := range uint32(g.DNS.Messages.Len()) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -19,7 +20,7 @@ const ackSlack = 8 << 20
 
 // lifeSlack is how long after the last packet of one half the first packet of
 // its answer may come, in nanoseconds: no peer waits longer to acknowledge.
-const lifeSlack = 5e9
+const lifeSlack capture.Time = 5e9
 
 // tsSlack is how far an echoed timestamp may lie outside the captured ones, in
 // the sender's ticks (milliseconds on Linux).
@@ -206,7 +207,7 @@ func (b *binder) register(asks map[reach][]index.HalfNo, h index.HalfNo) {
 
 // answers reports whether q may be the other direction of p, by numbers alone.
 func answers(p, q *reassembly.Half) bool {
-	if p.FirstNanos > q.LastNanos+lifeSlack || q.FirstNanos > p.LastNanos+lifeSlack {
+	if p.FirstTime > q.LastTime+lifeSlack || q.FirstTime > p.LastTime+lifeSlack {
 		return false
 	}
 	if p.SYN && !p.SYNACK && (q.SYNACK || q.RST && q.Packets == 1) {

@@ -48,13 +48,13 @@ func (c *Conn) fill(x *index.Index, a, b index.HalfNo) {
 	info := x.Point(a)
 	c.Pod, c.Loopback = info.Pod, info.Loopback
 	h := x.Half(a)
-	c.Start, c.End, c.First = h.FirstNanos, max(h.LastNanos, h.FirstNanos), h.First
+	c.Start, c.End, c.First = int64(h.FirstTime), int64(max(h.LastTime, h.FirstTime)), h.First
 	if b != 0 {
 		g := x.Half(b)
-		if g.FirstNanos < c.Start || g.FirstNanos == c.Start && index.Before(g.First, c.First) {
-			c.Start, c.First = g.FirstNanos, g.First
+		if int64(g.FirstTime) < c.Start || int64(g.FirstTime) == c.Start && index.Before(g.First, c.First) {
+			c.Start, c.First = int64(g.FirstTime), g.First
 		}
-		c.End = max(c.End, g.LastNanos)
+		c.End = max(c.End, int64(g.LastTime))
 	}
 }
 
@@ -127,10 +127,10 @@ func (c *Conn) ClosedBy(x *index.Index) string {
 			continue
 		}
 		half := x.Half(h)
-		if half.EndNanos == 0 || when != 0 && half.EndNanos >= when {
+		if half.EndTime == 0 || when != 0 && int64(half.EndTime) >= when {
 			continue
 		}
-		when = half.EndNanos
+		when = int64(half.EndTime)
 		who = [2]string{"orig", "reply"}[i]
 		if half.RST && !half.FIN {
 			who += "-rst"

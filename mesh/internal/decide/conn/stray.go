@@ -82,9 +82,9 @@ func (b *binder) watched(p index.Place, nanos int64) bool {
 func beginnings(x *index.Index) map[index.Place]int64 {
 	began := make(map[index.Place]int64)
 	for h := index.HalfNo(1); int(h) <= x.Len(); h++ {
-		q, first := x.Place(h), x.Half(h).FirstNanos
-		if t, ok := began[q]; !ok || first < t {
-			began[q] = first
+		q, first := x.Place(h), x.Half(h).FirstTime
+		if t, ok := began[q]; !ok || int64(first) < t {
+			began[q] = int64(first)
 		}
 	}
 	return began
@@ -102,7 +102,7 @@ func (b *binder) carriesOn(t *Conn, h index.HalfNo) (reply, ok bool) {
 	}
 	s := b.x.Half(same)
 	lo, hi := SeqRange(s)
-	if half.FirstNanos < s.FirstNanos || half.Base == lo || !InRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
+	if half.FirstTime < s.FirstTime || half.Base == lo || !InRange(half.Base, lo, hi, straySlack) || half.Base-s.Base >= 1<<31 {
 		return reply, false
 	}
 	if other == 0 || !half.HasAck {

@@ -265,7 +265,7 @@ func (m *LegMatch) add(x *index.Index, h, g index.HalfNo) {
 		v = fingerprint.Equal
 		if a, b := x.Half(h), x.Half(g); x.Length(h) != x.Length(g) {
 			v = fingerprint.Different
-			if p.Proto == scan.ProtoNone && a.EndNanos == 0 || q.Proto == scan.ProtoNone && b.EndNanos == 0 {
+			if p.Proto == scan.ProtoNone && a.EndTime == 0 || q.Proto == scan.ProtoNone && b.EndTime == 0 {
 				v = fingerprint.Unknown // the capture may have ended too early
 			}
 		}

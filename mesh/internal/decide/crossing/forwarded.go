@@ -72,7 +72,7 @@ func (c *Crossing) onlyClient(d, u *graph.Exchange) bool {
 		return false
 	}
 	for _, l := range c.Down {
-		if l != d.Leg && l.Orig.Src.Addr() == client && l.Start <= u.KnownBy()+index.Causality && l.End >= u.Start()-index.Causality {
+		if l != d.Leg && l.Orig.Src.Addr() == client && int64(l.Start) <= u.KnownBy()+index.Causality && int64(l.End) >= u.Start()-index.Causality {
 			return false
 		}
 	}

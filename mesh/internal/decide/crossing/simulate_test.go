@@ -63,7 +63,7 @@ func (w *world) open(iface, src string) *pcap.Connection {
 }
 
 // note remembers to which exchange the last packet belongs.
-func (w *world) note(k int) { w.asked[w.tr.Last(0).Nanos] = k }
+func (w *world) note(k int) { w.asked[int64(w.tr.Last(0).Time)] = k }
 
 // ask has a client make its next call.
 func (w *world) ask(c *pcap.Connection, left int) {
@@ -149,9 +149,9 @@ func (w *world) judge(t *testing.T, r *mesh.Result) *score {
 		if h.RequestStart != 0 {
 			at[[2]int64{int64(h.Leg), h.Request[0]}] = w.of(h)
 		}
-		if a, ok := w.asked[h.RequestStart]; ok && h.ResponseStart != 0 && a != w.asked[h.ResponseStart] {
+		if a, ok := w.asked[int64(h.RequestStart)]; ok && h.ResponseStart != 0 && a != w.asked[int64(h.ResponseStart)] {
 			s.unpaired++
-			t.Errorf("leg %d: the request of exchange %d with the response of %d", h.Leg, a, w.asked[h.ResponseStart])
+			t.Errorf("leg %d: the request of exchange %d with the response of %d", h.Leg, a, w.asked[int64(h.ResponseStart)])
 		}
 	})
 	sim.EachHop(r, func(p *flow.Path, e *flow.Exchange, i int) {
@@ -191,7 +191,7 @@ func (w *world) of(h *flow.Hop) int {
 	if at == 0 {
 		at = h.ResponseStart
 	}
-	return w.asked[at]
+	return w.asked[int64(at)]
 }
 
 // In random traffic nothing that is said for sure is wrong, whatever was not

@@ -101,7 +101,7 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 // streamCertain reports whether it proves that two legs belong together when
 // nothing else fits: because their contents do, or all others were captured.
 func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
-	if c.Trust.whole(up.Start, up.End) {
+	if c.Trust.whole(int64(up.Start), int64(up.End)) {
 		return true
 	}
 	return down.Protocol == up.Protocol && c.SameStream(down, up)

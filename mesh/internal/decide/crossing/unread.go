@@ -136,7 +136,7 @@ func (c *Crossing) joinToUnreadUp() {
 		}
 	}
 	for _, u := range hidden {
-		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.whole(u.Start, u.End) {
+		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.whole(int64(u.Start), int64(u.End)) {
 			continue
 		}
 		for _, d := range clients[u] {
@@ -160,7 +160,7 @@ func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 func (c *Crossing) JoinRefused() {
 	var refused []*graph.Leg
 	for _, u := range c.Up {
-		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.whole(u.Start, u.End) {
+		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.whole(int64(u.Start), int64(u.End)) {
 			refused = append(refused, u)
 		}
 	}
@@ -172,7 +172,7 @@ func (c *Crossing) JoinRefused() {
 		var only *graph.Exchange
 		n := 0
 		for _, d := range ds {
-			if d.Start() <= u.Start+index.Causality && waited(d, served[d], u.End) {
+			if d.Start() <= int64(u.Start)+index.Causality && waited(d, served[d], int64(u.End)) {
 				only = d
 				n++
 			}

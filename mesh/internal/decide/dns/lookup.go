@@ -116,14 +116,14 @@ func (l *Lookup) add(s *printer, m *index.DNSMessage) {
 			l.Client = t.Src
 		}
 		if l.Queries == 0 {
-			l.Asked = m.Nanos
+			l.Asked = capture.Time(m.Nanos)
 		}
 		l.Queries++
 		return
 	}
 	l.Client, l.Server = t.Dst, t.Src
 	if l.Answers == 0 {
-		l.Answered = m.Nanos
+		l.Answered = capture.Time(m.Nanos)
 		l.read(s, m)
 	}
 	l.Answers++

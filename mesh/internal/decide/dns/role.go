@@ -130,8 +130,8 @@ func (r *resolving) cause(lookups []*Lookup, l *Lookup) int {
 // waits reports whether the application still waited for a when l was answered,
 // or asked.
 func (a *Lookup) waits(l *Lookup) bool {
-	until := max(l.start.Nanos, l.Answered)
-	return a.Answered == 0 || a.Answered >= until-index.Causality
+	until := max(l.start.Nanos, int64(l.Answered))
+	return a.Answered == 0 || int64(a.Answered) >= until-index.Causality
 }
 
 // Captured tells which pods' agents answer their queries, over UDP or TCP.

@@ -144,7 +144,7 @@ func looseBytes(x *index.Index, c *conn.Conn) bool {
 func pairInOrder(p *index.Pairing, l *Leg) []Exchange {
 	var out []Exchange
 	emit := func(req, resp *scan.Message) {
-		e := Exchange{Leg: l, No: len(out), Req: req, Resp: resp, Scan: p.ReqScan, RespScan: p.RespScan, Floor: l.Start}
+		e := Exchange{Leg: l, No: len(out), Req: req, Resp: resp, Scan: p.ReqScan, RespScan: p.RespScan, Floor: int64(l.Start)}
 		if n := len(out); n > 0 {
 			e.Floor = out[n-1].End()
 		}

@@ -23,7 +23,7 @@ func PairStreams(x *index.Index, l *Leg) []Exchange {
 		if !ok {
 			i = len(es)
 			at[id] = i
-			es = append(es, Exchange{Leg: l, Floor: l.Start})
+			es = append(es, Exchange{Leg: l, Floor: int64(l.Start)})
 		}
 		es[i].Resp, es[i].RespScan = m, s
 	}
@@ -53,7 +53,7 @@ func askedOn(x *index.Index, l *Leg) (es []Exchange, at map[uint32]int) {
 		id := s.H2Of(m).Stream
 		if _, ok := at[id]; !ok && m.Is(scan.MsgRequest) {
 			at[id] = len(es)
-			es = append(es, Exchange{Leg: l, Req: m, Scan: s, Floor: l.Start})
+			es = append(es, Exchange{Leg: l, Req: m, Scan: s, Floor: int64(l.Start)})
 		}
 	}
 	return es, at

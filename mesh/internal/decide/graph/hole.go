@@ -15,11 +15,11 @@ func (l *Leg) Hole(x *index.Index) (scan.Span, bool) {
 	case l.Multiplexed():
 		return l.holeH2(x)
 	case x.Content(l.Conn.Orig).Lost+x.Content(l.Conn.Reply).Lost > 0 || l.Conn.Orig == 0 || l.Conn.Reply == 0:
-		return scan.Span{From: l.Start, To: l.End}, true
+		return scan.Span{From: int64(l.Start), To: int64(l.End)}, true
 	case l.Midstream && len(l.Exchanges) > 0:
-		return scan.Span{From: l.Start, To: l.Exchanges[0].End()}, true
+		return scan.Span{From: int64(l.Start), To: l.Exchanges[0].End()}, true
 	case l.Midstream:
-		return scan.Span{From: l.Start, To: l.End}, true
+		return scan.Span{From: int64(l.Start), To: int64(l.End)}, true
 	}
 	return scan.Span{}, false
 }
@@ -30,7 +30,7 @@ func (l *Leg) Hole(x *index.Index) (scan.Span, bool) {
 // server may have been; or it began before the capture.
 func (l *Leg) holeH2(x *index.Index) (scan.Span, bool) {
 	if l.Conn.Orig == 0 || l.Conn.Reply == 0 {
-		return scan.Span{From: l.Start, To: l.End}, true
+		return scan.Span{From: int64(l.Start), To: int64(l.End)}, true
 	}
 	asked, answered := x.Content(l.Conn.Orig).Adrift, x.Content(l.Conn.Reply).Adrift
 	hole := scan.Span{From: asked.From, To: answered.To}
@@ -38,19 +38,19 @@ func (l *Leg) holeH2(x *index.Index) (scan.Span, bool) {
 	if !l.Midstream {
 		return hole, found
 	}
-	until := l.Start
+	until := int64(l.Start)
 	for i := range l.Exchanges {
 		if e := &l.Exchanges[i]; i == 0 || e.Req == nil || e.Req.Is(scan.MsgNoLine) {
 			until = max(until, e.End())
 		}
 	}
 	if len(l.Exchanges) == 0 {
-		until = l.End
+		until = int64(l.End)
 	}
 	if found {
 		until = max(until, hole.To)
 	}
-	return scan.Span{From: l.Start, To: until}, true
+	return scan.Span{From: int64(l.Start), To: until}, true
 }
 
 // Merge joins spans that touch.

@@ -93,11 +93,11 @@ func During(l *recorded.Line, leg *Leg) bool {
 		return true
 	}
 	end, ok := l.Ends()
-	return l.Start <= leg.End+recorded.LogSlack && (!ok || end+l.Resolution+recorded.LogSlack >= leg.Start)
+	return l.Start <= int64(leg.End)+recorded.LogSlack && (!ok || end+l.Resolution+recorded.LogSlack >= int64(leg.Start))
 }
 
 // gap returns by how much the line's time lies outside the leg's.
 func gap(l *recorded.Line, leg *Leg) int64 {
 	end, _ := l.Ends()
-	return max(l.Start-leg.End, leg.Start-max(end, l.Start), 0)
+	return max(l.Start-int64(leg.End), int64(leg.Start)-max(end, l.Start), 0)
 }

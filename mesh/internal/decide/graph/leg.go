@@ -3,6 +3,7 @@ package graph
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -121,7 +122,7 @@ func (l *Leg) describe(x *index.Index) {
 	c := l.Conn
 	l.Pod, l.Interface = l.where(x)
 	l.Orig, l.Reply = c.OrigTuple(x), c.ReplyTuple(x)
-	l.Start, l.End, l.Inferred = c.Start, c.End, c.Inferred
+	l.Start, l.End, l.Inferred = capture.Time(c.Start), capture.Time(c.End), c.Inferred
 	l.Midstream = !c.HasSYN(x)
 	l.ClosedBy = c.ClosedBy(x)
 	if c.Orig != 0 {

@@ -50,5 +50,5 @@ func (l *Link) Began() int64 {
 	if l.Up != nil {
 		return l.Up.KnownBy()
 	}
-	return l.To.Start
+	return int64(l.To.Start)
 }

@@ -125,7 +125,7 @@ func (s *sightings) knownApart(c, d *conn.Conn) bool {
 // overlap reports whether two halves may be sightings of one: their lives, their
 // sequence ranges and their timestamps share something.
 func overlap(p, q *reassembly.Half) bool {
-	if p.FirstNanos > q.LastNanos || q.FirstNanos > p.LastNanos || p.HasTS != q.HasTS {
+	if int64(p.FirstTime) > int64(q.LastTime) || int64(q.FirstTime) > int64(p.LastTime) || p.HasTS != q.HasTS {
 		return false
 	}
 	plo, phi := conn.SeqRange(p)

@@ -78,7 +78,7 @@ func (c *inner) window(i int, toTunnel bool) (from, to int64) {
 		}
 		return b.at - index.Causality, to
 	}
-	from = c.leg.Start - index.Causality // the proxy dialled when the stream began
+	from = int64(c.leg.Start) - index.Causality // the proxy dialled when the stream began
 	for _, k := range slices.Backward(c.bursts[:i]) {
 		if k.reply != b.reply && k.until < b.at {
 			from = k.at - index.Causality

@@ -3,6 +3,7 @@ package hbone
 import (
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -131,7 +132,7 @@ func (t *tunnelling) may(c *inner, m *tunnel) bool {
 	}
 	first, last := c.leg.Start, c.leg.End
 	if n := len(c.bursts); n > 0 {
-		first, last = c.bursts[0].until, c.bursts[n-1].at
+		first, last = capture.Time(c.bursts[0].until), capture.Time(c.bursts[n-1].at)
 	}
 	if t.inbound {
 		return m.leg.Start <= c.leg.Start+index.Causality && m.leg.End >= first-index.Causality

@@ -123,7 +123,7 @@ func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	if to, err := netip.ParseAddrPort(e.Target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
 	}
-	if e.Req != nil && t.inbound && l.Start < e.Req.From.Nanos-index.Causality || e.Req != nil && !t.inbound && e.Req.From.Nanos < l.Start-index.Causality {
+	if e.Req != nil && t.inbound && int64(l.Start) < e.Req.From.Nanos-index.Causality || e.Req != nil && !t.inbound && e.Req.From.Nanos < int64(l.Start)-index.Causality {
 		return false
 	}
 	return sameContent(t.x, l.Conn.Orig, e.Req) && sameContent(t.x, l.Conn.Reply, e.Resp)

@@ -161,7 +161,7 @@ func byID(es []*graph.Exchange) map[string]*graph.Exchange {
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
 func contradict(c *crossing.Crossing, line *graph.NamedLine) {
-	packets := tooEarly(line.Down.Start, line.Up.Start)
+	packets := tooEarly(int64(line.Down.Start), int64(line.Up.Start))
 	if others(c, line.Down, line.Up) {
 		packets = "their contents differ"
 	}

@@ -47,7 +47,7 @@ func (e *logEntry) failedOn(u *graph.Leg) bool {
 		return false
 	case len(e.downs) == 1:
 		d := e.downs[0]
-		return d.Start() <= u.Start+index.Causality && (d.Resp == nil || u.End <= d.Resp.From.Nanos+index.Causality)
+		return d.Start() <= int64(u.Start)+index.Causality && (d.Resp == nil || int64(u.End) <= d.Resp.From.Nanos+index.Causality)
 	}
 	return e.Down.Start <= u.Start+index.Causality && u.Start <= e.Down.End+index.Causality && graph.During(e.NamedLine.Line, u)
 }

@@ -84,7 +84,7 @@ func onlyAlike(l *recorded.Line, legs []*graph.Leg, leg *graph.Leg) bool {
 // is nearly as near.
 func nearestPair(l *recorded.Line, pairs [][2]*graph.Leg) [][2]*graph.Leg {
 	far := func(p [2]*graph.Leg) int64 {
-		return max(l.Start-p[0].Start-l.Resolution, p[0].Start-l.Start-l.Resolution, 0)
+		return max(l.Start-int64(p[0].Start)-l.Resolution, int64(p[0].Start)-l.Start-l.Resolution, 0)
 	}
 	pairs = slices.Clone(pairs)
 	slices.SortStableFunc(pairs, func(a, b [2]*graph.Leg) int { return cmp.Compare(far(a), far(b)) })

@@ -95,7 +95,7 @@ func (f *PodFacts) watch(c *conn.Conn) {
 // watched reports whether the loopback interface was being captured when l began,
 // so that its counterpart there would have been seen.
 func (f *PodFacts) watched(l *graph.Leg) bool {
-	return f.loopback && f.from <= l.End && l.Start <= f.to
+	return f.loopback && f.from <= int64(l.End) && int64(l.Start) <= f.to
 }
 
 func (r *Roster) facts(pod string) *PodFacts {

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
@@ -56,10 +57,10 @@ func measure(h *flow.Hop, e *graph.Exchange) {
 	}
 	if e.Req != nil {
 		h.Request = e.Leg.Wire(0, graph.RangeOf(e.Req))
-		h.RequestStart, h.RequestEnd = e.Req.From.Nanos, e.Req.To.Nanos
+		h.RequestStart, h.RequestEnd = capture.Time(e.Req.From.Nanos), capture.Time(e.Req.To.Nanos)
 	}
 	if e.Resp != nil {
 		h.Response = e.Leg.Wire(1, graph.RangeOf(e.Resp))
-		h.ResponseStart, h.ResponseEnd = e.Resp.From.Nanos, e.Resp.To.Nanos
+		h.ResponseStart, h.ResponseEnd = capture.Time(e.Resp.From.Nanos), capture.Time(e.Resp.To.Nanos)
 	}
 }

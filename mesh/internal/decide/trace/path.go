@@ -166,7 +166,7 @@ func (t *tracer) follow(p *Path, l *graph.Leg) {
 // sortExchanges puts exchanges that are known from behind the proxy in the order in
 // which they began there.
 func (p *Path) sortExchanges() {
-	began := func(x *flow.Exchange) int64 { return x.Hops[len(x.Hops)-1].RequestStart }
+	began := func(x *flow.Exchange) int64 { return int64(x.Hops[len(x.Hops)-1].RequestStart) }
 	order := make([]int, len(p.Exchanges))
 	for i := range order {
 		order[i] = i

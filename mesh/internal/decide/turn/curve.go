@@ -27,7 +27,7 @@ func Wholes(cs []Curve) []*graph.Exchange {
 // Curve measures the leg.
 func (v *Leg) Curve(x *index.Index) Curve {
 	l := v.Leg
-	k := Curve{Whole: graph.Exchange{Leg: l, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: l.Start}}
+	k := Curve{Whole: graph.Exchange{Leg: l, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: int64(l.Start)}}
 	e := &k.Whole
 	e.Req, e.Resp = v.Orig.all(x, l.Conn.Orig), v.Reply.all(x, l.Conn.Reply)
 	if l.Protocol == flow.ProtocolTLS {

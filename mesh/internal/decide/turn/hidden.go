@@ -195,7 +195,7 @@ func (v *Leg) exchanges(x *index.Index) []graph.Exchange {
 			next = bs[i+1]
 		}
 		e := &es[i]
-		*e = graph.Exchange{Leg: l, No: i, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: l.Start}
+		*e = graph.Exchange{Leg: l, No: i, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: int64(l.Start)}
 		if i > 0 {
 			e.Floor = es[i-1].End()
 		}

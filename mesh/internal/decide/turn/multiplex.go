@@ -86,7 +86,7 @@ func (m *Multiplex) Heads(x *index.Index) []*graph.Exchange {
 		if n := int64(u.Len) - m.Over; control(n) || i == 0 && n < maxGreeting {
 			continue
 		}
-		e := &graph.Exchange{Leg: m.Leg, Scan: x.ScanOf(m.Leg.Conn.Orig), RespScan: x.ScanOf(m.Leg.Conn.Reply), Floor: m.Leg.Start}
+		e := &graph.Exchange{Leg: m.Leg, Scan: x.ScanOf(m.Leg.Conn.Orig), RespScan: x.ScanOf(m.Leg.Conn.Reply), Floor: int64(m.Leg.Start)}
 		e.Req = MessageOf(m.Orig[i : i+1])
 		e.Req.Flags |= scan.MsgRequest
 		e.Outline = &graph.Outline{First: i, Nth: min(len(es), fewHeads)}

@@ -18,7 +18,7 @@ type Instant struct {
 	Ack   uint32 // raw acknowledgement number
 }
 
-func instantOf(at reassembly.At) Instant { return Instant{at.Nanos, at.Ref, at.Ack} }
+func instantOf(at reassembly.At) Instant { return Instant{int64(at.Time), at.Ref, at.Ack} }
 
 // A Message is one HTTP request or response of a half, without its content:
 // where it stands, when it went by, and what tells it from others.

@@ -162,7 +162,7 @@ func (s *Scan) Bytes(at reassembly.At, p []byte) int64 {
 			return Unwanted
 		}
 	}
-	l.lastNanos = at.Nanos
+	l.lastNanos = int64(at.Time)
 	if l.turns != nil {
 		s.hear(l, at, p)
 	}
@@ -215,7 +215,7 @@ func (s *Scan) feed(l *live, at reassembly.At, p []byte) int64 {
 // nothing, since no more of its bytes are wanted.
 func (s *Scan) begin(at reassembly.At, p []byte) *live {
 	r := s.Contents.At(uint32(at.Half))
-	r.LastNanos = at.Nanos
+	r.LastNanos = int64(at.Time)
 	if r.Proto != ProtoNone {
 		return nil
 	}
@@ -256,10 +256,10 @@ func (s *Scan) sampleOnly(at reassembly.At, r *Content) *live {
 func (s *Scan) Skip(at reassembly.At, n int64) {
 	l := s.liveState(at.Half)
 	if l == nil {
-		s.Contents.At(uint32(at.Half)).LastNanos = at.Nanos
+		s.Contents.At(uint32(at.Half)).LastNanos = int64(at.Time)
 		return
 	}
-	l.lastNanos = at.Nanos
+	l.lastNanos = int64(at.Time)
 	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
 	s.pass = l
 	if l.h2 != nil {

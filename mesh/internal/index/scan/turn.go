@@ -112,11 +112,11 @@ func (s *Scan) hear(l *live, at reassembly.At, p []byte) {
 	}
 	if t.last == 0 || int32(at.Ack-t.ack) > 0 || s.Units.At(t.last).Kind == UnitHole {
 		t.ack = at.Ack
-		s.unit(t, Unit{Off: at.Off, At: instantOf(at), Until: at.Nanos, Kind: UnitPlain})
+		s.unit(t, Unit{Off: at.Off, At: instantOf(at), Until: int64(at.Time), Kind: UnitPlain})
 		return
 	}
 	u := s.Units.At(t.last)
-	u.Until = max(u.Until, at.Nanos)
+	u.Until = max(u.Until, int64(at.Time))
 }
 
 // stretch notes that a packet goes on with the record at hand.
@@ -125,7 +125,7 @@ func (s *Scan) stretch(t *Turns, at reassembly.At) {
 		return
 	}
 	if u := s.Units.At(t.last); u.Off+tls.HeaderLen+int64(u.Len) > at.Off {
-		u.Until = max(u.Until, at.Nanos)
+		u.Until = max(u.Until, int64(at.Time))
 	}
 }
 

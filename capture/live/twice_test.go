@@ -1,6 +1,6 @@
 //go:build linux
 
-package tcpip_test
+package live_test
 
 import (
 	"net"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/live"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
@@ -16,20 +17,20 @@ func TestLiveSeesEveryPacketOnLoTwice(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: capturing takes CAP_NET_RAW")
 	}
-	live, err := capture.OpenLive("lo")
+	source, err := live.Open("lo")
 	if err != nil {
 		t.Skipf("needs root with CAP_NET_RAW: %v", err)
 	}
-	defer live.Close()
+	defer source.Close()
 	port := exchangeOnLo(t)
 	done := make(chan bool)
 	defer close(done)
 	go keepTalking(done) // so that Next returns, whatever was lost
 	points := tcpip.NewPoints()
-	d := tcpip.NewDecoder(points, func(uint32) []capture.Interface { return live.Interfaces() })
+	d := tcpip.NewDecoder(points, func(uint32) []capture.Interface { return source.Interfaces() })
 	first, second := 0, 0
 	for n, fin := 0, 0; fin < 2 && n < 1000; n++ { // up to both copies of the client's FIN
-		p, err := live.Next()
+		p, err := source.Next()
 		check(t, err)
 		var s tcpip.Segment
 		if !d.Decode(p, &s) || s.Key.DstPort != port {
@@ -73,5 +74,12 @@ func keepTalking(done chan bool) {
 				c.Close()
 			}
 		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
