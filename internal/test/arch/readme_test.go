@@ -4,39 +4,64 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write what README.md's commands print into README.md")
+var update = flag.Bool("update", false, "write what the commands of README.md and docs print into them")
 
-// A console is a block of README.md: commands after "$ ", each with what it
-// prints.
+// A console is a block of a page: commands after "$ ", each with what it prints.
 var console = regexp.MustCompile("(?s)```console\n(.*?)```")
 
-// The commands of README.md print what stands below them.
-func TestReadmeShowsRealRuns(t *testing.T) {
-	readme := readFile(t, "README.md")
-	dir := playground(t)
-	build(t, filepath.Join(dir, "pcapmesh"), "./cmd/pcapmesh")
-	got := console.ReplaceAllStringFunc(readme, func(block string) string {
-		shown := console.FindStringSubmatch(block)[1]
-		return "```console\n" + rerun(t, dir, shown) + "```"
-	})
-	if got == readme {
-		return
+// The commands of README.md and docs print what stands below them. Each page has
+// a directory of its own, so that it needs no other page to be read first.
+func TestReadmeAndDocsShowRealRuns(t *testing.T) {
+	bin := t.TempDir()
+	build(t, filepath.Join(bin, "pcapmesh"), "./cmd/pcapmesh")
+	for _, page := range append(docs(t), "README.md") {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			dir := playground(t)
+			if err := os.Symlink(filepath.Join(bin, "pcapmesh"), filepath.Join(dir, "pcapmesh")); err != nil {
+				t.Fatal(err)
+			}
+			text := readFile(t, page)
+			got := console.ReplaceAllStringFunc(text, func(block string) string {
+				shown := console.FindStringSubmatch(block)[1]
+				return "```console\n" + rerun(t, dir, shown) + "```"
+			})
+			if got == text {
+				return
+			}
+			if *update {
+				if err := os.WriteFile(filepath.Join(root, page), []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			t.Errorf("%s differs from real runs (- shown, + real); -update writes them:\n%s", page, cmp.Diff(text, got))
+		})
 	}
-	if *update {
-		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
+}
+
+// docs lists the pages of docs.
+func docs(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no pages in docs: %v", err)
 	}
-	t.Errorf("README.md differs from real runs (- shown, + real); -update writes them:\n%s", cmp.Diff(readme, got))
+	var pages []string
+	for _, f := range files {
+		pages = append(pages, "docs/"+filepath.Base(f))
+	}
+	return pages
 }
 
 // rerun runs the commands of a block, and returns it with what they print. What
@@ -131,16 +156,32 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
-// What README.md and docs link to is there.
+// What README.md and docs link to is there: the file, and in it the heading.
 func TestLinksLead(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md"} {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
+	for _, page := range append(docs(t), "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
 		for _, m := range link.FindAllStringSubmatch(readFile(t, page), -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+			to := page
+			if m[1] != "" {
+				to = path.Join(path.Dir(page), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
 				t.Errorf("%s: %v", page, err)
+			} else if m[2] != "" && !slices.Contains(anchors(readFile(t, to)), m[2]) {
+				t.Errorf("%s links to %s#%s: no such heading", page, to, m[2])
 			}
 		}
 	}
+}
+
+// anchors lists the headings of a page, as links name them.
+func anchors(text string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(name, " ", "-"))
+	}
+	return all
 }
 
 func TestReadmeIsShort(t *testing.T) {
