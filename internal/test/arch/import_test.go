@@ -143,11 +143,12 @@ var below = map[string][]string{
 	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "stage", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
-	"internal/test/pcap":   {"./capture", "./capture/linktype", "./capture/tcpip"},
-	"internal/test/sim":    {"./capture/tcpip", "./internal/test/pcap", "./mesh", "./mesh/flow", "./mesh/names"},
-	"internal/test/judge":  {},
-	"internal/test/arch":   {},
-	"internal/test/mutate": {},
+	"internal/test/pcap":    {"./capture", "./capture/linktype", "./capture/tcpip"},
+	"internal/test/sim":     {"./capture/tcpip", "./internal/test/pcap", "./mesh", "./mesh/flow", "./mesh/names"},
+	"internal/test/judge":   {},
+	"internal/test/arch":    {},
+	"internal/test/mutate":  {},
+	"internal/test/skipped": {},
 }
 
 // bed begins the names of the testbed's packages.
