@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -23,18 +20,19 @@ func newRoot(o *options) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "pcapmesh",
 		Short:         "Join TCP conversations that a service-mesh sidecar tore apart in captures",
-		Version:       version(),
+		Version:       versionLine(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.ArbitraryArgs,
 		RunE:          runRoot,
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.SuggestionsMinimumDistance = 2 // letters; cobra sets it only on its own path
 	f := root.PersistentFlags()
 	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "color messages; `WHEN` is auto, always or never")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more about what was done and why")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no warnings or progress")
-	root.AddCommand(newStitch(o), newFlows(o), newFollow(o), newCidr(o), newFilter(o), newPorts(o), newExplain(o), newMan())
+	root.AddCommand(newStitch(o), newFlows(o), newFollow(o), newCidr(o), newFilter(o), newPorts(o), newExplain(o), newMan(), newVersion())
 	return root
 }
 
@@ -48,15 +46,6 @@ func runRoot(cmd *cobra.Command, args []string) error {
 		hint = "did you mean pcapmesh " + s[0] + "?"
 	}
 	return usagef(hint, "unknown command %s", args[0])
-}
-
-// version returns the module version as the go command stamped it.
-func version() string {
-	v := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		v = info.Main.Version
-	}
-	return fmt.Sprintf("%s (%s %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 const (

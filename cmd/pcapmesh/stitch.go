@@ -88,7 +88,7 @@ func (f *stitchFlags) classic() bool {
 
 // write writes the capture.
 func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, error) {
-	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.table.noNames, Replace: f.force, EmbedKeys: f.embedKeys, Version: strings.Fields(version())[0]}
+	wo := &mesh.WriteOptions{KeepOther: f.keepOther, NoNames: f.table.noNames, Replace: f.force, EmbedKeys: f.embedKeys, Version: thisBuild().Version}
 	if f.view == "legs" {
 		wo.View = mesh.ViewLegs
 	}
