@@ -74,13 +74,13 @@ ran_out() { grep -q 'context deadline exceeded' "$work/fuzz" && ! grep -q 'Faili
 # fuzz gives every fuzz target some time, as in 5s, of which minimising takes no
 # more than it must.
 fuzz() {
-	local time=$1 dir target bad=0
+	local time=$1 dir target execs bad=0
 	for dir in $(go list -f '{{.Dir}}' ./...); do
 		for target in $(go test -list '^Fuzz' "$dir" | grep '^Fuzz'); do
 			printf '%s in %s: ' "$target" "${dir#"$PWD"/}"
 			if fuzz_one "$target" "$dir" "$time" || { ran_out && fuzz_one "$target" "$dir" "$time"; }; then
-				printf '%s, ' "$(grep -oE 'execs: [0-9]+' "$work/fuzz" | tail -n 1)"
-				grep -E '^ok' "$work/fuzz"
+				execs=$(grep -oE 'execs: [0-9]+' "$work/fuzz" | tail -n 1)
+				echo "${execs:-only what is known} $(grep -E '^ok' "$work/fuzz")"
 			else
 				echo && cat "$work/fuzz"
 				bad=1
