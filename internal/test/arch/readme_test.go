@@ -159,7 +159,7 @@ func TestReadmeProgram(t *testing.T) {
 // What README.md and docs link to is there: the file, and in it the heading.
 func TestLinksLead(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
-	for _, page := range append(docs(t), "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+	for _, page := range append(docs(t), "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md") {
 		for _, m := range link.FindAllStringSubmatch(readFile(t, page), -1) {
 			to := page
 			if m[1] != "" {
