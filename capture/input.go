@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/pcapmesh/pcapmesh/internal/scratch"
 )
 
 // An Input is a capture that can be read more than once. Every Reader after
@@ -26,11 +28,11 @@ type Input struct {
 // A recorder stands under the first Reader of an Input and notes what later
 // ones have to see.
 type recorder struct {
-	src   io.Reader // unpacked
-	spool *os.File  // gets a copy; nil for none
-	n     int64     // bytes read from src
-	err   error     // how src ended; nil when it was not read that far
-	ended bool      // the Reader needs no more
+	src   io.Reader     // unpacked
+	spool *scratch.File // gets a copy; nil for none
+	n     int64         // bytes read from src
+	err   error         // how src ended; nil when it was not read that far
+	ended bool          // the Reader needs no more
 }
 
 // Read implements io.Reader.
@@ -187,7 +189,7 @@ func (in *Input) firstReader(o *Options) (*Reader, error) {
 		wrap: func(src io.Reader, compressed bool) (_ io.Reader, err error) {
 			c.src = src
 			if in.options.Reread && (compressed || !in.seekable) {
-				c.spool, err = newSpool()
+				c.spool, err = scratch.Create()
 			}
 			return c, err
 		},
@@ -204,15 +206,6 @@ func (in *Input) source() io.Reader {
 		return io.NewSectionReader(in.file, in.start, math.MaxInt64-in.start)
 	}
 	return in.file
-}
-
-// newSpool returns a file of mode 0600 that goes away with its last descriptor.
-func newSpool() (*os.File, error) {
-	f, err := os.CreateTemp("", "pcapmesh-*")
-	if err != nil {
-		return nil, err
-	}
-	return f, os.Remove(f.Name())
 }
 
 func (in *Input) closeSpool() error {

@@ -15,7 +15,7 @@ import (
 // and a package that stands here nowhere needs a place first.
 var below = map[string][]string{
 	"capture/linktype": {},
-	"capture":          {"./capture/linktype"},
+	"capture":          {"./capture/linktype", "./internal/scratch"},
 	"capture/tcpip":    {"./capture", "./capture/linktype"},
 	"capture/live":     {"./capture", "./capture/linktype"},
 	"capture/filter":   {},
@@ -96,7 +96,7 @@ var below = map[string][]string{
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
-		"./capture", "./capture/linktype", "./capture/tcpip", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./capture", "./capture/linktype", "./capture/tcpip", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh": {
@@ -121,6 +121,7 @@ var below = map[string][]string{
 
 	"internal/arena":            {},
 	"internal/assign":           {},
+	"internal/scratch":          {},
 	"internal/wire/fingerprint": {},
 	"internal/wire/http1":       {"./internal/wire/fingerprint"},
 	"internal/wire/http2":       {"./internal/wire/fingerprint"},

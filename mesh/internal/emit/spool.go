@@ -2,8 +2,9 @@ package emit
 
 import (
 	"fmt"
-	"os"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/scratch"
 )
 
 // spoolMemory is how many bytes a spool keeps in memory before it takes to a
@@ -12,10 +13,10 @@ const spoolMemory = 8 << 20
 
 // A spool keeps bytes between the pass that finds them and the pass that
 // writes them in another order: in memory as long as they are few, then in a
-// temporary file without a name. The zero value is empty.
+// temporary file. The zero value is empty.
 type spool struct {
 	head []byte
-	file *os.File
+	file *scratch.File
 	n    int64
 }
 
@@ -28,14 +29,11 @@ func (s *spool) add(p []byte) (int64, error) {
 		return at, nil
 	}
 	if s.file == nil {
-		f, err := os.CreateTemp("", "pcapmesh-*") // mode 0600
+		f, err := scratch.Create()
 		if err != nil {
 			return at, fmt.Errorf("temporary file: %w", err)
 		}
 		s.file = f
-		if err := os.Remove(f.Name()); err != nil {
-			return at, fmt.Errorf("temporary file: %w", err)
-		}
 	}
 	if _, err := s.file.Write(p); err != nil {
 		return at, fmt.Errorf("temporary file: %w", err)
