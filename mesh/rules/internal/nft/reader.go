@@ -100,12 +100,9 @@ func appendWords(words [][]byte, line []byte) [][]byte {
 		case c == '{', c == '}', c == ';', c == ',':
 			i++
 		case c == '"':
-			n := bytes.IndexByte(line[i+1:], '"')
-			if n < 0 {
-				n = len(line) - i - 2
-			}
-			i += n + 2
-			words = append(words, line[start+1:max(i-1, start+1)])
+			word, _, _ := bytes.Cut(line[i+1:], []byte{'"'})
+			i += len(word) + 2
+			words = append(words, word)
 			continue
 		default:
 			for i < len(line) && !syntax.IsBlank(line[i]) && !isMark(line[i]) {
