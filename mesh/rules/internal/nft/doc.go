@@ -7,5 +7,6 @@
 // nft does not show of rules that iptables-nft wrote.
 //
 // Maps and flowtables are passed over; a rule that uses one has a match or a
-// target that is not known.
+// target that is not known. So has one that looks up several things together,
+// "ip daddr . tcp dport".
 package nft

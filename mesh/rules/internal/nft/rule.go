@@ -88,6 +88,10 @@ func (s *statement) read() error {
 
 // one reads one expression or statement.
 func (s *statement) one() error {
+	if s.joins() {
+		s.concatenation()
+		return nil
+	}
 	switch w := s.peek(0); w {
 	case "counter":
 		return s.counter()
@@ -203,6 +207,11 @@ func effect(w string) string {
 func (s *statement) unknown() error {
 	first := s.next()
 	words := [][]byte{first}
+	for range bound(string(first), s.peek(0), s.peek(1)) {
+		if s.more() {
+			words = append(words, s.next())
+		}
+	}
 	depth := 0
 	for s.more() && (depth > 0 || !starts(s.peek(0))) {
 		w := s.next()
@@ -228,6 +237,48 @@ func (s *statement) unknown() error {
 	}
 	s.strange(words)
 	return nil
+}
+
+// bound returns how many words belong to a first one that is not known, or whose
+// key is not, whatever they say: "ct status dnat" does nothing, and neither does
+// the text that log prints.
+func bound(first, second, third string) int {
+	switch {
+	case first == "log" && second == "prefix":
+		return 2
+	case first == "reject" && second == "with": // tcp reset
+		return 3
+	case starts(first) && (third == "!=" || third == "=="):
+		return 3
+	case starts(first):
+		return 2
+	}
+	return 0
+}
+
+// joins reports whether the expression at hand is one of several that are looked
+// up together, "ip saddr . tcp dport { ... }".
+func (s *statement) joins() bool {
+	return !acts(s.peek(0)) && (s.peek(1) == "." || s.peek(2) == ".")
+}
+
+// concatenation keeps such expressions as text, up to where the rule does
+// something.
+func (s *statement) concatenation() {
+	words := [][]byte{s.next()}
+	for s.more() && !acts(s.peek(0)) {
+		words = append(words, s.next())
+	}
+	s.strange(words)
+}
+
+// acts reports whether a word begins a statement, and no expression.
+func acts(w string) bool {
+	switch w {
+	case "counter", "comment", "accept", "drop", "return", "continue", "jump", "goto", "redirect", "dnat", "tproxy":
+		return true
+	}
+	return effect(w) != ""
 }
 
 // strange adds a match that is not known.
