@@ -141,7 +141,8 @@ func (p *parser) line(line []byte) bool {
 			return true
 		}
 	}
-	return p.listing(line) || p.native(line) || p.invocation(line) || p.arguments(line)
+	// A listing of iptables ends without a mark, and any line might be a row of it.
+	return p.native(line) || p.listing(line) || p.invocation(line) || p.arguments(line)
 }
 
 // hint learns from other lines which family the next table is of: comments and
