@@ -66,7 +66,7 @@ func (p *parser) repeats(chain string) bool {
 // guess tells from its built-in chains which table it is, where nothing else
 // does: raw has two, filter three, nat four, mangle five (ip-tables.h).
 func (p *parser) guess() {
-	if !p.free {
+	if !p.free || p.named {
 		return
 	}
 	has := func(name string) bool { return p.table.Find(name) != nil }
@@ -163,7 +163,7 @@ func (p *parser) invocation(line []byte) bool {
 
 // invoke reads what follows the program's name.
 func (p *parser) invoke(v6 bool, words [][]byte, line []byte) bool {
-	table := "nat"
+	table := "filter" // without -t (iptables(8))
 	at := -1
 	rest := make([][]byte, 0, len(words))
 	for i := 0; i < len(words); i++ {

@@ -55,6 +55,7 @@ type parser struct {
 	unsure []*netfilter.Table
 	v4, v6 bool             // the table at hand has addresses of this family
 	free   bool             // the table has no frame: iptables -S and commands
+	named  bool             // but a command said which it is
 	chain  *netfilter.Chain // in a listing
 	cols   *columns
 	nft    *nft.Reader
@@ -180,13 +181,15 @@ func (p *parser) frame(line []byte) bool {
 func (p *parser) open(name string) {
 	p.close()
 	p.table = draft.New(&netfilter.Table{Name: name})
-	p.v4, p.v6, p.free, p.Any = false, false, false, true
+	p.v4, p.v6, p.free, p.named, p.Any = false, false, false, false, true
 }
 
-// ensure opens a table if none is: iptables -S and commands have no frame.
+// ensure opens a table if none is: iptables -S and commands have no frame. The
+// name is that of a command, "" if it says none.
 func (p *parser) ensure(name string) {
-	if p.table == nil || p.free && name != "" && p.table.Name != name {
-		if name == "" {
+	named := name != ""
+	if p.table == nil || p.free && named && p.table.Name != name {
+		if !named {
 			name = "nat"
 		}
 		old := p.own(name)
@@ -196,6 +199,7 @@ func (p *parser) ensure(name string) {
 			p.table = p.drafts[old]
 		}
 	}
+	p.named = p.named || named
 }
 
 // own returns the table of that name that this text gave by commands.
