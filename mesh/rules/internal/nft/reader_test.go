@@ -214,7 +214,11 @@ add chain t d
 add rule ip6 t c accept
 add table u
 add set inet t s
+add chain inet t e { type filter hook input priority 5 }
+add rule inet t e index 1
+add rule inet t e index 0 accept
 add rule inet t
+add table inet
 add element inet t s { 1 }
 insert chain inet t
 add
@@ -228,6 +232,9 @@ rule inet t c accept
   3 -p tcp -m tcp --dport 1 -j ACCEPT
  d
   9 -j ACCEPT
+ e: filter at INPUT 5, ACCEPT
+  16 -m nft "--text=index 1"
+  17 -j ACCEPT
 ip t
  c
   10 -j ACCEPT
@@ -236,7 +243,7 @@ ip6 t
  c
   12 -j ACCEPT
 ip u
-`, []string{"7: there is no rule 10", `8: "x" is no number below 2147483648`}, []string{"add set inet t s", "add rule inet t", "add element inet t s { 1 }",
+`, []string{"7: there is no rule 10", `8: "x" is no number below 2147483648`}, []string{"add set inet t s", "add rule inet t", "add table inet", "add element inet t s { 1 }",
 		"insert chain inet t", "add", "insert into", "rule inet t c accept"})
 }
 
@@ -328,6 +335,7 @@ ip mine
 // together, and a comment ends the line.
 func TestWordsOfLines(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
+		{`return comment "hook"`, "-m comment --comment hook -j RETURN"},
 		{`oifname"lo"return`, "-o lo -j RETURN"},
 		{`oifname "a b" return`, `-o "a b" -j RETURN`},
 		{`comment "x # y" return # z`, `-m comment --comment "x # y" -j RETURN`},
