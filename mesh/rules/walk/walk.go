@@ -251,7 +251,7 @@ func (w *walker) act(c *netfilter.Chain, i int, t *netfilter.Target) (f flow, do
 	case netfilter.TargetCT:
 		return w.zone(c, i, t)
 	case "NOTRACK":
-		w.untracked = w.untracked || !w.tracked
+		w.untracked = w.untracked || !w.tracked && !w.zoned
 	case "LOG", "NFLOG", "CONTINUE", "TRACE", "AUDIT":
 	case "SNAT", "MASQUERADE": // the source matters to nobody here
 		return flowDone, true
@@ -323,7 +323,7 @@ func (w *walker) mark(t *netfilter.Target) {
 // seen keeps what it has (xt_CT.c, nft_ct.c).
 func (w *walker) zone(c *netfilter.Chain, i int, t *netfilter.Target) (flow, bool) {
 	switch {
-	case w.tracked || w.zoned:
+	case w.tracked || w.zoned || w.untracked:
 	case t.HasZone:
 		w.t.Zone, w.zoned = t.Zone, true
 	case strings.Contains(t.Extra, "--notrack"):
