@@ -23,6 +23,9 @@ type Reader struct {
 // or a line of a JSON array. It also reads the variables that the container
 // lists in its log. It reports whether the line was one of these.
 func (a *Reader) Line(line []byte, n int) bool {
+	if len(line) == 0 {
+		return false
+	}
 	if a.variables(line) {
 		return true
 	}
@@ -38,7 +41,10 @@ func (a *Reader) Line(line []byte, n int) bool {
 		if line[1] != ' ' {
 			defer func() { a.collect = false }() // all on one line
 		}
-	case line[0] != '-' && line[0] != '"' && line[0] != '\'' && line[0] != '[' && line[0] != ']' || bytes.Contains(line, []byte("name:")):
+	case line[0] == ']': // of a JSON array, an item on each line
+		a.collect = false
+		return true
+	case line[0] != '-' && line[0] != '"' && line[0] != '\'' && line[0] != '[' || bytes.Contains(line, []byte("name:")):
 		a.collect = false
 		return false
 	}
@@ -64,7 +70,7 @@ func isPort(w string) bool {
 
 // command reads a line with the program's name.
 func (a *Reader) command(before, rest []byte, n int) bool {
-	alone := len(bytes.Trim(rest, `"', ]`)) == 0
+	alone := len(bytes.Trim(rest, "\"', ]\t")) == 0
 	if alone && len(bytes.Trim(before, `-"', [`)) > 0 {
 		return false // the name of a container or an image
 	}
