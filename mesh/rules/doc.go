@@ -9,11 +9,18 @@
 // users, exceptions. [Ruleset.Walk] follows one packet through the hooks, rule by
 // rule; [Ruleset.Flows] plays those that everybody asks about.
 //
-//	set, err := rules.Parse(file)
+//	set, err := rules.Parse(os.Stdin)
 //	if err != nil {
-//		return err
+//		log.Fatal(err)
 //	}
-//	t := set.Walk(walk.Packet{Tuple: tuple, Out: "eth0", UID: 1000, GID: 1000})
+//	t := set.Walk(walk.Packet{
+//		Tuple: tcpip.Tuple{
+//			Proto: tcpip.ProtoTCP,
+//			Src:   netip.MustParseAddrPort("10.244.1.10:40000"),
+//			Dst:   netip.MustParseAddrPort("10.96.10.1:80"),
+//		},
+//		Out: "eth0", UID: 1000, GID: 1000,
+//	})
 //	fmt.Println(t.Path(), t.Dst)
 //
 // This is the front of the house. Its rooms, each importing only those before it:

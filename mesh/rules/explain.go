@@ -108,14 +108,14 @@ func (f *Facts) Flow(t *walk.Trace) Flow {
 	case p.In != "":
 		from = "Remote Pod"
 	case f.isProxy(p.UID, p.GID, p.Mark):
-		from = f.Proxy()
+		from = f.proxyName()
 	}
 	to := t.Dst.String()
 	switch t.Outcome {
 	case walk.Dropped, walk.Unknown:
 		to = t.Outcome.String()
 	case walk.Proxied:
-		to = f.Proxy() + " " + strconv.Itoa(int(t.Port))
+		to = f.proxyName() + " " + strconv.Itoa(int(t.Port))
 	}
 	return Flow{Parts: []Part{{From: from, To: to, Trace: t}}}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
@@ -94,25 +93,4 @@ func TestFlowsOfIPv6Only(t *testing.T) {
 			t.Errorf("%s: from %v", f.Name, src)
 		}
 	}
-}
-
-func ExampleParse() {
-	const text = `*nat
--A PREROUTING -p tcp -j ISTIO_INBOUND
--A ISTIO_INBOUND -p tcp --dport 15020 -j RETURN
--A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT
--A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports 15006
-COMMIT
-`
-	set, err := rules.Parse(strings.NewReader(text))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	t := set.Walk(walk.Packet{Tuple: tuple("192.0.2.10:40112", "10.244.1.10:8080"), In: "eth0"})
-	fmt.Println(t.Path())
-	fmt.Println(t.Outcome, t.Port)
-	// Output:
-	// PREROUTING → ISTIO_INBOUND (rule 2) → ISTIO_IN_REDIRECT
-	// redirected 15006
 }

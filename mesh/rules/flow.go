@@ -102,8 +102,8 @@ func (f *Facts) proxyIDs() (uid, gid uint32) {
 	return uid, gid
 }
 
-// Proxy returns the name of the mesh's proxy.
-func (f *Facts) Proxy() string { return f.named().ProxyName() }
+// proxyName returns the name of the mesh's proxy.
+func (f *Facts) proxyName() string { return f.named().ProxyName() }
 
 // named returns the profile of the mesh that wrote the rules, without what they
 // say; one that says nothing if they tell none.
@@ -146,7 +146,7 @@ func (s *Ruleset) Flows(c Cast) []Flow {
 			g.send("Local Pod", "Local Pod", g.app(netip.AddrPortFrom(g.c.Pod, 40000), netip.AddrPortFrom(g.c.Pod, g.c.Port)))
 		}),
 		g.play("proxy-internal localhost", func() {
-			g.send(g.f.Proxy(), g.f.Proxy(), g.proxy(netip.AddrPortFrom(local, 40000), netip.AddrPortFrom(local, 15000)))
+			g.send(g.f.proxyName(), g.f.proxyName(), g.proxy(netip.AddrPortFrom(local, 40000), netip.AddrPortFrom(local, 15000)))
 		}),
 		g.play("agent → control plane", func() {
 			to := netip.AddrPortFrom(either(g.c.Pod.Is6(), "10.96.0.2", "fd00:10:96::2"), 15012)
@@ -200,7 +200,7 @@ func (g *stage) serve(to netip.AddrPort) {
 	}
 	p := g.proxy(netip.AddrPortFrom(from, 40001), to)
 	p.Out = netfilter.Loopback
-	g.send(g.f.Proxy(), "Local Pod", p)
+	g.send(g.f.proxyName(), "Local Pod", p)
 }
 
 // bind returns the proxy's source address towards the application, if it has one
@@ -221,7 +221,7 @@ func (g *stage) outbound(service netip.AddrPort, who string, endpoint netip.Addr
 	if t.Outcome != walk.Redirected {
 		return
 	}
-	t = g.send(g.f.Proxy(), who, g.proxy(netip.AddrPortFrom(g.c.Pod, 40002), endpoint))
+	t = g.send(g.f.proxyName(), who, g.proxy(netip.AddrPortFrom(g.c.Pod, 40002), endpoint))
 	if t.Outcome == walk.Redirected {
 		g.serve(endpoint)
 	}
@@ -281,7 +281,7 @@ func (f *Facts) end(t *walk.Trace, to string) string {
 	default:
 		about = " (outbound)"
 	}
-	return f.Proxy() + " " + strconv.Itoa(int(t.Port)) + about
+	return f.proxyName() + " " + strconv.Itoa(int(t.Port)) + about
 }
 
 // isProxy reports whether a socket of that user and group, marked so, is the

@@ -4,7 +4,9 @@
 //
 //	a := istio.DefaultArgs()
 //	a.RedirectDNS = true
-//	tables := a.Tables()
+//	for _, t := range a.Tables() {
+//		fmt.Println(t.Family, t.Name)
+//	}
 //
 // A [Reader] finds such arguments in the lines of a manifest, a command line or
 // the log of the container.

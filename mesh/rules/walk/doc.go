@@ -2,7 +2,15 @@
 // hook and rule by rule, as the kernel does, and says what captures show of its
 // connection.
 //
-//	t := walk.Walk(tables, walk.Packet{Tuple: tuple, Out: "eth0", UID: 1000, GID: 1000})
+//	a := istio.DefaultArgs()
+//	t := walk.Walk(a.Tables(), walk.Packet{
+//		Tuple: tcpip.Tuple{
+//			Proto: tcpip.ProtoTCP,
+//			Src:   netip.MustParseAddrPort("10.244.1.10:40000"),
+//			Dst:   netip.MustParseAddrPort("10.96.10.1:80"),
+//		},
+//		Out: "eth0", UID: 1000, GID: 1000,
+//	})
 //	fmt.Println(t.Path(), t.Outcome, t.Dst)
 //
 // Where a match or target that is not known would matter, the walk stops and says

@@ -131,15 +131,21 @@ func TestWalkDoesNotGuess(t *testing.T) {
 	}
 }
 
-// Chains that call each other many times over end the walk too.
+// Chains that call each other many times over end the walk too, behind a million
+// rules and some.
 func TestWalkIsBounded(t *testing.T) {
-	text := "*nat\n-A OUTPUT -j A\n"
-	for c := byte('A'); c < 'M'; c++ {
-		for range 4 {
-			text += "-A " + string(c) + " -j " + string(c+1) + "\n"
+	calls := func(levels int) string { // each chain calls the next four times
+		text := "*nat\n-A OUTPUT -j A\n"
+		for c := 'A'; c < 'A'+rune(levels); c++ {
+			text += strings.Repeat(fmt.Sprintf("-A %c -j %c\n", c, c+1), 4)
 		}
+		return text + strings.Repeat(fmt.Sprintf("-A %c -p udp -j RETURN\n", 'A'+levels), 200)
 	}
-	got := walk.Walk(parse(t, text+"-A M -p udp -j RETURN\nCOMMIT\n"), made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
+	p := made(1000, "eth0", pod+":40000", "10.96.10.1:80")
+	if got := walk.Walk(parse(t, calls(6)), p); got.Outcome != walk.Untouched { // 820,000
+		t.Errorf("%v: %q", got.Outcome, got.Reason)
+	}
+	got := walk.Walk(parse(t, calls(7)), p)
 	if got.Outcome != walk.Unknown || !strings.HasSuffix(got.Reason, "too many rules call each other") {
 		t.Errorf("%v: %q", got.Outcome, got.Reason)
 	}
