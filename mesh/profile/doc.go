@@ -5,5 +5,7 @@
 // port is for health checks only. Structure comes first: a connection that looks
 // redirected is, whatever its port.
 //
-// A new mesh is one function that returns its [Profile] and a line in [All].
+// A new mesh is one function that returns its [Profile], with what tells it from
+// the others, and its name in the list that [All] is made of. A mesh of one's own
+// is a [Profile] like any other.
 package profile

@@ -13,7 +13,7 @@ type Listener struct {
 	Signs []string // what says so: "process", "uid", "port", in this order
 }
 
-// Listener tells what a socket is that listens at addr, where an unspecified
+// Listener returns what a socket is that listens at addr, where an unspecified
 // address is all of the pod's. The names of the processes that have it open may be
 // missing, and uid is -1 if it is not known.
 //
@@ -57,7 +57,7 @@ func (p *Profile) listed(port uint16) (Port, bool) {
 
 // reserved reports whether applications leave a port of the profile alone.
 func (p *Profile) reserved(l Port) bool {
-	return l.Control || p.Outbound(l.Number) || p.Inbound(l.Number) || slices.Contains(p.TunnelPorts, l.Number)
+	return l.Control || slices.Contains(p.OutboundPorts, l.Number) || slices.Contains(p.InboundPorts, l.Number) || slices.Contains(p.TunnelPorts, l.Number)
 }
 
 // signs are the process, the uid and the port of a listener.
@@ -89,16 +89,16 @@ func (s *signs) that(mesh bool) []string {
 // kernel cuts them to 15.
 const cutName = 9
 
-// programs are those of all built-in profiles. They are asked for each socket of
+// programs are those of all meshes. They are asked for each socket of
 // a pod, so they are kept.
 var programs = allPrograms()
 
-func allPrograms() []Program {
-	var out []Program
-	for _, p := range All() {
-		for _, program := range p.Programs {
-			if !slices.Contains(out, program) {
-				out = append(out, program)
+func allPrograms() []program {
+	var out []program
+	for _, m := range meshes() {
+		for _, p := range m.programs {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
 			}
 		}
 	}
@@ -110,8 +110,8 @@ func allPrograms() []Program {
 func ComponentOf(processes []string) string {
 	for _, name := range processes {
 		for _, p := range programs {
-			if name == p.Name || len(name) >= cutName && strings.HasPrefix(p.Name, name) {
-				return p.Component
+			if name == p.name || len(name) >= cutName && strings.HasPrefix(p.name, name) {
+				return p.component
 			}
 		}
 	}

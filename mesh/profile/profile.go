@@ -23,17 +23,9 @@ type Profile struct {
 	UIDs          []uint32     // of the proxy, exempt from the redirect
 	MetricsPorts  []uint16     // left out of the redirect, for those who collect metrics; the first is the best known
 
-	Proxy    string    // the proxy's name for people; empty: Envoy
-	Programs []Program // what runs in pods of the mesh
-	Chains   []string  // how the names of the firewall's chains begin
-	Tables   []string  // how the names of its tables begin, if these tell more than chains
-	Tells    []Tell    // what connections show of this mesh; one is enough. None: it is taken for Istio
-}
-
-// A Program is a part of a mesh, by the name of its process.
-type Program struct {
-	Name      string // of the executable
-	Component string // the name for people
+	Proxy  string   // the proxy's name for people; empty: Envoy
+	Chains []string // how the names of the firewall's chains begin
+	Tables []string // how the names of its tables begin, if these tell more than chains
 }
 
 // A Port is one listener of a mesh.
@@ -69,13 +61,6 @@ func (s Scope) String() string {
 	return "unknown"
 }
 
-// Outbound reports whether port is where the proxy takes the application's
-// connections.
-func (p *Profile) Outbound(port uint16) bool { return slices.Contains(p.OutboundPorts, port) }
-
-// Inbound reports whether port is where the proxy takes clients' connections.
-func (p *Profile) Inbound(port uint16) bool { return slices.Contains(p.InboundPorts, port) }
-
 // Control returns the listener at port that only the mesh itself speaks to:
 // health, metrics, configuration, DNS. Numbers that applications use as well,
 // such as 8080, are never control.
@@ -88,9 +73,32 @@ func (p *Profile) Control(port uint16) (Port, bool) {
 	return Port{}, false
 }
 
+// A mesh is a built-in profile, and what tells its mesh from others.
+type mesh struct {
+	Profile
+	programs []program // what runs in its pods
+	tells    []tell    // what connections show of it; one is enough. None: it is taken for Istio
+}
+
+// A program is a part of a mesh, by the name of its process.
+type program struct {
+	name      string // of the executable
+	component string // the name for people
+}
+
+// meshes returns all that are built in, Istio first.
+func meshes() []mesh {
+	return []mesh{istio(), istioAmbient(), linkerd(), consul(), kuma(), osm(), appMesh()}
+}
+
 // All returns all built-in profiles, Istio first.
 func All() []*Profile {
-	return []*Profile{Istio(), istioAmbient(), linkerd(), consul(), kuma(), osm(), appMesh()}
+	known := meshes()
+	all := make([]*Profile, len(known))
+	for i := range known {
+		all[i] = &known[i].Profile
+	}
+	return all
 }
 
 // ProxyName returns the name of the proxy for people.
@@ -107,40 +115,48 @@ func Named(name string) *Profile {
 }
 
 // Istio returns the profile of Istio's sidecars, release 1.4 and later: the
-// default. Sources: istio.io "Application Requirements", and of the Istio tree
+// default.
+func Istio() *Profile {
+	m := istio()
+	return &m.Profile
+}
+
+// istio follows istio.io "Application Requirements", and of the Istio tree
 // tools/istio-iptables/pkg/constants/constants.go, pilot/cmd/pilot-agent/options
 // and pilot/pkg/networking/core/listener_address.go (127.0.0.6, ::6, since 1.10).
-func Istio() *Profile {
-	return &Profile{
-		Name:          "istio",
-		Title:         "Istio sidecar",
-		OutboundPorts: []uint16{15001},
-		InboundPorts:  []uint16{15006},
-		TunnelPorts:   []uint16{15008},
-		BindSources:   bindSources(),
-		ProbeSources:  probeSources(),
-		UIDs:          []uint32{1337},
-		MetricsPorts:  []uint16{15020, 15090},
-		Programs:      []Program{envoy(), {"pilot-agent", "pilot-agent"}, {"pilot-discovery", "istiod"}},
-		Chains:        []string{"ISTIO_", "istio-"},
-		Ports: slices.Concat([]Port{
-			{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},
-			{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
-			{15002, "istio-validation", "TCP", "probe of the redirect rules", ScopeLoopback, "lo: only while the pod starts", true},
-			{15004, "pilot-agent", "HTTP", "debug of istiod", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15004", true},
-			{15006, "Envoy", "TCP", "inbound capture", ScopeRedirected, showsInbound, false},
-			{15008, "Envoy, waypoint", "HTTP/2 over mTLS", "HBONE tunnel", ScopeWire, "eth0: TLS, many conversations in one connection", false},
-			{15020, "pilot-agent", "HTTP", "merged metrics, application probes", ScopeWire, "eth0: kubelet, Prometheus; the probe itself: lo 127.0.0.6 to the application", true},
-			{15021, "Envoy", "HTTP", "health /healthz/ready", ScopeWire, "eth0: kubelet or load balancer", true},
-			{15053, "pilot-agent", "DNS", "DNS proxy", ScopeRedirected, "lo: request to 127.0.0.1:15053, answer from the server's :53", true},
-			{15090, "Envoy", "HTTP", "metrics /stats/prometheus", ScopeWire, "eth0: Prometheus", true},
-			{15443, "gateway", "TLS", "multi-cluster, routed by SNI", ScopeWire, "eth0: TLS of applications passed through", false},
-		}, istiod()),
+func istio() mesh {
+	return mesh{
+		Profile: Profile{
+			Name:          "istio",
+			Title:         "Istio sidecar",
+			OutboundPorts: []uint16{15001},
+			InboundPorts:  []uint16{15006},
+			TunnelPorts:   []uint16{15008},
+			BindSources:   bindSources(),
+			ProbeSources:  probeSources(),
+			UIDs:          []uint32{1337},
+			MetricsPorts:  []uint16{15020, 15090},
+			Chains:        []string{"ISTIO_", "istio-"},
+			Ports: slices.Concat([]Port{
+				{15000, "Envoy", "HTTP", "admin", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15000", true},
+				{15001, "Envoy", "TCP", "outbound capture", ScopeRedirected, showsOutbound, false},
+				{15002, "istio-validation", "TCP", "probe of the redirect rules", ScopeLoopback, "lo: only while the pod starts", true},
+				{15004, "pilot-agent", "HTTP", "debug of istiod", ScopeLoopback, "lo: 127.0.0.1 to 127.0.0.1:15004", true},
+				{15006, "Envoy", "TCP", "inbound capture", ScopeRedirected, showsInbound, false},
+				{15008, "Envoy, waypoint", "HTTP/2 over mTLS", "HBONE tunnel", ScopeWire, "eth0: TLS, many conversations in one connection", false},
+				{15020, "pilot-agent", "HTTP", "merged metrics, application probes", ScopeWire, "eth0: kubelet, Prometheus; the probe itself: lo 127.0.0.6 to the application", true},
+				{15021, "Envoy", "HTTP", "health /healthz/ready", ScopeWire, "eth0: kubelet or load balancer", true},
+				{15053, "pilot-agent", "DNS", "DNS proxy", ScopeRedirected, "lo: request to 127.0.0.1:15053, answer from the server's :53", true},
+				{15090, "Envoy", "HTTP", "metrics /stats/prometheus", ScopeWire, "eth0: Prometheus", true},
+				{15443, "gateway", "TLS", "multi-cluster, routed by SNI", ScopeWire, "eth0: TLS of applications passed through", false},
+			}, istiod()),
+		},
+		programs: []program{envoy(), {"pilot-agent", "pilot-agent"}, {"pilot-discovery", "istiod"}},
 	}
 }
 
 // envoy returns the proxy that most meshes share.
-func envoy() Program { return Program{"envoy", "Envoy"} }
+func envoy() program { return program{"envoy", "Envoy"} }
 
 // istiod returns the listeners of Istio's control plane.
 func istiod() []Port {

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
@@ -24,10 +25,11 @@ func TestProfilePorts(t *testing.T) {
 		{443, false, false, false},
 		{80, false, false, false},
 	} {
+		outbound, inbound := slices.Contains(p.OutboundPorts, tt.port), slices.Contains(p.InboundPorts, tt.port)
 		_, control := p.Control(tt.port)
-		if p.Outbound(tt.port) != tt.outbound || p.Inbound(tt.port) != tt.inbound || control != tt.control {
+		if outbound != tt.outbound || inbound != tt.inbound || control != tt.control {
 			t.Errorf("port %d: outbound %v, inbound %v, control %v; want %v, %v, %v",
-				tt.port, p.Outbound(tt.port), p.Inbound(tt.port), control, tt.outbound, tt.inbound, tt.control)
+				tt.port, outbound, inbound, control, tt.outbound, tt.inbound, tt.control)
 		}
 	}
 }
@@ -49,7 +51,7 @@ func TestProfiles(t *testing.T) {
 			if l.Component == "" || l.Protocol == "" || l.Purpose == "" || l.Shows == "" || l.Scope.String() == "unknown" {
 				t.Errorf("%s: port %d is not described: %+v", p.Name, l.Number, l)
 			}
-			if l.Control && (p.Outbound(l.Number) || p.Inbound(l.Number)) {
+			if l.Control && (slices.Contains(p.OutboundPorts, l.Number) || slices.Contains(p.InboundPorts, l.Number)) {
 				t.Errorf("%s: port %d is control and redirected to", p.Name, l.Number)
 			}
 		}

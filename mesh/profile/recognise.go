@@ -11,38 +11,38 @@ type Signs struct {
 	Loop      bool            // 127.0.0.1 dialled 127.0.0.1
 }
 
-// A Tell is something by which connections show one mesh and no other: all that
+// A tell is something by which connections show one mesh and no other: all that
 // it asks for must be seen. What is zero is not asked for.
-type Tell struct {
-	Listener   uint16   // answered what was redirected
-	NoListener uint16   // did not
-	Dialled    []uint16 // one of these was dialled elsewhere than on loopback
-	Bound      Answer
-	Spoofed    Answer
-	Loop       Answer
+type tell struct {
+	listener   uint16   // answered what was redirected
+	noListener uint16   // did not
+	dialled    []uint16 // one of these was dialled elsewhere than on loopback
+	bound      answer
+	spoofed    answer
+	loop       answer
 
-	// Weak is set of what other meshes may show beside a tell of their own.
+	// weak is set of what other meshes may show beside a tell of their own.
 	// Weak tells are asked for last.
-	Weak bool
+	weak bool
 }
 
-// An Answer is what a sign must be.
-type Answer uint8
+// An answer is what a sign must be.
+type answer uint8
 
 const (
-	Either Answer = iota
-	Yes
-	No
+	either answer = iota
+	yes
+	no
 )
 
-func (a Answer) is(b bool) bool { return a == Either || (a == Yes) == b }
+func (a answer) is(b bool) bool { return a == either || (a == yes) == b }
 
 // in reports whether all that the tell asks for is seen.
-func (t *Tell) in(s *Signs) bool {
-	return (t.Listener == 0 || s.Listeners[t.Listener]) &&
-		(t.NoListener == 0 || !s.Listeners[t.NoListener]) &&
-		(t.Dialled == nil || slices.ContainsFunc(t.Dialled, func(port uint16) bool { return s.Dialled[port] })) &&
-		t.Bound.is(s.Bound) && t.Spoofed.is(s.Spoofed) && t.Loop.is(s.Loop)
+func (t *tell) in(s *Signs) bool {
+	return (t.listener == 0 || s.Listeners[t.listener]) &&
+		(t.noListener == 0 || !s.Listeners[t.noListener]) &&
+		(t.dialled == nil || slices.ContainsFunc(t.dialled, func(port uint16) bool { return s.Dialled[port] })) &&
+		t.bound.is(s.Bound) && t.spoofed.is(s.Spoofed) && t.loop.is(s.Loop)
 }
 
 // Recognise returns the profile of the mesh that connections show: by the port
@@ -50,11 +50,11 @@ func (t *Tell) in(s *Signs) bool {
 // and by how the proxy dials the application. Meshes that look alike, and no
 // mesh at all, are taken for Istio.
 func Recognise(s Signs) *Profile {
-	all := All()
+	known := meshes()
 	for _, weak := range []bool{false, true} {
-		for _, p := range all {
-			if slices.ContainsFunc(p.Tells, func(t Tell) bool { return t.Weak == weak && t.in(&s) }) {
-				return p
+		for i := range known {
+			if slices.ContainsFunc(known[i].tells, func(t tell) bool { return t.weak == weak && t.in(&s) }) {
+				return &known[i].Profile
 			}
 		}
 	}

@@ -38,17 +38,3 @@ func TestRecognise(t *testing.T) {
 		}
 	}
 }
-
-// Every mesh says what it runs and how its rules are named.
-func TestProfilesAreWhole(t *testing.T) {
-	for _, p := range profile.All() {
-		if len(p.Programs) == 0 || len(p.Chains) == 0 {
-			t.Errorf("%s: programs %v, chains %v", p.Name, p.Programs, p.Chains)
-		}
-		for _, program := range p.Programs {
-			if got := profile.ComponentOf([]string{program.Name}); got != program.Component {
-				t.Errorf("%s: %s is %q, want %q", p.Name, program.Name, got, program.Component)
-			}
-		}
-	}
-}
