@@ -3,21 +3,8 @@
 //
 // In go the outputs of conntrack -L and -E with any -o, that is text, XML and the
 // form of -o save, and /proc/net/nf_conntrack, one after the other or mixed, with
-// prompts, prefixes and messages between. Out come events, and from a [Table]
-// spans: an entry and the time it lived.
-//
-//	r := conntrack.NewReader(file)
-//	t := conntrack.NewTable(func(s *conntrack.Span) { … })
-//	for {
-//		e, err := r.Next()
-//		if err == io.EOF {
-//			break
-//		} else if err != nil {
-//			return err
-//		}
-//		t.Apply(e)
-//	}
-//	t.Close()
+// prompts, prefixes and messages between. A [Reader] gives events; a [Table] makes
+// spans of them: an entry and the time it lived.
 //
 // Names are conntrack's: the orig tuple is that of the first packet as it came to
 // netfilter, before any rewriting; the reply tuple is what an answer looks like

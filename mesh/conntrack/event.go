@@ -32,12 +32,6 @@ type Event struct {
 	When Stamp
 
 	Userspace bool // a program caused it: conntrack -D or -F, where the connection goes on
-	Line      Line
+	Line      int  // 1-based; of XML the one on which the flow begins
 	Entry     Entry
-}
-
-// A Line is the place of a line.
-type Line struct {
-	File   int // Reader.File
-	Number int // 1-based
 }

@@ -33,9 +33,6 @@ func (m Malformed) Error() string {
 // A Reader reads events from conntrack's output, whatever its form. It holds one
 // line at a time. It is not safe for concurrent use.
 type Reader struct {
-	// File goes into every Line. It is for callers that read several files.
-	File int
-
 	in    *bufio.Reader
 	lines int // that ended
 	tail  bool
@@ -212,7 +209,7 @@ func (r *Reader) line(unit []byte, line int) bool {
 
 // done makes an event of the draft, or counts it as malformed.
 func (r *Reader) done(line int, text []byte) bool {
-	r.draft.event.Line = Line{r.File, line}
+	r.draft.event.Line = line
 	if err := r.draft.finish(); err != nil {
 		r.bad(line, text, err)
 		return false

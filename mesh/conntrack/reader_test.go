@@ -248,7 +248,7 @@ func TestReader(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.want.Line.Number = 1
+			tc.want.Line = 1
 			if diff := cmp.Diff(tc.want, one(t, tc.in), values); diff != "" {
 				t.Errorf("event (-want +got):\n%s", diff)
 			}

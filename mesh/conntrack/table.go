@@ -21,7 +21,7 @@ type Span struct {
 
 	Userspace bool // destroyed by a program; the connection may go on
 
-	First, Last     Line  // that showed the entry
+	First, Last     int   // lines that showed the entry
 	FirstAt, LastAt Stamp // the first and last time at which a line showed it; unknown without times
 }
 

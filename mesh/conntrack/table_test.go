@@ -20,8 +20,8 @@ func spans(t *testing.T, files ...string) []string {
 	table := conntrack.NewTable(func(s *conntrack.Span) { got = append(got, inWords(s)) })
 	for i, f := range files {
 		r := conntrack.NewReader(strings.NewReader(f))
-		r.File = i
 		for _, e := range read(t, r) {
+			e.Line += 100 * i // so that it says which file
 			table.Apply(&e)
 		}
 	}
@@ -49,7 +49,7 @@ func inWords(s *conntrack.Span) string {
 			b += " " + f.name
 		}
 	}
-	b += fmt.Sprintf(" lines %d:%d-%d:%d", s.First.File, s.First.Number, s.Last.File, s.Last.Number)
+	b += fmt.Sprintf(" lines %d-%d", s.First, s.Last)
 	if s.LastAt.Known() {
 		b += fmt.Sprintf(" shown %s-%s", at(s.FirstAt), at(s.LastAt))
 	}
@@ -73,35 +73,35 @@ func TestTable(t *testing.T) {
 		want  []string
 	}{
 		{"a life", []string{at(1, "[NEW]", "120 SYN_SENT "+ends7) + at(2, "[UPDATE]", "9 ESTABLISHED "+ends7) + at(3, "[DESTROY]", ends7)},
-			[]string{"7 ESTABLISHED [1795000001,1795000003] created destroyed lines 0:1-0:3 shown 1795000001-1795000003"}},
+			[]string{"7 ESTABLISHED [1795000001,1795000003] created destroyed lines 1-3 shown 1795000001-1795000003"}},
 		{"alive at the end, in order", []string{at(1, "[NEW]", ends8) + at(2, "[NEW]", ends7)},
-			[]string{"8  [1795000001,?] created lines 0:1-0:1 shown 1795000001-1795000001", "7  [1795000002,?] created lines 0:2-0:2 shown 1795000002-1795000002"}},
+			[]string{"8  [1795000001,?] created lines 1-1 shown 1795000001-1795000001", "7  [1795000002,?] created lines 2-2 shown 1795000002-1795000002"}},
 		{"without times", []string{"[NEW] tcp 6 " + ends7 + "\n[DESTROY] tcp 6 " + ends7 + "\n"},
-			[]string{"7  [?,?] created destroyed lines 0:1-0:2"}},
+			[]string{"7  [?,?] created destroyed lines 1-2"}},
 		{"from before", []string{at(2, "[UPDATE]", "9 FIN_WAIT "+ends7) + at(3, "[DESTROY]", ends7)},
-			[]string{"7 FIN_WAIT [?,1795000003] destroyed lines 0:1-0:2 shown 1795000002-1795000003"}},
+			[]string{"7 FIN_WAIT [?,1795000003] destroyed lines 1-2 shown 1795000002-1795000003"}},
 		{"nothing but the end", []string{at(3, "[DESTROY]", ends7+" [start=Sat Nov 21 08:19:51 2026] [USERSPACE] portid=1")},
-			[]string{"7  [~1795249191,1795000003] destroyed userspace lines 0:1-0:1 shown 1795000003-1795000003"}},
+			[]string{"7  [~1795249191,1795000003] destroyed userspace lines 1-1 shown 1795000003-1795000003"}},
 		{"the port again", []string{at(1, "[NEW]", ends7) + at(2, "[DESTROY]", ends7) + at(3, "[NEW]", ends7too) + at(4, "[DESTROY]", ends7too)},
-			[]string{"7  [1795000001,1795000002] created destroyed lines 0:1-0:2 shown 1795000001-1795000002", "7  [1795000003,1795000004] created destroyed lines 0:3-0:4 shown 1795000003-1795000004"}},
+			[]string{"7  [1795000001,1795000002] created destroyed lines 1-2 shown 1795000001-1795000002", "7  [1795000003,1795000004] created destroyed lines 3-4 shown 1795000003-1795000004"}},
 		{"an end that was not shown", []string{at(1, "[NEW]", ends7) + at(3, "[NEW]", ends7)},
-			[]string{"7  [1795000001,1795000003] created replaced lines 0:1-0:1 shown 1795000001-1795000001", "7  [1795000003,?] created lines 0:2-0:2 shown 1795000003-1795000003"}},
+			[]string{"7  [1795000001,1795000003] created replaced lines 1-1 shown 1795000001-1795000001", "7  [1795000003,?] created lines 2-2 shown 1795000003-1795000003"}},
 		{"another id", []string{at(1, "[NEW]", ends7+" id=1") + at(3, "[UPDATE]", ends7+" id=2")},
-			[]string{"7  [1795000001,1795000003] created replaced lines 0:1-0:1 shown 1795000001-1795000001", "7  [?,?] lines 0:2-0:2 shown 1795000003-1795000003"}},
+			[]string{"7  [1795000001,1795000003] created replaced lines 1-1 shown 1795000001-1795000001", "7  [?,?] lines 2-2 shown 1795000003-1795000003"}},
 		{"the end of the one before comes late", []string{at(2, "[NEW]", ends7+" id=2") + at(3, "[DESTROY]", ends7+" id=1") + at(4, "[DESTROY]", ends7+" id=2")},
-			[]string{"7  [?,1795000003] destroyed lines 0:2-0:2 shown 1795000003-1795000003", "7  [1795000002,1795000004] created destroyed lines 0:1-0:3 shown 1795000002-1795000004"}},
+			[]string{"7  [?,1795000003] destroyed lines 2-2 shown 1795000003-1795000003", "7  [1795000002,1795000004] created destroyed lines 1-3 shown 1795000002-1795000004"}},
 		{"a list alone", []string{"tcp 6 9 TIME_WAIT " + ends7 + " use=1\ntcp 6 " + ends8 + "\n"},
-			[]string{"7 TIME_WAIT [?,?] lines 0:1-0:1", "8  [?,?] lines 0:2-0:2"}},
+			[]string{"7 TIME_WAIT [?,?] lines 1-1", "8  [?,?] lines 2-2"}},
 		{"a list with start", []string{"tcp 6 9 TIME_WAIT " + ends7 + " [start=Sat Nov 21 08:19:51 2026]\n"},
-			[]string{"7 TIME_WAIT [~1795249191,?] lines 0:1-0:1"}},
+			[]string{"7 TIME_WAIT [~1795249191,?] lines 1-1"}},
 		{"a list after events", []string{at(1, "[NEW]", ends7), "tcp 6 9 CLOSE " + ends7 + " [start=Sat Nov 21 08:19:51 2026]\ntcp 6 " + ends8 + "\n"},
-			[]string{"7 CLOSE [1795000001,?] created lines 0:1-1:1 shown 1795000001-1795000001", "8  [?,?] lines 1:2-1:2"}},
+			[]string{"7 CLOSE [1795000001,?] created lines 1-101 shown 1795000001-1795000001", "8  [?,?] lines 102-102"}},
 		{"two lists, another reply", []string{"tcp 6 " + ends7 + "\n", "tcp 6 " + ends7too + "\n"},
-			[]string{"7  [?,?] replaced lines 0:1-0:1", "7  [?,?] lines 1:1-1:1"}},
+			[]string{"7  [?,?] replaced lines 1-1", "7  [?,?] lines 101-101"}},
 		{"zones", []string{"tcp 6 " + ends7 + " zone=1\ntcp 6 " + ends7 + " zone=2\n" + at(1, "[DESTROY]", ends7+" zone=2")},
-			[]string{"7  [?,1795000001] destroyed lines 0:2-0:3 shown 1795000001-1795000001", "7  [?,?] lines 0:1-0:1"}},
+			[]string{"7  [?,1795000001] destroyed lines 2-3 shown 1795000001-1795000001", "7  [?,?] lines 1-1"}},
 		{"zones of one direction", []string{"tcp 6 " + ends7 + " zone-reply=8\n" + strings.Replace("tcp 6 "+ends7, " src=127", " zone-orig=7 src=127", 1) + "\n"},
-			[]string{"7  [?,?] lines 0:1-0:1", "7  [?,?] lines 0:2-0:2"}},
+			[]string{"7  [?,?] lines 1-1", "7  [?,?] lines 2-2"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, spans(t, tc.files...)); diff != "" {

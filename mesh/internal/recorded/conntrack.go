@@ -133,7 +133,7 @@ func (rd *reader) conntrack() error {
 	err := rd.files(record.Conntrack, func(in io.Reader, info *record.Info) error {
 		table := conntrack.NewTable(func(s *conntrack.Span) {
 			info.Matched++
-			e := &Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First.Number, file: rd.file()}
+			e := &Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First, file: rd.file()}
 			if e.Proto() == tcpip.ProtoTCP {
 				entries = append(entries, e)
 			} else {
