@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // A decoder reads one JSON object into a line. It takes each value from where
@@ -22,10 +24,10 @@ type decoder struct {
 
 	*scratch
 
-	fields  fieldSet // seen, also as null
-	set     fieldSet // set
-	written moment   // by ztunnel's clock
-	opened  bool     // ztunnel says that a connection began
+	fields  fieldSet     // seen, also as null
+	set     fieldSet     // set
+	written clock.Moment // by ztunnel's clock
+	opened  bool         // ztunnel says that a connection began
 }
 
 var errJSON = errors.New("bad JSON")
@@ -325,7 +327,7 @@ func (d *decoder) leaf(n *node, v string, null bool, depth int) error {
 	case o == nil:
 		return d.composite(n, v)
 	case o.field == endTime:
-		d.written, _, _ = parseTimestamp(v)
+		d.written, _, _ = clock.Cut(v)
 	case o.field == message:
 		d.opened = v == opened
 	case !d.line.set(o, v) && !(o.field.isNumber() && d.line.set(o, integer(v))):

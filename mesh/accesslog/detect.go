@@ -3,6 +3,8 @@ package accesslog
 import (
 	"errors"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // A verdict says what became of a line.
@@ -106,7 +108,7 @@ func isBracketed(s string) bool {
 	if len(s) < 12 || s[0] != '[' || s[11] != 'T' {
 		return false
 	}
-	_, rest, ok := parseTimestamp(s[1:])
+	_, rest, ok := clock.Cut(s[1:])
 	return ok && strings.HasPrefix(rest, `] "`)
 }
 
@@ -148,7 +150,7 @@ func (d *detector) object(s string, l *Line) (verdict, error) {
 // isProxyLog reports whether s is of the log that the agent or Envoy keeps of
 // itself: an RFC 3339 time and a level, or "[2024-05-28 18:42:53.929][15]".
 func isProxyLog(s string) bool {
-	if _, rest, ok := parseTimestamp(s); ok {
+	if _, rest, ok := clock.Cut(s); ok {
 		level, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), "\t")
 		level, _, _ = strings.Cut(level, " ")
 		return isLevel(level)

@@ -1,6 +1,10 @@
 package accesslog
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
+)
 
 // An envelope is what a runtime or kubectl put around a line, and the line.
 type envelope struct {
@@ -41,7 +45,7 @@ func cutTimestamp(s string) (rest string, ok bool) {
 	if s == "" || s[0]-'0' > 9 {
 		return s, false
 	}
-	_, rest, ok = parseTimestamp(s)
+	_, rest, ok = clock.Cut(s)
 	if !ok || !strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "  ") {
 		return s, false
 	}

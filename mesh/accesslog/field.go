@@ -3,6 +3,8 @@ package accesslog
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // none is what Envoy logs for a value that is not set.
@@ -86,9 +88,9 @@ func (f field) isText() bool     { return path <= f }
 type operator struct {
 	field field
 	part  part
-	time  *timeFormat // for startTime; nil is Envoy's default
-	unit  bool        // a duration is logged as "13ms", by ztunnel
-	name  string      // as in the format, without the "%"
+	time  *clock.Format // for startTime; nil is Envoy's default
+	unit  bool          // a duration is logged as "13ms", by ztunnel
+	name  string        // as in the format, without the "%"
 }
 
 // A part is what of an address is logged.
@@ -244,10 +246,10 @@ func (l *Line) setAddress(o *operator, v string) {
 }
 
 // setStart stores the start. Of several the finest is kept.
-func (l *Line) setStart(f *timeFormat, v string) bool {
-	at, ok := f.parse(v)
-	if ok && at.nanos != 0 && (l.Start == 0 || at.resolution < l.Resolution) {
-		l.Start, l.Resolution = at.nanos, at.resolution
+func (l *Line) setStart(f *clock.Format, v string) bool {
+	at, ok := f.Parse(v)
+	if ok && at.Nanos != 0 && (l.Start == 0 || at.Resolution < l.Resolution) {
+		l.Start, l.Resolution = at.Nanos, at.Resolution
 	}
 	return ok
 }

@@ -3,6 +3,8 @@ package accesslog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // Limits of a format. Istio's longest has 23 operators.
@@ -170,7 +172,7 @@ func newOperator(name, arg, length string) (operator, error) {
 	case "START_TIME":
 		o.field = startTime
 		if arg != "" {
-			f, err := parseTimeFormat(arg)
+			f, err := clock.Compile(arg)
 			if err != nil {
 				return operator{}, fmt.Errorf("%%START_TIME%%: %w", err)
 			}

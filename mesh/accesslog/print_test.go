@@ -1,10 +1,13 @@
 package accesslog
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // The formats of this package, for tests.
@@ -164,7 +167,7 @@ func (l *Line) append(dst []byte, o *operator) []byte {
 	case f == message:
 		return append(dst, complete...)
 	case f == startTime && l.Start != 0:
-		return o.time.append(dst, l.Start, l.Resolution)
+		return appendStart(dst, o.time, l.Start, l.Resolution)
 	case f == flags && len(l.Flags) > 0:
 		return append(dst, strings.Join(l.Flags, ",")...)
 	}
@@ -220,69 +223,57 @@ func (l *Line) appendNumber(dst []byte, o *operator) []byte {
 	return dst
 }
 
-// append appends a time.
-func (f *timeFormat) append(dst []byte, nanos, resolution int64) []byte {
+// appendStart appends a time in a format, read anew from its text.
+func appendStart(dst []byte, f *clock.Format, nanos, resolution int64) []byte {
 	if f == nil {
 		return appendTimestamp(dst, nanos, resolution)
 	}
 	t := time.Unix(0, nanos).UTC()
-	for i := range f.tokens {
-		dst = f.tokens[i].append(dst, t)
+	for s := f.String(); s != ""; s = s[1:] {
+		if s[0] != '%' {
+			dst = append(dst, s[0])
+			continue
+		}
+		s = strings.TrimPrefix(s[1:], "E")
+		digits := 0
+		if '1' <= s[0] && s[0] <= '9' {
+			digits, s = int(s[0]-'0'), s[1:]
+		}
+		dst = appendConversion(dst, s[0], digits, t)
 	}
 	return dst
 }
 
-// append appends what the token stands for.
-func (k *timeToken) append(dst []byte, t time.Time) []byte {
-	switch k.verb {
-	case 0:
-		return append(dst, k.text...)
-	case 'f':
-		return appendFraction(dst, int64(t.Nanosecond()), k.digits)
+// appendConversion appends what a conversion stands for, with its number of
+// digits, 0 if none is given.
+func appendConversion(dst []byte, verb byte, digits int, t time.Time) []byte {
+	switch verb {
+	case '%':
+		return append(dst, '%')
+	case 'n':
+		return append(dst, '\n')
+	case 't':
+		return append(dst, '\t')
 	case 's':
 		return strconv.AppendInt(dst, t.Unix(), 10)
+	case 'f':
+		return appendFraction(dst, int64(t.Nanosecond()), cmp.Or(digits, 9))
+	case 'S':
+		dst = t.AppendFormat(dst, "05")
+		if digits > 0 {
+			dst = appendFraction(append(dst, '.'), int64(t.Nanosecond()), digits)
+		}
+		return dst
 	}
-	return t.AppendFormat(dst, layout(k.verb))
+	return t.AppendFormat(dst, layouts[verb])
 }
 
-// layout returns package time's layout of a conversion.
-func layout(verb byte) string {
-	switch verb {
-	case 'Y':
-		return "2006"
-	case 'y':
-		return "06"
-	case 'm':
-		return "01"
-	case 'd':
-		return "02"
-	case 'e':
-		return "_2"
-	case 'j':
-		return "002"
-	case 'H', 'k':
-		return "15"
-	case 'I', 'l':
-		return "03"
-	case 'M':
-		return "04"
-	case 'S':
-		return "05"
-	case 'b', 'h':
-		return "Jan"
-	case 'B':
-		return "January"
-	case 'a':
-		return "Mon"
-	case 'A':
-		return "Monday"
-	case 'p':
-		return "PM"
-	case 'z':
-		return "-0700"
-	default:
-		return "MST"
-	}
+// layouts are package time's of conversions.
+var layouts = map[byte]string{
+	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'e': "_2", 'j': "002", 'H': "15", 'k': "15", 'I': "03", 'l': "03", 'M': "04",
+	'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday", 'p': "PM", 'z': "-0700", 'Z': "MST",
+	'D': "01/02/06", 'x': "01/02/06", 'F': "2006-01-02", 'R': "15:04", 'T': "15:04:05", 'X': "15:04:05",
+	'r': "03:04:05 PM", 'c': "Mon Jan _2 15:04:05 2006",
 }
 
 // appendTimestamp appends a time as Envoy does by default, with as many digits

@@ -112,7 +112,7 @@ func (s *slot) accepts(v string) bool {
 		if v == none || v == "" {
 			return true
 		}
-		_, ok := s.time.parse(v)
+		_, ok := s.time.Parse(v)
 		return ok
 	}
 	return true

@@ -3,6 +3,8 @@ package accesslog
 import (
 	"errors"
 	"strings"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
 // What ztunnel says of a connection (ztunnel: README.md, "Logging"; it calls
@@ -46,7 +48,7 @@ func (n *node) leaf(key string, o operator) {
 // isPairs reports whether s is a line of ztunnel's text log about a connection
 // that ended.
 func isPairs(s string) bool {
-	_, rest, ok := parseTimestamp(s)
+	_, rest, ok := clock.Cut(s)
 	return ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') &&
 		strings.Contains(rest, complete) && strings.Contains(rest, "src.addr=")
 }
@@ -59,7 +61,7 @@ var (
 
 // parsePairs reads a line of ztunnel's text log into l, which was reset.
 func parsePairs(s string, l *Line) error {
-	written, rest, ok := parseTimestamp(s)
+	written, rest, ok := clock.Cut(s)
 	_, rest, ok2 := strings.Cut(rest, complete)
 	if !ok || !ok2 {
 		return errNoMessage
@@ -125,13 +127,13 @@ func pairOperator(key string) *operator {
 // finish completes a line of whose format the fields are has. ztunnel logs at
 // the end, and counts what it sent and received as the workload would: the
 // client outbound, the server inbound.
-func (l *Line) finish(has fieldSet, written moment) {
+func (l *Line) finish(has fieldSet, written clock.Moment) {
 	if l.Kind != Ztunnel {
 		l.judge(has)
 		return
 	}
-	if written.nanos != 0 && l.Duration >= 0 && l.Duration < written.nanos {
-		l.Start, l.Resolution = written.nanos-l.Duration, nanosPerMilli
+	if written.Nanos != 0 && l.Duration >= 0 && l.Duration < written.Nanos {
+		l.Start, l.Resolution = written.Nanos-l.Duration, nanosPerMilli
 	}
 	switch l.Direction {
 	case "inbound":

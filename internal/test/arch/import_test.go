@@ -106,8 +106,10 @@ var below = map[string][]string{
 	},
 
 	// The texts that pods leave.
-	"mesh/*":     {"./capture/tcpip"},
-	"mesh/rules": {"./capture/tcpip", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
+	"mesh/*":                        {"./capture/tcpip"},
+	"mesh/accesslog":                {"./mesh/accesslog/internal/clock"},
+	"mesh/accesslog/internal/clock": {},
+	"mesh/rules":                    {"./capture/tcpip", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
 
 	// Rules: what they are, read or made, and walked.
 	"mesh/rules/internal/syntax": {},

@@ -20,9 +20,7 @@ const (
 var moreTypes = map[string]int{"mesh/flow": 25}
 
 var (
-	bigPackages = exceptions{
-		"mesh/accesslog": "two log formats, and the guess which",
-	}
+	bigPackages   = exceptions{}
 	widePackages  = exceptions{}
 	longFiles     = exceptions{}
 	longFunctions = exceptions{}

@@ -1,10 +1,13 @@
-package accesslog
+package clock
 
 import "time"
 
-// A moment is a time and how exact it is, both in nanoseconds. The zero moment
-// is unknown.
-type moment struct{ nanos, resolution int64 }
+// A Moment is a time and how exact it is: it was in [Nanos, Nanos+Resolution).
+// It is comparable; the zero Moment is unknown.
+type Moment struct {
+	Nanos      int64 // since 1970, 0 unknown
+	Resolution int64 // in nanoseconds
+}
 
 // The years a log may be from. Nanoseconds since 1970 hold no more.
 const (
@@ -12,27 +15,27 @@ const (
 	lastYear  = 2261
 )
 
-// parseTimestamp reads the RFC 3339 time that s begins with, such as
+// Cut reads the RFC 3339 time that s begins with, such as
 // "2022-04-01T03:23:12.736Z", and returns what follows it.
-func parseTimestamp(s string) (at moment, rest string, ok bool) {
+func Cut(s string) (at Moment, rest string, ok bool) {
 	const form = "2006-01-02T15:04:05"
 	if len(s) <= len(form) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
-		return moment{}, s, false
+		return Moment{}, s, false
 	}
-	var c clock
-	ok = digits(s[0:4], &c.year) && digits(s[5:7], &c.month) && digits(s[8:10], &c.day) &&
-		digits(s[11:13], &c.hour) && digits(s[14:16], &c.minute) && digits(s[17:19], &c.second)
-	c.has = hasDate
-	c.resolution = int64(time.Second)
+	var p parts
+	ok = digits(s[0:4], &p.year) && digits(s[5:7], &p.month) && digits(s[8:10], &p.day) &&
+		digits(s[11:13], &p.hour) && digits(s[14:16], &p.minute) && digits(s[17:19], &p.second)
+	p.has = hasDate
+	p.resolution = int64(time.Second)
 	rest = s[len(form):]
 	if ok && rest[0] == '.' {
-		rest, ok = c.fraction(rest[1:], 0)
+		rest, ok = p.fraction(rest[1:], 0)
 	}
 	if ok {
-		rest, ok = c.zone(rest)
+		rest, ok = p.zone(rest)
 	}
 	if ok {
-		at, ok = c.moment()
+		at, ok = p.moment()
 	}
 	return at, rest, ok
 }
@@ -50,7 +53,7 @@ func digits(s string, n *int) bool {
 	return s != ""
 }
 
-// What a clock has.
+// What parts have.
 const (
 	hasYear = 1 << iota
 	hasMonth
@@ -62,8 +65,8 @@ const (
 	hasDate = hasYear | hasMonth | hasDay
 )
 
-// A clock is a time in parts, as they are read.
-type clock struct {
+// parts are those of a time, as they are read.
+type parts struct {
 	year, month, day, hour, minute, second int
 	frac, offset, epoch                    int64 // nanoseconds, seconds east of UTC, seconds since 1970
 	resolution                             int64
@@ -72,20 +75,20 @@ type clock struct {
 
 // fraction reads n digits, or as many as there are if n is 0. Those beyond the
 // ninth are dropped.
-func (c *clock) fraction(s string, n int) (rest string, ok bool) {
-	c.frac, c.resolution = 0, int64(time.Second)
+func (p *parts) fraction(s string, n int) (rest string, ok bool) {
+	p.frac, p.resolution = 0, int64(time.Second)
 	i := 0
 	for ; i < len(s) && s[i]-'0' <= 9 && (n == 0 || i < n); i++ {
 		if i < 9 {
-			c.resolution /= 10
-			c.frac += int64(s[i]-'0') * c.resolution
+			p.resolution /= 10
+			p.frac += int64(s[i]-'0') * p.resolution
 		}
 	}
 	return s[i:], i > 0 && (n == 0 || i == n)
 }
 
 // zone reads "Z", "+hhmm" or "+hh:mm".
-func (c *clock) zone(s string) (rest string, ok bool) {
+func (p *parts) zone(s string) (rest string, ok bool) {
 	if s == "" {
 		return s, false
 	}
@@ -103,42 +106,42 @@ func (c *clock) zone(s string) (rest string, ok bool) {
 	if len(rest) < 2 || !digits(rest[:2], &minutes) || hours > 23 || minutes > 59 {
 		return s, false
 	}
-	c.offset = int64(hours*60+minutes) * 60
+	p.offset = int64(hours*60+minutes) * 60
 	if sign == '-' {
-		c.offset = -c.offset
+		p.offset = -p.offset
 	}
 	return rest[2:], true
 }
 
-// moment puts the parts together. It is the unknown moment if there is no
+// moment puts the parts together. It is the unknown Moment if there is no
 // date.
-func (c *clock) moment() (moment, bool) {
-	if c.has&hasEpoch != 0 {
-		return moment{c.epoch*1e9 + c.frac, c.resolution}, true
+func (p *parts) moment() (Moment, bool) {
+	if p.has&hasEpoch != 0 {
+		return Moment{p.epoch*1e9 + p.frac, p.resolution}, true
 	}
-	if c.has&(hasPM|hasAM) != 0 {
-		if c.hour < 1 || c.hour > 12 {
-			return moment{}, false
+	if p.has&(hasPM|hasAM) != 0 {
+		if p.hour < 1 || p.hour > 12 {
+			return Moment{}, false
 		}
-		c.hour %= 12
-		if c.has&hasPM != 0 {
-			c.hour += 12
+		p.hour %= 12
+		if p.has&hasPM != 0 {
+			p.hour += 12
 		}
 	}
-	if c.hour > 23 || c.minute > 59 || c.second > 60 {
-		return moment{}, false
+	if p.hour > 23 || p.minute > 59 || p.second > 60 {
+		return Moment{}, false
 	}
-	if c.has&hasDate != hasDate {
-		return moment{}, true
+	if p.has&hasDate != hasDate {
+		return Moment{}, true
 	}
-	if c.year < firstYear || c.year > lastYear || c.month < 1 || c.month > 12 || c.day < 1 || c.day > 31 {
-		return moment{}, false
+	if p.year < firstYear || p.year > lastYear || p.month < 1 || p.month > 12 || p.day < 1 || p.day > 31 {
+		return Moment{}, false
 	}
-	sec := daysSince1970(c.year, c.month, c.day)*86400 + int64(c.hour*3600+c.minute*60+c.second) - c.offset
+	sec := daysSince1970(p.year, p.month, p.day)*86400 + int64(p.hour*3600+p.minute*60+p.second) - p.offset
 	if sec < 0 {
-		return moment{}, false
+		return Moment{}, false
 	}
-	return moment{sec*1e9 + c.frac, c.resolution}, true
+	return Moment{sec*1e9 + p.frac, p.resolution}, true
 }
 
 // daysSince1970 counts the days of the Gregorian calendar. Years begin in

@@ -1,4 +1,4 @@
-package accesslog
+package clock
 
 import (
 	"fmt"
@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// A timeFormat is the compiled argument of START_TIME: strftime's conversions
+// A Format is the compiled argument of START_TIME: strftime's conversions
 // and, after Envoy's documentation, %s for the seconds since 1970 and %f, %1f
-// … %9f for digits of the fraction of the second, 9 by default. The nil
-// timeFormat is the default, RFC 3339 with milliseconds.
-type timeFormat struct {
-	tokens     []timeToken
+// … %9f for digits of the fraction of the second, 9 by default. The nil Format
+// is the default, RFC 3339 with milliseconds. It is safe for concurrent use.
+type Format struct {
+	source     string
+	tokens     []token
 	resolution int64 // of what is logged, in nanoseconds
 }
 
-// A timeToken is a conversion, or literal text if verb is 0.
-type timeToken struct {
+// A token is a conversion, or literal text if verb is 0.
+type token struct {
 	verb   byte
 	digits int // of %f
 	text   string
@@ -42,18 +43,21 @@ func expansion(verb byte) string {
 	return ""
 }
 
-// parseTimeFormat compiles the argument of START_TIME.
-func parseTimeFormat(s string) (*timeFormat, error) {
-	f := &timeFormat{resolution: int64(24 * time.Hour)}
+// Compile compiles the argument of START_TIME.
+func Compile(s string) (*Format, error) {
+	f := &Format{source: s, resolution: int64(24 * time.Hour)}
 	if err := f.compile(s); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
+// String returns what the format was compiled from.
+func (f *Format) String() string { return f.source }
+
 // compile adds the tokens of s. absl's modifier E changes only what is logged
 // of seconds and of the zone's offset, and offsets are read in both forms.
-func (f *timeFormat) compile(s string) error {
+func (f *Format) compile(s string) error {
 	for s != "" {
 		text, rest, more := strings.Cut(s, "%")
 		f.literal(text)
@@ -81,14 +85,14 @@ func leadingDigit(s string) (n int, rest string) {
 }
 
 // literal adds text, if there is any.
-func (f *timeFormat) literal(text string) {
+func (f *Format) literal(text string) {
 	if text != "" {
-		f.tokens = append(f.tokens, timeToken{text: text})
+		f.tokens = append(f.tokens, token{text: text})
 	}
 }
 
 // conversion adds a conversion with its number of digits, 0 if none is given.
-func (f *timeFormat) conversion(verb byte, n int) error {
+func (f *Format) conversion(verb byte, n int) error {
 	if e := expansion(verb); e != "" {
 		return f.compile(e)
 	}
@@ -103,7 +107,7 @@ func (f *timeFormat) conversion(verb byte, n int) error {
 		f.literal("\t")
 		return nil
 	case 'S':
-		f.tokens = append(f.tokens, timeToken{verb: 'S'})
+		f.tokens = append(f.tokens, token{verb: 'S'})
 		f.finer(time.Second)
 		if n == 0 {
 			return nil
@@ -127,12 +131,12 @@ func (f *timeFormat) conversion(verb byte, n int) error {
 		verb = 'f'
 		f.finer(time.Duration(unit(n)))
 	}
-	f.tokens = append(f.tokens, timeToken{verb: verb, digits: n})
+	f.tokens = append(f.tokens, token{verb: verb, digits: n})
 	return nil
 }
 
 // finer notes that a conversion logs units of d.
-func (f *timeFormat) finer(d time.Duration) { f.resolution = min(f.resolution, int64(d)) }
+func (f *Format) finer(d time.Duration) { f.resolution = min(f.resolution, int64(d)) }
 
 // unit returns what the n-th digit after the point counts, in nanoseconds.
 func unit(n int) int64 {
@@ -143,69 +147,67 @@ func unit(n int) int64 {
 	return u
 }
 
-// parse reads a time, all of s. The moment is unknown if the format has no
-// date.
-func (f *timeFormat) parse(s string) (moment, bool) {
+// Parse reads a time, all of s. The Moment is unknown if the format has no date.
+func (f *Format) Parse(s string) (Moment, bool) {
 	if f == nil {
-		at, rest, ok := parseTimestamp(s)
+		at, rest, ok := Cut(s)
 		return at, ok && rest == ""
 	}
-	var c clock
+	var p parts
 	for i := range f.tokens {
 		var ok bool
-		if s, ok = c.read(&f.tokens[i], s); !ok {
-			return moment{}, false
+		if s, ok = p.read(&f.tokens[i], s); !ok {
+			return Moment{}, false
 		}
 	}
-	c.resolution = f.resolution
-	at, ok := c.moment()
-	if s != "" || !ok || at.nanos == 0 {
-		return moment{}, ok && s == ""
+	p.resolution = f.resolution
+	at, ok := p.moment()
+	if s != "" || !ok || at.Nanos == 0 {
+		return Moment{}, ok && s == ""
 	}
 	return at, true
 }
 
 // read reads what one token stands for.
-func (c *clock) read(t *timeToken, s string) (rest string, ok bool) {
+func (p *parts) read(t *token, s string) (rest string, ok bool) {
 	switch t.verb {
 	case 0:
 		return strings.CutPrefix(s, t.text)
 	case 'f':
-		return c.fraction(s, t.digits)
+		return p.fraction(s, t.digits)
 	case 's':
-		return c.readEpoch(s)
+		return p.readEpoch(s)
 	case 'z':
-		return c.zone(s)
+		return p.zone(s)
 	case 'Z':
 		return strings.TrimLeft(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), s != ""
 	case 'b', 'h', 'B', 'a', 'A', 'p':
-		return c.readName(t.verb, s)
+		return p.readName(t.verb, s)
 	default:
-		return c.readNumber(t.verb, s)
+		return p.readNumber(t.verb, s)
 	}
 }
 
 // readEpoch reads the seconds since 1970, at most ten digits: that lasts until
 // 2286, and milliseconds may follow without a point.
-func (c *clock) readEpoch(s string) (rest string, ok bool) {
-	i := 0
-	for i < len(s) && i < 10 && s[i]-'0' <= 9 {
-		i++
+func (p *parts) readEpoch(s string) (rest string, ok bool) {
+	i, n := 0, int64(0)
+	for ; i < len(s) && i < 10 && s[i]-'0' <= 9; i++ {
+		n = n*10 + int64(s[i]-'0')
 	}
-	n, ok := parseNumber(s[:i])
-	c.epoch, c.has = n, c.has|hasEpoch
-	return s[i:], ok && n <= 9e9
+	p.epoch, p.has = n, p.has|hasEpoch
+	return s[i:], i > 0 && n <= 9e9
 }
 
 // readName reads the name of a month or a day, or AM or PM.
-func (c *clock) readName(verb byte, s string) (rest string, ok bool) {
+func (p *parts) readName(verb byte, s string) (rest string, ok bool) {
 	switch verb {
 	case 'p':
 		if rest, ok = strings.CutPrefix(s, "PM"); ok {
-			c.has |= hasPM
+			p.has |= hasPM
 			return rest, true
 		}
-		c.has |= hasAM
+		p.has |= hasAM
 		return strings.CutPrefix(s, "AM")
 	case 'a', 'A':
 		for d := time.Sunday; d <= time.Saturday; d++ {
@@ -217,7 +219,7 @@ func (c *clock) readName(verb byte, s string) (rest string, ok bool) {
 	}
 	for m := time.January; m <= time.December; m++ {
 		if rest, ok = strings.CutPrefix(s, shorten(m.String(), verb != 'B')); ok {
-			c.month, c.has = int(m), c.has|hasMonth
+			p.month, p.has = int(m), p.has|hasMonth
 			return rest, true
 		}
 	}
@@ -233,7 +235,7 @@ func shorten(name string, short bool) string {
 }
 
 // readNumber reads a number of fixed width.
-func (c *clock) readNumber(verb byte, s string) (rest string, ok bool) {
+func (p *parts) readNumber(verb byte, s string) (rest string, ok bool) {
 	width := 2
 	switch verb {
 	case 'Y':
@@ -252,22 +254,22 @@ func (c *clock) readNumber(verb byte, s string) (rest string, ok bool) {
 	ok = digits(number, &n)
 	switch verb {
 	case 'Y':
-		c.year, c.has = n, c.has|hasYear
+		p.year, p.has = n, p.has|hasYear
 	case 'y':
-		c.year, c.has = centuryOf(n)+n, c.has|hasYear
+		p.year, p.has = centuryOf(n)+n, p.has|hasYear
 	case 'm':
-		c.month, c.has = n, c.has|hasMonth
+		p.month, p.has = n, p.has|hasMonth
 	case 'd', 'e':
-		c.day, c.has = n, c.has|hasDay
+		p.day, p.has = n, p.has|hasDay
 	case 'j':
-		c.month, c.day, c.has = 0, 0, c.has|hasMonth|hasDay
-		ok = ok && c.ofYear(n)
+		p.month, p.day, p.has = 0, 0, p.has|hasMonth|hasDay
+		ok = ok && p.ofYear(n)
 	case 'H', 'I', 'k', 'l':
-		c.hour = n
+		p.hour = n
 	case 'M':
-		c.minute = n
+		p.minute = n
 	case 'S':
-		c.second = n
+		p.second = n
 	}
 	return rest, ok
 }
@@ -283,11 +285,11 @@ func centuryOf(n int) int {
 
 // ofYear sets month and day from the day of the year, 1-based. The year must
 // have been read before.
-func (c *clock) ofYear(n int) bool {
-	if c.has&hasYear == 0 || n < 1 || n > 366 {
+func (p *parts) ofYear(n int) bool {
+	if p.has&hasYear == 0 || n < 1 || n > 366 {
 		return false
 	}
-	t := time.Date(c.year, time.January, n, 0, 0, 0, 0, time.UTC)
-	c.month, c.day = int(t.Month()), t.Day()
-	return t.Year() == c.year
+	t := time.Date(p.year, time.January, n, 0, 0, 0, 0, time.UTC)
+	p.month, p.day = int(t.Month()), t.Day()
+	return t.Year() == p.year
 }
