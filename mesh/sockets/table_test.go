@@ -128,6 +128,33 @@ ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 users:(("b",pid=2,fd=1)) ino:2`,
 ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 ino:1
 ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 users:(("b",pid=2,fd=1)) ino:2`,
 			`ESTAB 0 0 10.1.0.5:80 10.1.0.6:1000 users:(("b",pid=2,fd=1)) ino:2`},
+		{"same ports again, nobody known", `
+ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 ino:1
+ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 uid:7 ino:2`,
+			`ESTAB 0 0 10.1.0.5:80 10.1.0.6:1000 ino:1`},
+		{"root stays root", `
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* uid:0 ino:1 fwmark:1
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* uid:7 ino:2 fwmark:2`,
+			`LISTEN 0 0 127.0.0.1:80 0.0.0.0:* uid:0 ino:1 fwmark:0x1`},
+		{"the inode comes later", `
+ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 users:(("a",pid=1,fd=1))
+ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 users:(("b",pid=2,fd=1)) ino:2`,
+			`ESTAB 0 0 10.1.0.5:80 10.1.0.6:1000 users:(("a",pid=1,fd=1),("b",pid=2,fd=1)) ino:2`},
+		{"one process, descriptors 0 and 1", `
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("a",pid=1,fd=0))
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("a",pid=1,fd=1))
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("a",pid=1,fd=0))`,
+			`LISTEN 0 0 127.0.0.1:80 0.0.0.0:* users:(("a",pid=1,fd=0),("a",pid=1,fd=1))`},
+		{"names of one length", `
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("ab",pid=1,fd=0))
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("cd",pid=1,fd=0))
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("e",pid=1,fd=0))`,
+			`LISTEN 0 0 127.0.0.1:80 0.0.0.0:* users:(("ab",pid=1,fd=0))`},
+		{"the descriptor comes later", `
+tcp 0 0 127.0.0.1:80 0.0.0.0:* LISTEN 1/ab
+LISTEN 0 5 127.0.0.1:80 0.0.0.0:* users:(("ab",pid=1,fd=0))
+tcp 0 0 127.0.0.1:80 0.0.0.0:* LISTEN 1/ab`,
+			`LISTEN 0 0 127.0.0.1:80 0.0.0.0:* users:(("ab",pid=1,fd=0))`},
 		{"gone since", `
 ESTAB 0 5 10.1.0.5:80 10.1.0.6:1000 users:(("a",pid=1,fd=1)) ino:1
 TIME-WAIT 0 5 10.1.0.5:80 10.1.0.6:1000`,
