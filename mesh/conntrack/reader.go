@@ -134,7 +134,10 @@ func unitEnd(buf []byte, last bool) int {
 // take consumes a unit.
 func (r *Reader) take(unit []byte) []byte {
 	r.in.Discard(len(unit))
-	if r.tail = len(unit) > 0 && unit[len(unit)-1] != '\n'; !r.tail && len(unit) > 0 {
+	if len(unit) == 0 { // the end: a line before it may not have ended
+		return unit
+	}
+	if r.tail = unit[len(unit)-1] != '\n'; !r.tail {
 		r.lines++
 	}
 	return unit
