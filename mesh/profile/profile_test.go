@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -30,6 +31,49 @@ func TestProfilePorts(t *testing.T) {
 		if outbound != tt.outbound || inbound != tt.inbound || control != tt.control {
 			t.Errorf("port %d: outbound %v, inbound %v, control %v; want %v, %v, %v",
 				tt.port, outbound, inbound, control, tt.outbound, tt.inbound, tt.control)
+		}
+	}
+}
+
+func TestIsBindSource(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want bool
+	}{
+		{"127.0.0.6", true}, {"::6", true}, {"127.0.0.1", false}, {"127.0.0.7", false}, {"::1", false}, {"::7", false}, {"::ffff:127.0.0.6", false},
+	} {
+		if got := profile.IsBindSource(netip.MustParseAddr(tt.in)); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.in, got, tt.want)
+		}
+	}
+}
+
+// Of all tunnel ports only HBONE's carry many connections.
+func TestTunnels(t *testing.T) {
+	for _, tt := range []struct {
+		profile string
+		port    uint16
+		want    bool
+	}{
+		{"istio", 15008, true}, {"istio-ambient", 15008, true}, {"istio", 15006, false}, {"istio", 15009, false},
+		{"linkerd", 4143, false}, {"linkerd", 15008, false}, {"consul", 20000, false}, {"kuma", 15008, false},
+	} {
+		if got := profile.Named(tt.profile).Tunnels(tt.port); got != tt.want {
+			t.Errorf("%s, port %d: %v, want %v", tt.profile, tt.port, got, tt.want)
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	for _, tt := range []struct {
+		profile, in string
+		want        bool
+	}{
+		{"istio", "169.254.7.127", true}, {"istio", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff", true}, {"istio-ambient", "e9ac:1e77:90ca:399f:4d6d:ece2:2f9b:3164", true},
+		{"istio", "169.254.7.126", false}, {"istio", "10.244.0.1", false}, {"linkerd", "169.254.7.127", false},
+	} {
+		if got := profile.Named(tt.profile).Probes(netip.MustParseAddr(tt.in)); got != tt.want {
+			t.Errorf("%s, %s: %v, want %v", tt.profile, tt.in, got, tt.want)
 		}
 	}
 }
