@@ -35,6 +35,54 @@ func TestDNS(t *testing.T) {
 	check(t, "", func(w io.Writer) error { return report.DNS(w, &mesh.Result{}) })
 }
 
+func TestDNSCounts(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		list []*names.Lookup
+		want string
+	}{
+		{"asked several times", []*names.Lookup{{Role: names.App, Queries: 2, Answers: 2, UpstreamOf: -1}}, "dns: 1 lookups: 1 of the application\n"},
+		{"asked once", []*names.Lookup{{Role: names.App, Queries: 1, Answers: 1, UpstreamOf: -1}}, "dns: 1 lookups: 1 of the application\n"},
+		{"one passed on twice", []*names.Lookup{{Role: names.App, Queries: 1, Answers: 1, UpstreamOf: -1}, {Role: names.Upstream, Queries: 1, Answers: 1}, {Role: names.Upstream, Queries: 1, Answers: 1}},
+			"dns: 3 lookups: 1 of the application (1 passed on by the agent), 2 upstream\n"},
+		{"past the agent", []*names.Lookup{{Role: names.Direct, Queries: 1, Answers: 1, UpstreamOf: -1}}, "dns: 1 lookups: 1 direct\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			check(t, tc.want, func(w io.Writer) error { return report.DNS(w, &mesh.Result{Lookups: tc.list}) })
+		})
+	}
+}
+
+// What the records of an answer lead to; of more than four only three are named.
+func TestAnswers(t *testing.T) {
+	a := func(last string) names.Record {
+		return names.Record{Type: "A", Addr: netip.MustParseAddr("10.0.0." + last)}
+	}
+	four := []names.Record{a("1"), a("2"), a("3"), a("4")}
+	for _, tc := range []struct {
+		name string
+		l    names.Lookup
+		want string
+	}{
+		{"one", names.Lookup{RCode: "NOERROR", Records: four[:1]}, "10.0.0.1"},
+		{"four", names.Lookup{RCode: "NOERROR", Records: four}, "10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4"},
+		{"five", names.Lookup{RCode: "NOERROR", Records: append(four[:4:4], a("5"))}, "10.0.0.1, 10.0.0.2, 10.0.0.3, 2 more"},
+		{"four, and one that was not kept", names.Lookup{RCode: "NOERROR", Records: four, MoreRecords: 1}, "10.0.0.1, 10.0.0.2, 10.0.0.3, 2 more"},
+		{"none that was kept", names.Lookup{RCode: "NOERROR", MoreRecords: 9}, "9 more"},
+		{"nothing", names.Lookup{RCode: "NOERROR"}, "NOERROR"},
+		{"an error with records", names.Lookup{RCode: "SERVFAIL", Records: four[:1]}, "SERVFAIL, 10.0.0.1"},
+		{"other types", names.Lookup{RCode: "NOERROR", Records: []names.Record{{Type: "CNAME", Target: "x"}, {Type: "SRV", Target: "y"}, {Type: "TXT"}}}, "y, TXT"},
+		{"cut short", names.Lookup{RCode: "NOERROR", Truncated: true}, "NOERROR, truncated"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.l.Client, tc.l.Answers, tc.l.UpstreamOf = end("10.0.0.9:1"), 1, -1
+			check(t, "ANSWER\n"+tc.want+"\n", func(w io.Writer) error {
+				return column(w, "ANSWER", func(w io.Writer) error { return report.Lookups(w, &mesh.Result{Lookups: []*names.Lookup{&tc.l}}, nil) })
+			})
+		})
+	}
+}
+
 func TestLookups(t *testing.T) {
 	check(t, `LOOKUP  ROLE           INTERFACE  CLIENT             SERVER         ANSWERED BY      QUESTION                  ANSWER                                      START         DURATION
 0       app            web/lo     10.244.1.10:40000  10.96.0.10:53  127.0.0.1:15053  A db.shop (sent 2 times)  10.96.0.53, 10.96.0.54, 10.96.0.55, 2 more  12:00:00.000  0.003 s

@@ -12,34 +12,34 @@ import (
 func TestFollower(t *testing.T) {
 	chunks := []mesh.Chunk{
 		{Data: []byte("GET /\r\n"), Time: capture.Time(at(0)), Ref: capture.Ref{Packet: 4}},
-		{Data: []byte("\x00\xff\tx\n"), Time: capture.Time(at(1)), Ref: capture.Ref{Packet: 5}},
-		{Reply: true, Missing: 7, Time: capture.Time(at(2)), Ref: capture.Ref{Input: 1, Packet: 6}},
+		{Data: []byte("\x00\x1f ~\x7f\xff\tx\n"), Time: capture.Time(at(1)), Ref: capture.Ref{Packet: 5}},
+		{Reply: true, Missing: 1, Time: capture.Time(at(2)), Ref: capture.Ref{Input: 1, Packet: 6}},
 		{Reply: true, Data: []byte("ok"), Time: capture.Time(at(2)), Ref: capture.Ref{Input: 1, Packet: 6}},
 	}
 	for _, test := range []struct{ as, want string }{
-		{"raw", "GET /\r\n\x00\xff\tx\nok"},
+		{"raw", "GET /\r\n\x00\x1f ~\x7f\xff\tx\nok"},
 		{"ascii", `──> client
 GET /
-..	x
+.. ~..	x
 
 <── server
 
-[7 bytes missing in capture]
+[1 bytes missing in capture]
 ok
 `},
 		{"hex", `──> client
 00000000  47 45 54 20 2f 0d 0a                              |GET /..|
-00000000  00 ff 09 78 0a                                    |...x.|
+00000000  00 1f 20 7e 7f ff 09 78  0a                       |.. ~...x.|
 
 <── server
 
-[7 bytes missing in capture]
+[1 bytes missing in capture]
 00000000  6f 6b                                             |ok|
 
 `},
 		{"json", `{"reply":false,"time":"2026-11-30T12:00:00.000000000Z","packet":{"input":0,"number":4},"data":"R0VUIC8NCg=="}
-{"reply":false,"time":"2026-11-30T12:00:00.001000000Z","packet":{"input":0,"number":5},"data":"AP8JeAo="}
-{"reply":true,"time":"2026-11-30T12:00:00.002000000Z","packet":{"input":1,"number":6},"missing":7}
+{"reply":false,"time":"2026-11-30T12:00:00.001000000Z","packet":{"input":0,"number":5},"data":"AB8gfn//CXgK"}
+{"reply":true,"time":"2026-11-30T12:00:00.002000000Z","packet":{"input":1,"number":6},"missing":1}
 {"reply":true,"time":"2026-11-30T12:00:00.002000000Z","packet":{"input":1,"number":6},"data":"b2s="}
 `},
 	} {

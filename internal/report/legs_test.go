@@ -2,10 +2,13 @@ package report_test
 
 import (
 	"io"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
@@ -53,6 +56,100 @@ func TestLegs(t *testing.T) {
 				test.edit(r)
 			}
 			check(t, test.want, func(w io.Writer) error { return report.Legs(w, r, test.o) })
+		})
+	}
+}
+
+// Numbers of bytes have three digits, or two and the first behind the point.
+func TestSizes(t *testing.T) {
+	for _, tc := range []struct {
+		n    int64
+		want string
+	}{
+		{0, "0 B"}, {1, "1 B"}, {999, "999 B"}, {1000, "1.0 kB"}, {1949, "1.9 kB"}, {99_949, "99.9 kB"}, {99_950, "100 kB"}, {999_499, "999 kB"},
+		{999_500, "1.0 MB"}, {99_950_000, "100 MB"}, {999_500_000, "1.0 GB"}, {999_500_000_000, "1.0 TB"}, {123_456_000_000_000, "123 TB"}, {9_000_000_000_000_000, "9000 TB"},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			r := inbound()
+			r.Legs = r.Legs[:1]
+			r.Legs[0].OrigBytes = tc.n
+			check(t, "SENT\n"+tc.want+"\n", func(w io.Writer) error {
+				return column(w, "SENT", func(w io.Writer) error { return report.Legs(w, r, nil) })
+			})
+		})
+	}
+}
+
+// What a leg speaks, and what a client of it proved.
+func TestProtocols(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		leg  flow.Leg
+		want string
+	}{
+		{"plain", flow.Leg{Protocol: flow.ProtocolHTTP2}, "h2"},
+		{"TLS", flow.Leg{Protocol: flow.ProtocolTLS}, "tls"},
+		{"mutual", flow.Leg{Protocol: flow.ProtocolTLS, TLS: flow.TLS{Mutual: true}}, "mtls"},
+		{"decrypted", flow.Leg{Protocol: flow.ProtocolHTTP2, Decrypted: true}, "tls+h2"},
+		{"decrypted, mutual", flow.Leg{Protocol: flow.ProtocolHTTP2, Decrypted: true, TLS: flow.TLS{Mutual: true}}, "mtls+h2"},
+		{"mutual is nothing without TLS", flow.Leg{Protocol: flow.ProtocolHTTP2, TLS: flow.TLS{Mutual: true}}, "h2"},
+		{"a tunnel", flow.Leg{Protocol: flow.ProtocolHBONE, Decrypted: true, TLS: flow.TLS{Mutual: true}}, "hbone"},
+		{"without headers", flow.Leg{Protocol: flow.ProtocolHTTP2, LostHeaders: true}, "h2, headers lost"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			check(t, "PROTOCOL\n"+tc.want+"\n", func(w io.Writer) error {
+				return column(w, "PROTOCOL", func(w io.Writer) error { return report.Legs(w, &mesh.Result{Legs: []*flow.Leg{&tc.leg}}, nil) })
+			})
+		})
+	}
+}
+
+// Joins without evidence, and those of others, are named by number alone.
+func TestJoinedLegs(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		joins        []flow.Join
+		to, evidence string
+	}{
+		{"none", nil, "-", "-"},
+		{"without evidence", []flow.Join{{From: 0, To: 1}}, "1", "-"},
+		{"of another leg", []flow.Join{{From: 1, To: 2, Evidence: []flow.Evidence{{Kind: flow.RequestID}}}}, "-", "-"},
+		{"two", []flow.Join{{From: 0, To: 1, Evidence: []flow.Evidence{{Kind: flow.RequestID}}}, {From: 0, To: 2, Ambiguous: true, Evidence: []flow.Evidence{{Kind: flow.SameBytes}, {Kind: flow.RequestID}}}},
+			"1,2?", "1 request-id; 2 same-bytes"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := inbound()
+			r.Legs, r.Joins = r.Legs[:1], tc.joins
+			print := func(w io.Writer) error { return report.Legs(w, r, &report.TableOptions{Wide: true}) }
+			check(t, "JOINED TO\n"+tc.to+"\n", func(w io.Writer) error { return column(w, "JOINED TO", print) })
+			check(t, "EVIDENCE\n"+tc.evidence+"\n", func(w io.Writer) error { return column(w, "EVIDENCE", print) })
+		})
+	}
+}
+
+// A table that may show as many rows as there are hides none.
+func TestLimits(t *testing.T) {
+	for _, tc := range []struct {
+		limit int
+		want  string
+	}{
+		{-1, "LEG\n0\n1\n2\n"}, {0, "LEG\n0\n1\n2\n"}, {1, "LEG\n0\n… 2 more: --all\n"}, {2, "LEG\n0\n1\n… 1 more: --all\n"}, {3, "LEG\n0\n1\n2\n"}, {4, "LEG\n0\n1\n2\n"},
+	} {
+		t.Run(strconv.Itoa(tc.limit), func(t *testing.T) {
+			var out strings.Builder
+			if err := report.Legs(&out, inbound(), &report.TableOptions{Limit: tc.limit}); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for line := range strings.Lines(out.String()) {
+				if !strings.HasPrefix(line, "…") {
+					line = strings.Fields(line)[0] + "\n"
+				}
+				got += line
+			}
+			if got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
 		})
 	}
 }

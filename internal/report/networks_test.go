@@ -2,11 +2,33 @@ package report_test
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture/filter"
 	"github.com/pcapmesh/pcapmesh/internal/report"
 )
+
+// Up to eight host bits are named one by one.
+func TestHostBits(t *testing.T) {
+	for _, tc := range []struct{ in, want string }{
+		{"10.0.0.1/8", "0.0.0.1 (bit 32)"},
+		{"10.128.0.1/8", "0.128.0.1 (bits 9, 32)"},
+		{"10.0.0.255/8", "0.0.0.255 (bits 25, 26, 27, 28, 29, 30, 31, 32)"},
+		{"10.0.1.255/8", "0.0.1.255 (9 bits from 24 on)"},
+	} {
+		t.Run(tc.in, func(t *testing.T) {
+			list, err := filter.FindNetworks(tc.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			if err := report.NetworksInFull(&out, list); err != nil || !strings.Contains(out.String(), "  host bits   "+tc.want+": set") {
+				t.Errorf("%v: %s; want %s", err, out.String(), tc.want)
+			}
+		})
+	}
+}
 
 func TestNetworks(t *testing.T) {
 	const text = "192.168.0.0/12 10.0.0.0/8 10.0.0.128/24 255.255.255.255/1"

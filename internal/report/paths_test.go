@@ -2,11 +2,13 @@ package report_test
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/report"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 func TestPaths(t *testing.T) {
@@ -49,5 +51,80 @@ func TestPaths(t *testing.T) {
 			}
 			check(t, test.want, func(w io.Writer) error { return report.Paths(w, r, test.o) })
 		})
+	}
+}
+
+// What names the legs of a path, and what ties them.
+func TestPathCells(t *testing.T) {
+	seen := func(k flow.EvidenceKind) []flow.Evidence { return []flow.Evidence{{Kind: k}} }
+	for _, tc := range []struct {
+		name, title string
+		edit        func(*mesh.Result)
+		want        string
+	}{
+		{"four legs", "LEGS", func(r *mesh.Result) { r.Paths[0].Legs = []int{0, 1, 1, 1} }, "eth0 mtls :15006, lo 127.0.0.6:52110, lo 127.0.0.6:52110, lo 127.0.0.6:52110"},
+		{"first from loopback", "LEGS", func(r *mesh.Result) { r.Paths[0].Legs = []int{1} }, "lo"},
+		{"HTTP/2 that was never TLS", "LEGS", func(r *mesh.Result) { r.Legs[0].Protocol = flow.ProtocolHTTP2 }, "eth0 h2 :15006, lo 127.0.0.6:52110"},
+		{"a tunnel", "LEGS", func(r *mesh.Result) { r.Legs[0].Protocol = flow.ProtocolHBONE }, "eth0 hbone :15006, lo 127.0.0.6:52110"},
+		{"plain", "LEGS", func(r *mesh.Result) { r.Legs[0].Protocol = "http/1.1" }, "eth0 :15006, lo 127.0.0.6:52110"},
+		{"of the mesh itself", "LEGS", func(r *mesh.Result) { r.Legs[0].Role = flow.RoleControl }, "eth0 mtls (not through the proxy), lo 127.0.0.6:52110"},
+		{"no flags", "EXCHANGES", func(r *mesh.Result) { r.Paths[0].Exchanges[0].Logged.Flags = nil }, "1"},
+		{"one flag", "EXCHANGES", func(r *mesh.Result) { r.Paths[0].Exchanges[0].Logged.Flags = []string{"UF"} }, "1, 1 UF"},
+		{"not logged", "EXCHANGES", func(r *mesh.Result) { r.Paths[0].Exchanges[0].Logged = nil }, "1"},
+		{"of the leg too", "EXCHANGES", func(r *mesh.Result) { r.Legs[0].Logged = &record.Logged{Flags: []string{"UF", "URX"}} }, "1, 2 UF,URX"},
+		{"of another kind", "EXCHANGES", func(r *mesh.Result) { r.Legs[0].Logged = &record.Logged{Flags: []string{"DC"}} }, "1, 1 UF,URX, 1 DC"},
+		{"by a hop", "JOINED BY", func(r *mesh.Result) { r.Joins = nil }, "request id"},
+		{"by a join", "JOINED BY", func(r *mesh.Result) { r.Paths[0].Exchanges = nil }, "request id"},
+		{"by a hop, which tells of the join", "JOINED BY", func(r *mesh.Result) { r.Joins[0].Evidence = seen(flow.Conntrack) }, "request id"},
+		{"by a hop without evidence", "JOINED BY", func(r *mesh.Result) { r.Paths[0].Exchanges[0].Hops[1].Evidence = nil }, "request id"},
+		{"by nothing", "JOINED BY", func(r *mesh.Result) { r.Joins, r.Paths[0].Exchanges = nil, nil }, "-"},
+		{"by a join without evidence", "JOINED BY", func(r *mesh.Result) { r.Joins[0].Evidence, r.Paths[0].Exchanges = nil, nil }, "-"},
+		{"by a join to a leg of another path", "JOINED BY", func(r *mesh.Result) { r.Joins[0].To, r.Paths[0].Exchanges = 2, nil }, "-"},
+		{"by a join from a leg of another path", "JOINED BY", func(r *mesh.Result) { r.Joins[0].From, r.Paths[0].Exchanges = 2, nil }, "-"},
+		{"by two kinds", "JOINED BY", func(r *mesh.Result) {
+			r.Paths[0].Legs = []int{0, 1, 2}
+			r.Joins = append(r.Joins, flow.Join{From: 1, To: 2, Evidence: seen(flow.SameBytes)})
+		}, "request id, same bytes"},
+		{"the first hop comes from none", "JOINED BY", func(r *mesh.Result) {
+			r.Joins, r.Paths[0].Exchanges[0].Hops[0].Evidence, r.Paths[0].Exchanges[0].Hops[1].Evidence = nil, seen(flow.SameBytes), nil
+		}, "-"},
+		{"from leg 0 on", "JOINED BY", func(r *mesh.Result) { r.Joins, r.Paths[0].Exchanges[0].Hops[1].Evidence = nil, seen(flow.SameBytes) }, "same bytes"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := inbound()
+			r.Paths = r.Paths[:1]
+			tc.edit(r)
+			check(t, tc.title+"\n"+tc.want+"\n", func(w io.Writer) error {
+				return column(w, tc.title, func(w io.Writer) error { return report.Paths(w, r, nil) })
+			})
+		})
+	}
+}
+
+// Those that carried most are shown in their order; of equals the first.
+func TestFullestPaths(t *testing.T) {
+	r := inbound()
+	r.Paths = nil
+	for i, n := range []int64{5, 9, 5, 7, 9} {
+		r.Legs = append(r.Legs, &flow.Leg{ID: 3 + i, Orig: r.Legs[2].Orig, Reply: r.Legs[2].Reply, OrigBytes: n})
+		r.Paths = append(r.Paths, &flow.Path{ID: i, Legs: []int{3 + i}, Lead: 3 + i})
+	}
+	for limit, want := range []string{1: "1", 2: "1 4", 3: "1 3 4", 4: "0 1 3 4", 5: "0 1 2 3 4"} {
+		if limit == 0 {
+			continue
+		}
+		var out strings.Builder
+		if err := report.Paths(&out, r, &report.TableOptions{Limit: limit}); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for line := range strings.Lines(out.String()) {
+			if id := strings.Fields(line)[0]; id != "STREAM" && id != "…" {
+				ids = append(ids, id)
+			}
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("%d of them: %s, want %s", limit, got, want)
+		}
 	}
 }

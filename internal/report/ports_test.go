@@ -51,3 +51,35 @@ func TestListeners(t *testing.T) {
 	check(t, `{"version":1,"mesh":"small","title":"Small mesh","listeners":[{"port":15006,"component":"envoy","protocol":"TCP","purpose":"inbound","scope":"redirected only","shows":"a, b","control":true,"address":"0.0.0.0","owner":"mesh","processes":[{"name":"envoy","pid":20,"fd":null},{"name":"envoy","pid":20,"fd":7}],"uid":1337,"told_by":["process","uid"]},{"port":8080,"component":"","protocol":"","purpose":"","scope":"on the wire","shows":"","control":false,"address":"::","owner":"app","processes":[],"uid":null,"told_by":[]}]}
 `, func(w io.Writer) error { return report.ListenersJSON(w, small, list) })
 }
+
+// As many processes as a cell names are named; root and descriptor 0 are known.
+func TestListenerCells(t *testing.T) {
+	workers := func(n int) []sockets.Process {
+		var list []sockets.Process
+		for i := range n {
+			list = append(list, sockets.Process{Name: "nginx", PID: 30 + i})
+		}
+		return list
+	}
+	for _, tc := range []struct {
+		name, pids, uid string
+		socket          sockets.Socket
+	}{
+		{"nobody known", "-", "-", sockets.Socket{UID: -1}},
+		{"root", "30", "0", sockets.Socket{Processes: workers(1)}},
+		{"three", "30, 31, 32", "1", sockets.Socket{UID: 1, Processes: workers(3)}},
+		{"four", "30, 31, 32 and 1 more", "1", sockets.Socket{UID: 1, Processes: workers(4)}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.socket.Local = end("0.0.0.0:80")
+			print := func(w io.Writer) error {
+				return report.Listeners(w, []report.Listener{{Socket: tc.socket, Listener: profile.Listener{Port: appPort}}})
+			}
+			check(t, "PID\n"+tc.pids+"\n", func(w io.Writer) error { return column(w, "PID", print) })
+			check(t, "UID\n"+tc.uid+"\n", func(w io.Writer) error { return column(w, "UID", print) })
+		})
+	}
+	root := []report.Listener{{Socket: sockets.Socket{Local: end("0.0.0.0:80"), Processes: workers(1)}, Listener: profile.Listener{Port: appPort}}}
+	check(t, `{"version":1,"mesh":"small","title":"Small mesh","listeners":[{"port":8080,"component":"","protocol":"","purpose":"","scope":"on the wire","shows":"","control":false,"address":"0.0.0.0","owner":"app","processes":[{"name":"nginx","pid":30,"fd":0}],"uid":0,"told_by":[]}]}
+`, func(w io.Writer) error { return report.ListenersJSON(w, small, root) })
+}

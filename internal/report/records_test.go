@@ -47,6 +47,14 @@ func TestRecordFaults(t *testing.T) {
 		}, []string{
 			"sockets f: line 2: no port; the rest is used", "sockets f: line 4: no port; the rest is used", "sockets f: line 5: no port; the rest is used",
 			"sockets f: 2 more lines that cannot be read"}},
+		{"one more than is kept", record.Sockets, func(in *record.Info) {
+			in.Entries, in.Matched, in.Malformed, in.Faults = 3, 3, 2, []string{"line 2: no port"}
+		},
+			[]string{"sockets f: line 2: no port; the rest is used", "sockets f: 1 more line that cannot be read"}},
+		{"one that was kept", record.Sockets, func(in *record.Info) {
+			in.Entries, in.Matched, in.Malformed, in.Faults = 3, 3, 1, []string{"line 2: no port"}
+		},
+			[]string{"sockets f: line 2: no port; the rest is used"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := info(test.kind, "f")
@@ -63,6 +71,10 @@ func TestConflict(t *testing.T) {
 		Shown: []capture.Ref{{Input: 0, Packet: 4}, {Input: 1, Packet: 9}}}
 	if got, want := report.Conflict(&c), "conntrack ct.txt line 3 says 8080; packets say 9090 (input:packet 0:4 1:9)"; got != want {
 		t.Errorf("Conflict = %q, want %q", got, want)
+	}
+	c.Source.Line, c.Shown = 1, c.Shown[:1]
+	if got, want := report.Conflict(&c), "conntrack ct.txt line 1 says 8080; packets say 9090 (input:packet 0:4)"; got != want {
+		t.Errorf("Conflict of one packet = %q, want %q", got, want)
 	}
 	c.Source.Line, c.Shown = 0, nil
 	if got, want := report.Conflict(&c), "conntrack ct.txt says 8080; packets say 9090"; got != want {

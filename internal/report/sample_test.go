@@ -2,8 +2,10 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +29,31 @@ func check(t *testing.T, want string, print func(io.Writer) error) {
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// column prints one column of a table alone. Titles are two blanks apart.
+func column(w io.Writer, title string, print func(io.Writer) error) error {
+	var table bytes.Buffer
+	if err := print(&table); err != nil {
+		return err
+	}
+	head, _, _ := strings.Cut("  "+table.String(), "\n")
+	from := strings.Index(head+"  ", "  "+title+"  ")
+	if from < 0 {
+		return fmt.Errorf("no column %q in %q", title, head)
+	}
+	to := len(head) // all that follows, in the last column
+	if next := strings.TrimLeft(head[from+2+len(title):], " "); next != "" {
+		to = len(head) - len(next) - 2
+	}
+	for line := range strings.Lines(table.String()) {
+		cells := []rune(strings.TrimRight(line, "\n"))
+		if to < len(head) {
+			cells = cells[:min(to, len(cells))]
+		}
+		fmt.Fprintln(w, strings.TrimRight(string(cells[min(from, len(cells)):]), " "))
+	}
+	return nil
 }
 
 var (

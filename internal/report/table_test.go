@@ -18,12 +18,14 @@ var rows = [][]string{
 	{"0", "192.0.2.10:47254", "", "request id"},
 	{"12345678", "[fd00::5]:4000", "a  b", ""},
 	{"", "ünï→", "\x1b[31mred\nline\xff", " led and trailed "},
+	{"x\ufffdy", "\xff", "\u0085", "\x7f"},
 }
 
 const want = `STREAM    CLIENT            conn_id                  JOINED BY
 0         192.0.2.10:47254                           request id
 12345678  [fd00::5]:4000    a  b
           ünï→              \x1b[31mred\x0aline\xff   led and trailed
+x�y       \xff              \xc2\x85                 \x7f
 `
 
 func TestTable(t *testing.T) {
