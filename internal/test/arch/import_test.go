@@ -161,8 +161,8 @@ const bed = "./internal/test/bed/"
 // lie below them.
 var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "packets", "./internal/test/judge"}
 
-// aboveRooms lists what tests of the rooms of package mesh may import beside:
-// what pods do is stitched, and the result looked at.
+// aboveRooms lists what tests of the rooms of package mesh may import beside what
+// lies below them: what pods do is stitched, and the result looked at.
 var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/record"}
 
 // across lists the packages whose tests may import all of ours: they look at
@@ -188,7 +188,7 @@ func TestImportDirection(t *testing.T) {
 				allowed = append(allowed, "./mesh/rules")
 			}
 			if strings.HasPrefix(s.dir+"/", "mesh/internal/") || s.dir == "mesh" {
-				allowed = append(allowed, aboveRooms...)
+				allowed = slices.Concat(allowed, aboveRooms, beneath(s.dir))
 			}
 		}
 		for _, i := range s.imports {
@@ -212,6 +212,22 @@ func rowOf(dir string) string {
 		return dir
 	}
 	return path.Dir(dir) + "/*"
+}
+
+// beneath lists what lies below a package, however deep: of that its tests build
+// what it is given.
+func beneath(dir string) []string {
+	all, _ := allowedIn(dir)
+	all = slices.Clone(all)
+	for i := 0; i < len(all); i++ {
+		lower, _ := allowedIn(strings.TrimPrefix(all[i], "./"))
+		for _, l := range lower {
+			if !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
 }
 
 func ours(imported string) bool { return imported == "." || strings.HasPrefix(imported, "./") }
