@@ -1,15 +1,20 @@
 package recorded
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -88,5 +93,86 @@ func TestReadRules(t *testing.T) {
 	_, err = ReadRules(&record.Files{Sockets: []record.File{{Name: filepath.Join(dir, "nowhere")}}})
 	if err == nil || !strings.HasPrefix(err.Error(), "sockets "+dir) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v of a file that is not there", err)
+	}
+}
+
+// Whatever kind a file is of, one that is not there is named before anything is read.
+func TestCheckFiles(t *testing.T) {
+	there := pcap.WriteFile(t, "there", nil)
+	for _, kind := range record.Kinds() {
+		var files record.Files
+		files.Add(kind, record.File{Name: there})
+		files.Add(kind, record.File{Name: "-"})
+		if err := checkFiles(&files); err != nil {
+			t.Errorf("%s: error %v of files that are there", kind, err)
+		}
+		files.Add(kind, record.File{Name: there + "/not"})
+		if err := checkFiles(&files); err == nil || !strings.HasPrefix(err.Error(), kind.String()+" "+there) {
+			t.Errorf("%s: error %v of a file that is not there", kind, err)
+		}
+	}
+}
+
+// A file that went away since it was looked for is an error too, of each kind.
+func TestReadOfFileThatWentAway(t *testing.T) {
+	x := captured(t)
+	for _, kind := range []record.Kind{record.Conntrack, record.AccessLog, record.Sockets} {
+		var files record.Files
+		files.Add(kind, record.File{Name: filepath.Join(t.TempDir(), "gone")})
+		err := new(Records).Read(&files, x)
+		if err == nil || !strings.HasPrefix(err.Error(), kind.String()+" ") || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: error %v", kind, err)
+		}
+	}
+}
+
+// Records are unpacked, and taken from standard input if they are to be.
+func TestOpen(t *testing.T) {
+	const text = "LISTEN 0 5 127.0.0.1:80 0.0.0.0:*\n"
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	plain, packed := pcap.WriteFile(t, "plain", []byte(text)), pcap.WriteFile(t, "packed", zipped.Bytes())
+	stdin, err := os.Open(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	defer func(in *os.File) { os.Stdin = in }(os.Stdin)
+	os.Stdin = stdin
+	for _, name := range []string{plain, packed, "-"} {
+		rs := readBeside(t, &record.Files{Sockets: []record.File{{Name: name}}}, captured(t))
+		if len(rs.Sockets) != 1 || len(rs.Sockets[0].Listeners()) != 1 {
+			t.Errorf("%s: lists %+v, want one with a listener", name, rs.Sockets)
+		}
+	}
+	torn := pcap.WriteFile(t, "torn", zipped.Bytes()[:5])
+	if err := new(Records).Read(&record.Files{Sockets: []record.File{{Name: torn}}}, captured(t)); err == nil {
+		t.Error("no error of a torn file")
+	}
+}
+
+// Equal strings are kept once, as long as there are not too many.
+func TestOnce(t *testing.T) {
+	var rd reader
+	address := func(s string) *byte { return unsafe.StringData(s) }
+	line := strings.Repeat("ab", 2)
+	a, b := rd.once(line[:2]), rd.once(line[2:])
+	if a != "ab" || address(a) != address(b) || address(a) == address(line) {
+		t.Errorf("%q is kept twice, or in its line", a)
+	}
+	for i := range maxOnce {
+		rd.once(strconv.Itoa(i))
+	}
+	if len(rd.strings) != maxOnce {
+		t.Errorf("%d strings are kept, want %d", len(rd.strings), maxOnce)
+	}
+	if s := rd.once("one too many"); s != "one too many" || rd.strings[s] != "" {
+		t.Errorf("%q is kept beyond the bound", s)
 	}
 }
