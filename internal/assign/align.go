@@ -13,7 +13,7 @@ import (
 type Alignment struct {
 	Of   []int   // by line: the exchange it is paired with; -1 = none
 	Sure []bool  // by line: no other pairing is as good, or nearly
-	May  [][]int // by line: the exchanges it has in pairings as large as the largest
+	May  [][]int // by line: the exchanges it has in pairings as large as the largest; none if times say that the lists are as long as each other by accident
 }
 
 // AlignCells bounds the work of one alignment.
@@ -32,7 +32,10 @@ func Align(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) *A
 	if n == m && allFit(n, fits) {
 		shifted := displaced(n, distance)
 		for i := range n {
-			a.Of[i], a.Sure[i], a.May[i] = i, !shifted, []int{i}
+			a.Of[i], a.Sure[i] = i, !shifted
+			if !shifted {
+				a.May[i] = []int{i}
+			}
 		}
 		return a
 	}

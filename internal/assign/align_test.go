@@ -19,16 +19,17 @@ func TestAlign(t *testing.T) {
 		within           int64 // a line fits an exchange within so many nanoseconds
 		of               []int
 		sure             []bool
+		accident         bool // the lists are as long as each other by accident
 	}{
-		{"one each", ms(1), ms(2), 100e6, []int{0}, []bool{true}},
-		{"as many, late", ms(5, 30, 31), ms(1, 2, 3), 100e6, []int{0, 1, 2}, []bool{true, true, true}},
-		{"first lines and last exchanges missing", ms(40, 60, 80, 100, 120), ms(1, 20, 41, 60, 81), 500e6, []int{0, 1, 2, 3, 4}, make([]bool, 5)},
-		{"the capture began late", ms(1, 100, 200), ms(100, 200), 50e6, []int{-1, 0, 1}, []bool{false, true, true}},
-		{"the log was cut", ms(200), ms(100, 200), 500e6, []int{1}, []bool{true}},
-		{"a line between two", ms(150), ms(100, 200), 500e6, []int{0}, []bool{false}},
-		{"two lines for one", ms(100, 101), ms(100), 500e6, []int{0, -1}, []bool{false, false}},
-		{"nothing fits", ms(1), ms(1000), 10e6, []int{-1}, []bool{false}},
-		{"empty", nil, ms(1), 1e9, []int{}, []bool{}},
+		{"one each", ms(1), ms(2), 100e6, []int{0}, []bool{true}, false},
+		{"as many, late", ms(5, 30, 31), ms(1, 2, 3), 100e6, []int{0, 1, 2}, []bool{true, true, true}, false},
+		{"first lines and last exchanges missing", ms(40, 60, 80, 100, 120), ms(1, 20, 41, 60, 81), 500e6, []int{0, 1, 2, 3, 4}, make([]bool, 5), true},
+		{"the capture began late", ms(1, 100, 200), ms(100, 200), 50e6, []int{-1, 0, 1}, []bool{false, true, true}, false},
+		{"the log was cut", ms(200), ms(100, 200), 500e6, []int{1}, []bool{true}, false},
+		{"a line between two", ms(150), ms(100, 200), 500e6, []int{0}, []bool{false}, false},
+		{"two lines for one", ms(100, 101), ms(100), 500e6, []int{0, -1}, []bool{false, false}, false},
+		{"nothing fits", ms(1), ms(1000), 10e6, []int{-1}, []bool{false}, false},
+		{"empty", nil, ms(1), 1e9, []int{}, []bool{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -36,6 +37,11 @@ func TestAlign(t *testing.T) {
 			a := Align(len(tt.lines), len(tt.exchanges), func(i, j int) bool { return distance(i, j) <= tt.within }, distance)
 			if !slices.Equal(a.Of, tt.of) || !slices.Equal(a.Sure, tt.sure) {
 				t.Errorf("align = %v sure %v, want %v sure %v", a.Of, a.Sure, tt.of, tt.sure)
+			}
+			for i := range a.May {
+				if a.Sure[i] && len(a.May[i]) == 0 || tt.accident && len(a.May[i]) > 0 {
+					t.Errorf("line %d may have %v", i, a.May[i])
+				}
 			}
 		})
 	}

@@ -231,7 +231,7 @@ func (s *sequence) find(exact bool) {
 	a := s.pairs
 	for i, e := range s.entries {
 		switch {
-		case a.Of[i] < 0:
+		case a.Of[i] < 0, len(a.May[i]) == 0:
 		case a.Sure[i]:
 			e.tell(s.on, []*graph.Exchange{s.xs[a.Of[i]]})
 		default:
