@@ -21,7 +21,7 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 				found = append(found, e)
 			}
 		}
-		if len(found) != 1 {
+		if len(found) != 1 || c.Linked(found[0].Down, u) { // it named the leg itself
 			continue
 		}
 		e := found[0]
