@@ -1,0 +1,287 @@
+package logged
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+)
+
+// A joined is a world, and what its log ties.
+type joined struct {
+	name      string
+	make      func(w *world)
+	then      func(w *world) // once the world was read
+	links     []string
+	limits    []string
+	conflicts []string
+	told      []string // which line tells of what
+}
+
+func (tc *joined) run(t *testing.T, format string) {
+	t.Run(tc.name, func(t *testing.T) {
+		w := new(world)
+		tc.make(w)
+		w.read(t, format)
+		if tc.then != nil {
+			tc.then(w)
+		}
+		Join(w.c)
+		for _, part := range []struct {
+			name      string
+			want, got []string
+		}{{"links", tc.links, w.links()}, {"limits", tc.limits, w.limits()}, {"conflicts", tc.conflicts, w.conflicts()}, {"lines", tc.told, w.told()}} {
+			if diff := cmp.Diff(part.want, part.got); diff != "" {
+				t.Errorf("%s, -want +got:\n%s", part.name, diff)
+			}
+		}
+	})
+}
+
+// A line ties the exchanges of the legs that it names, by their order and times.
+func TestJoin(t *testing.T) {
+	two := func(w *world) (d0, d1, u0, u1 *wire) { return w.down(0), w.down(0), w.up(0), w.up(0) }
+	one := func(w *world) { w.through(w.down(0), w.up(0), call{at: 1, end: 5}); w.log(of(0, 0, 1, 4)) }
+	for _, tc := range []joined{
+		{name: "no log", make: func(w *world) { w.through(w.down(0), w.up(0), call{at: 1, end: 5}) }},
+		{name: "one exchange", make: one, links: []string{"d0/0 > u0/0"}, told: []string{"d0/0: 1"}},
+		{name: "of another crossing", make: one, then: func(w *world) { w.c.Down = nil }},
+		{name: "behind another crossing", make: one, then: func(w *world) { w.c.Up = nil }},
+		{name: "the client's exchange has a link", make: one, then: func(w *world) { w.c.Taken[&w.leg("d0").Exchanges[0]] = true }},
+		{name: "the exchange behind has a link", make: one, then: func(w *world) { w.c.Taken[&w.leg("u0").Exchanges[0]] = true }},
+		{name: "at once, alike", make: func(w *world) {
+			d0, d1, u0, u1 := two(w)
+			w.through(d0, u1, call{at: 10, end: 20})
+			w.through(d1, u0, call{at: 10, end: 20})
+			w.log(of(0, 1, 10, 10), of(1, 0, 10, 10))
+		}, links: []string{"d0/0 > u1/0", "d1/0 > u0/0"}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "a pool", make: func(w *world) {
+			d0, d1, u0, _ := two(w)
+			w.through(d0, u0, call{at: 10, end: 20})
+			w.through(d1, u0, call{at: 30, end: 40})
+			w.through(d0, u0, call{at: 50, end: 60})
+			w.log(of(0, 0, 10, 10), of(1, 0, 30, 10), of(0, 0, 50, 10))
+		}, links: []string{"d0/0 > u0/0", "d1/0 > u0/1", "d0/1 > u0/2"}, told: []string{"d0/0: 1", "d0/1: 3", "d1/0: 2"}},
+		{name: "only the client's leg is named", make: func(w *world) {
+			w.through(w.down(0), w.up(0), call{at: 1, end: 5})
+			l := of(0, 0, 1, 4)
+			l.proxy, l.host = "", ""
+			w.log(l)
+		}, told: []string{"d0/0: 1"}},
+		{name: "the leg behind was not captured", make: func(w *world) {
+			w.through(w.down(0), w.up(0), call{at: 1, end: 5})
+			w.log(of(0, 7, 1, 4))
+		}, told: []string{"d0/0: 1"}},
+		{name: "only the client's leg is named, and which exchange is not known", make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			w.through(d, u, call{at: 10, end: 15})
+			w.through(d, u, call{at: 20, end: 25})
+			l := of(0, 0, 15, 5)
+			l.proxy, l.host = "", ""
+			w.log(l)
+		}},
+		{name: "a line of an exchange that was not captured", make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			w.through(d, u, call{at: 10, end: 20})
+			w.through(d, u, call{at: 1500, end: 1510})
+			w.log(of(0, 0, 10, 10), of(0, 0, 700, 10), of(0, 0, 1500, 10))
+		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1"}, told: []string{"d0/0: 1", "d0/1: 3"}},
+		{name: "connections of the same ends", make: func(w *world) {
+			for at := range 2 {
+				d, u := w.down(float64(at*1000)), w.up(float64(at*1000))
+				w.through(d, u, call{at: float64(at*1000) + 10, end: float64(at*1000) + 20})
+				w.do(float64(at*1000)+30, d.Close)
+				w.do(float64(at*1000)+30, u.Close)
+				if at == 0 {
+					w.ends = [2]int{}
+				}
+			}
+			w.log(of(0, 0, 10, 10), of(0, 0, 1010, 10))
+		}, links: []string{"d0/0 > u0/0", "d0/0 > u0/0"}, told: []string{"d0/0: 1", "d0/0: 2"}},
+		{name: "lines of two files", make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			w.through(d, u, call{at: 10, end: 20})
+			w.through(d, u, call{at: 1500, end: 1510})
+			w.log(of(0, 0, 1500, 10))
+			w.log(of(0, 0, 10, 10))
+		}, links: []string{"d0/1 > u0/1", "d0/0 > u0/0"}, told: []string{"d0/0: 1", "d0/1: 1"}},
+		{name: "the first lines and the last exchange are missing", make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			for i := range 4 {
+				w.through(d, u, call{at: float64(100 * i), end: float64(100*i + 10)})
+			}
+			w.log(of(0, 0, 100, 10), of(0, 0, 200, 10), of(0, 0, 300, 10), of(0, 0, 400, 10))
+		}},
+		{name: "the same in a pool", make: func(w *world) {
+			d0, d1, u, _ := two(w)
+			for i := range 8 {
+				w.through([2]*wire{d0, d1}[i%2], u, call{at: float64(100 * i), end: float64(100*i + 10)})
+			}
+			var lines []line
+			for i := 1; i <= 8; i++ {
+				lines = append(lines, of(i%2, 0, float64(100*i), 10))
+			}
+			w.log(lines...)
+		}},
+	} {
+		tc.run(t, logFormat)
+	}
+}
+
+// Streams of HTTP/2 have no order; what the log leaves of the choice, it leaves to
+// others.
+func TestJoinStreams(t *testing.T) {
+	for _, tc := range []joined{
+		{name: "told apart by what was asked", make: func(w *world) {
+			d, u0, u1 := w.down(0).mux(1), w.up(0), w.up(0)
+			w.through(d, u0, call{at: 10, end: 20, target: "/a"})
+			w.through(d, u1, call{at: 10, end: 20, target: "/b"})
+			a, b := of(0, 0, 10, 10), of(0, 1, 10, 10)
+			a.request, b.request = "GET /a", "GET /b"
+			w.log(b, a)
+		}, links: []string{"d0/1 > u1/0", "d0/0 > u0/0"}, told: []string{"d0/0: 2", "d0/1: 1"}},
+		{name: "of the client, alike", make: func(w *world) {
+			d, u0, u1 := w.down(0).mux(1), w.up(0), w.up(0)
+			w.through(d, u0, call{at: 10, end: 20})
+			w.through(d, u1, call{at: 10, end: 20})
+			w.log(of(0, 0, 10, 10), of(0, 1, 10, 10))
+		}, limits: []string{"u0/0: d0/0 d0/1", "u1/0: d0/1 d0/0"}},
+		{name: "behind the proxy, alike", make: func(w *world) {
+			d0, d1, u := w.down(0), w.down(0), w.up(0).mux(1)
+			w.through(d0, u, call{at: 10, end: 20})
+			w.through(d1, u, call{at: 10, end: 20})
+			w.log(of(0, 0, 10, 10), of(1, 0, 10, 10))
+		}, limits: []string{"d0/0: u0/0 u0/1", "d1/0: u0/1 u0/0"}},
+		{name: "on both sides, alike", make: func(w *world) {
+			d, u := w.down(0).mux(1), w.up(0).mux(1)
+			w.through(d, u, call{at: 10, end: 20})
+			w.through(d, u, call{at: 10, end: 20})
+			w.log(of(0, 0, 10, 10), of(0, 0, 10, 10), of(0, 0, 10, 10))
+		}},
+		{name: "on both sides, by ids", make: func(w *world) {
+			d, u := w.down(0).mux(1), w.up(0).mux(1)
+			for _, id := range []string{"one", "two"} {
+				w.through(d, u, call{at: 10, end: 20, fields: []string{"x-request-id: " + id}})
+			}
+			a, b := of(0, 0, 10, 10), of(0, 0, 10, 10)
+			a.id, b.id = "two", "one"
+			w.log(a, b)
+		}, links: []string{"d0/1 > u0/1", "d0/0 > u0/0"}, told: []string{"d0/0: 2", "d0/1: 1"}},
+	} {
+		tc.run(t, logFormat)
+	}
+}
+
+// Exchanges that only turns tell apart are placed if there are as many as lines, and
+// nothing is missing; else the line ties the leg.
+func TestJoinSealed(t *testing.T) {
+	tls := pcap.TLSConfig{}
+	h2 := pcap.TLSConfig{ALPN: []string{"h2"}}
+	three := func(w *world, d, u *wire) {
+		for i := range 3 {
+			w.through(d, u, call{at: float64(100*i + 10), end: float64(100*i + 20)})
+		}
+	}
+	lines := []line{of(0, 0, 10, 10), of(0, 0, 110, 10), of(0, 0, 210, 10)}
+	for _, tc := range []joined{
+		{name: "behind the proxy", make: func(w *world) {
+			three(w, w.down(0), w.up(0).seal(1, tls))
+			w.log(lines...)
+		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1", "d0/2 > u0/2"}, told: []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}},
+		{name: "before the proxy", make: func(w *world) {
+			three(w, w.down(0).seal(1, tls), w.up(0))
+			w.log(lines...)
+		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1", "d0/2 > u0/2"}, told: []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}},
+		{name: "on both sides", make: func(w *world) {
+			three(w, w.down(0).seal(1, tls), w.up(0).seal(1, tls))
+			w.log(lines...)
+		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1", "d0/2 > u0/2"}, told: []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}},
+		{name: "a line less than turns", make: func(w *world) {
+			three(w, w.down(0), w.up(0).seal(1, tls))
+			w.log(lines[:2]...)
+		}, links: []string{"d0/0 > u0", "d0/1 > u0"}, told: []string{"d0/0: 1", "d0/1: 2"}},
+		{name: "a line less than turns, on both sides", make: func(w *world) {
+			three(w, w.down(0).seal(1, tls), w.up(0).seal(1, tls))
+			w.log(lines[:2]...)
+		}, links: []string{"d0 > u0"}},
+		{name: "packets are missing", make: func(w *world) {
+			three(w, w.down(0), w.up(0).seal(1, tls))
+			w.do(111.5, func() { w.tr.Lose(1) }) // the second request behind
+			w.log(lines...)
+		}, links: []string{"d0/0 > u0", "d0/1 > u0", "d0/2 > u0"}, told: []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}},
+		{name: "lines in another order", make: func(w *world) {
+			three(w, w.down(0), w.up(0).seal(1, tls))
+			w.log(lines[1], lines[0], lines[2])
+		}, links: []string{"d0/1 > u0", "d0/0 > u0", "d0/2 > u0"}, told: []string{"d0/0: 2", "d0/1: 1", "d0/2: 3"}},
+		{name: "streams behind the proxy", make: func(w *world) {
+			three(w, w.down(0), w.up(0).seal(1, h2))
+			w.log(lines...)
+		}, links: []string{"d0/0 > u0", "d0/1 > u0", "d0/2 > u0"}, told: []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}},
+		{name: "streams before the proxy", make: func(w *world) {
+			three(w, w.down(0).seal(1, h2), w.up(0))
+			w.log(lines...)
+		}, links: []string{"d0 > u0/0", "d0 > u0/1", "d0 > u0/2"}, told: []string{"u0/0: 1", "u0/1: 2", "u0/2: 3"}},
+		{name: "streams of which nothing is known", make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			d.mux(1)
+			d.say(call{at: 10, end: 20})
+			u.mux(1)
+			w.log(of(0, 0, 10, 10))
+		}, links: []string{"d0/0 > u0"}, told: []string{"d0/0: 1"}},
+		{name: "turns of one line are one exchange", make: func(w *world) {
+			d, u := w.down(0), w.up(0).seal(1, tls)
+			d.say(call{at: 10, end: 40})
+			u.say(call{at: 12, end: 20})
+			u.say(call{at: 25, end: 38})
+			w.through(d, u, call{at: 110, end: 120})
+			w.log(of(0, 0, 10, 30), of(0, 0, 110, 10))
+		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1"}, told: []string{"d0/0: 1", "d0/1: 2"}},
+		{name: "a turn at another time than the exchange", make: func(w *world) {
+			d, u := w.down(0), w.up(0).seal(1, tls)
+			d.say(call{at: 10, end: 20})
+			u.say(call{at: 60, end: 70})
+			w.log(of(0, 0, 10, 60))
+		}, links: []string{"d0/0 > u0"}, told: []string{"d0/0: 1"}},
+	} {
+		tc.run(t, logFormat)
+	}
+}
+
+// A leg of HTTP/2 under TLS that stands for one of its streams is left out of what
+// turns tell.
+func TestJoinSealedStreamsBusy(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		down, up     string // ALPN; "" = no TLS
+		downs, upsOf bool
+	}{
+		{"none", "", "", false, false},
+		{"streams behind", "", "h2", false, true},
+		{"streams before", "h2", "", true, false},
+		{"turns behind, one too many", "", "http/1.1", false, false},
+		{"streams on both sides", "istio-h2", "h2", true, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := new(world)
+			d, u := w.down(0), w.up(0)
+			if tc.down != "" {
+				d.seal(1, pcap.TLSConfig{ALPN: []string{tc.down}})
+			}
+			if tc.up != "" {
+				u.seal(1, pcap.TLSConfig{ALPN: []string{tc.up}})
+			}
+			w.through(d, u, call{at: 10, end: 20})
+			w.through(d, u, call{at: 110, end: 120})
+			w.log(of(0, 0, 10, 10))
+			w.read(t, logFormat)
+			Join(w.c)
+			if got := w.c.Busy[w.leg("d0")]; got != tc.downs {
+				t.Errorf("the client's leg is busy: %v, want %v", got, tc.downs)
+			}
+			if got := w.c.Busy[w.leg("u0")]; got != tc.upsOf {
+				t.Errorf("the leg behind is busy: %v, want %v", got, tc.upsOf)
+			}
+		})
+	}
+}
