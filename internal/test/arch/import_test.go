@@ -146,6 +146,8 @@ var below = map[string][]string{
 	"internal/test/bed/scene":    {bed + "app", bed + "mesh", bed + "stage", bed + "world", "./internal/test/truth"},
 	"internal/test/bed/run":      {bed + "mesh", bed + "scene", "./internal/test/truth"},
 
+	"mesh/internal/testindex": {"./capture", "./capture/tcpip", "./internal/test/pcap", "./mesh/internal/index", "./mesh/internal/recorded", "./mesh/record"},
+
 	"internal/test/pcap":    {"./capture", "./capture/linktype", "./capture/tcpip"},
 	"internal/test/sim":     {"./capture/tcpip", "./internal/test/pcap", "./mesh", "./mesh/flow", "./mesh/names"},
 	"internal/test/judge":   {},
@@ -163,7 +165,7 @@ var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "
 
 // aboveRooms lists what tests of the rooms of package mesh may import beside what
 // lies below them: what pods do is stitched, and the result looked at.
-var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/record"}
+var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/internal/testindex", "./mesh/record"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.
