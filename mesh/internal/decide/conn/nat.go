@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
@@ -156,18 +157,14 @@ func closest(es []*recorded.Entry, c *Conn) *recorded.Entry {
 // youngest returns the entry that saw a packet last; nil if there are several
 // as far as whole seconds tell, which say different things.
 func youngest(es []*recorded.Entry) *recorded.Entry {
-	var best *recorded.Entry
-	unsure := false
-	for _, e := range es {
-		switch {
-		case best == nil || e.Idle() < best.Idle():
-			best, unsure = e, best != nil && (e.Idle() == recorded.UnknownIdle || best.Idle()-e.Idle() < 2)
-		case e.Idle()-best.Idle() < 2:
-			unsure = unsure || e.Orig != best.Orig || e.Reply != best.Reply
-		}
-	}
-	if unsure {
+	if len(es) == 0 {
 		return nil
+	}
+	best := slices.MinFunc(es, func(a, b *recorded.Entry) int { return cmp.Compare(a.Idle(), b.Idle()) })
+	for _, e := range es {
+		if e.Idle()-best.Idle() < 2 && e.Tuples() != best.Tuples() {
+			return nil
+		}
 	}
 	return best
 }
