@@ -53,7 +53,7 @@ func unitBursts(x *index.Index, h index.HalfNo, reply bool) []burst {
 		if u.Kind == scan.UnitHole || end <= u.Off {
 			continue
 		}
-		if n := len(bs); n > 0 && u.Kind != scan.UnitPlain && us[i-1].At.Ref == u.At.Ref {
+		if n := len(bs); n > 0 && u.Kind != scan.UnitPlain && us[i-1].Kind != scan.UnitHole && us[i-1].At.Ref == u.At.Ref {
 			bs[n-1].n += end - u.Off
 			bs[n-1].until = u.Until
 			continue
