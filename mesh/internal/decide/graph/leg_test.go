@@ -283,3 +283,18 @@ func TestRangeOf(t *testing.T) {
 		}
 	}
 }
+
+// One half that was decrypted is enough for the leg to be.
+func TestDecryptedHalf(t *testing.T) {
+	for dir := range 2 {
+		x, cs := bound(t, testindex.Of(traceOf("eth0", client, app, func(c *pcap.Connection) { c.Send("a"); c.Reply("b") })))
+		h := []index.HalfNo{cs[0].Orig, cs[0].Reply}[dir]
+		x.Plain = map[index.HalfNo]*index.Plaintext{h: {Len: 9}}
+		x.Content(h).Unknown = true
+		l := &Leg{Leg: new(flow.Leg), Conn: cs[0]}
+		l.describe(x)
+		if got := []int64{l.Sent(), l.Received()}[dir]; !l.Decrypted || !l.LostHeaders || got != 9 {
+			t.Errorf("half %d: decrypted %v, lost headers %v, %d bytes; want true, true, 9", dir, l.Decrypted, l.LostHeaders, got)
+		}
+	}
+}
