@@ -109,7 +109,7 @@ func TestFailedOn(t *testing.T) {
 	const slack = float64(index.Causality) / 1e6
 	refused := func(at, end float64) *graph.Leg {
 		l := legFrom(proxyEnd(0), server)
-		l.Start, l.End = ms(at), ms(end)
+		l.Start, l.End = capture.Time(ms(at)), capture.Time(ms(end))
 		return l
 	}
 	failed := line{at: 10, took: 10, request: "GET /", flags: "UF"}
@@ -150,7 +150,7 @@ func TestFailedOn(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			e := entry(t, tc.line)
 			e.Down = legFrom(clientEnd(0), service)
-			e.Down.Start, e.Down.End = ms(5), ms(40)
+			e.Down.Start, e.Down.End = capture.Time(ms(5)), capture.Time(ms(40))
 			e.downs = tc.downs
 			if tc.up {
 				e.Up = tc.u

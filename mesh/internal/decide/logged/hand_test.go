@@ -22,7 +22,7 @@ var texts = scan.New(new(reassembly.Table), nil)
 // legFrom makes a leg.
 func legFrom(src, dst string) *graph.Leg {
 	l := &graph.Leg{Leg: &flow.Leg{Orig: tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}}, Conn: new(conn.Conn)}
-	l.Start, l.End = ms(0), ms(100_000)
+	l.Start, l.End = capture.Time(ms(0)), capture.Time(ms(100_000))
 	return l
 }
 
@@ -30,7 +30,7 @@ func legFrom(src, dst string) *graph.Leg {
 // where - in place of the request or of the status is not captured. The leg must have
 // room.
 func exchangeOn(l *graph.Leg, what string, at, end float64) *graph.Exchange {
-	e := graph.Exchange{Leg: l, No: len(l.Exchanges), Scan: texts, RespScan: texts, Floor: l.Start}
+	e := graph.Exchange{Leg: l, No: len(l.Exchanges), Scan: texts, RespScan: texts, Floor: int64(l.Start)}
 	words := strings.Fields(what)
 	if words[0] != "-" {
 		e.Req = &scan.Message{Flags: scan.MsgRequest | scan.MsgComplete, From: instant(at), To: instant(at),

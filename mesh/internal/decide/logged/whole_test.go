@@ -99,8 +99,8 @@ func TestJoinWholeWhich(t *testing.T) {
 			t.Fatalf("links %v, want one", w.links())
 		}
 		from, to := w.c.Links[0].From, w.c.Links[0].To
-		if (from.Start >= ms(1000)) != second || (to.Start >= ms(1000)) != second {
-			t.Errorf("second %v: tied is what began at %d and %d ns", second, from.Start-begin, to.Start-begin)
+		if (int64(from.Start) >= ms(1000)) != second || (int64(to.Start) >= ms(1000)) != second {
+			t.Errorf("second %v: tied is what began at %d and %d ns", second, int64(from.Start)-begin, int64(to.Start)-begin)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func TestOthers(t *testing.T) {
 func TestNearestPair(t *testing.T) {
 	leg := func(at float64) *graph.Leg {
 		l := legFrom(clientEnd(0), service)
-		l.Start = ms(at)
+		l.Start = capture.Time(ms(at))
 		return l
 	}
 	for _, tc := range []struct {

@@ -280,7 +280,7 @@ func TestFirst(t *testing.T) {
 			for _, c := range cs {
 				if c.Path.ClientLeg.ID == tc.leg {
 					if got, want := firstOf(c), tc.want(w); got != want {
-						t.Errorf("begins %d ns after its leg, want %d", got-w.legs[tc.leg].Start, want-w.legs[tc.leg].Start)
+						t.Errorf("begins %d ns after its leg, want %d", got-int64(w.legs[tc.leg].Start), want-int64(w.legs[tc.leg].Start))
 					}
 					return
 				}

@@ -19,7 +19,7 @@ func TestHops(t *testing.T) {
 	timed := func(h flow.Hop, k int) flow.Hop {
 		begin, off := at(h.Leg, k), int64(k)
 		h.Request, h.Response = [2]int64{100 * off, 100*off + 50}, [2]int64{200 * off, 200*off + 60}
-		h.RequestStart, h.RequestEnd, h.ResponseStart, h.ResponseEnd = begin+1, begin+2, begin+3, begin+4
+		h.RequestStart, h.RequestEnd, h.ResponseStart, h.ResponseEnd = capture.Time(begin+1), capture.Time(begin+2), capture.Time(begin+3), capture.Time(begin+4)
 		return h
 	}
 	plain := func(h flow.Hop) flow.Hop {
@@ -46,7 +46,7 @@ func TestHops(t *testing.T) {
 		{"decrypted", func(a, b *graph.Leg, l *graph.Link) { b.Decrypted = true }, []flow.Hop{timed(first(0), 0), plain(timed(second, 1))}},
 		{"a connection that came to nothing", func(a, b *graph.Leg, l *graph.Link) { l.Up = nil }, []flow.Hop{timed(first(0), 0), func() flow.Hop {
 			h := second
-			h.RequestStart, h.ResponseEnd = at(1, 0), at(1, 3)
+			h.RequestStart, h.ResponseEnd = capture.Time(at(1, 0)), capture.Time(at(1, 3))
 			return h
 		}()}},
 		{"behind a leg that cannot be read", func(a, b *graph.Leg, l *graph.Link) { l.Down, a.Exchanges = nil, nil }, []flow.Hop{first(0), timed(second, 1)}},

@@ -101,7 +101,7 @@ func acrossWorld(exchanges ...string) *world {
 	s := w.tunnel()
 	for _, l := range w.legs {
 		l.Conn.Pair = index.Pair{}
-		l.Start, l.End = 0, int64(1e9)
+		l.Start, l.End = 0, capture.Time(int64(1e9))
 	}
 	for i := range in {
 		w.tie(in[i], whole, s, whole)

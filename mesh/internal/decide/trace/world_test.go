@@ -32,7 +32,7 @@ func (w *world) leg(role flow.Role, exchanges ...string) *graph.Leg {
 		w.scan = scan.New(new(reassembly.Table), nil)
 	}
 	n := len(w.legs)
-	l := &graph.Leg{Leg: &flow.Leg{ID: n, Role: role, Start: at(n, 0), End: at(n, len(exchanges)+1)}, Conn: new(conn.Conn)}
+	l := &graph.Leg{Leg: &flow.Leg{ID: n, Role: role, Start: capture.Time(at(n, 0)), End: capture.Time(at(n, len(exchanges)+1))}, Conn: new(conn.Conn)}
 	l.Conn.Pair = index.Pair{Orig: 1, Reply: 2}
 	l.Orig = tcpip.Tuple{Proto: tcpip.ProtoTCP, Src: client(n), Dst: server(n)}
 	for k, s := range exchanges {
@@ -53,7 +53,7 @@ func server(leg int) netip.AddrPort {
 }
 
 func (w *world) exchange(l *graph.Leg, k int, words []string) graph.Exchange {
-	e := graph.Exchange{Leg: l, No: k, Scan: w.scan, RespScan: w.scan, Floor: l.Start}
+	e := graph.Exchange{Leg: l, No: k, Scan: w.scan, RespScan: w.scan, Floor: int64(l.Start)}
 	begin := at(l.ID, k)
 	if words[0] != "-" {
 		e.Req = &scan.Message{Start: int64(100 * k), End: int64(100*k + 50), From: scan.Instant{Nanos: begin + 1}, To: scan.Instant{Nanos: begin + 2},
