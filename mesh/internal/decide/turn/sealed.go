@@ -18,7 +18,6 @@ type Side struct {
 	opened *index.Plaintext // nil unless it was decrypted
 	end    int64            // where data end: before a closing alert
 	Plain  bool             // not TLS
-	whole  bool             // the stream was seen from its first byte to its last
 	Over   int64            // bytes that a fragment is longer than its plaintext, at the least
 	slack  int64            // and how much longer it may be: padding of CBC suites
 	Starts []int64          // where data may begin, the likeliest first
@@ -33,9 +32,7 @@ func newSealed(x *index.Index, h index.HalfNo, over, slack int64) *Side {
 	if len(us) == 0 {
 		return nil
 	}
-	half, r := x.Half(h), x.Content(h)
-	s := &Side{units: us, base: half.Base, opened: x.Plain[h], end: x.Length(h), Over: over, slack: slack, Plain: x.TLS(h) == nil}
-	s.whole = r.Start && !r.Open && r.Lost == 0
+	s := &Side{units: us, base: x.Half(h).Base, opened: x.Plain[h], end: x.Length(h), Over: over, slack: slack, Plain: x.TLS(h) == nil}
 	if s.Plain {
 		s.Starts = []int64{us[0].Off}
 		return s
