@@ -99,6 +99,9 @@ var below = map[string][]string{
 		"./capture", "./capture/linktype", "./capture/tcpip", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
+	"mesh/internal/testlegs": {
+		"./capture", "./internal/test/pcap", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph", "./mesh/internal/index",
+	},
 	"mesh": {
 		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/decide/trace", "./mesh/internal/emit",
@@ -163,9 +166,10 @@ const bed = "./internal/test/bed/"
 // lie below them.
 var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "packets", "./internal/test/judge"}
 
-// aboveRooms lists what tests of the rooms of package mesh may import beside what
-// lies below them: what pods do is stitched, and the result looked at.
-var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/internal/testindex", "./mesh/record"}
+// aboveRooms lists what tests of the rooms of package mesh may import beside:
+// what pods do is stitched, and the result looked at; or no more is made of it than
+// the room starts from.
+var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/internal/testindex", "./mesh/internal/testlegs", "./mesh/record"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.
