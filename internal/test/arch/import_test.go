@@ -100,7 +100,8 @@ var below = map[string][]string{
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh/internal/testlegs": {
-		"./capture", "./internal/test/pcap", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph", "./mesh/internal/index",
+		"./capture", "./internal/test/pcap", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/decide/graph",
+		"./mesh/internal/index", "./mesh/internal/recorded",
 	},
 	"mesh": {
 		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",

@@ -13,6 +13,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
 // Sides is the legs of one pod, in the order in which they begin.
@@ -36,7 +37,7 @@ func Read(tb testing.TB, tr *pcap.Trace, down string) *Sides {
 	}
 	s := &Sides{Index: new(index.Index)}
 	s.Index.Add(g)
-	legs := graph.Legs(s.Index, conn.Bind(s.Index, nil))
+	legs := graph.Legs(s.Index, conn.Bind(s.Index, new(recorded.Entries)))
 	graph.FindExchanges(s.Index, legs)
 	for _, l := range legs {
 		if l.Interface == down {

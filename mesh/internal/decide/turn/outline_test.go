@@ -1,0 +1,74 @@
+package turn
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/testlegs"
+)
+
+// crossed returns three legs of TLS to one server, one of plain HTTP and one that
+// carried nothing.
+func crossed(t *testing.T) *testlegs.Sides {
+	t.Helper()
+	tr := new(pcap.Trace)
+	for i := range 3 {
+		c := tr.Conn(fmt.Sprintf("192.0.2.%d:40000", i+1), "10.244.1.10:8443").At(0, "eth0").ISN(uint32(i)<<20, uint32(i+100)<<20)
+		c.Handshake()
+		c.TLS(pcap.TLSConfig{}).Play(pcap.Turn{Bytes: 100 + i}, pcap.Turn{Reply: true, Bytes: 200 + i}, pcap.Turn{Bytes: 10 + i}, pcap.Turn{Reply: true, Bytes: 20 + i})
+		c.Close()
+	}
+	plain := tr.Conn("192.0.2.9:40000", "10.244.1.10:8080").At(0, "eth0").ISN(1<<30, 2<<30)
+	plain.Handshake()
+	plain.Send("GET / HTTP/1.1\r\nhost: app\r\n\r\n")
+	plain.Reply("HTTP/1.1 204 No Content\r\n\r\n")
+	plain.Close()
+	empty := tr.Conn("192.0.2.8:40000", "10.244.1.10:8443").At(0, "eth0").ISN(3<<30, 5)
+	empty.Handshake()
+	empty.Close()
+	return testlegs.Read(t, tr, "eth0")
+}
+
+// Sealed are legs of TLS whose exchanges are hidden, and that nothing ties yet.
+func TestSealedLegs(t *testing.T) {
+	s := crossed(t)
+	c := crossing.New(s.Index, nil, nil)
+	if got := Sealed(c, s.Down); len(got) != 3 || got[0] != s.Down[0] || got[2] != s.Down[2] {
+		t.Errorf("%d legs are sealed, want the first three", len(got))
+	}
+	c.Busy[s.Down[1]] = true
+	if got := Sealed(c, s.Down); len(got) != 2 || got[0] != s.Down[0] || got[1] != s.Down[2] {
+		t.Errorf("%d legs are sealed, want the two that are not tied", len(got))
+	}
+	s.Down[0].Tunnel, s.Down[0].Protocol = true, s.Down[3].Protocol
+	if got := Sealed(c, s.Down); len(got) != 1 || got[0] != s.Down[2] {
+		t.Errorf("%d legs are sealed, want one: a tunnel is no TLS here", len(got))
+	}
+}
+
+// Outline measures each leg once, and lists what it found in the order of the legs.
+func TestOutline(t *testing.T) {
+	s := crossed(t)
+	c := crossing.New(s.Index, nil, nil)
+	es := Outline(c, s.Down)
+	var got []int64
+	for _, e := range es {
+		got = append(got, e.Outline.Req[0], e.Outline.Resp[0])
+	}
+	if want := "[100 200 10 20 101 201 11 21 102 202 12 22]"; fmt.Sprint(got) != want {
+		t.Errorf("lengths %v, want %v", got, want)
+	}
+	for i, l := range s.Down[:3] {
+		if len(l.Hidden) != 2 || &l.Hidden[0] != es[2*i] || l.Hidden[1].No != 1 || l.Hidden[1].Floor != l.Hidden[0].End() || l.Hidden[0].Floor != l.Start {
+			t.Errorf("leg %d: %d exchanges, %+v", i, len(l.Hidden), l.Hidden)
+		}
+	}
+	s.Down[1].Hidden = s.Down[1].Hidden[:1]
+	s.Down[0].Hidden = []graph.Exchange{{Outline: new(graph.Outline)}}
+	if again := Outline(c, s.Down); len(again) != 4 || again[0] != &s.Down[0].Hidden[0] || again[1] != es[2] || again[2] != es[4] {
+		t.Errorf("the second time %d exchanges, want 4: what was found stays", len(again))
+	}
+}
