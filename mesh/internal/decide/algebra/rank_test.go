@@ -2,6 +2,7 @@ package algebra
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -98,5 +99,60 @@ func TestOrdered(t *testing.T) {
 				t.Errorf("%d are told, from %d to %d expected", told, tt.least, tt.most)
 			}
 		})
+	}
+}
+
+// Most of the neighbours must agree: of up to 32 before and as many after.
+func TestConfirmed(t *testing.T) {
+	agree := func(n int, at ...int) []bool {
+		list := make([]bool, n)
+		for _, k := range at {
+			list[k] = true
+		}
+		return list
+	}
+	first := func(n int) (at []int) {
+		for k := range n {
+			at = append(at, k)
+		}
+		return at
+	}
+	for _, tt := range []struct {
+		name  string
+		agree []bool
+		k     int
+		want  bool
+	}{
+		{"alone", agree(1, 0), 0, true},
+		{"half of two", agree(2, 0), 0, false},
+		{"of 65 33", agree(65, first(33)...), 32, true},
+		{"of 65 32", agree(65, first(32)...), 32, false},
+		{"those before the neighbours do not count", agree(70, first(33)...), 33, false},
+		{"at the beginning 17 of 33", agree(100, first(17)...), 0, true},
+		{"at the beginning 16 of 33", agree(100, first(16)...), 0, false},
+		{"those after the neighbours do not count", agree(34, append(first(16), 33)...), 0, false},
+		{"at the end", agree(33, first(17)...), 32, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := confirmed(tt.agree, tt.k); got != tt.want {
+				t.Errorf("confirmed %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// Items are counted in the order of a time; those without one have no number.
+func TestQueue(t *testing.T) {
+	a := &algebra{down: []item{{reqAt: 30}, {reqAt: noTime}, {reqAt: 10}, {reqAt: 20}, {reqAt: 20}}, up: []item{{reqAt: 5}, {reqAt: 4}, {reqAt: noTime}, {reqAt: 3}}}
+	q := a.queue(func(it *item) int64 { return it.reqAt })
+	var got []int32
+	for d := range int32(5) {
+		got = append(got, q.partner(d))
+	}
+	if want := []int32{-1, -1, 3, 1, 0}; !slices.Equal(got, want) {
+		t.Errorf("partners %v, want %v", got, want)
+	}
+	if want := []int32{2, 3, 4, 0}; !slices.Equal(q.down, want) {
+		t.Errorf("order %v, want %v", q.down, want)
 	}
 }

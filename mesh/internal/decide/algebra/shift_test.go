@@ -165,3 +165,224 @@ func TestShiftsSumToOne(t *testing.T) {
 		}
 	}
 }
+
+// near reports whether two numbers are the same but for rounding.
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
+
+// The probability of a difference is what was counted of the peer, and one more pair
+// that is like all, of whom one more is as believed beforehand.
+func TestShiftFormula(t *testing.T) {
+	prior := func(x float64) float64 { return math.Exp(-math.Abs(x)/256) / 512 }
+	var s shifts
+	if got := s.likely(1, 0, nobody); !near(got, 1.0/512) {
+		t.Errorf("of nothing learned %v, want 1/512", got)
+	}
+	if got := s.likely(1, -512, nobody); !near(got, math.Exp(-2)/512) {
+		t.Errorf("of nothing learned -512 has %v", got)
+	}
+	s.add(1, 40, 1)
+	s.add(1, 40, .5)
+	s.add(2, 40, .25)
+	s.add(2, 90, 1)
+	for _, tt := range []struct {
+		name string
+		peer int32
+		x    int64
+		own  witness
+		want float64
+	}{
+		{"of a new peer", 3, 40, nobody, (1.75 + prior(40)) / 3.75},
+		{"of one peer", 1, 40, nobody, (1.5 + (1.75+prior(40))/3.75) / 2.5},
+		{"of the other", 2, 40, nobody, (.25 + (1.75+prior(40))/3.75) / 2.25},
+		{"never seen", 2, 41, nobody, (prior(41) / 3.75) / 2.25},
+		{"without one's own word", 1, 40, witness{40, .5}, (1 + (1.25+prior(40))/3.25) / 2},
+		{"without one's own word for another", 2, 40, witness{90, 1}, (.25 + (1.75+prior(40))/2.75) / 1.25},
+		{"without more than was said", 2, 40, witness{40, 9}, (0 + prior(40)/1) / 1},
+	} {
+		if got := s.likely(tt.peer, tt.x, tt.own); !near(got, tt.want) {
+			t.Errorf("%s: %+d has %v, want %v", tt.name, tt.x, got, tt.want)
+		}
+	}
+}
+
+// Where bytes pass unchanged no difference is certain beforehand, and any other one
+// is a thousandth of what it would be.
+func TestExactShifts(t *testing.T) {
+	s := shifts{exact: true}
+	for _, tt := range []struct {
+		x    int64
+		want float64
+	}{{0, 1}, {1, math.Exp(-1.0/256) / 512 / 1000}, {-256, math.Exp(-1) / 512 / 1000}} {
+		if got := s.likely(1, tt.x, nobody); !near(got, tt.want) {
+			t.Errorf("%+d has %v, want %v", tt.x, got, tt.want)
+		}
+	}
+}
+
+// A difference that strangers have too says less: half of what is counted of them is
+// the difference itself, half those that are about as large.
+func TestShiftRatio(t *testing.T) {
+	var s shifts
+	alone := s.likely(1, 40, nobody)
+	if got, want := s.ratio(1, 40, nobody), alone/((20.0/512)/20); !near(got, want) {
+		t.Errorf("without strangers the ratio is %v, want %v", got, want)
+	}
+	for range 10 {
+		s.addOther(40, .5)
+	}
+	s.addOther(63, 3)
+	s.addOther(64, 2)
+	for _, tt := range []struct {
+		x      int64
+		others float64
+	}{{40, (5 + 8.0/64) / 2}, {63, (3 + 8.0/64) / 2}, {0, 8.0 / 64 / 2}, {64, (2 + 2.0/64) / 2}, {-1, 0}} {
+		want := s.likely(1, tt.x, nobody) / ((tt.others + 20.0/512) / 30)
+		if got := s.ratio(1, tt.x, nobody); !near(got, want) {
+			t.Errorf("%+d has ratio %v, want %v", tt.x, got, want)
+		}
+	}
+}
+
+// A difference is usual if others have it, or one that is nearly as large; where there
+// are hardly others, if nothing speaks against it.
+func TestUsualShifts(t *testing.T) {
+	of := func(exact bool, n int, x int64, more ...int64) *shifts {
+		s := &shifts{exact: exact}
+		for range n {
+			s.add(1, x, 1)
+		}
+		for _, x := range more {
+			s.add(1, x, .5)
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name string
+		s    *shifts
+		x    int64
+		own  witness
+		want bool
+	}{
+		{"hardly any others", of(false, 2, 40), 900, nobody, true},
+		{"hardly any others beside oneself", of(false, 3, 40), 900, witness{900, .1}, true},
+		{"enough of them", of(false, 3, 40), 900, nobody, false},
+		{"hardly any others, exact", of(true, 2, 0), 1, nobody, false},
+		{"hardly any others, exact and the same", of(true, 2, 0), 0, nobody, true},
+		{"as others", of(false, 5, 40), 40, nobody, true},
+		{"nearly as others, longer", of(false, 5, 40), 56, nobody, true},
+		{"too long", of(false, 5, 40), 57, nobody, false},
+		{"nearly as others, shorter", of(false, 5, 40), 24, nobody, true},
+		{"too short", of(false, 5, 40), 23, nobody, false},
+		{"only oneself", of(false, 5, 40, 900), 900, witness{900, .5}, false},
+		{"one more by half", of(false, 5, 40, 900, 901), 900, witness{900, .5}, true},
+		{"one more by less", of(false, 5, 40, 900, 901), 900, witness{900, .6}, false},
+	} {
+		if got := tt.s.usual(tt.x, tt.own); got != tt.want {
+			t.Errorf("%s: usual %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A delay falls into a quarter of an octave above delayUnit, 50 µs.
+func TestDelayBinEdges(t *testing.T) {
+	for _, tt := range []struct {
+		nanos int64
+		bin   int
+		width float64
+	}{
+		{0, 0, 12500}, {12499, 0, 12500}, {12500, 1, 12500}, {25000, 2, 12500}, {37500, 3, 12500}, {49999, 3, 12500}, {50000, 4, 25000},
+		{74999, 4, 25000}, {75000, 5, 25000}, {150000, 8, 50000}, {50000*(1<<20) - 50000, 80, 12500 * (1 << 20)}, {math.MaxInt64 - 50000, 127, 12500 * (1 << 31)},
+	} {
+		if got, width := binOf(tt.nanos); got != tt.bin || width != tt.width {
+			t.Errorf("%d ns in bin %d of width %v, want %d of %v", tt.nanos, got, width, tt.bin, tt.width)
+		}
+	}
+}
+
+// A delay says two fifths of its own bin, and less of two on either side, as far as
+// there are bins.
+func TestDelaySpread(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		nanos int64
+		first int
+		want  []float64
+	}{
+		{"in the middle", 150000, 6, []float64{.05, .1, .2, .1, .05}},
+		{"the shortest", 0, 0, []float64{.2, .1, .05, 0}},
+		{"the second", 12500, 0, []float64{.1, .2, .1, .05, 0}},
+		{"the longest", math.MaxInt64 - 50000, 124, []float64{0, .05, .1, .2}},
+		{"too early", -index.Causality - 1, 0, []float64{0, 0, 0}},
+		{"as early as may be", -index.Causality, 0, []float64{.2, .1, .05, 0}},
+	} {
+		var d delays
+		d.add(tt.nanos, .5)
+		d.addOther(tt.nanos, .5)
+		total := .5
+		if tt.nanos < -index.Causality {
+			total = 0
+		}
+		for i, want := range tt.want {
+			if got := d.n[tt.first+i]; !near(got, want) {
+				t.Errorf("%s: bin %d has %v, want %v", tt.name, tt.first+i, got, want)
+			}
+		}
+		if d.total != total || d.othersTotal != total || total > 0 && d.others[bin(tt.nanos)] != .5 {
+			t.Errorf("%s: %v in all, %v of strangers; want %v", tt.name, d.total, d.othersTotal, total)
+		}
+	}
+}
+
+// The density of a delay is what was counted in its bin and what is believed
+// beforehand, without one's own word.
+func TestDelayFormula(t *testing.T) {
+	prior := func(nanos float64) float64 { return 1 / ((nanos + 1e5) * math.Log(1e5)) }
+	var d delays
+	if got := d.likely(-20, nobody); !near(got, prior(0)) {
+		t.Errorf("of nothing learned %v, want %v", got, prior(0))
+	}
+	d.add(150000, 1) // bin 8
+	d.add(150000, .5)
+	for _, tt := range []struct {
+		name  string
+		nanos int64
+		own   witness
+		want  float64
+	}{
+		{"in its bin", 150000, nobody, (.6/50000 + prior(150000)) / 2.5},
+		{"beside it", 130000, nobody, (.3/25000 + prior(130000)) / 2.5},
+		{"two beside it", 249999 + 1, nobody, (.15/50000 + prior(250000)) / 2.5},
+		{"three beside it", 300000, nobody, prior(300000) / 2.5},
+		{"without one's own word", 150000, witness{150000, .5}, (.4/50000 + prior(150000)) / 2},
+		{"without one's own word, from two bins below", 150000, witness{100000, .5}, (.55/50000 + prior(150000)) / 2},
+		{"and from two bins above", 150000, witness{250000, .5}, (.55/50000 + prior(150000)) / 2},
+		{"and from three below", 150000, witness{99999, .5}, (.6/50000 + prior(150000)) / 2},
+		{"and from three above", 150000, witness{300000, .5}, (.6/50000 + prior(150000)) / 2},
+		{"not less than nothing", 150000, witness{150000, 9}, prior(150000)},
+		{"who has seen no delay", 12500, witness{noTime, .5}, prior(12500) / 2},
+	} {
+		if got := d.likely(tt.nanos, tt.own); !near(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	early := delays{}
+	early.add(-index.Causality, 1)
+	for _, tt := range []struct {
+		x    int64
+		want float64
+	}{{-index.Causality, prior(0) / 1}, {-index.Causality - 1, (.4/12500 + prior(0)) / 1}} {
+		if got := early.likely(0, witness{tt.x, 1}); !near(got, tt.want) {
+			t.Errorf("own word of %d ns: %v, want %v", tt.x, got, tt.want)
+		}
+	}
+	d.addOther(150000, 4)
+	for _, tt := range []struct {
+		nanos  int64
+		others float64
+	}{{150000, 4.0 / 50000}, {120000, 0}} {
+		want := d.likely(tt.nanos, nobody) / ((tt.others + 20/1e8) / 24)
+		if got := d.ratio(tt.nanos, nobody); !near(got, want) {
+			t.Errorf("the ratio of %d ns is %v, want %v", tt.nanos, got, want)
+		}
+	}
+}
