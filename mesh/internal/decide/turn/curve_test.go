@@ -234,10 +234,38 @@ func TestNothingWhole(t *testing.T) {
 	if got := (*Side)(nil).all(s.Index, 0); got != nil {
 		t.Errorf("of what was not captured %+v", got)
 	}
+	for _, empty := range []func(v *Leg){
+		func(v *Leg) { v.Orig.Starts = nil }, func(v *Leg) { v.Reply.Starts = nil },
+		func(v *Leg) { v.Orig = nil }, func(v *Leg) { v.Reply = nil },
+	} {
+		v := NewLeg(s.Index, s.Down[0])
+		if empty(v); v.Curve(s.Index).Turns != nil {
+			t.Errorf("turns of half a leg: %+v", v)
+		}
+	}
 	if u := NewLeg(s.Index, s.Up[0]); u.Reply != nil || u.Sealed() {
 		t.Errorf("half a leg is %+v", u)
 	}
 	if half := newSealed(s.Index, 0, over, 0); half != nil {
 		t.Errorf("of no half %+v", half)
+	}
+}
+
+// Where no turns are kept, because nothing there can have been encrypted, the bytes
+// are counted all the same.
+func TestWholeWithoutTurns(t *testing.T) {
+	tr := new(pcap.Trace)
+	c := tr.Conn("192.0.2.1:40000", "10.244.1.10:9000").At(0, "eth0")
+	c.Handshake()
+	c.Send("some bytes")
+	c.Reply("others")
+	c.Close()
+	s := testlegs.Read(t, tr, "eth0")
+	v := NewLeg(s.Index, s.Down[0])
+	if v.Orig != nil || v.Reply != nil {
+		t.Fatalf("turns are kept: %+v", v)
+	}
+	if k := v.Curve(s.Index); k.Whole.Req.End != 10 || k.Whole.Resp.End != 6 || k.Turns != nil || k.Whole.Outline != nil {
+		t.Errorf("%d and %d bytes in turns %v, want 10 and 6", k.Whole.Req.End, k.Whole.Resp.End, k.Turns)
 	}
 }

@@ -138,6 +138,8 @@ func TestBoundaries(t *testing.T) {
 		{"something of another type", []say{asks(100), answers(200), asks(50).as(tls.TypeHandshake), answers(201), asks(101)}, nil, []string{"0/0", "2/2"}},
 		{"a request missing", []say{asks(100), answers(200), asks(101).missing(), answers(201), asks(102), answers(202)}, nil, []string{"0/0", "1/1", "2/2"}},
 		{"answered in two records", []say{asks(100), answers(200), asks(101).missing(), answers(201), answers(201), asks(102), answers(202)}, nil, []string{"0/0", "1/1", "2/3"}},
+		{"first answered with something of another type", []say{asks(100), answers(200), asks(101).missing(), answers(50).as(tls.TypeHandshake), answers(201), asks(2)},
+			nil, []string{"0/0", "1/2"}},
 		{"the last request missing", []say{asks(100), answers(200), asks(101).missing(), answers(201), asks(2)}, nil, []string{"0/0", "1/1"}},
 		{"two missing", []say{asks(100), answers(200), asks(101).missing(), answers(201), asks(102).missing(), answers(202), asks(2)}, nil, []string{"0/0", "1/1", "2/2"}},
 		{"the first request missing", []say{asks(99).missing(), asks(100), answers(200)}, nil, []string{"1/0"}},
@@ -208,6 +210,8 @@ func TestAlternatives(t *testing.T) {
 		{"two", []say{asks(90), asks(36), asks(500), asks(9)}, []int{1, 2}, 3, []int64{536, 500}, []int64{moment(1), moment(2)}},
 		{"one that is behind the message", []say{asks(90), asks(36), asks(500)}, []int{1, 2}, 2, []int64{36}, []int64{moment(1)}},
 		{"one at the end", []say{asks(90), asks(36)}, []int{1, 2}, 2, []int64{36}, []int64{moment(1)}},
+		{"a byte", []say{asks(36), asks(1), asks(9)}, []int{1}, 2, []int64{1}, []int64{moment(1)}},
+		{"a hole before the second", []say{asks(36), asks(3000).missing(), asks(500), asks(9)}, []int{0, 1}, 2, nil, nil},
 		{"without a byte", []say{asks(0), asks(0), asks(36)}, []int{2, 1, 0}, 3, []int64{36, 36, 36}, []int64{moment(2), moment(1), moment(0)}},
 		{"nothing in it", []say{asks(0), asks(36)}, []int{0}, 1, nil, nil},
 		{"a hole that may be many lengths", []say{asks(36), asks(500), asks(30).missing(), asks(9)}, []int{1}, 3, []int64{539, 517}, []int64{moment(1), moment(1)}},
@@ -321,6 +325,22 @@ func dropHello(port uint16) func(*pcap.Trace) {
 	}
 }
 
+// dropSYN drops the SYN of one end.
+func dropSYN(port uint16) func(*pcap.Trace) {
+	return func(tr *pcap.Trace) {
+		tr.Filter(func(p *pcap.Packet) bool { return p.Key.SrcPort != port || p.MSS == 0 })
+	}
+}
+
+// both does one thing after the other.
+func both(do ...func(*pcap.Trace)) func(*pcap.Trace) {
+	return func(tr *pcap.Trace) {
+		for _, f := range do {
+			f(tr)
+		}
+	}
+}
+
 // Where something was not captured, all lengths are named that are possible, or none.
 func TestExchangesOfDamage(t *testing.T) {
 	type lengths struct{ req, resp string }
@@ -337,6 +357,14 @@ func TestExchangesOfDamage(t *testing.T) {
 		{"the client's half", pcap.TLSConfig{}, dropSide(8443), [2]bool{}, nil},
 		{"the server's half", pcap.TLSConfig{}, dropSide(40000), [2]bool{}, nil},
 		{"without the client's hello", pcap.TLSConfig{Tickets: []int{}}, dropHello(40000), [2]bool{}, []lengths{{"[500]", "[1000]"}, {"[300]", "[50]"}}},
+		{"without SYN", pcap.TLSConfig{Tickets: []int{}}, both(dropSYN(40000), dropSYN(8443)), [2]bool{}, []lengths{{"[500]", "[1000]"}, {"[300]", "[50]"}}},
+		{"without the client's SYN", pcap.TLSConfig{Tickets: []int{}}, dropSYN(40000), [2]bool{}, []lengths{{"[500]", "[1000]"}, {"[300]", "[50]"}}},
+		{"without SYN and the client's hello", pcap.TLSConfig{Version: 0x0303}, both(dropHello(40000), dropSYN(40000), dropSYN(8443)), [2]bool{},
+			[]lengths{{"[500]", "[1000]"}, {"[300]", "[50]"}}},
+		{"without any hello and the client's SYN", pcap.TLSConfig{Version: 0x0303}, both(dropHello(40000), dropHello(8443), dropSYN(40000)), [2]bool{false, true},
+			[]lengths{{"[307]", "[]"}}},
+		{"without any hello and SYN", pcap.TLSConfig{Version: 0x0303}, both(dropHello(40000), dropHello(8443), dropSYN(40000), dropSYN(8443)), [2]bool{true, true},
+			[]lengths{{"[]", "[]"}, {"[307]", "[57]"}}},
 		{"without the client's hello, TLS 1.2", pcap.TLSConfig{Version: 0x0303}, dropHello(40000), [2]bool{}, []lengths{{"[500]", "[1000]"}, {"[300]", "[50]"}}},
 		{"without the first request", pcap.TLSConfig{Tickets: []int{}}, drop(522), [2]bool{true, false}, []lengths{{"[]", "[50 1050]"}}},
 		{"without the first response, so that nothing tells requests apart", pcap.TLSConfig{Tickets: []int{}}, drop(1022), [2]bool{false, true}, []lengths{{"[800]", "[]"}}},

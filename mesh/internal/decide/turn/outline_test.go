@@ -18,7 +18,8 @@ func crossed(t *testing.T) *testlegs.Sides {
 	for i := range 3 {
 		c := tr.Conn(fmt.Sprintf("192.0.2.%d:40000", i+1), "10.244.1.10:8443").At(0, "eth0").ISN(uint32(i)<<20, uint32(i+100)<<20)
 		c.Handshake()
-		c.TLS(pcap.TLSConfig{}).Play(pcap.Turn{Bytes: 100 + i}, pcap.Turn{Reply: true, Bytes: 200 + i}, pcap.Turn{Bytes: 10 + i}, pcap.Turn{Reply: true, Bytes: 20 + i})
+		c.TLS(pcap.TLSConfig{}).Play(pcap.Turn{Bytes: 100 + i}, pcap.Turn{Reply: true, Bytes: 200 + i}, pcap.Turn{Bytes: 10 + i}, pcap.Turn{Reply: true, Bytes: 20 + i},
+			pcap.Turn{Bytes: 5}, pcap.Turn{Reply: true, Bytes: 6})
 		c.Close()
 	}
 	plain := tr.Conn("192.0.2.9:40000", "10.244.1.10:8080").At(0, "eth0").ISN(1<<30, 2<<30)
@@ -58,17 +59,17 @@ func TestOutline(t *testing.T) {
 	for _, e := range es {
 		got = append(got, e.Outline.Req[0], e.Outline.Resp[0])
 	}
-	if want := "[100 200 10 20 101 201 11 21 102 202 12 22]"; fmt.Sprint(got) != want {
+	if want := "[100 200 10 20 5 6 101 201 11 21 5 6 102 202 12 22 5 6]"; fmt.Sprint(got) != want {
 		t.Errorf("lengths %v, want %v", got, want)
 	}
 	for i, l := range s.Down[:3] {
-		if len(l.Hidden) != 2 || &l.Hidden[0] != es[2*i] || l.Hidden[1].No != 1 || l.Hidden[1].Floor != l.Hidden[0].End() || l.Hidden[0].Floor != l.Start {
+		if len(l.Hidden) != 3 || &l.Hidden[0] != es[3*i] || l.Hidden[1].No != 1 || l.Hidden[1].Floor != l.Hidden[0].End() || l.Hidden[0].Floor != l.Start {
 			t.Errorf("leg %d: %d exchanges, %+v", i, len(l.Hidden), l.Hidden)
 		}
 	}
 	s.Down[1].Hidden = s.Down[1].Hidden[:1]
 	s.Down[0].Hidden = []graph.Exchange{{Outline: new(graph.Outline)}}
-	if again := Outline(c, s.Down); len(again) != 4 || again[0] != &s.Down[0].Hidden[0] || again[1] != es[2] || again[2] != es[4] {
-		t.Errorf("the second time %d exchanges, want 4: what was found stays", len(again))
+	if again := Outline(c, s.Down); len(again) != 5 || again[0] != &s.Down[0].Hidden[0] || again[1] != es[3] || again[2] != es[6] {
+		t.Errorf("the second time %d exchanges, want 5: what was found stays", len(again))
 	}
 }

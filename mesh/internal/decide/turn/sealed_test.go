@@ -48,6 +48,7 @@ func TestLengths(t *testing.T) {
 		{"one of CBC", 37, 3, []int{64}, none, []int64{27, 26, 25, 24}},
 		{"two of CBC", 37, 3, []int{64, 64}, none, nil},
 		{"too much not captured", 17, 0, []int{16401}, func(int) bool { return true }, nil},
+		{"with a byte of padding at the most", 37, 1, []int{64}, none, []int64{27, 26}},
 		{"of CBC, not captured", 37, 3, []int{64}, func(int) bool { return true }, nil},
 		{"as short as records are", 17, 0, []int{117, 17}, func(i int) bool { return i == 1 }, []int64{100}},
 		{"shorter than records are", 17, 0, []int{117, 16}, func(i int) bool { return i == 1 }, nil},
@@ -184,6 +185,7 @@ func TestUnitsByOffset(t *testing.T) {
 		lost           bool  // in [off, to)
 	}{
 		{"handshake", 0, first, 0, -1, 0, false},
+		{"before the first", 0, 0, 0, -1, -1, false},
 		{"inside the handshake", 1, first, 1, -1, -1, false},
 		{"a record", first, hole, 1, first, first, false},
 		{"a record and the first byte after it", first, hole + 1, 1, first, hole, true},

@@ -90,6 +90,7 @@ func TestDisjoint(t *testing.T) {
 		{"none", nil, nil},
 		{"one", []Run{run(2, 4, .6)}, []Run{run(2, 4, .6)}},
 		{"touching", []Run{run(2, 4, .6), run(0, 2, .5), run(4, 5, .9)}, []Run{run(0, 2, .5), run(2, 4, .6), run(4, 5, .9)}},
+		{"touching, the likeliest first", []Run{run(0, 2, .9), run(2, 4, .6), run(4, 5, .5)}, []Run{run(0, 2, .9), run(2, 4, .6), run(4, 5, .5)}},
 		{"the likelier", []Run{run(0, 3, .6), run(2, 4, .7)}, []Run{run(2, 4, .7)}},
 		{"of equals the first", []Run{run(2, 4, .7), run(0, 3, .7)}, []Run{run(0, 3, .7)}},
 		{"one inside the other", []Run{run(0, 9, .6), run(3, 4, .5)}, []Run{run(0, 9, .6)}},

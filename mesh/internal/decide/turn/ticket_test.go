@@ -120,7 +120,8 @@ func TestTypicalTickets(t *testing.T) {
 		{"by half of four", slices.Concat(legsOf(2, 1, 200, 9), legsOf(2, 0, 300, 9)), []int64{200}},
 		{"by fewer than half of four", slices.Concat(legsOf(1, 1, 200, 9), legsOf(3, 0, 300, 9)), nil},
 		{"that recur, though one leg tells others", slices.Concat(legsOf(1, 1, 190, 9), legsOf(9, 0, 300, 310, 9)), []int64{300, 310}},
-		{"of one, two and three, two", slices.Concat(legsOf(1, 3, 201, 202, 203, 9), legsOf(1, 1, 201, 9), legsOf(1, 2, 200, 210, 9)), []int64{200, 210}},
+		{"of one, one, two, three and three, two", slices.Concat(legsOf(2, 3, 201, 202, 203, 9), legsOf(2, 1, 221, 222, 9), legsOf(1, 2, 200, 210, 9)), []int64{200, 210}},
+		{"told by two of five", slices.Concat(legsOf(2, 1, 200, 9), legsOf(3, 0, 300, 9)), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := typicalTickets(tt.legs); !slices.Equal(got, tt.want) {
@@ -156,6 +157,7 @@ func TestRecurring(t *testing.T) {
 		{"on fewer", slices.Concat(legsOf(4, 0, 200, 9), legsOf(3, 0, 9, 9)), nil},
 		{"nine of ten alike", slices.Concat(legsOf(9, 0, 200, 9), legsOf(1, 0, 300, 9)), []int64{200}},
 		{"fewer alike", slices.Concat(legsOf(8, 0, 200, 9), legsOf(1, 0, 300, 9)), nil},
+		{"about as long as the one in the middle", slices.Concat(legsOf(4, 0, 160, 9), legsOf(6, 0, 200, 9)), []int64{200}},
 		{"no more of them than a server sends", legsOf(4, 0, 200, 201, 202, 203, 204, 9), []int64{200, 201, 202, 203}},
 		{"as long as half of what comes later", legsOf(4, 0, later(2, 4)...), []int64{200, 5000, 5001, 5002}},
 		{"as long as more of what comes later", legsOf(4, 0, later(3, 4)...), nil},
