@@ -164,6 +164,7 @@ func TestLoneliness(t *testing.T) {
 		{"many", 4, 4, false, []guess{g(0, 0, 1)}, oftenAlone},
 		{"more than one, by rounding", 2, 2, false, []guess{g(0, 0, 1), g(0, 1, .9), g(1, 0, .9)}, .05},
 		{"of turns that may be alone none counts", 4, 4, true, []guess{g(0, 0, 1)}, seldomAlone},
+		{"one on the other side", 2, 1, false, []guess{g(0, 0, 1)}, seldomAlone},
 		{"none on the other side", 2, 0, false, nil, oftenAlone},
 		{"nobody at all", 0, 0, false, nil, seldomAlone},
 	} {
@@ -256,7 +257,7 @@ func TestWeigh(t *testing.T) {
 		}, [2]int64{40, 40}, [2]int64{100 * us, 100 * us}, func(a *algebra) float64 {
 			return a.shifts[0].ratio(0, 40, nobody) * .1 * a.delays[0][0].ratio(100*us, nobody) * a.shifts[1].ratio(0, 40, nobody) * .1 * a.delays[1][0].ratio(100*us, nobody)
 		}},
-		{"the effect before its cause", func(down, _ *item) { down.reqAt = 3000 * us }, [2]int64{50, 50}, [2]int64{-1000 * us, 1000 * us}, func(*algebra) float64 { return 0 }},
+		{"the effect before its cause, whatever the length", func(down, _ *item) { down.reqAt, down.req = 3000*us, append(down.req, 90) }, [2]int64{50, 50}, [2]int64{-1000 * us, 1000 * us}, func(*algebra) float64 { return 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var gs []guess

@@ -239,3 +239,32 @@ func TestCurves(t *testing.T) {
 		t.Errorf("%d links from nothing", len(none.Links))
 	}
 }
+
+// A leg with one direction alone is one; a leg with none is not, though it may have had
+// a handshake.
+func TestCurvesOfOneDirection(t *testing.T) {
+	p := newPod(9)
+	for i := range 4 {
+		c, u := p.client(pcap.TLSConfig{Tickets: []int{}}), p.dial()
+		if i&1 > 0 {
+			c.Send(50)
+			u.Send("some bytes")
+		}
+		if i&2 > 0 {
+			c.Reply(60)
+			u.Reply("others")
+		}
+		c.Close()
+		u.Close()
+	}
+	c := p.crossing(t, false)
+	for _, legs := range [][]*graph.Leg{c.Down, c.Up} {
+		var got []int
+		for _, k := range curves(c, legs) {
+			got = append(got, number(k.Whole.Leg))
+		}
+		if fmt.Sprint(got) != "[1 2 3]" {
+			t.Errorf("legs %v have something to compare, want 1, 2 and 3", got)
+		}
+	}
+}

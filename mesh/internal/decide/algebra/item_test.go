@@ -37,6 +37,8 @@ func TestNewItem(t *testing.T) {
 			times{100, 200, 300, 400, 100, 400}, "[7]", "[8 9]", false, false},
 		{"hidden, begun earlier perhaps", func(e *graph.Exchange) { e.Outline = &graph.Outline{Req: scan.Sizes{7, 8}, ReqAt: []int64{100, 90}} },
 			times{100, 200, 300, 400, 90, 400}, "[7 8]", "[]", false, false},
+		{"hidden, begun at another time", func(e *graph.Exchange) { e.Outline = &graph.Outline{Req: scan.Sizes{7}, ReqAt: []int64{80}} },
+			times{100, 200, 300, 400, 80, 400}, "[7]", "[]", false, false},
 		{"hidden, begun later perhaps", func(e *graph.Exchange) { e.Outline = &graph.Outline{Req: scan.Sizes{7, 8}, ReqAt: []int64{110, 120}} },
 			times{100, 200, 300, 400, 100, 400}, "[7 8]", "[]", false, false},
 		{"hidden, a vague request", func(e *graph.Exchange) { e.Outline = &graph.Outline{Vague: [2]bool{true, false}} },

@@ -156,3 +156,20 @@ func TestDisorder(t *testing.T) {
 		})
 	}
 }
+
+// Requests at one time cross nothing.
+func TestDisorderAtOnce(t *testing.T) {
+	a := heads(false, 4, 2)
+	for i := range int32(4) {
+		a.add(i, i)
+		a.pairing.Edges[i].P = Believed
+	}
+	a.add(4, 5)
+	a.add(5, 4)
+	a.pairing.Edges[4].P, a.pairing.Edges[5].P = .5, .5
+	a.up[4].reqAt = a.up[5].reqAt
+	a.disorder()
+	if got := [2]float64{a.facts[4].order, a.facts[5].order}; got != [2]float64{1, 1} {
+		t.Errorf("order weighs %v, want 1", got)
+	}
+}

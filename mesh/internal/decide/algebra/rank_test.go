@@ -130,6 +130,7 @@ func TestConfirmed(t *testing.T) {
 		{"those before the neighbours do not count", agree(70, first(33)...), 33, false},
 		{"at the beginning 17 of 33", agree(100, first(17)...), 0, true},
 		{"at the beginning 16 of 33", agree(100, first(16)...), 0, false},
+		{"the last of the neighbours counts", agree(100, append(first(16), 32)...), 0, true},
 		{"those after the neighbours do not count", agree(34, append(first(16), 33)...), 0, false},
 		{"at the end", agree(33, first(17)...), 32, true},
 	} {

@@ -311,6 +311,17 @@ func TestLearnOfStreams(t *testing.T) {
 	}
 }
 
+// So is what has no body, and takes the first record alone.
+func TestLearnOfStreamsWithoutBody(t *testing.T) {
+	a, _ := streams(false, 0, 300)
+	a.weighOne(a.strand(0))
+	a.pairing.Edges[0].P = .5
+	a.learn()
+	if got := a.shifts[0].peer[a.kindOf(a.strand(0))]; got == nil || got.n[34] != .5 {
+		t.Errorf("of requests of its kind %+v is known", a.shifts[0].peer)
+	}
+}
+
 // A record that is the body of one request for sure is hardly the head of another.
 func TestDoubtBodies(t *testing.T) {
 	for _, tt := range []struct {

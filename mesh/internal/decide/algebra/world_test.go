@@ -212,3 +212,18 @@ func TestSolveOtherConstants(t *testing.T) {
 		}
 	}
 }
+
+// How often exchanges are alone is learned where packets are missing, and else not.
+func TestSolveAlone(t *testing.T) {
+	for _, holes := range []bool{false, true} {
+		w := play(6, worldOptions{n: 60, clients: 3, every: 400 * us, loss: .1})
+		down, _ := shown(w.down)
+		up, _ := shown(w.up)
+		a := newAlgebra(down, up, holes)
+		a.solve()
+		often := a.pairing.Down[0] / math.Sqrt(max(a.downs[0], 1))
+		if learned := !near(often, hardlyAlone); learned != holes || often < hardlyAlone || often > oftenAlone {
+			t.Errorf("packets missing %v: %v are alone beforehand", holes, often)
+		}
+	}
+}
