@@ -65,8 +65,8 @@ func dialled(t *testing.T) (x *index.Index, from, to int64) {
 	return x, firstTime(x, 1), lastTime(x, 1)
 }
 
-func firstTime(x *index.Index, h index.HalfNo) int64 { return x.Half(h).FirstNanos }
-func lastTime(x *index.Index, h index.HalfNo) int64  { return x.Half(h).LastNanos }
+func firstTime(x *index.Index, h index.HalfNo) int64 { return int64(x.Half(h).FirstTime) }
+func lastTime(x *index.Index, h index.HalfNo) int64  { return int64(x.Half(h).LastTime) }
 
 // given writes a text to a file of a kind.
 func given(t *testing.T, kind record.Kind, text string) (*record.Files, record.File) {

@@ -58,7 +58,7 @@ func (s side) fill(h *reassembly.Half) {
 	} else {
 		h.Data = capture.Ref{Packet: 1 << 30}
 	}
-	h.FirstNanos, h.LastNanos, h.EndNanos = s.from, s.to, s.end
+	h.FirstTime, h.LastTime, h.EndTime = capture.Time(s.from), capture.Time(s.to), capture.Time(s.end)
 }
 
 // half is s where no index is needed.

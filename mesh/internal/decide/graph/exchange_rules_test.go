@@ -211,7 +211,7 @@ func TestNumbers(t *testing.T) {
 	if got, want := list(l.Exchanges), "[0 / 200 1  200 2 / 0]"; got != want {
 		t.Fatalf("exchanges %s, want %s", got, want)
 	}
-	for i, floor := range []int64{l.Start, l.Exchanges[0].End(), l.Exchanges[1].End()} {
+	for i, floor := range []int64{int64(l.Start), l.Exchanges[0].End(), l.Exchanges[1].End()} {
 		if e := &l.Exchanges[i]; e.Floor != floor || e.Leg != l {
 			t.Errorf("exchange %d begins at %d at the earliest, want %d", i, e.Floor, floor)
 		}
@@ -265,7 +265,7 @@ func TestPairStreams(t *testing.T) {
 				t.Errorf("exchanges %s of %s, want %s", got, l.Protocol, tt.want)
 			}
 			for i := range l.Exchanges {
-				if e := &l.Exchanges[i]; e.Leg != l || e.Floor != l.Start {
+				if e := &l.Exchanges[i]; e.Leg != l || e.Floor != int64(l.Start) {
 					t.Errorf("exchange %d begins at %d at the earliest, want when the leg does: others go on meanwhile", i, e.Floor)
 				}
 			}

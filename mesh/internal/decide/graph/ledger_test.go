@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -45,7 +46,7 @@ func TestDuring(t *testing.T) {
 	const second, slack = int64(1e9), recorded.LogSlack
 	line := logged(t, 1)
 	leg := ledgerLeg(client, app, flow.RoleClientProxy)
-	leg.Start, leg.End = 100*second, 200*second
+	leg.Start, leg.End = capture.Time(100*second), capture.Time(200*second)
 	for _, tt := range []struct {
 		name              string
 		start, resolution int64

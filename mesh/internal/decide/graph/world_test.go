@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -50,7 +51,9 @@ func legsOf(t *testing.T, w *testindex.World) (*index.Index, []*Leg) {
 }
 
 // lives sets when a half was seen first and last.
-func lives(h *reassembly.Half, from, to int64) { h.FirstNanos, h.LastNanos = from, to }
+func lives(h *reassembly.Half, from, to int64) {
+	h.FirstTime, h.LastTime = capture.Time(from), capture.Time(to)
+}
 
 // rename gives a conn other ends, and keeps those that are "".
 func rename(x *index.Index, c *conn.Conn, src, dst string) {

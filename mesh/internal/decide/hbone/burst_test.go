@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -129,10 +130,10 @@ func TestBurstLasts(t *testing.T) {
 	tr := new(pcap.Trace)
 	c := testindex.On(tr, "lo", client, app)
 	c.Handshake()
-	first := c.Send("hello").Nanos
-	last := c.Send("again").Nanos
+	first := c.Send("hello").Time
+	last := c.Send("again").Time
 	x, legs := legsOf(t, testindex.Of(tr))
-	if bs := burstsOf(x, legs[0]); len(bs) != 1 || bs[0].at != first || bs[0].until != last {
+	if bs := burstsOf(x, legs[0]); len(bs) != 1 || bs[0].at != int64(first) || bs[0].until != int64(last) {
 		t.Errorf("bursts %+v, want one from %d to %d", bs, first, last)
 	}
 }
@@ -209,7 +210,7 @@ func TestHolds(t *testing.T) {
 		{"it ended before", true, 199, 101, 301, true},
 	} {
 		m := tunnelWith(tt.known, run(100), run(100, 200))
-		m.leg.End = tt.end
+		m.leg.End = capture.Time(tt.end)
 		c := &inner{leg: between(0, 200)}
 		c.leg.OrigBytes, c.leg.ReplyBytes = tt.sent, tt.received
 		if got := m.holds(c); got != tt.want {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -49,7 +50,7 @@ func indexOf(t *testing.T) (*index.Index, []*graph.Leg) {
 func between(from, to int64) *graph.Leg {
 	l := &graph.Leg{Leg: new(flow.Leg), Conn: &conn.Conn{Pair: index.Pair{Orig: 1, Reply: 2}}}
 	l.Orig.Src, l.Orig.Dst = netip.MustParseAddrPort(client), netip.MustParseAddrPort(app)
-	l.Start, l.End = from, to
+	l.Start, l.End = capture.Time(from), capture.Time(to)
 	return l
 }
 

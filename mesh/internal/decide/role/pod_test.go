@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -144,7 +145,7 @@ func TestWatched(t *testing.T) {
 		want       bool
 	}{{1, 19, false}, {1, 20, true}, {25, 30, true}, {50, 60, true}, {51, 60, false}} {
 		l := &graph.Leg{Leg: &flow.Leg{}}
-		l.Start, l.End = tt.start, tt.end
+		l.Start, l.End = capture.Time(tt.start), capture.Time(tt.end)
 		if got := f.watched(l); got != tt.want {
 			t.Errorf("from %d to %d: watched %v, want %v", tt.start, tt.end, got, tt.want)
 		}

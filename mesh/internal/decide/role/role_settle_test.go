@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -165,7 +166,7 @@ func TestServesApp(t *testing.T) {
 		{"too late", "p", 2_000_000 + slack + 1, false},
 		{"in another pod", "q", 1_500_000, false},
 	} {
-		l := legAt(80, flow.RoleProxyServer, func(l *graph.Leg) { l.Start = tt.start })
+		l := legAt(80, flow.RoleProxyServer, func(l *graph.Leg) { l.Start = capture.Time(tt.start) })
 		if got := servesApp([]*graph.Leg{passing, l, call}, l, tt.pod); got != tt.want {
 			t.Errorf("%s: serves the application %v, want %v", tt.name, got, tt.want)
 		}

@@ -83,7 +83,7 @@ func TestBeyond(t *testing.T) {
 	p := Trace(w.legs, w.links)[0]
 	for i := range p.Exchanges {
 		h, step := p.Exchanges[i].Hops[1], p.Steps[i][1]
-		if step.Ex != &b.Exchanges[i] || h.FromLeg != s.ID || h.Confidence != 0.6 || h.RequestStart != at(2, i)+1 {
+		if step.Ex != &b.Exchanges[i] || h.FromLeg != s.ID || h.Confidence != 0.6 || h.RequestStart != capture.Time(at(2, i)+1) {
 			t.Errorf("exchange %d: hop %+v of %p, want one from %d of %p", i, h, step.Ex, s.ID, &b.Exchanges[i])
 		}
 	}

@@ -142,7 +142,7 @@ func TestCurve(t *testing.T) {
 			if fmt.Sprint(h.Req) != tt.req || fmt.Sprint(h.Resp) != tt.resp || len(h.ReqAt) > 0 != (d.Whole.Req != nil) {
 				t.Errorf("lengths %v and %v, want %s and %s", h.Req, h.Resp, tt.req, tt.resp)
 			}
-			if u.Whole.Outline != nil || u.Whole.Leg != s.Up[0] || u.Whole.Floor != s.Up[0].Start || u.Whole.Scan == nil || u.Whole.RespScan == nil {
+			if u.Whole.Outline != nil || u.Whole.Leg != s.Up[0] || u.Whole.Floor != int64(s.Up[0].Start) || u.Whole.Scan == nil || u.Whole.RespScan == nil {
 				t.Errorf("the plain leg is %+v", u.Whole)
 			}
 			same := 0

@@ -118,7 +118,7 @@ func TestHeads(t *testing.T) {
 			var got []int
 			for i, e := range m.Heads(sides.Index) {
 				got = append(got, e.Outline.First)
-				if e.Outline.Nth != i || e.Leg != m.Leg || e.Floor != m.Leg.Start || !e.Req.Is(scan.MsgRequest) || e.Resp != nil {
+				if e.Outline.Nth != i || e.Leg != m.Leg || e.Floor != int64(m.Leg.Start) || !e.Req.Is(scan.MsgRequest) || e.Resp != nil {
 					t.Errorf("head %d: %+v, %+v", i, e, e.Outline)
 				}
 				if u := m.Orig[e.Outline.First]; e.Req.Start != u.Off || beginsAt(e.Req) != moment(e.Outline.First) {

@@ -63,7 +63,7 @@ func TestOutline(t *testing.T) {
 		t.Errorf("lengths %v, want %v", got, want)
 	}
 	for i, l := range s.Down[:3] {
-		if len(l.Hidden) != 3 || &l.Hidden[0] != es[3*i] || l.Hidden[1].No != 1 || l.Hidden[1].Floor != l.Hidden[0].End() || l.Hidden[0].Floor != l.Start {
+		if len(l.Hidden) != 3 || &l.Hidden[0] != es[3*i] || l.Hidden[1].No != 1 || l.Hidden[1].Floor != l.Hidden[0].End() || l.Hidden[0].Floor != int64(l.Start) {
 			t.Errorf("leg %d: %d exchanges, %+v", i, len(l.Hidden), l.Hidden)
 		}
 	}
