@@ -79,6 +79,7 @@ func TestDoubt(t *testing.T) {
 		{name: "the id of another client", make: swapped(call{fields: id("one")}, call{fields: id("two")}, call{fields: id("two")}), conflicts: doubted},
 		{name: "the id of the client", make: swapped(call{fields: id("one")}, call{fields: id("two")}, call{fields: id("one")}), links: tied, told: told},
 		{name: "an id of nobody", make: swapped(call{fields: id("one")}, call{fields: id("two")}, call{fields: id("three")}), links: tied, told: told},
+		{name: "an id of nobody, and the body of another client", make: swapped(call{fields: id("one"), sent: a}, call{sent: b}, call{fields: id("three"), sent: b}), conflicts: doubted},
 		{name: "the id of another client at another time", make: func(w *world) {
 			w.down(0).say(call{at: 10, end: 20, fields: id("one")})
 			w.down(0).say(call{at: 30, end: 40, fields: id("two")})

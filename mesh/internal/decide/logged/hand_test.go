@@ -11,6 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -71,24 +72,30 @@ func entry(t *testing.T, l line) *logEntry {
 	return entries(t, l)[0]
 }
 
+// beside is the capture beside which entries are read, made once: four clients whose
+// legs are there as long as any test.
+var beside *index.Index
+
 // entries reads lines of one log, whatever else was captured.
 func entries(t *testing.T, lines ...line) (es []*logEntry) {
 	t.Helper()
-	w := new(world)
+	if beside == nil {
+		w := new(world)
+		for range 4 {
+			l := w.down(0)
+			w.do(100_000, l.Close)
+		}
+		beside = w.index(t)
+	}
 	for i := range lines {
 		if lines[i].client == "" {
 			lines[i].client = clientEnd(0)
 		}
 	}
-	for range 4 {
-		l := w.down(0)
-		w.do(100_000, l.Close) // so that any line is of the capture's time
-	}
+	w := new(world)
 	w.log(lines...)
-	w.read(t, logFormat)
-	for _, l := range w.c.Ledger.Lines {
-		l.Down, l.Up = nil, nil
-		es = append(es, &logEntry{NamedLine: l})
+	for _, l := range w.records(t, beside, logFormat).Lines {
+		es = append(es, &logEntry{NamedLine: &graph.NamedLine{Line: l}})
 	}
 	if len(es) != len(lines) {
 		t.Fatalf("%d of %d lines are kept", len(es), len(lines))

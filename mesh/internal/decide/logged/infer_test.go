@@ -118,6 +118,11 @@ func TestInferClients(t *testing.T) {
 			w.up(0).say(call{at: 11, end: 19})
 			w.log(whose(""))
 		}},
+		{name: "it was answered just in time", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 11})
+			w.up(0).say(call{at: 11 + slack, end: 11 + slack})
+			w.log(whose(""))
+		}, links: first, told: of0},
 		{name: "one was never answered", make: func(w *world) {
 			w.down(0).say(call{at: 5})
 			w.up(0).say(call{at: 11, end: 19})

@@ -1,11 +1,16 @@
 package logged
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A joined is a world, and what its log ties.
@@ -36,7 +41,26 @@ func (tc *joined) run(t *testing.T, format string) {
 				t.Errorf("%s, -want +got:\n%s", part.name, diff)
 			}
 		}
+		w.checkNotes(t)
 	})
+}
+
+// checkNotes looks whether what is tied is noted for the passes to come.
+func (w *world) checkNotes(t *testing.T) {
+	t.Helper()
+	for _, l := range w.c.Links {
+		for _, e := range [2]*graph.Exchange{l.Down, l.Up} {
+			if e != nil && (!w.c.Taken[e] || l.Up != nil && w.c.ByLog[e] != l) {
+				t.Errorf("%s is tied by a line, and taken %v, tied by %p, want %p", w.exchange(nil, e), w.c.Taken[e], w.c.ByLog[e], l)
+			}
+		}
+		if len(l.Evidence) != 1 || l.Evidence[0].Kind != flow.AccessLog || !l.Proven || l.Ambiguous || l.Confidence != graph.SureProven {
+			t.Errorf("link %+v, want a proven one by a line", l)
+		}
+	}
+	if w.c.Taken[nil] || w.c.ByLog[nil] != nil {
+		t.Error("no exchange is taken")
+	}
 }
 
 // A line ties the exchanges of the legs that it names, by their order and times.
@@ -285,3 +309,47 @@ func TestJoinSealedStreamsBusy(t *testing.T) {
 		})
 	}
 }
+
+// The evidence of a tie is the line, and the packets that show both sides: of the
+// exchanges, or where these are not known the first of the legs.
+func TestEvidence(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		sealed       pcap.TLSConfig
+		down, up     bool // the leg is TLS of streams
+		first, other func(l *graph.Leg) capture.Ref
+	}{
+		{"exchanges", pcap.TLSConfig{}, false, false, request, request},
+		{"the leg behind", pcap.TLSConfig{ALPN: []string{"h2"}}, false, true, request, begun},
+		{"the client's leg", pcap.TLSConfig{ALPN: []string{"h2"}}, true, false, begun, request},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := new(world)
+			d, u := w.down(0), w.up(0)
+			if tc.down {
+				d.seal(1, tc.sealed)
+			}
+			if tc.up {
+				u.seal(1, tc.sealed)
+			}
+			w.through(d, u, call{at: 10, end: 20})
+			w.log(line{client: "192.0.2.1:9"}, of(0, 0, 10, 10))
+			w.read(t, logFormat)
+			Join(w.c)
+			if len(w.c.Links) != 1 {
+				t.Fatalf("links %v, want one", w.links())
+			}
+			source := record.Source{Kind: record.AccessLog, File: w.c.Records.Files[0].Name, Line: 2}
+			want := []flow.Evidence{{Kind: flow.AccessLog, Source: source,
+				Detail:  fmt.Sprintf("%s line 2: %s → %s, then %s → %s", source.File, clientEnd(0), service, proxyEnd(0), server),
+				Packets: []capture.Ref{tc.first(w.leg("d0")), tc.other(w.leg("u0"))}}}
+			if diff := cmp.Diff(want, w.c.Links[0].Evidence); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// request and begun are the packets that show an exchange, and a leg.
+func request(l *graph.Leg) capture.Ref { return l.Exchanges[0].Ref() }
+func begun(l *graph.Leg) capture.Ref   { return l.Conn.First }

@@ -257,14 +257,15 @@ func TestOwner(t *testing.T) {
 		{"no line", nil, 10, 20, -1},
 		{"within", []line{{at: 10, took: 10}}, 12, 18, 0},
 		{"no end", []line{{at: 10, endless: true}}, 12, 18, -1},
-		{"as early as may be", []line{{at: 20, took: 10}}, 9, 21, 0},           // its middle is 15
-		{"too early", []line{{at: 20, took: 10}}, 8.999998, 21, -1},            // its middle is before 15
-		{"over when the line began", []line{{at: 20, took: 10}}, 18, 19, -1},   // though its middle is after 15
-		{"not quite over", []line{{at: 20, took: 10}}, 20.5, 20.999998, 0},     // within what times are exact to
-		{"over, as exact as times are", []line{{at: 20, took: 10}}, 18, 21, 0}, // it may have begun later
-		{"over just before", []line{{at: 20, took: 10}}, 18, 20.999999, -1},    // its middle is before 20
-		{"as late as may be", []line{{at: 10, took: 10}}, 20, 22, 0},           // its middle is 21
-		{"too late", []line{{at: 10, took: 10}}, 20, 22.000002, -1},            // its middle is after 21
+		{"as early as may be", []line{{at: 20, took: 10}}, 9, 21, 0},                      // its middle is 15
+		{"too early", []line{{at: 20, took: 10}}, 8.999998, 21, -1},                       // its middle is before 15
+		{"over when the line began", []line{{at: 20, took: 10}}, 18, 19, -1},              // though its middle is after 15
+		{"not quite over", []line{{at: 20, took: 10}}, 20.5, 20.999998, 0},                // within what times are exact to
+		{"over at once, around the beginning", []line{{at: 20, took: 10}}, 19.8, 20.2, 0}, // its middle is 20
+		{"over, as exact as times are", []line{{at: 20, took: 10}}, 18, 21, 0},            // it may have begun later
+		{"over just before", []line{{at: 20, took: 10}}, 18, 20.999999, -1},               // its middle is before 20
+		{"as late as may be", []line{{at: 10, took: 10}}, 20, 22, 0},                      // its middle is 21
+		{"too late", []line{{at: 10, took: 10}}, 20, 22.000002, -1},                       // its middle is after 21
 		{"of two at once", []line{{at: 10, took: 20}, {at: 12, took: 20}}, 20, 22, -1},
 		{"of the first, which the second comes just after", []line{{at: 10, took: 20}, {at: 25, took: 20}}, 20, 26, 0},
 		{"of the second, since the first comes just after", []line{{at: 25, took: 20}, {at: 10, took: 20}}, 20, 26, 1},
@@ -310,7 +311,11 @@ func TestGathered(t *testing.T) {
 				l.Hidden = append(l.Hidden, *x)
 			}
 			var got []string
-			for i, x := range s.gathered(l) {
+			xs := s.gathered(l)
+			if len(xs) > 0 && len(xs) == len(l.Hidden) && &xs[0] != &l.Hidden[0] {
+				t.Error("turns are copied, and none is joined")
+			}
+			for i, x := range xs {
 				got = append(got, fmt.Sprintf("%.0f-%.0f", float64(x.Start()-begin)/1e6, float64(x.End()-begin)/1e6))
 				if x.No != i {
 					t.Errorf("exchange %d has number %d", i, x.No)
@@ -347,6 +352,7 @@ func TestFind(t *testing.T) {
 		{"one each", []float64{10, 20}, []float64{10, 20}, 100, false, false, false, []string{"0", "1"}},
 		{"as many, all of them late", []float64{15, 25}, []float64{10, 20}, 100, false, false, false, []string{"0", "1"}},
 		{"a line more than exchanges", []float64{10, 20, 500}, []float64{10, 20}, 100, false, false, false, []string{"0", "1", ""}},
+		{"a line more than exchanges, not too far", []float64{10, 60}, []float64{10}, 100, false, false, false, []string{"0", ""}},
 		{"an exchange more than lines", []float64{10, 500}, []float64{10, 250, 500}, 100, false, false, false, []string{"0", "2"}},
 		{"between two", []float64{15}, []float64{10, 20}, 100, false, false, false, []string{"0 1"}},
 		{"between two, nearer to the second", []float64{16}, []float64{10, 20}, 100, false, false, false, []string{"1 0"}},
