@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
@@ -177,7 +178,8 @@ func (c *collector) redirect(t *netfilter.Target, ctx context) {
 		f.Mark, f.MarkMask = m.Value, m.Mask
 	}
 	if t.Name == netfilter.TargetTPROXY {
-		f.TPROXY, f.TPROXYMark = true, t.Value
+		f.TPROXY = true
+		f.TPROXYMark = cmp.Or(t.Value, f.TPROXYMark)
 	}
 	switch {
 	case ctx.inbound && ctx.face != "" && ctx.face != netfilter.Loopback:
