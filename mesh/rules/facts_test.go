@@ -59,14 +59,3 @@ func TestFacts(t *testing.T) {
 		}
 	}
 }
-
-func TestMesh(t *testing.T) {
-	for chain, want := range map[string]string{
-		"ISTIO_OUTPUT": "istio", "ISTIO_PRERT": "istio-ambient", "KUMA_MESH_INBOUND": "kuma", "PROXY_INIT_OUTPUT": "linkerd",
-		"CONSUL_PROXY_OUTPUT": "consul", "OSM_PROXY_INBOUND": "osm", "APPMESH_EGRESS": "appmesh", "KUBE-SERVICES": "",
-	} {
-		if got := parse(t, "*nat\n-A OUTPUT -j "+chain+"\n-A "+chain+" -j RETURN\nCOMMIT\n").Mesh(); got != want {
-			t.Errorf("%s: mesh %q, want %q", chain, got, want)
-		}
-	}
-}

@@ -1,20 +1,20 @@
 package rules_test
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pcapmesh/pcapmesh/mesh/rules"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/istio"
 	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
@@ -216,6 +216,93 @@ COMMIT
 	}
 }
 
+// Of malformed lines the first three are kept, cut to 200 bytes, and shown to 60.
+func TestMalformedAreBounded(t *testing.T) {
+	long := "-A OUTPUT --comment " + strings.Repeat("x", 180) + " --dport y"
+	s := parse(t, "*nat\n-A OUTPUT -p x\n"+long+"\n"+long[:190]+" -p x\n-A OUTPUT -p y\n-A OUTPUT -p z\nCOMMIT\n")
+	n, first := s.Malformed()
+	if n != 5 || len(first) != 3 {
+		t.Fatalf("%d malformed, %d kept", n, len(first))
+	}
+	for i, want := range []string{
+		`line 2: "x" is no protocol: "-A OUTPUT -p x"`,
+		`line 3: --dport: "y" is no number below 65536: "` + long[:60] + `"`,
+		`line 4: -p: "x" is no protocol: "` + long[:60] + `"`,
+	} {
+		if want = strings.Replace(want, `2: "x"`, `2: -p: "x"`, 1); first[i].Error() != want {
+			t.Errorf("got %s, want %s", first[i].Error(), want)
+		}
+	}
+	if got, want := first[1].Text, long[:200]+"…"; got != want {
+		t.Errorf("kept %q, want %q", got, want)
+	}
+	if got, want := first[2].Text, long[:190]+" -p x"; got != want {
+		t.Errorf("kept %q, want %q", got, want)
+	}
+}
+
+// A text is kept whole up to 200 bytes.
+func TestMalformedText(t *testing.T) {
+	for n, want := range map[int]int{199: 199, 200: 200, 201: 200 + len("…")} {
+		line := "-A OUTPUT -p x --comment "
+		line += strings.Repeat("c", n-len(line))
+		if _, first := parse(t, "*nat\n"+line+"\n").Malformed(); len(first[0].Text) != want {
+			t.Errorf("of %d bytes %d are kept, want %d", n, len(first[0].Text), want)
+		}
+	}
+}
+
+// Texts add to each other: tables, lines and what is malformed.
+func TestRead(t *testing.T) {
+	var s rules.Ruleset
+	for i, text := range []string{"*nat\n-A OUTPUT -p tcp\n-A OUTPUT -p x\nCOMMIT\n", "# ip6tables-save\n*nat\n-A OUTPUT -p tcp\n-A OUTPUT -p udp\nCOMMIT\n", "*nat\n-A OUTPUT -p y\nCOMMIT\n", "istio-iptables -p 15001\n"} {
+		if err := s.Read(strings.NewReader(text)); err != nil {
+			t.Fatalf("text %d: %v", i, err)
+		}
+		if s.Args != nil != (i == 3) {
+			t.Errorf("text %d: arguments %v", i, s.Args)
+		}
+		if i == 2 {
+			if n, first := s.Malformed(); n != 2 || first[0].Line != 3 || first[1].Line != 2 || s.Lines() != 12 || s.Rules() != 2 {
+				t.Errorf("%d malformed (%v) in %d lines, %d rules", n, first, s.Lines(), s.Rules())
+			}
+			if !s.Covers(netfilter.IPv4) || !s.Covers(netfilter.IPv6) {
+				t.Error("a family is missing")
+			}
+		}
+	}
+	if err := s.Read(strings.NewReader("hello\n")); !errors.Is(err, rules.ErrNoRules) || s.Args == nil {
+		t.Errorf("a text without rules: %v, arguments %v", err, s.Args)
+	}
+	broken := errors.New("broken")
+	if err := s.Read(iotest.ErrReader(broken)); !errors.Is(err, broken) || errors.Is(err, rules.ErrNoRules) {
+		t.Errorf("a text that cannot be read: %v", err)
+	}
+}
+
+// Rules of one family say nothing of the other.
+func TestCovers(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"*nat\n-A OUTPUT -d 10.0.0.1\n": {true, false}, "*nat\n-A OUTPUT -d ::1\n": {false, true}, "add table inet t\n": {true, true},
+	} {
+		s := parse(t, text)
+		if got := [2]bool{s.Covers(netfilter.IPv4), s.Covers(netfilter.IPv6)}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if new(rules.Ruleset).Covers(netfilter.IPv4) {
+		t.Error("no rules cover IPv4")
+	}
+}
+
+// Rules that were made know what they were made of.
+func TestMade(t *testing.T) {
+	a := istio.DefaultArgs()
+	if s := rules.Made(&a); s.Args != &a || s.Rules() == 0 || s.Mesh() != "istio" {
+		t.Errorf("%d rules of %q", s.Rules(), s.Mesh())
+	}
+}
+
 func TestNoRules(t *testing.T) {
 	for _, text := range []string{"", "hello\nworld\n", "apiVersion: v1\nkind: Pod\n", "Environment:\nENVOY_PORT=\n"} {
 		if _, err := rules.Parse(strings.NewReader(text)); !errors.Is(err, rules.ErrNoRules) {
@@ -236,117 +323,6 @@ func TestPrefixes(t *testing.T) {
 		}
 		if got := lines(parse(t, text)); !slices.Equal(got, []string{"nat -A OUTPUT -j ISTIO_OUTPUT"}) {
 			t.Errorf("%q: %q", prefix, got)
-		}
-	}
-}
-
-// again parses the printed form of a rule.
-func again(t testing.TB, r *netfilter.Rule) netfilter.Rule {
-	t.Helper()
-	s, err := rules.Parse(strings.NewReader("*nat\n-A X " + r.String() + "\nCOMMIT\n"))
-	if n, first := s.Malformed(); err != nil || n > 0 {
-		t.Fatalf("%q cannot be read again: %v, %+v", r.String(), err, first)
-	}
-	return s.Tables[0].Chains[0].Rules[0]
-}
-
-// FuzzParse holds that what is printed reads as what was printed, of any text.
-func FuzzParse(f *testing.F) {
-	files, _ := filepath.Glob("testdata/*")
-	for _, name := range files {
-		if text, err := os.ReadFile(name); err == nil {
-			f.Add(text)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		s, _ := rules.Parse(bytes.NewReader(text))
-		n := 0
-		for _, table := range s.Tables {
-			for _, c := range table.Chains {
-				for i := range c.Rules {
-					if n++; n > 200 {
-						return
-					}
-					r := &c.Rules[i]
-					got := again(t, r)
-					if printed := got.String(); printed != r.String() {
-						t.Fatalf("printed %q, then %q", r.String(), printed)
-					}
-					if diff := cmp.Diff(bySort(r.Matches), bySort(got.Matches), exact); diff != "" {
-						t.Fatalf("%q: matches (- first, + again):\n%s", r.String(), diff)
-					}
-					if diff := cmp.Diff(r.Targets, got.Targets, exact, cmpopts.EquateEmpty()); diff != "" {
-						t.Fatalf("%q: targets (- first, + again):\n%s", r.String(), diff)
-					}
-				}
-			}
-		}
-		s.Facts()
-	})
-}
-
-// bySort puts the matches that are printed first at the front: their order has
-// no meaning.
-func bySort(list []netfilter.Match) []netfilter.Match {
-	order := []netfilter.Kind{netfilter.MatchSrc, netfilter.MatchDst, netfilter.MatchIn, netfilter.MatchOut, netfilter.MatchProto}
-	var out []netfilter.Match
-	for _, k := range order {
-		for _, m := range list {
-			if m.Kind == k {
-				out = append(out, m)
-			}
-		}
-	}
-	for _, m := range list {
-		if !slices.Contains(order, m.Kind) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// A million lines take less than 1.5 s.
-func BenchmarkParse(b *testing.B) {
-	const million = 1_000_000
-	some, err := os.ReadFile("testdata/all-save.txt")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var body []byte
-	for line := range bytes.Lines(some) {
-		if bytes.HasPrefix(line, []byte("[0:0] -A")) {
-			body = append(body, line...)
-		}
-	}
-	text := []byte("*nat\n")
-	n := bytes.Count(body, []byte("\n"))
-	for i := 0; i < million; i += n {
-		text = append(text, body...)
-	}
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := rules.Parse(bytes.NewReader(text))
-		if n, first := s.Malformed(); err != nil || s.Rules() < million || n > 0 {
-			b.Fatal(err, s.Rules(), first)
-		}
-	}
-}
-
-// A million rules of nft list ruleset.
-func BenchmarkParseNFT(b *testing.B) {
-	const million = 1_000_000
-	text := []byte("table inet istio-proxy-nat {\n\tchain output {\n\t\ttype nat hook output priority dstnat; policy accept;\n")
-	for i := range million {
-		text = fmt.Appendf(text, "\t\tip daddr 10.%d.%d.%d tcp dport %d counter packets %d bytes %d return\n", i>>16, i>>8&255, i&255, i&65535, i, 60*i)
-	}
-	text = append(text, "\t}\n}\n"...)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := rules.Parse(bytes.NewReader(text))
-		if n, first := s.Malformed(); err != nil || s.Rules() != million || n > 0 {
-			b.Fatal(err, s.Rules(), first)
 		}
 	}
 }
