@@ -44,3 +44,43 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+// Kinds are listed in the order of their constants, with the words that people
+// read; rules alone are of a pod as a whole. No kind is zero.
+func TestKindsInOrder(t *testing.T) {
+	want := []struct {
+		kind        record.Kind
+		name, means string
+		ofPod       bool
+	}{
+		{record.Conntrack, "conntrack", "a conntrack entry", false},
+		{record.AccessLog, "access-log", "a line of an access log in this format", false},
+		{record.Rules, "rules", "a firewall rule", true},
+		{record.Sockets, "sockets", "a socket", false},
+	}
+	got := record.Kinds()
+	if len(got) != len(want) {
+		t.Fatalf("%d kinds, want %d", len(got), len(want))
+	}
+	for i, w := range want {
+		if k := got[i]; k != w.kind || int(k) != i+1 || k.String() != w.name || k.Means() != w.means || k.OfPod() != w.ofPod {
+			t.Errorf("kind %d: %d %q, %q, of a pod: %v; want %+v", i, k, k, k.Means(), k.OfPod(), w)
+		}
+	}
+	if got := (record.Source{}).Kind.String(); got != "" {
+		t.Errorf("no kind is named %q", got)
+	}
+}
+
+// Each kind has its own list of files.
+func TestFiles(t *testing.T) {
+	f := record.Files{
+		Conntrack: []record.File{{Name: "c"}}, AccessLogs: []record.File{{Name: "a"}},
+		Rules: []record.File{{Name: "r"}}, Sockets: []record.File{{Name: "s"}},
+	}
+	for k, want := range map[record.Kind]string{record.Conntrack: "c", record.AccessLog: "a", record.Rules: "r", record.Sockets: "s"} {
+		if got := f.Of(k); len(got) != 1 || got[0].Name != want {
+			t.Errorf("files of %v: %v, want %s", k, got, want)
+		}
+	}
+}

@@ -1,0 +1,17 @@
+package names_test
+
+import (
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh/names"
+)
+
+// Sources stand in the order in which they count.
+func TestSource(t *testing.T) {
+	for i, want := range []string{"dns", "sni", "host", "access-log"} {
+		s := []names.Source{names.FromDNS, names.FromSNI, names.FromHost, names.FromLog}[i]
+		if got := s.String(); got != want || int(s) != i {
+			t.Errorf("source %d is %q, want %d, %q", s, got, i, want)
+		}
+	}
+}
