@@ -84,7 +84,7 @@ func (a *Alignment) take(i, j int, o *Alignment) {
 const seamTries = 32
 
 // seam returns a line near the middle and the exchange that is its own: no other
-// one that fits is nearly as near in time.
+// one that fits is nearly as near in time, and no other line is to it.
 func seam(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) (i, j int, ok bool) {
 	for k := range min(seamTries, n/2) {
 		i = n/2 + k
@@ -102,7 +102,15 @@ func seam(n, m int, fits func(i, j int) bool, distance func(i, j int) int64) (i,
 				next = d
 			}
 		}
-		if best > 0 && (next < 0 || next > DoubtTimes*distance(i, best)+DoubtNanos) {
+		if best <= 0 {
+			continue
+		}
+		for l := range n {
+			if l != i && fits(l, best) && (next < 0 || distance(l, best) < next) {
+				next = distance(l, best)
+			}
+		}
+		if next < 0 || next > DoubtTimes*distance(i, best)+DoubtNanos {
 			return i, best, true
 		}
 	}
