@@ -147,3 +147,186 @@ func TestAlignLong(t *testing.T) {
 		}
 	}
 }
+
+// far returns fits and distance of lists that are a distance matrix; -1 fits not.
+func far(m [][]int64) (n, k int, fits func(i, j int) bool, distance func(i, j int) int64) {
+	if len(m) > 0 {
+		k = len(m[0])
+	}
+	return len(m), k, func(i, j int) bool { return m[i][j] >= 0 }, func(i, j int) int64 { return m[i][j] }
+}
+
+// Times decide between pairings that are as large when the next best is farther
+// apart by more than three times the pair's distance and two milliseconds.
+func TestDoubt(t *testing.T) {
+	const ms = 1e6
+	for _, tt := range []struct {
+		name string
+		far  [][]int64
+		of   []int
+		sure []bool
+	}{
+		{"one of two exchanges, nearly as near", [][]int64{{1 * ms, 6 * ms}}, []int{0}, []bool{false}},
+		{"one of two exchanges, far enough", [][]int64{{1 * ms, 6*ms + 1}}, []int{0}, []bool{true}},
+		{"none apart, two milliseconds", [][]int64{{0, 2 * ms}}, []int{0}, []bool{false}},
+		{"none apart, and more", [][]int64{{0, 2*ms + 1}}, []int{0}, []bool{true}},
+		{"the later one", [][]int64{{6*ms + 1, 1 * ms}}, []int{1}, []bool{true}},
+		{"one of two lines, nearly as near", [][]int64{{1 * ms}, {6 * ms}}, []int{0, -1}, []bool{false, false}},
+		{"one of two lines, far enough", [][]int64{{1 * ms}, {6*ms + 1}}, []int{0, -1}, []bool{true, false}},
+		{"another line wants it", [][]int64{{9 * ms, -1}, {1 * ms, -1}}, []int{-1, 0}, []bool{false, true}},
+		{"no other is as large", [][]int64{{1 * ms, -1, -1}, {-1, 1 * ms, 1 * ms}}, []int{0, 1}, []bool{true, false}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if a := Align(far(tt.far)); !slices.Equal(a.Of, tt.of) || !slices.Equal(a.Sure, tt.sure) {
+				t.Errorf("got %v sure %v, want %v sure %v", a.Of, a.Sure, tt.of, tt.sure)
+			}
+		})
+	}
+}
+
+// Lists of one length are one another's, unless the times of a shift agree to a
+// millisecond, and those as they come not nearly as well.
+func TestDisplaced(t *testing.T) {
+	const ms = 1e6
+	// apart are the distances of lists that are shifted by k against each other, each
+	// line as far from its exchange as said.
+	apart := func(k int, own, shifted int64) func(i, j int) int64 {
+		return func(i, j int) int64 {
+			switch i - j {
+			case 0:
+				return own
+			case k:
+				return shifted
+			}
+			return 1000 * ms
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		n        int
+		distance func(i, j int) int64
+		want     bool
+	}{
+		{"none", 9, apart(1, 0, 1000*ms), false},
+		{"first lines missing", 9, apart(-1, 500*ms, 0), true},
+		{"first exchanges missing", 9, apart(1, 500*ms, 0), true},
+		{"a shift of two", 9, apart(2, 500*ms, 0), true},
+		{"times of the shift are a millisecond apart", 9, apart(1, 500*ms, 1*ms), true},
+		{"times of the shift are more apart", 9, apart(1, 500*ms, 1*ms+1), false},
+		{"as they come it is nearly as good", 9, apart(1, 6*ms, 1*ms), false},
+		{"as they come it is worse", 9, apart(1, 6*ms+1, 1*ms), true},
+		{"two milliseconds as they come", 9, apart(1, 2*ms, 0), false},
+		{"more than two milliseconds as they come", 9, apart(1, 2*ms+1, 0), true},
+		{"three are left", 4, apart(1, 500*ms, 0), true},
+		{"two are left", 3, apart(1, 500*ms, 0), false},
+		{"the farthest shift", 40, apart(16, 500*ms, 0), true},
+		{"one more", 40, apart(17, 500*ms, 0), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := displaced(tt.n, tt.distance); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			a := Align(tt.n, tt.n, func(i, j int) bool { return true }, tt.distance)
+			for i := range tt.n {
+				if a.Of[i] != i || a.Sure[i] == tt.want || !slices.Equal(a.May[i], []int{i}) {
+					t.Fatalf("line %d is paired with %d, sure %v, may %v", i, a.Of[i], a.Sure[i], a.May[i])
+				}
+			}
+		})
+	}
+}
+
+// Lists are parted at a line near the middle whose exchange is its own.
+func TestSeam(t *testing.T) {
+	const ms = 1e6
+	row := func(v ...int64) []int64 { return v }
+	for _, tt := range []struct {
+		name string
+		far  [][]int64 // of the lines from the middle on; those before fit nothing
+		i, j int
+		ok   bool
+	}{
+		{"the only one", [][]int64{row(-1, 5*ms, -1), row(-1, -1, -1)}, 2, 1, true},
+		{"the first exchange parts nothing", [][]int64{row(5*ms, -1, -1), row(-1, -1, -1)}, 0, 0, false},
+		{"another line is as near as doubt allows", [][]int64{row(-1, 1*ms, -1), row(-1, 6*ms, -1)}, 0, 0, false},
+		{"another line is farther", [][]int64{row(-1, 1*ms, -1), row(-1, 6*ms+1, -1)}, 2, 1, true},
+		{"the nearest", [][]int64{row(9*ms, 1*ms, 9*ms), row(-1, -1, -1)}, 2, 1, true},
+		{"the next one is as near as doubt allows", [][]int64{row(6*ms, 1*ms, 900*ms), row(-1, -1, -1)}, 0, 0, false},
+		{"the next one is farther", [][]int64{row(6*ms+1, 1*ms, 900*ms), row(-1, -1, -1)}, 2, 1, true},
+		{"the next one comes behind", [][]int64{row(900*ms, 1*ms, 6*ms), row(-1, -1, -1)}, 0, 0, false},
+		{"the next one comes behind a farther one", [][]int64{row(1*ms, -1, -1), row(1*ms, 900*ms, 2*ms)}, 0, 0, false},
+		{"the next one was the nearest", [][]int64{row(2*ms, 1*ms, -1), row(-1, -1, -1)}, 0, 0, false},
+		{"a line behind", [][]int64{row(1*ms, 1*ms, -1), row(-1, -1, 0)}, 3, 2, true},
+		{"nothing fits", [][]int64{row(-1, -1, -1), row(-1, -1, -1)}, 0, 0, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			all := append([][]int64{row(-1, -1, -1), row(-1, -1, -1)}, tt.far...)
+			if i, j, ok := seam(far(all)); i != tt.i || j != tt.j || ok != tt.ok {
+				t.Errorf("got %d, %d, %v, want %d, %d, %v", i, j, ok, tt.i, tt.j, tt.ok)
+			}
+		})
+	}
+}
+
+// So many lines are tried: the middle, and thirty-one behind it.
+func TestSeamTries(t *testing.T) {
+	const n = 200
+	for own, want := range map[int]bool{n / 2: true, n/2 + 31: true, n/2 + 32: false, n/2 - 1: false} {
+		fits := func(i, j int) bool { return i == own && j == 3 }
+		if i, j, ok := seam(n, n, fits, func(i, j int) int64 { return 0 }); ok != want || ok && (i != own || j != 3) {
+			t.Errorf("line %d: %d, %d, %v, want %v", own, i, j, ok, want)
+		}
+	}
+}
+
+// What is aligned in parts is what is aligned whole.
+func TestAlignParts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	parted := 0
+	for range 300 {
+		var lines, exchanges []int64
+		for at := int64(0); len(lines) < 12; at += int64(rng.IntN(5)) * 20e6 {
+			if rng.IntN(8) > 0 {
+				lines = append(lines, at+int64(rng.IntN(3))*1e5)
+			}
+			if rng.IntN(8) > 0 {
+				exchanges = append(exchanges, at)
+			}
+		}
+		distance := func(i, j int) int64 { return max(lines[i]-exchanges[j], exchanges[j]-lines[i]) }
+		fits := func(i, j int) bool { return distance(i, j) < 5e6 } // less than the time between two
+		a, b := Align(len(lines), len(exchanges), fits, distance), alignParts(len(lines), len(exchanges), fits, distance)
+		if _, _, ok := seam(len(lines), len(exchanges), fits, distance); !ok {
+			if slices.ContainsFunc(b.Of, func(j int) bool { return j >= 0 }) || slices.Contains(b.Sure, true) {
+				t.Fatalf("without a seam, lines are paired: %v", b.Of)
+			}
+			continue
+		}
+		parted++
+		for i := range lines {
+			if a.Of[i] != b.Of[i] || a.Sure[i] != b.Sure[i] || !slices.Equal(a.May[i], b.May[i]) {
+				t.Fatalf("line %d: in parts %d sure %v may %v, whole %d sure %v may %v", i, b.Of[i], b.Sure[i], b.May[i], a.Of[i], a.Sure[i], a.May[i])
+			}
+		}
+	}
+	if parted < 100 {
+		t.Errorf("only %d of the lists were parted", parted)
+	}
+}
+
+// Lists whose grid is larger than is affordable are parted, or nothing is paired;
+// one to one they need no grid.
+func TestAlignIsBounded(t *testing.T) {
+	const n = 2100 // its square is more than AlignCells
+	never := func(i, j int) int64 { return 0 }
+	a := Align(n, n+1, func(i, j int) bool { return true }, never)
+	if slices.ContainsFunc(a.Of, func(j int) bool { return j >= 0 }) {
+		t.Error("without a seam, lines are paired")
+	}
+	a = Align(n, n, func(i, j int) bool { return true }, never)
+	for i, j := range a.Of {
+		if i != j || !a.Sure[i] {
+			t.Fatalf("line %d is paired with %d", i, j)
+		}
+	}
+}

@@ -1,11 +1,11 @@
-package assign_test
+package assign
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
-
-	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // pairings sums the weights of all pairings in which no item is used twice,
@@ -214,9 +214,9 @@ type strand struct {
 // marginalsOf returns the probabilities of strands between items, of which down
 // and up give the weights of having no partner.
 func marginalsOf(down, up []float64, strands []strand) []float64 {
-	g := &assign.Graph{Down: down, Up: up}
+	g := &Graph{Down: down, Up: up}
 	for _, s := range strands {
-		g.Edges = append(g.Edges, assign.Edge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight})
+		g.Edges = append(g.Edges, Edge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight})
 	}
 	g.Marginals()
 	p := make([]float64, len(strands))
@@ -224,4 +224,145 @@ func marginalsOf(down, up []float64, strands []strand) []float64 {
 		p[i] = g.Edges[i].P
 	}
 	return p
+}
+
+// Parts whose pairings can all be summed up have at most twelve items on one
+// side, and as many on the other as memory allows.
+func TestSmall(t *testing.T) {
+	for _, tt := range []struct {
+		downs, ups int
+		want       bool
+	}{
+		{0, 0, true}, {12, 12, true}, {12, 256, true}, {256, 12, true}, {12, 257, false}, {257, 12, false}, {13, 13, false}, {13, 12, true},
+		{1, 1 << 19, true}, {1, 1<<19 + 1, false},
+	} {
+		p := part{downs: make([]int32, tt.downs), ups: make([]int32, tt.ups)}
+		if got := p.small(); got != tt.want {
+			t.Errorf("%d and %d items: %v, want %v", tt.downs, tt.ups, got, tt.want)
+		}
+	}
+}
+
+// A part stands for the whole while each of its items keeps nineteen twentieths
+// of its chances.
+func TestFaithful(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		kept, down, up float64
+		want           bool
+	}{
+		{"all", .8, .8, .8, true},
+		{"nearly all", .96, 1, 1, true},
+		{"less downstream", .94, 1, .94, false},
+		{"less upstream", .94, .94, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &Graph{Edges: []Edge{{P: tt.kept / 2}, {P: 9}, {P: tt.kept / 2}}, downSum: []float64{tt.down}, upSum: []float64{tt.up}}
+			p := part{edges: []int32{0, 2}}
+			if got := p.faithful(w); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// Sharpening leaves what is even and what is sure, and moves the rest away from
+// the middle.
+func TestSharpen(t *testing.T) {
+	for _, tt := range []struct{ p, want float64 }{{0, 0}, {.1, 1. / 28}, {.5, .5}, {.9, 27. / 28}, {1, 1}} {
+		w := &Graph{Edges: []Edge{{P: .3}, {P: tt.p}}}
+		p := part{edges: []int32{1}}
+		p.sharpen(w)
+		if got := w.Edges[1].P; math.Abs(got-tt.want) > 1e-9 || w.Edges[0].P != .3 {
+			t.Errorf("%v became %v, want %v; another one is %v", tt.p, got, tt.want, w.Edges[0].P)
+		}
+	}
+}
+
+// Parts are edges that compete: those with a share of an item, but for edges of
+// little chance.
+func TestParts(t *testing.T) {
+	edge := func(d, u int32, p float64) Edge { return Edge{D: d, U: u, P: p} }
+	for _, tt := range []struct {
+		name  string
+		edges []Edge
+		want  string
+	}{
+		{"nothing", nil, ""},
+		{"one", []Edge{edge(0, 0, 1)}, "[0] [] []"},
+		{"one without a chance", []Edge{edge(0, 0, .0999)}, ""},
+		{"one with the least", []Edge{edge(0, 0, .1)}, "[0] [] []"},
+		{"two apart", []Edge{edge(0, 1, 1), edge(1, 0, 1)}, "[0] [] []; [1] [] []"},
+		{"two of one downstream", []Edge{edge(0, 1, 1), edge(0, 0, 1)}, "[0 1] [0] [0 1]"},
+		{"two of one upstream", []Edge{edge(1, 0, 1), edge(0, 0, 1)}, "[0 1] [0 1] [0]"},
+		{"a chain, and one apart", []Edge{edge(0, 0, 1), edge(2, 2, 1), edge(1, 0, 1), edge(1, 1, 1)}, "[0 2 3] [0 1] [0 1]; [1] [] []"},
+		{"a chain that is cut", []Edge{edge(0, 0, 1), edge(1, 0, .01), edge(1, 1, 1)}, "[0] [] []; [2] [] []"},
+		{"an edge that closes a ring", []Edge{edge(0, 0, 1), edge(0, 1, 1), edge(1, 0, 1), edge(1, 1, 1)}, "[0 1 2 3] [0 1] [0 1]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &Graph{Down: make([]float64, 3), Up: make([]float64, 3), Edges: tt.edges}
+			var all []int32
+			for i := range tt.edges {
+				all = append(all, int32(i))
+			}
+			var got []string
+			w.parts(all, .1, func(p *part) { got = append(got, fmt.Sprint(p.edges, " ", p.downs, " ", p.ups)) })
+			if strings.Join(got, "; ") != tt.want {
+				t.Errorf("got %s, want %s", strings.Join(got, "; "), tt.want)
+			}
+		})
+	}
+}
+
+// Where many edges count and the part is too large to sum up, scaling's answer is
+// sharpened; otherwise it stands as it is.
+func TestEven(t *testing.T) {
+	const n = 13 // of each side, too many
+	web := func(even bool) *Graph {
+		w := &Graph{Even: even}
+		for d := range int32(n) {
+			w.Down, w.Up = append(w.Down, .01), append(w.Up, .01)
+			for u := range int32(n) {
+				weight := 1.
+				if d == u {
+					weight = 20
+				}
+				w.Edges = append(w.Edges, Edge{D: d, U: u, Weight: weight})
+			}
+		}
+		return w
+	}
+	scaled, plain, even := web(false), web(false), web(true)
+	scaled.Scale(rounds)
+	plain.Marginals()
+	even.Marginals()
+	for i := range scaled.Edges {
+		p := scaled.Edges[i].P
+		odds := math.Pow(p/(1-p), 1.5)
+		if got := plain.Edges[i].P; math.Abs(got-p) > 1e-9 {
+			t.Fatalf("edge %d has %v, scaling says %v", i, got, p)
+		}
+		if got := even.Edges[i].P; math.Abs(got-odds/(1+odds)) > .01 { // scaling begins elsewhere
+			t.Fatalf("edge %d has %v, sharpened it is %v", i, got, odds/(1+odds))
+		}
+	}
+}
+
+// A graph is used again as if it were new.
+func TestMarginalsAgain(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	w := &Graph{}
+	for n := range 200 {
+		down, up, strands := tangle(r, 1+r.IntN(5), 1+r.IntN(5), .8)
+		w.Down, w.Up, w.Edges = down, up, w.Edges[:0]
+		for _, s := range strands {
+			w.Edges = append(w.Edges, Edge{D: int32(s.Down), U: int32(s.Up), Weight: s.Weight, P: 7})
+		}
+		w.Marginals()
+		for i, want := range marginalsOf(down, up, strands) {
+			if got := w.Edges[i].P; got != want {
+				t.Fatalf("web %d: strand %d has %v, in a new graph %v", n, i, got, want)
+			}
+		}
+	}
 }
