@@ -47,12 +47,14 @@ func TestFromTruth(t *testing.T) {
 	text := `{"legs": [{}, {}, {}], "links": [
 	 {"from": "a", "from_exchange": 0, "to": "b", "attempt": 1, "separable": true},
 	 {"from": "a", "from_exchange": 0, "to": "c", "attempt": 2, "separable": true},
-	 {"from": "a", "from_exchange": 1, "to": "c", "attempt": 1, "separable": false}]}`
+	 {"from": "a", "from_exchange": 1, "to": "c", "attempt": 1, "separable": false},
+	 {"from": "b", "from_exchange": 0, "to": "c", "attempt": 1, "separable": false},
+	 {"from": "b", "from_exchange": -1, "to": "c", "attempt": 1, "separable": false}]}`
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	got, err := fromTruth(name)
-	if want := (found{Legs: 3, Exchanges: 2, Joined: 2}); err != nil || got != want {
+	if want := (found{Legs: 3, Exchanges: 3, Joined: 2}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
@@ -77,5 +79,48 @@ func TestWanted(t *testing.T) {
 		if got, err := c.o.wanted(); err != nil || got != c.want {
 			t.Errorf("%+v: got %+v, %v, want %+v", c.o, got, err, c.want)
 		}
+	}
+}
+
+// JSON that is none of flows is told, at the place where it ends.
+func TestCountMalformed(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"nothing", "", "EOF"},
+		{"no JSON", "x", "invalid character 'x' looking for beginning of value"},
+		{"no key", `{x`, "invalid character 'x'"},
+		{"no value", `{"version": `, "EOF"},
+		{"no list", `{"legs": `, "EOF"},
+		{"no leg", `{"legs": [x`, "invalid character 'x' looking for beginning of value"},
+		{"no end of the list", `{"legs": [{}`, "EOF"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := count(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// Everything is read, so that a command need not wait.
+func TestCountReadsAll(t *testing.T) {
+	r := strings.NewReader(printed + strings.Repeat(" ", 1<<18))
+	if got, err := count(r); err != nil || got.Legs != 2 || r.Len() != 0 {
+		t.Errorf("got %+v, %v, %d bytes left", got, err, r.Len())
+	}
+}
+
+func TestWantedMalformed(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []options{{want: bad}, {want: "/nowhere"}, {truth: bad}, {truth: "/nowhere"}} {
+		if got, err := o.wanted(); err == nil {
+			t.Errorf("%+v: got %+v", o, got)
+		}
+	}
+	o := options{want: bad}
+	if _, err := o.wanted(); err == nil || !strings.HasPrefix(err.Error(), bad+": ") {
+		t.Errorf("got %v, want the name first", err)
 	}
 }

@@ -15,36 +15,46 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 )
 
-func main() {
+func main() { os.Exit(command(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// command does what arguments ask for, and returns the exit status.
+func command(args []string, out, errs io.Writer) int {
 	var o options
-	flag.IntVar(&o.runs, "n", 5, "runs")
-	flag.Float64Var(&o.ratio, "ratio", 0, "target: times of cat")
-	flag.Float64Var(&o.rss, "rss", 0, "target: MiB")
-	flag.StringVar(&o.fresh, "fresh", "", "file that the command writes: removed before and after every run")
-	flag.StringVar(&o.want, "want", "", "what each capture holds, as gen leaves it: FILE[,FILE...]")
-	flag.IntVar(&o.legs, "legs", 0, "connections to find, where there is no -want")
-	flag.StringVar(&o.truth, "truth", "", "truth of the testbed, in place of -want")
-	header := flag.Bool("header", false, "print the heading of the table and end")
-	flag.Parse()
-	if *header {
-		fmt.Println(heading)
-		return
+	flags := flag.NewFlagSet("measure", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.IntVar(&o.runs, "n", 5, "runs")
+	flags.Float64Var(&o.ratio, "ratio", 0, "target: times of cat")
+	flags.Float64Var(&o.rss, "rss", 0, "target: MiB")
+	flags.StringVar(&o.fresh, "fresh", "", "file that the command writes: removed before and after every run")
+	flags.StringVar(&o.want, "want", "", "what each capture holds, as gen leaves it: FILE[,FILE...]")
+	flags.IntVar(&o.legs, "legs", 0, "connections to find, where there is no -want")
+	flags.StringVar(&o.truth, "truth", "", "truth of the testbed, in place of -want")
+	header := flags.Bool("header", false, "print the heading of the table and end")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case *header:
+		fmt.Fprintln(out, heading)
+		return 0
+	case flags.NArg() < 3 || o.runs < 1:
+		flags.Usage()
+		return 2
 	}
-	if flag.NArg() < 3 {
-		flag.Usage()
-		os.Exit(2)
+	o.name, o.files, o.command = flags.Arg(0), strings.Split(flags.Arg(1), ","), flags.Args()[2:]
+	if err := run(&o, out); err != nil {
+		fmt.Fprintf(errs, "measure: %s: %v\n", o.name, err)
+		return 1
 	}
-	o.name, o.files, o.command = flag.Arg(0), strings.Split(flag.Arg(1), ","), flag.Args()[2:]
-	if err := run(&o); err != nil {
-		fmt.Fprintf(os.Stderr, "measure: %s: %v\n", o.name, err)
-		os.Exit(1)
-	}
+	return 0
 }
 
 type options struct {
@@ -56,7 +66,8 @@ type options struct {
 
 const heading = "INPUT      WALL     CAT      RATIO   TARGET  CPU      RSS MiB  TARGET  LEGS     JOINED   EXCHANGES"
 
-func run(o *options) error {
+// run measures and prints one row.
+func run(o *options, out io.Writer) error {
 	w, err := o.wanted()
 	if err != nil {
 		return err
@@ -82,7 +93,7 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-9s  %-7s  %-7s  %-6.2f  %-6s  %-7s  %-7.1f  %-6s  %-7d  %-7d  %d\n", o.name,
+	fmt.Fprintf(out, "%-9s  %-7s  %-7s  %-6.2f  %-6s  %-7s  %-7.1f  %-6s  %-7d  %-7d  %d\n", o.name,
 		seconds(median(walls)), seconds(median(cats)), median(ratios), target(median(ratios), o.ratio), seconds(median(cpus)),
 		peak, target(peak, o.rss), f.Legs, f.Joined, f.Exchanges)
 	return w.missing(f)
