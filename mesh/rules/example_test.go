@@ -93,8 +93,9 @@ func ExampleMalformed() {
 	}
 	n, first := set.Malformed()
 	fmt.Println(n, "of", set.Lines(), "lines; rules:", set.Rules())
-	fmt.Println(first[0]) // its Error
-	fmt.Println(first[0].Text)
+	var m rules.Malformed = first[0]
+	fmt.Println(m.Error())
+	fmt.Println(m.Text)
 	// Output:
 	// 1 of 4 lines; rules: 1
 	// line 2: -d: "10.0.0.300" is no address: "-A OUTPUT -d 10.0.0.300 -j RETURN"

@@ -2,8 +2,11 @@
 // hook and rule by rule, as the kernel does, and says what captures show of its
 // connection.
 //
-//	a := istio.DefaultArgs()
-//	t := walk.Walk(a.Tables(), walk.Packet{
+//	set, err := rules.Parse(os.Stdin)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	t := walk.Walk(set.Tables, walk.Packet{
 //		Tuple: tcpip.Tuple{
 //			Proto: tcpip.ProtoTCP,
 //			Src:   netip.MustParseAddrPort("10.244.1.10:40000"),

@@ -9,8 +9,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/rules/walk"
 )
 
-// drops says whether a rule with such matches, the last of which may be negated,
-// drops a packet, or why that is not known.
+// drops returns yes or no: a rule with such matches, the last of which may be
+// negated, drops a packet; or why that is not known.
 func drops(t *testing.T, matches string, not bool, p walk.Packet) string {
 	t.Helper()
 	tables := parse(t, "*filter\n-A OUTPUT -j F\n-A INPUT -j F\n-A F "+matches+" -j DROP\nCOMMIT\n")
