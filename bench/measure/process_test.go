@@ -40,3 +40,11 @@ func TestOnceCountsWork(t *testing.T) {
 		t.Errorf("got %+v, %v", u, err)
 	}
 }
+
+// Memory is counted in MiB: dd holds one block, and little besides.
+func TestOnceCountsMemory(t *testing.T) {
+	u, err := once([]string{"dd", "if=/dev/zero", "of=/dev/null", "bs=67108864", "count=1"}, nil)
+	if err != nil || u.rss < 64 || u.rss > 127 {
+		t.Errorf("a block of 64 MiB took %+v, %v", u, err)
+	}
+}

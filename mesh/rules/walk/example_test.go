@@ -90,7 +90,9 @@ func ExampleOutcome() {
 // Which rules applied, and what each of them did.
 func ExampleStep() {
 	t := walk.Walk(tables(sidecar), walk.Packet{Tuple: tuple("10.244.1.10:40000", "10.96.10.1:80"), Out: "eth0", UID: 1000, GID: 1000})
-	show := func(s walk.Step) { fmt.Printf("%s: %s %s %d: %s (%s)\n", s.Hook, s.Table, s.Chain, s.Rule, s.Target, s.Text) }
+	show := func(s walk.Step) {
+		fmt.Printf("%s: %s %s %d: %s (%s)\n", s.Hook, s.Table, s.Chain, s.Rule, s.Target, s.Text)
+	}
 	for _, s := range t.Steps {
 		show(s)
 	}
