@@ -157,6 +157,28 @@ func TestMatchesOfConnections(t *testing.T) {
 	}
 }
 
+// In nftables a zone behind notrack makes the packet tracked again, as the kernel
+// showed; a zone before it stays, as in iptables.
+func TestTrackingOfNFT(t *testing.T) {
+	for _, tt := range []struct {
+		rules string
+		zone  uint16
+		state string
+	}{
+		{"notrack", 0, "UNTRACKED"},
+		{"notrack\n\t\tct zone set 5", 5, "NEW"},
+		{"ct zone set 5\n\t\tnotrack", 5, "NEW"},
+		{"ct zone set 5\n\t\tct zone set 6", 5, "NEW"},
+	} {
+		text := "table ip t {\n\tchain r {\n\t\ttype filter hook output priority raw; policy accept;\n\t\t" + tt.rules +
+			"\n\t}\n\tchain m {\n\t\ttype filter hook output priority mangle; policy accept;\n\t\tct state " + strings.ToLower(tt.state) + " drop\n\t}\n}\n"
+		got := walk.Walk(parse(t, text), made(1000, "eth0", pod+":40000", "10.96.10.1:80"))
+		if got.Zone != tt.zone || got.Outcome != walk.Dropped {
+			t.Errorf("%q: zone %d, %v, want zone %d and %s", tt.rules, got.Zone, got.Outcome, tt.zone, tt.state)
+		}
+	}
+}
+
 // A packet that came in has no owner: iptables then takes what is negated for
 // true, nftables takes nothing for true.
 func TestOwnerOfNFT(t *testing.T) {

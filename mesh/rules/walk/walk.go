@@ -320,12 +320,13 @@ func (w *walker) mark(t *netfilter.Target) {
 }
 
 // zone sets conntrack's zone. A packet that conntrack or an earlier rule has
-// seen keeps what it has (xt_CT.c, nft_ct.c).
+// seen keeps what it has (xt_CT.c); in nftables, a zone ends not being tracked
+// (nft_ct.c).
 func (w *walker) zone(c *netfilter.Chain, i int, t *netfilter.Target) (flow, bool) {
 	switch {
-	case w.tracked || w.zoned || w.untracked:
+	case w.tracked || w.zoned || w.untracked && !w.table.NFT:
 	case t.HasZone:
-		w.t.Zone, w.zoned = t.Zone, true
+		w.t.Zone, w.zoned, w.untracked = t.Zone, true, false
 	case strings.Contains(t.Extra, "--notrack"):
 		w.untracked = true
 	case t.Extra == netfilter.NotShown:
