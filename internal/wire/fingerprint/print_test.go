@@ -2,6 +2,7 @@ package fingerprint_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -219,6 +220,52 @@ func TestDifferentByte(t *testing.T) {
 			if got := sum(n, other).Match(whole); got != want {
 				t.Errorf("length %d, other byte at %d: %v, want %v", n, at, got, want)
 			}
+		}
+	}
+}
+
+const everything = fingerprint.KnownFirst | fingerprint.KnownMiddle | fingerprint.KnownLast
+
+func TestMatch(t *testing.T) {
+	const first, middle, last = fingerprint.KnownFirst, fingerprint.KnownMiddle, fingerprint.KnownLast
+	full := fingerprint.Print{Len: 9, First: 1, Middle: 2, Last: 3, Known: everything}
+	with := func(edit func(*fingerprint.Print)) fingerprint.Print {
+		p := full
+		edit(&p)
+		return p
+	}
+	for _, tc := range []struct {
+		name string
+		p, q fingerprint.Print
+		want fingerprint.Verdict
+	}{
+		{"the same", full, full, fingerprint.Equal},
+		{"another length", full, with(func(p *fingerprint.Print) { p.Len = 10 }), fingerprint.Different},
+		{"nothing and something", with(func(p *fingerprint.Print) { p.Len = 0 }), full, fingerprint.Different},
+		{"one byte and nothing", with(func(p *fingerprint.Print) { p.Len = 1 }), with(func(p *fingerprint.Print) { p.Len = 0 }), fingerprint.Different},
+		{"nothing twice", with(func(p *fingerprint.Print) { p.Len = 0 }), with(func(p *fingerprint.Print) { p.Len = 0 }), fingerprint.Equal},
+		{"length not known", with(func(p *fingerprint.Print) { p.Len = fingerprint.UnknownLen }), full, fingerprint.Unknown},
+		{"length not known, nothing came", with(func(p *fingerprint.Print) { p.Len = fingerprint.UnknownLen }), with(func(p *fingerprint.Print) { p.Len = 0 }), fingerprint.Unknown},
+		{"another first window", full, with(func(p *fingerprint.Print) { p.First = 9 }), fingerprint.Different},
+		{"another middle", full, with(func(p *fingerprint.Print) { p.Middle = 9 }), fingerprint.Different},
+		{"another last window", full, with(func(p *fingerprint.Print) { p.Last = 9 }), fingerprint.Different},
+		{"first not known", full, with(func(p *fingerprint.Print) { p.First, p.Known = 0, middle|last }), fingerprint.Unknown},
+		{"middle not known", full, with(func(p *fingerprint.Print) { p.Middle, p.Known = 0, first|last }), fingerprint.Unknown},
+		{"last not known", full, with(func(p *fingerprint.Print) { p.Last, p.Known = 0, first|middle }), fingerprint.Unknown},
+		{"nothing in common", with(func(p *fingerprint.Print) { p.Known = first }), with(func(p *fingerprint.Print) { p.First, p.Middle, p.Last, p.Known = 7, 8, 9, last }), fingerprint.Unknown},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got, back := tc.p.Match(tc.q), tc.q.Match(tc.p); got != tc.want || back != tc.want {
+				t.Errorf("%v, and the other way %v; want %v", got, back, tc.want)
+			}
+		})
+	}
+}
+
+func TestVerdictNames(t *testing.T) {
+	for v, want := range []string{"unknown", "different", "equal", "unknown"} {
+		if got := fmt.Sprint(fingerprint.Verdict(v)); got != want {
+			t.Errorf("%d is %s, want %s", v, got, want)
 		}
 	}
 }
