@@ -104,7 +104,7 @@ func TestGRPCWants(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHalf(2, false)
 			h.headers(1, false, 999, ours.Field{Name: ":status", Value: "200"}, ours.Field{Name: "content-type", Value: tt.contentType})
-			text := h.out.String() + raw(http2.FrameData, 0, 1, zeros(10000 + 5))[:9] + tt.body
+			text := h.out.String() + raw(http2.FrameData, 0, 1, zeros(10000+5))[:9] + tt.body
 			for _, everything := range []bool{false, true} {
 				var s ours.Scanner
 				s.Reset(new(ours.Scratch), true)
