@@ -1,6 +1,11 @@
 package accesslog_test
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
+)
 
 // What is no address, however near to one, is none; and of one without port the
 // port is 0.
@@ -48,6 +53,27 @@ func TestAddressParts(t *testing.T) {
 	} {
 		if l := parsed(t, "%DURATION% %UPSTREAM_LOCAL_PORT%", "5 "+tc.port); l.UpstreamLocal.Port() != tc.want {
 			t.Errorf("port %s is read as %d, want %d", tc.port, l.UpstreamLocal.Port(), tc.want)
+		}
+	}
+}
+
+// The short way takes every address of IPv4 with its port, and nothing else that
+// netip does not read as the same.
+func TestParseV4(t *testing.T) {
+	for _, in := range []string{
+		"0.0.0.0:0", "1.2.3.4:5", "9.9.9.9:9", "10.20.30.40:50", "99.99.99.99:99", "100.101.199.200:100", "255.255.255.255:65535", "249.250.254.255:10000", "10.0.0.1:99999", "10.0.0.1:12345", "192.0.2.9:999",
+	} {
+		want, err := netip.ParseAddrPort(in)
+		if got, ok := accesslog.ParseV4(in); ok != (err == nil) || got != want {
+			t.Errorf("%s: %v, %v; want %v", in, got, ok, want)
+		}
+	}
+	for _, in := range []string{
+		"", "1", "1.2.3.4", "1.2.3:4", "1.2.3.4.5:6", "1.2.3.4:", ":1", ".1.2.3:4", "1..2.3:4", "1.2.3.:4", "1.2.3.4:5:6", "1:2.3.4:5", "1.2.3:4.5", "1.2.3.4:5.", "256.2.3.4:5", "1.2.3.256:5", "1.2.3.4:65536", "1.2.3.4:000005", "1.2.3.4:123456",
+		"01.2.3.4:5", "1.02.3.4:5", "1.2.3.04:5", "001.2.3.4:5", "010.2.3.4:5", "1.2.3.099:5", "1.2.3.09:5", "0000.2.3.4:5", "a.2.3.4:5", "1.2.3.4:a", "1.2.3./:5", "1.2.3.4:/", "[::1]:80", "1.2.3.4 5",
+	} {
+		if got, ok := accesslog.ParseV4(in); ok {
+			t.Errorf("%s is read as %v", in, got)
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
+// ParseV4 is how most addresses are read.
+var ParseV4 = parseV4
+
 // The formats of this package, for tests.
 var (
 	Envoy     = envoy
