@@ -55,32 +55,40 @@ func (r *record) fieldsOf(id uint32) (head, trailers []ours.Field) {
 
 func TestWholeHalves(t *testing.T) {
 	for seed := range uint64(16) {
-		client := seed%2 == 0
-		h := randomHalf(seed, client, 20, 40000)
-		text := h.out.String()
-		one, s := run(true, false, op{text: text})
-		checkWhole(t, h, one)
-		if want := map[bool]ours.Kind{true: ours.Requests, false: ours.Responses}[client]; s.Kind() != want || s.Lossy() {
-			t.Errorf("kind %v, lossy %t; want %v", s.Kind(), s.Lossy(), want)
+		checkHalf(t, seed, 40000, 20, 1460, 20000)
+		checkHalf(t, seed, 1000, 1)
+	}
+}
+
+// checkHalf checks that a half with bodies of up to most bytes is found whole, and
+// the same in pieces of up to some sizes.
+func checkHalf(t *testing.T, seed uint64, most int, sizes ...int) {
+	t.Helper()
+	client := seed%2 == 0
+	h := randomHalf(seed, client, 20, most)
+	text := h.out.String()
+	one, s := run(true, false, op{text: text})
+	checkWhole(t, h, one)
+	if want := map[bool]ours.Kind{true: ours.Requests, false: ours.Responses}[client]; s.Kind() != want || s.Lossy() {
+		t.Errorf("kind %v, lossy %t; want %v", s.Kind(), s.Lossy(), want)
+	}
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for _, size := range sizes {
+		many, _ := run(true, size == 20, pieces(rnd, text, size)...)
+		if !slices.Equal(many.log, one.log) {
+			t.Fatalf("seed %d: pieces of up to %d bytes tell otherwise\n%q\n%q", seed, size, many.log, one.log)
 		}
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		for _, size := range []int{1, 20, 1460, 20000} {
-			many, _ := run(true, size == 20, pieces(rnd, text, size)...)
-			if !slices.Equal(many.log, one.log) {
-				t.Fatalf("seed %d: pieces of up to %d bytes tell otherwise\n%q\n%q", seed, size, many.log, one.log)
-			}
-			if size != 20 {
-				continue
-			}
-			for id, w := range h.truth {
-				if string(many.data[id]) != w.body {
-					t.Errorf("seed %d: stream %d: body of %d bytes, want %d", seed, id, len(many.data[id]), len(w.body))
-				}
+		if size != 20 {
+			continue
+		}
+		for id, w := range h.truth {
+			if string(many.data[id]) != w.body {
+				t.Errorf("seed %d: stream %d: body of %d bytes, want %d", seed, id, len(many.data[id]), len(w.body))
 			}
 		}
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+	}
+	if t.Failed() {
+		t.Fatalf("seed %d", seed)
 	}
 }
 
