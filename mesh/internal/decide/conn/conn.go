@@ -55,6 +55,7 @@ func (c *Conn) fill(x *index.Index, a, b index.HalfNo) {
 			c.Start, c.First = int64(g.FirstTime), g.First
 		}
 		c.End = max(c.End, int64(g.LastTime))
+		c.HalfFlow = h.Key.Reverse() != g.Key // whichever is whose
 	}
 }
 

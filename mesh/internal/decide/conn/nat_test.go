@@ -249,6 +249,27 @@ func TestRecall(t *testing.T) {
 	}
 }
 
+// A redirected connection has its entry, both of whose halves were captured.
+func TestRecallHalfFlow(t *testing.T) {
+	ask, reply := asking(), replying()
+	ask.lo, ask.src, ask.dst, reply.lo, reply.src, reply.dst = true, pod, proxy, true, vip, pod
+	for _, tt := range []struct {
+		name string
+		e    *recorded.Entry
+		want bool
+	}{
+		{"its own", entryOf(pod, vip, proxy), true},
+		{"one that names another server", entryOf(pod, app, proxy), false},
+		{"one that rewrites nothing", entryOf(pod, vip, vip), false},
+	} {
+		x := indexOf(t, ask, reply)
+		conns := Bind(x, entriesOf(tt.e))
+		if len(conns) != 1 || !conns[0].HalfFlow || (conns[0].Entry == tt.e) != tt.want || tt.e.Fits != tt.want {
+			t.Errorf("%s: %d conns, a half-flow %v, entry %v, fits %v; want one with an entry: %v", tt.name, len(conns), conns[0].HalfFlow, conns[0].Entry, tt.e.Fits, tt.want)
+		}
+	}
+}
+
 // One entry may be of connections at two points, which are one or NAT apart.
 func TestRecallAtTwoPoints(t *testing.T) {
 	x := indexOf(t, side{src: pod, dst: vip, syn: true}, side{lo: true, src: pod, dst: vip, syn: true})

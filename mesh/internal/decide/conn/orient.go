@@ -55,10 +55,6 @@ func (b *binder) orient() {
 		}
 		b.turn(c, d)
 	}
-	for _, c := range b.conns {
-		c.HalfFlow = c.Orig != 0 && c.Reply != 0 &&
-			b.x.Half(c.Orig).Key.Reverse() != b.x.Half(c.Reply).Key
-	}
 }
 
 // keyTuple returns the captured tuple of c's first half as it stands.

@@ -100,11 +100,14 @@ func entryOf(src, dst, answerer string) *recorded.Entry {
 	return e
 }
 
-// connOf makes a conn of halves 1 and 2 of an index, of which one may be 0.
+// connOf makes a conn of halves of an index, of which one may be 0.
 func connOf(x *index.Index, orig, reply index.HalfNo) *Conn {
 	c := new(Conn)
-	lead := index.Pair{Orig: orig, Reply: reply}.Lead()
-	c.fill(x, lead, 0)
+	if orig == 0 {
+		c.fill(x, reply, 0)
+	} else {
+		c.fill(x, orig, reply)
+	}
 	c.Pair = index.Pair{Orig: orig, Reply: reply}
 	return c
 }
