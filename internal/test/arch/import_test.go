@@ -170,7 +170,7 @@ var forTests = []string{"./internal/test/pcap", "./internal/test/truth", bed + "
 // aboveRooms lists what tests of the rooms of package mesh may import beside:
 // what pods do is stitched, and the result looked at; or no more is made of it than
 // the room starts from.
-var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/internal/testindex", "./mesh/internal/testlegs", "./mesh/record"}
+var aboveRooms = []string{"./internal/test/sim", "./mesh", "./mesh/flow", "./mesh/internal/decide/conn", "./mesh/internal/testindex", "./mesh/internal/testlegs", "./mesh/record"}
 
 // across lists the packages whose tests may import all of ours: they look at
 // the whole.
