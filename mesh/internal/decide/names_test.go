@@ -32,7 +32,7 @@ func TestServerName(t *testing.T) {
 	for s, want := range map[string]string{
 		"outbound_.8000_._.httpbin.default.svc.cluster.local":   "httpbin.default.svc.cluster.local",
 		"outbound_.8000_.v1_.httpbin.default.svc.cluster.local": "httpbin.default.svc.cluster.local",
-		"www.example.com": "www.example.com", "outbound_.": "outbound_.", "outbound_.x": "outbound_.x",
+		"www.example.com": "www.example.com", "outbound_.": "outbound_.", "outbound_.x": "outbound_.x", "outbound_._.x": "x",
 	} {
 		if got := serverName(s); got != want {
 			t.Errorf("ServerName(%q) = %q, want %q", s, got, want)
