@@ -185,6 +185,7 @@ func TestSimulatedHTTP2(t *testing.T) {
 			{"all at once", worldOptions{clients: 4, calls: 5, targets: 3, retries: 0.1, loss: 0.03, late: 0.3, noSYN: true}, 0},
 		} {
 			t.Run(sides.name+"/"+tt.name, func(t *testing.T) {
+				t.Parallel()
 				var sum score
 				n := 0
 				for seed := range uint64(12) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
@@ -154,5 +155,19 @@ func TestAllowed(t *testing.T) {
 	c.JoinExchanges()
 	if got, want := told(c.Links), []string{"1.0>0.0", "0.0>1.0"}; !slices.Equal(got, want) {
 		t.Errorf("links %v, want %v: the log says so", got, want)
+	}
+}
+
+// An exchange is shown by its own packet, a leg by its first.
+func TestShows(t *testing.T) {
+	tr := new(pcap.Trace)
+	fs := opened(tr, 2)
+	fs[1].carry(get, ok)
+	c := crossed(t, tr)
+	if got, want := c.Shows(c.Down[1], &c.Down[1].Exchanges[0]).Packet, uint32(13); got != want {
+		t.Errorf("the exchange is shown by packet %d, want %d", got, want)
+	}
+	if got, want := c.Shows(c.Down[1], nil).Packet, uint32(4); got != want {
+		t.Errorf("the leg is shown by packet %d, want %d", got, want)
 	}
 }

@@ -217,6 +217,7 @@ func TestSimulated(t *testing.T) {
 		{"all at once", worldOptions{clients: 6, calls: 6, targets: 3, retries: 0.1, loss: 0.03, late: 0.3, noSYN: true}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			var sum score
 			n := 0
 			for seed := range uint64(25) {

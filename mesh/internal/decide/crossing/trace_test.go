@@ -32,3 +32,34 @@ func crossed(t *testing.T, tr *pcap.Trace) *Crossing {
 	c.Trust = NewTrust(c)
 	return c
 }
+
+// A flowed is a connection that came to the proxy and the one that it dialled for it.
+type flowed struct{ down, up *pcap.Connection }
+
+// opened adds n flows, all open at once: the clients' first.
+func opened(tr *pcap.Trace, n int) (fs []flowed) {
+	for i := range n {
+		fs = append(fs, flowed{onEth0(tr, i), onLo(tr, i)})
+		fs[i].down.Handshake()
+	}
+	for _, f := range fs {
+		f.up.Handshake()
+	}
+	return fs
+}
+
+// carry has the client say something and the server answer, on both sides.
+func (f flowed) carry(ask, answer string) {
+	f.down.Send(ask)
+	f.up.Send(ask)
+	if answer != "" {
+		f.up.Reply(answer)
+		f.down.Reply(answer)
+	}
+}
+
+// close ends both connections.
+func (f flowed) close() {
+	f.down.Close()
+	f.up.Close()
+}
