@@ -105,6 +105,11 @@ func TestJoinProbes(t *testing.T) {
 		t.Errorf("link %+v", l)
 	}
 	c = crossed(t, probing())
+	c.Down[0].Role, c.Down, c.Up = flow.RoleControl, c.Down[:1], c.Up[:1]
+	if c.JoinProbes(); len(c.Links) != 1 {
+		t.Errorf("%d links of one probe", len(c.Links))
+	}
+	c = crossed(t, probing())
 	if c.JoinProbes(); len(c.Links) > 0 {
 		t.Errorf("%d links of legs that are no control", len(c.Links))
 	}

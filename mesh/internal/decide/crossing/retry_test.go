@@ -39,6 +39,10 @@ func TestJoinRetries(t *testing.T) {
 		{"one of which is tied to another", []made{ask("a"), exchange(clientLeg(1), 0, 10000*us)}, []made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 200)}, func(x *Crossing) {
 			x.Add(&graph.Link{From: x.Down[1], To: x.Up[1], Down: &x.Down[1].Exchanges[0], Up: &x.Up[1].Exchanges[0]})
 		}, []string{"1.0>1.0"}},
+		{"beside something else that is tied", []made{ask("a"), exchange(clientLeg(1), 0, 10000*us)},
+			[]made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 200), exchange(proxyLeg(2), 500*us, 600*us)}, func(x *Crossing) {
+				x.Add(&graph.Link{From: x.Down[1], To: x.Up[2], Down: &x.Down[1].Exchanges[0], Up: &x.Up[2].Exchanges[0], Attempt: 1})
+			}, []string{"1.0>2.0", "0.0>0.0", "0.0>1.0"}},
 		{"one of which is taken by what has no link", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 200)}, func(x *Crossing) {
 			x.Taken[&x.Up[0].Exchanges[0]] = true
 		}, nil},
@@ -65,7 +69,7 @@ func TestJoinRetries(t *testing.T) {
 			for _, l := range x.Links {
 				want := 1
 				for _, o := range x.Links {
-					if beginsAt(o.Up.Req) < beginsAt(l.Up.Req) {
+					if o.Down == l.Down && beginsAt(o.Up.Req) < beginsAt(l.Up.Req) {
 						want++
 					}
 				}

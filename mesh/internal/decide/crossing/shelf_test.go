@@ -165,6 +165,14 @@ func TestDuring(t *testing.T) {
 	if got := s.during(&s.any, u.id("a").Exchange); len(got) != 1 || !got[0].like.sameID {
 		t.Errorf("of one id but another line %d candidates, want 1", len(got))
 	}
+	for over, want := range map[int64]int{950 * us: 1, 950*us - 1: 0} {
+		d := exchange(clientLeg(0), 0, 900*us)
+		moveTo(d.Resp, 950*us, over)
+		near := shelved(d)
+		if got := near.during(&near.any, exchange(proxyLeg(0), 1000*us, 9000*us).unanswered().Exchange); len(got) != want {
+			t.Errorf("%d candidates that were over at %d ns, want %d", len(got), over, want)
+		}
+	}
 	long := shelved(exchange(clientLeg(0), 0, 17000*us), exchange(clientLeg(1), 10*us, 20*us), exchange(clientLeg(2), 30*us, 40*us))
 	if got := long.during(&long.any, exchange(proxyLeg(0), 1000*us, 9000*us).Exchange); len(got) != 1 || got[0].d != 0 {
 		t.Errorf("%d candidates, want the one that goes on behind others that were over", len(got))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -46,12 +47,23 @@ func TestJoinExchanges(t *testing.T) {
 		{"failed, of another line", []made{down(0)}, []made{failed(0).asks("GET", "/x"), late(1)}, nil, []string{"0.0>1.0"}},
 		{"failed after what served it", []made{down(0)}, []made{exchange(proxyLeg(0), 5000*us, 6000*us).status(503), exchange(proxyLeg(1), 1000*us, 4000*us)}, nil, []string{"0.0>1.0"}},
 		{"failed, and not tried again", []made{down(0)}, []made{failed(0)}, nil, nil},
+		{"failed, and only another is served later", []made{down(0), down(1).asks("GET", "/b")}, []made{failed(0), late(1).asks("GET", "/b")}, nil, []string{"1.0>1.0"}},
+		{"tried again as early as may be", []made{down(0)}, []made{failed(0), exchange(proxyLeg(1), 2000*us-index.Causality, 9000*us)}, nil, []string{"0.0>1.0", "0.0>0.0"}},
+		{"tried again too early", []made{down(0)}, []made{failed(0), exchange(proxyLeg(1), 2000*us-index.Causality-1, 9000*us)}, nil, []string{"0.0>1.0"}},
 		{"failed, of one or another", []made{down(0), down(1)}, []made{failed(0), late(1), late(2)}, nil, []string{"?0.0>1.0|2.0", "?1.0>2.0|1.0"}},
 		{"failed, tied by a log to what served it", []made{down(0)}, []made{failed(0), late(1)}, func(c *Crossing) {
 			set(&c.Down[0].Exchanges[0].Log)
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
 		}, []string{"0.0>1.0", "0.0>0.0"}},
 		{"not failed, tied by a log to another", []made{down(0)}, []made{up(0), late(1)}, func(c *Crossing) {
+			set(&c.Down[0].Exchanges[0].Log)
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
+		}, []string{"0.0>1.0"}},
+		{"over before what a log ties, and not failed", []made{down(0)}, []made{failed(0).status(200), late(1)}, func(c *Crossing) {
+			set(&c.Down[0].Exchanges[0].Log)
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
+		}, []string{"0.0>1.0"}},
+		{"failed before what a log ties, of another line", []made{down(0).id("a")}, []made{failed(0).id("a").asks("GET", "/x"), late(1)}, func(c *Crossing) {
 			set(&c.Down[0].Exchanges[0].Log)
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
 		}, []string{"0.0>1.0"}},

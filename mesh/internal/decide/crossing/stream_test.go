@@ -22,27 +22,37 @@ const (
 // one.
 func TestJoinStreams(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		make func(tr *pcap.Trace)
-		want []string
+		name   string
+		make   func(tr *pcap.Trace)
+		want   []string
+		proven bool
 	}{
-		{"one", func(tr *pcap.Trace) { opened(tr, 1)[0].carry("x", "y") }, []string{"0>0"}},
+		{"one", func(tr *pcap.Trace) { opened(tr, 1)[0].carry("x", "y") }, []string{"0>0"}, true},
 		{"two that say other things", func(tr *pcap.Trace) {
 			fs := opened(tr, 2)
 			flowed{fs[0].down, fs[1].up}.carry("one", "1")
 			flowed{fs[1].down, fs[0].up}.carry("two", "2")
 			fs[0].close()
 			fs[1].close()
-		}, []string{"1>0", "0>1"}},
-		{"two that say the same at once", func(tr *pcap.Trace) {
-			fs := opened(tr, 2)
-			fs[0].down.Send("same")
-			fs[1].down.Send("same")
-			fs[0].up.Send("same")
-			fs[1].up.Send("same")
+		}, []string{"1>0", "0>1"}, true},
+		{"two that say the same, one after the other", func(tr *pcap.Trace) {
+			fs := append(opened(tr, 1), flowed{onEth0(tr, 1), onLo(tr, 1)})
+			fs[1].down.Handshake()
+			fs[1].up.Handshake()
+			for _, c := range []*pcap.Connection{fs[0].down, fs[1].down, fs[0].up, fs[1].up} {
+				c.Send("same")
+			}
 			fs[0].close()
 			fs[1].close()
-		}, []string{"?0>0|1", "?1>1|0"}},
+		}, []string{"0>0", "1>1"}, false},
+		{"two that say the same at once", func(tr *pcap.Trace) {
+			fs := opened(tr, 2)
+			for _, c := range []*pcap.Connection{fs[0].down, fs[1].down, fs[0].up, fs[1].up} {
+				c.Send(talk)
+			}
+			fs[0].close()
+			fs[1].close()
+		}, []string{"?0>0|1", "?1>1|0"}, false},
 		{"more clients than servers", func(tr *pcap.Trace) {
 			other := onEth0(tr, 1)
 			other.Handshake()
@@ -52,13 +62,13 @@ func TestJoinStreams(t *testing.T) {
 			fs[0].up.Send("same")
 			fs[0].close()
 			other.Close()
-		}, []string{"?1>0|0"}},
+		}, []string{"?1>0|0"}, false},
 		{"one of which carried nothing", func(tr *pcap.Trace) {
 			fs := opened(tr, 1)
 			fs[0].down.Send("same")
 			fs[0].down.Close()
 			fs[0].up.Close()
-		}, nil},
+		}, nil, false},
 		{"one that was refused", func(tr *pcap.Trace) {
 			down, up := onEth0(tr, 0), onLo(tr, 0)
 			down.Handshake()
@@ -66,17 +76,17 @@ func TestJoinStreams(t *testing.T) {
 			up.Refuse()
 			down.Send("same")
 			down.Close()
-		}, []string{"0>0"}},
+		}, []string{"0>0"}, false},
 		{"TLS from end to end, among others", func(tr *pcap.Trace) {
 			fs := opened(tr, 2)
 			hello(fs[0].down, fs[1].up, 1)
 			hello(fs[1].down, fs[0].up, 2)
-		}, []string{"1>0", "0>1"}},
+		}, []string{"1>0", "0>1"}, true},
 		{"encrypted on one side", func(tr *pcap.Trace) {
 			fs := opened(tr, 1)
 			fs[0].down.TLS(pcap.TLSConfig{}).Send(40)
 			fs[0].up.Send(strings.Repeat("x", 40))
-		}, nil},
+		}, nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := new(pcap.Trace)
@@ -87,7 +97,7 @@ func TestJoinStreams(t *testing.T) {
 				t.Errorf("links %v, want %v", got, tt.want)
 			}
 			for _, l := range c.Links {
-				if !c.Busy[l.From] || !c.Busy[l.To] || l.Attempt != 1 || l.Ambiguous && (l.Proven || l.Confidence != .5) {
+				if !c.Busy[l.From] || !c.Busy[l.To] || l.Attempt != 1 || l.Proven != tt.proven || l.Ambiguous && l.Confidence != .5 {
 					t.Errorf("link %+v", l)
 				}
 			}
@@ -166,6 +176,7 @@ func TestStreamLink(t *testing.T) {
 	}{
 		{"equal", "abc", "de", nil, true, graph.SureProven, true, []flow.EvidenceKind{flow.SameBytes}, "both streams equal, 3 bytes sent and 2 received"},
 		{"equal, of several", "abc", "de", nil, false, graph.SureByContents, false, []flow.EvidenceKind{flow.SameBytes}, "both streams equal, 3 bytes sent and 2 received"},
+		{"equal, a byte", "a", "", nil, true, graph.SureProven, true, []flow.EvidenceKind{flow.SameBytes}, "both streams equal, 1 bytes sent and 0 received"},
 		{"empty", "", "", nil, true, graph.SureByTime, false, []flow.EvidenceKind{flow.OnlyCandidate}, "no other connection fits in time"},
 		{"of other protocols", "abc", "de", func(c *Crossing) { c.Up[0].Protocol = flow.ProtocolTLS }, true, graph.SureByTime, false, []flow.EvidenceKind{flow.OnlyCandidate}, "no other connection fits in time"},
 		{"of neighbouring ports", "abc", "de", func(c *Crossing) {
@@ -298,6 +309,9 @@ func TestMayCarry(t *testing.T) {
 		{"both encrypted, of which nothing was sent", func(c *Crossing) {
 			c.Down[0].Protocol, c.Up[0].Protocol, c.Down[0].OrigBytes = flow.ProtocolTLS, flow.ProtocolTLS, 0
 		}, false},
+		{"both encrypted, of which a byte was sent", func(c *Crossing) {
+			c.Down[0].Protocol, c.Up[0].Protocol, c.Down[0].OrigBytes = flow.ProtocolTLS, flow.ProtocolTLS, 1
+		}, true},
 		{"one encrypted", func(c *Crossing) { c.Down[0].Protocol = flow.ProtocolTLS }, false},
 		{"the other encrypted", func(c *Crossing) { c.Up[0].Protocol = flow.ProtocolTLS }, false},
 		{"nothing came of it", func(c *Crossing) { c.Up[0].OrigBytes, c.Up[0].ReplyBytes = 0, 0 }, false},
