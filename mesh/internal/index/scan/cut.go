@@ -42,11 +42,13 @@ func (t *turn) startLine() []byte {
 }
 
 // cutHead handles a packet cut inside a head: from here on the half is read by
-// turns.
+// turns. If the turn began with a message that was read whole, what is cut comes
+// after it, and its start line was not kept.
 func (s *Scan) cutHead(l *live) {
 	line := l.turn.startLine()
 	kind := cutKind(line)
-	if l.msg != 0 || l.cut || kind == ProtoNone {
+	read := l.content.last != 0 && s.messages.At(l.content.last).End > l.turn.off
+	if l.msg != 0 || l.cut || kind == ProtoNone || read {
 		return
 	}
 	l.cut, l.raw = true, false

@@ -66,6 +66,10 @@ func TestCutMessages(t *testing.T) {
 			[]string{"GET /" + strings.Repeat("b", 59) + ", bytes 0/0-0-114, packets 1-1, complete, cut, body ? (0)"}},
 		{"a turn of unwanted bytes", alone().send(text("POST / HTTP/1.1", "content-length: 33000")+strings.Repeat("x", 3000), strings.Repeat("x", 30000)).hear(9).snap("GET /b HT", 11).fin(),
 			[]string{"POST /, bytes 0/0-42-33042, packets 1-2, complete, has body, body 33000 (7)", "GET /b, bytes 33042/33042-0-33062, packets 3-3, heard 9-9, complete, cut, body ? (0)"}},
+		{"a whole message in the same packet is not read again", alone().send(getA+"GET /b HT").cut(11).hear(9).snap("GET /c HT", 11).fin(),
+			[]string{"GET /a, bytes 0/0-30-30, packets 1-1, complete, body 0 (7)", "GET /c, bytes 30/50-0-70, packets 2-2, heard 9-9, complete, cut, body ? (0)"}},
+		{"nor one in the packet before", alone().send(getA).snap("GET /b HT", 11).hear(9).snap("GET /c HT", 11).fin(),
+			[]string{"GET /a, bytes 0/0-30-30, packets 1-1, complete, body 0 (7)", "GET /c, bytes 30/50-0-70, packets 3-3, heard 9-9, complete, cut, body ? (0)"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.h.check(t, tt.want...) })
