@@ -88,3 +88,116 @@ func FuzzNetwork(f *testing.F) {
 		}
 	})
 }
+
+// The bounds of what Network finds.
+func TestNetworkBounds(t *testing.T) {
+	const macs = "02000000000b 02000000000a "
+	for _, tt := range []struct {
+		name string
+		link linktype.Type
+		data string
+		l3   int
+		typ  uint16
+	}{
+		{"the longest length of 802.3", linktype.Ethernet, macs + "05ff", 14, linktype.Other},
+		{"the least EtherType", linktype.Ethernet, macs + "0600", 14, 0x0600},
+		{"ARP", linktype.Ethernet, macs + "0806", 14, 0x0806},
+		{"an old tag of providers", linktype.Ethernet, macs + "9100 0005 86dd", 18, 0x86dd},
+		{"a tag on a length", linktype.Ethernet, macs + "8100 0005 0010", 18, linktype.Other},
+		{"a tag that fits", linktype.Ethernet, macs + "8100 0005 0800", 18, 0x0800},
+		{"a tag that lacks a byte", linktype.Ethernet, macs + "8100 0005 08", 0, linktype.Cut},
+		{"a header that fits", linktype.SLL, "0000 0001 0006 02000000000a0000 0800", 16, 0x0800},
+		{"a header that lacks a byte", linktype.SLL, "0000 0001 0006 02000000000a0000 08", 0, linktype.Cut},
+		{"version 4", linktype.Raw, "4f", 0, 0x0800},
+		{"version 6", linktype.Raw, "6f", 0, 0x86dd},
+		{"version 0", linktype.Raw, "04", 0, linktype.Other},
+	} {
+		if l3, typ := tt.link.Network(unhex(t, tt.data)); l3 != tt.l3 || typ != tt.typ {
+			t.Errorf("%s: Network = %d, %#x, want %d, %#x", tt.name, l3, typ, tt.l3, tt.typ)
+		}
+	}
+}
+
+// Address families are numbers of many systems, in the byte order of any.
+func TestFamilies(t *testing.T) {
+	known := map[uint32]uint16{2: 0x0800, 10: 0x86dd, 23: 0x86dd, 24: 0x86dd, 28: 0x86dd, 30: 0x86dd}
+	for f := range uint32(40) {
+		want, ok := known[f]
+		if !ok {
+			want = linktype.Other
+		}
+		for _, data := range [][]byte{{byte(f), 0, 0, 0}, {0, 0, 0, byte(f)}} {
+			if l3, typ := linktype.Null.Network(data); l3 != 4 || typ != want {
+				t.Errorf("family %x: Network = %d, %#x, want 4, %#x", data, l3, typ, want)
+			}
+		}
+	}
+	for _, data := range [][]byte{{2, 0, 1, 0}, {0, 1, 0, 2}, {2, 1, 0, 0}, {0, 0, 1, 2}, {1, 0, 0, 2}} {
+		if _, typ := linktype.Null.Network(data); typ != linktype.Other {
+			t.Errorf("family %x: Network finds %#x, want nothing known", data, typ)
+		}
+	}
+}
+
+// Every byte of both addresses counts for the mark of loopback.
+func TestLoopbackBounds(t *testing.T) {
+	for i := range 12 {
+		frame := make([]byte, 14)
+		frame[i] = 1
+		if loop, _ := linktype.Ethernet.Loopback(frame); loop {
+			t.Errorf("a frame with an address byte at %d is marked as loopback", i)
+		}
+	}
+	if loop, _ := linktype.Ethernet.Loopback(append(make([]byte, 12), 8, 0)); !loop {
+		t.Error("a frame without addresses bears no mark of loopback")
+	}
+	for _, tt := range []struct {
+		name  string
+		link  linktype.Type
+		data  string
+		loop  bool
+		index uint32
+	}{
+		{"hardware of lo", linktype.SLL, "0000 0304 0006 02000000000a0000 0800", true, 0},
+		{"hardware beside it", linktype.SLL, "0000 0303 0006 02000000000a0000 0800", false, 0},
+		{"packet type like it", linktype.SLL, "0304 0001 0006 02000000000a0000 0800", false, 0},
+		{"no index", linktype.SLL2, "0800 0000 00000000 0001 00 06 02000000000a0000", false, 0},
+		{"index of lo", linktype.SLL2, "0800 0000 00000001 0001 00 06 02000000000a0000", true, 1},
+		{"index after it", linktype.SLL2, "0800 0000 00000002 0001 00 06 02000000000a0000", false, 2},
+		{"hardware of lo, another index", linktype.SLL2, "0800 0000 01020304 0304 00 06 02000000000a0000", true, 0x01020304},
+	} {
+		if loop, index := tt.link.Loopback(unhex(t, tt.data)); loop != tt.loop || index != tt.index {
+			t.Errorf("%s: Loopback = %v, %d, want %v, %d", tt.name, loop, index, tt.loop, tt.index)
+		}
+	}
+}
+
+// Of Linux's packet types only one goes out.
+func TestDirections(t *testing.T) {
+	for kind := range byte(8) {
+		want := uint32(linktype.Inbound)
+		if kind == 4 {
+			want = linktype.Outbound
+		}
+		sll, sll2 := make([]byte, 16), make([]byte, 20)
+		sll[1], sll2[10] = kind, kind
+		if a, b := linktype.SLL.Direction(sll), linktype.SLL2.Direction(sll2); a != want || b != want {
+			t.Errorf("packet type %d: %d and %d, want %d", kind, a, b, want)
+		}
+	}
+}
+
+// A cooked header's sender becomes an address of Ethernet if it is one.
+func TestSenderOfEthernetHeader(t *testing.T) {
+	for _, length := range []byte{0, 5, 6, 7, 8} {
+		data := unhex(t, "0000 0001 0000 0a0b0c0d0e0f0000 0800")
+		data[5] = length
+		want := unhex(t, "020000000002 020000000001 0800")
+		if length == 6 {
+			want = unhex(t, "000000000000 0a0b0c0d0e0f 0800")
+		}
+		if hdr, next := linktype.SLL.EthernetHeader(data); next != 16 || string(hdr[:]) != string(want) {
+			t.Errorf("sender of %d bytes: %x, %d, want %x, 16", length, hdr, next, want)
+		}
+	}
+}

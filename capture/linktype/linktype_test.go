@@ -71,3 +71,30 @@ func TestLinkTypeString(t *testing.T) {
 		}
 	}
 }
+
+// What is told of a type beside its name.
+func TestTypes(t *testing.T) {
+	type facts struct {
+		name                           string
+		len                            int
+		cooked, bare, tunnels, indexed bool
+	}
+	for link, want := range map[linktype.Type]facts{
+		linktype.Null:     {name: "NULL", tunnels: true},
+		linktype.Ethernet: {name: "ETHERNET", len: 14},
+		linktype.RawBSD:   {name: "RAW", bare: true},
+		linktype.RawOBSD:  {name: "RAW", bare: true},
+		linktype.Raw:      {name: "RAW", bare: true},
+		linktype.Loop:     {name: "LOOP", tunnels: true},
+		linktype.SLL:      {name: "LINUX_SLL", len: 16, cooked: true},
+		linktype.IPv4:     {name: "IPV4", bare: true},
+		linktype.IPv6:     {name: "IPV6", bare: true},
+		linktype.SLL2:     {name: "LINUX_SLL2", len: 20, cooked: true, indexed: true},
+		105:               {name: "105"},
+		277:               {name: "277"},
+	} {
+		if got := (facts{link.String(), link.HeaderLen(), link.Cooked(), link.Bare(), link.Tunnels(), link.Indexed()}); got != want {
+			t.Errorf("link type %d: %+v, want %+v", uint16(link), got, want)
+		}
+	}
+}
