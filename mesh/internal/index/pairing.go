@@ -23,8 +23,9 @@ type Pairing struct {
 	c                 Pair
 	Reqs, Resps       []*scan.Message
 	ReqScan, RespScan *scan.Scan
-	Next              int  // of reqs: the first that no response was found for yet
-	adrift            bool // responses were missed: the order alone pairs no longer
+	Next              int   // of reqs: the first that no response was found for yet
+	over              int64 // where the last response that was asked about ended
+	adrift            bool  // responses were missed: the order alone pairs no longer
 }
 
 // Request returns the request that resp answers, nil when it was not captured
@@ -34,6 +35,7 @@ func (p *Pairing) Request(resp *scan.Message) *scan.Message {
 	for p.Next+1 < len(p.Reqs) && p.answeredBefore(p.Reqs[p.Next], p.Reqs[p.Next+1], resp) {
 		p.Next++
 	}
+	p.over = resp.End
 	if p.Next == len(p.Reqs) || p.unasked(p.Reqs[p.Next], resp) {
 		return nil
 	}
@@ -81,12 +83,13 @@ func (p *Pairing) unsure(req, resp *scan.Message) bool {
 }
 
 // answeredBefore reports whether the response to req was over when next was
-// sent, and resp came after that.
+// sent, and resp came after that: between them the client has heard something
+// that is of no response before.
 func (p *Pairing) answeredBefore(req, next, resp *scan.Message) bool {
 	if p.c.Reply == 0 {
 		return false
 	}
-	a := p.x.heard(p.c.Reply, req.From.Ack, resp.Start)
+	a := max(p.over, p.x.heard(p.c.Reply, req.From.Ack, resp.Start))
 	b := p.x.heard(p.c.Reply, next.From.Ack, resp.Start)
 	return b > a && b <= resp.Start
 }
