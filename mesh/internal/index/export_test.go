@@ -18,3 +18,6 @@ func TakeDNS(g *tcpip.Datagram) (messages, records, text int) {
 	}
 	return s.Messages.Len(), s.Records.Len(), text
 }
+
+// Take reads one datagram.
+func (s *DNSScan) Take(g *tcpip.Datagram) { s.take(g) }
