@@ -134,6 +134,8 @@ func TestWhatIsDecrypted(t *testing.T) {
 		{"the other half", func(*sealedTalk) {}, index.Pair{Reply: 2}, false},
 		{"no ClientHello", func(k *sealedTalk) { k.lose(hello(k, true)) }, index.Pair{Orig: 1, Reply: 2}, false},
 		{"no ServerHello", func(k *sealedTalk) { k.lose(hello(k, false)) }, index.Pair{Orig: 1, Reply: 2}, false},
+		{"nothing of what the server said", func(k *sealedTalk) { k.lose(k.sent(false)...) }, index.Pair{Orig: 1, Reply: 2}, false},
+		{"nothing of what the client said", func(k *sealedTalk) { k.lose(k.sent(true)...) }, index.Pair{Orig: 1, Reply: 2}, false},
 		{"no secrets", func(k *sealedTalk) { k.keys = secret(1) }, index.Pair{Orig: 1, Reply: 2}, false},
 		{"no key log", func(k *sealedTalk) { k.keys = "" }, index.Pair{Orig: 1, Reply: 2}, false},
 		{"the client's secrets only", func(k *sealedTalk) { without(k, "SERVER_") }, index.Pair{Orig: 1, Reply: 2}, false},
@@ -158,10 +160,10 @@ func TestWhatIsDecrypted(t *testing.T) {
 						t.Errorf("half %d has %d bytes of plaintext, want %d", h, got, len(text))
 					}
 				}
-				if got := x.Content(h).Proto; got != want {
+				if got := x.Content(h).Proto; got != want && got != scan.ProtoNone {
 					t.Errorf("half %d is of kind %d, want %d", h, got, want)
 				}
-				if got := x.OnWire().Content(h).Proto; got != scan.ProtoTLS || len(x.OnWire().Plain) > 0 {
+				if got := x.OnWire().Content(h).Proto; got != scan.ProtoTLS && got != scan.ProtoNone || len(x.OnWire().Plain) > 0 {
 					t.Errorf("half %d is of kind %d on the wire, want TLS", h, got)
 				}
 				if len(x.Notes[h]) > 0 {
