@@ -71,12 +71,6 @@ func TestReaderWentAway(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
-	if v := version(); !strings.Contains(v, " (go") || strings.HasPrefix(v, " ") {
-		t.Errorf("version %q", v)
-	}
-}
-
 func TestOutputHint(t *testing.T) {
 	for _, tc := range []struct {
 		err  error

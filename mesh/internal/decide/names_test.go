@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/dns"
@@ -189,7 +190,7 @@ func TestHearHosts(t *testing.T) {
 func TestHearLegs(t *testing.T) {
 	leg := func(start int64, name string) *graph.Leg {
 		l := bareLeg(0, "p", flow.RoleProxyServer, out, server)
-		l.Start, l.TLS.SNI = start, name
+		l.Start, l.TLS.SNI = capture.Time(start), name
 		return l
 	}
 	for _, tt := range []struct {

@@ -144,7 +144,7 @@ func settle(es []made) (legs []*graph.Leg) {
 		e.Leg.Exchanges = append(e.Leg.Exchanges, *e.Exchange)
 	}
 	for _, l := range legs {
-		l.Start, l.End = l.Exchanges[0].Start(), l.Exchanges[len(l.Exchanges)-1].End()
+		l.Start, l.End = capture.Time(l.Exchanges[0].Start()), capture.Time(l.Exchanges[len(l.Exchanges)-1].End())
 	}
 	return legs
 }

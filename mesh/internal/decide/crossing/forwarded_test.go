@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -120,7 +121,7 @@ func TestOnlyClient(t *testing.T) {
 				other = clientLeg(1)
 			}
 			x := between([]made{d}, []made{u})
-			other.Start, other.End = tt.from, tt.to
+			other.Start, other.End = capture.Time(tt.from), capture.Time(tt.to)
 			x.Down = append(x.Down, other)
 			if got := x.onlyClient(&x.Down[0].Exchanges[0], u.Exchange); got != tt.want {
 				t.Errorf("it proves: %v, want %v", got, tt.want)

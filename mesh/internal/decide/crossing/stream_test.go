@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -146,7 +147,7 @@ func TestStreamCertain(t *testing.T) {
 			f.close()
 			c := crossed(t, tr)
 			if tt.hole {
-				c.Trust = &Trust{holes: []scan.Span{{From: c.Up[0].Start, To: c.Up[0].End}}}
+				c.Trust = &Trust{holes: []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}}}
 			}
 			if got := c.streamCertain(c.Down[0], c.Up[0]); got != tt.want {
 				t.Errorf("certain %v, want %v", got, tt.want)
@@ -232,7 +233,7 @@ func TestAdjacency(t *testing.T) {
 		{"begun before", "192.0.2.1:40002", "10.244.1.10:8080", -1, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c.Up[0].Orig, c.Up[0].Start = leg(tt.src, tt.dst).Orig, c.Down[0].Start+tt.start
+			c.Up[0].Orig, c.Up[0].Start = leg(tt.src, tt.dst).Orig, capture.Time(int64(c.Down[0].Start)+tt.start)
 			e, got := adjacency(c.Index, c.Down[0], c.Up[0])
 			if got != tt.want || got && (e.Kind != flow.PortAdjacency || len(e.Packets) != 2 || !strings.HasPrefix(e.Detail, "source ports 40000 and 400")) {
 				t.Errorf("neighbours %v, %+v, want %v", got, e, tt.want)
