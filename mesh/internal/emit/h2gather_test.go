@@ -17,9 +17,8 @@ import (
 // A reading feeds a callReader one half, each piece in a packet of its own. Of its
 // streams 1 and 5 are wanted.
 type reading struct {
-	c   *callReader
-	at  reassembly.At
-	end bool
+	c  *callReader
+	at reassembly.At
 }
 
 func newReading(start bool) *reading {

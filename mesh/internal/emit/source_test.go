@@ -1,16 +1,13 @@
 package emit
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
-	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
@@ -51,17 +48,4 @@ func sourceOf(t *testing.T, files ...string) *Source {
 func traced(t *testing.T, tr *pcap.Trace) *Source {
 	t.Helper()
 	return sourceOf(t, pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG()))
-}
-
-// addr is an address from text; "" is none.
-func addr(s string) netip.AddrPort {
-	if s == "" {
-		return netip.AddrPort{}
-	}
-	return netip.MustParseAddrPort(s)
-}
-
-// onPath makes a conversation one of a joined path.
-func onPath(c *plan.Conversation) {
-	c.Path = &trace.Path{Path: &flow.Path{Legs: c.Path.Legs, Joined: true}}
 }

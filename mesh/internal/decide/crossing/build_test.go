@@ -51,10 +51,8 @@ func exchange(l *graph.Leg, from, to int64) made {
 // moveTo moves a message in time.
 func moveTo(m *scan.Message, begin, end int64) { m.From.Nanos, m.To.Nanos = begin, end }
 
-// beginsAt and endsAt return when a message begins and is over.
+// beginsAt returns when a message begins.
 func beginsAt(m *scan.Message) int64 { return m.From.Nanos }
-
-func endsAt(m *scan.Message) int64 { return m.To.Nanos }
 
 // asks sets the request line.
 func (e made) asks(method, target string) made {

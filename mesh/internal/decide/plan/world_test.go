@@ -32,12 +32,6 @@ type world struct {
 // whole stands for a leg in place of one of its exchanges.
 const whole = -1
 
-// Lengths of what get and ok make.
-const (
-	reqLen  = 30
-	respLen = 40
-)
-
 func get(target string) string { return sim.Request("GET", target) }
 
 var ok = sim.Response(200, "ok")

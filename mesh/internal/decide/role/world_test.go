@@ -1,7 +1,6 @@
 package role
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
@@ -65,18 +64,6 @@ func rosterOf(t *testing.T, w *testindex.World, known *cluster.Known, p *profile
 	t.Helper()
 	r, legs := legsOf(t, w)
 	return newRoster(r.Index, r.Records, known, legs, p), legs
-}
-
-// legTo returns the leg from an end to another.
-func legTo(t *testing.T, legs []*graph.Leg, from, to string) *graph.Leg {
-	t.Helper()
-	for _, l := range legs {
-		if l.Orig.Src == netip.MustParseAddrPort(from) && l.Orig.Dst == netip.MustParseAddrPort(to) {
-			return l
-		}
-	}
-	t.Fatalf("no leg from %s to %s", from, to)
-	return nil
 }
 
 func emptyRecords() *recorded.Records { return new(recorded.Records) }
