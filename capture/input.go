@@ -1,10 +1,11 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"io/fs"
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/internal/scratch"
@@ -16,13 +17,10 @@ import (
 // the same time; the Input itself is not safe for concurrent use.
 type Input struct {
 	name    string
-	file    *os.File
-	info    os.FileInfo
+	src     source
+	info    os.FileInfo // nil if it is no file
 	options Options
-
-	seekable bool
-	start    int64     // where the capture begins: standard input may have been read from
-	first    *recorder // nil before the first Reader
+	first   *recorder // nil before the first Reader
 }
 
 // A recorder stands under the first Reader of an Input and notes what later
@@ -75,50 +73,37 @@ func (p *replayer) Read(b []byte) (int, error) {
 // are not looked at before the first Reader, but a directory or an empty file
 // is an *Error that matches ErrNotCapture. The caller closes the Input.
 func OpenInput(name string, o *Options) (*Input, error) {
-	if o == nil {
-		o = &Options{}
-	}
-	in := &Input{name: name, options: *o}
-	if err := in.openFile(); err != nil {
+	f, err := openFile(name)
+	if err != nil {
 		return nil, err
 	}
-	if err := in.examine(); err != nil {
-		in.Close()
-		return nil, err
+	in := newInput(name, f, o)
+	in.info = f.info
+	if err := f.check(); err != nil {
+		return nil, errors.Join(&Error{File: in.label(), Err: err}, f.Close())
 	}
 	return in, nil
 }
 
-func (in *Input) openFile() error {
-	if in.name == "-" {
-		in.file = os.Stdin
-		return nil
-	}
-	f, err := os.Open(in.name)
-	in.file = f
-	return err
+// NewInput returns an Input of what open opens, such as a file of an fs.FS or an
+// object of a store. It is opened anew for every Reader, which closes it, and must
+// be the same every time. The name is for errors.
+func NewInput(name string, open func() (io.ReadCloser, error), o *Options) *Input {
+	return newInput(name, opener(open), o)
 }
 
-// examine finds out what kind of file was opened.
-func (in *Input) examine() error {
-	var err error
-	if in.info, err = in.file.Stat(); err != nil {
-		return err
+// StreamInput returns an Input of a stream, which is read once: with Options.Reread
+// it is kept in a temporary file as a pipe is. The Input does not close src. The name
+// is for errors.
+func StreamInput(name string, src io.Reader, o *Options) *Input {
+	return newInput(name, &stream{src}, o)
+}
+
+func newInput(name string, src source, o *Options) *Input {
+	if o == nil {
+		o = &Options{}
 	}
-	if in.info.IsDir() {
-		return &Error{File: in.label(), Err: fmt.Errorf("%w: a directory", ErrNotCapture)}
-	}
-	if !in.info.Mode().IsRegular() {
-		return nil
-	}
-	in.seekable = true
-	if in.start, err = in.file.Seek(0, io.SeekCurrent); err != nil {
-		return err
-	}
-	if in.info.Size() <= in.start {
-		return &Error{File: in.label(), Err: notCapture(nil)}
-	}
-	return nil
+	return &Input{name: name, src: src, options: *o}
 }
 
 // label is the name used in errors.
@@ -135,8 +120,9 @@ func (in *Input) Number() uint32 { return in.options.Input }
 // Name returns the name the Input was opened with.
 func (in *Input) Name() string { return in.name }
 
-// FileInfo returns the file's description when it was opened. With os.SameFile
-// it reports whether two inputs, or an input and an output, are one file.
+// FileInfo returns the description of the file when it was opened by OpenInput, nil
+// for other Inputs. With os.SameFile it tells whether two inputs, or an input and an
+// output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }
 
 var (
@@ -149,23 +135,26 @@ var (
 // before that is as if it had not been. The caller closes the Reader, and
 // before the Input.
 //
+// When ctx is cancelled the Reader ends with its error, in an *Error. That ends also
+// a Read that waits, if what is read has a SetReadDeadline that works, as a named pipe
+// has, or is of NewInput and Close ends it; else it is as late as that Read.
+//
 // It is an error to ask twice for a pipe without Options.Reread, or before
 // the first Reader has come to its end. A Reader meets ErrChanged when the file
 // is now shorter than it was.
-func (in *Input) Reader() (*Reader, error) { return in.open(&in.options) }
+func (in *Input) Reader(ctx context.Context) (*Reader, error) { return in.open(ctx, &in.options) }
 
-func (in *Input) open(o *Options) (*Reader, error) {
+func (in *Input) open(ctx context.Context, o *Options) (*Reader, error) {
 	first := in.first
 	switch {
-	case first == nil || in.seekable && !first.ended:
-		return in.firstReader(o)
-	case first.spool == nil && !in.seekable:
+	case first == nil || in.src.again() && !first.ended:
+		return in.firstReader(ctx, o)
+	case first.spool == nil && !in.src.again():
 		return nil, &Error{File: in.label(), Err: errReadOnce}
 	case !first.ended:
 		return nil, &Error{File: in.label(), Err: errUnfinished}
 	}
-	return newReader(in.source(), o, readerHooks{
-		name: in.label(),
+	return in.read(ctx, o, readerHooks{
 		wrap: func(src io.Reader, _ bool) (io.Reader, error) {
 			end := first.err
 			if end == nil {
@@ -177,18 +166,17 @@ func (in *Input) open(o *Options) (*Reader, error) {
 }
 
 // firstReader starts the pass that decides what later ones see.
-func (in *Input) firstReader(o *Options) (*Reader, error) {
+func (in *Input) firstReader(ctx context.Context, o *Options) (*Reader, error) {
 	if err := in.closeSpool(); err != nil { // of a Reader given up
 		return nil, err
 	}
 	c := &recorder{}
 	in.first = c
-	return newReader(in.source(), o, readerHooks{
-		name:  in.label(),
-		onEnd: func() { c.ended = true },
+	return in.read(ctx, o, readerHooks{
+		onEnd: func() { c.ended = ctx.Err() == nil }, // one that was cancelled was given up
 		wrap: func(src io.Reader, compressed bool) (_ io.Reader, err error) {
 			c.src = src
-			if in.options.Reread && (compressed || !in.seekable) {
+			if in.options.Reread && (compressed || !in.src.again()) {
 				c.spool, err = scratch.Create()
 			}
 			return c, err
@@ -196,16 +184,31 @@ func (in *Input) firstReader(o *Options) (*Reader, error) {
 	})
 }
 
-// source returns the bytes of the copy if there is one, else of the file. What
-// is not a pipe is read by position, so that several Readers can share it.
-func (in *Input) source() io.Reader {
-	switch {
-	case in.first != nil && in.first.ended && in.first.spool != nil:
-		return io.NewSectionReader(in.first.spool, 0, in.first.n)
-	case in.seekable:
-		return io.NewSectionReader(in.file, in.start, math.MaxInt64-in.start)
+// read returns a Reader of the copy if there is one, else of the source.
+func (in *Input) read(ctx context.Context, o *Options, h readerHooks) (*Reader, error) {
+	h.name = in.label()
+	if in.first.ended && in.first.spool != nil {
+		return newReader(&cancelled{ctx, io.NewSectionReader(in.first.spool, 0, in.first.n)}, o, h)
 	}
-	return in.file
+	src, err := in.src.open()
+	if err != nil {
+		return nil, in.named(err)
+	}
+	stop := context.AfterFunc(ctx, src.interrupt)
+	h.closers = []io.Closer{closeFunc(func() error {
+		stop()
+		return src.Close()
+	})}
+	return newReader(&cancelled{ctx, src}, o, h)
+}
+
+// named returns err, of opening the Input, with its name.
+func (in *Input) named(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", in.label(), err)
 }
 
 func (in *Input) closeSpool() error {
@@ -217,10 +220,4 @@ func (in *Input) closeSpool() error {
 
 // Close closes the file and discards the copy. Readers of the Input are to be
 // closed before.
-func (in *Input) Close() error {
-	err := in.closeSpool()
-	if in.name != "-" {
-		err = errors.Join(err, in.file.Close())
-	}
-	return err
-}
+func (in *Input) Close() error { return errors.Join(in.closeSpool(), in.src.Close()) }

@@ -53,7 +53,7 @@ func openInput(tb testing.TB, path string, o capture.Options) *capture.Input {
 // readInput reads in once, to the end.
 func readInput(tb testing.TB, in *capture.Input) ([]capture.Packet, error) {
 	tb.Helper()
-	r, err := in.Reader()
+	r, err := in.Reader(tb.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,8 @@ func TestInputReadersAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(how, err)
 		}
-		a, errA := in.Reader()
-		b, errB := in.Reader()
+		a, errA := in.Reader(t.Context())
+		b, errB := in.Reader(t.Context())
 		if errA != nil || errB != nil {
 			t.Fatal(how, errA, errB)
 		}
@@ -236,7 +236,7 @@ func TestInputOutlivesItsName(t *testing.T) {
 func TestInputGivenUp(t *testing.T) {
 	for how, path := range inputs(t, noisyCapture(10)) {
 		in := openInput(t, path, capture.Options{Reread: true, Buffer: 4000})
-		r, err := in.Reader()
+		r, err := in.Reader(t.Context())
 		if err != nil {
 			t.Fatal(how, err)
 		}
@@ -244,7 +244,7 @@ func TestInputGivenUp(t *testing.T) {
 			t.Fatal(how, err)
 		}
 		if strings.Contains(how, "pipe") {
-			if _, err := in.Reader(); err == nil || !strings.Contains(err.Error(), "has not reached the end") {
+			if _, err := in.Reader(t.Context()); err == nil || !strings.Contains(err.Error(), "has not reached the end") {
 				t.Errorf("%s: error = %v", how, err)
 			}
 			continue
@@ -272,7 +272,7 @@ func TestInputSpool(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", filepath.Join(dir, "missing"))
 	in = openInput(t, path, capture.Options{Reread: true})
-	if _, err := in.Reader(); !errors.Is(err, os.ErrNotExist) {
+	if _, err := in.Reader(t.Context()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a temporary directory: error = %v", err)
 	}
 }

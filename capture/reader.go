@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"io"
 	"iter"
 	"math"
@@ -61,7 +62,7 @@ func Open(name string, o *Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := in.open(o)
+	r, err := in.open(context.Background(), o)
 	if err != nil {
 		in.Close()
 		return nil, err
@@ -80,9 +81,10 @@ func NewReader(src io.Reader, o *Options) (*Reader, error) {
 
 // readerHooks is what an Input adds to a Reader.
 type readerHooks struct {
-	name  string
-	wrap  func(src io.Reader, compressed bool) (io.Reader, error) // goes around the unpacked bytes; may be nil
-	onEnd func()                                                  // may be nil
+	name    string
+	wrap    func(src io.Reader, compressed bool) (io.Reader, error) // goes around the unpacked bytes; may be nil
+	onEnd   func()                                                  // may be nil
+	closers []io.Closer                                             // closed with the Reader
 }
 
 func newReader(src io.Reader, o *Options, h readerHooks) (*Reader, error) {
@@ -95,7 +97,9 @@ func newReader(src io.Reader, o *Options, h readerHooks) (*Reader, error) {
 	if size <= 0 {
 		size = defaultBuffer
 	}
-	if err := r.start(src, max(size, sniffLen), o.Progress, h.wrap); err != nil {
+	err := r.start(src, max(size, sniffLen), o.Progress, h.wrap)
+	r.closers = append(r.closers, h.closers...) // last: what is above may still read
+	if err != nil {
 		r.Close()
 		return nil, &Error{File: r.name, Err: err}
 	}

@@ -1,6 +1,10 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture"
+import (
+	"math"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
 
 // A HalfID names a half within its group of inputs: one incarnation of one
 // directed tuple at one capture point. IDs are dense and start at 1, in the
@@ -48,6 +52,28 @@ type Consumer interface {
 	// the half's last packet.
 	Close(h HalfID, how End, at At)
 }
+
+// Discard is a Consumer that wants nothing. A Consumer that embeds it has to say only
+// what it wants to hear.
+type Discard struct{}
+
+// Open implements Consumer.
+func (Discard) Open(HalfID, bool, At) {}
+
+// Bind implements Consumer.
+func (Discard) Bind(a, b HalfID) {}
+
+// Bytes implements Consumer. It skips all that follows.
+func (Discard) Bytes(At, []byte) int64 { return math.MaxInt64 }
+
+// Skip implements Consumer.
+func (Discard) Skip(At, int64) {}
+
+// Gap implements Consumer.
+func (Discard) Gap(At, int64, GapKind, capture.Ref) {}
+
+// Close implements Consumer.
+func (Discard) Close(HalfID, End, At) {}
 
 // A GapKind says why bytes of a stream are missing.
 type GapKind uint8

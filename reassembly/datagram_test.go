@@ -26,7 +26,7 @@ func TestIndexDatagrams(t *testing.T) {
 			pcap.Datagram{Interface: "eth0", Nanos: 3000, Src: pod, Dst: netip.MustParseAddrPort("192.0.2.1:123"), Payload: []byte("time")}))
 	var got []string
 	table := new(reassembly.Table)
-	facts, err := reassembly.Index(inputs, tcpip.NewPoints(), table, newRecorder(t), &reassembly.Options{
+	facts, err := reassembly.Index(t.Context(), inputs, tcpip.NewPoints(), table, newRecorder(t), &reassembly.Options{
 		Datagrams:     func(g *tcpip.Datagram) { got = append(got, fmt.Sprint(g.Tuple(), g.Ref, string(g.Bytes))) },
 		DatagramPorts: []uint16{53, 15053},
 	})

@@ -1,6 +1,8 @@
 package reassembly
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +38,15 @@ type Facts struct {
 // index tables. points gets the capture points.
 //
 // An input that cannot be read to its end, or not at all, is a fact, not an
-// error; the error is that of all inputs if none can be read.
-func Index(inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
+// error; the error is that of all inputs if none can be read, and that of ctx if it
+// is cancelled meanwhile. Then c is not told how the halves ended.
+func Index(ctx context.Context, inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
 	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
 	readers := make([]*capture.Reader, len(inputs))
 	var open []*capture.Reader
 	var errs []error
 	for i, in := range inputs {
-		r, err := in.Reader()
+		r, err := in.Reader(ctx)
 		if err != nil {
 			f.Inputs[i].Err = err
 			errs = append(errs, err)
@@ -52,12 +55,17 @@ func Index(inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, 
 		readers[i], open = r, append(open, r)
 	}
 	defer shut(open)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if len(open) == 0 {
 		return nil, errors.Join(errs...)
 	}
 	d := decoder(inputs, readers, points)
 	a := NewAssembler(t, c, o)
-	f.read(open, places(inputs), d, a, newDatagrams(inputs, readers, points, o))
+	if err := f.read(ctx, open, places(inputs), d, a, newDatagrams(inputs, readers, points, o)); err != nil {
+		return nil, err
+	}
 	a.Finish()
 	f.Decode = d.Stats()
 	for i, r := range readers {
@@ -68,15 +76,22 @@ func Index(inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, 
 	return f, nil
 }
 
-// read brings the packets of all readers to the assembler.
-func (f *Facts) read(readers []*capture.Reader, place []int, d *tcpip.Decoder, a *Assembler, g *datagrams) {
+// stopEvery is after how many packets it is asked whether to stop. That takes no
+// time that could be measured, and so many packets take less than a millisecond.
+const stopEvery = 1 << 10
+
+// read brings the packets of all readers to the assembler. The error is that of ctx.
+func (f *Facts) read(ctx context.Context, readers []*capture.Reader, place []int, d *tcpip.Decoder, a *Assembler, g *datagrams) error {
 	defer g.count(f)
 	m := capture.NewMerger(readers...)
 	var s tcpip.Segment
-	for {
+	for n := 1; ; n++ {
+		if n%stopEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		p, err := m.Next()
 		if err == io.EOF {
-			return
+			return ctx.Err()
 		}
 		if err != nil {
 			continue // finish asks the reader again
@@ -119,8 +134,9 @@ func (f *InputFacts) finish(r *capture.Reader) {
 // skipping is up to c. inputs and t are those of Index, which must have ended;
 // t is not changed. Inputs without a wanted packet are not read, and reading
 // stops after the last one. The error is not nil when a packet of the first
-// reading cannot be read again; c has been told the ends of the halves even then.
-func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
+// reading cannot be read again; c has been told the ends of the halves even then. It
+// is that of ctx if it is cancelled meanwhile, and c is not told.
+func Read(ctx context.Context, inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
 	a := Again(t, want, c)
 	var with []*capture.Input
 	left := uint64(0)
@@ -130,12 +146,15 @@ func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
 			left += n
 		}
 	}
-	readers, err := open(with)
+	readers, err := open(ctx, with)
 	defer shut(readers)
-	if err != nil {
+	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return err
 	}
-	left = a.readAgain(readers, decoder(with, readers, tcpip.NewPoints()), left)
+	left = a.readAgain(ctx, readers, decoder(with, readers, tcpip.NewPoints()), left)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	a.Finish()
 	if left != 0 {
 		return lost(readers, left)
@@ -144,11 +163,14 @@ func Read(inputs []*capture.Input, t *Table, want *HalfSet, c Consumer) error {
 }
 
 // readAgain brings the wanted packets, of which there are left, to the
-// assembler, and returns how many did not come.
-func (a *Assembler) readAgain(readers []*capture.Reader, d *tcpip.Decoder, left uint64) uint64 {
+// assembler, until ctx is cancelled, and returns how many did not come.
+func (a *Assembler) readAgain(ctx context.Context, readers []*capture.Reader, d *tcpip.Decoder, left uint64) uint64 {
 	m := capture.NewMerger(readers...)
 	var s tcpip.Segment
-	for left > 0 {
+	for n := 1; left > 0; n++ {
+		if n%stopEvery == 0 && ctx.Err() != nil {
+			break
+		}
 		p, err := m.Next()
 		if err == io.EOF {
 			break
@@ -186,9 +208,9 @@ func lost(readers []*capture.Reader, n uint64) error {
 }
 
 // open returns a reader of each input, those opened so far with an error.
-func open(inputs []*capture.Input) (readers []*capture.Reader, err error) {
+func open(ctx context.Context, inputs []*capture.Input) (readers []*capture.Reader, err error) {
 	for _, in := range inputs {
-		r, err := in.Reader()
+		r, err := in.Reader(ctx)
 		if err != nil {
 			return readers, err
 		}

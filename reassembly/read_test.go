@@ -52,7 +52,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 func index(t *testing.T, inputs []*capture.Input) (*reassembly.Table, *recorder, *reassembly.Facts) {
 	t.Helper()
 	table, rec := new(reassembly.Table), newRecorder(t)
-	f, err := reassembly.Index(inputs, tcpip.NewPoints(), table, rec, nil)
+	f, err := reassembly.Index(t.Context(), inputs, tcpip.NewPoints(), table, rec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestIndexAndRead(t *testing.T) {
 		var set reassembly.HalfSet
 		set.Add(id)
 		second := newRecorder(t)
-		if err := reassembly.Read(inputs, table, &set, second); err != nil {
+		if err := reassembly.Read(t.Context(), inputs, table, &set, second); err != nil {
 			t.Fatal(err)
 		}
 		compare(t, id, true, first, second)
@@ -106,7 +106,7 @@ func TestReadNothing(t *testing.T) {
 	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", twoLegs().PCAP("lo")))
 	table, _, _ := index(t, inputs)
 	rec := newRecorder(t)
-	if err := reassembly.Read(inputs, table, new(reassembly.HalfSet), rec); err != nil || len(rec.halves) != 0 {
+	if err := reassembly.Read(t.Context(), inputs, table, new(reassembly.HalfSet), rec); err != nil || len(rec.halves) != 0 {
 		t.Errorf("Read of no half: %d halves, %v", len(rec.halves), err)
 	}
 }
@@ -121,7 +121,7 @@ func TestIndexTruncated(t *testing.T) {
 	var set reassembly.HalfSet
 	set.Add(1)
 	second := newRecorder(t)
-	if err := reassembly.Read(inputs, table, &set, second); err != nil {
+	if err := reassembly.Read(t.Context(), inputs, table, &set, second); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, 1, true, first, second)
@@ -136,14 +136,14 @@ func TestReadShrunk(t *testing.T) {
 	}
 	var set reassembly.HalfSet
 	set.Add(1)
-	if err := reassembly.Read(inputs, table, &set, newRecorder(t)); !errors.Is(err, capture.ErrChanged) {
+	if err := reassembly.Read(t.Context(), inputs, table, &set, newRecorder(t)); !errors.Is(err, capture.ErrChanged) {
 		t.Errorf("error = %v, want ErrChanged", err)
 	}
 }
 
 func TestIndexNoCapture(t *testing.T) {
 	inputs := openInputs(t, pcap.WriteFile(t, "lo.pcap", []byte("GIF89a, not a capture at all")))
-	_, err := reassembly.Index(inputs, tcpip.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
+	_, err := reassembly.Index(t.Context(), inputs, tcpip.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
 	if !errors.Is(err, capture.ErrNotCapture) {
 		t.Errorf("error = %v, want ErrNotCapture", err)
 	}

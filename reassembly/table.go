@@ -1,6 +1,10 @@
 package reassembly
 
-import "github.com/pcapmesh/pcapmesh/capture/tcpip"
+import (
+	"iter"
+
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+)
 
 // A Table is the result of reading one group of inputs: its halves and the
 // half of every packet. The zero Table is empty and ready for NewAssembler.
@@ -20,6 +24,30 @@ func (t *Table) Len() int { return max(int(t.halves.n), 1) - 1 }
 // Half returns the half with the given id, which must be in 1 to Len. Its
 // address does not change.
 func (t *Table) Half(id HalfID) *Half { return t.halves.at(uint32(id.ID())) }
+
+// Connections iterates over the connections as far as reading has bound their halves:
+// the half of the end that sent the SYN, or else spoke first, and the half that answers
+// it. A half that was bound to none comes with 0 at its place: one that answered a SYN
+// as the second, others as the first. The order is that of the first packets.
+func (t *Table) Connections() iter.Seq2[HalfID, HalfID] {
+	return func(yield func(orig, reply HalfID) bool) {
+		for id := HalfID(1); int(id) <= t.Len(); id++ {
+			h := t.Half(id)
+			orig, reply := id, HalfID(0)
+			switch {
+			case h.Partner != 0 && h.Partner < id:
+				continue // came with its partner
+			case h.Partner != 0:
+				orig, reply = inOrder(t, id, h.Partner)
+			case h.SYNACK:
+				orig, reply = 0, id
+			}
+			if !yield(orig, reply) {
+				return
+			}
+		}
+	}
+}
 
 // A keyIndex finds the newest half of a key. It is an open-addressing table of
 // 8-byte slots; the keys stand in the halves, and a probe looks at one only

@@ -28,6 +28,7 @@ type chunk struct {
 // A gatherer is the consumer that collects the pieces of rebuilt streams on a
 // later reading.
 type gatherer struct {
+	reassembly.Discard
 	group  int
 	x      *index.Index
 	wanted map[reassembly.HalfID][]placed // by half, in stream order
@@ -97,27 +98,15 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// Open implements reassembly.Consumer.
-func (g *gatherer) Open(reassembly.HalfID, bool, reassembly.At) {}
-
-// Bind implements reassembly.Consumer.
-func (g *gatherer) Bind(a, b reassembly.HalfID) {}
-
 // Bytes implements reassembly.Consumer.
 func (g *gatherer) Bytes(at reassembly.At, p []byte) int64 {
 	return g.take(at, int64(len(p)), p, 0)
 }
 
-// Skip implements reassembly.Consumer.
-func (g *gatherer) Skip(at reassembly.At, n int64) {}
-
 // Gap implements reassembly.Consumer.
 func (g *gatherer) Gap(at reassembly.At, n int64, why reassembly.GapKind, next capture.Ref) {
 	g.take(at, n, nil, why)
 }
-
-// Close implements reassembly.Consumer.
-func (g *gatherer) Close(reassembly.HalfID, reassembly.End, reassembly.At) {}
 
 // take takes from the n bytes at at.Off what belongs to pieces, and returns
 // how many of the bytes after belong to none. why is 0 when the bytes are there.

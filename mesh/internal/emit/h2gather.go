@@ -42,6 +42,7 @@ const (
 // A callReader is the consumer that collects the parts of exchanges on a later
 // reading.
 type callReader struct {
+	reassembly.Discard
 	halves  map[reassembly.HalfID]*callHalf
 	scratch http2.Scratch
 	spool   *spool
@@ -129,12 +130,6 @@ func (c *callReader) want(x *index.Index, g int, want *reassembly.HalfSet, e *gr
 	add(e.Leg.Conn.Orig, e.Scan, e.Req, false)
 	add(e.Leg.Conn.Reply, e.RespScan, e.Resp, true)
 }
-
-// Open implements reassembly.Consumer.
-func (c *callReader) Open(reassembly.HalfID, bool, reassembly.At) {}
-
-// Bind implements reassembly.Consumer.
-func (c *callReader) Bind(a, b reassembly.HalfID) {}
 
 // enter makes the half of at the one being read; p is the next of its bytes.
 func (c *callReader) enter(at reassembly.At, p []byte) *callHalf {
