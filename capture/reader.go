@@ -211,6 +211,9 @@ func (r *Reader) countPacket() bool {
 	return true
 }
 
+// Number returns what Ref.Input is in the packets of the Reader.
+func (r *Reader) Number() uint32 { return r.packet.Ref.Input }
+
 // Interfaces returns the interfaces met so far, of all sections, in file
 // order; Packet.Interface indexes it. The slice is not to be changed.
 func (r *Reader) Interfaces() []Interface { return r.interfaces }

@@ -165,3 +165,10 @@ func TestReaderOfABrokenSource(t *testing.T) {
 		t.Errorf("%d packets, %v, want 3 and that it is broken", n, err)
 	}
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

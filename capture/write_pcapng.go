@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 )
@@ -33,7 +34,7 @@ type WriterOptions struct {
 	Comments    []string // of the section
 
 	// Background makes a goroutine write one buffer while the next is filled.
-	// The io.Writer is then in use until Flush has returned.
+	// The io.Writer is then in use until Flush or Abort has returned.
 	Background bool
 }
 
@@ -243,6 +244,14 @@ func (w *Writer) Flush() error {
 		return err
 	}
 	return w.wait()
+}
+
+// Abort drops what is not written yet and waits until nothing is being written: the
+// io.Writer is free then. The Writer cannot be used further. It need not be called
+// after a Flush.
+func (w *Writer) Abort() {
+	_ = w.wait() // nobody wants what it writes
+	w.err = os.ErrClosed
 }
 
 // emit hands the buffer over for writing and leaves an empty one.

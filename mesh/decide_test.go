@@ -24,7 +24,7 @@ func TestDecidingTwiceIsTheSame(t *testing.T) {
 			if scenario != "dns-capture" {
 				records.AccessLogs = file("-access.log")
 			}
-			r, err := Stitch([]Input{{File: dir + scenario + "-eth0.pcap"}, {File: dir + scenario + "-lo.pcap"}}, &Options{Records: records})
+			r, err := Stitch(t.Context(), []Input{{Name: dir + scenario + "-eth0.pcap"}, {Name: dir + scenario + "-lo.pcap"}}, &Options{Records: records})
 			if err != nil {
 				t.Fatal(err)
 			}

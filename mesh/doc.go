@@ -9,12 +9,15 @@
 // sent, and all of them can be written as one capture in which every
 // conversation is an ordinary TCP stream.
 //
-//	r, err := mesh.Stitch([]mesh.Input{{File: "eth0.pcap"}, {File: "lo.pcap"}}, &mesh.Options{Reread: true})
-//	if err != nil {
+//	r, err := mesh.Stitch(ctx, []mesh.Input{{Name: "eth0.pcap"}, {Name: "lo.pcap"}}, nil)
+//	if r == nil {
 //		return err
 //	}
 //	defer r.Close()
-//	_, err = r.WriteFile("stitched.pcapng", nil)
+//	if err != nil {
+//		log.Print(err) // of inputs that were read only in part
+//	}
+//	_, err = r.WriteFile(ctx, "stitched.pcapng", nil)
 //
 // # How
 //

@@ -25,7 +25,7 @@ func TestKeptLegHoldsLittle(t *testing.T) {
 func oneLeg(t *testing.T, before int64) (leg *flow.Leg, held int64) {
 	t.Helper()
 	const dir = "../testdata/pcaps/"
-	r, err := mesh.Stitch([]mesh.Input{{File: dir + "mtls-saturated-eth0.pcap.gz"}, {File: dir + "mtls-saturated-lo.pcap.gz"}}, nil)
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: dir + "mtls-saturated-eth0.pcap.gz"}, {Name: dir + "mtls-saturated-lo.pcap.gz"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

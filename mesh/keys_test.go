@@ -15,7 +15,7 @@ import (
 func TestKeyLogErrors(t *testing.T) {
 	var tr pcap.Trace
 	sim.On(&tr, "eth0", "10.0.0.9:4000", "10.244.1.10:5432").Handshake()
-	input := []mesh.Input{{File: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))}}
+	input := []mesh.Input{{Name: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))}}
 	for _, tc := range []struct {
 		name, file string
 		want       error
@@ -25,7 +25,7 @@ func TestKeyLogErrors(t *testing.T) {
 		{"empty", pcap.WriteFile(t, "empty.txt", nil), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, err := mesh.Stitch(input, &mesh.Options{KeyLogs: []string{tc.file}})
+			r, err := mesh.Stitch(t.Context(), input, &mesh.Options{KeyLogs: []string{tc.file}})
 			if !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
 			}

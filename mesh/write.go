@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -71,17 +72,26 @@ func (o *WriteOptions) options() emit.Options {
 }
 
 // WriteCapture writes the paths as a pcapng file in which every conversation
-// is one TCP stream, numbered as the paths are. It reads the inputs again.
-func (r *Result) WriteCapture(w io.Writer, o *WriteOptions) (Summary, error) {
-	sum, err := r.source.Write(w, o.options())
+// is one TCP stream, numbered as the paths are. It reads the inputs again. When ctx
+// is cancelled it returns its error; a Write of w that waits delays that. After an
+// error w may have got a part of the file.
+func (r *Result) WriteCapture(ctx context.Context, w io.Writer, o *WriteOptions) (Summary, error) {
+	if err := r.usable(); err != nil {
+		return Summary{}, err
+	}
+	sum, err := r.source.Write(ctx, w, o.options())
 	return Summary(sum), err
 }
 
 // WriteFile writes the stitched capture to the named file, which appears under
 // its name only when it is complete. A file that exists is replaced only if
-// pcapmesh wrote it, or with WriteOptions.Replace; never if it is an input.
-func (r *Result) WriteFile(name string, o *WriteOptions) (Summary, error) {
-	sum, err := r.source.WriteFile(name, o.options())
+// pcapmesh wrote it, or with WriteOptions.Replace; never if it is an input. After an
+// error, also that of a cancelled ctx, nothing is left of what was written.
+func (r *Result) WriteFile(ctx context.Context, name string, o *WriteOptions) (Summary, error) {
+	if err := r.usable(); err != nil {
+		return Summary{}, err
+	}
+	sum, err := r.source.WriteFile(ctx, name, o.options())
 	return Summary(sum), err
 }
 

@@ -27,7 +27,7 @@ func TestWantIsThere(t *testing.T) {
 			if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			r, err := mesh.Stitch([]mesh.Input{{File: file}}, nil)
+			r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: file}}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

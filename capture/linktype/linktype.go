@@ -63,7 +63,7 @@ const (
 //
 // What a new type has in common with none of them goes into its find. Only
 // gopacket's decoder of a type that gopacket does not know stands elsewhere, in
-// capture.LinkDecoder.
+// gopackets.LinkDecoder.
 var headers = [...]header{
 	Null:     {name: "NULL", find: findFamily, loop: loopAlways, tunnels: true},
 	Ethernet: {name: "ETHERNET", len: ethernetLen, etherType: 12, loop: loopZeros, guess: "eth0"},

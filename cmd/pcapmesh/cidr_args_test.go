@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"bytes"
 	"errors"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // invoke runs a command line with a text as standard input.
 func invoke(stdin string, args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	status = run(args, strings.NewReader(stdin), &out, &errs)
+	status = run(context.Background(), args, strings.NewReader(stdin), &out, &errs)
 	return status, out.String(), errs.String()
 }
 
@@ -85,7 +86,7 @@ func TestCidrOfInput(t *testing.T) {
 		})
 	}
 	var out, errs bytes.Buffer
-	status := run([]string{"cidr"}, iotest.ErrReader(errors.New("broken")), &out, &errs)
+	status := run(t.Context(), []string{"cidr"}, iotest.ErrReader(errors.New("broken")), &out, &errs)
 	if status != 1 || errs.String() != "pcapmesh: standard input: broken\n" {
 		t.Errorf("status %d, %q", status, errs.String())
 	}

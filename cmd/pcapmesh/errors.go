@@ -45,6 +45,10 @@ func outputHint(err error) error {
 	return err
 }
 
+// exitInterrupted is the exit status after SIGINT and SIGTERM: what shells say of a
+// command that SIGINT ended.
+const exitInterrupted = 130
+
 // exitStatus returns 2 for mistakes in the command line, 1 for all else.
 func exitStatus(err error) int {
 	var u *usageError

@@ -40,7 +40,7 @@ func (f *inputFlags) register(cmd *cobra.Command) {
 func (f *inputFlags) inputs(files []string) ([]mesh.Input, error) {
 	var ins []mesh.Input
 	for _, file := range files {
-		ins = append(ins, mesh.Input{File: file})
+		ins = append(ins, mesh.Input{Name: file})
 	}
 	for _, p := range f.pods {
 		name, list, ok := strings.Cut(p, "=")
@@ -48,7 +48,7 @@ func (f *inputFlags) inputs(files []string) ([]mesh.Input, error) {
 			return nil, usagef("--pod web=eth0.pcap,lo.pcap", "--pod %q: not NAME=FILE,FILE", p)
 		}
 		for file := range strings.SplitSeq(list, ",") {
-			ins = append(ins, mesh.Input{File: file, Pod: name})
+			ins = append(ins, mesh.Input{Name: file, Pod: name})
 		}
 	}
 	if len(ins) == 0 {
@@ -67,7 +67,7 @@ func nameInterface(ins []mesh.Input, flag string) bool {
 	name, file, ok := strings.Cut(flag, "=")
 	found := false
 	for i := range ins {
-		if ok && name != "" && (ins[i].File == file || filepath.Base(ins[i].File) == file) {
+		if ok && name != "" && (ins[i].Name == file || filepath.Base(ins[i].Name) == file) {
 			ins[i].Interface = name
 			found = true
 		}

@@ -13,7 +13,7 @@ import (
 func described(ins []mesh.Input) string {
 	var out []string
 	for _, in := range ins {
-		out = append(out, in.Pod+"/"+in.Interface+"="+in.File)
+		out = append(out, in.Pod+"/"+in.Interface+"="+in.Name)
 	}
 	return strings.Join(out, " ")
 }

@@ -45,7 +45,7 @@ func (f *followFlags) run(cmd *cobra.Command, o *options, args []string) error {
 	}
 	defer r.Close()
 	p := report.NewFollower(cmd.OutOrStdout(), f.as)
-	err = p.All(r.Follow(f.stream, f.exchange))
+	err = p.All(r.Follow(cmd.Context(), f.stream, f.exchange))
 	if errors.Is(err, mesh.ErrNoPath) || errors.Is(err, mesh.ErrNoExchange) {
 		return usagef("pcapmesh stitch lists the streams", "%w", err)
 	}

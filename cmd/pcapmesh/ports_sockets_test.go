@@ -42,7 +42,7 @@ func TestListenersOfLists(t *testing.T) {
 		}
 	}
 	var out, errs bytes.Buffer
-	if status := run([]string{"ports", "--sockets", "-"}, iotest.ErrReader(errors.New("broken")), &out, &errs); status != 1 || errs.String() != "pcapmesh: standard input: broken\n" {
+	if status := run(t.Context(), []string{"ports", "--sockets", "-"}, iotest.ErrReader(errors.New("broken")), &out, &errs); status != 1 || errs.String() != "pcapmesh: standard input: broken\n" {
 		t.Errorf("status %d, %q", status, errs.String())
 	}
 	for format, want := range map[string]string{"json": `{"version":1,`, "csv": "PORT,ADDRESS,", "table": "PORT "} {

@@ -34,7 +34,7 @@ func newProgress(w io.Writer, quiet bool, inputs []mesh.Input) *progress {
 	}
 	total := int64(0)
 	for _, in := range inputs {
-		if info, err := os.Stat(in.File); err == nil {
+		if info, err := os.Stat(in.Name); err == nil {
 			total += info.Size()
 		}
 	}

@@ -35,39 +35,35 @@ func (f *inputFlags) stitch(cmd *cobra.Command, o *options, files []string, opts
 	opts.Reread = opts.Reread || len(f.keyLogs) > 0
 	bar := newProgress(cmd.ErrOrStderr(), o.quiet, inputs)
 	opts.Progress = bar.update
-	r, err = mesh.Stitch(inputs, &opts)
+	r, err = mesh.Stitch(cmd.Context(), inputs, &opts)
 	bar.finish()
-	if err != nil {
+	if r == nil {
 		return nil, nil, err
 	}
 	if !o.quiet {
 		f.warnKeys(cmd, r, opts.Reread)
 		warnRecords(cmd.ErrOrStderr(), r)
+		warn(cmd.ErrOrStderr(), r)
 	}
-	return r, warn(cmd.ErrOrStderr(), o, r), nil
+	return r, err, nil
 }
 
-// warn says what is wrong with the inputs. A capture that was cut off at its
-// end is worth a warning only; anything else is an error, after all that could
-// be read has been used.
-func warn(w io.Writer, o *options, r *mesh.Result) error {
-	var errs []error
+// warn says what of the inputs is odd but no error. That is one, which comes after all
+// that could be read has been used, is for the end.
+func warn(w io.Writer, r *mesh.Result) {
 	for _, in := range r.Inputs {
 		switch {
-		case in.Err != nil && !in.Truncated && !errors.Is(in.Err, mesh.ErrRepeated):
-			errs = append(errs, in.Err)
-		case o.quiet:
 		case errors.Is(in.Err, mesh.ErrRepeated):
 			fmt.Fprintf(w, "pcapmesh: %s\n", report.OneLine(in.Err.Error()))
 		case in.Truncated:
 			fmt.Fprintf(w, "pcapmesh: %s; everything before it was read\n", report.OneLine(in.Err.Error()))
+		case in.Err != nil:
 		case in.Packets == 0:
-			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.File)
+			fmt.Fprintf(w, "pcapmesh: %s: no packets\n", in.Name)
 		case in.NonTCP == in.Packets && len(r.Lookups) == 0:
-			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.File, in.Packets)
+			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.Name, in.Packets)
 		}
 	}
-	return errors.Join(errs...)
 }
 
 // warnKeys says that secrets were of no use.
@@ -80,8 +76,8 @@ func (f *inputFlags) warnKeys(cmd *cobra.Command, r *mesh.Result, reread bool) {
 		return
 	}
 	for i := range r.Inputs {
-		if in := &r.Inputs[i]; in.Secrets > 0 && in.File == "-" && !reread {
-			fmt.Fprintf(cmd.ErrOrStderr(), "pcapmesh: %s holds secrets, but decrypting reads it twice; give it as a file\n", in.File)
+		if in := &r.Inputs[i]; in.Secrets > 0 && in.Name == "-" && !reread {
+			fmt.Fprintf(cmd.ErrOrStderr(), "pcapmesh: %s holds secrets, but decrypting reads it twice; give it as a file\n", in.Name)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (closed) Write([]byte) (int, error) { return 0, fmt.Errorf("write: %w", sys
 // A reader that went away is no error.
 func TestReaderWentAway(t *testing.T) {
 	var errs bytes.Buffer
-	if status := run([]string{"ports"}, strings.NewReader(""), closed{}, &errs); status != 0 || errs.Len() != 0 {
+	if status := run(t.Context(), []string{"ports"}, strings.NewReader(""), closed{}, &errs); status != 0 || errs.Len() != 0 {
 		t.Errorf("status %d, %s", status, errs.String())
 	}
 }
@@ -98,7 +98,7 @@ func TestClassic(t *testing.T) {
 
 // What was written is named with the command that looks into it.
 func TestWritten(t *testing.T) {
-	r := &mesh.Result{Inputs: []mesh.InputInfo{{Input: mesh.Input{File: "a"}}, {Input: mesh.Input{File: "b"}}}}
+	r := &mesh.Result{Inputs: []mesh.InputInfo{{Name: "a"}, {Name: "b"}}}
 	for _, tc := range []struct {
 		name    string
 		f       stitchFlags

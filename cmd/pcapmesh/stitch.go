@@ -100,7 +100,7 @@ func (f *stitchFlags) write(cmd *cobra.Command, r *mesh.Result) (mesh.Summary, e
 	}
 	wo.Classic = f.classic()
 	if f.output == "-" {
-		return r.WriteCapture(cmd.OutOrStdout(), wo)
+		return r.WriteCapture(cmd.Context(), cmd.OutOrStdout(), wo)
 	}
-	return r.WriteFile(f.output, wo)
+	return r.WriteFile(cmd.Context(), f.output, wo)
 }

@@ -37,7 +37,7 @@ func (f *stitchFlags) written(r *mesh.Result, sum mesh.Summary) *report.Written 
 func fileArgs(r *mesh.Result) string {
 	var args []string
 	for _, in := range r.Inputs {
-		args = append(args, in.File)
+		args = append(args, in.Name)
 	}
 	return strings.Join(args, " ")
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -17,21 +18,21 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdout, os.Args[1:]...); err != nil {
+	if err := run(context.Background(), os.Stdout, os.Args[1:]...); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(w io.Writer, files ...string) error {
+func run(ctx context.Context, w io.Writer, files ...string) error {
 	var inputs []mesh.Input
 	for _, f := range files {
-		inputs = append(inputs, mesh.Input{File: f})
+		inputs = append(inputs, mesh.Input{Name: f})
 	}
-	r, err := mesh.Stitch(inputs, nil)
-	if err != nil {
+	r, err := mesh.Stitch(ctx, inputs, nil)
+	if r == nil {
 		return err
 	}
-	defer r.Close()
+	defer r.Close() // err, if there is one, says what could not be read: that comes last
 	for _, p := range r.Paths {
 		for _, e := range p.Exchanges {
 			fmt.Fprintf(w, "%v > %v  %s %s %d\n", p.Client, p.Server, e.Method, e.Target, e.Status)
@@ -40,7 +41,7 @@ func run(w io.Writer, files ...string) error {
 			}
 		}
 	}
-	return nil
+	return err
 }
 
 // took is how long a hop took where it was captured, 0 if that is not known.

@@ -21,7 +21,7 @@ type truth struct {
 
 func TestRun(t *testing.T) {
 	var b strings.Builder
-	if err := run(&b, pcaps+"outbound-plain-vip-eth0.pcap", pcaps+"outbound-plain-vip-lo.pcap"); err != nil {
+	if err := run(t.Context(), &b, pcaps+"outbound-plain-vip-eth0.pcap", pcaps+"outbound-plain-vip-lo.pcap"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(pcaps + "outbound-plain-vip-truth.json")

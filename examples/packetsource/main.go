@@ -15,6 +15,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/gopackets"
 )
 
 func main() {
@@ -32,7 +33,7 @@ func run(w io.Writer, file string) error {
 		return err
 	}
 	defer r.Close()
-	data := capture.NewPacketSource(r)
+	data := gopackets.NewSource(r)
 	packets := gopacket.NewPacketSource(data, data)
 	for {
 		p, err := packets.NextPacket()

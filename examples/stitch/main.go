@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -14,26 +15,24 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdout, "stitched.pcapng", os.Args[1:]...); err != nil {
+	if err := run(context.Background(), os.Stdout, "stitched.pcapng", os.Args[1:]...); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // run stitches the named captures into out and says to w what is tied, and why.
-func run(w io.Writer, out string, files ...string) error {
+func run(ctx context.Context, w io.Writer, out string, files ...string) error {
 	var inputs []mesh.Input
 	for _, f := range files {
-		inputs = append(inputs, mesh.Input{File: f})
+		inputs = append(inputs, mesh.Input{Name: f})
 	}
-	r, err := mesh.Stitch(inputs, &mesh.Options{Reread: true})
-	if err != nil {
+	r, err := mesh.Stitch(ctx, inputs, &mesh.Options{Reread: true})
+	if r == nil {
 		return err
 	}
 	defer r.Close()
-	for _, in := range r.Inputs {
-		if in.Err != nil {
-			fmt.Fprintf(w, "%s: read only in part: %v\n", in.File, in.Err)
-		}
+	if err != nil {
+		fmt.Fprintf(w, "read only in part: %v\n", err) // what could be read counts
 	}
 	for _, j := range r.Joins {
 		if j.Ambiguous {
@@ -42,7 +41,7 @@ func run(w io.Writer, out string, files ...string) error {
 		from, to := r.Legs[j.From], r.Legs[j.To]
 		fmt.Fprintf(w, "%v (%v) and %v (%v): %v\n", from.Orig, from.Role, to.Orig, to.Role, j.Evidence[0].Kind)
 	}
-	sum, err := r.WriteFile(out, nil)
+	sum, err := r.WriteFile(ctx, out, nil)
 	if err != nil {
 		return err
 	}

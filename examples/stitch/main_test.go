@@ -13,7 +13,7 @@ const pcaps = "../../testdata/pcaps/"
 func TestRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.pcapng")
 	var b strings.Builder
-	if err := run(&b, out, pcaps+"inbound-plain-eth0.pcap", pcaps+"inbound-plain-lo.pcap"); err != nil {
+	if err := run(t.Context(), &b, out, pcaps+"inbound-plain-eth0.pcap", pcaps+"inbound-plain-lo.pcap"); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("unexpected join: %s", l)
 		}
 	}
-	again, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	again, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: out}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunNeedsCaptures(t *testing.T) {
-	if err := run(&strings.Builder{}, filepath.Join(t.TempDir(), "out.pcapng"), pcaps+"README.md"); err == nil {
+	if err := run(t.Context(), &strings.Builder{}, filepath.Join(t.TempDir(), "out.pcapng"), pcaps+"README.md"); err == nil {
 		t.Error("no error for a file that is no capture")
 	}
 }

@@ -27,7 +27,7 @@ type interfaceJSON struct {
 }
 
 func newInput(in *mesh.InputInfo) inputJSON {
-	j := inputJSON{File: in.File, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
+	j := inputJSON{File: in.Name, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
 		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated}
 	if in.Err != nil {
 		j.Error = in.Err.Error()

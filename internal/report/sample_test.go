@@ -85,7 +85,7 @@ func inbound() *mesh.Result {
 		Start: capture.Time(at(10)), End: capture.Time(at(10)), ClosedBy: "open", OrigBytes: 12, ReplyBytes: 1_500_000}
 	seen := []flow.Evidence{{Kind: flow.RequestID, Detail: "x-request-id 6f1c", Packets: []capture.Ref{{Input: 0, Packet: 4}, {Input: 1, Packet: 9}}}}
 	return &mesh.Result{
-		Inputs: []mesh.InputInfo{{Input: mesh.Input{File: "eth0.pcap"}, Packets: 21}, {Input: mesh.Input{File: "lo.pcap"}, Packets: 19}},
+		Inputs: []mesh.InputInfo{{Name: "eth0.pcap", Packets: 21}, {Name: "lo.pcap", Packets: 19}},
 		Legs:   []*flow.Leg{client, app, past},
 		Joins:  []flow.Join{{From: 0, To: 1, Confidence: 0.75, Evidence: seen}},
 		Paths: []*flow.Path{

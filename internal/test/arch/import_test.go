@@ -14,12 +14,13 @@ import (
 //
 // and a package that stands here nowhere needs a place first.
 var below = map[string][]string{
-	"capture/linktype": {},
-	"capture":          {"./capture/linktype", "./internal/scratch"},
-	"capture/tcpip":    {"./capture", "./capture/linktype"},
-	"capture/live":     {"./capture", "./capture/linktype"},
-	"capture/filter":   {},
-	"reassembly":       {"./capture", "./capture/tcpip"},
+	"capture/linktype":  {},
+	"capture":           {"./capture/linktype", "./internal/scratch"},
+	"capture/tcpip":     {"./capture", "./capture/linktype"},
+	"capture/live":      {"./capture", "./capture/linktype"},
+	"capture/filter":    {},
+	"capture/gopackets": {"./capture", "./capture/linktype"},
+	"reassembly":        {"./capture", "./capture/tcpip"},
 
 	// What was found, and what is known beforehand: plain data.
 	"mesh/cluster": {},
@@ -96,7 +97,7 @@ var below = map[string][]string{
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
-		"./capture", "./capture/linktype", "./capture/tcpip", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./capture", "./capture/gopackets", "./capture/linktype", "./capture/tcpip", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh/internal/testlegs": {
@@ -289,9 +290,8 @@ func TestTruthIsIndependent(t *testing.T) {
 // those at the border, what builds packets for tests, and the example of the
 // border.
 var gopacketIn = []string{
-	"capture/gopacket.go",
+	"capture/gopackets/*",
 	"capture/live/live_linux.go",
-	"capture/write_pcap.go",
 	"internal/test/pcap/*",
 	"examples/packetsource/main.go",
 }

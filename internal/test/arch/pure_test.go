@@ -22,8 +22,8 @@ var impure = []string{
 var touching = map[string][]string{
 	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Local", "LoadLocation"},
 	"capture": {
-		"Open", "OpenInput", "NewReader", "NewMerger", "NewWriter", "NewPcapWriter", "NewPacketSource",
-		"Input", "Options", "Live", "Merger", "PacketSource", "PcapWriter", "Reader", "Writer",
+		"Open", "OpenInput", "NewInput", "StreamInput", "NewReader", "NewMerger", "NewWriter",
+		"Input", "Options", "Merger", "Reader", "Writer",
 	},
 	"index":    {"Decrypt", "OpenKeys", "Read", "Reread", "Unzipped"},
 	"recorded": {"ReadRules"},

@@ -44,7 +44,7 @@ func write(t testing.TB, r *mesh.Result, o *mesh.WriteOptions) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.WriteCapture(f, o); err != nil {
+	if _, err := r.WriteCapture(t.Context(), f, o); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -214,7 +214,7 @@ func TestLegsView(t *testing.T) {
 		for _, in := range r.Inputs {
 			want += in.Packets - in.NonTCP
 		}
-		sum, err := r.WriteCapture(io.Discard, &mesh.WriteOptions{View: mesh.ViewLegs})
+		sum, err := r.WriteCapture(t.Context(), io.Discard, &mesh.WriteOptions{View: mesh.ViewLegs})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ func TestDecryptedAsTshark(t *testing.T) {
 			if len(paths) == 0 {
 				continue
 			}
-			theirs := tsharkDecrypts(t, in.File, keys, paths)
+			theirs := tsharkDecrypts(t, in.Name, keys, paths)
 			for _, p := range paths {
 				n++
 				for d, name := range [2]string{"sent", "received"} {
@@ -137,7 +137,7 @@ func holdPlaces(t *testing.T, r *mesh.Result, whole map[string]*stream) {
 		for d := range at {
 			all += int64(len(w.flows[d].data))
 		}
-		for c, err := range r.Follow(i, mesh.AllExchanges) {
+		for c, err := range r.Follow(t.Context(), i, mesh.AllExchanges) {
 			if err != nil {
 				t.Error(err)
 				break

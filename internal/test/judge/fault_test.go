@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,19 +49,19 @@ func cuts(at []int64, n int) []int64 {
 func TestCutCapture(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		for _, in := range s.inputs {
-			data, err := os.ReadFile(in.File)
+			data, err := os.ReadFile(in.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			whole := packets(t, in.File)
-			packed := strings.HasSuffix(in.File, ".gz")
+			whole := packets(t, in.Name)
+			packed := strings.HasSuffix(in.Name, ".gz")
 			at := borders(whole, int64(len(data)))
 			if packed {
 				at = []int64{0, int64(len(data))}
 			}
 			for _, c := range cuts(at, 60) {
 				if s := readCut(data[:c], at, whole, packed); s != "" {
-					t.Errorf("%s cut at %d: %s", in.File, c, s)
+					t.Errorf("%s cut at %d: %s", in.Name, c, s)
 				}
 			}
 		}
@@ -113,17 +114,17 @@ func readCut(data []byte, at []int64, whole []*capture.Packet, packed bool) stri
 func TestCutStitch(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		i := len(s.inputs) - 1
-		data, err := os.ReadFile(s.inputs[i].File)
+		data, err := os.ReadFile(s.inputs[i].Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole := packets(t, s.inputs[i].File)
-		if strings.HasSuffix(s.inputs[i].File, ".gz") || len(whole) == 0 {
+		whole := packets(t, s.inputs[i].Name)
+		if strings.HasSuffix(s.inputs[i].Name, ".gz") || len(whole) == 0 {
 			t.Skip("needs an uncompressed last file with packets")
 		}
 		at := borders(whole, int64(len(data)))
 		for _, k := range []int{1, len(whole) / 4, len(whole) / 2, len(whole) * 3 / 4, len(whole) - 1} {
-			if k+1 >= len(at) || k+1 == len(whole) && strings.HasSuffix(s.inputs[i].File, "ng") {
+			if k+1 >= len(at) || k+1 == len(whole) && strings.HasSuffix(s.inputs[i].Name, "ng") {
 				continue // what follows the last packet of a pcapng file are statistics
 			}
 			border, middle := s.cut(t, i, data[:at[k]]), s.cut(t, i, data[:(at[k]+at[k+1])/2])
@@ -132,7 +133,7 @@ func TestCutStitch(t *testing.T) {
 			switch {
 			case in.Packets != k || !in.Truncated || !errors.Is(in.Err, capture.ErrTruncated):
 				t.Errorf("cut in packet %d: %d packets read, truncated %v, %v", k+1, in.Packets, in.Truncated, in.Err)
-			case !errors.As(in.Err, &e) || e.File != in.File || e.Packet != k+1 || e.Offset != at[k] || strings.Contains(e.Error(), "\n"):
+			case !errors.As(in.Err, &e) || e.File != in.Name || e.Packet != k+1 || e.Offset != at[k] || strings.Contains(e.Error(), "\n"):
 				t.Errorf("cut in packet %d at %d: the error says %v", k+1, at[k], in.Err)
 			}
 			if border.Inputs[i].Err != nil {
@@ -141,7 +142,7 @@ func TestCutStitch(t *testing.T) {
 			if d := changes(canonical(border, nil, nil), canonical(middle, nil, nil)); len(d) > 0 {
 				t.Errorf("cut in packet %d: differs from what %d whole packets show: %q", k+1, k, d[:min(len(d), 6)])
 			}
-			if _, err := middle.WriteCapture(io.Discard, nil); err != nil {
+			if _, err := middle.WriteCapture(t.Context(), io.Discard, nil); err != nil {
 				t.Errorf("cut in packet %d: %v", k+1, err)
 			}
 		}
@@ -151,7 +152,7 @@ func TestCutStitch(t *testing.T) {
 // cut stitches the scene with other contents of input i.
 func (s *scene) cut(t *testing.T, i int, data []byte) *mesh.Result {
 	inputs := slices.Clone(s.inputs)
-	inputs[i].File = pcap.WriteFile(t, "cut"+filepath.Ext(inputs[i].File), data)
+	inputs[i].Name = pcap.WriteFile(t, "cut"+filepath.Ext(inputs[i].Name), data)
 	return stitch(t, inputs, mesh.Options{})
 }
 
@@ -160,7 +161,7 @@ func (s *scene) cut(t *testing.T, i int, data []byte) *mesh.Result {
 func TestNoCapture(t *testing.T) {
 	s := load(t, filepath.Join(pcaps, "inbound-plain-pooled-truth.json"))
 	want := canonical(s.stitch(t, mesh.Options{}), nil, nil)
-	good := s.inputs[0].File
+	good := s.inputs[0].Name
 	for _, tt := range []struct {
 		name, file string
 		is         error
@@ -172,15 +173,15 @@ func TestNoCapture(t *testing.T) {
 		{"a directory", t.TempDir(), capture.ErrNotCapture},
 		{"the null device", os.DevNull, nil},
 		{"a file that does not exist", filepath.Join(t.TempDir(), "none.pcap"), os.ErrNotExist},
-		{"the same file twice", good, nil},
-		{"the same file under another name", link(t, good), nil},
+		{"the same file twice", good, mesh.ErrRepeated},
+		{"the same file under another name", link(t, good), mesh.ErrRepeated},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s.settle(t, tt.name, besides(s.inputs, tt.file, tt.is, want))
+			s.settle(t, tt.name, besides(t.Context(), s.inputs, tt.file, tt.is, want))
 			if tt.file == good || strings.HasSuffix(tt.file, "linked.pcap") {
 				return
 			}
-			if alone, err := mesh.Stitch([]mesh.Input{{File: tt.file}}, nil); err == nil && alone.Inputs[0].Err == nil {
+			if alone, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: tt.file}}, nil); err == nil && alone.Inputs[0].Err == nil {
 				t.Error("alone: no error")
 			}
 		})
@@ -190,12 +191,16 @@ func TestNoCapture(t *testing.T) {
 // besides stitches good inputs and a bad one, and says what is wrong with what
 // comes out: the error is one line with the file's name, and all else is as
 // without the file.
-func besides(good []mesh.Input, bad string, is error, want []string) (complaints []string) {
-	r, err := mesh.Stitch(append(slices.Clone(good), mesh.Input{File: bad}), &mesh.Options{Reread: true})
-	if err != nil {
+func besides(ctx context.Context, good []mesh.Input, bad string, is error, want []string) (complaints []string) {
+	r, err := mesh.Stitch(ctx, append(slices.Clone(good), mesh.Input{Name: bad}), &mesh.Options{Reread: true})
+	if r == nil {
 		return []string{fmt.Sprintf("nothing comes out: %v", err)}
 	}
 	defer r.Close()
+	var e *mesh.InputError
+	if said := errors.As(err, &e); said == errors.Is(is, mesh.ErrRepeated) || said && (e.Input != len(good) || e.Name != bad) {
+		complaints = append(complaints, fmt.Sprintf("besides what comes out: error %v", err))
+	}
 	switch err := r.Inputs[len(r.Inputs)-1].Err; {
 	case err == nil || is != nil && !errors.Is(err, is):
 		complaints = append(complaints, fmt.Sprintf("error %v, expected %v", err, is))
@@ -225,15 +230,15 @@ func TestOutput(t *testing.T) {
 	dir := t.TempDir()
 	var inputs []mesh.Input
 	for _, in := range s.inputs {
-		data, err := os.ReadFile(in.File)
+		data, err := os.ReadFile(in.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := filepath.Join(dir, filepath.Base(in.File))
+		name := filepath.Join(dir, filepath.Base(in.Name))
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		inputs = append(inputs, mesh.Input{File: name})
+		inputs = append(inputs, mesh.Input{Name: name})
 	}
 	r := stitch(t, inputs, mesh.Options{})
 	foreign := filepath.Join(dir, "foreign.pcapng")
@@ -246,22 +251,22 @@ func TestOutput(t *testing.T) {
 		force      bool
 		is         error
 	}{
-		{"an input", inputs[0].File, false, mesh.ErrOutputIsInput},
-		{"an input, forced", inputs[1].File, true, mesh.ErrOutputIsInput},
+		{"an input", inputs[0].Name, false, mesh.ErrOutputIsInput},
+		{"an input, forced", inputs[1].Name, true, mesh.ErrOutputIsInput},
 		{"a stranger's file", foreign, false, mesh.ErrOutputExists},
 		{"a new file", out, false, nil},
 		{"our own file", out, false, nil},
 		{"a stranger's file, forced", foreign, true, nil},
 	} {
-		if _, err := r.WriteFile(tt.file, &mesh.WriteOptions{Replace: tt.force}); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
+		if _, err := r.WriteFile(t.Context(), tt.file, &mesh.WriteOptions{Replace: tt.force}); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
 			t.Errorf("%s: %v, expected %v", tt.name, err, tt.is)
 		}
 	}
 	before := listing(t, dir)
-	if err := os.Truncate(inputs[1].File, 5000); err != nil {
+	if err := os.Truncate(inputs[1].Name, 5000); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.WriteFile(filepath.Join(dir, "late.pcapng"), nil); !errors.Is(err, capture.ErrChanged) || !strings.Contains(err.Error(), inputs[1].File) {
+	if _, err := r.WriteFile(t.Context(), filepath.Join(dir, "late.pcapng"), nil); !errors.Is(err, capture.ErrChanged) || !strings.Contains(err.Error(), inputs[1].Name) {
 		t.Errorf("an input that shrank: %v, expected %v", err, capture.ErrChanged)
 	}
 	if after := listing(t, dir); !slices.Equal(before, after) {

@@ -89,7 +89,7 @@ func backward(rows []row) (bad []string) {
 func (s *scene) ordered(t testing.TB) bool {
 	for _, in := range s.inputs {
 		last := int64(0)
-		for _, p := range packets(t, in.File) {
+		for _, p := range packets(t, in.Name) {
 			if int64(p.Time) < last {
 				return false
 			}

@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			for i := range s.inputs {
-				s.inputs[i].File = filepath.Base(s.inputs[i].File)
+				s.inputs[i].Name = filepath.Base(s.inputs[i].Name)
 			}
 			var got bytes.Buffer
 			if err := report.JSON(&got, s.stitch(t, mesh.Options{})); err != nil {

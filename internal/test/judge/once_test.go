@@ -40,7 +40,7 @@ func (s *scene) once(t *testing.T, r *mesh.Result) []string {
 		if multiplexed(r, p) {
 			continue // written anew: TestCalls reads it
 		}
-		for c, err := range r.Follow(i, mesh.AllExchanges) {
+		for c, err := range r.Follow(t.Context(), i, mesh.AllExchanges) {
 			if err != nil {
 				t.Fatal(err)
 			}

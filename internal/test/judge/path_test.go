@@ -102,7 +102,7 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 			}
 			n++
 			var s stream
-			for c, err := range j.r.Follow(p.ID, k) {
+			for c, err := range j.r.Follow(t.Context(), p.ID, k) {
 				if err != nil {
 					t.Fatal(err)
 				}

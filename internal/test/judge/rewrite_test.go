@@ -25,7 +25,7 @@ func (s *scene) tapes(t testing.TB) []*tape {
 	t.Helper()
 	var all []*tape
 	for _, in := range s.inputs {
-		all = append(all, loadTape(t, in.File, in.Pod))
+		all = append(all, loadTape(t, in.Name, in.Pod))
 	}
 	return all
 }
@@ -72,7 +72,7 @@ func (tp *tape) write(t testing.TB, dir string) mesh.Input {
 	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return mesh.Input{File: name, Pod: tp.pod}
+	return mesh.Input{Name: name, Pod: tp.pod}
 }
 
 // writeTapes writes all tapes and returns the inputs in their order.

@@ -48,7 +48,7 @@ func load(t testing.TB, name string) *scene {
 	}
 	s := &scene{dir: filepath.Dir(name), truth: truth}
 	for _, f := range truth.Files {
-		s.inputs = append(s.inputs, mesh.Input{File: filepath.Join(s.dir, f.Name), Pod: podOf(truth.Args, f.Name)})
+		s.inputs = append(s.inputs, mesh.Input{Name: filepath.Join(s.dir, f.Name), Pod: podOf(truth.Args, f.Name)})
 	}
 	return s
 }
@@ -125,9 +125,9 @@ func (s *scene) stitch(t testing.TB, o mesh.Options) *mesh.Result {
 func stitch(t testing.TB, inputs []mesh.Input, o mesh.Options) *mesh.Result {
 	t.Helper()
 	o.Reread = true
-	r, err := mesh.Stitch(inputs, &o)
-	if err != nil {
-		t.Fatal(err)
+	r, err := mesh.Stitch(t.Context(), inputs, &o)
+	if r == nil {
+		t.Fatal(err) // what is wrong with inputs stands there too
 	}
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {

@@ -54,7 +54,7 @@ func follow(t testing.TB, r *mesh.Result) []*stream {
 	var all []*stream
 	for i, p := range r.Paths {
 		s := &stream{client: p.Client.String(), server: p.Server.String()}
-		for c, err := range r.Follow(i, mesh.AllExchanges) {
+		for c, err := range r.Follow(t.Context(), i, mesh.AllExchanges) {
 			if err != nil {
 				t.Fatalf("path %d: %v", i, err)
 			}
@@ -103,7 +103,7 @@ type reading struct {
 // readFile reads one capture file.
 func readFile(t testing.TB, name string) *reading {
 	t.Helper()
-	return read(t, []mesh.Input{{File: name}})
+	return read(t, []mesh.Input{{Name: name}})
 }
 
 // read reads the captures of all pods together.
@@ -112,7 +112,7 @@ func read(t testing.TB, from []mesh.Input) *reading {
 	var inputs []*capture.Input
 	points := tcpip.NewPoints()
 	for i, f := range from {
-		in, err := capture.OpenInput(f.File, &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(f.Name, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,13 +121,13 @@ func read(t testing.TB, from []mesh.Input) *reading {
 		inputs = append(inputs, in)
 	}
 	g := &reading{table: new(reassembly.Table), halfs: []*halfRead{nil}}
-	facts, err := reassembly.Index(inputs, points, g.table, g, nil)
+	facts, err := reassembly.Index(t.Context(), inputs, points, g.table, g, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range facts.Inputs {
 		if err := facts.Inputs[i].Err; err != nil {
-			t.Errorf("%s: %v", from[i].File, err)
+			t.Errorf("%s: %v", from[i].Name, err)
 		}
 	}
 	return g

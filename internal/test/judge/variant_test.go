@@ -224,7 +224,7 @@ func TestTwice(t *testing.T) {
 			if err := report.JSON(&doc, r); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.WriteCapture(&file, nil); err != nil {
+			if _, err := r.WriteCapture(t.Context(), &file, nil); err != nil {
 				t.Fatal(err)
 			}
 			if i == 0 {

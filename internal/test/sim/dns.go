@@ -79,7 +79,7 @@ func DNSAnswer(id uint16, name string, addrs ...string) []byte {
 func (d *DNSTrace) Stitch(t testing.TB) *mesh.Result {
 	t.Helper()
 	file := pcap.WriteFile(t, "dns.pcapng", pcap.UDPFile(d.Datagrams))
-	r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: file}}, &mesh.Options{Reread: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,9 @@ func (w *SealedWorld) Stitch(tb testing.TB, interfaces ...string) *mesh.Result {
 	tb.Helper()
 	var in []mesh.Input
 	for _, i := range interfaces {
-		in = append(in, mesh.Input{File: pcap.WriteFile(tb, i+".pcap", w.Trace.PCAP(i))})
+		in = append(in, mesh.Input{Name: pcap.WriteFile(tb, i+".pcap", w.Trace.PCAP(i))})
 	}
-	r, err := mesh.Stitch(in, nil)
+	r, err := mesh.Stitch(tb.Context(), in, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func Stitch(tb testing.TB, tr *pcap.Trace) *mesh.Result {
 	tb.Helper()
 	name := pcap.WriteFile(tb, "trace.pcapng", tr.PCAPNG())
-	r, err := mesh.Stitch([]mesh.Input{{File: name}}, nil)
+	r, err := mesh.Stitch(tb.Context(), []mesh.Input{{Name: name}}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -123,9 +123,9 @@ func certificate(t *testing.T) tls.Certificate {
 // StitchKeys reads a trace with a key log.
 func StitchKeys(t *testing.T, tr *pcap.Trace, log string) *mesh.Result {
 	t.Helper()
-	r, err := mesh.Stitch([]mesh.Input{
-		{File: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))},
-		{File: pcap.WriteFile(t, "lo.pcap", tr.PCAP("lo"))},
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{
+		{Name: pcap.WriteFile(t, "eth0.pcap", tr.PCAP("eth0"))},
+		{Name: pcap.WriteFile(t, "lo.pcap", tr.PCAP("lo"))},
 	}, &mesh.Options{Reread: true, KeyLogs: []string{pcap.WriteFile(t, "keys.txt", []byte(log))}})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func StitchKeys(t *testing.T, tr *pcap.Trace, log string) *mesh.Result {
 // Spoken returns what a stream carries, by direction; holes are "<n>".
 func Spoken(t *testing.T, r *mesh.Result, stream int) (out [2]string) {
 	t.Helper()
-	for c, err := range r.Follow(stream, mesh.AllExchanges) {
+	for c, err := range r.Follow(t.Context(), stream, mesh.AllExchanges) {
 		if err != nil {
 			t.Fatal(err)
 		}

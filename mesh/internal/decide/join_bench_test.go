@@ -83,7 +83,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 	}
 	var inputs []*capture.Input
 	for i, info := range r.Inputs {
-		in, err := capture.OpenInput(info.File, &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(info.Name, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 		inputs = append(inputs, in)
 	}
 	x := &index.Index{Ports: index.ResolverPorts(nil)}
-	g, _, err := index.Read(inputs, "", x.Ports)
+	g, _, err := index.Read(b.Context(), inputs, "", x.Ports)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 	if err := rs.Read(&files, x); err != nil {
 		b.Fatal(err)
 	}
-	if err := index.Reread(x, [][]*capture.Input{inputs}, conn.Pairs(conn.Bind(x, rs.NAT))); err != nil {
+	if err := index.Reread(b.Context(), x, [][]*capture.Input{inputs}, conn.Pairs(conn.Bind(x, rs.NAT))); err != nil {
 		b.Fatal(err)
 	}
 	return &linker{x: x, rs: rs}

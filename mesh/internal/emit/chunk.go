@@ -2,6 +2,7 @@ package emit
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -48,7 +49,7 @@ type placed struct {
 
 // gather reads the pieces of all rebuilt conversations and returns their
 // chunks in the order of conversation, direction and stream.
-func (s *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (s *Source) gather(ctx context.Context, convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []chunk
 	for g, group := range s.Index.Groups {
 		c := &gatherer{group: g, x: s.Index, wanted: make(map[reassembly.HalfID][]placed), next: make(map[reassembly.HalfID]int), spool: sp}
@@ -69,7 +70,7 @@ func (s *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		for _, ps := range c.wanted {
 			slices.SortFunc(ps, func(a, b placed) int { return cmp.Compare(a.From, b.From) })
 		}
-		if err := reassembly.Read(s.Groups[g], group.Table, &want, s.Index.Decrypted(g, c)); err != nil {
+		if err := reassembly.Read(ctx, s.Groups[g], group.Table, &want, s.Index.Decrypted(g, c)); err != nil {
 			return nil, err
 		}
 		if c.err != nil {
@@ -77,7 +78,7 @@ func (s *Source) gather(convs []*plan.Conversation, sp *spool) ([]chunk, error) 
 		}
 		all = append(all, c.chunks...)
 	}
-	calls, err := s.gatherCalls(convs, sp)
+	calls, err := s.gatherCalls(ctx, convs, sp)
 	if err != nil {
 		return nil, err
 	}

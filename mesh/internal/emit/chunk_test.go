@@ -162,7 +162,7 @@ func TestGather(t *testing.T) {
 		{},
 		{Pieces: [2][]*plan.Piece{nil, {{Half: 2, From: 2, To: 99}}}},
 	}
-	chunks, err := s.gather(convs, sp)
+	chunks, err := s.gather(t.Context(), convs, sp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestGather(t *testing.T) {
 	if d := cmp.Diff(described(t, chunks, sp), want); d != "" {
 		t.Errorf("chunks (-got +want):\n%s", d)
 	}
-	if none, err := s.gather(convs[1:2], sp); err != nil || len(none) > 0 {
+	if none, err := s.gather(t.Context(), convs[1:2], sp); err != nil || len(none) > 0 {
 		t.Errorf("%d chunks of nothing, %v", len(none), err)
 	}
 }
@@ -194,7 +194,7 @@ func followed(t *testing.T, s *Source, c *plan.Conversation) []string {
 	t.Helper()
 	var out []string
 	var begin capture.Time
-	err := s.Follow(c, func(k Chunk) error {
+	err := s.Follow(t.Context(), c, func(k Chunk) error {
 		if begin == 0 {
 			begin = k.Time
 		}
@@ -280,7 +280,7 @@ func TestFollowStops(t *testing.T) {
 	stop := fmt.Errorf("enough")
 	for most := range 5 {
 		n := 0
-		err := s.Follow(s.Conversations[0], func(Chunk) error {
+		err := s.Follow(t.Context(), s.Conversations[0], func(Chunk) error {
 			if n++; n > most {
 				return stop
 			}

@@ -30,7 +30,7 @@ func TestLookupsWritten(t *testing.T) {
 	}{{mesh.ViewPaths, false, 3, 0}, {mesh.ViewPaths, true, 3, 2}, {mesh.ViewLegs, false, 3, 0}} {
 		r := d.Stitch(t)
 		var out bytes.Buffer
-		sum, err := r.WriteCapture(&out, &mesh.WriteOptions{View: tt.view, KeepOther: tt.keep})
+		sum, err := r.WriteCapture(t.Context(), &out, &mesh.WriteOptions{View: tt.view, KeepOther: tt.keep})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestLookupsWritten(t *testing.T) {
 		if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		again, err := mesh.Stitch([]mesh.Input{{File: file}}, nil)
+		again, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: file}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,11 +71,11 @@ func TestLookupFragments(t *testing.T) {
 	d.Datagrams[0].Split, d.Datagrams[1].Split = 16, 32
 	r := d.Stitch(t)
 	var out bytes.Buffer
-	sum, err := r.WriteCapture(&out, &mesh.WriteOptions{KeepOther: true})
+	sum, err := r.WriteCapture(t.Context(), &out, &mesh.WriteOptions{KeepOther: true})
 	if err != nil || sum.DNS != 4 || sum.Other != 0 {
 		t.Fatalf("%d packets of DNS and %d others written, %v; want 4 and none", sum.DNS, sum.Other, err)
 	}
-	again, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "stitched.pcapng", out.Bytes())}}, nil)
+	again, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: pcap.WriteFile(t, "stitched.pcapng", out.Bytes())}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,13 +31,13 @@ func TestEmbeddedKeys(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "out.pcapng")
-			if _, err := r.WriteFile(name, &tc.o); err != nil {
+			if _, err := r.WriteFile(t.Context(), name, &tc.o); err != nil {
 				t.Fatal(err)
 			}
 			if got := secrets(t, name); len(strings.Fields(got)) > len(strings.Fields(tc.want)) || (got == "") != (tc.want == "") {
 				t.Errorf("secrets %q, want no other than in %q", got, tc.want)
 			}
-			again, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{Reread: true})
+			again, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, &mesh.Options{Reread: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"context"
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 )
@@ -15,14 +16,14 @@ type Chunk struct {
 }
 
 // Follow reads the inputs again and passes on the bytes of c in the order of time.
-// It stops at the first error of yield.
-func (s *Source) Follow(c *plan.Conversation, yield func(Chunk) error) error {
+// It stops at the first error of yield, and when ctx is cancelled.
+func (s *Source) Follow(ctx context.Context, c *plan.Conversation, yield func(Chunk) error) error {
 	if !c.Rebuilt {
 		c = plan.Whole(c)
 	}
 	sp := &spool{}
 	defer sp.Close()
-	chunks, err := s.gather([]*plan.Conversation{c}, sp)
+	chunks, err := s.gather(ctx, []*plan.Conversation{c}, sp)
 	if err != nil {
 		return err
 	}
@@ -35,6 +36,9 @@ func (s *Source) Follow(c *plan.Conversation, yield func(Chunk) error) error {
 		from := &received
 		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
 			from = &sent
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		k := (*from)[0]
 		*from = (*from)[1:]

@@ -23,16 +23,16 @@ func TestDamagedHTTP2(t *testing.T) {
 			data[200+rnd.IntN(len(data)-200)] = byte(rnd.IntN(256) * rnd.IntN(2))
 		}
 		for _, near := range []bool{false, true} {
-			r, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "trace.pcapng", data)}}, &mesh.Options{NearServer: near})
+			r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: pcap.WriteFile(t, "trace.pcapng", data)}}, &mesh.Options{NearServer: near})
 			if err != nil {
 				continue // no capture any more
 			}
 			checkPlaces(t, r)
-			if _, err := r.WriteCapture(io.Discard, nil); err != nil {
+			if _, err := r.WriteCapture(t.Context(), io.Discard, nil); err != nil {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 			for i := range r.Paths {
-				for _, err := range r.Follow(i, mesh.AllExchanges) {
+				for _, err := range r.Follow(t.Context(), i, mesh.AllExchanges) {
 					if err != nil {
 						t.Errorf("seed %d: stream %d: %v", seed, i, err)
 					}

@@ -49,13 +49,13 @@ func pooled() *pcap.Trace {
 func emitted(t *testing.T, tr *pcap.Trace, o *mesh.Options) string {
 	t.Helper()
 	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
-	r, err := mesh.Stitch([]mesh.Input{{File: name}}, o)
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	var out bytes.Buffer
-	if _, err := r.WriteCapture(&out, nil); err != nil {
+	if _, err := r.WriteCapture(t.Context(), &out, nil); err != nil {
 		t.Fatal(err)
 	}
 	return pcap.WriteFile(t, "stitched.pcapng", out.Bytes())
@@ -65,7 +65,7 @@ func emitted(t *testing.T, tr *pcap.Trace, o *mesh.Options) string {
 // client, which reads as what the client asked.
 func TestSharedHTTP2IsTakenApart(t *testing.T) {
 	out := emitted(t, pooled(), &mesh.Options{NearServer: true})
-	r, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: out}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	c.Close()
 	d.Close()
 	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
-	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, &mesh.Options{NearServer: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 		t.Errorf("modes %q and %q", r.Paths[0].Mode, r.Paths[1].Mode)
 	}
 	var sent, received strings.Builder
-	for k, err := range r.Follow(0, mesh.AllExchanges) {
+	for k, err := range r.Follow(t.Context(), 0, mesh.AllExchanges) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,14 +176,14 @@ func pathOf(r *mesh.Result, client string) *flow.Path {
 // One exchange of HTTP/2 can be followed: it alone is the connection then.
 func TestFollowCall(t *testing.T) {
 	name := pcap.WriteFile(t, "trace.pcapng", pooled().PCAPNG())
-	r, err := mesh.Stitch([]mesh.Input{{File: name}}, &mesh.Options{NearServer: true})
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, &mesh.Options{NearServer: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	p := pathOf(r, "192.0.2.2")
 	var sent bytes.Buffer
-	for k, err := range r.Follow(p.ID, 1) {
+	for k, err := range r.Follow(t.Context(), p.ID, 1) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func TestRestOfHTTP2(t *testing.T) {
 	a.Close()
 	up.Close()
 	out := emitted(t, tr, nil)
-	r, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: out}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestHoleInHTTP2(t *testing.T) {
 	b.Close()
 	up.Close()
 	out := emitted(t, tr, &mesh.Options{NearServer: true})
-	r, err := mesh.Stitch([]mesh.Input{{File: out}}, nil)
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: out}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

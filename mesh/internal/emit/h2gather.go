@@ -2,6 +2,7 @@ package emit
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"slices"
 
@@ -65,10 +66,10 @@ type callHalf struct {
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
 // the chunks of their conversations.
-func (s *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, error) {
+func (s *Source) gatherCalls(ctx context.Context, convs []*plan.Conversation, sp *spool) ([]chunk, error) {
 	var all []callPart
 	for g := range s.Index.Groups {
-		parts, err := s.readCalls(g, convs, sp)
+		parts, err := s.readCalls(ctx, g, convs, sp)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +94,7 @@ func (s *Source) gatherCalls(convs []*plan.Conversation, sp *spool) ([]chunk, er
 }
 
 // readCalls reads what group g has of them.
-func (s *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
+func (s *Source) readCalls(ctx context.Context, g int, convs []*plan.Conversation, sp *spool) ([]callPart, error) {
 	c := &callReader{halves: make(map[reassembly.HalfID]*callHalf), spool: sp}
 	var want reassembly.HalfSet
 	for i, conv := range convs {
@@ -104,7 +105,7 @@ func (s *Source) readCalls(g int, convs []*plan.Conversation, sp *spool) ([]call
 	if want.Empty() {
 		return nil, nil
 	}
-	if err := reassembly.Read(s.Groups[g], s.Index.Groups[g].Table, &want, s.Index.Decrypted(g, c)); err != nil {
+	if err := reassembly.Read(ctx, s.Groups[g], s.Index.Groups[g].Table, &want, s.Index.Decrypted(g, c)); err != nil {
 		return nil, err
 	}
 	return c.parts, c.err

@@ -172,7 +172,7 @@ func TestGatherCalls(t *testing.T) {
 	}
 	said := func(convs ...*plan.Conversation) []string {
 		sp := new(spool)
-		chunks, err := s.gather(convs, sp)
+		chunks, err := s.gather(t.Context(), convs, sp)
 		if err != nil {
 			t.Fatal(err)
 		}

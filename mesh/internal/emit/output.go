@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,19 +21,19 @@ var (
 // WriteFile writes to the named file, which appears under its name only when it is
 // complete. A file that exists is replaced only if pcapmesh wrote it, or with Options.Replace;
 // never if it is an input.
-func (s *Source) WriteFile(name string, o Options) (Summary, error) {
+func (s *Source) WriteFile(ctx context.Context, name string, o Options) (Summary, error) {
 	special, err := s.mayReplace(name, o.Replace)
 	if err != nil {
 		return Summary{}, err
 	}
 	if special {
-		return s.writeInto(name, o)
+		return s.writeInto(ctx, name, o)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return Summary{}, fmt.Errorf("%s: %w", name, index.Cause(err))
 	}
-	sum, err := s.Write(f, o)
+	sum, err := s.Write(ctx, f, o)
 	if err == nil {
 		err = f.Chmod(o.mode())
 	}
@@ -56,12 +57,12 @@ func (o *Options) mode() os.FileMode {
 }
 
 // writeInto writes to a device or a named pipe.
-func (s *Source) writeInto(name string, o Options) (Summary, error) {
+func (s *Source) writeInto(ctx context.Context, name string, o Options) (Summary, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return Summary{}, err
 	}
-	sum, err := s.Write(f, o)
+	sum, err := s.Write(ctx, f, o)
 	return sum, errors.Join(err, f.Close())
 }
 

@@ -62,7 +62,7 @@ func TestWhatIsReplaced(t *testing.T) {
 				name = pcap.WriteFile(t, "out.pcapng", []byte(tt.file))
 			}
 			before, _ := os.ReadFile(name)
-			_, err := s.WriteFile(name, Options{Replace: tt.replace})
+			_, err := s.WriteFile(t.Context(), name, Options{Replace: tt.replace})
 			if !errors.Is(err, tt.want) || err != nil && !strings.HasPrefix(err.Error(), name+": ") {
 				t.Fatalf("error %v, want %v of %s", err, tt.want, name)
 			}
@@ -89,12 +89,12 @@ func TestWriteFileElsewhere(t *testing.T) {
 		{"behind a file", filepath.Join(pcap.WriteFile(t, "file", nil), "out"), "not a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := s.WriteFile(tt.path, Options{Replace: true}); err == nil || !strings.HasSuffix(err.Error(), tt.want) {
+			if _, err := s.WriteFile(t.Context(), tt.path, Options{Replace: true}); err == nil || !strings.HasSuffix(err.Error(), tt.want) {
 				t.Errorf("error %v, want one that ends in %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := s.WriteFile(os.DevNull, Options{}); err != nil {
+	if _, err := s.WriteFile(t.Context(), os.DevNull, Options{}); err != nil {
 		t.Errorf("a device: %v, want it to be written to", err)
 	}
 	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
@@ -106,7 +106,7 @@ func TestWriteFileElsewhere(t *testing.T) {
 func TestModeOfOutput(t *testing.T) {
 	for keys, want := range map[bool]os.FileMode{false: 0o644, true: 0o600} {
 		name := filepath.Join(t.TempDir(), "out.pcapng")
-		if _, err := (&Source{Index: new(index.Index)}).WriteFile(name, Options{EmbedKeys: keys}); err != nil {
+		if _, err := (&Source{Index: new(index.Index)}).WriteFile(t.Context(), name, Options{EmbedKeys: keys}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(name)
@@ -127,7 +127,7 @@ func TestWriteFileFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := pcap.WriteFile(t, "out.pcapng", capturedBy("pcapmesh"))
-	if _, err := s.WriteFile(out, Options{}); err == nil {
+	if _, err := s.WriteFile(t.Context(), out, Options{}); err == nil {
 		t.Error("a capture that was cut after it was read is no error")
 	}
 	if got, err := os.ReadFile(out); err != nil || !slices.Equal(got, capturedBy("pcapmesh")) {

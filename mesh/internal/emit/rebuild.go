@@ -2,6 +2,7 @@ package emit
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -34,12 +35,15 @@ type made struct {
 }
 
 // rebuildAll makes the packets of all rebuilt conversations.
-func (e *emitter) rebuildAll() error {
-	chunks, err := e.src.gather(e.convs, e.spool)
+func (e *emitter) rebuildAll(ctx context.Context) error {
+	chunks, err := e.src.gather(ctx, e.convs, e.spool)
 	if err != nil {
 		return err
 	}
 	for i, c := range e.convs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if !c.Rebuilt {
 			continue
 		}

@@ -235,7 +235,7 @@ func TestRebuildAll(t *testing.T) {
 		s.Conversations[i] = plan.Whole(s.Conversations[i])
 	}
 	e := &emitter{src: s, convs: s.Conversations, spool: new(spool)}
-	if err := e.rebuildAll(); err != nil {
+	if err := e.rebuildAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got := map[int32]string{}

@@ -1,10 +1,13 @@
 package emit
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
@@ -69,32 +72,42 @@ type emitter struct {
 }
 
 // Write writes the conversations as a pcapng file in which each is one TCP
-// stream. It reads the inputs again.
-func (s *Source) Write(w io.Writer, o Options) (Summary, error) {
+// stream. It reads the inputs again. When ctx is cancelled it ends with its error; a
+// Write of w that waits delays that.
+func (s *Source) Write(ctx context.Context, w io.Writer, o Options) (Summary, error) {
 	e := &emitter{src: s, o: o, ifaces: make(map[index.Place]int), other: make(map[[2]uint32]int)}
 	e.aimAll()
 	defer e.spool.Close()
-	if err := e.rebuildAll(); err != nil {
+	if err := e.rebuildAll(ctx); err != nil {
 		return e.sum, err
 	}
 	var err error
-	if e.out, err = newSink(w, &e.o, s.Comments); err != nil {
+	if e.out, err = newSink(&cancelled{ctx, w}, &e.o, s.Comments); err != nil {
 		return e.sum, err
 	}
+	if err := e.writeAll(ctx); err != nil {
+		e.out.Abort()
+		return e.sum, err
+	}
+	return e.sum, nil
+}
+
+// writeAll writes the file, from its names to its last packet.
+func (e *emitter) writeAll(ctx context.Context) error {
 	if !e.o.NoNames {
-		if err := e.out.WriteNames(s.Names); err != nil {
-			return e.sum, err
+		if err := e.out.WriteNames(e.src.Names); err != nil {
+			return err
 		}
 	}
 	if e.o.EmbedKeys {
 		if err := e.writeKeys(); err != nil {
-			return e.sum, err
+			return err
 		}
 	}
-	if err := e.copyPackets(); err != nil {
-		return e.sum, err
+	if err := e.copyPackets(ctx); err != nil {
+		return err
 	}
-	return e.sum, e.out.Flush()
+	return e.out.Flush()
 }
 
 func applicationName(version string) string {
@@ -152,8 +165,8 @@ func (e *emitter) aim(i int, c *plan.Conversation) {
 
 // copyPackets goes through the inputs once more, in the order of time, and
 // writes what has a target, and between it what was made anew.
-func (e *emitter) copyPackets() error {
-	readers, byNumber, err := e.src.openAll()
+func (e *emitter) copyPackets(ctx context.Context) error {
+	readers, byNumber, err := e.src.openAll(ctx)
 	defer closeAll(readers)
 	if err != nil {
 		return err
@@ -164,7 +177,7 @@ func (e *emitter) copyPackets() error {
 		if err == io.EOF {
 			break
 		}
-		if errors.Is(err, capture.ErrChanged) {
+		if errors.Is(err, capture.ErrChanged) || err != nil && ctx.Err() != nil {
 			return err
 		}
 		if err != nil {
@@ -182,26 +195,35 @@ func (e *emitter) copyPackets() error {
 
 // openAll opens all inputs that were read, and lists their readers by the
 // numbers of the inputs too.
-func (s *Source) openAll() (readers, byNumber []*capture.Reader, err error) {
+func (s *Source) openAll(ctx context.Context) (readers, byNumber []*capture.Reader, err error) {
 	byNumber = make([]*capture.Reader, len(s.Inputs))
-	for _, g := range s.Groups {
-		for _, in := range g {
-			if s.Unread[in.Number()] {
-				continue // as in the first reading
-			}
-			f, err := in.Reader()
-			if err != nil {
-				return readers, byNumber, err
-			}
-			byNumber[in.Number()] = f
+	for g := range s.Groups {
+		rs, err := s.openGroup(ctx, g)
+		readers = append(readers, rs...)
+		if err != nil {
+			return readers, byNumber, err
 		}
 	}
-	for _, f := range byNumber {
-		if f != nil {
-			readers = append(readers, f)
-		}
+	slices.SortFunc(readers, func(a, b *capture.Reader) int { return cmp.Compare(a.Number(), b.Number()) })
+	for _, r := range readers {
+		byNumber[r.Number()] = r
 	}
 	return readers, byNumber, nil
+}
+
+// openGroup opens those inputs of a group that were read.
+func (s *Source) openGroup(ctx context.Context, g int) (readers []*capture.Reader, err error) {
+	for _, in := range s.Groups[g] {
+		if s.Unread[in.Number()] {
+			continue // as in the first reading
+		}
+		r, err := in.Reader(ctx)
+		if err != nil {
+			return readers, err
+		}
+		readers = append(readers, r)
+	}
+	return readers, nil
 }
 
 func closeAll(rs []*capture.Reader) {

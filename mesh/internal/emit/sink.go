@@ -1,9 +1,11 @@
 package emit
 
 import (
+	"context"
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/gopackets"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
@@ -14,20 +16,21 @@ type sink interface {
 	WriteSecret(capture.Secret) error
 	WritePacket(iface int, when capture.Time, wireLen, flags uint32, comments []string, data ...[]byte) error
 	Flush() error
+	Abort()
 }
 
 func newSink(w io.Writer, o *Options, comments []string) (sink, error) {
 	if !o.Classic {
 		return capture.NewWriter(w, &capture.WriterOptions{Application: applicationName(o.Version), Comments: comments, Background: true}), nil
 	}
-	p, err := capture.NewPcapWriter(w)
+	p, err := gopackets.NewWriter(w)
 	return &classic{w: p}, err
 }
 
 // classic writes a classic pcap file, which has no place for interfaces, names,
 // secrets and comments.
 type classic struct {
-	w   *capture.PcapWriter
+	w   *gopackets.Writer
 	buf []byte // reused
 }
 
@@ -35,6 +38,7 @@ func (*classic) AddInterface(capture.Interface) (int, error) { return 0, nil }
 func (*classic) WriteNames([]capture.Name) error             { return nil }
 func (*classic) WriteSecret(capture.Secret) error            { return nil }
 func (c *classic) Flush() error                              { return c.w.Flush() }
+func (*classic) Abort()                                      {}
 
 func (c *classic) WritePacket(_ int, when capture.Time, wireLen, _ uint32, _ []string, data ...[]byte) error {
 	c.buf = c.buf[:0]
@@ -42,4 +46,18 @@ func (c *classic) WritePacket(_ int, when capture.Time, wireLen, _ uint32, _ []s
 		c.buf = append(c.buf, d...)
 	}
 	return c.w.Write(&capture.Packet{Time: when, Link: linktype.Ethernet, WireLen: wireLen, Data: c.buf})
+}
+
+// cancelled writes until its context is cancelled.
+type cancelled struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write implements io.Writer.
+func (c *cancelled) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
 }

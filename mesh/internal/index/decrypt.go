@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -85,7 +86,7 @@ var ErrNoKeys = errors.New("holds no TLS secret")
 // what it finds in them take the place of what pass 1 found. The keys and the
 // parameters of a connection may come after its records; that is why.
 // Of each group it reads the inputs given.
-func Decrypt(x *Index, inputs [][]*capture.Input, pairs []Pair) error {
+func Decrypt(ctx context.Context, x *Index, inputs [][]*capture.Input, pairs []Pair) error {
 	if x.Keys.Len() == 0 {
 		return nil
 	}
@@ -109,7 +110,7 @@ func Decrypt(x *Index, inputs [][]*capture.Input, pairs []Pair) error {
 		scans[g] = scan.New(x.Groups[g].Table, x.Groups[g].Points)
 		scans[g].Sealed = true // turns may have to be compared with those of a leg without keys
 		l := &opener{x: x, group: g, next: scans[g], learn: true}
-		errs = append(errs, reassembly.Read(inputs[g], x.Groups[g].Table, &want[g], l))
+		errs = append(errs, reassembly.Read(ctx, inputs[g], x.Groups[g].Table, &want[g], l))
 	}
 	if err := errors.Join(errs...); err != nil {
 		x.Plain = nil

@@ -29,7 +29,12 @@ type Index struct {
 	Plain  map[HalfNo]*Plaintext // halves that are decrypted
 	Notes  map[HalfNo][]string   // what went wrong with a half
 	Ports  []uint16              // UDP ports where DNS is spoken
+	Stop   func() bool           // asked while deciding: nobody wants the answer any more; may be nil
 }
+
+// Stopped reports whether nobody wants to know any more what is being decided. Who
+// asks may return at once, with anything.
+func (x *Index) Stopped() bool { return x.Stop != nil && x.Stop() }
 
 // Add appends a group.
 func (x *Index) Add(g *Group) {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -8,12 +9,12 @@ import (
 )
 
 // Read runs pass 1 over the inputs of one pod. DNS is looked for at the given ports.
-func Read(inputs []*capture.Input, pod string, ports []uint16) (*Group, *reassembly.Facts, error) {
+func Read(ctx context.Context, inputs []*capture.Input, pod string, ports []uint16) (*Group, *reassembly.Facts, error) {
 	g := &Group{Points: tcpip.NewPoints(), Table: new(reassembly.Table), DNS: new(DNSScan)}
 	for _, in := range inputs {
 		g.Points.Add(in.Number(), pod)
 	}
 	g.scan = scan.New(g.Table, g.Points)
-	facts, err := reassembly.Index(inputs, g.Points, g.Table, g.scan, &reassembly.Options{Datagrams: g.DNS.take, DatagramPorts: ports})
+	facts, err := reassembly.Index(ctx, inputs, g.Points, g.Table, g.scan, &reassembly.Options{Datagrams: g.DNS.take, DatagramPorts: ports})
 	return g, facts, err
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -13,7 +14,7 @@ import (
 // request may come later in the captures or be bound by numbers only at the
 // end.
 // Of each group it reads the inputs given.
-func Reread(x *Index, inputs [][]*capture.Input, pairs []Pair) error {
+func Reread(ctx context.Context, x *Index, inputs [][]*capture.Input, pairs []Pair) error {
 	wrong := make(map[HalfNo]Pair)
 	want := make([]reassembly.HalfSet, len(x.Groups))
 	for _, c := range pairs {
@@ -33,7 +34,7 @@ func Reread(x *Index, inputs [][]*capture.Input, pairs []Pair) error {
 			continue
 		}
 		s := x.secondScan(g, wrong)
-		if err := reassembly.Read(inputs[g], x.Groups[g].Table, &want[g], x.Decrypted(g, s)); err != nil {
+		if err := reassembly.Read(ctx, inputs[g], x.Groups[g].Table, &want[g], x.Decrypted(g, s)); err != nil {
 			return err
 		}
 		x.adopt(g, s, &want[g])

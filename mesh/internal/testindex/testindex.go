@@ -97,7 +97,7 @@ func (r *Indexed) read(tb testing.TB, i int, p Pod) {
 	}
 	tb.Cleanup(func() { in.Close() })
 	r.inputs = append(r.inputs, []*capture.Input{in})
-	g, _, err := index.Read(r.inputs[i], p.Name, r.Index.Ports)
+	g, _, err := index.Read(tb.Context(), r.inputs[i], p.Name, r.Index.Ports)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func (r *Indexed) read(tb testing.TB, i int, p Pod) {
 // Again reads again what pairs of halves show to have been misread.
 func (r *Indexed) Again(tb testing.TB, pairs []index.Pair) {
 	tb.Helper()
-	if err := errors.Join(index.Decrypt(r.Index, r.inputs, pairs), index.Reread(r.Index, r.inputs, pairs)); err != nil {
+	if err := errors.Join(index.Decrypt(tb.Context(), r.Index, r.inputs, pairs), index.Reread(tb.Context(), r.Index, r.inputs, pairs)); err != nil {
 		tb.Fatal(err)
 	}
 }

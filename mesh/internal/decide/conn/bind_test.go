@@ -275,9 +275,9 @@ func TestSeenTwice(t *testing.T) {
 			var a, b pcap.Trace
 			say(&a, tt.iface, tt.orig, tt.dst)
 			say(&b, tt.iface, tt.orig2, tt.dst2)
-			r, err := mesh.Stitch([]mesh.Input{
-				{File: pcap.WriteFile(t, "a.pcapng", a.PCAPNG()), Pod: "a"},
-				{File: pcap.WriteFile(t, "b.pcapng", b.PCAPNG()), Pod: "b"},
+			r, err := mesh.Stitch(t.Context(), []mesh.Input{
+				{Name: pcap.WriteFile(t, "a.pcapng", a.PCAPNG()), Pod: "a"},
+				{Name: pcap.WriteFile(t, "b.pcapng", b.PCAPNG()), Pod: "b"},
 			}, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -156,7 +156,7 @@ func crossedPaths(t *testing.T, r *mesh.Result) (bad []string) {
 	t.Helper()
 	for i, p := range r.Paths {
 		names := make(map[string]bool)
-		for c, err := range r.Follow(i, mesh.AllExchanges) {
+		for c, err := range r.Follow(t.Context(), i, mesh.AllExchanges) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -192,7 +192,7 @@ func TestSimulatedHTTP2(t *testing.T) {
 					w := playH2(seed, tt.o, sides.clientH2, sides.appH2)
 					r := sim.Stitch(t, &w.tr)
 					s := w.judge(t, r)
-					if _, err := r.WriteCapture(io.Discard, nil); err != nil {
+					if _, err := r.WriteCapture(t.Context(), io.Discard, nil); err != nil {
 						t.Errorf("seed %d: %v", seed, err)
 					}
 					if s.wrong+s.unpaired > 0 || s.blind > 0 && tt.o.loss == 0 && tt.o.late == 0 {

@@ -224,7 +224,7 @@ func TestSimulated(t *testing.T) {
 				w := play(seed, tt.o)
 				r := sim.Stitch(t, &w.tr)
 				s := w.judge(t, r)
-				if _, err := r.WriteCapture(io.Discard, nil); err != nil {
+				if _, err := r.WriteCapture(t.Context(), io.Discard, nil); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 				if s.wrong+s.unpaired > 0 || s.blind > 0 && tt.o.loss == 0 && tt.o.late == 0 {

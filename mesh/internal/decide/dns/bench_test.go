@@ -32,7 +32,7 @@ func BenchmarkLookups(b *testing.B) {
 			file := pcap.WriteFile(b, "dns.pcapng", pcap.UDPFile(d.Datagrams))
 			d = sim.DNSTrace{}
 			for b.Loop() {
-				r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})
+				r, err := mesh.Stitch(b.Context(), []mesh.Input{{Name: file}}, &mesh.Options{Reread: true})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -43,7 +43,7 @@ func BenchmarkLookups(b *testing.B) {
 				runtime.GC()
 				runtime.ReadMemStats(&m)
 				b.ReportMetric(float64(m.HeapAlloc)/lookups, "heap-B/lookup")
-				sum, err := r.WriteCapture(io.Discard, nil)
+				sum, err := r.WriteCapture(b.Context(), io.Discard, nil)
 				if err != nil || sum.DNS != 2*lookups {
 					b.Fatalf("%d packets written, want %d: %v", sum.DNS, 2*lookups, err)
 				}

@@ -185,9 +185,9 @@ func TestLookupSeenTwice(t *testing.T) {
 	a.Add("eth0", 0, sim.Pod+":40000", sim.Resolver, sim.DNSQuery(7, "svc"))
 	b.Add("eth1", 0.01, sim.Pod+":40000", sim.Resolver, sim.DNSQuery(7, "svc"))
 	b.Add("eth1", 1, sim.Resolver, sim.Pod+":40000", sim.DNSAnswer(7, "svc", "10.96.10.1"))
-	r, err := mesh.Stitch([]mesh.Input{
-		{File: pcap.WriteFile(t, "a.pcapng", pcap.UDPFile(a.Datagrams)), Pod: "a"},
-		{File: pcap.WriteFile(t, "b.pcapng", pcap.UDPFile(b.Datagrams)), Pod: "b"},
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{
+		{Name: pcap.WriteFile(t, "a.pcapng", pcap.UDPFile(a.Datagrams)), Pod: "a"},
+		{Name: pcap.WriteFile(t, "b.pcapng", pcap.UDPFile(b.Datagrams)), Pod: "b"},
 	}, &mesh.Options{Reread: true})
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestLookupSeenTwice(t *testing.T) {
 	if len(r.Lookups) != 1 || r.Lookups[0].Pod != "b" || r.Lookups[0].ID != 0 {
 		t.Fatalf("%d lookups, want that of pod b alone", len(r.Lookups))
 	}
-	sum, err := r.WriteCapture(io.Discard, &mesh.WriteOptions{KeepOther: true})
+	sum, err := r.WriteCapture(t.Context(), io.Discard, &mesh.WriteOptions{KeepOther: true})
 	if err != nil || sum.DNS != 2 || sum.Other != 0 {
 		t.Errorf("%d packets of DNS and %d others written, %v; want 2 and none", sum.DNS, sum.Other, err)
 	}
@@ -224,7 +224,7 @@ func TestLookupsAndConntrack(t *testing.T) {
 		"udp      17 29 src=10.244.1.10 dst=192.0.2.99 sport=40007 dport=53 [UNREPLIED] src=192.0.2.99 dst=10.244.1.10 sport=53 dport=40007 mark=0 use=1\n" +
 		"udp      17 29 src=10.244.1.99 dst=10.96.0.10 sport=40002 dport=53 src=10.96.0.10 dst=10.244.1.99 sport=53 dport=40002 mark=0 use=1\n"
 	records := record.Files{Conntrack: []record.File{{Name: pcap.WriteFile(t, "conntrack.txt", []byte(table))}}}
-	r, err := mesh.Stitch([]mesh.Input{{File: pcap.WriteFile(t, "dns.pcapng", pcap.UDPFile(d.Datagrams))}}, &mesh.Options{Records: records})
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: pcap.WriteFile(t, "dns.pcapng", pcap.UDPFile(d.Datagrams))}}, &mesh.Options{Records: records})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func FuzzLookups(f *testing.F) {
 		if err := os.WriteFile(file, pcap.UDPFile(d.Datagrams), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := mesh.Stitch([]mesh.Input{{File: file}}, &mesh.Options{Reread: true})
+		r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: file}}, &mesh.Options{Reread: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +318,7 @@ func FuzzLookups(f *testing.F) {
 				t.Fatalf("lookup %d: %+v", i, l)
 			}
 		}
-		sum, err := r.WriteCapture(io.Discard, &mesh.WriteOptions{KeepOther: true})
+		sum, err := r.WriteCapture(t.Context(), io.Discard, &mesh.WriteOptions{KeepOther: true})
 		if err != nil || sum.DNS != packets || sum.DNS+sum.Other != len(d.Datagrams) || r.NotDNS != sum.Other {
 			t.Fatalf("%d packets of DNS in %d, %d others, %d no DNS; lookups have %d: %v", sum.DNS, len(d.Datagrams), sum.Other, r.NotDNS, packets, err)
 		}

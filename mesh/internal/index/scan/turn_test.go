@@ -153,7 +153,7 @@ func read(t *testing.T, tr *pcap.Trace) *scan.Scan {
 	defer in.Close()
 	points, table := tcpip.NewPoints(), new(reassembly.Table)
 	s := scan.New(table, points)
-	if _, err := reassembly.Index([]*capture.Input{in}, points, table, s, nil); err != nil {
+	if _, err := reassembly.Index(t.Context(), []*capture.Input{in}, points, table, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -1,4 +1,4 @@
-package capture_test
+package gopackets_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/gopackets"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
@@ -86,9 +87,9 @@ func openBytes(t testing.TB, file []byte) *capture.Reader {
 	return r
 }
 
-func TestPacketSourceDecodesEveryLink(t *testing.T) {
+func TestSourceDecodesEveryLink(t *testing.T) {
 	samples := linkSamples(t)
-	src := capture.NewPacketSource(openBytes(t, pcapngOf(t, samples)))
+	src := gopackets.NewSource(openBytes(t, pcapngOf(t, samples)))
 	n := 0
 	for got := range gopacket.NewPacketSource(src, src).Packets() {
 		want := samples[n]
@@ -108,9 +109,9 @@ func TestPacketSourceDecodesEveryLink(t *testing.T) {
 }
 
 // gopacket.PacketSource would retry after our errors for ever.
-func TestPacketSourceEndsAfterAnError(t *testing.T) {
+func TestSourceEndsAfterAnError(t *testing.T) {
 	file := pcapngOf(t, linkSamples(t))
-	src := capture.NewPacketSource(openBytes(t, file[:len(file)-3]))
+	src := gopackets.NewSource(openBytes(t, file[:len(file)-3]))
 	n, last := 0, error(nil)
 	for ; last == nil; n++ {
 		_, _, last = src.ReadPacketData()
@@ -123,8 +124,8 @@ func TestPacketSourceEndsAfterAnError(t *testing.T) {
 	}
 }
 
-func TestPacketSourceOwnership(t *testing.T) {
-	src := capture.NewPacketSource(openBytes(t, pcapngOf(t, linkSamples(t))))
+func TestSourceOwnership(t *testing.T) {
+	src := gopackets.NewSource(openBytes(t, pcapngOf(t, linkSamples(t))))
 	data, ci, err := src.ReadPacketData()
 	must(t, err)
 	for err == nil {
@@ -137,30 +138,30 @@ func TestPacketSourceOwnership(t *testing.T) {
 
 func TestLinkDecoder(t *testing.T) {
 	frame := append([]byte(sll2Head), sampleIP(t, false, 0)...)
-	p := gopacket.NewPacket(frame, capture.LinkDecoder(linktype.SLL2), gopacket.Lazy)
+	p := gopacket.NewPacket(frame, gopackets.LinkDecoder(linktype.SLL2), gopacket.Lazy)
 	sll, ok := p.LinkLayer().(*layers.LinuxSLL)
 	if !ok || sll.PacketType != layers.LinuxSLLPacketTypeOutgoing || sll.AddrType != 1 || !bytes.Equal(sll.Addr, frame[12:18]) || sll.EthernetType != layers.EthernetTypeIPv4 {
 		t.Errorf("%v", p)
 	}
 	for _, data := range [][]byte{nil, frame[:19]} {
-		p = gopacket.NewPacket(data, capture.LinkDecoder(linktype.SLL2), gopacket.Default)
+		p = gopacket.NewPacket(data, gopackets.LinkDecoder(linktype.SLL2), gopacket.Default)
 		if p.ErrorLayer() == nil || !errors.Is(p.ErrorLayer().Error(), capture.ErrTruncated) {
 			t.Errorf("%d bytes: %v", len(data), p)
 		}
 	}
 	long := bytes.Clone(frame)
 	long[11] = 200
-	if p = gopacket.NewPacket(long, capture.LinkDecoder(linktype.SLL2), gopacket.Default); p.TransportLayer() == nil {
+	if p = gopacket.NewPacket(long, gopackets.LinkDecoder(linktype.SLL2), gopacket.Default); p.TransportLayer() == nil {
 		t.Errorf("address length 200: %v", p)
 	}
-	if p = gopacket.NewPacket(frame[20:], capture.LinkDecoder(300), gopacket.Default); p.ErrorLayer() == nil {
+	if p = gopacket.NewPacket(frame[20:], gopackets.LinkDecoder(300), gopacket.Default); p.ErrorLayer() == nil {
 		t.Errorf("link type 300: %v", p)
 	}
 }
 
-func TestPcapWriterConvertsEveryLink(t *testing.T) {
+func TestWriterConvertsEveryLink(t *testing.T) {
 	var file bytes.Buffer
-	w, err := capture.NewPcapWriter(&file)
+	w, err := gopackets.NewWriter(&file)
 	must(t, err)
 	samples := linkSamples(t)
 	for i := range samples {
@@ -185,9 +186,9 @@ func TestPcapWriterConvertsEveryLink(t *testing.T) {
 	}
 }
 
-func TestPcapWriterCutsLongPackets(t *testing.T) {
+func TestWriterCutsLongPackets(t *testing.T) {
 	var file bytes.Buffer
-	w, err := capture.NewPcapWriter(&file)
+	w, err := gopackets.NewWriter(&file)
 	must(t, err)
 	long := sampleIP(t, false, 300000)
 	must(t, w.Write(&capture.Packet{Link: linktype.Raw, Data: long}))
@@ -204,8 +205,8 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-func TestPcapWriterReportsErrors(t *testing.T) {
-	w, err := capture.NewPcapWriter(brokenPipe{})
+func TestWriterReportsErrors(t *testing.T) {
+	w, err := gopackets.NewWriter(brokenPipe{})
 	must(t, err)
 	if err := w.Flush(); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("Flush: %v", err)

@@ -1,4 +1,4 @@
-package capture_test
+package gopackets_test
 
 import (
 	"fmt"
@@ -7,15 +7,16 @@ import (
 	"github.com/google/gopacket"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/gopackets"
 )
 
-func ExamplePacketSource() {
-	r, err := capture.Open("../testdata/pcaps/any-sll2-any.pcap", nil)
+func ExampleSource() {
+	r, err := capture.Open("../../testdata/pcaps/any-sll2-any.pcap", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	src := capture.NewPacketSource(r)
+	src := gopackets.NewSource(r)
 	packets := gopacket.NewPacketSource(src, src) // Packets would read on in a goroutine after a break
 	for {
 		packet, err := packets.NextPacket()
@@ -32,16 +33,16 @@ func ExamplePacketSource() {
 
 // Packets that are decoded later, when others have been read.
 func ExampleLinkDecoder() {
-	r, err := capture.Open("../testdata/pcaps/any-sll2-any.pcap", nil)
+	r, err := capture.Open("../../testdata/pcaps/any-sll2-any.pcap", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	data, _, err := capture.NewPacketSource(r).ReadPacketData()
+	data, _, err := gopackets.NewSource(r).ReadPacketData()
 	if err != nil {
 		log.Fatal(err)
 	}
-	packet := gopacket.NewPacket(data, capture.LinkDecoder(r.Interfaces()[0].Link), gopacket.Lazy)
+	packet := gopacket.NewPacket(data, gopackets.LinkDecoder(r.Interfaces()[0].Link), gopacket.Lazy)
 	fmt.Println(packet.LinkLayer().LayerType(), packet.Metadata().Truncated)
 	// Output: Linux SLL false
 }

@@ -1,4 +1,4 @@
-package capture
+package gopackets
 
 import (
 	"encoding/binary"
@@ -11,34 +11,35 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
 
-// A PacketSource offers the packets of a Reader to programs written against
+// A Source offers the packets of a Reader to programs written against
 // gopacket. It is a gopacket.PacketDataSource and ZeroCopyPacketDataSource, and
 // it is also the gopacket.Decoder for what it reads:
 //
-//	src := capture.NewPacketSource(reader)
+//	src := gopackets.NewSource(reader)
 //	for packet := range gopacket.NewPacketSource(src, src).Packets() {
 //
 // That decodes every packet by its own link type, which gopacket's own readers
 // cannot: there a link type is 8 bits wide, and LINKTYPE_LINUX_SLL2 has 9. With
 // gopacket.Lazy, which decodes after further packets may have been read, use
 // LinkDecoder and an input of one link type. It is not safe for concurrent use.
-type PacketSource struct {
-	next  func() (*Packet, error)
+type Source struct {
+	next  func() (*capture.Packet, error)
 	link  linktype.Type
 	done  bool
 	ancil [1]any
 }
 
-// NewPacketSource returns a source of r's packets. It does not close r.
-func NewPacketSource(r *Reader) *PacketSource { return &PacketSource{next: r.Next} }
+// NewSource returns a Source of r's packets. It does not close r.
+func NewSource(r *capture.Reader) *Source { return &Source{next: r.Next} }
 
 // ReadPacketData returns the next packet in memory of its own. AncillaryData
-// holds the packet's Ref. An *Error is returned once, and then io.EOF, because
+// holds the packet's Ref. A *capture.Error is returned once, and then io.EOF, because
 // gopacket.PacketSource retries after every other error, for ever.
-func (s *PacketSource) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+func (s *Source) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 	data, ci, err := s.ZeroCopyReadPacketData()
 	if err != nil {
 		return nil, ci, err
@@ -49,7 +50,7 @@ func (s *PacketSource) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 
 // ZeroCopyReadPacketData is ReadPacketData, but the data and AncillaryData are
 // valid until the next call.
-func (s *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+func (s *Source) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 	if s.done {
 		return nil, gopacket.CaptureInfo{}, io.EOF
 	}
@@ -70,7 +71,7 @@ func (s *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, e
 }
 
 // Decode decodes data by the link type of the packet read last.
-func (s *PacketSource) Decode(data []byte, b gopacket.PacketBuilder) error {
+func (s *Source) Decode(data []byte, b gopacket.PacketBuilder) error {
 	return LinkDecoder(s.link).Decode(data, b)
 }
 
@@ -101,7 +102,7 @@ func decodeSLL2(data []byte, b gopacket.PacketBuilder) error {
 	n := linktype.SLL2.HeaderLen()
 	if len(data) < n {
 		b.SetTruncated()
-		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", ErrTruncated, len(data), n)
+		return fmt.Errorf("sll2 header: %w: have %d of %d bytes", capture.ErrTruncated, len(data), n)
 	}
 	sll := &layers.LinuxSLL{
 		BaseLayer:    layers.BaseLayer{Contents: data[:n], Payload: data[n:]},
