@@ -10,7 +10,6 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -178,7 +177,7 @@ func (r *Result) findPoints() {
 		}
 		link := in.Points[0].Link
 		var found []InputPoint
-		for h := index.HalfNo(1); int(h) <= r.x.Len(); h++ {
+		for h := range r.x.Halves {
 			if int(r.x.Half(h).First.Input) != i {
 				continue
 			}

@@ -105,8 +105,8 @@ var ErrNoKeys = index.ErrNoKeys
 // decide finds out what it means, and prepares to write it.
 func (r *Result) decide(ctx context.Context, o *Options) error {
 	found := decide.Run(&decide.Input{Index: r.x, Records: r.records, Conns: r.conns, Known: &cluster.Known{Pods: o.Pods, Networks: o.Networks}, Profile: o.Profile})
-	if ctx.Err() != nil {
-		return ctx.Err() // and nothing is found
+	if found == nil {
+		return ctx.Err()
 	}
 	r.Legs, r.Joins, r.Profile = graph.Plain(found.Legs), found.Joins, found.Profile
 	r.Records, r.Conflicts, r.Names = found.Records, found.Conflicts, found.Names
@@ -122,6 +122,9 @@ func (r *Result) decide(ctx context.Context, o *Options) error {
 	}
 	r.source.Planner.Files = r.source.Files
 	r.source.Conversations = r.source.Planner.Plan(found.Paths)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	r.source.Names = r.nameRecords()
 	r.Paths = trace.Plain(found.Paths)
 	return ctx.Err()

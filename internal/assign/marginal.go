@@ -19,11 +19,17 @@ type Graph struct {
 	Edges    []Edge
 	Even     bool // many edges of each item count
 
+	// Stop, if not nil, is asked now and then whether nobody wants the probabilities
+	// any more. Then they are not to be used.
+	Stop func() bool
+
 	// downSum and upSum are the scaled probabilities of each item's edges.
 	downSum, upSum []float64
 	factors        factors
 	roots          []root // of all items, downstream ones first
 }
+
+func (w *Graph) stopped() bool { return w.Stop != nil && w.Stop() }
 
 // Marginals fills in the probabilities of all edges: how much of the weight
 // of all pairings of both sides, in which nothing is used twice, lies on those
@@ -64,6 +70,7 @@ func (w *Graph) compute(edges []int32, least float64) {
 	var large []part
 	w.parts(edges, least, func(p *part) {
 		switch {
+		case len(p.edges) > 1 && w.stopped(): // one edge costs less than to ask
 		case p.small():
 			if least == noChance || p.faithful(w) {
 				p.exact(w)
@@ -75,6 +82,9 @@ func (w *Graph) compute(edges []int32, least float64) {
 		}
 	})
 	for _, p := range large { // only now: roots are used again
+		if w.stopped() {
+			return
+		}
 		w.compute(p.edges, least*4)
 	}
 }

@@ -37,7 +37,7 @@ type thread struct {
 func (w *Graph) Scale(rounds int) {
 	f := &w.factors
 	f.begin(w)
-	for n := 1; n <= rounds; n++ {
+	for n := 1; n <= rounds && !w.stopped(); n++ {
 		f.balanceUp(w)
 		if f.balanceDown(w) < settled {
 			break

@@ -135,7 +135,7 @@ var below = map[string][]string{
 	"internal/wire/tls":         {},
 	"internal/report":           {"./capture", "./capture/linktype", "./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*"},
 	"cmd/pcapmesh":              {"./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*", "./internal/report"},
-	"examples/*":                {"./capture", "./mesh", "./mesh/*"},
+	"examples/*":                {"./capture", "./capture/gopackets", "./mesh", "./mesh/*"},
 	"bench/*":                   {},
 
 	// Truth comes from code that knows nothing of ours: see TestTruthIsIndependent.

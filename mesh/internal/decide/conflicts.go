@@ -19,7 +19,7 @@ import (
 func entryConflicts(x *index.Index, b *recorded.Entries, files []record.Info, legs []*graph.Leg) []record.Conflict {
 	var out []record.Conflict
 	told := make(map[*recorded.Entry]bool)
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		for c := range l.Sightings {
 			if c.Orig == 0 || c.Reply == 0 {
 				continue
@@ -64,7 +64,7 @@ func ruleConflicts(x *index.Index, i *recorded.Rules, files []record.Info, legs 
 				Shown: []capture.Ref{x.Half(l.Conn.Lead()).First}})
 		}
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		c := l.Conn
 		if i.Pod != "" && c.Pod != i.Pod {
 			continue

@@ -34,6 +34,9 @@ func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 		}
 		links = append(links, hbone.Join(x, legs, pod, links)...)
 	}
+	if x.Stopped() {
+		return nil, nil
+	}
 	trace.JoinAcross(x, links)
 	hbone.OpenTunnels(legs)
 	return links, conflicts
@@ -71,7 +74,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 		}
 		return c
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		if l.Tunnel {
 			continue // Join
 		}
@@ -100,6 +103,22 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 	return order
 }
 
+// passes is the order in which the links of a crossing are found.
+var passes = []func(*crossing.Crossing){
+	(*crossing.Crossing).JoinProbes,    // the agent's own requests are nobody else's
+	logged.Join,                        // a log names both ends
+	(*crossing.Crossing).JoinRetries,   // attempts with one id, before one of them is taken for all
+	(*crossing.Crossing).JoinExchanges, // ids, contents and times of what can be read
+	(*crossing.Crossing).JoinEqual,     // whole streams with equal contents
+	algebra.JoinCurves,                 // whole streams with equal lengths, before exchanges are seen in them
+	(*crossing.Crossing).JoinStreams,   // whole streams that nothing else fits
+	algebra.JoinStreams,                // HTTP/2 under TLS, which has no turns
+	algebra.JoinTurns,                  // turns of what is left
+	algebra.RevealHidden,               // what turns tied are exchanges like others from here on
+	(*crossing.Crossing).JoinUnread,    // legs of which not even turns are known
+	(*crossing.Crossing).JoinRefused,   // attempts that came to nothing
+}
+
 // join finds the links of the crossing. Its passes share the crossing's board: each
 // ties what those before it left, so that what is surer is tied first and nothing is
 // tied twice.
@@ -108,18 +127,12 @@ func join(c *crossing.Crossing) {
 		return
 	}
 	c.Trust = crossing.NewTrust(c)
-	c.JoinProbes()          // the agent's own requests are nobody else's
-	logged.Join(c)          // a log names both ends
-	c.JoinRetries()         // attempts with one id, before one of them is taken for all
-	c.JoinExchanges()       // ids, contents and times of what can be read
-	c.JoinEqual()           // whole streams with equal contents
-	algebra.JoinCurves(c)   // whole streams with equal lengths, before exchanges are seen in them
-	c.JoinStreams()         // whole streams that nothing else fits
-	algebra.JoinStreams(c)  // HTTP/2 under TLS, which has no turns
-	algebra.JoinTurns(c)    // turns of what is left
-	algebra.RevealHidden(c) // what turns tied are exchanges like others from here on
-	c.JoinUnread()          // legs of which not even turns are known
-	c.JoinRefused()         // attempts that came to nothing
+	for _, pass := range passes {
+		if c.Index.Stopped() {
+			return
+		}
+		pass(c)
+	}
 	slices.SortStableFunc(c.Links, func(a, b *graph.Link) int {
 		return cmp.Or(cmp.Compare(a.From.ID, b.From.ID), cmp.Compare(a.Order(), b.Order()), cmp.Compare(a.Attempt, b.Attempt))
 	})

@@ -39,9 +39,20 @@ type Result struct {
 }
 
 // Run runs all passes. Every stage takes what the one before it made, so that they
-// cannot be called in another order.
+// cannot be called in another order. The result is nil if nobody wants it any more:
+// Index.Stop.
 func Run(in *Input) *Result {
-	return in.tell(in.settle(in.tie(in.read(in.assign(in.look())))))
+	x := in.Index
+	return then(x, then(x, then(x, then(x, then(x, then(x, in, (*Input).look), in.assign), in.read), in.tie), in.settle), in.tell)
+}
+
+// then takes the next stage, unless nobody wants to know. What the stage before made
+// may then be torn.
+func then[A, B any](x *index.Index, made *A, next func(*A) *B) *B {
+	if made == nil || x.Stopped() {
+		return nil
+	}
+	return next(made)
 }
 
 // seen is what structure shows, before anything is decided.
@@ -109,16 +120,19 @@ func (in *Input) tie(l *legible) *tied {
 type settled struct{ *tied }
 
 // settle corrects the roles of what no link confirms, and counts exchanges.
-func (in *Input) settle(t *tied) settled {
+func (in *Input) settle(t *tied) *settled {
 	t.roster.Settle(t.legs, t.links)
 	graph.CountExchanges(t.legs)
-	return settled{t}
+	return &settled{t}
 }
 
 // tell says what all of it means.
-func (in *Input) tell(s settled) *Result {
-	f := &Result{Legs: s.legs, Joins: trace.Joins(s.links), Paths: trace.Trace(s.legs, s.links), Profile: s.mesh,
+func (in *Input) tell(s *settled) *Result {
+	f := &Result{Legs: s.legs, Joins: trace.Joins(s.links), Paths: trace.Trace(in.Index, s.legs, s.links), Profile: s.mesh,
 		Lookups: s.lookups, LookupOf: s.lookupOf, Names: learnNames(s.lookups, s.legs, s.logs)}
 	in.account(f, s.tied)
+	if in.Index.Stopped() {
+		return nil
+	}
 	return f
 }

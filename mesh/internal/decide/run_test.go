@@ -198,10 +198,10 @@ func TestStagesNeedEachOther(t *testing.T) {
 			return in.tell(in.settle(&tied{in.read(in.assign(in.look())), nil, nil}))
 		}, "proxy-server", "direct"},
 		{"what is told needs roles that are settled", within, role1("192.0.2.9:1"), func(in *Input) *Result {
-			return in.tell(settled{in.tie(in.read(in.assign(in.look())))})
+			return in.tell(&settled{in.tie(in.read(in.assign(in.look())))})
 		}, "direct", "client-proxy"},
 		{"exchanges are counted when legs are settled", plain, func(_ *testing.T, f *Result) string { return legList(f.Legs[:1]) }, func(in *Input) *Result {
-			return in.tell(settled{in.tie(in.read(in.assign(in.look())))})
+			return in.tell(&settled{in.tie(in.read(in.assign(in.look())))})
 		}, "client-proxy 40000 1", "client-proxy 40000 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"iter"
+
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/wire/tls"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -34,7 +36,31 @@ type Index struct {
 
 // Stopped reports whether nobody wants to know any more what is being decided. Who
 // asks may return at once, with anything.
-func (x *Index) Stopped() bool { return x.Stop != nil && x.Stop() }
+func (x *Index) Stopped() bool { return x != nil && x.Stop != nil && x.Stop() }
+
+// stopEvery is after how many steps of a loop it is asked whether to stop: often enough
+// for steps of some microseconds, and too seldom to cost anything.
+const stopEvery = 64
+
+// Each iterates over s as range does, and ends early once x is Stopped.
+func Each[T any](x *Index, s []T) iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		for i, v := range s {
+			if i%stopEvery == 0 && x.Stopped() || !yield(i, v) {
+				return
+			}
+		}
+	}
+}
+
+// Halves iterates over all halves, and ends early once x is Stopped.
+func (x *Index) Halves(yield func(HalfNo) bool) {
+	for h := HalfNo(1); int(h) <= x.Len(); h++ {
+		if h%stopEvery == 0 && x.Stopped() || !yield(h) {
+			return
+		}
+	}
+}
 
 // Add appends a group.
 func (x *Index) Add(g *Group) {

@@ -27,7 +27,7 @@ func newTouched(x *index.Index, redirects []*Rules) *touched {
 	for _, i := range redirects {
 		t.redirect(i.InboundPorts)
 	}
-	for h := index.HalfNo(1); int(h) <= x.Len(); h++ {
+	for h := range x.Halves {
 		half := x.Half(h)
 		k := half.Key.Tuple()
 		t.tuples[hashTuple(k)] = struct{}{}

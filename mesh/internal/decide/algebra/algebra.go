@@ -137,12 +137,19 @@ func (a *algebra) try(d, u int32) {
 	a.add(d, u)
 }
 
-// solve learns and weighs, and leaves the probabilities in the pairing.
-func (a *algebra) solve() {
+// stopped reports whether nobody wants to know.
+func (a *algebra) stopped() bool { return a.pairing.Stop != nil && a.pairing.Stop() }
+
+// solve learns and weighs, and leaves the probabilities in the pairing. It reports
+// whether it came to an end: not if nobody wants to know.
+func (a *algebra) solve() bool {
 	a.alone(hardlyAlone)
 	a.weigh()
 	a.pairing.Scale(assign.Roughly)
 	for range Learning {
+		if a.stopped() {
+			return false
+		}
 		a.learn()
 		if a.multiplexed {
 			a.disorder()
@@ -162,6 +169,7 @@ func (a *algebra) solve() {
 		a.weigh()
 		a.pairing.Marginals()
 	}
+	return !a.stopped()
 }
 
 // manyStrands is how many strands are weighed roughly while learning.

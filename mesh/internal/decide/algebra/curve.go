@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -21,11 +22,13 @@ func JoinCurves(c *crossing.Crossing) {
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
-	a := &algebra{holes: c.Holes(), shifts: [2]shifts{{exact: true}, {exact: true}}}
+	a := &algebra{holes: c.Holes(), pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]shifts{{exact: true}, {exact: true}}}
 	a.fill(turn.Wholes(down), turn.Wholes(up))
 	a.candidates()
 	a.weighTurns(down, up)
-	a.solve()
+	if !a.solve() {
+		return
+	}
 	t := &tier{a: a, least: Believed, ordered: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
 	for _, l := range t.links() {
 		c.Add(l)

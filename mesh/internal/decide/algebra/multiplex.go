@@ -61,7 +61,7 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 		heads = append(heads, m.Heads(c.Index)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, pairing: assign.Graph{Even: true}}
+	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, pairing: assign.Graph{Even: true, Stop: c.Index.Stopped}}
 	if up {
 		a.fill(es, heads)
 	} else {
@@ -69,7 +69,9 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	}
 	a.byBegin()
 	a.bodies()
-	a.solve()
+	if !a.solve() {
+		return
+	}
 	t := &tier{a: a, link: exchangeLink, least: believedStream}
 	links := t.links()
 	for _, l := range links {

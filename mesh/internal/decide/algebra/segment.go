@@ -43,9 +43,8 @@ func (a *algebra) segment(down, up []*graph.Leg) bool {
 		return false
 	}
 	b := newAlgebra(g.down, g.up, a.holes)
-	b.free = true
-	b.solve()
-	return g.merge(b)
+	b.free, b.pairing.Stop = true, a.pairing.Stop
+	return b.solve() && g.merge(b)
 }
 
 // unexplained calls yield for each readable item of one side with which no

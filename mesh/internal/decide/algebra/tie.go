@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -41,7 +42,9 @@ func JoinTurns(c *crossing.Crossing) {
 		if !a.segment(unlogged(turn.Sealed(c, c.Down)), unlogged(turn.Sealed(c, c.Up))) {
 			break
 		}
-		a = compareTurns(c)
+		if a = compareTurns(c); a == nil {
+			return
+		}
 	}
 	t := &tier{a: a, link: exchangeLink, least: Believed, ordered: true}
 	for _, l := range t.links() {
@@ -62,17 +65,19 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 }
 
 // compareTurns weighs which exchanges of both sides belong together; nil if
-// there is nothing to compare.
+// there is nothing to compare, or nobody wants to know.
 func compareTurns(c *crossing.Crossing) *algebra {
 	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...))
 	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...))
 	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
 		return nil
 	}
-	a := &algebra{holes: c.Holes(), barred: c.Barred}
+	a := &algebra{holes: c.Holes(), barred: c.Barred, pairing: assign.Graph{Stop: c.Index.Stopped}}
 	a.fill(down, up)
 	a.candidates()
-	a.solve()
+	if !a.solve() {
+		return nil
+	}
 	return a
 }
 

@@ -87,7 +87,7 @@ const (
 // not always its port. A half with several equally good answers stays alone.
 func (b *binder) bindByNumbers() {
 	asks := make(map[reach][]index.HalfNo)
-	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
+	for h := range b.x.Halves {
 		if b.partner[h] == 0 {
 			b.register(asks, h)
 		}
@@ -101,7 +101,7 @@ func (b *binder) bindByEntries() {
 		return
 	}
 	var unbound []index.HalfNo
-	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
+	for h := range b.x.Halves {
 		if b.partner[h] == 0 {
 			unbound = append(unbound, h)
 		}
@@ -130,13 +130,13 @@ func (b *binder) takeOnly(edges []edge, exact, solid, samePort bool) {
 			(!samePort || p.Key.SrcPort == q.Key.DstPort || p.Key.DstPort == q.Key.SrcPort)
 	}
 	count := make(map[index.HalfNo]int)
-	for _, e := range edges {
+	for _, e := range index.Each(b.x, edges) {
 		if fits(e) {
 			count[e.p]++
 			count[e.q]++
 		}
 	}
-	for _, e := range edges {
+	for _, e := range index.Each(b.x, edges) {
 		if count[e.p] == 1 && count[e.q] == 1 && fits(e) {
 			b.pair(e.p, e.q)
 		}
@@ -159,7 +159,7 @@ type edge struct{ p, q index.HalfNo }
 // edges lists the pairs of unbound halves whose numbers fit, each once.
 func (b *binder) edges(asks map[reach][]index.HalfNo) []edge {
 	var edges []edge
-	for y := index.HalfNo(1); int(y) <= b.x.Len(); y++ {
+	for y := range b.x.Halves {
 		half := b.x.Half(y)
 		if b.partner[y] != 0 || !half.HasAck {
 			continue
@@ -240,7 +240,7 @@ func acknowledges(q, p *reassembly.Half) bool {
 // collect makes conns of pairs and single halves, in the order of their first
 // packets.
 func (b *binder) collect() {
-	for h := index.HalfNo(1); int(h) <= b.x.Len(); h++ {
+	for h := range b.x.Halves {
 		if p := b.partner[h]; p == 0 || p > h {
 			_, c := b.memory.Add()
 			c.fill(b.x, h, p)

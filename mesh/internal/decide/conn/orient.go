@@ -23,7 +23,7 @@ const (
 func (b *binder) orient() {
 	servers := newServers()
 	var later []*Conn
-	for _, c := range b.conns {
+	for _, c := range index.Each(b.x, b.conns) {
 		d := b.bySYN(c)
 		c.Inferred = d == unsure
 		if d == unsure {
@@ -41,11 +41,11 @@ func (b *binder) orient() {
 			servers.known[c.Server(b.x)] = true
 		}
 	}
-	for _, c := range later {
+	for _, c := range index.Each(b.x, later) {
 		servers.meet(c.OrigTuple(b.x))
 		servers.meet(b.keyTuple(c).Reverse())
 	}
-	for _, c := range later {
+	for _, c := range index.Each(b.x, later) {
 		d := servers.direction(b.keyTuple(c))
 		if d == unsure {
 			d = b.byBytes(c)

@@ -27,7 +27,7 @@ func (b *binder) attachStrays() {
 	}
 	b.began = beginnings(b.x)
 	byClient := make(map[podEndpoint][]*Conn)
-	for _, c := range b.conns {
+	for _, c := range index.Each(b.x, b.conns) {
 		e := podEndpoint{c.Pod, c.Client(b.x)}
 		byClient[e] = append(byClient[e], c)
 	}
@@ -81,7 +81,7 @@ func (b *binder) watched(p index.Place, nanos int64) bool {
 // beginnings returns when the first segment of each place was seen.
 func beginnings(x *index.Index) map[index.Place]int64 {
 	began := make(map[index.Place]int64)
-	for h := index.HalfNo(1); int(h) <= x.Len(); h++ {
+	for h := range x.Halves {
 		q, first := x.Place(h), x.Half(h).FirstTime
 		if t, ok := began[q]; !ok || int64(first) < t {
 			began[q] = int64(first)

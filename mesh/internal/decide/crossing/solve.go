@@ -34,16 +34,22 @@ type solver struct {
 func (c *Crossing) JoinExchanges() {
 	s := &solver{c: c, down: newShelf(c.openOrLogged(graph.ExchangesOf(c.Down))), ups: c.Open(graph.ExchangesOf(c.Up))}
 	s.cands, s.failed = make([][]candidate, len(s.ups)), make([][]int, len(s.ups))
-	for i, u := range s.ups {
+	for i, u := range index.Each(c.Index, s.ups) {
 		s.cands[i] = slices.DeleteFunc(s.down.candidates(u), func(k candidate) bool { return !c.allowed(s.down.all[k.d], u) })
 		s.cands[i] = dropForwarded(s.down, u, s.cands[i])
 		s.setApart(i)
+	}
+	if c.Index.Stopped() {
+		return
 	}
 	s.prune()
 	edges, attempts := s.split()
 	s.a = assign.Match(len(s.down.all), edges)
 	s.lineUp()
 	s.accept()
+	if c.Index.Stopped() {
+		return
+	}
 	for d, e := range s.down.all {
 		if !c.Taken[e] || e.Log == nil {
 			s.addAmbiguous(d)

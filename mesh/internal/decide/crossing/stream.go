@@ -15,11 +15,14 @@ import (
 func (c *Crossing) JoinStreams() {
 	downs, ups := c.streams(c.Down), c.streams(c.Up)
 	edges := make([][]int, len(ups))
-	for u, up := range ups {
+	for u, up := range index.Each(c.Index, ups) {
 		edges[u] = c.carriers(downs, up)
 	}
+	if c.Index.Stopped() {
+		return
+	}
 	a := assign.Match(len(downs), edges)
-	for u, up := range ups {
+	for u, up := range index.Each(c.Index, ups) {
 		if a.OfUp[u] < 0 {
 			continue
 		}
@@ -48,7 +51,7 @@ func (c *Crossing) JoinEqual() {
 		return
 	}
 	downs, ups := c.ByContent(c.Down), c.ByContent(c.Up)
-	for _, up := range c.streams(c.Up) {
+	for _, up := range index.Each(c.Index, c.streams(c.Up)) {
 		k, ok := c.Content(up)
 		if !ok || len(downs[k]) != 1 || len(ups[k]) != 1 || !LegNests(c.Index, downs[k][0], up) {
 			continue

@@ -24,7 +24,7 @@ func (c *Crossing) JoinUnread() {
 func (c *Crossing) joinToUnreadDown() {
 	hidden := Unreadable(c.Down)
 	guesses := newGuesses()
-	for _, u := range c.Open(graph.ExchangesOf(c.Up)) {
+	for _, u := range index.Each(c.Index, c.Open(graph.ExchangesOf(c.Up))) {
 		var may []*graph.Leg
 		for _, d := range hidden {
 			if len(may) <= MaxRivals && c.busyAround(d, u) {
@@ -120,7 +120,7 @@ func (c *Crossing) joinToUnreadUp() {
 	}
 	clients, guesses := make(map[*graph.Leg][]*graph.Leg), newGuesses()
 	choice := make(map[*graph.Leg]bool) // hidden legs that are not some exchange's only candidate
-	for _, d := range c.Open(graph.ExchangesOf(c.Down)) {
+	for _, d := range index.Each(c.Index, c.Open(graph.ExchangesOf(c.Down))) {
 		var may []*graph.Leg
 		for _, u := range hidden {
 			if len(may) <= MaxRivals && c.busyWithin(u, d) {
@@ -168,7 +168,7 @@ func (c *Crossing) JoinRefused() {
 		return
 	}
 	ds, served := graph.ExchangesOf(c.Down), c.served()
-	for _, u := range refused {
+	for _, u := range index.Each(c.Index, refused) {
 		var only *graph.Exchange
 		n := 0
 		for _, d := range ds {

@@ -94,7 +94,7 @@ func (e *Exchange) Target() string {
 // FindExchanges finds the exchanges of all legs, and which have bytes that belong to
 // none.
 func FindExchanges(x *index.Index, legs []*Leg) {
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		l.Exchanges = pairExchanges(x, l)
 		l.Loose = looseBytes(x, l.Conn)
 	}

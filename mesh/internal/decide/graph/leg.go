@@ -72,7 +72,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	legs := make([]*Leg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
-	for _, c := range conns {
+	for _, c := range index.Each(x, conns) {
 		if several {
 			if l := seen.find(c); l != nil {
 				l.others = append(l.others, c)
@@ -87,7 +87,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 			seen.add(l)
 		}
 	}
-	for i, l := range legs {
+	for i, l := range index.Each(x, legs) {
 		l.ID = i
 		l.choose(x)
 		l.describe(x)

@@ -18,7 +18,7 @@ import (
 // MarkTunnels finds the legs that are tunnels: by the port, if the client's
 // hello does not speak against it, or by what they say where they are decrypted.
 func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		var streams []graph.Exchange
 		if l.Decrypted && l.Multiplexed() {
 			streams = graph.PairStreams(x, l)
@@ -65,11 +65,11 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 		return nil
 	}
 	joined := make(map[*graph.Leg]bool)
-	for _, l := range links {
+	for _, l := range index.Each(x, links) {
 		joined[l.From], joined[l.To] = true, true
 	}
 	in, out := &tunnelling{x: x, inbound: true}, &tunnelling{x: x}
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		role := l.View(pod)
 		switch {
 		case l.Tunnel && role == flow.RoleClientProxy:

@@ -26,10 +26,13 @@ func Join(c *crossing.Crossing) {
 	c.Clients = c.ByContent(c.Down)
 	placeOn(c, entries, downstream)
 	placeOn(c, slices.Concat(entries, inferred), upstream)
+	if c.Index.Stopped() {
+		return
+	}
 	for _, e := range entries {
 		e.settle()
 	}
-	for _, e := range truthful(c, entries) {
+	for _, e := range index.Each(c.Index, truthful(c, entries)) {
 		take(c, e)
 	}
 	inferClients(c, inferred)

@@ -51,11 +51,14 @@ func placeOn(c *crossing.Crossing, entries []*logEntry, on side) {
 		}
 	}
 	gate := punctuality(all)
-	for _, s := range all {
+	for _, s := range index.Each(c.Index, all) {
 		if s.gate = gate; len(s.entries) == 1 && len(s.xs) == 1 { // nothing to mix up
 			s.gate = math.MaxInt64
 		}
 		s.align()
+	}
+	if c.Index.Stopped() {
+		return
 	}
 	exact := timely(all)
 	for _, s := range all {

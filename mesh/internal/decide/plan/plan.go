@@ -47,9 +47,9 @@ type Planner struct {
 // the order of their first written packets, which is how Wireshark numbers TCP
 // streams.
 func (pl *Planner) Plan(paths []*trace.Path) []*Conversation {
-	convs := make([]*Conversation, len(paths))
-	for i, p := range paths {
-		convs[i] = pl.conversation(p)
+	convs := make([]*Conversation, 0, len(paths))
+	for i, p := range index.Each(pl.Index, paths) {
+		convs = append(convs, pl.conversation(p))
 		convs[i].Path = p
 	}
 	slices.SortStableFunc(convs, func(a, b *Conversation) int { return a.First.Compare(b.First) })

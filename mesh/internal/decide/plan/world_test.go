@@ -146,7 +146,7 @@ func (w *world) planner(nearServer bool) *plan.Planner {
 // plan traces the world and plans what is written of it.
 func (w *world) plan(nearServer bool) (*plan.Planner, []*plan.Conversation) {
 	pl := w.planner(nearServer)
-	w.paths = trace.Trace(w.legs, w.links)
+	w.paths = trace.Trace(new(index.Index), w.legs, w.links)
 	return pl, pl.Plan(w.paths)
 }
 

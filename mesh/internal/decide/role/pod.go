@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -33,7 +34,7 @@ type dialling struct {
 // look learns what structure tells of pods, and returns who dials whom.
 func (r *Roster) look(legs []*graph.Leg, n *cluster.Networks) map[string]*dialling {
 	seen := make(map[string]*dialling)
-	for _, l := range legs {
+	for _, l := range index.Each(r.x, legs) {
 		for c := range l.Sightings {
 			f := r.facts(c.Pod)
 			f.watch(c)

@@ -62,7 +62,7 @@ func NameProcesses(x *index.Index, rs *recorded.Records, legs []*graph.Leg, p *p
 	for _, b := range rs.Sockets {
 		told[b] = make(map[int]bool)
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		for _, s := range nameProcesses(x, rs, l, rs.Profile(l.Pod, p)) {
 			told[s.Book][s.Line] = true
 		}

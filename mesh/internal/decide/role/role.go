@@ -47,7 +47,7 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 			s.elect(f, &known.Networks)
 		}
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		for c := range l.Sightings {
 			r.note(l, c)
 		}
@@ -57,7 +57,7 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 
 // assign gives every leg its roles.
 func (r *Roster) assign(legs []*graph.Leg) {
-	for _, l := range legs {
+	for _, l := range index.Each(r.x, legs) {
 		for c := range l.Sightings {
 			role, tentative := r.role(c)
 			role, tentative = r.dialled(l, c.Pod, role, tentative)
@@ -219,10 +219,10 @@ func (r *Roster) Believe(g *graph.Ledger) {
 // counterpart, where a counterpart must have been seen, passed by the proxy.
 func (r *Roster) Settle(legs []*graph.Leg, links []*graph.Link) {
 	linked := make(map[*graph.Leg]bool)
-	for _, l := range links {
+	for _, l := range index.Each(r.x, links) {
 		linked[l.From], linked[l.To] = true, true
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(r.x, legs) {
 		for _, v := range l.Views {
 			if v.Tentative && linked[l] {
 				r.Pods[v.Pod].apps[l.Orig.Dst.Port()] = true
@@ -230,7 +230,7 @@ func (r *Roster) Settle(legs []*graph.Leg, links []*graph.Link) {
 			}
 		}
 	}
-	for _, l := range legs {
+	for _, l := range index.Each(r.x, legs) {
 		for i := range l.Views {
 			if v := &l.Views[i]; !linked[l] {
 				v.Role = r.settled(legs, l, *v)

@@ -8,6 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A hop says what its link says, where its messages are and when they went by.
@@ -67,7 +68,7 @@ func TestHops(t *testing.T) {
 			l := w.tie(a, 0, b, 1)
 			l.Attempt, l.Confidence, l.Evidence = 2, 0.7, evidence
 			tc.make(a, b, l)
-			p := Trace(w.legs, w.links)[0]
+			p := Trace(new(index.Index), w.legs, w.links)[0]
 			if diff := cmp.Diff(tc.want, p.Exchanges[0].Hops); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

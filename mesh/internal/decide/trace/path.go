@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
@@ -33,10 +34,10 @@ type tracer struct {
 }
 
 // Trace builds the paths, in the order of their client legs.
-func Trace(legs []*graph.Leg, links []*graph.Link) []*Path {
+func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
 		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link)}
-	for _, l := range links {
+	for _, l := range index.Each(x, links) {
 		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
 		}
@@ -66,7 +67,7 @@ func Trace(legs []*graph.Leg, links []*graph.Link) []*Path {
 		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
 	}
 	paths := make([]*Path, 0, len(legs))
-	for _, l := range legs {
+	for _, l := range index.Each(x, legs) {
 		if p := t.path(l); p != nil {
 			paths = append(paths, p)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
@@ -161,7 +162,7 @@ func TestLearn(t *testing.T) {
 			w := new(world)
 			l := w.tie(w.leg(in, tc.client), 0, w.leg(app, tc.next), 0)
 			l.Ambiguous = tc.ambiguous
-			x := &Trace(w.legs, w.links)[0].Exchanges[0]
+			x := &Trace(new(index.Index), w.legs, w.links)[0].Exchanges[0]
 			if got := strings.Join(strings.Fields(fmt.Sprint(x.Method, " ", x.Target, " ", x.Status, " ", x.RequestID)), " "); got != tc.want {
 				t.Errorf("learnt %q, want %q", got, tc.want)
 			}
@@ -190,7 +191,7 @@ func TestComplete(t *testing.T) {
 			a, b := w.leg(in, "GET /a 200"), w.leg(app, "GET /a 200")
 			w.tie(a, 0, b, 0)
 			tc.change(a, b)
-			if got := Trace(w.legs, w.links)[0].Complete; got != tc.want {
+			if got := Trace(new(index.Index), w.legs, w.links)[0].Complete; got != tc.want {
 				t.Errorf("complete %v, want %v", got, tc.want)
 			}
 		})
@@ -245,7 +246,7 @@ func TestDirection(t *testing.T) {
 				w.tie(l, whole, next, whole)
 				l = next
 			}
-			if got := Trace(w.legs, w.links)[0].Direction; got != tc.want {
+			if got := Trace(new(index.Index), w.legs, w.links)[0].Direction; got != tc.want {
 				t.Errorf("direction %v, want %v", got, tc.want)
 			}
 		})
@@ -273,7 +274,7 @@ func TestJoined(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := new(world)
 			tc.make(w)
-			if got := Trace(w.legs, w.links)[0].Joined; got != tc.want {
+			if got := Trace(new(index.Index), w.legs, w.links)[0].Joined; got != tc.want {
 				t.Errorf("joined %v, want %v", got, tc.want)
 			}
 		})
@@ -299,7 +300,7 @@ func TestLine(t *testing.T) {
 			a, b := w.leg(out, "GET /a 200"), w.leg(peer, "GET /a 200")
 			a.Exchanges[0].Log, b.Exchanges[0].Log = tc.a, tc.b
 			w.tie(a, 0, b, 0).Ambiguous = tc.ambiguous
-			if got := Trace(w.legs, w.links)[0].Line(0); got != tc.want {
+			if got := Trace(new(index.Index), w.legs, w.links)[0].Line(0); got != tc.want {
 				t.Errorf("line %p, want %p", got, tc.want)
 			}
 		})
@@ -311,7 +312,7 @@ func TestPathEnds(t *testing.T) {
 	w := new(world)
 	b, a := w.leg(app), w.leg(in)
 	w.tie(a, whole, b, whole)
-	paths := Trace(w.legs, w.links)
+	paths := Trace(new(index.Index), w.legs, w.links)
 	if len(paths) != 1 || paths[0].ClientLeg != a || paths[0].Lead != 1 || paths[0].Client != client(1) || paths[0].Server != server(1) {
 		t.Fatalf("paths %+v, want one from %v to %v", paths, client(1), server(1))
 	}

@@ -80,7 +80,7 @@ func TestBeyond(t *testing.T) {
 	a, s, b := w.leg(out, "GET /a 200", "GET /b 200"), w.tunnel(), w.leg(app, "GET /a 200", "GET /b 200")
 	w.through(a, s, b)
 	w.links[1].Confidence = 0.6
-	p := Trace(w.legs, w.links)[0]
+	p := Trace(new(index.Index), w.legs, w.links)[0]
 	for i := range p.Exchanges {
 		h, step := p.Exchanges[i].Hops[1], p.Steps[i][1]
 		if step.Ex != &b.Exchanges[i] || h.FromLeg != s.ID || h.Confidence != 0.6 || h.RequestStart != capture.Time(at(2, i)+1) {

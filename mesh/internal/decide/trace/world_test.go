@@ -98,7 +98,7 @@ func (w *world) guess(from *graph.Leg, down int, to *graph.Leg, up int) *graph.L
 
 // paths traces the world, and describes its paths.
 func (w *world) paths() (out []string) {
-	for _, p := range Trace(w.legs, w.links) {
+	for _, p := range Trace(new(index.Index), w.legs, w.links) {
 		out = append(out, describe(p))
 	}
 	return out
