@@ -200,7 +200,7 @@ func legBytes(l *flow.Leg, w *truth.Leg, streams []*stream, used map[*stream]boo
 // The view of legs drops no TCP packet, not even those that lost their NAT;
 // only a second sighting of a connection is left out.
 func TestLegsView(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		for i := range s.truth.Legs {
 			if len(s.truth.Legs[i].Points) > 1 {
 				t.Skip("some connection was captured twice")

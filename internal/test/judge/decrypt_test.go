@@ -24,7 +24,7 @@ const mostDecrypted = 6
 // does not know half-flows.
 func TestDecryptedAsTshark(t *testing.T) {
 	need(t, "tshark")
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		if s.truth.Keys == "" {
 			t.Skip("nobody speaks TLS")
 		}

@@ -47,7 +47,7 @@ func cuts(at []int64, n int) []int64 {
 // A capture that ends anywhere gives every packet before the cut, and says
 // where it ends if that is inside a record.
 func TestCutCapture(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		for _, in := range s.inputs {
 			data, err := os.ReadFile(in.Name)
 			if err != nil {
@@ -112,7 +112,7 @@ func readCut(data []byte, at []int64, whole []*capture.Packet, packed bool) stri
 // What is found in a capture that is cut inside a record is what is found in
 // one that ends before that record.
 func TestCutStitch(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		i := len(s.inputs) - 1
 		data, err := os.ReadFile(s.inputs[i].Name)
 		if err != nil {

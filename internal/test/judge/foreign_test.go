@@ -21,7 +21,7 @@ func TestForeign(t *testing.T) {
 	need(t, "tshark")
 	need(t, "tcpflow")
 	need(t, "capinfos")
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		t.Parallel()
 		if s.huge() {
 			t.Skip("its streams are like mtls-http's")

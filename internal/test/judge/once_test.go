@@ -15,7 +15,7 @@ import (
 // No byte stands in two streams, and every byte that can be read stands in
 // one: itself, or that of the hop of its exchange that is written.
 func TestOnce(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) { s.holdOnce(t) })
+	wide(t, func(t *testing.T, s *scene) { s.holdOnce(t) })
 }
 
 func (s *scene) holdOnce(t *testing.T) {

@@ -83,7 +83,7 @@ func (j *judge) conversation(c *truth.Conversation, p *flow.Path) (bad []string)
 
 // Following one exchange gives its request and its response, and no more.
 func TestExchangeBytes(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		j := newJudge(s.truth, s.stitch(t, mesh.Options{}))
 		n, bad := j.exchangeBytes(t)
 		s.settle(t, "bytes of exchanges", bad)

@@ -122,7 +122,7 @@ func (c count) unlogged() []string {
 // With conntrack, the halves of redirected connections find each other, and
 // what was dialled is known, also where one of them was not captured.
 func TestConntrackHalves(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		if !slices.ContainsFunc(s.truth.Legs, func(w truth.Leg) bool { return w.HalfFlow }) || s.huge() {
 			t.Skip("has no half-flows, or too many")
 		}

@@ -23,6 +23,7 @@ type scene struct {
 	truth  *truth.Truth
 	inputs []mesh.Input
 	live   bool // played just now, with a seed of its own
+	number int  // among the scenarios of its directory
 }
 
 // scenes loads all scenarios in dir.
@@ -33,8 +34,9 @@ func scenes(t testing.TB, dir string) []*scene {
 		t.Fatalf("no truth files in %s (%v)", dir, err)
 	}
 	var all []*scene
-	for _, n := range names {
+	for i, n := range names {
 		all = append(all, load(t, n))
+		all[i].number = i
 	}
 	return all
 }
@@ -83,6 +85,19 @@ func each(t *testing.T, f func(*testing.T, *scene)) {
 		f(t, s)
 	})
 }
+
+// wide runs f as each does, but on every third of the shipped scenarios only unless
+// the run is a full one.
+func wide(t *testing.T, f func(*testing.T, *scene)) {
+	each(t, func(t *testing.T, s *scene) {
+		if s.chosen() {
+			f(t, s)
+		}
+	})
+}
+
+// chosen reports whether wide tests take the scene.
+func (s *scene) chosen() bool { return full || s.live || s.number%3 == 0 }
 
 // every runs f as a subtest for every scenario.
 func every(t *testing.T, f func(*testing.T, *scene)) {

@@ -64,7 +64,7 @@ var forwarding = []string{"ingress-gateway-minted", "gateway-payload-only"}
 // Nothing depends on names, clocks, the order and number of files, or on what
 // else is captured.
 func TestVariants(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		want := canonical(s.stitch(t, mesh.Options{}), nil, nil)
 		for _, v := range variants() {
 			if v.back != nil && slices.Contains(forwarding, s.truth.Scenario) {
@@ -186,7 +186,7 @@ func lacks() []lack {
 func TestLess(t *testing.T) {
 	for _, l := range lacks() {
 		t.Run(l.name, func(t *testing.T) {
-			each(t, func(t *testing.T, s *scene) { s.holdLess(t, l) })
+			wide(t, func(t *testing.T, s *scene) { s.holdLess(t, l) })
 		})
 	}
 }
@@ -213,7 +213,7 @@ func (s *scene) holdLess(t *testing.T, l lack) {
 
 // The same captures give the same result, byte for byte.
 func TestTwice(t *testing.T) {
-	each(t, func(t *testing.T, s *scene) {
+	wide(t, func(t *testing.T, s *scene) {
 		if s.huge() {
 			t.Skip("others show it")
 		}
