@@ -90,7 +90,7 @@ func NewAssembler(t *Table, c Consumer, o *Options) *Assembler {
 }
 
 // Add takes the next segment in time order and returns its half's id, with
-// DupMark if the segment is a duplicate. The first reading stores the id in the
+// dupMark if the segment is a duplicate. The first reading stores the id in the
 // table for the packet and its earlier fragments; a later one takes it from
 // there. The segment is not kept.
 func (a *Assembler) Add(s *tcpip.Segment) HalfID {
@@ -102,7 +102,7 @@ func (a *Assembler) Add(s *tcpip.Segment) HalfID {
 	switch {
 	case s.Dup:
 		h.Dups++
-		mark |= DupMark
+		mark |= dupMark
 	default:
 		h.count(s)
 		if fresh && a.seek(id, h, s) {
@@ -156,7 +156,7 @@ func (a *Assembler) recent(s *tcpip.Segment) (HalfID, *Half) {
 		}
 		h = a.t.halves.at(uint32(id))
 	}
-	if !sameKey(&h.Key, &s.Key) || h.ending || !Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+	if !sameKey(&h.Key, &s.Key) || h.ending || !serial(s.Seq).near(serial(h.Next), reuseClosed) {
 		return 0, nil
 	}
 	a.last = id
@@ -169,7 +169,7 @@ func (a *Assembler) search(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 	e := a.keys.find(a.t, &s.Key, hash)
 	if e.id != 0 {
 		h = a.t.halves.at(uint32(e.id))
-		if s.Flags&tcpip.FlagSYN == 0 && !h.ending && Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+		if s.Flags&tcpip.FlagSYN == 0 && !h.ending && serial(s.Seq).near(serial(h.Next), reuseClosed) {
 			return e.id, h, false
 		}
 		switch a.whose(h, s) {
@@ -218,11 +218,11 @@ func (a *Assembler) start(id HalfID, s *tcpip.Segment) uint32 {
 
 // dataSeq returns the sequence number of the segment's first payload byte: a
 // SYN takes one number itself (RFC 9293 §3.4).
-func dataSeq(s *tcpip.Segment) Seq {
+func dataSeq(s *tcpip.Segment) serial {
 	if s.Flags&tcpip.FlagSYN != 0 {
-		return Seq(s.Seq) + 1
+		return serial(s.Seq) + 1
 	}
-	return Seq(s.Seq)
+	return serial(s.Seq)
 }
 
 // run advances a half by one segment. It reports whether the limit of all held
@@ -232,10 +232,10 @@ func (a *Assembler) run(l *live, h *Half, s *tcpip.Segment, force bool) (forced 
 	const ends = tcpip.FlagSYN | tcpip.FlagFIN | tcpip.FlagRST
 	switch {
 	case l.slow&^unfixed == 0 && s.Wire == 0 && s.Flags&ends == 0:
-		if l.slow != 0 && l.next.Less(Seq(s.Seq)) {
-			l.next = Seq(s.Seq)
+		if l.slow != 0 && l.next.Less(serial(s.Seq)) {
+			l.next = serial(s.Seq)
 		}
-	case l.slow == 0 && Seq(s.Seq) == l.next && s.Flags&ends == 0:
+	case l.slow == 0 && serial(s.Seq) == l.next && s.Flags&ends == 0:
 		h.saw(l.next.Add(int64(s.Wire)))
 		h.Bytes += int64(len(s.Bytes))
 		at := At{l.id, l.off, s.Ack, s.Time, s.Ref}

@@ -87,13 +87,13 @@ func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 	if h.End != EndOpen {
 		limit = reuseClosed
 	}
-	if Seq(s.Seq).near(Seq(h.Next), limit) {
+	if serial(s.Seq).near(serial(h.Next), limit) {
 		return false
 	}
 	if !h.HasAck || s.Flags&tcpip.FlagACK == 0 {
 		return h.End != EndOpen
 	}
-	if Seq(s.Ack).near(Seq(h.LastAck), limit) {
+	if serial(s.Ack).near(serial(h.LastAck), limit) {
 		return false
 	}
 	return h.End != EndOpen || !continuesTS(h, s)
@@ -105,18 +105,18 @@ func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 // only a little above the last one.
 func (a *Assembler) isAfterEnd(h *Half, s *tcpip.Segment) bool {
 	if s.Wire > 0 && h.End != EndOpen {
-		if h.End == EndFIN && Seq(s.Seq).Sub(Seq(h.finSeq)) > 0 || !Seq(s.Seq).near(Seq(h.Next), reuseClosed) {
+		if h.End == EndFIN && serial(s.Seq).Sub(serial(h.finSeq)) > 0 || !serial(s.Seq).near(serial(h.Next), reuseClosed) {
 			return true
 		}
 	}
-	if h.FIN && Seq(s.Seq).Sub(Seq(h.finSeq)) >= reuseEnded {
+	if h.FIN && serial(s.Seq).Sub(serial(h.finSeq)) >= reuseEnded {
 		return true
 	}
 	if h.Partner == 0 || s.Flags&tcpip.FlagACK == 0 {
 		return false
 	}
 	p := a.t.Half(h.Partner)
-	return p.FIN && Seq(s.Ack).Sub(Seq(p.finSeq)) >= reuseEnded
+	return p.FIN && serial(s.Ack).Sub(serial(p.finSeq)) >= reuseEnded
 }
 
 // continuesTS reports whether the timestamps of s can be the next ones of h.
@@ -125,7 +125,7 @@ func continuesTS(h *Half, s *tcpip.Segment) bool {
 		return false
 	}
 	passed := max(int64(s.Time)-int64(h.LastTime), 0) / 1e6
-	return Seq(s.TSVal).near(Seq(h.LastTSVal), 2*passed+tsSlack)
+	return serial(s.TSVal).near(serial(h.LastTSVal), 2*passed+tsSlack)
 }
 
 // seek looks for the half that h answers or that answers h, when h has just
@@ -186,11 +186,11 @@ func agree(p, q *Half) bool {
 
 // follows reports whether what q acknowledges can be what p has sent.
 func follows(p, q *Half) bool {
-	ack := Seq(q.LastAck)
-	if p.SYN && ack.Less(Seq(p.ISN)) {
+	ack := serial(q.LastAck)
+	if p.SYN && ack.Less(serial(p.ISN)) {
 		return false
 	}
-	return ack.near(Seq(p.Next), bindWindow)
+	return ack.near(serial(p.Next), bindWindow)
 }
 
 // bind makes two halves partners, tells the consumer and lets their states

@@ -11,9 +11,9 @@ import (
 // order of the halves' first packets; 0 means "not TCP".
 type HalfID uint32
 
-// DupMark is set in a stored HalfID when the packet is the second copy of a
+// dupMark is set in a stored HalfID when the packet is the second copy of a
 // loopback packet (tcpip.Segment.Dup).
-const DupMark HalfID = 1 << 31
+const dupMark HalfID = 1 << 31
 
 // An At says where in a half an event happened and which packet showed it.
 type At struct {

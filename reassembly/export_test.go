@@ -1,5 +1,7 @@
 package reassembly
 
+import "github.com/pcapmesh/pcapmesh/capture"
+
 // Steps returns how many list elements the assembler has stepped over.
 func (a *Assembler) Steps() uint64 { return a.steps }
 
@@ -11,3 +13,9 @@ func (a *Assembler) Held() (chunks, pages int) {
 
 // Live returns the half states that have been in use at the same time.
 func (a *Assembler) Live() int { return max(int(a.lives.n), 1) - 1 }
+
+// DupMark is what Set puts into the id of a duplicate.
+const DupMark = dupMark
+
+// Set stores the id of a packet.
+func (t *Table) Set(ref capture.Ref, id HalfID) { t.set(ref, id) }

@@ -299,7 +299,7 @@ func (a *Assembler) acceptable(l *live, s *tcpip.Segment) bool {
 	if l.peer != 0 && a.lives.at(l.peer).known&hasAck != 0 {
 		behind = max(l.next.Sub(a.lives.at(l.peer).ack), 0)
 	}
-	d := Seq(s.Seq).Sub(l.next)
+	d := serial(s.Seq).Sub(l.next)
 	return -behind <= d && d <= resetAhead
 }
 

@@ -55,7 +55,7 @@ type Half struct {
 
 // first fills in what the half's first packet tells; seq is the sequence
 // number of its first payload byte.
-func (h *Half) first(s *tcpip.Segment, seq Seq) {
+func (h *Half) first(s *tcpip.Segment, seq serial) {
 	*h = Half{
 		Key: s.Key, Next: uint32(seq), Base: uint32(seq),
 		First: s.Ref, FirstTime: s.Time, LastTime: s.Time,
@@ -90,7 +90,7 @@ func (h *Half) countAck(ack uint32) {
 	switch {
 	case !h.HasAck:
 		h.HasAck, h.FirstAck, h.LastAck = true, ack, ack
-	case Seq(h.LastAck).Less(Seq(ack)):
+	case serial(h.LastAck).Less(serial(ack)):
 		h.LastAck = ack
 	}
 }
@@ -103,8 +103,8 @@ func (h *Half) countTS(s *tcpip.Segment) {
 }
 
 // saw raises Next to the end of a payload.
-func (h *Half) saw(end Seq) {
-	if Seq(h.Next).Less(end) {
+func (h *Half) saw(end serial) {
+	if serial(h.Next).Less(end) {
 		h.Next = uint32(end)
 	}
 }

@@ -4,18 +4,18 @@ import "github.com/pcapmesh/pcapmesh/capture"
 
 // Marks that the assembler keeps beside the id of a packet, so that a second
 // reading takes the same decisions at the same packets. Table.At hides them;
-// DupMark stays visible.
+// a duplicate stays visible as HalfID.Dup.
 const (
 	forceMark HalfID = 1 << 30 // the total of held bytes was at its limit: gaps of the half became final here
 	bindMark  HalfID = 1 << 29 // the half was bound to its partner here
-	markBits         = DupMark | forceMark | bindMark
+	markBits         = dupMark | forceMark | bindMark
 )
 
-// ID returns the id without DupMark.
+// ID returns the id by itself, without what Dup tells.
 func (id HalfID) ID() HalfID { return id &^ markBits }
 
 // Dup reports whether the packet is the second copy of a loopback packet.
-func (id HalfID) Dup() bool { return id&DupMark != 0 }
+func (id HalfID) Dup() bool { return id&dupMark != 0 }
 
 // idChunk is the number of ids per chunk: 64 KiB, one chunk for a small input.
 const idChunk = 1 << 14
@@ -89,15 +89,15 @@ func (t *Table) idsOf(input uint32) *ids {
 	return &t.inputs[input]
 }
 
-// Set stores the id of a packet; ref.Packet is ≥ 1. The marks that the
+// set stores the id of a packet; ref.Packet is ≥ 1. The marks that the
 // assembler keeps beside it stay.
-func (t *Table) Set(ref capture.Ref, id HalfID) {
+func (t *Table) set(ref capture.Ref, id HalfID) {
 	p := t.idsOf(ref.Input).slot(ref.Packet)
 	*p = *p&(forceMark|bindMark) | id
 }
 
 // At returns the id of a packet: 0 when the packet is not TCP or unknown, with
-// DupMark set when it is a duplicate.
+// Dup when it is a duplicate.
 func (t *Table) At(ref capture.Ref) HalfID {
 	return t.marked(ref) &^ (forceMark | bindMark)
 }

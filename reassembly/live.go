@@ -14,16 +14,16 @@ import (
 type live struct {
 	off  int64  // stream offset of the next byte to deliver
 	skip int64  // bytes from off on that the consumer does not want
-	next Seq    // sequence number of off; provisional while unfixed
-	ack  Seq    // highest acknowledgement sent; valid iff hasAck
+	next serial    // sequence number of off; provisional while unfixed
+	ack  serial    // highest acknowledgement sent; valid iff hasAck
 	peer uint32 // state of the half bound to this one; 0 = none
 	id   HalfID
 
 	head, tail   uint32 // chunks held back, in stream order
 	bytes        uint32 // payload bytes in them
 	chunks, runs uint16
-	ackNew       Seq // what the peer had acknowledged at the last two counts of settleAfter packets
-	ackOld       Seq
+	ackNew       serial // what the peer had acknowledged at the last two counts of settleAfter packets
+	ackOld       serial
 
 	slow  uint8 // reasons why a segment needs more than the short way
 	known uint8 // which of the acknowledgement numbers are valid
@@ -53,17 +53,17 @@ func (l *live) heard(s *tcpip.Segment) {
 	case s.Flags&tcpip.FlagACK == 0 || s.Flags&tcpip.FlagRST != 0:
 	case l.known&hasAck == 0:
 		l.known |= hasAck
-		l.ack = Seq(s.Ack)
-	case l.ack.Less(Seq(s.Ack)):
-		l.ack = Seq(s.Ack)
+		l.ack = serial(s.Ack)
+	case l.ack.Less(serial(s.Ack)):
+		l.ack = serial(s.Ack)
 	}
 }
 
 // offset returns the stream offset of a sequence number.
-func (l *live) offset(s Seq) int64 { return l.off + s.Sub(l.next) }
+func (l *live) offset(s serial) int64 { return l.off + s.Sub(l.next) }
 
 // seq returns the sequence number of a stream offset less than 2³¹ from off.
-func (l *live) seq(off int64) Seq { return l.next.Add(off - l.off) }
+func (l *live) seq(off int64) serial { return l.next.Add(off - l.off) }
 
 // at says where the half stands, shown by no packet.
 func (l *live) at(nanos capture.Time) At {
