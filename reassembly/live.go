@@ -14,8 +14,8 @@ import (
 type live struct {
 	off  int64  // stream offset of the next byte to deliver
 	skip int64  // bytes from off on that the consumer does not want
-	next serial    // sequence number of off; provisional while unfixed
-	ack  serial    // highest acknowledgement sent; valid iff hasAck
+	next serial // sequence number of off; provisional while unfixed
+	ack  serial // highest acknowledgement sent; valid iff hasAck
 	peer uint32 // state of the half bound to this one; 0 = none
 	id   HalfID
 
