@@ -21,6 +21,8 @@ import (
 //
 //	src := gopackets.NewSource(reader)
 //	for packet := range gopacket.NewPacketSource(src, src).Packets() {
+//		fmt.Println(packet)
+//	}
 //
 // That decodes every packet by its own link type, which gopacket's own readers
 // cannot: there a link type is 8 bits wide, and LINKTYPE_LINUX_SLL2 has 9. With

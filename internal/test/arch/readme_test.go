@@ -122,10 +122,10 @@ func playground(t *testing.T) string {
 	return dir
 }
 
-// build builds a command of this module.
-func build(t *testing.T, out, what string) {
+// build builds a command of this module: a package, or files.
+func build(t *testing.T, out string, what ...string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", out, what)
+	cmd := exec.Command("go", append([]string{"build", "-buildvcs=false", "-o", out}, what...)...)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", what, err, text)

@@ -70,7 +70,7 @@ func parseTree() ([]*source, error) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && name != root && skipped(d.Name()) {
+		if d.IsDir() && name != root && (skipped(d.Name()) || isModule(name)) {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || filepath.Ext(name) != ".go" {
@@ -89,6 +89,12 @@ func parseTree() ([]*source, error) {
 // skipped names the directories that the go tool ignores too.
 func skipped(dir string) bool {
 	return dir == "testdata" || strings.HasPrefix(dir, ".") || strings.HasPrefix(dir, "_")
+}
+
+// isModule reports whether a directory is a module of its own.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 func parse(fset *token.FileSet, name string) (*source, error) {

@@ -40,15 +40,15 @@ func (r *room) sourceOf(o types.Object) *source {
 // rooms returns every package of the module.
 func rooms(t *testing.T) []*room {
 	t.Helper()
-	all, err := checked()
+	c, err := checked()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return c.found
 }
 
 // checked type-checks the tree, once for all tests.
-var checked = sync.OnceValues(func() ([]*room, error) {
+var checked = sync.OnceValues(func() (*checker, error) {
 	all, err := tree()
 	if err != nil {
 		return nil, err
@@ -59,13 +59,12 @@ var checked = sync.OnceValues(func() ([]*room, error) {
 			c.sources[s.dir] = append(c.sources[s.dir], s)
 		}
 	}
-	var found []*room
 	for _, dir := range directories(all) {
 		if len(c.sources[dir]) > 0 {
-			found = append(found, c.check(dir))
+			c.found = append(c.found, c.check(dir))
 		}
 	}
-	return found, nil
+	return c, nil
 })
 
 func onLinux(s *source) bool {
@@ -81,6 +80,7 @@ func onLinux(s *source) bool {
 type checker struct {
 	sources map[string][]*source
 	rooms   map[string]*room
+	found   []*room // in the order of their directories
 	std     types.Importer
 }
 
@@ -102,17 +102,23 @@ func (c *checker) check(dir string) *room {
 	if r := c.rooms[dir]; r != nil {
 		return r
 	}
-	r := &room{dir: dir, files: c.sources[dir], info: &types.Info{
-		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
-	}}
-	slices.SortFunc(r.files, func(a, b *source) int { return strings.Compare(a.name, b.name) })
+	r := &room{dir: dir, files: c.sources[dir]}
 	c.rooms[dir] = r
+	c.fill(r, path.Join(module, dir))
+	return r
+}
+
+// fill type-checks the files of a room.
+func (c *checker) fill(r *room, as string) {
+	r.info = &types.Info{
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
+	}
+	slices.SortFunc(r.files, func(a, b *source) int { return strings.Compare(a.name, b.name) })
 	var syntax []*ast.File
 	var fset *token.FileSet
 	for _, s := range r.files {
 		syntax, fset = append(syntax, s.syntax), s.fset
 	}
 	config := types.Config{Importer: c, FakeImportC: true, Error: func(error) {}}
-	r.types, _ = config.Check(path.Join(module, dir), fset, syntax, r.info)
-	return r
+	r.types, _ = config.Check(as, fset, syntax, r.info)
 }
