@@ -2,8 +2,9 @@
 //
 // A [Reader] takes pcap and pcapng, plain or compressed with gzip, zstd or
 // lz4, from a file or a pipe, and hands out one reused [Packet] after another.
-// An [Input] is a capture that can be read more than once. A [Merger] puts
-// several Readers in the order of their timestamps. A [Writer] writes pcapng.
+// An [Input] is a capture that can be read more than once: a file, what a function
+// opens, or a stream that is kept. A [Merger] puts several Readers in the order of
+// their timestamps. A [Writer] writes pcapng.
 //
 //	r, err := capture.Open("eth0.pcap", nil)
 //	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,11 +50,15 @@ func outputHint(err error) error {
 // command that SIGINT ended.
 const exitInterrupted = 130
 
-// exitStatus returns 2 for mistakes in the command line, 1 for all else.
+// exitStatus returns 2 for mistakes in the command line, exitInterrupted if the
+// command was interrupted, and 1 for all else.
 func exitStatus(err error) int {
 	var u *usageError
-	if errors.As(err, &u) {
+	switch {
+	case errors.As(err, &u):
 		return 2
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
 	}
 	return 1
 }

@@ -60,9 +60,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return 0
 	}
-	if errors.Is(err, context.Canceled) {
-		return exitInterrupted // who interrupted knows why
+	status := exitStatus(err)
+	if status != exitInterrupted { // who interrupted knows why
+		printError(stderr, err, o.colored(stderr))
 	}
-	printError(stderr, err, o.colored(stderr))
-	return exitStatus(err)
+	return status
 }

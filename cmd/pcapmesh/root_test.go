@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,6 +70,20 @@ func TestReaderWentAway(t *testing.T) {
 	var errs bytes.Buffer
 	if status := run(t.Context(), []string{"ports"}, strings.NewReader(""), closed{}, &errs); status != 0 || errs.Len() != 0 {
 		t.Errorf("status %d, %s", status, errs.String())
+	}
+}
+
+// What is interrupted says nothing and leaves nothing.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	for _, args := range [][]string{{"flows"}, {"stitch", "-w", filepath.Join(dir, "out.pcapng")}, {"follow", "--stream", "0"}} {
+		var out, errs bytes.Buffer
+		status := run(ctx, append(args, "../../testdata/pcaps/inbound-plain-eth0.pcap"), strings.NewReader(""), &out, &errs)
+		if left, _ := os.ReadDir(dir); status != 130 || out.Len()+errs.Len() != 0 || len(left) != 0 {
+			t.Errorf("%s: status %d, %q, %q, left %v", args[0], status, out.String(), errs.String(), left)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func promised(t *testing.T) map[string][]string {
 	for _, kind := range firstList(find(t, "mesh/record", "kinds")).Elts {
 		out["records"] = append(out["records"], words(kind)[0])
 	}
-	out["exit status"] = statuses(find(t, "cmd/pcapmesh", "run"), find(t, "cmd/pcapmesh", "exitStatus"))
+	out["exit status"] = statuses(find(t, "cmd/pcapmesh", "run"), find(t, "cmd/pcapmesh", "exitStatus"), find(t, "cmd/pcapmesh", "exitInterrupted"))
 	out["closings"] = closings(find(t, "mesh/internal/decide/conn", "Conn.ClosedBy"))
 	return out
 }
@@ -188,22 +188,32 @@ func constants(all declared, typ string) []string {
 	return out
 }
 
-// statuses lists the numbers that functions return.
+// statuses lists the numbers that functions return and constants are.
 func statuses(functions ...ast.Node) []string {
 	var out []string
 	for _, f := range functions {
 		ast.Inspect(f, func(n ast.Node) bool {
-			if r, ok := n.(*ast.ReturnStmt); ok {
-				for _, v := range r.Results {
-					if l, ok := v.(*ast.BasicLit); ok && l.Kind == token.INT {
-						out = append(out, l.Value)
-					}
+			var values []ast.Expr
+			switch n := n.(type) {
+			case *ast.ReturnStmt:
+				values = n.Results
+			case *ast.ValueSpec:
+				values = n.Values
+			}
+			for _, v := range values {
+				if l, ok := v.(*ast.BasicLit); ok && l.Kind == token.INT {
+					out = append(out, l.Value)
 				}
 			}
 			return true
 		})
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b string) int { // as numbers
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
 	return slices.Compact(out)
 }
 
