@@ -5,6 +5,7 @@ package live_test
 import (
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,5 +82,22 @@ func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// After Close nothing more comes, and that is said with the interface.
+func TestNextAfterClose(t *testing.T) {
+	source, err := live.Open("lo")
+	if err != nil {
+		t.Skipf("needs root with CAP_NET_RAW: %v", err)
+	}
+	if in := source.Interfaces(); len(in) != 1 || in[0].Name != "lo" {
+		t.Errorf("interfaces %+v", in)
+	}
+	if err := source.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Next(); err == nil || !strings.HasPrefix(err.Error(), "capture on lo: ") {
+		t.Errorf("%v, want why nothing more comes", err)
 	}
 }
