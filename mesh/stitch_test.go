@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -147,6 +149,11 @@ func TestInputErrors(t *testing.T) {
 			if len(r.Legs) == 0 || r.Inputs[0].Err != nil || r.Inputs[1].Name != tt.input.Name || r.Inputs[1].Err == nil {
 				t.Errorf("%d legs of inputs %+v", len(r.Legs), r.Inputs)
 			}
+			if tt.input.Reader == nil { // what could not be read is left out
+				if sum, err := r.WriteCapture(t.Context(), io.Discard, nil); err != nil || sum.Packets == 0 {
+					t.Errorf("written: %+v, %v", sum, err)
+				}
+			}
 		})
 	}
 	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: none}, {Name: "text", Open: text}}, nil)
@@ -257,4 +264,85 @@ func settled(t *testing.T, before int) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+}
+
+// One exchange of a path is what both ends said in it, and no more.
+func TestFollowOneExchange(t *testing.T) {
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: eth0}, {Name: lo}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	said := func(exchange int) (text [2]string) {
+		for c, err := range r.Follow(t.Context(), 0, exchange) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Reply {
+				text[1] += string(c.Data)
+			} else {
+				text[0] += string(c.Data)
+			}
+		}
+		return text
+	}
+	var all [2]string
+	for k := range r.Paths[0].Exchanges {
+		one := said(k)
+		if strings.Count(one[0], "GET ") != 1 || strings.Count(one[1], "HTTP/1.1 ") != 1 {
+			t.Errorf("exchange %d: %.200q", k, one)
+		}
+		all[0], all[1] = all[0]+one[0], all[1]+one[1]
+	}
+	if all != said(mesh.AllExchanges) || len(r.Paths[0].Exchanges) < 2 {
+		t.Errorf("the exchanges put together are not the whole path: %.200q", all)
+	}
+}
+
+// Files of one pod are read together: a connection that goes on in the next file is one.
+func TestFilesOfOnePod(t *testing.T) {
+	names, err := filepath.Glob(pcaps + "rotated-*.pcap*")
+	if err != nil || len(names) < 3 {
+		t.Fatal(names, err)
+	}
+	var inputs, apart []mesh.Input
+	for i, n := range names {
+		inputs = append(inputs, mesh.Input{Name: n})
+		apart = append(apart, mesh.Input{Name: n, Pod: string(rune('a' + i))})
+	}
+	count := func(inputs []mesh.Input) (legs, midstream int) {
+		r, err := mesh.Stitch(t.Context(), inputs, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for _, l := range r.Legs {
+			if l.Midstream {
+				midstream++
+			}
+		}
+		return len(r.Legs), midstream
+	}
+	legs, midstream := count(inputs)
+	if torn, _ := count(apart); midstream != 0 || legs == 0 || torn <= legs {
+		t.Errorf("%d legs, %d of them from the middle; %d if every file is a pod's", legs, midstream, torn)
+	}
+}
+
+// Where an input shows no point by name, and nothing tells it, that stays unknown.
+func TestPointsUnknown(t *testing.T) {
+	var file bytes.Buffer
+	w := capture.NewWriter(&file, nil)
+	_, err := w.AddInterface(capture.Interface{Link: linktype.Ethernet})
+	if err := errors.Join(err, w.WritePacket(0, 1, 0, 0, nil, make([]byte, 60)), w.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: "nothing", Reader: &file}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, want := r.Inputs[0].Points, []mesh.InputPoint{{Link: linktype.Ethernet}}; !slices.Equal(got, want) {
+		t.Errorf("points %+v, want %+v", got, want)
+	}
 }
