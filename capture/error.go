@@ -12,7 +12,8 @@ var (
 	ErrUnsupported = errors.New("unsupported")     // a link type, version or format this package does not read
 	ErrNotCapture  = errors.New("no capture file") // neither pcap nor pcapng, compressed or not
 	ErrTooLarge    = errors.New("too large")       // a length beyond a named limit
-	ErrChanged     = errors.New("file changed")    // shorter than it was when it was first read
+	ErrReadOnce    = errors.New("a pipe can be read only once")
+	ErrChanged     = errors.New("file changed") // shorter than it was when it was first read
 )
 
 // An Error says where in an input reading stopped. All errors of this package

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/pcapmesh/pcapmesh/internal/cancel"
 	"github.com/pcapmesh/pcapmesh/internal/scratch"
 )
 
@@ -71,9 +72,10 @@ func (p *replayer) Read(b []byte) (int, error) {
 
 // OpenInput opens the named capture file; "-" is standard input. The contents
 // are not looked at before the first Reader, but a directory or an empty file
-// is an *Error that matches ErrNotCapture. The caller closes the Input.
-func OpenInput(name string, o *Options) (*Input, error) {
-	f, err := openFile(name)
+// is an *Error that matches ErrNotCapture. A named pipe is opened when somebody opens
+// it for writing; ctx ends that wait. The caller closes the Input.
+func OpenInput(ctx context.Context, name string, o *Options) (*Input, error) {
+	f, err := openFile(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,8 @@ func OpenInput(name string, o *Options) (*Input, error) {
 
 // NewInput returns an Input of what open opens, such as a file of an fs.FS or an
 // object of a store. It is opened anew for every Reader, which closes it, and must
-// be the same every time. The name is for errors.
+// be the same every time. When the context of the Reader is cancelled it is closed at
+// once, also during a Read. The name is for errors.
 func NewInput(name string, open func() (io.ReadCloser, error), o *Options) *Input {
 	return newInput(name, opener(open), o)
 }
@@ -125,23 +128,21 @@ func (in *Input) Name() string { return in.name }
 // output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }
 
-var (
-	errReadOnce   = errors.New("a pipe can be read only once")
-	errUnfinished = errors.New("the first reader has not reached the end")
-)
+var errUnfinished = errors.New("the first reader has not reached the end")
 
 // Reader returns a Reader from the start of the capture. The first that comes
 // to its end, be it an error, decides what all later ones see; one given up
 // before that is as if it had not been. The caller closes the Reader, and
 // before the Input.
 //
-// When ctx is cancelled the Reader ends with its error, in an *Error. That ends also
-// a Read that waits, if what is read has a SetReadDeadline that works, as a named pipe
-// has, or is of NewInput and Close ends it; else it is as late as that Read.
+// When ctx is cancelled the Reader ends with its error, in an *Error, after the packets
+// that it has in its buffer. That ends also a Read that waits, if what is read has a
+// SetReadDeadline that works, as a named pipe has, or is of NewInput and Close ends it;
+// else it is as late as that Read.
 //
-// It is an error to ask twice for a pipe without Options.Reread, or before
-// the first Reader has come to its end. A Reader meets ErrChanged when the file
-// is now shorter than it was.
+// A pipe or stream can be read once: it is ErrReadOnce to ask again. With Options.Reread
+// it can be read again after the first Reader has come to its end. A Reader meets
+// ErrChanged when the file is now shorter than it was.
 func (in *Input) Reader(ctx context.Context) (*Reader, error) { return in.open(ctx, &in.options) }
 
 func (in *Input) open(ctx context.Context, o *Options) (*Reader, error) {
@@ -150,7 +151,7 @@ func (in *Input) open(ctx context.Context, o *Options) (*Reader, error) {
 	case first == nil || in.src.again() && !first.ended:
 		return in.firstReader(ctx, o)
 	case first.spool == nil && !in.src.again():
-		return nil, &Error{File: in.label(), Err: errReadOnce}
+		return nil, &Error{File: in.label(), Err: ErrReadOnce}
 	case !first.ended:
 		return nil, &Error{File: in.label(), Err: errUnfinished}
 	}
@@ -188,18 +189,16 @@ func (in *Input) firstReader(ctx context.Context, o *Options) (*Reader, error) {
 func (in *Input) read(ctx context.Context, o *Options, h readerHooks) (*Reader, error) {
 	h.name = in.label()
 	if in.first.ended && in.first.spool != nil {
-		return newReader(&cancelled{ctx, io.NewSectionReader(in.first.spool, 0, in.first.n)}, o, h)
+		copied := cancel.NewReader(ctx, io.NewSectionReader(in.first.spool, 0, in.first.n))
+		h.closers = []io.Closer{copied}
+		return newReader(copied, o, h)
 	}
-	src, err := in.src.open()
+	src, err := in.src.open(ctx)
 	if err != nil {
 		return nil, in.named(err)
 	}
-	stop := context.AfterFunc(ctx, src.interrupt)
-	h.closers = []io.Closer{closeFunc(func() error {
-		stop()
-		return src.Close()
-	})}
-	return newReader(&cancelled{ctx, src}, o, h)
+	h.closers = []io.Closer{src}
+	return newReader(src, o, h)
 }
 
 // named returns err, of opening the Input, with its name.

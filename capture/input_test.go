@@ -42,7 +42,7 @@ func namedPipe(tb testing.TB, b []byte) string {
 func openInput(tb testing.TB, path string, o capture.Options) *capture.Input {
 	tb.Helper()
 	o.Input = 3
-	in, err := capture.OpenInput(path, &o)
+	in, err := capture.OpenInput(tb.Context(), path, &o)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -58,7 +58,7 @@ type Reader struct {
 // Open opens the named capture file; "-" is standard input. The caller closes
 // the Reader.
 func Open(name string, o *Options) (*Reader, error) {
-	in, err := OpenInput(name, nil)
+	in, err := OpenInput(context.Background(), name, nil)
 	if err != nil {
 		return nil, err
 	}

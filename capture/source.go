@@ -2,34 +2,21 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"sync"
-	"time"
+
+	"github.com/pcapmesh/pcapmesh/internal/cancel"
 )
 
 // A source is where the bytes of an Input come from.
 type source interface {
-	again() bool            // it can be opened more than once
-	open() (*opened, error) // the bytes from the start
+	again() bool // it can be opened more than once
+	// open returns the bytes from the start, until ctx is cancelled.
+	open(ctx context.Context) (*cancel.Reader, error)
 	io.Closer
-}
-
-// opened is the bytes of a source for one Reader.
-type opened struct {
-	io.Reader
-	interrupt func() // ends a Read that waits, as far as that can be done
-	close     func() error
-}
-
-// Close implements io.Closer.
-func (o *opened) Close() error {
-	if o.close == nil {
-		return nil
-	}
-	return o.close()
 }
 
 // A file is a source that was opened by its name.
@@ -40,11 +27,11 @@ type file struct {
 	standard bool  // it is standard input
 }
 
-func openFile(name string) (*file, error) {
+func openFile(ctx context.Context, name string) (*file, error) {
 	f := &file{File: os.Stdin, standard: name == "-"}
 	var err error
 	if !f.standard {
-		if f.File, err = os.Open(name); err != nil {
+		if f.File, err = cancel.Open(ctx, name); err != nil {
 			return nil, err
 		}
 	}
@@ -75,11 +62,11 @@ func (f *file) check() (err error) {
 func (f *file) again() bool { return f.info.Mode().IsRegular() }
 
 // open reads what is no pipe by position, so that several Readers can share it.
-func (f *file) open() (*opened, error) {
+func (f *file) open(ctx context.Context) (*cancel.Reader, error) {
 	if f.again() {
-		return &opened{Reader: io.NewSectionReader(f.File, f.start, math.MaxInt64-f.start), interrupt: func() {}}, nil
+		return cancel.NewReader(ctx, io.NewSectionReader(f.File, f.start, math.MaxInt64-f.start)), nil
 	}
-	return (&stream{f.File}).open()
+	return cancel.NewReader(ctx, f.File), nil
 }
 
 // Close implements io.Closer.
@@ -95,13 +82,17 @@ type opener func() (io.ReadCloser, error)
 
 func (opener) again() bool { return true }
 
-func (open opener) open() (*opened, error) {
+var errNothing = errors.New("opening it gave nothing")
+
+func (open opener) open(ctx context.Context) (*cancel.Reader, error) {
 	src, err := open()
+	if err == nil && src == nil {
+		err = errNothing
+	}
 	if err != nil {
 		return nil, err
 	}
-	once := sync.OnceValue(src.Close)
-	return &opened{Reader: src, interrupt: func() { _ = once() }, close: once}, nil
+	return cancel.NewReadCloser(ctx, src), nil
 }
 
 // Close implements io.Closer.
@@ -112,36 +103,9 @@ type stream struct{ io.Reader }
 
 func (*stream) again() bool { return false }
 
-func (s *stream) open() (*opened, error) {
-	interrupt := func() {}
-	if d, ok := s.Reader.(interface{ SetReadDeadline(time.Time) error }); ok {
-		interrupt = func() { _ = d.SetReadDeadline(time.Now()) } // where it cannot be set, the Read waits
-	}
-	return &opened{Reader: s.Reader, interrupt: interrupt}, nil
+func (s *stream) open(ctx context.Context) (*cancel.Reader, error) {
+	return cancel.NewReader(ctx, s.Reader), nil
 }
 
 // Close implements io.Closer.
 func (*stream) Close() error { return nil }
-
-// cancelled reads until its context is cancelled.
-type cancelled struct {
-	ctx context.Context
-	src io.Reader
-}
-
-// Read implements io.Reader.
-func (c *cancelled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := c.src.Read(p)
-	if err != nil && err != io.EOF && c.ctx.Err() != nil {
-		err = c.ctx.Err() // and not what its interruption looks like
-	}
-	return n, err
-}
-
-type closeFunc func() error
-
-// Close implements io.Closer.
-func (f closeFunc) Close() error { return f() }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,14 @@ type Input struct {
 	Interface string // replaces the interface names in the file unless ""
 
 	// Open, if not nil, opens the capture, such as a file of an fs.FS or an object of a
-	// store. It is called for every reading, and must give the same each time.
+	// store. It is called for every reading, and must give the same each time. What it
+	// gives is closed after the reading, or when the context is cancelled, and then also
+	// during a Read.
 	Open func() (io.ReadCloser, error)
 
-	// Reader, if not nil and Open is, gives the capture once. It is not closed.
+	// Reader, if not nil and Open is, gives the capture once. It is not closed. To read it
+	// again, as WriteCapture, WriteFile, Follow and Packets do, it is kept with
+	// Options.Reread.
 	Reader io.Reader
 }
 
@@ -90,11 +95,11 @@ func (r *Result) failed() error {
 
 // open opens all inputs. One that cannot be opened or is no capture is noted
 // and left out, as long as there is another.
-func (r *Result) open(inputs []Input, o *Options) error {
+func (r *Result) open(ctx context.Context, inputs []Input, o *Options) error {
 	failed := 0
 	for i, in := range inputs {
 		r.Inputs = append(r.Inputs, InputInfo{Name: in.Name, Pod: in.Pod, Interface: in.Interface})
-		f, err := openInput(&in, uint32(i), o)
+		f, err := openInput(ctx, &in, uint32(i), o)
 		if err == nil {
 			err = r.twice(f)
 		}
@@ -104,6 +109,9 @@ func (r *Result) open(inputs []Input, o *Options) error {
 			failed++
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if failed == len(inputs) {
 		return r.failed()
 	}
@@ -112,7 +120,7 @@ func (r *Result) open(inputs []Input, o *Options) error {
 
 // openInput opens one input and looks at its header, if that can be done
 // without using up its bytes.
-func openInput(in *Input, number uint32, o *Options) (*capture.Input, error) {
+func openInput(ctx context.Context, in *Input, number uint32, o *Options) (*capture.Input, error) {
 	how := &capture.Options{Input: number, Reread: o.Reread, InterfaceName: in.Interface}
 	if o.Progress != nil {
 		how.Progress = func(n int64) { o.Progress(int(number), n) }
@@ -123,7 +131,7 @@ func openInput(in *Input, number uint32, o *Options) (*capture.Input, error) {
 	case in.Reader != nil:
 		return capture.StreamInput(in.Name, in.Reader, how), nil
 	}
-	f, err := capture.OpenInput(in.Name, how)
+	f, err := capture.OpenInput(ctx, in.Name, how)
 	if err != nil {
 		return nil, err
 	}
@@ -151,18 +159,11 @@ func (r *Result) twice(f *capture.Input) error {
 	return nil
 }
 
-// unread notes that no input of a group could be read.
-func (r *Result) unread(g int, err error) {
-	for _, in := range r.groups[g] {
-		r.Inputs[in.Number()].Err = err
-	}
-}
-
 // take fills in what pass 1 found.
 func (in *InputInfo) take(f *reassembly.InputFacts) {
 	in.Packets, in.NonTCP, in.First, in.Last = f.Packets, f.NonTCP, f.First, f.Last
 	in.Err, in.Application, in.Names, in.Comments, in.Secrets = f.Err, f.Application, f.Names, f.Comments, len(f.Secrets)
-	in.Truncated = errors.Is(f.Err, capture.ErrTruncated)
+	in.Truncated = errors.Is(f.Err, capture.ErrTruncated) && f.Format != "" // and not in the file header
 	for _, i := range f.Interfaces {
 		in.Points = append(in.Points, InputPoint{Name: i.Name, Link: i.Link})
 	}

@@ -16,7 +16,8 @@ import (
 
 // A Result is what the inputs show: legs, how they are joined, and the paths
 // they form. Its slices are in a fixed order and must not be changed. They may be used
-// after Close; the methods may not.
+// after Close; the methods may not. Methods may be called by several goroutines at
+// once, but none during Close.
 type Result struct {
 	Inputs  []InputInfo
 	Legs    []*flow.Leg

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
@@ -27,8 +28,8 @@ type Options struct {
 	Networks   cluster.Networks             // of the cluster: they tell what comes to a gateway from what it sends on
 	Profile    *profile.Profile             // nil: recognised from the rules in Records, else from the captures
 	Records    record.Files                 // what else the pods left
-	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; inputs are read again
-	Reread     bool                         // streams, pipes and compressed inputs are kept, so that WriteCapture and Follow can read them again
+	KeyLogs    []string                     // names of files with TLS secrets (NSS key log format), beside what pcapng inputs hold; to decrypt, inputs are read again
+	Reread     bool                         // pipes and Input.Readers are kept, so that they can be read again: for KeyLogs, and all that Result reads; compressed inputs too, which is faster
 	NearServer bool                         // streams carry the bytes of the readable leg nearest the server instead of the client
 	Progress   func(input int, bytes int64) // told the file bytes read so far; may be nil, may be called from several goroutines
 }
@@ -43,9 +44,9 @@ type Options struct {
 // Options name something that cannot be read, or ctx was cancelled, whose error it is
 // then. The caller closes the Result if there is one.
 //
-// Cancelling is heeded while inputs are read and while it is decided what they mean. A
-// Read of an input that waits for bytes is ended if it can be: that of a named pipe,
-// of what Input.Open opened (by Close) and of an Input.Reader with SetReadDeadline.
+// Cancelling is heeded while inputs and records are read and while it is decided what
+// they mean. A Read that waits for bytes is ended if it can be: that of a named pipe, of
+// what Input.Open opened (by Close) and of an Input.Reader with SetReadDeadline.
 func Stitch(ctx context.Context, inputs []Input, o *Options) (*Result, error) {
 	if o == nil {
 		o = new(Options)
@@ -60,43 +61,48 @@ func Stitch(ctx context.Context, inputs []Input, o *Options) (*Result, error) {
 
 // stitch fills r. With an error r is of no use.
 func (r *Result) stitch(ctx context.Context, inputs []Input, o *Options) error {
-	keys, err := index.OpenKeys(o.KeyLogs)
+	if len(inputs) == 0 {
+		return errNoInputs
+	}
+	keys, err := index.OpenKeys(ctx, o.KeyLogs)
 	if err != nil {
 		return err
 	}
-	if r.records, err = recorded.ReadRules(&o.Records); err != nil {
+	if r.records, err = recorded.ReadRules(ctx, &o.Records); err != nil {
 		return err
 	}
 	r.x = &index.Index{Keys: keys, Ports: append(index.ResolverPorts(o.Profile), r.records.DNSPorts()...), Stop: func() bool { return ctx.Err() != nil }}
-	if err := r.open(inputs, o); err != nil {
+	if err := r.open(ctx, inputs, o); err != nil {
 		return err
 	}
 	if err := r.index(ctx); err != nil {
 		return err
 	}
-	if err := r.records.Read(&o.Records, r.x); err != nil {
+	if err := r.records.Read(ctx, &o.Records, r.x); err != nil {
 		return err
 	}
 	r.conns = conn.Bind(r.x, r.records.NAT)
-	if err := r.again(ctx, o); err != nil {
+	if err := r.again(ctx); err != nil {
 		return err
 	}
 	return r.decide(ctx, o)
 }
 
-// again reads again what was misread or can be decrypted. Without Options.Reread that
-// may not be possible.
-func (r *Result) again(ctx context.Context, o *Options) error {
+// again reads again what was misread or can be decrypted. What can be read only once
+// stays as it was read.
+func (r *Result) again(ctx context.Context) error {
 	pairs := conn.Pairs(r.conns)
 	err := errors.Join(index.Decrypt(ctx, r.x, r.groups, pairs), index.Reread(ctx, r.x, r.groups, pairs))
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case o.Reread:
-		return err
+	case errors.Is(err, capture.ErrReadOnce):
+		return nil
 	}
-	return nil
+	return err
 }
+
+var errNoInputs = errors.New("no inputs")
 
 // ErrNoKeys is the error of a key log that is not empty and in which no line is
 // a secret.
@@ -160,11 +166,9 @@ func (r *Result) index(ctx context.Context) error {
 	read := 0
 	for g := range names {
 		r.x.Add(groups[g])
-		if facts[g] == nil {
-			r.unread(g, errs[g])
-			continue
+		if errs[g] == nil {
+			read++
 		}
-		read++
 		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].DNS.Malformed
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])

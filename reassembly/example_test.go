@@ -96,7 +96,7 @@ func ExampleAgain() {
 
 // What a capture holds, and then the bytes of one half of it.
 func ExampleIndex() {
-	in, err := capture.OpenInput("../testdata/pcaps/inbound-plain-lo.pcap", nil)
+	in, err := capture.OpenInput(context.Background(), "../testdata/pcaps/inbound-plain-lo.pcap", nil)
 	if err != nil {
 		log.Fatal(err)
 	}

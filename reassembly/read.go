@@ -38,8 +38,9 @@ type Facts struct {
 // index tables. points gets the capture points.
 //
 // An input that cannot be read to its end, or not at all, is a fact, not an
-// error; the error is that of all inputs if none can be read, and that of ctx if it
-// is cancelled meanwhile. Then c is not told how the halves ended.
+// error. The error joins those of all inputs if none can be read; which is whose the
+// Facts say. It is that of ctx if it is cancelled meanwhile: then there are no Facts,
+// and c is not told how the halves ended.
 func Index(ctx context.Context, inputs []*capture.Input, points *tcpip.Points, t *Table, c Consumer, o *Options) (*Facts, error) {
 	f := &Facts{Inputs: make([]InputFacts, len(inputs))}
 	readers := make([]*capture.Reader, len(inputs))
@@ -59,7 +60,7 @@ func Index(ctx context.Context, inputs []*capture.Input, points *tcpip.Points, t
 		return nil, err
 	}
 	if len(open) == 0 {
-		return nil, errors.Join(errs...)
+		return f, errors.Join(errs...)
 	}
 	d := decoder(inputs, readers, points)
 	a := NewAssembler(t, c, o)

@@ -39,7 +39,7 @@ func openInputs(t *testing.T, files ...string) []*capture.Input {
 	t.Helper()
 	var inputs []*capture.Input
 	for i, f := range files {
-		in, err := capture.OpenInput(f, &capture.Options{Input: uint32(i), InterfaceName: []string{"lo", "eth0"}[i]})
+		in, err := capture.OpenInput(t.Context(), f, &capture.Options{Input: uint32(i), InterfaceName: []string{"lo", "eth0"}[i]})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 // and a package that stands here nowhere needs a place first.
 var below = map[string][]string{
 	"capture/linktype":  {},
-	"capture":           {"./capture/linktype", "./internal/scratch"},
+	"capture":           {"./capture/linktype", "./internal/cancel", "./internal/scratch"},
 	"capture/tcpip":     {"./capture", "./capture/linktype"},
 	"capture/live":      {"./capture", "./capture/linktype"},
 	"capture/filter":    {},
@@ -35,7 +35,7 @@ var below = map[string][]string{
 		"./reassembly",
 	},
 	"mesh/internal/index": {
-		"./capture", "./capture/tcpip", "./internal/arena", "./internal/wire/http1", "./internal/wire/tls", "./mesh/internal/index/scan", "./mesh/profile",
+		"./capture", "./capture/tcpip", "./internal/arena", "./internal/cancel", "./internal/wire/http1", "./internal/wire/tls", "./mesh/internal/index/scan", "./mesh/profile",
 		"./reassembly",
 	},
 	"mesh/internal/recorded": {
@@ -97,7 +97,7 @@ var below = map[string][]string{
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
-		"./capture", "./capture/gopackets", "./capture/linktype", "./capture/tcpip", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./capture", "./capture/gopackets", "./capture/linktype", "./capture/tcpip", "./internal/cancel", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh/internal/testlegs": {
@@ -128,6 +128,7 @@ var below = map[string][]string{
 
 	"internal/arena":            {},
 	"internal/assign":           {},
+	"internal/cancel":           {},
 	"internal/scratch":          {},
 	"internal/wire/fingerprint": {},
 	"internal/wire/http1":       {"./internal/wire/fingerprint"},

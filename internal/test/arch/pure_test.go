@@ -25,7 +25,7 @@ var touching = map[string][]string{
 		"Open", "OpenInput", "NewInput", "StreamInput", "NewReader", "NewMerger", "NewWriter",
 		"Input", "Options", "Merger", "Reader", "Writer",
 	},
-	"index":    {"Decrypt", "OpenKeys", "Read", "Reread", "Unzipped"},
+	"index":    {"Decrypt", "OpenKeys", "Read", "Reread", "OpenText"},
 	"recorded": {"ReadRules"},
 }
 

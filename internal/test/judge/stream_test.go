@@ -112,7 +112,7 @@ func read(t testing.TB, from []mesh.Input) *reading {
 	var inputs []*capture.Input
 	points := tcpip.NewPoints()
 	for i, f := range from {
-		in, err := capture.OpenInput(f.Name, &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(t.Context(), f.Name, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,13 +77,13 @@ type linker struct {
 func readAgain(b *testing.B, r *mesh.Result) *linker {
 	b.Helper()
 	var files record.Files
-	rs, err := recorded.ReadRules(&files)
+	rs, err := recorded.ReadRules(b.Context(), &files)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var inputs []*capture.Input
 	for i, info := range r.Inputs {
-		in, err := capture.OpenInput(info.Name, &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(b.Context(), info.Name, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 		b.Fatal(err)
 	}
 	x.Add(g)
-	if err := rs.Read(&files, x); err != nil {
+	if err := rs.Read(b.Context(), &files, x); err != nil {
 		b.Fatal(err)
 	}
 	if err := index.Reread(b.Context(), x, [][]*capture.Input{inputs}, conn.Pairs(conn.Bind(x, rs.NAT))); err != nil {

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"context"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 )

@@ -27,7 +27,7 @@ func capturedBy(program string) []byte {
 // A file is replaced if we wrote it, or if that is asked for; never an input.
 func TestWhatIsReplaced(t *testing.T) {
 	input := pcap.WriteFile(t, "in.pcapng", capturedBy("pcapmesh"))
-	in, err := capture.OpenInput(input, nil)
+	in, err := capture.OpenInput(t.Context(), input, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

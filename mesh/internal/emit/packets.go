@@ -52,6 +52,9 @@ func (s *Source) Packets(ctx context.Context, leg int, yield func(*capture.Packe
 			continue
 		}
 		left--
+		if err := ctx.Err(); err != nil { // a Reader gives first what it has
+			return err
+		}
 		if err := yield(p); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/internal/cancel"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/plan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -82,7 +83,7 @@ func (s *Source) Write(ctx context.Context, w io.Writer, o Options) (Summary, er
 		return e.sum, err
 	}
 	var err error
-	if e.out, err = newSink(&cancelled{ctx, w}, &e.o, s.Comments); err != nil {
+	if e.out, err = newSink(cancel.NewWriter(ctx, w), &e.o, s.Comments); err != nil {
 		return e.sum, err
 	}
 	if err := e.writeAll(ctx); err != nil {

@@ -1,7 +1,6 @@
 package emit
 
 import (
-	"context"
 	"io"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -46,18 +45,4 @@ func (c *classic) WritePacket(_ int, when capture.Time, wireLen, _ uint32, _ []s
 		c.buf = append(c.buf, d...)
 	}
 	return c.w.Write(&capture.Packet{Time: when, Link: linktype.Ethernet, WireLen: wireLen, Data: c.buf})
-}
-
-// cancelled writes until its context is cancelled.
-type cancelled struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-// Write implements io.Writer.
-func (c *cancelled) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
 }

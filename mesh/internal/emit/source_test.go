@@ -18,7 +18,7 @@ func sourceOf(t *testing.T, files ...string) *Source {
 	t.Helper()
 	s := &Source{Index: new(index.Index), Unread: make([]bool, len(files))}
 	for i, name := range files {
-		in, err := capture.OpenInput(name, &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(t.Context(), name, &capture.Options{Input: uint32(i)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,13 +1,10 @@
 package index
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -21,52 +18,32 @@ import (
 const SecretKeyLog = 0x544c534b
 
 // OpenKeys reads the key logs with the given names; "-" is standard input.
-func OpenKeys(names []string) (*tls.KeyLog, error) {
+func OpenKeys(ctx context.Context, names []string) (*tls.KeyLog, error) {
 	k := new(tls.KeyLog)
 	for _, name := range names {
-		if err := readKeys(k, name); err != nil {
-			return nil, err
+		if err := readKeys(ctx, k, name); err != nil {
+			return nil, fmt.Errorf("key log %s: %w", name, Cause(err))
 		}
 	}
 	return k, nil
 }
 
-func readKeys(k *tls.KeyLog, name string) error {
-	f := os.Stdin
-	if name != "-" {
-		var err error
-		if f, err = os.Open(name); err != nil {
-			return fmt.Errorf("key log %s: %w", name, Cause(err))
-		}
-		defer f.Close()
-	}
-	text, err := Unzipped(f)
+func readKeys(ctx context.Context, k *tls.KeyLog, name string) error {
+	text, err := OpenText(ctx, name)
 	if err != nil {
-		return fmt.Errorf("key log %s: %w", name, Cause(err))
+		return err
 	}
+	defer text.Close()
 	_, err = text.Peek(1)
 	var one tls.KeyLog
 	if err := one.Read(text); err != nil {
-		return fmt.Errorf("key log %s: %w", name, Cause(err))
+		return err
 	}
 	if one.Len() == 0 && err == nil {
-		return fmt.Errorf("key log %s: %w", name, ErrNoKeys)
+		return ErrNoKeys
 	}
 	k.Merge(&one)
 	return nil
-}
-
-// Unzipped reads a file as it is, or what gzip made it from.
-func Unzipped(f io.Reader) (*bufio.Reader, error) {
-	b := bufio.NewReader(f)
-	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
-		return b, nil
-	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, err
-	}
-	return bufio.NewReader(z), nil
 }
 
 // AddSecrets adds the key logs that a pcapng file holds.

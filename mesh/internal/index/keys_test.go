@@ -63,7 +63,7 @@ func TestOpenKeys(t *testing.T) {
 			for i, text := range tt.files {
 				names = append(names, pcap.WriteFile(t, fmt.Sprint("keys", i), []byte(text)))
 			}
-			k, err := index.OpenKeys(names)
+			k, err := index.OpenKeys(t.Context(), names)
 			if tt.err != "" {
 				if want := strings.Replace(tt.err, "%", names[len(names)-1], 1); err == nil || err.Error() != want {
 					t.Fatalf("error %v, want %s", err, want)
@@ -79,7 +79,7 @@ func TestOpenKeys(t *testing.T) {
 
 func TestOpenKeysOfNoFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "none")
-	_, err := index.OpenKeys([]string{name})
+	_, err := index.OpenKeys(t.Context(), []string{name})
 	if want := "key log " + name + ": no such file or directory"; err == nil || err.Error() != want || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want %s", err, want)
 	}

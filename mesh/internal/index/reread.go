@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/wire/http1"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"

@@ -243,7 +243,7 @@ func TestReadAccessLog(t *testing.T) {
 		t.Errorf("files %+v, want %+v", rs.Files, want)
 	}
 	files.AccessLogFormat = "%NOTHING"
-	if err := new(Records).Read(files, x); err == nil {
+	if err := new(Records).Read(t.Context(), files, x); err == nil {
 		t.Error("no error of a format that is none")
 	}
 }

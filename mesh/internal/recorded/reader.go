@@ -1,6 +1,7 @@
 package recorded
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,7 @@ func checkFiles(given *record.Files) error {
 
 // A reader reads records.
 type reader struct {
+	ctx     context.Context
 	given   *record.Files
 	records *Records
 	touched *touched          // nil while rules are read
@@ -45,20 +47,13 @@ func (rd *reader) files(kind record.Kind, scan func(io.Reader, *record.Info) err
 
 // open opens one file, unpacks it and has scan take what is in it.
 func (rd *reader) open(kind record.Kind, f record.File, scan func(io.Reader, *record.Info) error) error {
-	in := os.Stdin
-	if f.Name != "-" {
-		var err error
-		if in, err = os.Open(f.Name); err != nil {
-			return err
-		}
-		defer in.Close()
-	}
-	unpacked, err := index.Unzipped(in)
+	text, err := index.OpenText(rd.ctx, f.Name)
 	if err != nil {
 		return err
 	}
+	defer text.Close()
 	rd.records.Files = append(rd.records.Files, record.Info{File: f, Kind: kind})
-	return scan(unpacked, &rd.records.Files[rd.file()])
+	return scan(text, &rd.records.Files[rd.file()])
 }
 
 // file returns the number of the file at hand.

@@ -79,7 +79,7 @@ func TestReadRules(t *testing.T) {
 	}
 	some := write("rules", "*nat\n-A OUTPUT -d 10.0.0.300 -j X\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT")
 	none := write("none", "hello\n")
-	rs, err := ReadRules(&record.Files{Rules: []record.File{some, none}})
+	rs, err := ReadRules(t.Context(), &record.Files{Rules: []record.File{some, none}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestReadRules(t *testing.T) {
 	if diff := cmp.Diff(want, rs.Files); diff != "" || len(rs.Rules) != 1 || rs.Rules[0].Pod != "p" {
 		t.Errorf("%d rule sets, -want +got:\n%s", len(rs.Rules), diff)
 	}
-	_, err = ReadRules(&record.Files{Sockets: []record.File{{Name: filepath.Join(dir, "nowhere")}}})
+	_, err = ReadRules(t.Context(), &record.Files{Sockets: []record.File{{Name: filepath.Join(dir, "nowhere")}}})
 	if err == nil || !strings.HasPrefix(err.Error(), "sockets "+dir) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v of a file that is not there", err)
 	}
@@ -119,7 +119,7 @@ func TestReadOfFileThatWentAway(t *testing.T) {
 	for _, kind := range []record.Kind{record.Conntrack, record.AccessLog, record.Sockets} {
 		var files record.Files
 		files.Add(kind, record.File{Name: filepath.Join(t.TempDir(), "gone")})
-		err := new(Records).Read(&files, x)
+		err := new(Records).Read(t.Context(), &files, x)
 		if err == nil || !strings.HasPrefix(err.Error(), kind.String()+" ") || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: error %v", kind, err)
 		}
@@ -152,7 +152,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	torn := pcap.WriteFile(t, "torn", zipped.Bytes()[:5])
-	if err := new(Records).Read(&record.Files{Sockets: []record.File{{Name: torn}}}, captured(t)); err == nil {
+	if err := new(Records).Read(t.Context(), &record.Files{Sockets: []record.File{{Name: torn}}}, captured(t)); err == nil {
 		t.Error("no error of a torn file")
 	}
 }

@@ -1,6 +1,8 @@
 package recorded
 
 import (
+	"context"
+
 	"github.com/pcapmesh/pcapmesh/internal/arena"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -18,12 +20,13 @@ type Records struct {
 	Rules     []*Rules
 }
 
-// ReadRules reads the records that say where to look: firewall rules.
-func ReadRules(given *record.Files) (*Records, error) {
+// ReadRules reads the records that say where to look: firewall rules. It ends when ctx
+// is cancelled.
+func ReadRules(ctx context.Context, given *record.Files) (*Records, error) {
 	if err := checkFiles(given); err != nil {
 		return nil, err
 	}
-	rd := &reader{given: given, records: new(Records)}
+	rd := &reader{ctx: ctx, given: given, records: new(Records)}
 	if err := rd.rules(); err != nil {
 		return nil, err
 	}
@@ -31,9 +34,9 @@ func ReadRules(given *record.Files) (*Records, error) {
 }
 
 // Read reads the other records. Of conntrack tables and access logs, which
-// can be large, only what touches the captures is kept.
-func (rs *Records) Read(given *record.Files, x *index.Index) error {
-	rd := &reader{given: given, records: rs, touched: newTouched(x, rs.Rules)}
+// can be large, only what touches the captures is kept. It ends when ctx is cancelled.
+func (rs *Records) Read(ctx context.Context, given *record.Files, x *index.Index) error {
+	rd := &reader{ctx: ctx, given: given, records: rs, touched: newTouched(x, rs.Rules)}
 	for _, read := range [...]func() error{rd.conntrack, rd.accessLogs, rd.sockets} {
 		if err := read(); err != nil {
 			return err

@@ -136,7 +136,7 @@ func TestRuleLine(t *testing.T) {
 COMMIT
 `
 	files, _ := given(t, record.Rules, text)
-	rs, err := ReadRules(files)
+	rs, err := ReadRules(t.Context(), files)
 	if err != nil {
 		t.Fatal(err)
 	}

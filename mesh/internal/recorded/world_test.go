@@ -39,7 +39,7 @@ func captured(t *testing.T, files ...[]byte) *index.Index {
 	t.Helper()
 	x := &index.Index{Ports: []uint16{53}}
 	for i, file := range files {
-		in, err := capture.OpenInput(pcap.WriteFile(t, "trace.pcapng", file), &capture.Options{Input: uint32(i)})
+		in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "trace.pcapng", file), &capture.Options{Input: uint32(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,11 +80,11 @@ func given(t *testing.T, kind record.Kind, text string) (*record.Files, record.F
 // readBeside reads the records of files beside the capture x.
 func readBeside(t *testing.T, files *record.Files, x *index.Index) *Records {
 	t.Helper()
-	rs, err := ReadRules(files)
+	rs, err := ReadRules(t.Context(), files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := rs.Read(files, x); err != nil {
+	if err := rs.Read(t.Context(), files, x); err != nil {
 		t.Fatal(err)
 	}
 	return rs

@@ -54,7 +54,7 @@ type Indexed struct {
 func (w *World) Read(tb testing.TB) *Indexed {
 	tb.Helper()
 	files := w.files(tb)
-	rs, err := recorded.ReadRules(files)
+	rs, err := recorded.ReadRules(tb.Context(), files)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -63,13 +63,13 @@ func (w *World) Read(tb testing.TB) *Indexed {
 	if w.Keys != "" {
 		keys = append(keys, pcap.WriteFile(tb, "keys", []byte(w.Keys)))
 	}
-	if r.Index.Keys, err = index.OpenKeys(keys); err != nil {
+	if r.Index.Keys, err = index.OpenKeys(tb.Context(), keys); err != nil {
 		tb.Fatal(err)
 	}
 	for i, p := range w.Pods {
 		r.read(tb, i, p)
 	}
-	if err := rs.Read(files, r.Index); err != nil {
+	if err := rs.Read(tb.Context(), files, r.Index); err != nil {
 		tb.Fatal(err)
 	}
 	return r
@@ -91,7 +91,7 @@ func (r *Indexed) read(tb testing.TB, i int, p Pod) {
 	if p.File == nil {
 		p.File = p.Trace.PCAPNG()
 	}
-	in, err := capture.OpenInput(pcap.WriteFile(tb, fmt.Sprintf("pod%d.pcapng", i), p.File), &capture.Options{Input: uint32(i)})
+	in, err := capture.OpenInput(tb.Context(), pcap.WriteFile(tb, fmt.Sprintf("pod%d.pcapng", i), p.File), &capture.Options{Input: uint32(i)})
 	if err != nil {
 		tb.Fatal(err)
 	}

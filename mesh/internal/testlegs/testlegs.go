@@ -26,7 +26,7 @@ type Sides struct {
 // the proxy, all others it dialled; they have the roles of inbound traffic.
 func Read(tb testing.TB, tr *pcap.Trace, down string) *Sides {
 	tb.Helper()
-	in, err := capture.OpenInput(pcap.WriteFile(tb, "trace.pcapng", tr.PCAPNG()), nil)
+	in, err := capture.OpenInput(tb.Context(), pcap.WriteFile(tb, "trace.pcapng", tr.PCAPNG()), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -87,9 +87,9 @@ func (w *world) records(t *testing.T, x *index.Index, format string) *recorded.R
 		}
 		files.AccessLogs = append(files.AccessLogs, record.File{Name: pcap.WriteFile(t, "log", []byte(text.String()))})
 	}
-	rs, err := recorded.ReadRules(files)
+	rs, err := recorded.ReadRules(t.Context(), files)
 	if err == nil {
-		err = rs.Read(files, x)
+		err = rs.Read(t.Context(), files, x)
 	}
 	if err != nil {
 		t.Fatal(err)

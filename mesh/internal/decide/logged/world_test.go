@@ -228,7 +228,7 @@ func (w *world) through(d, u *wire, k call) {
 func (w *world) index(t *testing.T) *index.Index {
 	t.Helper()
 	w.play()
-	in, err := capture.OpenInput(pcap.WriteFile(t, "trace.pcapng", w.tr.PCAPNG()), nil)
+	in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "trace.pcapng", w.tr.PCAPNG()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (w *world) conn() *pcap.Connection {
 // read indexes the capture and finds legs and their exchanges.
 func (w *world) read(t *testing.T) {
 	t.Helper()
-	in, err := capture.OpenInput(pcap.WriteFile(t, "trace.pcapng", w.tr.PCAPNG()), nil)
+	in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "trace.pcapng", w.tr.PCAPNG()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

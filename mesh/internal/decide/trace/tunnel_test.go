@@ -222,7 +222,7 @@ func TestJoinAcrossByBytes(t *testing.T) {
 				c.Send(text)
 				c.Close()
 			}
-			in, err := capture.OpenInput(pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG()), nil)
+			in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG()), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -146,7 +146,7 @@ func TestWhereTurnsAreKept(t *testing.T) {
 // read scans a trace as the capture of one file.
 func read(t *testing.T, tr *pcap.Trace) *scan.Scan {
 	t.Helper()
-	in, err := capture.OpenInput(pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG()), nil)
+	in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
