@@ -25,6 +25,13 @@ var expressions = []struct{ name, expr, want string }{
 	{"short with length", "net 10.1/16", ""},
 	{"short with bits", "net 10.1/8", "net 10.0.0.0/8"},
 	{"number with length", "net 10/8", "net 10.0.0.0/8"},
+	{"number with length in parentheses", "(net 10/8) and tcp", "(net 10.0.0.0/8) and tcp"},
+	{"largest number", "net 255/8", "net 255.0.0.0/8"},
+	{"hexadecimal numbers", "net 0x0a/8 or net 0x0b000001/8", "net 10.0.0.0/8 or net 11.0.0.0/8"},
+	{"octal number of as many digits as an address has", "net 0000000012/8", "net 10.0.0.0/8"},
+	{"three numbers", "net 10.1.2/8", "net 10.0.0.0/8"},
+	{"an address of as many bytes as a link address has digits", "net 192.168.10.1/8", "net 192.0.0.0/8"},
+	{"whole address", "net 10.0.0.1/32", ""},
 	{"everything", "net 0/0", "net 0.0.0.0/0"},
 	{"everything of a host", "net 10.1.2.3/0", "net 0.0.0.0/0"},
 	{"not without blank", "!net 10.0.0.1/8", "!net 10.0.0.0/8"},
@@ -49,6 +56,7 @@ var expressions = []struct{ name, expr, want string }{
 	{"IPv6 with IPv4 tail", "net ::ffff:10.1.2.3/104", "net ::ffff:10.0.0.0/104"},
 	{"IPv6 without blank", "net::1/64 or net::1:2:3:4:5:6:7/120", "net::/64 or net 0:1:2:3:4:5:6:0/120"},
 	{"IPv6 mask", "net fe80::1 mask ffc0::", "net fe80::/10"},
+	{"IPv6 mask before a word without blank", "net fe80::1 mask ffc0::or port 80", "net fe80::/10 or port 80"},
 	{"IPv6 host with all bits", "host fe80::1/128", ""},
 	{"octal and hexadecimal lengths", "net 10.0.0.1/010 or 11.0.0.1/0x8", "net 10.0.0.0/010 or 11.0.0.0/0x8"},
 	{"length that libpcap takes for octal", "net 10.0.0.1/09", "net 10.0.0.0/9"},
@@ -56,14 +64,32 @@ var expressions = []struct{ name, expr, want string }{
 	{"accessors and division", "tcp[10/2] = 1 and ip[0] & 0xf != 5 and tcp[((tcp[12:1]&0xf0)/4):4] = 0x47455420", ""},
 	{"division beside a net", "net 9.0.0.1/8 or 10/8 = 1 or (10/8) = 1", "net 9.0.0.0/8 or 10/8 = 1 or (10/8) = 1"},
 	{"escaped protocols", `ether proto \ip and ip proto \tcp and net 10.0.0.1/8`, `ether proto \ip and ip proto \tcp and net 10.0.0.0/8`},
+	{"escaped protocol in parentheses", `net 9.0.0.1/8 or (ip proto \tcp) or 11.0.0.1/8`, `net 9.0.0.0/8 or (ip proto \tcp) or 11.0.0.0/8`},
 	{"link addresses", "ether host 1:2:3:4:5:10 or ether host 0a-00-00-01-00-08 and net 10.0.0.1/8", "ether host 1:2:3:4:5:10 or ether host 0a-00-00-01-00-08 and net 10.0.0.0/8"},
 	{"ports", "portrange 15000-15010 and not port 22 and net 10.0.0.1/8", "portrange 15000-15010 and not port 22 and net 10.0.0.0/8"},
 	{"names", "host localhost and net 10.0.0.1/8", "host localhost and net 10.0.0.0/8"},
 	{"vlan", "vlan 100 and net 10.0.0.1/8", "vlan 100 and net 10.0.0.0/8"},
 }
 
+// mistakes are expressions that tcpdump refuses, for other reasons than a network:
+// they are its to report, and the networks in them are mended all the same.
+var mistakes = []struct{ name, expr, want string }{
+	{"link address of one digit at the end", "net 10.0.0.1/8 and $a", "net 10.0.0.0/8 and $a"},
+	{"link address of two digits at the end", "net 10.0.0.1/8 and $ab", "net 10.0.0.0/8 and $ab"},
+	{"link address of one digit before parentheses", "net 10.0.0.1/8 or $a(port 80) or 11.0.0.1/8", "net 10.0.0.0/8 or $a(port 80) or 11.0.0.0/8"},
+	{"dollar at the end", "net 10.0.0.1/8 and $", "net 10.0.0.0/8 and $"},
+	{"and at the end", "net 10/8 &&", "net 10.0.0.0/8 &&"},
+	{"slash at the end", "net 10.0.0.1/", ""},
+	{"backslash alone", `\ net 10.0.0.1/8`, `\ net 10.0.0.0/8`},
+	{"link address as a network", "net 001122334455/8 or net 1000.2000.3000/8", ""},
+	{"keyword in a name", "net 9.0.0.1/8 or no-host or no_host or 11.0.0.1/8", "net 9.0.0.0/8 or no-host or no_host or 11.0.0.0/8"},
+	{"five numbers are a name", "net 1.2.3.4.5/8", ""},
+	{"colon behind a mask", "net fe80::1 mask ffc0:::", "net fe80::/10 :"},
+	{"dot behind a mask", "net fe80::1 mask ffc0::.", "net fe80::/10 ."},
+}
+
 func TestNormalise(t *testing.T) {
-	for _, tt := range expressions {
+	for _, tt := range append(mistakes, expressions...) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := tt.want
 			if want == "" {
@@ -88,15 +114,21 @@ func TestNormaliseErrors(t *testing.T) {
 		{"net §300.1/8", "", "300 is more than 255", "write a network"},
 		{"net §256.1.1.1", "", "256 is more than 255", "write a network"},
 		{"net §300/8", "", "300 is more than 255", "all four numbers"},
+		{"net §10000.2000.3000/8", "", "10000 is more than 255", "write a network"},
+		{"net §99999999999/8", "", "99999999999 is more than 255", "all four numbers"},
 		{"net §0x0a.0.0.0/8", "", "no network", "write a network"},
 		{"net §10.0.0.1 mask 300.1", "", "300 is more than 255", "write a network"},
 		{"net §10.0.0.1 mask 300", "", "300 is more than 255", "all four numbers"},
 		{"net §fe80::1 mask 255.0.0.0", "", "different families", "prefix length"},
 		{"net §10.0.0.1 mask ffff::", "", "different families", "prefix length"},
+		{"net §fe80::1 mask 64", "", "different families", "prefix length"},
+		{"net §fe80::1/255.0.0.0", "", "different families", "prefix length"},
 		{"host §10.1.2.3/8", "", "only net takes", "write net 10.0.0.0/8"},
 		{"src §10.1.2.3/8", "", "only net takes", "write net 10.0.0.0/8"},
 		{"port 80 or §10.1.2.3/8", "", "only net takes", "write net 10.0.0.0/8"},
 		{"§10.1.2.3 mask 255.0.0.0", "", "only net takes", "write net 10.0.0.0/8"},
+		{"host §10.1.2.3/128", "", "only net takes", ""},
+		{"host §fe80::1 mask 128", "", "only net takes", ""},
 		{"host §fe80::1/64", "", "only net takes", "write net fe80::/64"},
 		{"(net 10.0.0.1/8) or §11.0.0.0/8", "(net 10.0.0.0/8) or 11.0.0.0/8", "only net takes", "write net 11.0.0.0/8"},
 		{"net 9.0.0.0/8 or tcp or §11.0.0.0/8", "", "only net takes", "write net 11.0.0.0/8"},
