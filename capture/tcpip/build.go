@@ -35,7 +35,7 @@ type Header struct {
 // leaves it. It panics when Src and Dst are not valid and of one family.
 func AppendTCP(dst []byte, h *Header, payload []byte) []byte {
 	src, to := h.Src.Addr().Unmap(), h.Dst.Addr().Unmap()
-	if !src.IsValid() || src.Is4() != to.Is4() {
+	if !src.IsValid() || !to.IsValid() || src.Is4() != to.Is4() {
 		panic("tcpip: AppendTCP with addresses " + h.Src.String() + " and " + h.Dst.String())
 	}
 	var opts [24]byte

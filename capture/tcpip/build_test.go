@@ -92,7 +92,8 @@ func TestAppendTCPAgreesWithGopacket(t *testing.T) {
 	syn := tcpip.Header{Flags: tcpip.FlagSYN, Seq: 1, Window: 64240, MSS: 1460, WScale: 7, TTL: 64, IPID: 9, HasTS: true, TSVal: 0x01020304}
 	data := tcpip.Header{Flags: 0x1ff, Seq: 0xfffffff0, Ack: 7, Window: 501, MSS: 1460, TTL: 1, HasTS: true, TSVal: 5, TSEcr: 6}
 	bare := tcpip.Header{Flags: tcpip.FlagSYN, WScale: -1, TTL: 255}
-	for name, h := range map[string]tcpip.Header{"syn": syn, "data": data, "bare": bare} {
+	unscaled := tcpip.Header{Flags: tcpip.FlagSYN, WScale: 0, TTL: 64}
+	for name, h := range map[string]tcpip.Header{"syn": syn, "data": data, "bare": bare, "unscaled": unscaled} {
 		for _, n := range []int{0, 1, 2, 31, 32, 33, 1447, 1448, 65000} {
 			for _, ends := range [][2]netip.AddrPort{{client4, server4}, {client6, server6}} {
 				h.SrcMAC, h.DstMAC, h.Src, h.Dst = macA, macB, ends[0], ends[1]
@@ -133,10 +134,22 @@ func TestAppendTCPUnmapsAddresses(t *testing.T) {
 	}
 }
 
+// A length that does not fit is 0, and the packet is read all the same.
 func TestAppendTCPBeyond64KiB(t *testing.T) {
 	for _, h := range []tcpip.Header{{Src: client4, Dst: server4}, {Src: client6, Dst: server6}} {
+		at, of := 16, 40 // where the length stands in the frame, and the headers that it counts
+		if h.Src == client6 {
+			at, of = 18, 20
+		}
 		for _, n := range []int{65535 - 40, 65535 - 20, 65535, 100000} {
 			data := tcpip.AppendTCP(nil, &h, pattern(n))
+			want := n + of
+			if want > 65535 {
+				want = 0
+			}
+			if got := int(binary.BigEndian.Uint16(data[at:])); got != want {
+				t.Errorf("%v, %d bytes of payload: length %d, want %d", h.Src, n, got, want)
+			}
 			d, _ := decoderOf()
 			var s tcpip.Segment
 			if !d.Decode(packetOf(linktype.Ethernet, data), &s) || !bytes.Equal(s.Bytes, pattern(n)) {
@@ -147,7 +160,7 @@ func TestAppendTCPBeyond64KiB(t *testing.T) {
 }
 
 func TestAppendTCPPanicsWithoutAddresses(t *testing.T) {
-	for _, h := range []tcpip.Header{{}, {Src: client4}, {Src: client4, Dst: server6}, {Src: client6, Dst: server4}} {
+	for _, h := range []tcpip.Header{{}, {Src: client4}, {Src: client6}, {Dst: server6}, {Src: client4, Dst: server6}, {Src: client6, Dst: server4}} {
 		func() {
 			defer func() {
 				if recover() == nil {
