@@ -179,6 +179,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"wifi", 105, make([]byte, 100), "Unsupported"},
 		{"version of another ethertype", 1, join(macs, words(0x0800), ip6()), "Malformed"},
 		{"version 4 where 6 is said", 1, join(macs, words(0x86dd), ip4()), "Malformed"},
+		{"version 5, else as 4", 1, join(macs, words(0x0800), edit(ip4(), func(b []byte) { b[0] = 0x55 })), "Malformed"},
+		{"version 5, else as 6", 1, join(macs, words(0x86dd), edit(ip6(), func(b []byte) { b[0] = 0x50 })), "Malformed"},
+		{"ipv4 header of 16 bytes, then tcp", 101, edit(ip4(), func(b []byte) { b[0], b[28] = 0x44, 0x50 }), "Malformed"},
+		{"udp without bytes", 101, edit(udp4()[:20], setLen(2, 20)), "NonTCP"},
 		{"tags to the end", 1, join(macs, bytes.Repeat(words(0x8100, 1), 9)), "Malformed"},
 	}
 	for _, tt := range tests {
@@ -216,7 +220,7 @@ func TestStatsCountsAndNotes(t *testing.T) {
 	var s tcpip.Segment
 	for i := range 100 {
 		p := packetOf(linktype.Raw, ip4()[:30])
-		p.Ref.Packet, p.WireLen = uint32(i+1), 57
+		p.Ref.Packet, p.WireLen = uint32(i+1), uint32(30+i) // the snaplen cut all but the first
 		d.Decode(p, &s)
 	}
 	for range 3 {
@@ -227,8 +231,10 @@ func TestStatsCountsAndNotes(t *testing.T) {
 	if st.Packets != 104 || st.Malformed != 100 || len(st.Notes) != 16 {
 		t.Errorf("%d packets, %d malformed, %d notes", st.Packets, st.Malformed, len(st.Notes))
 	}
-	if n := st.Notes[1]; n.Ref.Packet != 2 || n.Text != "tcp header at offset 20: need 20 bytes, have 10 (snaplen)" {
-		t.Errorf("note %+v", n)
+	for i, by := range []string{"packet", "snaplen"} {
+		if n := st.Notes[i]; n.Ref.Packet != uint32(i+1) || n.Text != "tcp header at offset 20: need 20 bytes, have 10 ("+by+")" {
+			t.Errorf("note %+v, want one that says %s", n, by)
+		}
 	}
 	for _, n := range st.Notes {
 		if strings.ContainsAny(n.Text, "\n%!") {

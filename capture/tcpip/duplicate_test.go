@@ -33,6 +33,10 @@ func TestDecodeMarksSecondCopies(t *testing.T) {
 		{"third is a first again", 1, []step{{0, lo(withID(1)), 0, false}, {us, lo(withID(1)), 0, true}, {2 * us, lo(withID(1)), 0, false}, {3 * us, lo(withID(1)), 0, true}}},
 		{"interleaved pairs", 1, []step{{0, lo(withID(1)), 0, false}, {1, lo(withID(2)), 0, false}, {2, lo(withID(1)), 0, true}, {3, lo(withID(2)), 0, true}}},
 		{"a retransmission has another id", 1, []step{{0, lo(withID(1)), 0, false}, {us, lo(withID(2)), 0, false}}},
+		{"as late as can be", 1, []step{{0, lo(withID(1)), 0, false}, {1000 * us, lo(withID(1)), 0, true}}},
+		{"as long before as can be", 1, []step{{0, lo(withID(1)), 0, false}, {-1000 * us, lo(withID(1)), 0, true}}},
+		{"as late as can be, without id", 1, []step{{0, lo(withID(0)), 0, false}, {50 * us, lo(withID(0)), 0, true}}},
+		{"a moment too late", 1, []step{{0, lo(withID(1)), 0, false}, {1000*us + 1, lo(withID(1)), 0, false}}},
 		{"too late", 1, []step{{0, lo(withID(1)), 0, false}, {2000 * us, lo(withID(1)), 0, false}}},
 		{"long before", 1, []step{{0, lo(withID(1)), 0, false}, {-2000 * us, lo(withID(1)), 0, false}}},
 		{"late, without id", 1, []step{{0, lo(withID(0)), 0, false}, {51 * us, lo(withID(0)), 0, false}, {100 * us, lo(withID(0)), 0, true}}},
@@ -64,6 +68,26 @@ func TestDecodeMarksSecondCopies(t *testing.T) {
 				t.Errorf("%d duplicates counted, want %d", n, dups)
 			}
 		})
+	}
+}
+
+// Of packets that are short every byte counts, whatever their length: two that
+// differ in one are no copies.
+func TestSecondCopyDiffersInNoByte(t *testing.T) {
+	for n := range 17 {
+		h := tcpip.Header{Flags: tcpip.FlagACK, Src: client4, Dst: server4}
+		frame := tcpip.AppendTCP(nil, &h, pattern(n))
+		for i := 14 + 20; i < len(frame); i++ {
+			if i == 14+32 { // the data offset: else it is no segment
+				continue
+			}
+			d, _ := decoderOf(capture.Interface{Name: "lo"})
+			var s tcpip.Segment
+			other := edit(frame, func(b []byte) { b[i] ^= 1 })
+			if !d.Decode(packetOf(1, frame), &s) || !d.Decode(packetOf(1, other), &s) || s.Dup {
+				t.Errorf("%d bytes of payload: another byte %d is not seen", n, i)
+			}
+		}
 	}
 }
 
@@ -102,5 +126,56 @@ func TestSecondCopiesOfFragments(t *testing.T) {
 	}
 	if st := d.Stats(); segments != 1 || st.Duplicates != 3 || st.FragmentsPending != 0 {
 		t.Errorf("%d segments, %+v", segments, st)
+	}
+}
+
+// A packet that two inputs have, a copy of a file or captures that overlap, counts
+// once. Steps say which input shows which packet when.
+func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
+	type step struct {
+		input uint32
+		id    int
+		nanos capture.Time
+		dup   bool
+	}
+	many := func(n int) (steps []step) { // n packets of one moment in one input, then in another
+		for i := range 2 * n {
+			steps = append(steps, step{uint32(i / n), i%n + 1, 5, i >= n})
+		}
+		return steps
+	}
+	late := many(17)
+	for i := 17; i < len(late); i++ {
+		late[i].dup = false // each drives out the one that is next
+	}
+	both := map[uint32]string{0: "a", 1: "a"}
+	for _, tt := range []struct {
+		name  string
+		pods  map[uint32]string
+		steps []step
+	}{
+		{"two inputs", both, []step{{0, 1, 5, false}, {1, 1, 5, true}}},
+		{"a pair each", both, []step{{0, 1, 5, false}, {1, 1, 5, true}, {0, 1, 5, false}, {1, 1, 5, true}}},
+		{"one input", both, []step{{0, 1, 5, false}, {0, 1, 5, false}}},
+		{"another time", both, []step{{0, 1, 5, false}, {1, 1, 6, false}}},
+		{"another packet", both, []step{{0, 1, 5, false}, {1, 2, 5, false}}},
+		{"two pods", map[uint32]string{0: "a", 1: "b"}, []step{{0, 1, 5, false}, {1, 1, 5, false}}},
+		{"only one input was named", map[uint32]string{0: ""}, []step{{0, 1, 5, false}, {1, 1, 5, false}}},
+		{"16 of one moment", both, many(16)},
+		{"17 of one moment", both, late},
+	} {
+		points := tcpip.NewPoints()
+		for input, pod := range tt.pods {
+			points.Add(input, pod)
+		}
+		d := tcpip.NewDecoder(points, func(uint32) []capture.Interface { return nil })
+		for i, st := range tt.steps {
+			p := packetOf(1, join(macs, words(0x0800), edit(ip4(), setLen(4, st.id))))
+			p.Ref.Input, p.Time = st.input, st.nanos
+			var s tcpip.Segment
+			if !d.Decode(p, &s) || s.Dup != st.dup {
+				t.Errorf("%s, packet %d: dup %v, want %v", tt.name, i, s.Dup, st.dup)
+			}
+		}
 	}
 }

@@ -233,12 +233,14 @@ func TestFragmentsOverlapIPv6(t *testing.T) {
 func TestFragmentsCutBySnaplen(t *testing.T) {
 	ip := longPacket(false, 300)
 	frags := split4(ip, 128, 256)
-	f := newFeed()
-	if f.put(frags[2]) || f.putCut(frags[1][:60], len(frags[1])) || !f.put(frags[0]) {
-		t.Fatalf("no segment: %+v", f.d.Stats())
-	}
-	if n := 128 - 32 + 40; !bytes.Equal(f.s.Bytes, pattern(300)[:n]) || f.s.Wire != 300 {
-		t.Errorf("payload %d of %d bytes, want %d of 300", len(f.s.Bytes), f.s.Wire, n)
+	for _, have := range []int{0, 40} { // bytes behind the IP header
+		f := newFeed()
+		if f.put(frags[2]) || f.putCut(frags[1][:20+have], len(frags[1])) || !f.put(frags[0]) {
+			t.Fatalf("no segment: %+v", f.d.Stats())
+		}
+		if n := 128 - 32 + have; !bytes.Equal(f.s.Bytes, pattern(300)[:n]) || f.s.Wire != 300 {
+			t.Errorf("payload %d of %d bytes, want %d of 300", len(f.s.Bytes), f.s.Wire, n)
+		}
 	}
 }
 
@@ -264,12 +266,17 @@ func TestFragmentsThatContradict(t *testing.T) {
 	for name, frag := range map[string][]byte{
 		"empty":               edit(frags[0][:20], setLen(2, 20)),
 		"not a multiple of 8": edit(frags[0][:20+13], setLen(2, 33)),
-		"beyond 64 KiB":       edit(frags[0], func(b []byte) { b[6], b[7] = 0x3f, 0xff }),
+		"beyond 64 KiB":       edit(frags[0][:20+8], func(b []byte) { b[6], b[7] = 0x1f, 0xff; setLen(2, 28)(b) }),
 	} {
 		f := newFeed()
 		if f.put(frag) || f.d.Stats().Malformed != 1 {
 			t.Errorf("%s: %+v", name, f.d.Stats())
 		}
+	}
+	f := newFeed()
+	f.put(edit(frags[0][:20+7], func(b []byte) { b[6], b[7] = 0x1f, 0xff; setLen(2, 27)(b) }))
+	if st := f.d.Stats(); st.FragmentsPending != 1 {
+		t.Errorf("the last that fits into 64 KiB: %+v", st)
 	}
 }
 
@@ -285,31 +292,39 @@ func TestFragmentsAreBounded(t *testing.T) {
 		t.Errorf("by number: %d pending, %d evicted", st.FragmentsPending, st.FragmentsEvicted)
 	}
 
-	f = newFeed()
-	f.put(id(1))
-	f.nanos = 31e9
-	f.put(id(2))
-	if st := f.d.Stats(); st.FragmentsPending != 1 || st.FragmentsEvicted != 1 {
-		t.Errorf("by time: %+v", st)
+	for _, tt := range []struct {
+		name    string
+		age     capture.Time // of the first datagram when the second comes
+		packets int          // between the two
+		evicted int
+	}{
+		{"at the bound", 30e9, 1<<16 - 1, 0},
+		{"by time", 30e9 + 1, 0, 1},
+		{"by packets", 0, 1 << 16, 1},
+	} {
+		f = newFeed()
+		f.nanos = 1e18
+		for range 1 << 15 { // neither time nor number counts from the begin of the capture
+			f.put(udp4())
+		}
+		f.put(id(1))
+		for range tt.packets {
+			f.put(udp4())
+		}
+		f.nanos += tt.age
+		f.put(id(2))
+		if st := f.d.Stats(); st.FragmentsEvicted != tt.evicted || st.FragmentsPending != 2-tt.evicted {
+			t.Errorf("%s: %+v", tt.name, st)
+		}
 	}
 
 	f = newFeed()
-	f.put(id(1))
-	for range 1<<16 + 1 {
-		f.put(udp4())
+	long := split4(longPacket(false, 65000), 1<<15)[0]
+	for i := range 1<<22>>15 + 1 {
+		f.put(edit(long, setLen(4, i)))
 	}
-	f.put(id(2))
-	if st := f.d.Stats(); st.FragmentsPending != 1 || st.FragmentsEvicted != 1 {
-		t.Errorf("by packets: %+v", st)
-	}
-
-	f = newFeed()
-	long := longPacket(false, 65000)
-	for i := range 100 {
-		f.put(edit(split4(long, 64000)[0], setLen(4, i)))
-	}
-	if n := f.d.Stats().FragmentsPending; n != 66 { // 65 of 64000 bytes, and one before the bound is looked at again
-		t.Errorf("by bytes: %d pending", n)
+	if st := f.d.Stats(); st.FragmentsPending != 128 || st.FragmentsEvicted != 1 {
+		t.Errorf("by bytes: %+v", st)
 	}
 
 	f = newFeed()
@@ -317,9 +332,9 @@ func TestFragmentsAreBounded(t *testing.T) {
 		frag := edit(first[:28], setLen(2, 28))
 		binary.BigEndian.PutUint16(frag[6:], 0x2000|uint16(i*2))
 		f.put(frag)
-	}
-	if st := f.d.Stats(); st.FragmentsPending != 0 || st.FragmentsEvicted != 1 {
-		t.Errorf("by parts: %+v", st)
+		if n := f.d.Stats().FragmentsEvicted; (n == 1) != (i >= 1024) {
+			t.Fatalf("by parts: %d datagrams given up after %d fragments", n, i+1)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
@@ -19,6 +20,18 @@ func decodeRaw(t *testing.T, ip []byte, wire int) (*tcpip.Segment, tcpip.DecodeS
 		return nil, d.Stats()
 	}
 	return &s, d.Stats()
+}
+
+// onLinks returns an IP packet, of which wire bytes were on the wire, bare and
+// behind an Ethernet header, which no length of IP counts.
+func onLinks(ip []byte, wire int) []*capture.Packet {
+	head := join(macs, words(0x0800))
+	if ip[0]>>4 == 6 {
+		head = join(macs, words(0x86dd))
+	}
+	bare, framed := packetOf(linktype.Raw, ip), packetOf(linktype.Ethernet, join(head, ip))
+	bare.WireLen, framed.WireLen = uint32(wire), uint32(wire+len(head))
+	return []*capture.Packet{bare, framed}
 }
 
 // edit returns a copy of b changed by f.
@@ -60,23 +73,27 @@ func TestDecodeIPLengths(t *testing.T) {
 		{"ipv4 total length inside the tcp options", edit(v4, setLen(2, n4-8)), n4, -1, 0},
 		{"ipv4 total length inside the ip header", edit(v4, setLen(2, 19)), n4, -1, 0},
 		{"ipv6 payload length inside the tcp header", edit(v6, setLen(4, 19)), n6, -1, 0},
-		{"ipv4 header length 16", edit(v4, func(b []byte) { b[0] = 0x44 }), n4, -1, 0},
+		{"ipv4 without payload", edit(v4, setLen(2, n4-5)), n4, 0, 0},
+		{"ipv6 without payload", edit(v6, setLen(4, n6-45)), n6, 0, 0},
 		{"ipv4 header length above total", edit(v4, func(b []byte) { b[0] = 0x4f; setLen(2, 56)(b) }), n4, -1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, st := decodeRaw(t, tt.ip, tt.wire)
-			if s == nil {
-				if tt.bytes >= 0 || st.Malformed != 1 {
-					t.Errorf("no segment: %+v", st)
+			for _, p := range onLinks(tt.ip, tt.wire) {
+				d, _ := decoderOf()
+				var s tcpip.Segment
+				if !d.Decode(p, &s) {
+					if st := d.Stats(); tt.bytes >= 0 || st.Malformed != 1 {
+						t.Errorf("link %v, no segment: %+v", p.Link, st)
+					}
+					continue
 				}
-				return
-			}
-			if len(s.Bytes) != tt.bytes || int(s.Wire) != tt.onWire {
-				t.Errorf("payload %d of %d bytes, want %d of %d", len(s.Bytes), s.Wire, tt.bytes, tt.onWire)
-			}
-			if s.Seq != 1000 || !s.HasTS {
-				t.Errorf("seq %d, timestamps %v", s.Seq, s.HasTS)
+				if len(s.Bytes) != tt.bytes || int(s.Wire) != tt.onWire {
+					t.Errorf("link %v: payload %d of %d bytes, want %d of %d", p.Link, len(s.Bytes), s.Wire, tt.bytes, tt.onWire)
+				}
+				if s.Seq != 1000 || !s.HasTS {
+					t.Errorf("link %v: seq %d, timestamps %v", p.Link, s.Seq, s.HasTS)
+				}
 			}
 		})
 	}
@@ -110,6 +127,7 @@ func TestDecodeIPv6Extensions(t *testing.T) {
 	const tcp, hop, route, frag, auth, dest = 6, 0, 43, 44, 51, 60
 	opt := func(next byte) []byte { return []byte{next, 0, 1, 4, 0, 0, 0, 0} } // PadN
 	opt16 := func(next byte) []byte { return append([]byte{next, 1, 1, 12}, make([]byte, 12)...) }
+	alone := func(ip []byte, n int) []byte { return edit(ip[:n], setLen(4, n-40)) } // no byte behind the first n
 	tests := []struct {
 		name  string
 		ip    []byte
@@ -124,9 +142,14 @@ func TestDecodeIPv6Extensions(t *testing.T) {
 		{"16 headers", extended(dest, manyOptions(16)...), ""},
 		{"17 headers", extended(dest, manyOptions(17)...), "Malformed"},
 		{"header length beyond the packet", extended(hop, []byte{tcp, 200, 1, 4, 0, 0, 0, 0}), "Malformed"},
+		{"header length beyond a packet of 8 bytes", alone(extended(hop, []byte{17, 1, 1, 4, 0, 0, 0, 0}), 48), "Malformed"},
 		{"no next header", extended(59), "NonTCP"},
+		{"no next header, and no bytes", alone(extended(59), 40), "NonTCP"},
+		{"no next header behind options, and no bytes", alone(extended(hop, opt(59)), 48), "NonTCP"},
 		{"udp behind options", extended(dest, opt(17)), "NonTCP"},
 		{"udp fragment", extended(frag, []byte{17, 0, 0, 1, 0, 0, 0, 9}), "NonTCP"},
+		{"udp fragment without bytes", alone(extended(frag, []byte{17, 0, 0, 1, 0, 0, 0, 9}), 48), "NonTCP"},
+		{"jumbo length before the fragment header", edit(extended(hop, []byte{frag, 0, 0xc2, 4, 0, 0, 0, 8}, []byte{tcp, 0, 0, 1, 0, 0, 0, 9}), setLen(4, 0)), "Malformed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,15 +183,20 @@ func manyOptions(n int) [][]byte {
 
 func TestDecodeJumbo(t *testing.T) {
 	const n = 80000
-	ip := extended(0, []byte{6, 0, 0xc2, 4, 0, 1, 0, 0})
-	binary.BigEndian.PutUint32(ip[44:], uint32(len(ip)-40+n))
-	setLen(4, 0)(ip)
-	s, _ := decodeRaw(t, ip, len(ip)+n+50) // 50 bytes behind the packet
-	if s == nil || s.Wire != 5+n || len(s.Bytes) != 5 {
-		t.Fatalf("segment %+v, want %d bytes of payload", s, 5+n)
-	}
-	binary.BigEndian.PutUint32(ip[44:], 7)
-	if s, st := decodeRaw(t, ip, len(ip)); s != nil || st.Malformed != 1 {
-		t.Errorf("jumbo length inside the extension header: %+v, %+v", s, st)
+	for _, options := range [][]byte{
+		{6, 0, 0xc2, 4, 0, 0, 0, 0},
+		{6, 1, 0, 0, 1, 4, 1, 1, 1, 1, 0xc2, 4, 0, 0, 0, 0}, // padding of both kinds before it
+	} {
+		ip, at := extended(0, options), 40+len(options)-4
+		binary.BigEndian.PutUint32(ip[at:], uint32(len(ip)-40+n))
+		setLen(4, 0)(ip)
+		s, _ := decodeRaw(t, ip, len(ip)+n+50) // 50 bytes behind the packet
+		if s == nil || s.Wire != 5+n || len(s.Bytes) != 5 {
+			t.Fatalf("segment %+v, want %d bytes of payload", s, 5+n)
+		}
+		binary.BigEndian.PutUint32(ip[at:], 7)
+		if s, st := decodeRaw(t, ip, len(ip)); s != nil || st.Malformed != 1 {
+			t.Errorf("jumbo length inside the extension header: %+v, %+v", s, st)
+		}
 	}
 }

@@ -61,6 +61,8 @@ func TestPoints(t *testing.T) {
 		a := netip.MustParseAddrPort(addr)
 		return ipPacket(&tcpip.Header{Src: a, Dst: a})
 	}
+	local := netip.MustParseAddrPort("127.0.0.6:80")
+	fromLocal, toLocal := ipPacket(&tcpip.Header{Src: local, Dst: server4}), ipPacket(&tcpip.Header{Src: client4, Dst: local})
 	pods := map[uint32]string{0: "a", 1: "a", 2: "b"}
 	tests := []struct {
 		name   string
@@ -132,6 +134,26 @@ func TestPoints(t *testing.T) {
 			[]sight{{0, 0, 101, ip4()}, {0, 0, 101, loopIP("127.0.0.6:80")}, {0, 0, 101, ip4()}},
 			[]tcpip.Point{0, 0, 0},
 			[]tcpip.PointInfo{{Pod: "a", Name: "ip", Loopback: true, Inferred: true}},
+		}, {
+			"raw ip becomes loopback with such an address on either side", nil,
+			[]sight{{0, 0, 101, fromLocal}, {1, 0, 101, toLocal}},
+			[]tcpip.Point{0, 1},
+			[]tcpip.PointInfo{{Pod: "a", Name: "ip", Loopback: true, Inferred: true}, {Pod: "a", Name: "ip", Loopback: true, Inferred: true}},
+		}, {
+			"loopback addresses on eth0 do not make it lo", nil,
+			[]sight{{0, 0, 1, join(macs, words(0x0800), toLocal)}},
+			[]tcpip.Point{0},
+			[]tcpip.PointInfo{{Pod: "a", Name: "eth0", Inferred: true}},
+		}, {
+			"nameless files of raw ip share no point, not with an interface named ip either", map[uint32][]string{0: {"", "ip"}},
+			[]sight{{0, 0, 101, ip4()}, {1, 0, 101, ip4()}, {0, 1, 101, ip4()}},
+			[]tcpip.Point{0, 1, 2},
+			[]tcpip.PointInfo{{Pod: "a", Name: "ip", Inferred: true}, {Pod: "a", Name: "ip", Inferred: true}, {Pod: "a", Name: "ip"}},
+		}, {
+			"an index with and without the mark of loopback", nil,
+			[]sight{{0, 0, 276, sll2(7, 772)}, {0, 0, 276, sll2(7, 1)}, {0, 0, 276, sll2(7, 772)}},
+			[]tcpip.Point{0, 1, 0},
+			[]tcpip.PointInfo{{Pod: "a", Name: "lo", Index: 7, Cooked: true, Loopback: true, Inferred: true}, {Pod: "a", Name: "if7", Index: 7, Cooked: true, Inferred: true}},
 		}, {
 			"raw ipv6 loopback", nil,
 			[]sight{{0, 0, 229, loopIP("[::1]:80")}},

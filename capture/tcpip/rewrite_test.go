@@ -125,6 +125,9 @@ func TestRewriteTupleKeepsWrongChecksums(t *testing.T) {
 			l4 = 40
 		}
 		wrong := uint16(rnd.Uint32())
+		if round < 10 {
+			wrong = 0 // which says in UDP alone that there is none
+		}
 		binary.BigEndian.PutUint16(ip[l4+16:], wrong)
 		if !v6 {
 			ip[10] = byte(rnd.Uint32() & 0x7f) // never 0xffff: 0 is its other form
@@ -198,9 +201,9 @@ func TestRewriteTupleTellsRightFromPartial(t *testing.T) {
 func TestRewriteTupleOfCutPackets(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		whole, l4 := ip4(), 20
-		to := [2]netip.AddrPort{server4, client4}
+		to := [2]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:15001"), client4} // of another sum
 		if v6 {
-			whole, l4, to = ip6(), 40, [2]netip.AddrPort{server6, client6}
+			whole, l4, to = ip6(), 40, [2]netip.AddrPort{netip.MustParseAddrPort("[::1]:15001"), client6}
 		}
 		want := bytes.Clone(whole)
 		check(t, tcpip.RewriteTuple(want, l4, to[0], to[1]))
@@ -210,8 +213,14 @@ func TestRewriteTupleOfCutPackets(t *testing.T) {
 			if (err == nil) != (n >= l4) {
 				t.Errorf("%d bytes: %v", n, err)
 			}
-			if err != nil && !bytes.Equal(ip, whole[:n]) || err == nil && !bytes.Equal(ip, want[:n]) {
-				t.Errorf("%d bytes (%v):\n got %x\nwant %x", n, err, ip, want[:n])
+			left := bytes.Clone(want[:n])
+			if err != nil {
+				left = whole[:n]
+			} else if n == l4+17 { // half a checksum cannot be updated
+				left[n-1] = whole[n-1]
+			}
+			if !bytes.Equal(ip, left) {
+				t.Errorf("%d bytes (%v):\n got %x\nwant %x", n, err, ip, left)
 			}
 		}
 	}
@@ -262,7 +271,8 @@ func TestRewriteTupleRefusesOtherFamilies(t *testing.T) {
 		src, dst netip.AddrPort
 	}{
 		{ip4(), 20, client6, server6}, {ip6(), 40, client4, server4}, {ip4(), 20, client4, server6}, {ip6(), 40, client4, server6},
-		{ip4(), 20, client4, netip.AddrPort{}}, {nil, 0, client4, server4}, {make([]byte, 60), 20, client4, server4},
+		{ip4(), 20, client6, server4}, {ip6(), 40, client6, server4},
+		{ip4(), 20, client4, netip.AddrPort{}}, {ip6(), 40, client6, netip.AddrPort{}}, {ip6(), 40, netip.AddrPort{}, server6}, {nil, 0, client4, server4}, {make([]byte, 60), 20, client4, server4},
 	} {
 		ip := bytes.Clone(c.ip)
 		if tcpip.RewriteTuple(ip, c.l4, c.src, c.dst) == nil || !bytes.Equal(ip, c.ip) {

@@ -34,7 +34,8 @@ func TestDecodeTCPOptions(t *testing.T) {
 	}{
 		{"none", syn, nil, facts{0, -1, false, 0, 0}},
 		{"linux syn", syn, []byte{2, 4, 0xff, 0xd7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7}, facts{65495, 7, true, 1, 0}},
-		{"mss of a segment without syn", ack, []byte{2, 4, 5, 180}, facts{0, -1, false, 0, 0}},
+		{"mss and shift of a segment without syn", ack, []byte{2, 4, 5, 180, 3, 3, 7, 1}, facts{0, -1, false, 0, 0}},
+		{"mss behind timestamps", syn, []byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 2, 4, 5, 180}, facts{1460, -1, true, 1, 2}},
 		{"timestamps in odd order", ack, []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1}, facts{0, -1, true, 1, 2}},
 		{"timestamps and sack", ack, []byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1, 5, 10, 1, 2, 3, 4, 5, 6, 7, 8}, facts{0, -1, true, 1, 2}},
 		{"shift of 15 counts as 14", syn, []byte{3, 3, 15, 0}, facts{0, 14, false, 0, 0}},
@@ -45,6 +46,7 @@ func TestDecodeTCPOptions(t *testing.T) {
 		{"kind without length", syn, []byte{3, 3, 2, 8}, facts{0, 2, false, 0, 0}},
 		{"short timestamps", syn, []byte{8, 6, 1, 2, 3, 4, 1, 1}, facts{0, -1, false, 0, 0}},
 		{"mss of 3 bytes", syn, []byte{2, 5, 5, 180, 0, 1, 1, 1}, facts{0, -1, false, 0, 0}},
+		{"shift of 2 bytes", syn, []byte{3, 4, 7, 7}, facts{0, -1, false, 0, 0}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

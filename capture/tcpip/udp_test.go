@@ -30,9 +30,9 @@ func TestDatagrams(t *testing.T) {
 	v4, v6 := pcap.UDP(client4, resolver4, payload), pcap.UDP(client6, resolver6, payload)
 	options := join([]byte{0x46}, v4[1:20], []byte{1, 1, 1, 0}, v4[20:])
 	setLen(2, len(options))(options)
-	extended := join(v6[:40], []byte{17, 0, 1, 4, 0, 0, 0, 0}, v6[40:])
-	extended[6] = 60
-	setLen(4, len(extended)-40)(extended)
+	extended := behindOptions(17, v6)
+	frag6 := split6(v6, 17, 16)[0]
+	jumbo := edit(extended, func(b []byte) { b[6] = 0; setLen(4, 0)(b); copy(b[42:], []byte{0xc2, 4, 0, 0, 0, 7}) })
 	for _, tt := range []struct {
 		name      string
 		data      []byte
@@ -52,7 +52,16 @@ func TestDatagrams(t *testing.T) {
 		{"padding in ip", edit(v4, setLen(24, 8+30)), 0, 30, 0},
 		{"cut payload", v4[:50], len(v4), 22, 0},
 		{"cut header", v4[:26], len(v4), -1, 1},
-		{"cut ports", v4[:22], len(v4), -1, 0},
+		{"cut behind the ports", v4[:24], len(v4), -1, 1},
+		{"cut ports", v4[:23], len(v4), -1, 0},
+		{"cut behind the ip header", v4[:20], len(v4), -1, 0},
+		{"ipv4 total length 0 of offload", edit(v4, setLen(2, 0)), 0, 40, 0},
+		{"ipv6 payload length 0", edit(v6, setLen(4, 0)), 0, 40, 0},
+		{"length too long for offload", edit(edit(v4, setLen(2, 0)), setLen(24, 49)), 0, -1, 1},
+		{"length too long for offload, ipv6", edit(edit(v6, setLen(4, 0)), setLen(44, 49)), 0, -1, 1},
+		{"ipv6 fragment header not captured", frag6[:40], len(frag6), -1, 0},
+		{"ipv6 fragment header cut", frag6[:44], len(frag6), -1, 0},
+		{"ipv6 jumbo length in the extension header", jumbo, 0, -1, 0},
 		{"length 7", edit(v4, setLen(24, 7)), 0, -1, 1},
 		{"length too long", edit(v4, setLen(24, 49)), 0, -1, 1},
 		{"ipv6 length too long", edit(v6, setLen(44, 49)), 0, -1, 1},
@@ -60,24 +69,42 @@ func TestDatagrams(t *testing.T) {
 		{"ip total length in header", edit(v4, setLen(2, 19)), 0, -1, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d, _ := datagramsOf()
-			p := packetOf(linktype.Raw, tt.data)
-			p.WireLen = max(p.WireLen, uint32(tt.wire))
-			var g tcpip.Datagram
-			ok := d.Decode(p, &g)
-			if ok != (tt.want >= 0) || d.Stats().Malformed != tt.malformed {
-				t.Fatalf("datagram %v, %d malformed, want %d bytes and %d malformed", ok, d.Stats().Malformed, tt.want, tt.malformed)
-			}
-			if !ok {
-				return
-			}
-			if tt.name != "ethernet padding" && !bytes.Equal(g.Bytes, payload[:tt.want]) || len(g.Bytes) != tt.want {
-				t.Errorf("payload = %x, want %d bytes of %x", g.Bytes, tt.want, payload)
-			}
-			if int(g.Wire) < len(g.Bytes) || tt.wire == 0 && int(g.Wire) != len(g.Bytes) || tt.wire > 0 && g.Wire != 40 {
-				t.Errorf("%d bytes on the wire, %d captured", g.Wire, len(g.Bytes))
+			for _, p := range onLinks(tt.data, max(tt.wire, len(tt.data))) {
+				d, _ := datagramsOf()
+				var g tcpip.Datagram
+				ok := d.Decode(p, &g)
+				if ok != (tt.want >= 0) || d.Stats().Malformed != tt.malformed {
+					t.Fatalf("link %v: datagram %v, %d malformed, want %d bytes and %d malformed", p.Link, ok, d.Stats().Malformed, tt.want, tt.malformed)
+				}
+				if !ok {
+					continue
+				}
+				if tt.name != "ethernet padding" && !bytes.Equal(g.Bytes, payload[:tt.want]) || len(g.Bytes) != tt.want {
+					t.Errorf("link %v: payload = %x, want %d bytes of %x", p.Link, g.Bytes, tt.want, payload)
+				}
+				if int(g.Wire) < len(g.Bytes) || tt.wire == 0 && int(g.Wire) != len(g.Bytes) || tt.wire > 0 && g.Wire != 40 {
+					t.Errorf("link %v: %d bytes on the wire, %d captured", p.Link, g.Wire, len(g.Bytes))
+				}
 			}
 		})
+	}
+}
+
+// What the link header calls IPv4 or IPv6 is not, if its own version is another.
+func TestDatagramsOfOtherVersions(t *testing.T) {
+	for _, tt := range []struct {
+		said      uint16
+		ip        []byte
+		malformed int
+	}{
+		{0x0800, edit(pcap.UDP(client4, resolver4, nil), func(b []byte) { b[0] = 0x55 }), 1},
+		{0x86dd, edit(pcap.UDP(client6, resolver6, nil), func(b []byte) { b[0] = 0x50 }), 0}, // a Decoder counts it
+	} {
+		d, _ := datagramsOf()
+		var g tcpip.Datagram
+		if d.Decode(packetOf(linktype.Ethernet, join(macs, words(tt.said), tt.ip)), &g) || d.Stats().Malformed != tt.malformed {
+			t.Errorf("%#x: %+v, or a datagram", tt.said, d.Stats())
+		}
 	}
 }
 
@@ -96,10 +123,12 @@ func TestDatagramTuple(t *testing.T) {
 // A datagram in fragments, in any order and cut anywhere, is the datagram.
 func TestDatagramFragments(t *testing.T) {
 	payload := pattern(600)
+	options := behindOptions(17, pcap.UDP(client6, resolver6, payload))
 	for _, tt := range []struct {
 		name  string
 		frags [][]byte
 	}{
+		{"ipv6 with options in the fragments", split6(options, 60, 200, 400)},
 		{"ipv4", split4(pcap.UDP(client4, resolver4, payload), 200, 400)},
 		{"ipv6", split6(pcap.UDP(client6, resolver6, payload), 17, 200, 400)},
 	} {
@@ -119,6 +148,41 @@ func TestDatagramFragments(t *testing.T) {
 			if !bytes.Equal(g.Bytes, payload) || g.Ref != refs[2] || len(g.Parts) != 2 || g.Parts[0] != refs[0] || g.Parts[1] != refs[1] {
 				t.Errorf("%s %v: %d bytes, packet %v with %v", tt.name, order, len(g.Bytes), g.Ref, g.Parts)
 			}
+		}
+	}
+}
+
+// behindOptions puts destination options before the given header of an IPv6
+// packet.
+func behindOptions(next byte, ip []byte) []byte {
+	ip = join(ip[:40], []byte{next, 0, 1, 4, 0, 0, 0, 0}, ip[40:])
+	ip[6] = 60
+	setLen(4, len(ip)-40)(ip)
+	return ip
+}
+
+// What is in the fragments shows only when all have come.
+func TestDatagramFragmentsRefused(t *testing.T) {
+	tcp := ipPacket(&tcpip.Header{Src: client6, Dst: resolver6})
+	udp := pcap.UDP(client6, resolver6, pattern(40))
+	for _, tt := range []struct {
+		name      string
+		frags     [][]byte
+		malformed int
+	}{
+		{"other port", split4(pcap.UDP(client4, server4, pattern(40)), 16), 0},
+		{"tcp to the port, behind options", split6(behindOptions(6, tcp), 60, 16), 0},
+		{"length too long, behind options", split6(behindOptions(17, edit(udp, setLen(44, 49))), 60, 16), 1},
+	} {
+		d, _ := datagramsOf()
+		var g tcpip.Datagram
+		for i, frag := range tt.frags {
+			if d.Decode(packetOf(linktype.Raw, frag), &g) {
+				t.Errorf("%s: a datagram at fragment %d", tt.name, i)
+			}
+		}
+		if st := d.Stats(); st.Malformed != tt.malformed || st.FragmentsPending != 0 {
+			t.Errorf("%s: %+v", tt.name, st)
 		}
 	}
 }
