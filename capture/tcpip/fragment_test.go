@@ -341,10 +341,13 @@ func TestFragmentsAreBounded(t *testing.T) {
 func TestLocateFragments(t *testing.T) {
 	f4 := split4(longPacket(false, 100), 64)
 	f6 := split6(longPacket(true, 100), 6, 64)
+	behind := func(word byte) []byte { // a fragment behind options
+		return extended(0, []byte{44, 0, 1, 4, 0, 0, 0, 0}, []byte{6, 0, 0, word, 0, 0, 0, 9})
+	}
 	for i, want := range []struct {
 		ip []byte
 		l4 int
-	}{{f4[0], 20}, {f4[1], -1}, {f6[0], 48}, {f6[1], -1}} {
+	}{{f4[0], 20}, {f4[1], -1}, {f6[0], 48}, {f6[1], -1}, {behind(1), 56}, {behind(8), -1}} {
 		if l3, l4, ok := tcpip.Locate(linktype.Raw, want.ip); l3 != 0 || l4 != want.l4 || !ok {
 			t.Errorf("fragment %d: %d, %d, %v, want 0, %d, true", i, l3, l4, ok, want.l4)
 		}
