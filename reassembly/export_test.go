@@ -14,6 +14,10 @@ func (a *Assembler) Held() (chunks, pages int) {
 // Live returns the half states that have been in use at the same time.
 func (a *Assembler) Live() int { return max(int(a.lives.n), 1) - 1 }
 
+// Unbound returns the places of the tables of halves that look for an answer by
+// number, and of answers that look for a question.
+func (a *Assembler) Unbound() (asks, tells int) { return len(a.asks.slots), len(a.tells.slots) }
+
 // DupMark is what Set puts into the id of a duplicate.
 const DupMark = dupMark
 

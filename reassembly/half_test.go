@@ -1,6 +1,7 @@
 package reassembly_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -227,6 +228,42 @@ func TestStatesAreUsedAgain(t *testing.T) {
 	}
 	if table.Len() != 200 || a.Live() > 2 {
 		t.Errorf("%d halves, %d states; want 200 and at most 2", table.Len(), a.Live())
+	}
+}
+
+// TestBoundHalvesAreForgotten tears connections one after the other: who has found
+// its partner makes room in the tables of those who look for one. What stays
+// without an answer makes them grow.
+func TestBoundHalvesAreForgotten(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		bound       bool
+		asks, tells int
+	}{{"answered", true, 1 << 10, 0}, {"answered first", true, 0, 1 << 10}, {"not answered", false, 1 << 13, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			trace := new(pcap.Trace)
+			for i := range 5000 {
+				c := torn(trace.Conn(fmt.Sprint("10.0.0.1:", 10_000+i), server)).ISN(uint32(i)*7_919_001, uint32(i))
+				c.SYN()
+				if tt.bound {
+					c.SYNACK()
+				}
+				if tt.tells != 0 {
+					c.Swap()
+				}
+			}
+			table := new(reassembly.Table)
+			a := reassembly.NewAssembler(table, sink{}, nil)
+			segs := trace.Segments()
+			for i := range segs {
+				if id := a.Add(&segs[i]); i%2 == 1 && (table.Half(id).Partner != 0) != tt.bound {
+					t.Fatalf("half %d is bound to %d", id, table.Half(id).Partner)
+				}
+			}
+			if asks, tells := a.Unbound(); asks != tt.asks || tells != tt.tells {
+				t.Errorf("room for %d and %d, want %d and %d", asks, tells, tt.asks, tt.tells)
+			}
+		})
 	}
 }
 
