@@ -38,6 +38,14 @@ func TestJSONBounds(t *testing.T) {
 	}
 }
 
+// A key means in each object what it means there, wherever else it stands.
+func TestJSONKeysOfObjects(t *testing.T) {
+	l := parsed(t, `{"a":"%DURATION%","b":{"a":"%ROUTE_NAME%","c":"%BYTES_SENT%"},"c":"%BYTES_RECEIVED%"}`, `{"a":7,"b":{"a":"r","c":1},"c":2}`)
+	if l.Duration != 7*ms || l.Route != "r" || l.BytesSent != 1 || l.BytesReceived != 2 {
+		t.Errorf("duration %d, route %q, %d bytes sent, %d received", l.Duration, l.Route, l.BytesSent, l.BytesReceived)
+	}
+}
+
 // Strings of JSON are as encoding/json has them.
 func TestJSONStrings(t *testing.T) {
 	for _, tc := range []struct{ in, want string }{
