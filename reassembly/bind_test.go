@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -147,6 +148,48 @@ var bindTests = []streamTest{
 		want:  []string{"", ""},
 		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndRST},
 		binds: []string{"1<-2"},
+	},
+	{
+		name: "half-flows, a reset that acknowledges nothing",
+		build: func(c *pcap.Connection) {
+			torn(c).SYN()
+			c.Refuse().Flags = tcpip.FlagRST
+		},
+		want: []string{"", ""},
+		ends: []reassembly.End{reassembly.EndOpen, reassembly.EndRST},
+	},
+	{
+		name:  "half-flows, the answer to the SYN lost",
+		build: func(c *pcap.Connection) { torn(c).SYN(); c.AckReply() },
+		want:  []string{"", ""},
+		ends:  make([]reassembly.End, 2),
+	},
+	{
+		name:  "a reset that acknowledges nothing",
+		build: func(c *pcap.Connection) { c.SYN(); c.Refuse().Flags = tcpip.FlagRST },
+		want:  []string{"", ""},
+		ends:  []reassembly.End{reassembly.EndOpen, reassembly.EndRST},
+	},
+	{
+		name:  "the SYN lost, its answer first",
+		build: func(c *pcap.Connection) { c.SYNACK(); c.Ack() },
+		want:  []string{"", ""},
+		ends:  make([]reassembly.End, 2),
+		binds: []string{"2<-1"},
+	},
+	{
+		name:  "the SYN lost, its answer last",
+		build: func(c *pcap.Connection) { c.SYNACK(); c.Ack(); c.Swap() },
+		want:  []string{"", ""},
+		ends:  make([]reassembly.End, 2),
+		binds: []string{"1<-2"},
+	},
+	{
+		name:  "the answer to the SYN lost, the SYN last",
+		build: func(c *pcap.Connection) { c.SYN(); c.AckReply(); c.Swap() },
+		want:  []string{"", ""},
+		ends:  make([]reassembly.End, 2),
+		binds: []string{"2<-1"},
 	},
 	{
 		name: "half-flows on a collision of tuples",
@@ -303,6 +346,20 @@ var bindTests = []streamTest{
 		want:  []string{"", "...def"},
 		ends:  make([]reassembly.End, 2),
 		binds: []string{"2<-1"},
+	},
+	{
+		name: "the first answer binds a half that waits: its packets count at once",
+		build: func(c *pcap.Connection) {
+			c.SYN()
+			c.SendAt(3, "def")
+			for range 20 {
+				c.AckReply()
+			}
+			c.SendAt(0, "abc")
+		},
+		want:  []string{"...def", ""},
+		ends:  make([]reassembly.End, 2),
+		binds: []string{"1<-2"},
 	},
 }
 
