@@ -1,6 +1,7 @@
 package reassembly_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -146,5 +147,83 @@ func TestIndexNoCapture(t *testing.T) {
 	_, err := reassembly.Index(t.Context(), inputs, tcpip.NewPoints(), new(reassembly.Table), newRecorder(t), nil)
 	if !errors.Is(err, capture.ErrNotCapture) {
 		t.Errorf("error = %v, want ErrNotCapture", err)
+	}
+}
+
+// TestIndexNumbers gives inputs numbers with holes, against their order, one of which
+// cannot be read: the others are.
+func TestIndexNumbers(t *testing.T) {
+	c := twoLegs()
+	var inputs []*capture.Input
+	for _, f := range []struct {
+		number uint32
+		data   []byte
+	}{{5, c.PCAPNG("eth0")}, {1, []byte("GIF89a, not a capture at all")}, {2, c.PCAP("lo")}} {
+		in, err := capture.OpenInput(pcap.WriteFile(t, "x", f.data), &capture.Options{Input: f.number})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		inputs = append(inputs, in)
+	}
+	table, first, facts := index(t, inputs)
+	for i, want := range []int{10, 0, 9} {
+		f, n := facts.Inputs[i], table.Packets(inputs[i].Number())
+		if f.Packets != want || f.NonTCP != 0 || int(n) != want || errors.Is(f.Err, capture.ErrNotCapture) != (want == 0) {
+			t.Errorf("input %d: %+v, %d with a half; want %d packets", inputs[i].Number(), f, n, want)
+		}
+	}
+	for id := reassembly.HalfID(1); int(id) <= table.Len(); id++ {
+		var set reassembly.HalfSet
+		set.Add(id)
+		second := newRecorder(t)
+		if err := reassembly.Read(t.Context(), inputs, table, &set, second); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, id, true, first, second)
+	}
+}
+
+// A stopper cancels when it is given the first bytes.
+type stopper struct {
+	*recorder
+	stop func()
+}
+
+func (s stopper) Bytes(at reassembly.At, p []byte) int64 { s.stop(); return s.recorder.Bytes(at, p) }
+
+// TestStop cancels before and while it is read: it is soon over, and nobody is told
+// that the halves have ended.
+func TestStop(t *testing.T) {
+	c := pcap.Conn(client, server).At(0, "lo")
+	for range 3000 {
+		c.Send("x")
+		c.AckReply()
+	}
+	inputs := openInputs(t, pcap.WriteFile(t, "x.pcap", c.PCAP("lo")))
+	table, _, _ := index(t, inputs)
+	var all reassembly.HalfSet
+	all.Add(1)
+	for name, read := range map[string]func(ctx context.Context, c reassembly.Consumer) error{
+		"Index": func(ctx context.Context, c reassembly.Consumer) error {
+			_, err := reassembly.Index(ctx, inputs, tcpip.NewPoints(), new(reassembly.Table), c, nil)
+			return err
+		},
+		"Read": func(ctx context.Context, c reassembly.Consumer) error {
+			return reassembly.Read(ctx, inputs, table, &all, c)
+		},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		rec := newRecorder(t)
+		if err := read(ctx, stopper{rec, stop}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, want that it was cancelled", name, err)
+		}
+		if h := rec.halves[1]; h == nil || h.closed || h.off == 0 || h.off > 512 {
+			t.Errorf("%s: half 1 is %+v, want it open with at most 512 bytes", name, h)
+		}
+		rec = newRecorder(t)
+		if err := read(ctx, rec); !errors.Is(err, context.Canceled) || len(rec.halves) != 0 {
+			t.Errorf("%s: %v, %d halves; want that it was cancelled before", name, err, len(rec.halves))
+		}
 	}
 }
