@@ -148,6 +148,7 @@ func TestChainOfFrames(t *testing.T) {
 func TestSeek(t *testing.T) {
 	status := raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream, 1, "\x88")
 	long := raw(http2.FrameData, 0, 3, zeros(100))
+	two := raw(http2.FrameData, 0, 3, zeros(20)+long[:9]+zeros(71)) // has in it what looks like another one
 	for _, tt := range []struct {
 		name string
 		ops  []op
@@ -161,6 +162,8 @@ func TestSeek(t *testing.T) {
 		{"a header behind other bytes, and what it leads to", []op{{text: "xx" + long[:50]}, {text: long[50:] + status}}, 1},
 		{"a header behind other bytes, and something else where it leads", []op{{text: "xx" + long[:50]}, {text: long[50:] + "x" + status[:9]}}, 0},
 		{"what it leads to is behind a hole", []op{{text: "xx" + long[:50]}, {gap: 59}, {text: status}}, 1},
+		{"a header at the beginning of a piece, and another one in it", []op{{text: two[:60]}, {text: two[60:] + status}}, 1},
+		{"what a header leads to is the beginning of a piece with another one in it", []op{{text: "xx" + long[:50]}, {text: long[50:]}, {text: two[:60]}, {text: two[60:] + status}}, 2},
 		{"a header cut at the end of a piece", []op{{text: "xx" + status[:8]}, {text: status[8:]}}, 0},
 		{"text", []op{{text: strings.Repeat("hello ", 100)}}, 0},
 	} {
