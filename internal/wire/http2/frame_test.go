@@ -164,6 +164,7 @@ func TestSeek(t *testing.T) {
 		{"what it leads to is behind a hole", []op{{text: "xx" + long[:50]}, {gap: 59}, {text: status}}, 1},
 		{"a header at the beginning of a piece, and another one in it", []op{{text: two[:60]}, {text: two[60:] + status}}, 1},
 		{"what a header leads to is the beginning of a piece with another one in it", []op{{text: "xx" + long[:50]}, {text: long[50:]}, {text: two[:60]}, {text: two[60:] + status}}, 2},
+		{"what it leads to is just before the end of a hole", []op{{text: "xx" + long[:50]}, {gap: 60}, {text: status}}, 1},
 		{"a header cut at the end of a piece", []op{{text: "xx" + status[:8]}, {text: status[8:]}}, 0},
 		{"text", []op{{text: strings.Repeat("hello ", 100)}}, 0},
 	} {

@@ -355,6 +355,8 @@ func TestLooks(t *testing.T) {
 		{settings + ack, false, ours.Unknown},
 		{ack, false, ours.Unknown},
 		{ack, true, ours.NotHTTP2},
+		{"PRI ", true, ours.Requests},
+		{"PRI", true, ours.NotHTTP2},
 		{"P", true, ours.NotHTTP2},
 		{"PUT / HTTP/1.1\r\n", true, ours.NotHTTP2},
 		{"\x00\x00\x08\x00\x00\x00\x00\x00\x01half", false, ours.NotHTTP2},
