@@ -289,26 +289,6 @@ func TestSpoiltRecords(t *testing.T) {
 	}
 }
 
-// A record that was cut off does not open, however short it is.
-func TestCutRecords(t *testing.T) {
-	for name, conn := range lossy(t) {
-		t.Run(name, func(t *testing.T) {
-			w, k := conn()
-			fs := recordsOf(w[0])
-			i := slices.IndexFunc(fs, func(f fragment) bool { return f.Type == mytls.TypeApplicationData })
-			for n := range min(len(fs[i].bytes), 70) {
-				d := decrypter(t, w, k, true)
-				open(t, d, fs[:i])
-				r := fs[i].Record
-				r.Len = n
-				if _, _, err := d.Open(nil, r, fs[i].bytes[:n]); !errors.Is(err, mytls.ErrAuthentication) {
-					t.Errorf("%d of %d bytes: %v, want ErrAuthentication", n, len(fs[i].bytes), err)
-				}
-			}
-		})
-	}
-}
-
 func TestOpenAllocatesNothing(t *testing.T) {
 	for name, conn := range lossy(t) {
 		t.Run(name, func(t *testing.T) {

@@ -227,6 +227,7 @@ func TestScannerEvents(t *testing.T) {
 		{"a hole between records", true, true, []any{a, 4, b}, []string{"0: type 22, 3 bytes", "0: fragment 000000", "lost 8+4", "12: type 23, 2 bytes", "12: fragment 0000"}},
 		{"a hole at the start", true, true, []any{9, b}, []string{"lost 0+9", "9: type 23, 2 bytes", "9: fragment 0000"}},
 		{"no hole", true, true, []any{a, 0, b}, []string{"0: type 22, 3 bytes", "0: fragment 000000", "8: type 23, 2 bytes", "8: fragment 0000"}},
+		{"no hole in a fragment", true, true, []any{a[:6], 0, a[6:]}, []string{"0: type 22, 3 bytes", "0: fragment 000000"}},
 		{"not wanted", true, false, []any{a, b}, []string{"0: type 22, 3 bytes", "8: type 23, 2 bytes"}},
 		{"not wanted, with a hole", true, false, []any{a[:6], 2, b}, []string{"0: type 22, 3 bytes", "8: type 23, 2 bytes"}},
 		{"in the middle, at once", false, true, []any{b}, []string{"0: type 23, 2 bytes", "0: fragment 0000"}},
