@@ -220,23 +220,30 @@ func TestStatesAreUsedAgain(t *testing.T) {
 }
 
 // TestBoundHalvesAreForgotten tears connections one after the other: who has found
-// its partner makes room in the tables of those who look for one. What stays
-// without an answer makes them grow.
+// its partner makes room in the tables of those who look for one. They grow when
+// more than half of the places are taken by those who stay without an answer.
 func TestBoundHalvesAreForgotten(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
-		bound       bool
+		alone       int  // so many, the first, have no answer
+		swap        bool // answers come first
 		asks, tells int
-	}{{"answered", true, 1 << 10, 0}, {"answered first", true, 0, 1 << 10}, {"not answered", false, 1 << 13, 0}} {
+	}{
+		{"all answered", 0, false, 1 << 10, 0},
+		{"all answered, the answer first", 0, true, 0, 1 << 10},
+		{"half of the places taken", 511, false, 1 << 10, 0},
+		{"more taken", 512, false, 1 << 11, 0},
+		{"none answered", 5000, false, 1 << 13, 0},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			trace := new(pcap.Trace)
 			for i := range 5000 {
 				c := torn(trace.Conn(fmt.Sprint("10.0.0.1:", 10_000+i), server)).ISN(uint32(i)*7_919_001, uint32(i))
 				c.SYN()
-				if tt.bound {
+				if i >= tt.alone {
 					c.SYNACK()
 				}
-				if tt.tells != 0 {
+				if tt.swap {
 					c.Swap()
 				}
 			}
@@ -244,8 +251,11 @@ func TestBoundHalvesAreForgotten(t *testing.T) {
 			a := reassembly.NewAssembler(table, sink{}, nil)
 			segs := trace.Segments()
 			for i := range segs {
-				if id := a.Add(&segs[i]); i%2 == 1 && (table.Half(id).Partner != 0) != tt.bound {
-					t.Fatalf("half %d is bound to %d", id, table.Half(id).Partner)
+				a.Add(&segs[i])
+			}
+			for id := reassembly.HalfID(1); int(id) <= table.Len(); id++ {
+				if bound := table.Half(id).Partner != 0; bound == (int(id) <= tt.alone) {
+					t.Fatalf("half %d is bound: %v", id, bound)
 				}
 			}
 			if asks, tells := a.Unbound(); asks != tt.asks || tells != tt.tells {
