@@ -2,6 +2,7 @@ package tls_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"slices"
 	"testing"
@@ -26,6 +27,21 @@ func TestCutRecords(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A record of no bytes opens (RFC 5246 §6.2.1 allows it for application data).
+func TestEmptyRecord(t *testing.T) {
+	client, server, log := configs(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)
+	w := talk(t, client, server)
+	d := decrypter(t, w, keyLog(t, log.Bytes()), true)
+	seal := newSealer12(t, sessionOf(t, w), log.Bytes(), true)
+	for _, content := range []string{"", "x", ""} {
+		r, b := seal(mytls.TypeApplicationData, []byte(content))
+		typ, plain, err := d.Open(nil, r, b)
+		if err != nil || typ != mytls.TypeApplicationData || string(plain) != content {
+			t.Errorf("%q opens as %q of type %d, %v", content, plain, typ, err)
+		}
 	}
 }
 
