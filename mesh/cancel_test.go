@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A countdown is a context that is cancelled when it is asked for the nth time. So it is
@@ -60,8 +61,12 @@ func until(t *testing.T, dir string, do func(ctx context.Context) error) {
 
 func TestCancelStitch(t *testing.T) {
 	inputs := []mesh.Input{{Name: pcaps + "mtls-http-eth0.pcap.gz"}, {Name: pcaps + "mtls-http-lo.pcap.gz"}}
+	o := &mesh.Options{Reread: true, KeyLogs: []string{pcaps + "mtls-http-keys.txt"}, Records: record.Files{
+		Conntrack: []record.File{{Name: pcaps + "mtls-http-conntrack.txt"}}, AccessLogs: []record.File{{Name: pcaps + "mtls-http-access.log.gz"}},
+		Rules: []record.File{{Name: pcaps + "mtls-http-iptables.txt"}}, Sockets: []record.File{{Name: pcaps + "mtls-http-ss.txt"}},
+	}}
 	until(t, t.TempDir(), func(ctx context.Context) error {
-		r, err := mesh.Stitch(ctx, inputs, &mesh.Options{Reread: true, KeyLogs: []string{pcaps + "mtls-http-keys.txt"}})
+		r, err := mesh.Stitch(ctx, inputs, o)
 		if r != nil {
 			if err != nil {
 				t.Errorf("a result beside %v", err)
@@ -112,6 +117,18 @@ func TestCancelReading(t *testing.T) {
 			}
 			return err
 		})
+	})
+	t.Run("soon", func(t *testing.T) { // and not when what was read ahead is used up
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n := 0
+		for _, err := range r.Packets(ctx, 0) {
+			if n++; n == 1 {
+				cancel()
+			} else if !errors.Is(err, context.Canceled) {
+				t.Errorf("packet %d came after it was cancelled", n)
+			}
+		}
 	})
 	t.Run("packets", func(t *testing.T) {
 		until(t, t.TempDir(), func(ctx context.Context) (err error) {

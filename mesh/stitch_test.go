@@ -19,6 +19,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
 
 const (
@@ -130,6 +131,7 @@ func TestInputErrors(t *testing.T) {
 		{"no capture", mesh.Input{Name: "text", Open: text}, capture.ErrNotCapture, "text: "},
 		{"a directory", mesh.Input{Name: pcaps}, capture.ErrNotCapture, pcaps},
 		{"corrupt in the middle", mesh.Input{Name: "torn", Reader: bytes.NewReader(torn)}, capture.ErrTooLarge, "torn: packet "},
+		{"cut off in its header", mesh.Input{Name: "head", Reader: bytes.NewReader(cut[:10])}, capture.ErrTruncated, "head: "},
 		{"cut off at its end", mesh.Input{Name: "cut", Reader: bytes.NewReader(cut[:len(cut)-5])}, nil, ""},
 		{"given twice", mesh.Input{Name: eth0}, nil, ""},
 	} {
@@ -159,6 +161,13 @@ func TestInputErrors(t *testing.T) {
 	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: none}, {Name: "text", Open: text}}, nil)
 	if r != nil || !errors.Is(err, os.ErrNotExist) || !errors.Is(err, capture.ErrNotCapture) {
 		t.Errorf("of nothing %v comes out, and %v", r, err)
+	}
+	_, err = mesh.Stitch(t.Context(), []mesh.Input{{Name: "a", Reader: strings.NewReader("one text")}, {Name: "b", Reader: strings.NewReader("two texts")}}, nil)
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], "a: ") || !strings.HasPrefix(lines[1], "b: ") {
+		t.Errorf("of two that are no captures: %v", err)
+	}
+	if r, err := mesh.Stitch(t.Context(), nil, nil); r != nil || err == nil {
+		t.Errorf("of no inputs %v, %v", r, err)
 	}
 	if _, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: eth0}}, &mesh.Options{KeyLogs: []string{none}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without its key log: %v", err)
@@ -222,6 +231,33 @@ func TestPackets(t *testing.T) {
 		}
 		for range r.Packets(t.Context(), 0) { // an early end is one
 			break
+		}
+	}
+}
+
+// A second reading that fails is an error, unless it could not be expected: of a stream
+// that is not kept what was read first counts.
+func TestSecondReading(t *testing.T) {
+	const keys, eth0, lo = pcaps + "mtls-http-keys.txt", pcaps + "mtls-http-eth0.pcap.gz", pcaps + "mtls-http-lo.pcap.gz"
+	down, opened := errors.New("the store is down"), 0
+	store := func() (io.ReadCloser, error) {
+		if opened++; opened > 1 {
+			return nil, down
+		}
+		return os.Open(eth0)
+	}
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: "store", Open: store}, {Name: lo}}, &mesh.Options{KeyLogs: []string{keys}})
+	if r != nil || !errors.Is(err, down) {
+		t.Errorf("%v, %v, want that the store is down", r, err)
+	}
+	for _, kept := range []bool{false, true} {
+		r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: "stream", Reader: bytes.NewReader(read(t, eth0))}, {Name: lo}}, &mesh.Options{KeyLogs: []string{keys}, Reread: kept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if decrypted := slices.ContainsFunc(r.Legs, func(l *flow.Leg) bool { return l.Decrypted }); decrypted != kept {
+			t.Errorf("kept %v: decrypted %v", kept, decrypted)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func TestIndexNumbers(t *testing.T) {
 		number uint32
 		data   []byte
 	}{{5, c.PCAPNG("eth0")}, {1, []byte("GIF89a, not a capture at all")}, {2, c.PCAP("lo")}} {
-		in, err := capture.OpenInput(pcap.WriteFile(t, "x", f.data), &capture.Options{Input: f.number})
+		in, err := capture.OpenInput(t.Context(), pcap.WriteFile(t, "x", f.data), &capture.Options{Input: f.number})
 		if err != nil {
 			t.Fatal(err)
 		}
