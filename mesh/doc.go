@@ -30,6 +30,10 @@
 // by request ids, contents and times, where one side is encrypted by the lengths
 // of their turns. Emit reads the inputs again and writes.
 //
+// Who is the client of a connection that began before the capture is inferred, in this
+// order: 127.0.0.6, the shape of half-flows, known servers, who sends requests, the lower
+// port. Its leg says so.
+//
 // # What it does not claim
 //
 // A join has evidence and a confidence. Where no readable byte, no id and no

@@ -90,7 +90,7 @@ func NewAssembler(t *Table, c Consumer, o *Options) *Assembler {
 }
 
 // Add takes the next segment in time order and returns its half's id, with
-// dupMark if the segment is a duplicate. The first reading stores the id in the
+// Dup if the segment is a duplicate. The first reading stores the id in the
 // table for the packet and its earlier fragments; a later one takes it from
 // there. The segment is not kept.
 func (a *Assembler) Add(s *tcpip.Segment) HalfID {

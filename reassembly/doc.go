@@ -1,11 +1,8 @@
 // Package reassembly puts TCP segments back into the order of their streams.
 //
 // Its unit is the half: one incarnation of one directed tuple at one capture
-// point. A half is assembled alone. It may be bound to the half that answers it
-// while reading, when numbers show the two to belong together, and later, and
-// never: a service mesh's iptables REDIRECT makes the two directions of one
-// connection appear under different tuples, and which belongs to which is not
-// always known here.
+// point. A half is assembled alone. It is bound to the half that answers it while
+// reading, if numbers show the two to belong together.
 //
 // In go the segments of a group of inputs in time order, out come events to a
 // Consumer: bytes with the packet that carried them, skipped bytes, gaps of
@@ -14,9 +11,15 @@
 // and that is bounded: see Options.
 //
 //	var t reassembly.Table
+//	var s tcpip.Segment
 //	a := reassembly.NewAssembler(&t, consumer, nil)
-//	for decoder.Decode(packet, &segment) {
-//		a.Add(&segment)
+//	for p, err := range r.Packets() {
+//		if err != nil {
+//			return err
+//		}
+//		if decoder.Decode(p, &s) {
+//			a.Add(&s)
+//		}
 //	}
 //	a.Finish()
 //
@@ -36,8 +39,8 @@
 // iptables REDIRECT shows the two directions of one connection under different tuples:
 // POD:p > 127.0.0.1:15001 one way, SERVICE:80 > POD:p the other. An assembler whose unit
 // is the connection cannot bind them afterwards. So the unit is the half, a half is
-// assembled alone, and it may be bound to its answer while reading, or in Decide, or
-// never; results do not depend on when.
+// assembled alone, and it may be bound to its answer while reading, or later by who
+// knows more, or never; results do not depend on when. Package mesh knows more.
 //
 // What would need the other direction is said by numbers instead: every chunk carries
 // its segment's raw acknowledgement number. It tells how much of the other side its
@@ -57,7 +60,6 @@
 //
 // No SYN is needed anywhere. A half starts at the first number seen, and its base is
 // fixed after the first acknowledgement from the other side or eight packets, so that a
-// swapped first pair loses nothing. Who is the client is then inferred, in this order:
-// 127.0.0.6, half-flow shape, known servers, who sends requests, the lower port; it is
-// marked as inferred.
+// swapped first pair loses nothing. Which half is the client's cannot be said without a
+// SYN: Bind and Table.Connections then put the one in front that was seen first.
 package reassembly

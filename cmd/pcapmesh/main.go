@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/cancel"
 	"github.com/spf13/cobra"
 )
 
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(cancel.NewWriter(ctx, stdout))
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !started { // the command line was refused before a command ran

@@ -3,6 +3,7 @@ package conntrack
 // A Kind says what an Event is.
 type Kind uint8
 
+// The kinds of events.
 const (
 	List    Kind = iota // an entry of a list: it was there
 	New                 // it was created

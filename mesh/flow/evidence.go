@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"fmt"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -23,7 +25,12 @@ const (
 var kindNames = [...]string{"", "same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "only-candidate", "port-adjacency"}
 
 // String returns the kind's name in the JSON output, such as "request-id".
-func (k EvidenceKind) String() string { return kindNames[k] }
+func (k EvidenceKind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprint(uint8(k))
+}
 
 // Evidence is one reason to join two legs, and the packets that show it.
 type Evidence struct {

@@ -17,6 +17,9 @@ func TestEvidenceKind(t *testing.T) {
 			t.Errorf("%v comes before %v", kinds[i], kinds[i-1])
 		}
 	}
+	if got := flow.EvidenceKind(99).String() + flow.Role(99).String() + flow.Direction(99).String(); got != "999999" {
+		t.Errorf("what has no name is %q", got)
+	}
 	if got := flow.EvidenceKind(0).String(); got != "" {
 		t.Errorf("no kind is named %q", got)
 	}

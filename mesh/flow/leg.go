@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"fmt"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -24,7 +26,12 @@ const (
 var roleNames = [...]string{"unknown", "client-proxy", "proxy-app", "app-proxy", "proxy-server", "proxy-proxy", "direct", "control"}
 
 // String returns the role's name in the JSON output, such as "client-proxy".
-func (r Role) String() string { return roleNames[r] }
+func (r Role) String() string {
+	if int(r) < len(roleNames) {
+		return roleNames[r]
+	}
+	return fmt.Sprint(uint8(r))
+}
 
 // A Protocol is what a connection speaks, as the JSON output names it.
 type Protocol string
@@ -64,8 +71,8 @@ type Leg struct {
 
 	Protocol Protocol
 	TLS      TLS // zero unless the connection is TLS; if it is decrypted, Protocol is what is inside
-	// Decrypted tells that the connection is TLS and was read with secrets from
-	// a key log.
+	// Decrypted tells that the connection is TLS and was read with secrets, from a key
+	// log or from a pcapng input.
 	Decrypted bool
 	// Notes say what is wrong with the connection, such as records that do not
 	// authenticate.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -22,7 +23,12 @@ const (
 var directionNames = [...]string{"unknown", "inbound", "outbound", "self", "gateway", "direct"}
 
 // String returns the direction's name in the JSON output, such as "inbound".
-func (d Direction) String() string { return directionNames[d] }
+func (d Direction) String() string {
+	if int(d) < len(directionNames) {
+		return directionNames[d]
+	}
+	return fmt.Sprint(uint8(d))
+}
 
 // A Path is one conversation, from the client's end to the server's: a client
 // leg, and the legs that carry it on behind the proxies.

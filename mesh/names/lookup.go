@@ -1,6 +1,7 @@
 package names
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -19,7 +20,13 @@ const (
 )
 
 // String returns the role's name in the JSON output.
-func (r Role) String() string { return [...]string{"direct", "app", "upstream"}[r] }
+func (r Role) String() string {
+	names := [...]string{"direct", "app", "upstream"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return fmt.Sprint(uint8(r))
+}
 
 // A Lookup is one question to a DNS server over UDP and what was answered:
 // a query, sent once or more often, and its answer, either of which may be

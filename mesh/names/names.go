@@ -1,6 +1,9 @@
 package names
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // A Source says where the name of an address was learned.
 type Source uint8
@@ -15,7 +18,11 @@ const (
 
 // String returns the source in words.
 func (s Source) String() string {
-	return [...]string{"dns", "sni", "host", "access-log"}[s]
+	names := [...]string{"dns", "sni", "host", "access-log"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprint(uint8(s))
 }
 
 // A Learned is the name that an address is asked for by.

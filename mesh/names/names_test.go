@@ -15,3 +15,10 @@ func TestSource(t *testing.T) {
 		}
 	}
 }
+
+// A number without a name is itself.
+func TestNoName(t *testing.T) {
+	if got := names.Role(99).String() + names.Source(99).String(); got != "9999" {
+		t.Errorf("%q", got)
+	}
+}

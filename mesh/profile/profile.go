@@ -42,6 +42,7 @@ type Port struct {
 // A Scope says where packets with a port's number can be captured.
 type Scope uint8
 
+// The scopes of ports.
 const (
 	ScopeLoopback   Scope = iota // lo of the pod only
 	ScopeRedirected              // nobody dials it; the redirect puts it into packets

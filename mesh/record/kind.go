@@ -1,6 +1,9 @@
 package record
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Files name files with what else a pod leaves beside packets. A record
 // proves joins that the packets leave in doubt, or corrects what is assumed of
@@ -51,7 +54,12 @@ func Kinds() []Kind {
 }
 
 // String returns the kind's name in the JSON output, such as "access-log".
-func (k Kind) String() string { return kinds[k].name }
+func (k Kind) String() string {
+	if int(k) < len(kinds) {
+		return kinds[k].name
+	}
+	return fmt.Sprint(uint8(k))
+}
 
 // Count returns a number of entries in words, such as "2 sockets".
 func (k Kind) Count(n int) string {

@@ -13,6 +13,7 @@ import (
 // A Maker says who made a connection that was captured in a pod, and to whom.
 type Maker uint8
 
+// The makers of connections.
 const (
 	MakerUnknown   Maker = iota // its addresses tell which way it went
 	MakerClient                 // someone outside, to the pod

@@ -20,7 +20,7 @@ var given = map[string]map[string]string{
 	"capture/linktype":  {"packet": "[]byte"},
 	"capture/tcpip":     {"r": "*capture.Reader"},
 	"capture/gopackets": {"reader": "*capture.Reader"},
-	"reassembly":        {"consumer": "reassembly.Consumer", "decoder": "*tcpip.Decoder", "packet": "*capture.Packet", "segment": "tcpip.Segment"},
+	"reassembly":        {"consumer": "reassembly.Consumer", "decoder": "*tcpip.Decoder", "r": "*capture.Reader"},
 	"mesh":              {"ctx": "context.Context"},
 }
 

@@ -135,7 +135,7 @@ var below = map[string][]string{
 	"internal/wire/http2":       {"./internal/wire/fingerprint"},
 	"internal/wire/tls":         {},
 	"internal/report":           {"./capture", "./capture/linktype", "./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*"},
-	"cmd/pcapmesh":              {"./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*", "./internal/report"},
+	"cmd/pcapmesh":              {"./capture/tcpip", "./capture/filter", "./mesh", "./mesh/*", "./internal/cancel", "./internal/report"},
 	"examples/*":                {"./capture", "./capture/gopackets", "./mesh", "./mesh/*"},
 	"bench/*":                   {},
 
