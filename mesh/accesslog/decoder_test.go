@@ -3,6 +3,7 @@ package accesslog_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
@@ -88,7 +89,7 @@ func TestLooseJSONDepth(t *testing.T) {
 	const start = `"start_time":"2022-04-01T03:23:12.736Z",`
 	for _, tc := range []struct {
 		in   string
-		want int64 // milliseconds
+		want time.Duration // milliseconds
 	}{
 		{`{` + start + `"duration":1,"duration":2}`, 2}, {`{` + start + `"duration":1,"a":{"duration":2}}`, 1}, {`{` + start + `"a":{"duration":2},"duration":1}`, 1},
 		{`{` + start + `"a":{"duration":2},"b":{"duration":3}}`, 2}, {`{` + start + `"duration":null,"a":{"duration":2}}`, 2},
@@ -96,7 +97,7 @@ func TestLooseJSONDepth(t *testing.T) {
 	} {
 		t.Run(tc.in, func(t *testing.T) {
 			if l := parse(t, tc.in); l.Duration != tc.want*ms {
-				t.Errorf("%d, want %d ms", l.Duration, tc.want)
+				t.Errorf("%v, want %d ms", l.Duration, tc.want)
 			}
 		})
 	}

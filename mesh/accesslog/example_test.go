@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"strings"
-	"time"
 
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
@@ -46,7 +45,7 @@ func ExampleParseFormat() {
 	fmt.Println(l.Start, l.ConnectionID, l.DownstreamDirect, l.Flags)
 	fmt.Println("read by", f)
 	// Output:
-	// 1648783392736000000 17 10.244.0.26:41616 [UF URX]
+	// 2022-04-01T03:23:12.736Z 17 10.244.0.26:41616 [UF URX]
 	// read by %START_TIME(%s.%3f)% conn=%CONNECTION_ID% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %HOSTNAME% [%RESPONSE_FLAGS%]\n
 }
 
@@ -61,13 +60,12 @@ func ExampleFormat() {
 	if err := f.Parse("2022-04-01T03:23:12.736Z HTTP/2 PUT /photo 250 180 230 45 2", &l); err != nil {
 		log.Fatal(err)
 	}
-	began := time.Unix(0, l.Start).UTC()
-	fmt.Println(l.Protocol, l.Method, l.Path, "at", began, "to", time.Duration(l.Resolution))
-	fmt.Println("sent by the client:", time.Duration(l.RequestDuration))
-	fmt.Println("answered by the server:", time.Duration(l.ServiceTime), "after attempts:", l.Attempts)
-	fmt.Println("sent to the client:", time.Duration(l.Duration-l.ResponseDuration))
+	fmt.Println(l.Protocol, l.Method, l.Path, "at", l.Start, "to", l.Resolution)
+	fmt.Println("sent by the client:", l.RequestDuration)
+	fmt.Println("answered by the server:", l.ServiceTime, "after attempts:", l.Attempts)
+	fmt.Println("sent to the client:", l.Duration-l.ResponseDuration)
 	// Output:
-	// HTTP/2 PUT /photo at 2022-04-01 03:23:12.736 +0000 UTC to 1ms
+	// HTTP/2 PUT /photo at 2022-04-01T03:23:12.736Z to 1ms
 	// sent by the client: 180ms
 	// answered by the server: 45ms after attempts: 2
 	// sent to the client: 20ms

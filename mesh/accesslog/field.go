@@ -3,7 +3,9 @@ package accesslog
 import (
 	"net/netip"
 	"strings"
+	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
@@ -179,13 +181,13 @@ func (l *Line) address(f field) *netip.AddrPort {
 func (l *Line) wide(f field) *int64 {
 	switch f {
 	case duration:
-		return &l.Duration
+		return (*int64)(&l.Duration)
 	case requestDuration:
-		return &l.RequestDuration
+		return (*int64)(&l.RequestDuration)
 	case responseDuration:
-		return &l.ResponseDuration
+		return (*int64)(&l.ResponseDuration)
 	case serviceTime:
-		return &l.ServiceTime
+		return (*int64)(&l.ServiceTime)
 	case bytesReceived, workloadReceived:
 		return &l.BytesReceived
 	case bytesSent, workloadSent:
@@ -248,8 +250,8 @@ func (l *Line) setAddress(o *operator, v string) {
 // setStart stores the start. Of several the finest is kept.
 func (l *Line) setStart(f *clock.Format, v string) bool {
 	at, ok := f.Parse(v)
-	if ok && at.Nanos != 0 && (l.Start == 0 || at.Resolution < l.Resolution) {
-		l.Start, l.Resolution = at.Nanos, at.Resolution
+	if ok && at.Nanos != 0 && (l.Start == 0 || at.Resolution < int64(l.Resolution)) {
+		l.Start, l.Resolution = capture.Time(at.Nanos), time.Duration(at.Resolution)
 	}
 	return ok
 }

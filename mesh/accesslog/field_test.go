@@ -3,7 +3,9 @@ package accesslog_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
 
@@ -35,7 +37,7 @@ func TestNumberBounds(t *testing.T) {
 	}{
 		{"%BYTES_SENT%", "999999999999999999", 999999999999999999}, {"%BYTES_SENT%", "1000000000000000000", none}, {"%BYTES_SENT%", "000000000000000005", 5},
 		{"%BYTES_SENT%", "1:", none}, {"%BYTES_SENT%", "1/", none}, {"%BYTES_SENT%", "-", -1}, {"%BYTES_SENT%", "", -1}, {"%BYTES_SENT%", "0", 0},
-		{"%DURATION%", "1000000000000", 1000000000000 * ms}, {"%DURATION%", "1000000000001", none}, {"%DURATION%", "0", 0},
+		{"%DURATION%", "1000000000000", int64(1000000000000 * ms)}, {"%DURATION%", "1000000000001", none}, {"%DURATION%", "0", 0},
 	} {
 		for _, form := range []struct{ format, in string }{{"x " + tc.format, "x " + tc.in}, {`{"k":"` + tc.format + `"}`, `{"k":"` + tc.in + `"}`}} {
 			t.Run(form.in, func(t *testing.T) {
@@ -44,7 +46,7 @@ func TestNumberBounds(t *testing.T) {
 					return
 				}
 				l := parsed(t, form.format, form.in)
-				if got := l.BytesSent + l.Duration + 1; got != tc.want { // the other one is -1
+				if got := l.BytesSent + int64(l.Duration) + 1; got != tc.want { // the other one is -1
 					t.Errorf("%d, want %d", got, tc.want)
 				}
 			})
@@ -55,8 +57,9 @@ func TestNumberBounds(t *testing.T) {
 // The first start is kept if none is finer; one of no day is none.
 func TestStarts(t *testing.T) {
 	for _, tc := range []struct {
-		name, format, in  string
-		start, resolution int64
+		name, format, in string
+		start            capture.Time
+		resolution       time.Duration
 	}{
 		{"two of one kind", "%START_TIME(%s)% %START_TIME(%s)%", "5 6", 5e9, 1e9},
 		{"a finer one first", "%START_TIME(%s.%3f)% %START_TIME(%s)%", "5.001 6", 5001e6, 1e6},

@@ -187,7 +187,7 @@ func TestCustomFormats(t *testing.T) {
 		{"tcp", "%PROTOCOL% %DURATION%", "- 5", func(l *accesslog.Line) { l.Kind, l.Duration = accesslog.TCP, 5*ms }},
 		{"time of the documentation", "[%START_TIME(%Y/%m/%dT%H:%M:%S%z %s)%] %DURATION%", "[2018/05/28T22:29:50+0000 1527546590] 5", func(l *accesslog.Line) {
 			at(l, "2018-05-28T22:29:50Z")
-			l.Resolution, l.Duration = int64(time.Second), 5*ms
+			l.Resolution, l.Duration = time.Second, 5*ms
 		}},
 		{"time with spaces", "%START_TIME(%Y-%m-%d %T.%3f)% %DURATION%", "2018-05-28 22:29:50.528 5", func(l *accesslog.Line) {
 			at(l, "2018-05-28T22:29:50.528Z")
@@ -256,8 +256,8 @@ func TestStartTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := time.Unix(0, l.Start).UTC(), full.Truncate(c.resolution); !got.Equal(want) || l.Resolution != int64(c.resolution) {
-			t.Errorf("%s: %v to %v, want %v to %v", c.format, got, time.Duration(l.Resolution), want, c.resolution)
+		if got, want := l.Start.Time(), full.Truncate(c.resolution); !got.Equal(want) || l.Resolution != c.resolution {
+			t.Errorf("%s: %v to %v, want %v to %v", c.format, got, l.Resolution, want, c.resolution)
 		}
 		if got := string(f.Append(nil, &l)); got != c.text {
 			t.Errorf("%s: printed as %q, want %q", c.format, got, c.text)

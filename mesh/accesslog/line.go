@@ -1,6 +1,11 @@
 package accesslog
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
 
 // A Kind says what a line is about.
 type Kind uint8
@@ -35,13 +40,13 @@ type Line struct {
 	Number int // of the line in its log, 1-based; of the first if joined from partial ones
 	Kind   Kind
 
-	Start      int64 // nanoseconds since 1970, 0 unknown; of the request, or of the connection for TCP
-	Resolution int64 // of Start in nanoseconds: it was in [Start, Start+Resolution), with ztunnel in (Start-Resolution, Start]
-	Duration   int64 // in nanoseconds, -1 unknown
+	Start      capture.Time  // of the request, or of the connection for TCP
+	Resolution time.Duration // of Start: it was in [Start, Start+Resolution), with ztunnel in (Start-Resolution, Start]
+	Duration   time.Duration // -1 unknown
 
-	RequestDuration  int64 // from Start to the last byte of the request, nanoseconds, -1 unknown
-	ResponseDuration int64 // from Start to the first byte from upstream, nanoseconds, -1 unknown
-	ServiceTime      int64 // x-envoy-upstream-service-time in nanoseconds, -1 unknown
+	RequestDuration  time.Duration // from Start to the last byte of the request, -1 unknown
+	ResponseDuration time.Duration // from Start to the first byte from upstream, -1 unknown
+	ServiceTime      time.Duration // x-envoy-upstream-service-time, -1 unknown
 
 	DownstreamRemote netip.AddrPort // the client, as the proxy sees it
 	DownstreamLocal  netip.AddrPort // the original destination, never the proxy's listener

@@ -170,7 +170,7 @@ func (l *Line) append(dst []byte, o *operator) []byte {
 	case f == message:
 		return append(dst, complete...)
 	case f == startTime && l.Start != 0:
-		return appendStart(dst, o.time, l.Start, l.Resolution)
+		return appendStart(dst, o.time, int64(l.Start), int64(l.Resolution))
 	case f == flags && len(l.Flags) > 0:
 		return append(dst, strings.Join(l.Flags, ",")...)
 	}
@@ -352,7 +352,7 @@ func (l *Line) appendWritten(dst []byte) []byte {
 	if l.Start == 0 {
 		return append(dst, "1970-01-01T00:00:00.000000Z"...)
 	}
-	return appendTimestamp(dst, l.Start+max(l.Duration, 0), 1)
+	return appendTimestamp(dst, int64(l.Start.Add(max(l.Duration, 0))), 1)
 }
 
 // String returns the name of the cluster.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 )
 
@@ -26,7 +27,7 @@ func line(kind accesslog.Kind, start string, edit func(*accesslog.Line)) *access
 		if err != nil {
 			panic(err)
 		}
-		l.Start, l.Resolution = t.UnixNano(), int64(time.Millisecond)
+		l.Start, l.Resolution = capture.Time(t.UnixNano()), time.Duration(int64(time.Millisecond))
 	}
 	edit(l)
 	return l
@@ -34,7 +35,7 @@ func line(kind accesslog.Kind, start string, edit func(*accesslog.Line)) *access
 
 func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
-const ms = int64(time.Millisecond)
+const ms = time.Millisecond
 
 var equalAddresses = cmpopts.EquateComparable(netip.AddrPort{})
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog/internal/clock"
 )
 
@@ -132,8 +133,8 @@ func (l *Line) finish(has fieldSet, written clock.Moment) {
 		l.judge(has)
 		return
 	}
-	if written.Nanos != 0 && l.Duration >= 0 && l.Duration < written.Nanos {
-		l.Start, l.Resolution = written.Nanos-l.Duration, nanosPerMilli
+	if written.Nanos != 0 && l.Duration >= 0 && int64(l.Duration) < written.Nanos {
+		l.Start, l.Resolution = capture.Time(written.Nanos-int64(l.Duration)), nanosPerMilli
 	}
 	switch l.Direction {
 	case "inbound":

@@ -4,22 +4,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
 )
 
 // When a line of ztunnel was written and how long its connection took tell when
 // it began.
 func TestZtunnelStarts(t *testing.T) {
 	const written = "2024-04-19T16:31:53.568836Z"
-	at, err := time.Parse(time.RFC3339Nano, written)
+	day, err := time.Parse(time.RFC3339Nano, written)
 	if err != nil {
 		t.Fatal(err)
 	}
+	at := capture.TimeOf(day)
 	for _, tc := range []struct {
 		name, duration string
-		start          int64 // 0 if it is not known
+		start          capture.Time // 0 if it is not known
 	}{
-		{"some time", "13ms", at.UnixNano() - 13*ms}, {"no time", "0ms", at.UnixNano()}, {"one millisecond", "1ms", at.UnixNano() - ms},
-		{"not known", "", 0}, {"none", "-", 0}, {"longest that fits", "999999999999ms", at.UnixNano() - 999999999999*ms}, {"without a unit", "13", at.UnixNano() - 13*ms},
+		{"some time", "13ms", at.Add(-13 * ms)}, {"no time", "0ms", at}, {"one millisecond", "1ms", at.Add(-ms)},
+		{"not known", "", 0}, {"none", "-", 0}, {"longest that fits", "999999999999ms", at.Add(-999999999999 * ms)}, {"without a unit", "13", at.Add(-13 * ms)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := written + "\tinfo\taccess\tconnection complete\tsrc.addr=10.0.0.1:5"

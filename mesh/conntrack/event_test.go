@@ -98,10 +98,10 @@ func textual(e conntrack.Event) conntrack.Event {
 }
 
 func worded(s conntrack.Stamp) conntrack.Stamp {
-	if s.Nanos == 0 {
+	if s.Time == 0 {
 		return conntrack.Stamp{}
 	}
-	s.Nanos -= s.Nanos % 1e9
-	s.Local = s.Nanos != 0
+	s.Time -= s.Time % 1e9
+	s.Local = s.Time != 0
 	return s
 }

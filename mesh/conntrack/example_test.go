@@ -19,7 +19,7 @@ func Example() {
 `)
 	table := conntrack.NewTable(func(s *conntrack.Span) {
 		e := &s.Entry
-		fmt.Printf("%v to %v was answered by %v, for %d ms\n", e.Orig.Src, e.Orig.Dst, e.Reply.Src, max(s.To.Nanos-s.From.Nanos, 0)/1e6)
+		fmt.Printf("%v to %v was answered by %v, for %d ms\n", e.Orig.Src, e.Orig.Dst, e.Reply.Src, max(s.To.Time.Sub(s.From.Time), 0).Milliseconds())
 	})
 	reader := conntrack.NewReader(events)
 	for {
@@ -139,7 +139,7 @@ func ExampleEntry() {
 		fmt.Printf("  %q\n", []string{e.SecCtx, e.Helper, e.Labels})
 		for _, at := range []conntrack.Stamp{e.Start, e.Stop} {
 			if at.Known() {
-				fmt.Printf("  %s, to the second: %v\n", time.Unix(0, at.Nanos).UTC().Format(time.TimeOnly), at.Local)
+				fmt.Printf("  %s, to the second: %v\n", at.Time.Time().Format(time.TimeOnly), at.Local)
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func ExampleTable() {
 [1795263505.000000] [DESTROY] tcp 6 src=10.0.0.1 dst=10.0.0.2 sport=1000 dport=80 src=10.0.0.2 dst=10.0.0.1 sport=80 dport=1000 [USERSPACE]
 `)
 	table := conntrack.NewTable(func(s *conntrack.Span) {
-		fmt.Printf("port %d, lines %d to %d, seen for %d s:", s.Entry.Orig.Src.Port(), s.First, s.Last, (s.LastAt.Nanos-s.FirstAt.Nanos)/1e9)
+		fmt.Printf("port %d, lines %d to %d, seen for %d s:", s.Entry.Orig.Src.Port(), s.First, s.Last, s.LastAt.Time.Sub(s.FirstAt.Time)/time.Second)
 		for _, f := range []struct {
 			is   bool
 			what string

@@ -150,7 +150,7 @@ func TestXMLElements(t *testing.T) {
 			e.Entry.Labels = strings.Repeat("x", 1020) + ",bb"
 		}},
 		{"times", xmlFlow(7, "<timestamp><start>1795249191921720123</start><stop>9223372036854775807</stop></timestamp>"), func(e *conntrack.Event) {
-			e.Entry.Start, e.Entry.Stop = conntrack.Stamp{Nanos: 1795249191921720123}, conntrack.Stamp{Nanos: 9223372036854775807}
+			e.Entry.Start, e.Entry.Stop = conntrack.Stamp{Time: 1795249191921720123}, conntrack.Stamp{Time: 9223372036854775807}
 		}},
 		{"helper", strings.Replace(xmlFlow(7, ""), "</flow>", "<helper>ftp</helper></flow>", 1), func(e *conntrack.Event) { e.Entry.Helper = "ftp" }},
 		{"zones of the directions", strings.ReplaceAll(xmlFlow(7, ""), "</layer4>", "</layer4><zone>3</zone>"), func(e *conntrack.Event) {

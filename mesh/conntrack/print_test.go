@@ -16,9 +16,9 @@ func (e *Event) String() string { return string(e.append(nil)) }
 func (e *Event) append(b []byte) []byte {
 	if e.When.Known() && !e.When.Local {
 		b = append(b, '[')
-		b = appendPadded(b, e.When.Nanos/1e9, 8)
+		b = appendPadded(b, int64(e.When.Time)/1e9, 8)
 		b = append(b, '.')
-		b = appendPadded(b, e.When.Nanos%1e9/1e3, 6)
+		b = appendPadded(b, int64(e.When.Time)%1e9/1e3, 6)
 		b = append(b, "]\t"...)
 	}
 	if tag := e.Kind.String(); tag != "" {
@@ -160,7 +160,7 @@ func appendPadded(b []byte, n int64, width int) []byte {
 
 // appendLocal appends s in ctime's layout.
 func (s Stamp) appendLocal(b []byte) []byte {
-	return time.Unix(0, s.Nanos).UTC().AppendFormat(b, ctime)
+	return time.Unix(0, int64(s.Time)).UTC().AppendFormat(b, ctime)
 }
 
 // Len returns the number of entries that live.

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 )
@@ -78,7 +79,7 @@ func local(s string) conntrack.Stamp {
 	if err != nil {
 		panic(err)
 	}
-	return conntrack.Stamp{Nanos: at.UnixNano(), Local: true}
+	return conntrack.Stamp{Time: capture.Time(at.UnixNano()), Local: true}
 }
 
 const seenAssured = conntrack.SeenReply | conntrack.Assured
@@ -181,8 +182,8 @@ func TestReader(t *testing.T) {
 		Timeout: 299,
 	}
 	exact := stamped
-	exact.Start = conntrack.Stamp{Nanos: 1795249191921720123}
-	exact.Stop = conntrack.Stamp{Nanos: 1795249192921720123}
+	exact.Start = conntrack.Stamp{Time: 1795249191921720123}
+	exact.Stop = conntrack.Stamp{Time: 1795249192921720123}
 
 	const list = "tcp      6 431999 ESTABLISHED src=127.0.0.1 dst=127.0.0.5 sport=39394 dport=80 packets=3 bytes=166 src=127.0.0.1 dst=127.0.0.1 sport=7777 dport=39394 packets=2 bytes=112 [ASSURED] mark=273 delta-time=0 "
 	const syn = "tcp      6 120 SYN_SENT src=10.200.1.2 dst=10.200.9.9 sport=42598 dport=80 [UNREPLIED] src=127.0.0.1 dst=10.200.1.2 sport=15001 dport=42598\n"
@@ -199,12 +200,12 @@ func TestReader(t *testing.T) {
 		{"extended,id,ktimestamp", "ipv4     2 " + list + "[start=Sat Nov 21 08:19:51 2026] use=1 id=1729293742\n", conntrack.Event{Entry: stamped}},
 		{"proc", "ipv4     2 " + strings.Replace(list, "mark=273", "mark=273 zone=0", 1) + "use=2\n", conntrack.Event{Entry: proc}},
 		{"dns in a zone", "udp      17 29 src=10.9.0.2 dst=10.96.0.10 sport=47146 dport=53 src=127.0.0.1 dst=10.9.0.2 sport=15053 dport=47146 mark=0 zone=2 use=1\n", conntrack.Event{Entry: dns}},
-		{"new", "[1795248340.156154]\t    [NEW] " + syn, conntrack.Event{Kind: conntrack.New, When: conntrack.Stamp{Nanos: 1795248340156154000}, Entry: begun}},
+		{"new", "[1795248340.156154]\t    [NEW] " + syn, conntrack.Event{Kind: conntrack.New, When: conntrack.Stamp{Time: 1795248340156154000}, Entry: begun}},
 		{"update without time", " [UPDATE] " + syn, conntrack.Event{Kind: conntrack.Update, Entry: begun}},
 		{
 			"destroy by a program", "[1795249191.921720]\t[DESTROY] ipv4     2 " + strings.Replace(list, "431999 ESTABLISHED", "9 CLOSE", 1) +
 				"[start=Sat Nov 21 08:19:51 2026] [stop=Sat Nov 21 08:19:51 2026] id=1729293742 [USERSPACE] portid=3623341780 progname=a id=1 src=x\n",
-			conntrack.Event{Kind: conntrack.Destroy, When: conntrack.Stamp{Nanos: 1795249191921720000}, Userspace: true, Entry: destroyed},
+			conntrack.Event{Kind: conntrack.Destroy, When: conntrack.Stamp{Time: 1795249191921720000}, Userspace: true, Entry: destroyed},
 		},
 		{
 			"IPv6", "tcp      6 431998 ESTABLISHED src=fd00:9::2 dst=fd00:96::5 sport=50284 dport=80 src=::1 dst=fd00:9::2 sport=15001 dport=50284 [ASSURED]\n",

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 )
@@ -246,7 +247,7 @@ func TestManyNames(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	local := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Nanos: nanos, Local: true} }
+	local := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Time: capture.Time(nanos), Local: true} }
 	for _, tc := range []struct {
 		name, in string
 		want     conntrack.Stamp
@@ -289,7 +290,7 @@ func TestExactTimes(t *testing.T) {
 	} {
 		t.Run(tc.in, func(t *testing.T) {
 			e := one(t, tc.in+" [NEW] "+with(""))
-			if e.When != (conntrack.Stamp{Nanos: tc.want}) || e.Kind != conntrack.New {
+			if e.When != (conntrack.Stamp{Time: capture.Time(tc.want)}) || e.Kind != conntrack.New {
 				t.Errorf("%+v, %s; want %d", e.When, e.Kind, tc.want)
 			}
 		})

@@ -1,22 +1,25 @@
 package conntrack
 
-import "time"
+import (
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+)
 
 // A Stamp is a time as conntrack prints it. It is comparable; the zero Stamp is
 // an unknown time.
 type Stamp struct {
-	// Nanos counts nanoseconds since 1970-01-01 00:00 UTC; 0: unknown.
-	Nanos int64
+	Time capture.Time
 
 	// Local says that the time was printed in words, by a clock whose zone is
-	// not known: [start=…], [stop=…] and <when>. Nanos then holds whole
+	// not known: [start=…], [stop=…] and <when>. Time then holds whole
 	// seconds, rounded down, read as if the zone were UTC, which it is in
 	// nearly all containers.
 	Local bool
 }
 
 // Known reports whether s is a time.
-func (s Stamp) Known() bool { return s.Nanos != 0 }
+func (s Stamp) Known() bool { return s.Time != 0 }
 
 // better returns s, or o if it is known and s is not, or o is exact and s is not.
 func (s Stamp) better(o Stamp) Stamp {
@@ -35,7 +38,7 @@ func localStamp(b []byte) (Stamp, bool) {
 	if err != nil || t.Year() < 1970 || t.Year() > 2261 {
 		return Stamp{}, false
 	}
-	return Stamp{t.UnixNano(), true}, true
+	return Stamp{capture.TimeOf(t), true}, true
 }
 
 // exactStamp reads "seconds.microseconds", as -o timestamp prints them.
@@ -46,5 +49,5 @@ func exactStamp(b []byte) (Stamp, bool) {
 	}
 	sec, ok := number(b[:len(b)-digits-1], 1<<33-1)
 	usec, ok2 := number(b[len(b)-digits:], 1e6-1)
-	return Stamp{Nanos: int64(sec)*1e9 + int64(usec)*1e3}, ok && ok2
+	return Stamp{Time: capture.Time(int64(sec)*1e9 + int64(usec)*1e3)}, ok && ok2
 }

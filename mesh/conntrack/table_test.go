@@ -36,9 +36,9 @@ func inWords(s *conntrack.Span) string {
 		case !s.Known():
 			return "?"
 		case s.Local:
-			return fmt.Sprintf("~%d", s.Nanos/1e9)
+			return fmt.Sprintf("~%d", int64(s.Time)/1e9)
 		}
-		return fmt.Sprint(s.Nanos / 1e9)
+		return fmt.Sprint(int64(s.Time) / 1e9)
 	}
 	b := fmt.Sprintf("%d %s [%s,%s]", s.Entry.Orig.Src.Port(), s.Entry.State, at(s.From), at(s.To))
 	for _, f := range []struct {
@@ -141,7 +141,7 @@ func TestTableOfSample(t *testing.T) {
 	var all, redirected, userspace int
 	table := conntrack.NewTable(func(s *conntrack.Span) {
 		all++
-		if !s.Created || !s.Destroyed || !s.From.Known() || s.From.Local || s.To.Nanos < s.From.Nanos {
+		if !s.Created || !s.Destroyed || !s.From.Known() || s.From.Local || int64(s.To.Time) < int64(s.From.Time) {
 			t.Errorf("%s: not one whole life", inWords(s))
 		}
 		if s.Entry.NAT() && s.Entry.Reply.Src.Port() == 15001 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 )
 
@@ -238,9 +239,9 @@ func (f *flow) entryElement(name, text []byte) {
 	case "label":
 		f.label(text)
 	case "start":
-		e.Start = Stamp{Nanos: int64(f.number("start", text, 1<<63-1))}
+		e.Start = Stamp{Time: capture.Time(int64(f.number("start", text, 1<<63-1)))}
 	case "stop":
-		e.Stop = Stamp{Nanos: int64(f.number("stop", text, 1<<63-1))}
+		e.Stop = Stamp{Time: capture.Time(int64(f.number("stop", text, 1<<63-1)))}
 	}
 }
 
@@ -293,5 +294,5 @@ func (c *clock) stamp() Stamp {
 	if t.Year() < 1970 || t.Year() > 2261 || t.Day() != int(c.day) || t.Month() != time.Month(c.month) {
 		return Stamp{}
 	}
-	return Stamp{t.UnixNano(), true}
+	return Stamp{capture.TimeOf(t), true}
 }

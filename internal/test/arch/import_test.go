@@ -111,8 +111,9 @@ var below = map[string][]string{
 	},
 
 	// The texts that pods leave.
-	"mesh/*":                        {"./capture/tcpip"},
-	"mesh/accesslog":                {"./mesh/accesslog/internal/clock"},
+	"mesh/sockets":                  {},
+	"mesh/conntrack":                {"./capture", "./capture/tcpip"},
+	"mesh/accesslog":                {"./capture", "./mesh/accesslog/internal/clock"},
 	"mesh/accesslog/internal/clock": {},
 	"mesh/rules":                    {"./capture/tcpip", "./mesh/profile", "./mesh/rules/netfilter", "./mesh/rules/istio", "./mesh/rules/internal/read", "./mesh/rules/walk"},
 

@@ -62,7 +62,7 @@ func TestEntryConflicts(t *testing.T) {
 		{"each its own", call, []*recorded.Entry{entry(out, vip, other), entry(out, other, proxy)}, nil, []string{
 			"0: " + out + " dialled " + other + " and " + proxy + " answered | " + shows, "0: " + out + " dialled " + vip + " and " + other + " answered | " + shows}},
 		{"it fits another connection", call, []*recorded.Entry{entry(out, vip, other)}, func(e *recorded.Entry, _ []*graph.Leg) { e.Fits = true }, nil},
-		{"it was gone before", call, []*recorded.Entry{entry(out, vip, other)}, func(e *recorded.Entry, _ []*graph.Leg) { e.To.Nanos = 1 }, nil},
+		{"it was gone before", call, []*recorded.Entry{entry(out, vip, other)}, func(e *recorded.Entry, _ []*graph.Leg) { e.To.Time = 1 }, nil},
 		{"only asked", call, []*recorded.Entry{entry(out, vip, other)}, func(_ *recorded.Entry, legs []*graph.Leg) { legs[0].Conn.Reply = 0 }, nil},
 		{"only answered", call, []*recorded.Entry{entry(out, vip, other)}, func(_ *recorded.Entry, legs []*graph.Leg) { legs[0].Conn.Orig = 0 }, nil},
 		{"two connections", again, []*recorded.Entry{entry(out, vip, other)}, nil, []string{"0: " + out + " dialled " + vip + " and " + other + " answered | " + shows}},

@@ -167,7 +167,7 @@ func (rd *reader) accessLogs() error {
 // line reports whether a log line names an end that was captured, at the time of
 // the captures.
 func (t *touched) line(l *accesslog.Line) bool {
-	if l.Start != 0 && (l.Start > t.to+LogSlack || l.Duration >= 0 && l.Start+l.Duration+l.Resolution+LogSlack < t.from) {
+	if l.Start != 0 && (int64(l.Start) > t.to+LogSlack || l.Duration >= 0 && int64(l.Start)+int64(l.Duration)+int64(l.Resolution)+LogSlack < t.from) {
 		return false
 	}
 	for _, client := range [...]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
@@ -183,7 +183,7 @@ func (t *touched) line(l *accesslog.Line) bool {
 func (rd *reader) logLine(l *accesslog.Line, pod string) *Line {
 	_, k := rd.records.memory.Add()
 	*k = Line{
-		number: l.Number, Start: l.Start, Resolution: l.Resolution, duration: l.Duration, BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
+		number: l.Number, Start: int64(l.Start), Resolution: int64(l.Resolution), duration: int64(l.Duration), BytesReceived: l.BytesReceived, BytesSent: l.BytesSent,
 		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, downstreamDirect: l.DownstreamDirect,
 		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
 		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -183,7 +185,7 @@ func TestLineTouches(t *testing.T) {
 	of := func(remote string) accesslog.Line { return accesslog.Line{DownstreamRemote: ap(remote), Duration: -1} }
 	at := func(start, duration, resolution int64) accesslog.Line {
 		l := of(client)
-		l.Start, l.Duration, l.Resolution = start, duration, resolution
+		l.Start, l.Duration, l.Resolution = capture.Time(start), time.Duration(duration), time.Duration(resolution)
 		return l
 	}
 	for _, tc := range []struct {

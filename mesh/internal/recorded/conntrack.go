@@ -86,7 +86,7 @@ const quarter = int64(15 * 60 * 1e9)
 // Of a clock whose zone is not known only the minutes within a quarter of an hour
 // count.
 func Off(s conntrack.Stamp, nanos int64) int64 {
-	d := s.Nanos - nanos
+	d := int64(s.Time) - nanos
 	if !s.Local {
 		return d
 	}

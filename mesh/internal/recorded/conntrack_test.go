@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -32,7 +33,7 @@ func TestEntryOf(t *testing.T) {
 	replied := tracked(udp(asker, resolver), udp("127.0.0.1:15054", asker))
 	plain := tracked(udp(asker, resolver), udp(resolver, asker))
 	late := redirected()
-	late.From = conntrack.Stamp{Nanos: 100e9}
+	late.From = conntrack.Stamp{Time: 100e9}
 	for _, tc := range []struct {
 		name    string
 		entries []*Entry
@@ -66,8 +67,8 @@ func TestEntryOf(t *testing.T) {
 }
 
 func TestCovers(t *testing.T) {
-	exact := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Nanos: nanos} }
-	local := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Nanos: nanos, Local: true} }
+	exact := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Time: capture.Time(nanos)} }
+	local := func(nanos int64) conntrack.Stamp { return conntrack.Stamp{Time: capture.Time(nanos), Local: true} }
 	const at = int64(1_000e9)
 	for _, tc := range []struct {
 		name     string
@@ -102,14 +103,14 @@ func TestOff(t *testing.T) {
 		stamp conntrack.Stamp
 		want  int64
 	}{
-		{"exact, later", conntrack.Stamp{Nanos: at + 60*minute}, 60 * minute},
-		{"exact, earlier", conntrack.Stamp{Nanos: at - 60*minute}, -60 * minute},
-		{"an hour ahead", conntrack.Stamp{Nanos: at + 60*minute + 3, Local: true}, 3},
-		{"an hour behind", conntrack.Stamp{Nanos: at - 45*minute - 3, Local: true}, -3},
-		{"two minutes", conntrack.Stamp{Nanos: at + 2*minute, Local: true}, 2 * minute},
-		{"half a quarter", conntrack.Stamp{Nanos: at + quarter/2, Local: true}, quarter / 2},
-		{"more than half a quarter", conntrack.Stamp{Nanos: at + quarter/2 + 1, Local: true}, -quarter/2 + 1},
-		{"the same", conntrack.Stamp{Nanos: at, Local: true}, 0},
+		{"exact, later", conntrack.Stamp{Time: capture.Time(at + 60*minute)}, 60 * minute},
+		{"exact, earlier", conntrack.Stamp{Time: capture.Time(at - 60*minute)}, -60 * minute},
+		{"an hour ahead", conntrack.Stamp{Time: capture.Time(at + 60*minute + 3), Local: true}, 3},
+		{"an hour behind", conntrack.Stamp{Time: capture.Time(at - 45*minute - 3), Local: true}, -3},
+		{"two minutes", conntrack.Stamp{Time: capture.Time(at + 2*minute), Local: true}, 2 * minute},
+		{"half a quarter", conntrack.Stamp{Time: capture.Time(at + quarter/2), Local: true}, quarter / 2},
+		{"more than half a quarter", conntrack.Stamp{Time: capture.Time(at + quarter/2 + 1), Local: true}, -quarter/2 + 1},
+		{"the same", conntrack.Stamp{Time: capture.Time(at), Local: true}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := Off(tc.stamp, at); got != tc.want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
@@ -13,7 +14,7 @@ const second = int64(1e9)
 
 // dated says when an entry was in the table; 0 is not known.
 func dated(e *recorded.Entry, from, to int64) *recorded.Entry {
-	e.From.Nanos, e.To.Nanos = from, to
+	e.From.Time, e.To.Time = capture.Time(from), capture.Time(to)
 	return e
 }
 
