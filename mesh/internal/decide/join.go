@@ -115,6 +115,7 @@ var passes = []func(*crossing.Crossing){
 	algebra.JoinStreams,                // HTTP/2 under TLS, which has no turns
 	algebra.JoinTurns,                  // turns of what is left
 	algebra.RevealHidden,               // what turns tied are exchanges like others from here on
+	(*crossing.Crossing).Reconsider,    // doubts, by what was found out after them
 	(*crossing.Crossing).JoinUnread,    // legs of which not even turns are known
 	(*crossing.Crossing).JoinRefused,   // attempts that came to nothing
 }

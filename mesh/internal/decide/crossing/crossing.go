@@ -21,6 +21,7 @@ type Crossing struct {
 	Limits   map[*graph.Exchange][]*graph.Exchange // what a log leaves of an exchange's counterparts, where it names several
 	Taken    map[*graph.Exchange]bool              // exchanges of either side that have a link
 	Busy     map[*graph.Leg]bool                   // whole legs that have one
+	Guessed  map[*graph.Exchange]bool              // upstream exchanges that are some link's best guess
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 
 	Conflicts []record.Conflict // between a log and the packets
@@ -30,13 +31,20 @@ type Crossing struct {
 func New(x *index.Index, rs *recorded.Records, logs *graph.Ledger) *Crossing {
 	return &Crossing{Index: x, Records: rs, Ledger: logs,
 		ByLog: make(map[*graph.Exchange]*graph.Link), Limits: make(map[*graph.Exchange][]*graph.Exchange),
-		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool)}
+		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool), Guessed: make(map[*graph.Exchange]bool)}
 }
 
-// Add adds a link, and notes what it ties.
+// Add adds a link, and notes what it ties: of one that is ambiguous nothing, so that
+// later passes may find out more.
 func (c *Crossing) Add(l *graph.Link) {
 	c.Links = append(c.Links, l)
-	if l.Down != nil && !l.Ambiguous {
+	if l.Ambiguous {
+		if l.Up != nil {
+			c.Guessed[l.Up] = true
+		}
+		return
+	}
+	if l.Down != nil {
 		c.Taken[l.Down] = true
 	}
 	if l.Up != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
-// A link takes the exchanges that it ties, and whole legs where it names none; of an
-// ambiguous one the client's exchange is still to be had.
+// A link takes the exchanges that it ties, and whole legs where it names none; an
+// ambiguous one takes nothing.
 func TestAdd(t *testing.T) {
 	d, u := exchange(clientLeg(0), 0, 100*us), exchange(proxyLeg(0), 10*us, 90*us)
 	for _, tt := range []struct {
@@ -19,10 +19,11 @@ func TestAdd(t *testing.T) {
 		busy     [2]bool // legs
 	}{
 		{"exchanges", d.Exchange, u.Exchange, false, [2]bool{true, true}, [2]bool{}},
-		{"exchanges, ambiguous", d.Exchange, u.Exchange, true, [2]bool{false, true}, [2]bool{}},
+		{"exchanges, ambiguous", d.Exchange, u.Exchange, true, [2]bool{}, [2]bool{}},
 		{"an exchange of a leg", nil, u.Exchange, false, [2]bool{false, true}, [2]bool{}},
 		{"a leg for an exchange", d.Exchange, nil, false, [2]bool{true, false}, [2]bool{false, true}},
-		{"a leg for an exchange, ambiguous", d.Exchange, nil, true, [2]bool{}, [2]bool{false, true}},
+		{"a leg for an exchange, ambiguous", d.Exchange, nil, true, [2]bool{}, [2]bool{}},
+		{"whole legs, ambiguous", nil, nil, true, [2]bool{}, [2]bool{}},
 		{"whole legs", nil, nil, false, [2]bool{}, [2]bool{true, true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -34,6 +35,9 @@ func TestAdd(t *testing.T) {
 			}
 			if busy := [2]bool{c.Busy[d.Leg], c.Busy[u.Leg]}; busy != tt.busy {
 				t.Errorf("legs are busy: %v, want %v", busy, tt.busy)
+			}
+			if guessed := tt.maybe && tt.up != nil; c.Guessed[u.Exchange] != guessed || c.Guessed[nil] {
+				t.Errorf("guessed: %v, want %v", c.Guessed[u.Exchange], guessed)
 			}
 			if len(c.Links) != 1 || c.Links[0] != l || c.Taken[nil] {
 				t.Errorf("links %v", c.Links)

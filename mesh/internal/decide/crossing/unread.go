@@ -2,6 +2,7 @@ package crossing
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -25,6 +26,9 @@ func (c *Crossing) joinToUnreadDown() {
 	hidden := Unreadable(c.Down)
 	guesses := newGuesses()
 	for _, u := range index.Each(c.Index, c.Open(graph.ExchangesOf(c.Up))) {
+		if c.Guessed[u] {
+			continue // it has better candidates than whoever was busy
+		}
 		var may []*graph.Leg
 		for _, d := range hidden {
 			if len(may) <= MaxRivals && c.busyAround(d, u) {
@@ -106,9 +110,27 @@ func Unreadable(legs []*graph.Leg) []*graph.Leg {
 // busyAround reports whether leg d carried bytes both before the request of u
 // and after its response.
 func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
-	orig, reply := c.Index.Content(d.Conn.Orig), c.Index.Content(d.Conn.Reply)
+	orig := c.Index.Content(d.Conn.Orig)
 	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.Start()+index.Causality &&
-		(u.Resp == nil || reply.Open || reply.Proto != scan.ProtoNone && reply.LastNanos >= u.Resp.To.Nanos-index.Causality)
+		(u.Resp == nil || c.answered(d) >= u.Resp.To.Nanos-index.Causality)
+}
+
+// answered returns until when leg d may have been answered: until its last answer, or for
+// ever if the capture does not show its end. A client that resets takes no answer more.
+func (c *Crossing) answered(d *graph.Leg) int64 {
+	reply := c.Index.Content(d.Conn.Reply)
+	if !reply.Open {
+		if reply.Proto == scan.ProtoNone {
+			return math.MinInt64
+		}
+		return reply.LastNanos
+	}
+	if d.Conn.Orig != 0 {
+		if h := c.Index.Half(d.Conn.Orig); h.RST {
+			return int64(h.EndTime)
+		}
+	}
+	return math.MaxInt64
 }
 
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can
@@ -167,8 +189,11 @@ func (c *Crossing) JoinRefused() {
 	if len(refused) == 0 {
 		return
 	}
-	ds, served := graph.ExchangesOf(c.Down), c.served()
+	ds, served, hidden := graph.ExchangesOf(c.Down), c.served(), Unreadable(c.Down)
 	for _, u := range index.Each(c.Index, refused) {
+		if slices.ContainsFunc(hidden, func(d *graph.Leg) bool { return c.openAt(d, u) }) {
+			continue // what cannot be read may have caused it, too
+		}
 		var only *graph.Exchange
 		n := 0
 		for _, d := range ds {
@@ -183,6 +208,13 @@ func (c *Crossing) JoinRefused() {
 			c.CountAttempts(only)
 		}
 	}
+}
+
+// openAt reports whether leg d had asked something before u began, and may have been
+// answered after u had ended.
+func (c *Crossing) openAt(d, u *graph.Leg) bool {
+	orig := c.Index.Content(d.Conn.Orig)
+	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= int64(u.Start)+index.Causality && c.answered(d) >= int64(u.End)-index.Causality
 }
 
 // served tells of the exchanges that are tied when what served them began.

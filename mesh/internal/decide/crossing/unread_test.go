@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -223,6 +224,8 @@ func TestBusy(t *testing.T) {
 	d, u := x.Down[0], exchange(proxyLeg(0), 1000*us, 2000*us)
 	orig, answer := x.Index.Content(d.Conn.Orig), x.Index.Content(d.Conn.Reply)
 	was := [2]scan.Content{*orig, *answer}
+	half := x.Index.Half(d.Conn.Orig)
+	reset := func(at int64) { half.RST, half.EndTime = true, capture.Time(at) }
 	between := func(first, last, back, end int64) func() {
 		return func() {
 			orig.Open, answer.Open = false, false
@@ -242,6 +245,16 @@ func TestBusy(t *testing.T) {
 		{"over as early as may be", between(500*us, 2500*us, 700*us, 2000*us-c), true, true, true},
 		{"over too early", between(500*us, 2500*us, 700*us, 2000*us-c-1), true, false, true},
 		{"over too early, but it goes on", func() { between(500*us, 2500*us, 700*us, 1000*us)(); answer.Open = true }, true, true, true},
+		{"over too early, and reset", func() {
+			between(500*us, 2500*us, 700*us, 1000*us)()
+			answer.Open = true
+			reset(2000*us - c - 1)
+		}, true, false, true},
+		{"reset as early as may be", func() {
+			between(500*us, 2500*us, 700*us, 1000*us)()
+			answer.Open = true
+			reset(2000*us - c)
+		}, true, true, true},
 		{"over too early, of what is not answered", between(500*us, 2500*us, 700*us, 1000*us), false, true, true},
 		{"said its last as early as may be", between(500*us, 1000*us-c, 700*us, 3000*us), true, true, true},
 		{"said its last too early", between(500*us, 1000*us-c-1, 700*us, 3000*us), true, true, false},
@@ -254,6 +267,7 @@ func TestBusy(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			*orig, *answer = was[0], was[1]
+			half.RST = false
 			tt.make()
 			e := *u.Exchange
 			if !tt.answered {
@@ -373,6 +387,28 @@ func TestJoinRefused(t *testing.T) {
 			refuse(tr, 0)
 			d.Reply(ok)
 		}, nil, nil},
+		{"and something was open that cannot be read", func(tr *pcap.Trace) {
+			d, sealed := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			s := sealed.TLS(pcap.TLSConfig{})
+			s.Send(40)
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+			s.Reply(40)
+		}, nil, nil},
+		{"and what cannot be read was over", func(tr *pcap.Trace) {
+			d, sealed := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			s := sealed.TLS(pcap.TLSConfig{})
+			s.Send(40)
+			s.Reply(40)
+			s.Close()
+			tr.Wait(1e6)
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+		}, nil, []string{"0.0>0"}},
 		{"two that failed", func(tr *pcap.Trace) {
 			for i := range 2 {
 				d := onEth0(tr, i)
