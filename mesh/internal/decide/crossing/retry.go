@@ -20,7 +20,7 @@ func (c *Crossing) JoinRetries() {
 	}
 	for _, d := range down.all {
 		us := groups[d]
-		if len(us) < 2 || !sequential(us) || !graph.Final(d, us[len(us)-1]) || c.contested(d, us) {
+		if len(us) < 2 || !sequential(us) || !failed(us[:len(us)-1]) || !graph.Final(d, us[len(us)-1]) || c.contested(d, us) {
 			continue
 		}
 		for i, u := range us {
@@ -62,6 +62,12 @@ func sequential(us []*graph.Exchange) bool {
 		}
 	}
 	return true
+}
+
+// failed reports whether a proxy may have tried again after each of us: what succeeded
+// it passes on.
+func failed(us []*graph.Exchange) bool {
+	return !slices.ContainsFunc(us, func(u *graph.Exchange) bool { return u.KnowsStatus() && u.Resp.Status < 400 })
 }
 
 // CountAttempts numbers the attempts of d in the order of time.

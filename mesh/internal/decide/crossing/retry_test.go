@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // Upstream exchanges with one request id, one after the other, are attempts of the one
@@ -26,6 +27,10 @@ func TestJoinRetries(t *testing.T) {
 		{"two", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 200)}, nil, []string{"0.0>0.0", "0.0>1.0"}},
 		{"three", []made{ask("a")}, []made{try(2, 5000*us, 6000*us, 200), try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 503)}, nil,
 			[]string{"0.0>0.0", "0.0>1.0", "0.0>2.0"}},
+		{"the first of which went well: it would have been passed on", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 200), try(1, 3000*us, 4000*us, 200)}, nil, nil},
+		{"of which one in the middle went well", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 399), try(2, 5000*us, 6000*us, 200)}, nil, nil},
+		{"the first of which was refused by the application", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 400), try(1, 3000*us, 4000*us, 200)}, nil, []string{"0.0>0.0", "0.0>1.0"}},
+		{"the first of which was answered with what is not known", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 0).response(scan.MsgPartial), try(1, 3000*us, 4000*us, 200)}, nil, []string{"0.0>0.0", "0.0>1.0"}},
 		{"one", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 200)}, nil, nil},
 		{"at once", []made{ask("a")}, []made{try(0, 1000*us, 4000*us, 503), try(1, 3000*us, 4000*us, 200)}, nil, nil},
 		{"the last of which failed", []made{ask("a")}, []made{try(0, 1000*us, 2000*us, 503), try(1, 3000*us, 4000*us, 503)}, nil, nil},
