@@ -178,17 +178,28 @@ func (d *delays) add(nanos int64, p float64) {
 
 // addOther counts the delay of a pair that does not belong together.
 func (d *delays) addOther(nanos int64, p float64) {
-	if nanos >= -index.Causality {
-		d.others[bin(nanos)] += p
-		d.othersTotal += p
+	if nanos < -index.Causality {
+		return
 	}
+	i := bin(nanos)
+	for k := max(i-2, 0); k <= min(i+2, delayBins-1); k++ {
+		d.others[k] += p * spread[k-i+2]
+	}
+	d.othersTotal += p
 }
 
 // ratio returns how much likelier a delay is between exchanges that belong
 // together than between others.
 func (d *delays) ratio(nanos int64, own witness) float64 {
 	i := bin(nanos)
-	return d.likely(nanos, own) / ((d.others[i]/width(i) + doubt/strangers) / (d.othersTotal + doubt))
+	n, total := d.others[i], d.othersTotal
+	if own.x >= -index.Causality { // nobody is his own witness, here neither
+		if k := bin(own.x) - i; k >= -2 && k <= 2 {
+			n = max(n-(1-own.p)*spread[2+k], 0)
+		}
+		total = max(total-(1-own.p), 0)
+	}
+	return d.likely(nanos, own) / ((n/width(i) + doubt/strangers) / (total + doubt))
 }
 
 // strangers is over what time exchanges lie that have nothing to do with each

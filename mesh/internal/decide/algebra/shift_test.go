@@ -323,11 +323,11 @@ func TestDelaySpread(t *testing.T) {
 			total = 0
 		}
 		for i, want := range tt.want {
-			if got := d.n[tt.first+i]; !near(got, want) {
-				t.Errorf("%s: bin %d has %v, want %v", tt.name, tt.first+i, got, want)
+			if got, others := d.n[tt.first+i], d.others[tt.first+i]; !near(got, want) || others != got {
+				t.Errorf("%s: bin %d has %v, and %v of strangers, want %v", tt.name, tt.first+i, got, others, want)
 			}
 		}
-		if d.total != total || d.othersTotal != total || total > 0 && d.others[bin(tt.nanos)] != .5 {
+		if d.total != total || d.othersTotal != total {
 			t.Errorf("%s: %v in all, %v of strangers; want %v", tt.name, d.total, d.othersTotal, total)
 		}
 	}
@@ -376,13 +376,20 @@ func TestDelayFormula(t *testing.T) {
 		}
 	}
 	d.addOther(150000, 4)
+	none := witness{noTime, 0}
 	for _, tt := range []struct {
-		nanos  int64
-		others float64
-	}{{150000, 4.0 / 50000}, {120000, 0}} {
-		want := d.likely(tt.nanos, nobody) / ((tt.others + 20/1e8) / 24)
-		if got := d.ratio(tt.nanos, nobody); !near(got, want) {
-			t.Errorf("the ratio of %d ns is %v, want %v", tt.nanos, got, want)
+		nanos         int64
+		own           witness
+		others, total float64
+	}{
+		{150000, none, 4 * .4 / 50000, 4}, {120000, none, 4 * .1 / 25000, 4}, {12500, none, 0, 4},
+		{150000, witness{150000, .25}, (4 - .75) * .4 / 50000, 4 - .75}, {120000, witness{150000, .25}, (4 - .75) * .1 / 25000, 4 - .75},
+		{150000, witness{12500, .25}, 4 * .4 / 50000, 4 - .75}, {150000, witness{150000, 1}, 4 * .4 / 50000, 4},
+		{150000, witness{150000, -9}, 0, 0}, {150000, witness{noTime, .25}, 4 * .4 / 50000, 4},
+	} {
+		want := d.likely(tt.nanos, tt.own) / ((tt.others + 20/1e8) / (tt.total + 20))
+		if got := d.ratio(tt.nanos, tt.own); !near(got, want) {
+			t.Errorf("the ratio of %d ns is %v with %v, want %v", tt.nanos, got, tt.own, want)
 		}
 	}
 }
