@@ -40,6 +40,7 @@ func TestMutualTLS(t *testing.T) {
 		asked
 		mutual
 	)
+	names := map[uint16]string{0x0303: "1.2", 0x0304: "1.3"}
 	suites := map[uint16][]uint16{0x0303: {0xc02f, 0xcca8}, 0x0304: {0x1301, 0x1302, 0x1303}}
 	for _, packing := range []pcap.Packing{pcap.PackOpenSSL, pcap.PackBoringSSL, pcap.PackGo} {
 		for _, version := range []uint16{0x0303, 0x0304} {
@@ -53,8 +54,8 @@ func TestMutualTLS(t *testing.T) {
 						var tr pcap.Trace
 						encrypted(&tr, 40000, o)
 						got := verdicts(t, &tr)[0]
-						if got.Mutual != (kind == mutual) || got.Reason == "" {
-							t.Errorf("%+v: mutual %v since %q", o, got.Mutual, got.Reason)
+						if got.Mutual != (kind == mutual) || got.Reason == "" || got.Version != names[version] {
+							t.Errorf("%+v: version %s, mutual %v since %q", o, got.Version, got.Mutual, got.Reason)
 						}
 						if shown := version == 0x0303; (len(got.Identities) > 0) != shown || shown && (len(got.Identities) == 2) != (kind == mutual) {
 							t.Errorf("%+v: identities %q", o, got.Identities)
