@@ -97,3 +97,15 @@ func TestCountsBeforeTheBase(t *testing.T) {
 		})
 	}
 }
+
+func TestKeepAliveIsNoRetransmission(t *testing.T) {
+	c := pcap.Conn(client, server)
+	c.Handshake()
+	c.Send("abc")
+	c.SendAt(2, "?")
+	c.SendAt(2, "")
+	table, _ := assemble(t, c.Segments(), nil)
+	if h := table.Half(1); h.Retrans != 0 || h.Bytes != 3 {
+		t.Errorf("Retrans = %d, Bytes = %d, want 0, 3", h.Retrans, h.Bytes)
+	}
+}

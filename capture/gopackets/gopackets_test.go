@@ -87,7 +87,7 @@ func openBytes(t testing.TB, file []byte) *capture.Reader {
 	return r
 }
 
-func TestSourceDecodesEveryLink(t *testing.T) {
+func TestPacketSourceDecodesEveryLink(t *testing.T) {
 	samples := linkSamples(t)
 	src := gopackets.NewSource(openBytes(t, pcapngOf(t, samples)))
 	n := 0
@@ -109,7 +109,7 @@ func TestSourceDecodesEveryLink(t *testing.T) {
 }
 
 // gopacket.PacketSource would retry after our errors for ever.
-func TestSourceEndsAfterAnError(t *testing.T) {
+func TestPacketSourceEndsAfterAnError(t *testing.T) {
 	file := pcapngOf(t, linkSamples(t))
 	src := gopackets.NewSource(openBytes(t, file[:len(file)-3]))
 	n, last := 0, error(nil)
@@ -124,7 +124,7 @@ func TestSourceEndsAfterAnError(t *testing.T) {
 	}
 }
 
-func TestSourceOwnership(t *testing.T) {
+func TestPacketSourceOwnership(t *testing.T) {
 	src := gopackets.NewSource(openBytes(t, pcapngOf(t, linkSamples(t))))
 	data, ci, err := src.ReadPacketData()
 	must(t, err)
@@ -159,7 +159,7 @@ func TestLinkDecoder(t *testing.T) {
 	}
 }
 
-func TestWriterConvertsEveryLink(t *testing.T) {
+func TestPcapWriterConvertsEveryLink(t *testing.T) {
 	var file bytes.Buffer
 	w, err := gopackets.NewWriter(&file)
 	must(t, err)
@@ -186,7 +186,7 @@ func TestWriterConvertsEveryLink(t *testing.T) {
 	}
 }
 
-func TestWriterCutsLongPackets(t *testing.T) {
+func TestPcapWriterCutsLongPackets(t *testing.T) {
 	var file bytes.Buffer
 	w, err := gopackets.NewWriter(&file)
 	must(t, err)
@@ -205,7 +205,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-func TestWriterReportsErrors(t *testing.T) {
+func TestPcapWriterReportsErrors(t *testing.T) {
 	w, err := gopackets.NewWriter(brokenPipe{})
 	must(t, err)
 	if err := w.Flush(); !errors.Is(err, io.ErrClosedPipe) {

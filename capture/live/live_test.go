@@ -8,7 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture/live"
 )
 
-func TestOpenOfNoInterface(t *testing.T) {
+func TestOpenLiveOfNoInterface(t *testing.T) {
 	if _, err := live.Open("no such interface"); err == nil {
 		t.Error("no error")
 	}

@@ -3,7 +3,7 @@ package profile
 import "testing"
 
 // Every mesh says what it runs and how its rules are named.
-func TestMeshesAreWhole(t *testing.T) {
+func TestProfilesAreWhole(t *testing.T) {
 	for _, m := range meshes() {
 		if len(m.programs) == 0 || len(m.Chains) == 0 {
 			t.Errorf("%s: programs %v, chains %v", m.Name, m.programs, m.Chains)

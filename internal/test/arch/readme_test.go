@@ -21,7 +21,7 @@ var console = regexp.MustCompile("(?s)```console\n(.*?)```")
 
 // The commands of README.md and docs print what stands below them. Each page has
 // a directory of its own, so that it needs no other page to be read first.
-func TestReadmeAndDocsShowRealRuns(t *testing.T) {
+func TestReadmeShowsRealRuns(t *testing.T) {
 	bin := t.TempDir()
 	build(t, filepath.Join(bin, "pcapmesh"), "./cmd/pcapmesh")
 	for _, page := range append(docs(t), "README.md") {
