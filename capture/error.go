@@ -7,13 +7,13 @@ import (
 
 // Causes of an Error; test for them with errors.Is.
 var (
-	ErrTruncated   = errors.New("truncated")       // the file ends inside a packet or block; also matches io.ErrUnexpectedEOF
-	ErrCorrupt     = errors.New("corrupt")         // the structure contradicts itself
-	ErrUnsupported = errors.New("unsupported")     // a link type, version or format this package does not read
-	ErrNotCapture  = errors.New("no capture file") // neither pcap nor pcapng, compressed or not
-	ErrTooLarge    = errors.New("too large")       // a length beyond a named limit
-	ErrReadOnce    = errors.New("a pipe can be read only once")
-	ErrChanged     = errors.New("file changed") // shorter than it was when it was first read
+	ErrTruncated   = errors.New("truncated")                    // the file ends inside a packet or block; also matches io.ErrUnexpectedEOF
+	ErrCorrupt     = errors.New("corrupt")                      // the structure contradicts itself
+	ErrUnsupported = errors.New("unsupported")                  // a link type, version or format this package does not read
+	ErrNotCapture  = errors.New("no capture file")              // neither pcap nor pcapng, compressed or not
+	ErrTooLarge    = errors.New("too large")                    // a length beyond a named limit
+	ErrReadOnce    = errors.New("a pipe can be read only once") // or a stream, asked for again without Options.Reread
+	ErrChanged     = errors.New("file changed")                 // shorter than it was when it was first read
 )
 
 // An Error says where in an input reading stopped. All errors of this package

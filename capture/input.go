@@ -82,7 +82,8 @@ func OpenInput(ctx context.Context, name string, o *Options) (*Input, error) {
 	in := newInput(name, f, o)
 	in.info = f.info
 	if err := f.check(); err != nil {
-		return nil, errors.Join(&Error{File: in.label(), Err: err}, f.Close())
+		f.Close()
+		return nil, &Error{File: in.label(), Err: err}
 	}
 	return in, nil
 }
