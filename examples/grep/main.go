@@ -1,7 +1,7 @@
 // Command grep looks for lines in what both ends of every conversation sent, also
 // where the proxy encrypted it on the wire:
 //
-//	go run ./examples/grep 'HTTP/1.1 50[0-9]' testdata/pcaps/retry-503-eth0.pcap testdata/pcaps/retry-503-lo.pcap
+//	go run ./examples/grep 'HTTP/1.1 50[0-9]' testdata/pcaps/upstream-refused-eth0.pcap testdata/pcaps/upstream-refused-lo.pcap
 package main
 
 import (
