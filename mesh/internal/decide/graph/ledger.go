@@ -19,19 +19,20 @@ type NamedLine struct {
 type Ledger struct {
 	Lines []*NamedLine // in the order of files, and then of their lines
 	byEnd map[netip.AddrPort][]*Leg
-	byDst map[netip.AddrPort][]*Leg // by what was dialled
 }
 
 // NewLedger finds the legs of all lines.
 func NewLedger(lines []*recorded.Line, legs []*Leg) *Ledger {
 	g := new(Ledger)
-	g.byEnd, g.byDst = make(map[netip.AddrPort][]*Leg), make(map[netip.AddrPort][]*Leg)
+	if len(lines) == 0 { // nobody will look for a leg
+		return g
+	}
+	g.byEnd = make(map[netip.AddrPort][]*Leg)
 	for _, l := range legs {
 		g.byEnd[l.Orig.Src] = append(g.byEnd[l.Orig.Src], l)
 		if l.Reply.Dst != l.Orig.Src { // NAT moved the port: this one the proxy sees
 			g.byEnd[l.Reply.Dst] = append(g.byEnd[l.Reply.Dst], l)
 		}
-		g.byDst[l.Orig.Dst] = append(g.byDst[l.Orig.Dst], l)
 	}
 	for _, line := range recorded.WithoutTwins(lines) {
 		n := &NamedLine{Line: line}
