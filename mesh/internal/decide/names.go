@@ -10,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/accesslog"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/dns"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/names"
 )
 
@@ -117,10 +118,10 @@ func serverName(sni string) string {
 }
 
 // learnNames hears everything that names an address.
-func learnNames(lookups []*dns.Lookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
+func learnNames(x *index.Index, lookups []*dns.Lookup, legs []*graph.Leg, logs *graph.Ledger) []names.Learned {
 	var n collector
 	n.hearLookups(lookups)
-	n.hearLegs(legs)
+	n.hearLegs(x, legs)
 	n.hearLog(logs)
 	return n.all()
 }
@@ -151,8 +152,9 @@ func (n *collector) hearLookups(lookups []*dns.Lookup) {
 }
 
 // hearLegs hears what clients called the servers that they dialled.
-func (n *collector) hearLegs(legs []*graph.Leg) {
-	for _, l := range slices.SortedStableFunc(slices.Values(legs), func(a, b *graph.Leg) int { return cmp.Compare(a.Start, b.Start) }) {
+func (n *collector) hearLegs(x *index.Index, legs []*graph.Leg) {
+	byStart := slices.SortedStableFunc(slices.Values(legs), func(a, b *graph.Leg) int { return cmp.Compare(a.Start, b.Start) })
+	for _, l := range index.Each(x, byStart) {
 		if l.TLS.SNI != "" {
 			n.add(l.Orig.Dst.Addr(), serverName(l.TLS.SNI), names.FromSNI, 1)
 		}

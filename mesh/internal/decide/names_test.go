@@ -179,7 +179,7 @@ func TestHearHosts(t *testing.T) {
 		graph.FindExchanges(in.Index, legs)
 		legs[0].Exchanges = append(legs[0].Exchanges, graph.Exchange{Resp: legs[0].Exchanges[0].Resp}) // of which the request was not captured
 		var n collector
-		n.hearLegs(legs)
+		n.hearLegs(nil, legs)
 		if got := learnedList(n.all()); got != tt.want {
 			t.Errorf("%s: names %s, want %s", tt.name, got, tt.want)
 		}
@@ -204,7 +204,7 @@ func TestHearLegs(t *testing.T) {
 		{"at the same time, the first", []*graph.Leg{leg(1, "b"), leg(1, "a")}, "10.244.9.9 b sni"},
 	} {
 		var n collector
-		n.hearLegs(tt.legs)
+		n.hearLegs(nil, tt.legs)
 		if got := learnedList(n.all()); got != tt.want {
 			t.Errorf("%s: names %s, want %s", tt.name, got, tt.want)
 		}
@@ -217,7 +217,7 @@ func TestLearnNames(t *testing.T) {
 	l.TLS.SNI = "sni"
 	logs := &graph.Ledger{Lines: []*graph.NamedLine{{Said: true, Line: &recorded.Line{Cluster: "outbound|80||log", DownstreamLocal: netip.MustParseAddrPort(vip)}}}}
 	lookup := &dns.Lookup{Lookup: &names.Lookup{Name: "dns", Records: []names.Record{{Addr: netip.MustParseAddr("10.0.0.1")}}}}
-	if got, want := learnedList(learnNames([]*dns.Lookup{lookup}, []*graph.Leg{l}, logs)), "10.0.0.1 dns dns, 10.96.10.1 log access-log, 10.244.9.9 sni sni"; got != want {
+	if got, want := learnedList(learnNames(nil, []*dns.Lookup{lookup}, []*graph.Leg{l}, logs)), "10.0.0.1 dns dns, 10.96.10.1 log access-log, 10.244.9.9 sni sni"; got != want {
 		t.Errorf("names %s, want %s", got, want)
 	}
 }

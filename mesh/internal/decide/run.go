@@ -129,7 +129,11 @@ func (in *Input) settle(t *tied) *settled {
 // tell says what all of it means.
 func (in *Input) tell(s *settled) *Result {
 	f := &Result{Legs: s.legs, Joins: trace.Joins(s.links), Paths: trace.Trace(in.Index, s.legs, s.links), Profile: s.mesh,
-		Lookups: s.lookups, LookupOf: s.lookupOf, Names: learnNames(s.lookups, s.legs, s.logs)}
+		Lookups: s.lookups, LookupOf: s.lookupOf}
+	if in.Index.Stopped() {
+		return nil
+	}
+	f.Names = learnNames(in.Index, s.lookups, s.legs, s.logs)
 	in.account(f, s.tied)
 	if in.Index.Stopped() {
 		return nil

@@ -18,7 +18,7 @@ import (
 func Reread(ctx context.Context, x *Index, inputs [][]*capture.Input, pairs []Pair) error {
 	wrong := make(map[HalfNo]Pair)
 	want := make([]reassembly.HalfSet, len(x.Groups))
-	for _, c := range pairs {
+	for _, c := range Each(x, pairs) {
 		if misread(x, c) {
 			g, id := x.Locate(c.Reply)
 			want[g].Add(id)
