@@ -129,6 +129,11 @@ func (in *Input) Name() string { return in.name }
 // output, are one file.
 func (in *Input) FileInfo() os.FileInfo { return in.info }
 
+// SetClock has later Readers correct the time of every packet: the clock of the host
+// that captured them is known to be wrong. correct must not change which of two times
+// is earlier.
+func (in *Input) SetClock(correct func(Time) Time) { in.options.clock = correct }
+
 var errUnfinished = errors.New("the first reader has not reached the end")
 
 // Reader returns a Reader from the start of the capture. The first that comes

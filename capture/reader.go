@@ -31,6 +31,8 @@ type Options struct {
 	// file of mode 0600 while it is first read, and read from there later; every
 	// Reader calls Progress from 0 on, and later ones may count the copy.
 	Reread bool
+
+	clock func(Time) Time // Input.SetClock
 }
 
 // A Reader reads the packets of one capture in file order. It is not safe for
@@ -45,6 +47,7 @@ type Reader struct {
 
 	name    string // for errors
 	rename  string // Options.InterfaceName
+	clock   func(Time) Time
 	closers []io.Closer
 	onEnd   func() // called once, when err is set
 
@@ -91,7 +94,7 @@ func newReader(src io.Reader, o *Options, h readerHooks) (*Reader, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	r := &Reader{name: h.name, rename: o.InterfaceName}
+	r := &Reader{name: h.name, rename: o.InterfaceName, clock: o.clock}
 	r.packet.Ref.Input = o.Input
 	size := o.Buffer
 	if size <= 0 {
@@ -159,10 +162,15 @@ func (r *Reader) Next() (*Packet, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	read := (*Reader).nextRecord
 	if r.ng != nil {
-		return r.nextBlock()
+		read = (*Reader).nextBlock
 	}
-	return r.nextRecord()
+	p, err := read(r)
+	if err == nil && r.clock != nil {
+		p.Time = r.clock(p.Time)
+	}
+	return p, err
 }
 
 // Packets iterates over the remaining packets. It can be used once; the packet

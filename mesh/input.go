@@ -42,6 +42,7 @@ type InputInfo struct {
 	First, Last capture.Time   // 0 when there is no packet
 	NonTCP      int            // packets that are no TCP
 	Truncated   bool           // the file ends inside a packet
+	Clock       *Clock         // of its pod, if there are several; nil where it is the one that counts
 	Err         error          // why it was not read to its end, or not at all; nil at a clean end
 	Application string         // what wrote a pcapng file
 	Names       []capture.Name // its name resolution records

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/clocks"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -157,7 +158,9 @@ func (r *Result) index(ctx context.Context) error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for g := range names {
-		wg.Go(func() { groups[g], facts[g], errs[g] = index.Read(ctx, r.groups[g], names[g], r.x.Ports) })
+		wg.Go(func() {
+			groups[g], facts[g], errs[g] = index.Read(ctx, r.groups[g], names[g], r.x.Ports, len(names) > 1)
+		})
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -179,5 +182,18 @@ func (r *Result) index(ctx context.Context) error {
 		return r.failed()
 	}
 	r.findPoints()
-	return nil
+	r.align(names)
+	return ctx.Err()
+}
+
+// align puts the times of all pods on one clock.
+func (r *Result) align(names []string) {
+	for g, c := range clocks.Align(r.x, names) {
+		for _, in := range r.groups[g] {
+			if !c.Right() {
+				in.SetClock(func(t capture.Time) capture.Time { return capture.Time(c.Correct(int64(t))) })
+			}
+			r.Inputs[in.Number()].Clock = newClock(&c, names)
+		}
+	}
 }

@@ -32,6 +32,10 @@ type Options struct {
 	// order of time; it is not owned. A later reading has none.
 	Datagrams     func(*tcpip.Datagram)
 	DatagramPorts []uint16
+
+	// Segments, if not nil, is given every segment of the first reading and its half,
+	// in the order of time, but for second copies; it is not owned.
+	Segments func(HalfID, *tcpip.Segment)
 }
 
 // limits are Options with the defaults filled in.

@@ -85,15 +85,7 @@ const (
 )
 
 // String returns "lost" or "snaplen".
-func (k GapKind) String() string {
-	switch k {
-	case GapLost:
-		return "lost"
-	case GapSnaplen:
-		return "snaplen"
-	}
-	return "unknown"
-}
+func (k GapKind) String() string { return word(uint8(k), "unknown", "lost", "snaplen") }
 
 // An End says how a half ended.
 type End uint8
@@ -107,16 +99,12 @@ const (
 )
 
 // String returns "open", "fin", "rst" or "reuse".
-func (e End) String() string {
-	switch e {
-	case EndOpen:
-		return "open"
-	case EndFIN:
-		return "fin"
-	case EndRST:
-		return "rst"
-	case EndReuse:
-		return "reuse"
+func (e End) String() string { return word(uint8(e), "open", "fin", "rst", "reuse") }
+
+// word returns what i stands for.
+func word(i uint8, words ...string) string {
+	if int(i) >= len(words) {
+		return "unknown"
 	}
-	return "unknown"
+	return words[i]
 }

@@ -64,7 +64,7 @@ func Index(ctx context.Context, inputs []*capture.Input, points *tcpip.Points, t
 	}
 	d := decoder(inputs, readers, points)
 	a := NewAssembler(t, c, o)
-	if err := f.read(ctx, open, places(inputs), d, a, newDatagrams(inputs, readers, points, o)); err != nil {
+	if err := f.read(ctx, open, places(inputs), d, a, newDatagrams(inputs, readers, points, o), o); err != nil {
 		return nil, err
 	}
 	a.Finish()
@@ -82,7 +82,7 @@ func Index(ctx context.Context, inputs []*capture.Input, points *tcpip.Points, t
 const stopEvery = 1 << 10
 
 // read brings the packets of all readers to the assembler. The error is that of ctx.
-func (f *Facts) read(ctx context.Context, readers []*capture.Reader, place []int, d *tcpip.Decoder, a *Assembler, g *datagrams) error {
+func (f *Facts) read(ctx context.Context, readers []*capture.Reader, place []int, d *tcpip.Decoder, a *Assembler, g *datagrams, o *Options) error {
 	defer g.count(f)
 	m := capture.NewMerger(readers...)
 	var s tcpip.Segment
@@ -102,7 +102,9 @@ func (f *Facts) read(ctx context.Context, readers []*capture.Reader, place []int
 			g.offer(p)
 			continue
 		}
-		a.Add(&s)
+		if id := a.Add(&s); o != nil && o.Segments != nil && !id.Dup() {
+			o.Segments(id, &s)
+		}
 		f.Inputs[place[p.Ref.Input]].NonTCP--
 		for _, r := range s.Parts {
 			f.Inputs[place[r.Input]].NonTCP--

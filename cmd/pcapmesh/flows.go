@@ -58,5 +58,5 @@ func (f *flowsFlags) print(w io.Writer, r *mesh.Result) error {
 	if table.Wide && err == nil {
 		err = report.Lookups(w, r, table)
 	}
-	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
+	return errors.Join(err, report.DNS(w, r), report.Clocks(w, r), report.Records(w, r))
 }

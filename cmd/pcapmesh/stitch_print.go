@@ -18,7 +18,7 @@ func (f *stitchFlags) print(w io.Writer, r *mesh.Result) error {
 		return report.JSONLines(w, r)
 	}
 	err := report.Paths(w, r, f.table.options())
-	return errors.Join(err, report.DNS(w, r), report.Records(w, r))
+	return errors.Join(err, report.DNS(w, r), report.Clocks(w, r), report.Records(w, r))
 }
 
 // written says what was written, and with which command to look into it.

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"math"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -16,6 +18,7 @@ type inputJSON struct {
 	First      string          `json:"first,omitempty"`
 	Last       string          `json:"last,omitempty"`
 	Truncated  bool            `json:"truncated"`
+	Clock      *clockJSON      `json:"clock,omitempty"`
 	Error      string          `json:"error,omitempty"`
 }
 
@@ -28,7 +31,7 @@ type interfaceJSON struct {
 
 func newInput(in *mesh.InputInfo) inputJSON {
 	j := inputJSON{File: in.Name, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
-		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated}
+		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated, Clock: newClock(in.Clock)}
 	if in.Err != nil {
 		j.Error = in.Err.Error()
 	}
@@ -59,4 +62,27 @@ func newPackets(refs []capture.Ref) []packetJSON {
 		js = append(js, packetJSON{p.Input, p.Packet})
 	}
 	return js
+}
+
+// A clockJSON is how the clock of a pod was held against another's.
+type clockJSON struct {
+	Against     string   `json:"against"`
+	Known       bool     `json:"known"`
+	OffsetMS    float64  `json:"offset_ms"`
+	ErrorMS     float64  `json:"error_ms"`
+	DriftPPM    float64  `json:"drift_ppm"`
+	Connections int      `json:"connections"`
+	Steps       []string `json:"steps,omitempty"`
+}
+
+func newClock(c *mesh.Clock) *clockJSON {
+	if c == nil {
+		return nil
+	}
+	j := &clockJSON{Against: c.Against, Known: c.Known, OffsetMS: millis(c.Offset), ErrorMS: millis(c.Error),
+		DriftPPM: math.Round(c.Drift*1e8) / 100, Connections: c.Connections}
+	for _, at := range c.Steps {
+		j.Steps = append(j.Steps, stamp(int64(at)))
+	}
+	return j
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,6 +25,7 @@ func whole() *mesh.Result {
 	r := inbound()
 	entry := record.Source{Kind: record.Conntrack, File: "ct.txt", Line: 3}
 	in := &r.Inputs[0]
+	in.Clock = &mesh.Clock{Against: "b", Known: true, Offset: 421100 * time.Microsecond, Error: 4 * time.Microsecond, Drift: 50e-6, Connections: 2, Steps: []capture.Time{capture.Time(at(9))}}
 	in.First, in.Last, in.Truncated, in.Err = capture.Time(at(0)), capture.Time(at(250)), true, errors.New("eth0.pcap: cut <off>")
 	in.Points = []mesh.InputPoint{{Name: "eth0", Link: linktype.Ethernet, Inferred: true}}
 	l := r.Legs[0]
@@ -47,7 +49,7 @@ func whole() *mesh.Result {
 // The line of a record has two members "kind", of which parsers take the latter: the
 // record's. Version 1 has it so.
 func TestJSONLines(t *testing.T) {
-	check(t, `{"version":1,"kind":"input","file":"eth0.pcap","pod":"","packets":21,"interfaces":[{"name":"eth0","link_type":"ETHERNET","inferred":true}],"first":"2026-11-30T12:00:00.000000000Z","last":"2026-11-30T12:00:00.250000000Z","truncated":true,"error":"eth0.pcap: cut <off>"}
+	check(t, `{"version":1,"kind":"input","file":"eth0.pcap","pod":"","packets":21,"interfaces":[{"name":"eth0","link_type":"ETHERNET","inferred":true}],"first":"2026-11-30T12:00:00.000000000Z","last":"2026-11-30T12:00:00.250000000Z","truncated":true,"clock":{"against":"b","known":true,"offset_ms":421.1,"error_ms":0.004,"drift_ppm":50,"connections":2,"steps":["2026-11-30T12:00:00.009000000Z"]},"error":"eth0.pcap: cut <off>"}
 {"version":1,"kind":"input","file":"lo.pcap","pod":"","packets":19,"interfaces":[],"truncated":false}
 {"version":1,"kind":"leg","id":0,"role":"client-proxy","pod":"","inputs":[0],"interface":"eth0","orig":{"src":"192.0.2.10:40112","dst":"10.244.1.10:8080"},"reply":{"src":"10.244.1.10:15006","dst":"192.0.2.10:40112"},"captured":[{"src":"192.0.2.10:40112","dst":"10.244.1.10:8080"},{"src":"10.244.1.10:8080","dst":"192.0.2.10:40112"}],"start":"2026-11-30T12:00:00.000000000Z","end":"2026-11-30T12:00:00.250000000Z","midstream":false,"orientation":"syn","closed_by":"orig","orig_packets":10,"orig_bytes":1626,"orig_missing":0,"reply_packets":9,"reply_bytes":1591,"reply_missing":5,"tls":{"version":"1.3","sni":"shop.example","mutual":true,"why":"client certificate"},"protocol":"tls","notes":["3 resets"],"conntrack":{"kind":"conntrack","file":"ct.txt","line":3,"orig":{"src":"192.0.2.10:40112","dst":"10.244.1.10:8080"},"reply":{"src":"10.244.1.10:15006","dst":"192.0.2.10:40112"},"state":"ESTABLISHED","zone":1},"orig_process":{"name":"curl","record":{"kind":"","file":"","line":0}},"reply_process":{"pid":20,"uid":0,"record":{"kind":"","file":"","line":0}}}
 {"version":1,"kind":"leg","id":1,"role":"proxy-app","pod":"","inputs":[1],"interface":"lo","orig":{"src":"127.0.0.6:52110","dst":"10.244.1.10:8080"},"reply":{"src":"10.244.1.10:8080","dst":"127.0.0.6:52110"},"captured":[{"src":"127.0.0.6:52110","dst":"10.244.1.10:8080"}],"start":"2026-11-30T12:00:00.001000000Z","end":"2026-11-30T12:00:00.249000000Z","midstream":false,"orientation":"inferred","closed_by":"open","orig_packets":0,"orig_bytes":377,"orig_missing":0,"reply_packets":0,"reply_bytes":853000,"reply_missing":0,"protocol":"http/1.1"}

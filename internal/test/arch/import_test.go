@@ -38,8 +38,9 @@ var below = map[string][]string{
 		"./capture", "./capture/tcpip", "./internal/arena", "./internal/cancel", "./internal/wire/http1", "./internal/wire/tls", "./mesh/internal/index/scan", "./mesh/profile",
 		"./reassembly",
 	},
+	"mesh/internal/clocks": {"./capture/tcpip", "./internal/offset", "./mesh/internal/index"},
 	"mesh/internal/recorded": {
-		"./capture/tcpip", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile",
+		"./capture", "./capture/tcpip", "./internal/arena", "./mesh/accesslog", "./mesh/conntrack", "./mesh/internal/index", "./mesh/profile",
 		"./mesh/record", "./mesh/rules", "./mesh/rules/netfilter", "./mesh/sockets",
 	},
 	"mesh/internal/decide/conn": {
@@ -105,7 +106,7 @@ var below = map[string][]string{
 		"./mesh/internal/index", "./mesh/internal/recorded",
 	},
 	"mesh": {
-		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide", "./mesh/internal/decide/conn",
+		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/clocks", "./mesh/internal/decide", "./mesh/internal/decide/conn",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/decide/trace", "./mesh/internal/emit",
 		"./mesh/internal/index", "./mesh/internal/recorded", "./mesh/names", "./mesh/profile", "./mesh/record", "./reassembly",
 	},
@@ -130,6 +131,7 @@ var below = map[string][]string{
 	"internal/arena":            {},
 	"internal/assign":           {},
 	"internal/cancel":           {},
+	"internal/offset":           {},
 	"internal/scratch":          {},
 	"internal/wire/fingerprint": {},
 	"internal/wire/http1":       {"./internal/wire/fingerprint"},

@@ -43,6 +43,9 @@ func variants() []variant {
 			return all
 		}, back: permuted(1287, -4711)},
 		{name: "clocks shifted", small: true, make: shifted},
+		{name: "one pod's clock 0.2 ms ahead", make: onePodShifted(200 * time.Microsecond)},
+		{name: "one pod's clock 421.1 ms behind", make: onePodShifted(-421100 * time.Microsecond)},
+		{name: "one pod's clock an hour ahead", small: true, make: onePodShifted(time.Hour)},
 		{name: "inputs swapped", make: func(_ testing.TB, _ *scene, all []*tape) []*tape {
 			slices.Reverse(all)
 			return all
@@ -89,6 +92,18 @@ func shifted(_ testing.TB, _ *scene, all []*tape) []*tape {
 		return true
 	})
 	return all
+}
+
+// onePodShifted changes the clock of the last of several pods.
+func onePodShifted(by time.Duration) func(testing.TB, *scene, []*tape) []*tape {
+	return func(_ testing.TB, _ *scene, all []*tape) []*tape {
+		for _, tp := range all {
+			if last := all[len(all)-1].pod; tp.pod == last && tp.pod != all[0].pod {
+				edit([]*tape{tp}, func(p *capture.Packet) bool { p.Time += capture.Time(by); return true })
+			}
+		}
+		return all
+	}
 }
 
 // stranger is the port of servers that have nothing to do with the scene.

@@ -21,6 +21,7 @@ import (
 // that a whole file is not believed comes before what single lines say.
 func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Ledger) (links []*graph.Link, conflicts []record.Conflict) {
 	for _, pod := range podNames(legs) {
+		graph.Watch(x, legs, pod)
 		for _, c := range crossings(x, r.Records, logs, legs, pod, r.Pods[pod]) {
 			join(c)
 			links = append(links, c.Links...)
@@ -34,6 +35,7 @@ func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 		}
 		links = append(links, hbone.Join(x, legs, pod, links)...)
 	}
+	graph.Watch(x, legs, "")
 	if x.Stopped() {
 		return nil, nil
 	}

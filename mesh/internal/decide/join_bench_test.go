@@ -91,7 +91,7 @@ func readAgain(b *testing.B, r *mesh.Result) *linker {
 		inputs = append(inputs, in)
 	}
 	x := &index.Index{Ports: index.ResolverPorts(nil)}
-	g, _, err := index.Read(b.Context(), inputs, "", x.Ports)
+	g, _, err := index.Read(b.Context(), inputs, "", x.Ports, false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func sourceOf(t *testing.T, files ...string) *Source {
 		if i > 0 {
 			pod = string(rune('a' + i))
 		}
-		g, _, err := index.Read(t.Context(), group, pod, []uint16{53})
+		g, _, err := index.Read(t.Context(), group, pod, []uint16{53}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

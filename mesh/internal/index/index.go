@@ -16,6 +16,7 @@ type Group struct {
 	Table  *reassembly.Table
 	scan   *scan.Scan
 	DNS    *DNSScan
+	marks  *marks // nil if no other group may have seen the same packets
 }
 
 // A HalfNo names a half across groups: the half's id plus the number of halves
@@ -31,6 +32,8 @@ type Index struct {
 	Plain  map[HalfNo]*Plaintext // halves that are decrypted
 	Notes  map[HalfNo][]string   // what went wrong with a half
 	Ports  []uint16              // UDP ports where DNS is spoken
+	Clocks []int                 // by group: the group whose clock its times are by; nil: all have one
+	clocks map[string]clock      // how times of pods are corrected; a pod that is not in it needs none
 	Stop   func() bool           // asked while deciding: nobody wants the answer any more; may be nil
 }
 

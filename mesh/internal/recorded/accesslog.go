@@ -157,6 +157,7 @@ func (rd *reader) accessLogs() error {
 	}
 	return rd.files(record.AccessLog, func(in io.Reader, info *record.Info) error {
 		return each(accesslog.NewReader(in, format), info, func(l *accesslog.Line) {
+			l.Start = rd.correct(info.Pod, l.Start)
 			if rd.touched.line(l) {
 				rd.records.Lines = append(rd.records.Lines, rd.logLine(l, info.Pod))
 			}

@@ -134,6 +134,7 @@ func (rd *reader) conntrack() error {
 		table := conntrack.NewTable(func(s *conntrack.Span) {
 			info.Matched++
 			e := &Entry{Entry: s.Entry, From: s.From, To: s.To, line: s.First, file: rd.file()}
+			e.From.Time, e.To.Time = rd.correct(info.Pod, e.From.Time), rd.correct(info.Pod, e.To.Time)
 			if e.Proto() == tcpip.ProtoTCP {
 				entries = append(entries, e)
 			} else {

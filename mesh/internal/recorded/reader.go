@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -31,8 +32,10 @@ type reader struct {
 	ctx     context.Context
 	given   *record.Files
 	records *Records
-	touched *touched          // nil while rules are read
-	strings map[string]string // kept once
+	touched *touched // nil while rules are read
+	// corrected puts right a time of a pod's clock; nil while rules are read.
+	corrected func(pod string, nanos int64) int64
+	strings   map[string]string // kept once
 }
 
 // files opens all files of a kind and has scan take what is in them.
@@ -54,6 +57,14 @@ func (rd *reader) open(kind record.Kind, f record.File, scan func(io.Reader, *re
 	defer text.Close()
 	rd.records.Files = append(rd.records.Files, record.Info{File: f, Kind: kind})
 	return scan(text, &rd.records.Files[rd.file()])
+}
+
+// correct puts right a time in a pod's record, which is by the pod's clock. 0 is none.
+func (rd *reader) correct(pod string, t capture.Time) capture.Time {
+	if t == 0 {
+		return 0
+	}
+	return capture.Time(rd.corrected(pod, int64(t)))
 }
 
 // file returns the number of the file at hand.

@@ -36,7 +36,7 @@ func ReadRules(ctx context.Context, given *record.Files) (*Records, error) {
 // Read reads the other records. Of conntrack tables and access logs, which
 // can be large, only what touches the captures is kept. It ends when ctx is cancelled.
 func (rs *Records) Read(ctx context.Context, given *record.Files, x *index.Index) error {
-	rd := &reader{ctx: ctx, given: given, records: rs, touched: newTouched(x, rs.Rules)}
+	rd := &reader{ctx: ctx, given: given, records: rs, touched: newTouched(x, rs.Rules), corrected: x.Corrected}
 	for _, read := range [...]func() error{rd.conntrack, rd.accessLogs, rd.sockets} {
 		if err := read(); err != nil {
 			return err

@@ -44,7 +44,7 @@ func captured(t *testing.T, files ...[]byte) *index.Index {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { in.Close() })
-		g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", x.Ports)
+		g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", x.Ports, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (w *World) Read(tb testing.TB) *Indexed {
 		tb.Fatal(err)
 	}
 	for i, p := range w.Pods {
-		r.read(tb, i, p)
+		r.read(tb, i, p, len(w.Pods) > 1)
 	}
 	if err := rs.Read(tb.Context(), files, r.Index); err != nil {
 		tb.Fatal(err)
@@ -85,8 +85,8 @@ func (w *World) files(tb testing.TB) *record.Files {
 	return files
 }
 
-// read reads the capture of the i-th pod.
-func (r *Indexed) read(tb testing.TB, i int, p Pod) {
+// read reads the capture of the i-th pod, which may be one of several.
+func (r *Indexed) read(tb testing.TB, i int, p Pod, others bool) {
 	tb.Helper()
 	if p.File == nil {
 		p.File = p.Trace.PCAPNG()
@@ -97,7 +97,7 @@ func (r *Indexed) read(tb testing.TB, i int, p Pod) {
 	}
 	tb.Cleanup(func() { in.Close() })
 	r.inputs = append(r.inputs, []*capture.Input{in})
-	g, _, err := index.Read(tb.Context(), r.inputs[i], p.Name, r.Index.Ports)
+	g, _, err := index.Read(tb.Context(), r.inputs[i], p.Name, r.Index.Ports, others)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func Read(tb testing.TB, tr *pcap.Trace, down string) *Sides {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { in.Close() })
-	g, _, err := index.Read(tb.Context(), []*capture.Input{in}, "", nil)
+	g, _, err := index.Read(tb.Context(), []*capture.Input{in}, "", nil, false)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -23,6 +23,8 @@ type Leg struct {
 	plain     [2]*index.Plaintext // of the conn's halves, if it is decrypted
 	Conn      *conn.Conn
 	others    []*conn.Conn // the same connection seen at other points
+	best      *conn.Conn   // the fullest observation; nil until somebody watches
+	from      *conn.Conn   // the one whose times count; nil: Conn's
 	Views     []View       // its role in each pod that shows it
 	Exchanges []Exchange
 	Hidden    []Exchange // its exchanges as told by turns, when they cannot be read
@@ -106,15 +108,19 @@ func severalPlaces(conns []*conn.Conn) bool {
 // equals the first.
 func (l *Leg) choose(x *index.Index) {
 	best := -1
-	score := func(c *conn.Conn) int64 { return c.Bytes(x) - c.Missing(x) + int64(min(c.Orig, 1)+min(c.Reply, 1)) }
 	for i, o := range l.others {
-		if score(o) > score(l.Conn) && (best < 0 || score(o) > score(l.others[best])) {
+		if full := fullness(x, o); full > fullness(x, l.Conn) && (best < 0 || full > fullness(x, l.others[best])) {
 			best = i
 		}
 	}
 	if best >= 0 {
 		l.Conn, l.others[best] = l.others[best], l.Conn
 	}
+}
+
+// fullness is how much c shows of a connection.
+func fullness(x *index.Index, c *conn.Conn) int64 {
+	return c.Bytes(x) - c.Missing(x) + int64(min(c.Orig, 1)+min(c.Reply, 1))
 }
 
 // describe fills the public fields that follow from the leg's halves.

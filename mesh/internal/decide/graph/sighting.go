@@ -67,7 +67,7 @@ func (s *sightings) find(c *conn.Conn) *Leg {
 		return nil
 	}
 	for _, l := range s.byNAT[c.Entry.Tuples()] {
-		if s.elsewhere(l, c) && !s.knownApart(l.Conn, c) && c.Start <= l.Conn.End && l.Conn.Start <= c.End {
+		if s.elsewhere(l, c) && !s.knownApart(l.Conn, c) && s.together(l.Conn, c) {
 			return l
 		}
 	}
@@ -91,7 +91,7 @@ func (s *sightings) elsewhere(l *Leg, c *conn.Conn) bool {
 // common than those: their time, and an end that NAT left alone or the first
 // timestamp, which no NAT touches.
 func (s *sightings) akin(c, d *conn.Conn) bool {
-	if c.Start > d.End || d.Start > c.End {
+	if s.comparable(c, d) && !s.together(c, d) {
 		return false
 	}
 	a, b := c.OrigTuple(s.x), d.OrigTuple(s.x)
@@ -108,10 +108,20 @@ func (s *sightings) covers(c, d *conn.Conn) bool {
 	if c.Orig == 0 || c.Reply == 0 || d.Orig == 0 || d.Reply == 0 {
 		return false
 	}
-	if s.knownApart(c, d) {
+	if s.knownApart(c, d) || !s.together(c, d) {
 		return false
 	}
 	return overlap(s.x.Half(c.Orig), s.x.Half(d.Orig)) && overlap(s.x.Half(c.Reply), s.x.Half(d.Reply))
+}
+
+// comparable reports whether times of c and d are by one clock.
+func (s *sightings) comparable(c, d *conn.Conn) bool {
+	return s.x.Comparable(c.Place.Group, d.Place.Group)
+}
+
+// together reports whether c and d were seen at one time, as far as that can be told.
+func (s *sightings) together(c, d *conn.Conn) bool {
+	return s.comparable(c, d) && c.Start <= d.End && d.Start <= c.End
 }
 
 // knownApart reports whether both SYNs were seen, so that the initial sequence

@@ -233,7 +233,7 @@ func (w *world) index(t *testing.T) *index.Index {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil)
+	g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

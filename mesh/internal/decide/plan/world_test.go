@@ -87,7 +87,7 @@ func (w *world) read(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil)
+	g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

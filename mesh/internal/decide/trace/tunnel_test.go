@@ -227,7 +227,7 @@ func TestJoinAcrossByBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer in.Close()
-			g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil)
+			g, _, err := index.Read(t.Context(), []*capture.Input{in}, "", nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}

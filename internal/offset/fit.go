@@ -1,0 +1,97 @@
+package offset
+
+import "math"
+
+// A fitter finds the lines that keep the bounds of events, from the first on for as
+// long as there is one.
+type fitter struct {
+	ss    []Sight
+	slack int64
+	zero  int64
+	base  int64
+	lines polygon
+	above bool // some event bounds from above,
+	below bool // and some from below
+	used  int
+}
+
+// witnesses is how many events have to say that a clock was set: one alone may have
+// been stamped late.
+const witnesses = 2
+
+// lookAhead is how many events of one kind are asked; they are looked for among that
+// many times as many.
+const lookAhead = 8
+
+func newFitter(ss []Sight, slack int64) *fitter {
+	f := &fitter{ss: ss, slack: slack, zero: ss[0].Here, base: ss[0].bound()}
+	reach := 0.0
+	for _, s := range ss {
+		reach = max(reach, math.Abs(f.value(s)))
+	}
+	span := float64(ss[len(ss)-1].Here - f.zero)
+	f.lines = anything(2*reach + maxDrift*span + 1e9)
+	return f
+}
+
+// value returns the bound of s in the coordinates of the polygon.
+func (f *fitter) value(s Sight) float64 { return float64(s.bound() - f.base) }
+
+// bound returns time and bound of s, as wide as slack allows.
+func (f *fitter) bound(s Sight) (t, v float64) {
+	v = f.value(s)
+	if s.First {
+		return float64(s.Here - f.zero), v + float64(f.slack)
+	}
+	return float64(s.Here - f.zero), v - float64(f.slack)
+}
+
+// run takes events until one shows that the clock was set, and returns how many it
+// took.
+func (f *fitter) run() int {
+	for i, s := range f.ss {
+		t, v := f.bound(s)
+		broken := f.lines.violation(t, v, s.First)
+		if broken > 0 {
+			if broken > Noise && i > 0 && f.set(i) {
+				return i
+			}
+			continue // one that was stamped late
+		}
+		if cut := f.lines.cut(t, v, s.First); len(cut) > 0 {
+			f.lines = cut
+		}
+		f.above, f.below, f.used = f.above || s.First, f.below || !s.First, f.used+1
+	}
+	return len(f.ss)
+}
+
+// set reports whether event i and those of its kind after it say that the clock was
+// set.
+func (f *fitter) set(i int) bool {
+	against, asked := 0, 0
+	for _, s := range f.ss[i:min(i+lookAhead*lookAhead, len(f.ss))] {
+		if s.First != f.ss[i].First {
+			continue
+		}
+		t, v := f.bound(s)
+		if asked++; f.lines.violation(t, v, s.First) > Noise {
+			against++
+		}
+		if asked == lookAhead {
+			break
+		}
+	}
+	return against >= witnesses && 2*against > asked
+}
+
+// line returns the middle of what fits the first n events; ok is false if they bound
+// it from one side only.
+func (f *fitter) line(n int) (Line, bool) {
+	if !f.above || !f.below {
+		return Line{}, false
+	}
+	at := f.lines.best()
+	return Line{From: f.ss[0].Here, To: f.ss[n-1].Here, Drift: at.drift, Events: f.used,
+		zero: f.zero, base: f.base, lines: f.lines, at: at}, true
+}

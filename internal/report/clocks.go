@@ -1,0 +1,52 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// Clocks says of pods whose clock differs from that of the pod that counts by how much
+// it does, one line each.
+func Clocks(w io.Writer, r *mesh.Result) error {
+	var b strings.Builder
+	told := make(map[string]bool)
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		if in.Clock == nil || told[in.Pod] {
+			continue
+		}
+		told[in.Pod] = true
+		b.WriteString(clockText(in.Pod, in.Clock))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// clockText is the line about one clock, "" if it may be right.
+func clockText(pod string, c *mesh.Clock) string {
+	if !c.Known {
+		return fmt.Sprintf("clock of pod %s: unknown against %s, they share no connection; nothing is joined between them by time\n", pod, c.Against)
+	}
+	if c.Offset == 0 && len(c.Steps) == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("clock of pod %s: %+.3f ms ± %.3f against %s, %s", pod, millis(c.Offset), millis(c.Error), c.Against, counted(c.Connections, "connection"))
+	if ppm := c.Drift * 1e6; ppm >= 0.5 || ppm <= -0.5 {
+		s += fmt.Sprintf(", drift %+.0f ppm", ppm)
+	}
+	for i, at := range c.Steps {
+		s += ", "
+		if i == 0 {
+			s += "set at "
+		}
+		s += clock(int64(at))
+	}
+	return s + "\n"
+}
+
+// millis returns d in milliseconds.
+func millis(d time.Duration) float64 { return float64(d) / 1e6 }

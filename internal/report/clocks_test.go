@@ -1,0 +1,27 @@
+package report_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/report"
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// What is told of clocks: one line a pod, none of one that may be right.
+func TestClocks(t *testing.T) {
+	b := &mesh.Clock{Against: "a", Known: true, Offset: 421100 * time.Microsecond, Error: 4 * time.Microsecond, Connections: 2}
+	r := &mesh.Result{Inputs: []mesh.InputInfo{
+		{Pod: "a"},
+		{Pod: "b", Clock: b}, {Pod: "b", Clock: b},
+		{Pod: "c", Clock: &mesh.Clock{Against: "a", Known: true, Connections: 7}},
+		{Pod: "d", Clock: &mesh.Clock{Against: "a", Known: true, Offset: -time.Hour, Error: time.Millisecond, Drift: -49.6e-6, Connections: 1, Steps: []capture.Time{capture.Time(at(5)), capture.Time(at(9))}}},
+		{Pod: "e", Clock: &mesh.Clock{Against: "a"}},
+	}}
+	check(t, `clock of pod b: +421.100 ms ± 0.004 against a, 2 connections
+clock of pod d: -3600000.000 ms ± 1.000 against a, 1 connection, drift -50 ppm, set at 12:00:00.005, 12:00:00.009
+clock of pod e: unknown against a, they share no connection; nothing is joined between them by time
+`, func(w io.Writer) error { return report.Clocks(w, r) })
+}
