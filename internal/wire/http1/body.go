@@ -14,6 +14,9 @@ func (s *Scanner) content(p []byte, ev Handler) []byte {
 		s.left -= int64(n)
 	}
 	s.body.Write(p[:n])
+	if s.flags.has(everything) && n > 0 {
+		ev.(Reader).Body(s.pos, p[:n], int64(n))
+	}
 	p = s.take(p, n)
 	s.bodyDone(ev)
 	return p
@@ -123,9 +126,26 @@ func (s *Scanner) trailer(p []byte, ev Handler) []byte {
 		return s.take(p, len(p))
 	}
 	s.seen = seen
+	if s.flags.has(everything) {
+		s.buf = append(s.buf, p[:n]...)
+	}
 	p = s.take(p, n)
 	if whole {
+		s.tellTrailer(ev)
 		s.finish(true, ev)
 	}
 	return p
+}
+
+// tellTrailer gives a whole trailer section to a Reader, if it has fields.
+func (s *Scanner) tellTrailer(ev Handler) {
+	if !s.flags.has(everything) {
+		return
+	}
+	h := &s.mem.head
+	h.reset()
+	if h.fields = s.buf; !isSpace(s.buf[0]) && h.readFields() && len(h.fields) > 0 {
+		ev.(Reader).Trailer(h)
+	}
+	s.release()
 }

@@ -20,6 +20,19 @@ type Handler interface {
 	Tunnel(off int64)
 }
 
+// A Reader is a Handler that is given what messages say, too: see
+// Scanner.Everything.
+type Reader interface {
+	Handler
+	// Body is called for the bytes of a body, without chunk framing: n of them at
+	// stream offset off, which are p, or are missing if p is nil. p is valid during
+	// the call only.
+	Body(off int64, p []byte, n int64)
+	// Trailer is called before End with the fields of a trailer section that has
+	// some. They are valid during the call only.
+	Trailer(h *Head)
+}
+
 // A BodyRule says what the request makes of the body of its response
 // (RFC 9112 §6.3).
 type BodyRule uint8

@@ -53,6 +53,7 @@ const (
 	mayTunnel                       // the last message asked for a tunnel
 	informational                   // see Message.Informational
 	guessBody                       // BodyGuess, and nothing of the body was seen
+	everything                      // the handler is a Reader
 )
 
 func (f flags) has(g flags) bool { return f&g != 0 }
@@ -68,6 +69,10 @@ func (s *Scanner) Reset(mem *Scratch, start bool) {
 		s.flags, s.state = 0, between
 	}
 }
+
+// Everything makes s want all bytes and give what messages say to its handler,
+// which must be a Reader. It is called after Reset.
+func (s *Scanner) Everything() { s.flags |= everything }
 
 // Kind returns what the stream carries, as far as is known.
 func (s *Scanner) Kind() Kind { return s.kind }
@@ -177,10 +182,11 @@ func (s *Scanner) take(p []byte, n int) []byte {
 
 // want returns how many of the next bytes are not wanted.
 func (s *Scanner) want() int64 {
-	switch s.state {
-	case inLength:
+	switch {
+	case s.flags.has(everything):
+	case s.state == inLength:
 		return s.body.Want()
-	case chunkData:
+	case s.state == chunkData:
 		return s.body.WantAhead(s.left)
 	}
 	return 0
@@ -193,10 +199,10 @@ func (s *Scanner) pass(n int64, missing bool, ev Handler) {
 		switch s.state {
 		case inLength, chunkData:
 			k = min(n, s.left)
-			s.passBody(k, missing)
+			s.passBody(k, missing, ev)
 			s.left -= k
 		case untilClose:
-			s.passBody(k, missing)
+			s.passBody(k, missing, ev)
 		case seeking, declined, tunnelled, ended:
 		default:
 			s.lose(ev)
@@ -208,9 +214,12 @@ func (s *Scanner) pass(n int64, missing bool, ev Handler) {
 }
 
 // passBody moves past n bytes of the body.
-func (s *Scanner) passBody(n int64, missing bool) {
+func (s *Scanner) passBody(n int64, missing bool, ev Handler) {
 	s.flags &^= guessBody
 	s.body.Gap(n)
+	if s.flags.has(everything) {
+		ev.(Reader).Body(s.pos, nil, n)
+	}
 	if missing {
 		s.missing += n
 	}
