@@ -31,8 +31,9 @@ var (
 const AllExchanges = -1
 
 // Follow reads the inputs again and iterates over the bytes of a path: what following
-// its stream in the stitched capture shows, or one exchange of it. An error, also that
-// of a cancelled ctx, ends the sequence; the chunk beside it is empty.
+// its stream in the stitched capture shows, or one exchange of it, which is as it was
+// read even where the stream has it re-encoded. An error, also that of a cancelled ctx,
+// ends the sequence; the chunk beside it is empty.
 func (r *Result) Follow(ctx context.Context, path, exchange int) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		c, err := r.conversation(path, exchange)

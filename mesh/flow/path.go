@@ -48,10 +48,16 @@ type Path struct {
 // A Mode says what became of a path's exchanges in its stream.
 type Mode string
 
-// H2To11: the client spoke HTTP/2, of which only HTTP/1.1 behind the proxy can
-// be read or was asked for. The stream has its exchanges one after the other, in
-// the order of requests.
-const H2To11 Mode = "h2→1.1"
+// The modes. In both, HTTP/1.1 is what can be read of a client that spoke HTTP/2, or was
+// asked for.
+const (
+	// H2To11: the stream has the client's exchanges as they were read, one after the
+	// other.
+	H2To11 Mode = "h2→1.1"
+	// H11To2: exchanges overlapped, so that in HTTP/1.1 an answer would seem to be that
+	// of another request. The stream has them re-encoded, as HTTP/2 of its own.
+	H11To2 Mode = "1.1→h2"
+)
 
 // An Exchange is one request and its response, leg by leg.
 type Exchange struct {

@@ -98,7 +98,7 @@ var below = map[string][]string{
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
-		"./capture", "./capture/gopackets", "./capture/linktype", "./capture/tcpip", "./internal/cancel", "./internal/scratch", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
+		"./capture", "./capture/gopackets", "./capture/linktype", "./capture/tcpip", "./internal/cancel", "./internal/scratch", "./internal/wire/http1", "./internal/wire/http2", "./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/index",
 		"./mesh/internal/index/scan", "./mesh/names", "./reassembly",
 	},
 	"mesh/internal/testlegs": {

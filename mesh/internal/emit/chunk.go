@@ -18,6 +18,7 @@ type chunk struct {
 	reply bool
 	gap   bool         // the bytes are missing: no packet carried them
 	piece int32        // index into the conversation's pieces of that direction
+	turn  int32        // of that piece
 	off   int64        // in the half
 	from  index.Moment // of the packet that carried them
 	at    index.Moment // the same, raised so that time does not run back in the stream
@@ -78,15 +79,41 @@ func (s *Source) gather(ctx context.Context, convs []*plan.Conversation, sp *spo
 		}
 		all = append(all, c.chunks...)
 	}
-	calls, err := s.gatherCalls(ctx, convs, sp)
+	sortChunks(all)
+	all, parts, err := s.readMessages(ctx, convs, all, sp)
 	if err != nil {
 		return nil, err
 	}
+	calls, err := s.gatherCalls(ctx, convs, parts, sp)
+	if err != nil || len(calls) == 0 {
+		return all, err
+	}
 	all = append(all, calls...)
+	sortChunks(all)
+	return all, nil
+}
+
+// sortChunks puts chunks in the order of conversation, direction and stream.
+func sortChunks(all []chunk) {
 	slices.SortStableFunc(all, func(a, b chunk) int {
 		return cmp.Or(cmp.Compare(a.conv, b.conv), compareBool(a.reply, b.reply), cmp.Compare(a.piece, b.piece), cmp.Compare(a.off, b.off))
 	})
-	return all, nil
+}
+
+// inOrder calls yield with the chunks of both directions of one conversation: those
+// of an exchange before those of the next, else in the order of time.
+func inOrder(sent, received []chunk, yield func(*chunk) error) error {
+	for len(sent)+len(received) > 0 {
+		from := &received
+		if len(received) == 0 || len(sent) > 0 && cmp.Or(cmp.Compare(sent[0].turn, received[0].turn), cmp.Compare(sent[0].at.Nanos, received[0].at.Nanos)) <= 0 {
+			from = &sent
+		}
+		if err := yield(&(*from)[0]); err != nil {
+			return err
+		}
+		*from = (*from)[1:]
+	}
+	return nil
 }
 
 func compareBool(a, b bool) int {
@@ -125,7 +152,7 @@ func (g *gatherer) take(at reassembly.At, n int64, p []byte, why reassembly.GapK
 		}
 		from, to := max(w.From, at.Off), min(w.To, end)
 		m := index.Moment{Nanos: int64(at.Time), Ref: at.Ref}
-		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, off: from, from: m, at: m, n: to - from}
+		c := chunk{conv: w.conv, reply: w.reply, gap: why == reassembly.GapLost, piece: w.no, turn: int32(w.Turn), off: from, from: m, at: m, n: to - from}
 		switch why {
 		case 0:
 			g.keep(&c, p[from-at.Off:to-at.Off])

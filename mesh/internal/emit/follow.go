@@ -16,7 +16,8 @@ type Chunk struct {
 	Missing int64        // bytes that are missing at this place; Data is empty then
 }
 
-// Follow reads the inputs again and passes on the bytes of c in the order of time.
+// Follow reads the inputs again and passes on the bytes of c in the order in
+// which they are written.
 // It stops at the first error of yield, and when ctx is cancelled.
 func (s *Source) Follow(ctx context.Context, c *plan.Conversation, yield func(Chunk) error) error {
 	if !c.Rebuilt {
@@ -32,22 +33,12 @@ func (s *Source) Follow(ctx context.Context, c *plan.Conversation, yield func(Ch
 	for k < len(chunks) && !chunks[k].reply {
 		k++
 	}
-	sent, received := raise(chunks[:k]), raise(chunks[k:])
-	for len(sent)+len(received) > 0 {
-		from := &received
-		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
-			from = &sent
-		}
+	return inOrder(raise(chunks[:k]), raise(chunks[k:]), func(k *chunk) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		k := (*from)[0]
-		*from = (*from)[1:]
-		if err := passOn(&k, sp, yield); err != nil {
-			return err
-		}
-	}
-	return nil
+		return passOn(k, sp, yield)
+	})
 }
 
 // passOn tells one chunk, and after it what was cut off its packet.

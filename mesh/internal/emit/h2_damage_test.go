@@ -15,10 +15,10 @@ import (
 // Bytes of HTTP/2 that are not what they were harm nobody: what is found of
 // them has its place in the capture, and all of it can be written and read back.
 func TestDamagedHTTP2(t *testing.T) {
-	whole := pooled().PCAPNG()
-	for seed := range uint64(40) {
+	wholes := [][]byte{pooled().PCAPNG(), overTwo(overlapping).PCAPNG()}
+	for seed := range uint64(80) {
 		rnd := rand.New(rand.NewPCG(seed, 77))
-		data := bytes.Clone(whole)
+		data := bytes.Clone(wholes[seed%2])
 		for range 1 + rnd.IntN(200) {
 			data[200+rnd.IntN(len(data)-200)] = byte(rnd.IntN(256) * rnd.IntN(2))
 		}

@@ -112,9 +112,9 @@ func TestTsharkDecodesHTTP2(t *testing.T) {
 	}
 }
 
-// The calls of an HTTP/2 client that go on as HTTP/1.1 over shared connections
-// are written in the order in which they were made.
-func TestHTTP2AsHTTP1(t *testing.T) {
+// overTwo is a trace of an HTTP/2 client whose two calls go on as HTTP/1.1, each over a
+// connection that others use too; talk says how.
+func overTwo(talk func(c *sim.Muxed, up []*pcap.Connection)) *pcap.Trace {
 	tr := new(pcap.Trace)
 	c := sim.Mux(sim.On(tr, "eth0", "192.0.2.1:40000", sim.App))
 	d := sim.On(tr, "eth0", "192.0.2.2:40000", sim.App).ISN(3, 4)
@@ -122,22 +122,46 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	up := []*pcap.Connection{sim.On(tr, "lo", "127.0.0.6:50000", sim.App).ISN(70000, 80000), sim.On(tr, "lo", "127.0.0.6:50002", sim.App).ISN(5, 6)}
 	up[0].Handshake()
 	up[1].Handshake()
-	c.Ask(1, "GET", "/1", "")
-	c.Ask(3, "GET", "/2", "")
-	up[1].Send(sim.Request("GET", "/2"))
-	up[0].Send(sim.Request("GET", "/1"))
-	up[1].Reply(sim.Response(202, ""))
-	c.Answer(3, 202, "")
-	up[0].Reply(sim.Response(201, ""))
-	c.Answer(1, 201, "")
+	talk(c, up)
 	d.Send(sim.Request("GET", "/3"))
 	up[0].Send(sim.Request("GET", "/3"))
 	up[0].Reply(sim.Response(200, ""))
 	d.Reply(sim.Response(200, ""))
 	c.Close()
 	d.Close()
-	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
-	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, &mesh.Options{NearServer: true})
+	return tr
+}
+
+// bothSides returns what a path's client sent and its server.
+func bothSides(t *testing.T, r *mesh.Result, path int) (sent, received string) {
+	t.Helper()
+	for k, err := range r.Follow(t.Context(), path, mesh.AllExchanges) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.Reply {
+			received += string(k.Data)
+		} else {
+			sent += string(k.Data)
+		}
+	}
+	return sent, received
+}
+
+// The calls of an HTTP/2 client that go on as HTTP/1.1 over shared connections, one
+// after the other, are written so.
+func TestHTTP2AsHTTP1(t *testing.T) {
+	tr := overTwo(func(c *sim.Muxed, up []*pcap.Connection) {
+		c.Ask(1, "GET", "/1", "")
+		up[1].Send(sim.Request("GET", "/1"))
+		up[1].Reply(sim.Response(201, ""))
+		c.Answer(1, 201, "")
+		c.Ask(3, "GET", "/2", "")
+		up[0].Send(sim.Request("GET", "/2"))
+		up[0].Reply(sim.Response(202, ""))
+		c.Answer(3, 202, "")
+	})
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())}}, &mesh.Options{NearServer: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,25 +169,73 @@ func TestHTTP2AsHTTP1(t *testing.T) {
 	if r.Paths[0].Mode != flow.H2To11 || r.Paths[1].Mode != "" {
 		t.Errorf("modes %q and %q", r.Paths[0].Mode, r.Paths[1].Mode)
 	}
-	var sent, received strings.Builder
-	for k, err := range r.Follow(t.Context(), 0, mesh.AllExchanges) {
+	sent, received := bothSides(t, r, 0)
+	if want := sim.Request("GET", "/1") + sim.Request("GET", "/2"); sent != want {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+	if want := sim.Response(201, "") + sim.Response(202, ""); received != want {
+		t.Errorf("received %q, want %q", received, want)
+	}
+}
+
+// The first call that overlapping makes, as it goes on and is answered.
+const (
+	headRequest  = "HEAD /1 HTTP/1.1\r\nhost: app\r\n\r\n"
+	headResponse = "HTTP/1.1 200 OK\r\ncontent-length: 4000\r\n\r\n"
+)
+
+// overlapping makes two calls at once, of which the second is answered around the first.
+func overlapping(c *sim.Muxed, up []*pcap.Connection) {
+	text := strings.Repeat("x", 3000)
+	chunked := "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n" + text + "\r\n0\r\nx-sum: 9\r\n\r\n"
+	c.Ask(1, "HEAD", "/1", "")
+	c.Ask(3, "GET", "/2", "")
+	up[0].Send(headRequest)
+	up[1].Send(sim.Request("GET", "/2"))
+	up[1].Reply("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n")
+	up[1].Reply(chunked[:1000])
+	c.Reply(c.Server.Headers(3, false, ":status", "404"))
+	up[0].Reply(headResponse)
+	c.Reply(c.Server.Headers(1, true, ":status", "200", "content-length", "4000"))
+	up[1].Reply(chunked[1000:])
+	c.Reply(c.Part(3, true, text))
+}
+
+// Those that went on at once are written as HTTP/2, whoever was answered first, and
+// read back with their own answers; followed by itself, each is what was read.
+func TestHTTP1AsHTTP2(t *testing.T) {
+	tr := overTwo(overlapping)
+	name := pcap.WriteFile(t, "trace.pcapng", tr.PCAPNG())
+	r, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: name}}, &mesh.Options{NearServer: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := pathOf(r, "192.0.2.1")
+	if p.Mode != flow.H11To2 {
+		t.Errorf("mode %q", p.Mode)
+	}
+	var one string
+	for k, err := range r.Follow(t.Context(), p.ID, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if k.Reply {
-			received.Write(k.Data)
-		} else {
-			sent.Write(k.Data)
-		}
+		one += string(k.Data)
 	}
-	if want := sim.Request("GET", "/1") + sim.Request("GET", "/2"); sent.String() != want {
-		t.Errorf("sent %q, want %q", sent.String(), want)
+	if want := headRequest + headResponse; one != want {
+		t.Errorf("exchange 0: %q, want %q", one, want)
 	}
-	if p := pathOf(r, "192.0.2.1"); p.Mode != flow.H2To11 {
-		t.Errorf("mode %q", p.Mode)
+	b, err := mesh.Stitch(t.Context(), []mesh.Input{{Name: emitted(t, tr, &mesh.Options{NearServer: true})}}, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := sim.Response(201, "") + sim.Response(202, ""); received.String() != want {
-		t.Errorf("received %q, want %q", received.String(), want)
+	defer b.Close()
+	var got []string
+	for _, e := range pathOf(b, "192.0.2.1").Exchanges {
+		got = append(got, fmt.Sprintf("%s %s %d", e.Method, e.Target, e.Status))
+	}
+	if want := []string{"HEAD /1 200", "GET /2 404"}; !slices.Equal(got, want) {
+		t.Errorf("read back: %q, want %q", got, want)
 	}
 }
 

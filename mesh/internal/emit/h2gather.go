@@ -65,9 +65,8 @@ type callHalf struct {
 }
 
 // gatherCalls reads the exchanges of HTTP/2 that are written anew and returns
-// the chunks of their conversations.
-func (s *Source) gatherCalls(ctx context.Context, convs []*plan.Conversation, sp *spool) ([]chunk, error) {
-	var all []callPart
+// the chunks of their conversations. all are the parts of those that were HTTP/1.1.
+func (s *Source) gatherCalls(ctx context.Context, convs []*plan.Conversation, all []callPart, sp *spool) ([]chunk, error) {
 	for g := range s.Index.Groups {
 		parts, err := s.readCalls(ctx, g, convs, sp)
 		if err != nil {
@@ -171,6 +170,9 @@ func (c *callReader) add(stream uint32, p callPart) {
 		return
 	}
 	p.conv, p.call, p.reply, p.at = call[0], call[1], h.reply, h.at
+	if k, ok := h.last[stream]; ok { // a stream keeps its order where packets lost it
+		p.at = later(p.at, c.parts[k].at)
+	}
 	h.last[stream] = len(c.parts)
 	c.parts = append(c.parts, p)
 }
@@ -213,7 +215,7 @@ func (c *callReader) End(m *http2.Message) {
 	case !ok:
 	case m.Reset:
 		c.add(m.Stream, callPart{kind: partReset, end: true, code: m.Code})
-	case m.Ended && c.parts[k].at == c.pass.at:
+	case m.Ended && c.parts[k].at.Compare(c.pass.at) >= 0:
 		c.parts[k].end = true
 	case m.Ended && !c.parts[k].end:
 		c.add(m.Stream, callPart{kind: partData, end: true})
@@ -223,6 +225,13 @@ func (c *callReader) End(m *http2.Message) {
 // GoAway implements http2.Handler.
 func (c *callReader) GoAway(last, code uint32) {}
 
+func later(a, b index.Moment) index.Moment {
+	if a.Compare(b) < 0 {
+		return b
+	}
+	return a
+}
+
 // appendFields appends a form of header fields that readFields reads. Of those
 // whose names are lost the values are left out.
 func appendFields(b []byte, fields []http2.Field) []byte {
@@ -230,10 +239,16 @@ func appendFields(b []byte, fields []http2.Field) []byte {
 		if f.Name == "" {
 			continue
 		}
-		for _, s := range [2]string{f.Name, f.Value} {
-			b = binary.AppendUvarint(b, uint64(len(s)))
-			b = append(b, s...)
-		}
+		b = appendField(b, f.Name, f.Value)
+	}
+	return b
+}
+
+// appendField appends one field in that form.
+func appendField(b []byte, name, value string) []byte {
+	for _, s := range [2]string{name, value} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
 	}
 	return b
 }

@@ -57,10 +57,15 @@ func (r *reading) parts(t *testing.T) []string {
 	if r.c.err != nil {
 		t.Fatal(r.c.err)
 	}
-	var out []string
-	for _, p := range r.c.parts {
+	return toldParts(t, r.c.parts, r.c.spool)
+}
+
+// toldParts describes parts, a line each.
+func toldParts(t *testing.T, parts []callPart, sp *spool) (out []string) {
+	t.Helper()
+	for _, p := range parts {
 		s := fmt.Sprintf("%d/%d in %d: ", p.conv, p.call, p.at.Ref.Packet)
-		text, err := r.c.spool.read(p.spot, int(p.n))
+		text, err := sp.read(p.spot, int(p.n))
 		switch p.kind {
 		case partFields:
 			s += "fields"
@@ -124,6 +129,11 @@ func TestCallReader(t *testing.T) {
 			data := c.Data(1, true, "content")
 			return newReading(true).send(c.Preface(), c.Headers(1, false, ":method", "GET"), data[:11]).lose(3).send(data[14:])
 		}, []string{"0/3 in 2: fields :method=GET", `0/3 in 3: data "co"`, "0/3 in 4: missing 3", `0/3 in 5: data "nt" end`}},
+		{"packets that changed places", func(c *pcap.H2) *reading {
+			r := newReading(true).send(c.Preface(), c.Headers(1, false, ":method", "GET"), c.Data(1, false, "some"))
+			r.at.Ref.Packet -= 2 // the next packet came before
+			return r.send(c.Data(1, true, "more"))
+		}, []string{"0/3 in 2: fields :method=GET", `0/3 in 3: data "some"`, `0/3 in 3: data "more" end`}},
 		{"content missing to its end", func(c *pcap.H2) *reading {
 			data := c.Data(1, true, "content")
 			return newReading(true).send(c.Preface(), c.Headers(1, false, ":method", "GET"), data[:11]).lose(5).send(c.SettingsAck())

@@ -64,11 +64,8 @@ func (w *callWriter) write(parts []callPart) {
 	w.begin(0, parts[0].at)
 	for i := range parts {
 		p := &parts[i]
-		d := 0
-		if p.reply {
-			d = 1
-			w.begin(1, p.at)
-		}
+		d := side(p.reply)
+		w.begin(d, p.at)
 		w.move(d, p.at)
 		w.part(w.sides[d], d, p)
 	}

@@ -116,17 +116,12 @@ func (b *rebuilder) add(m made) {
 	b.e.made = append(b.e.made, m)
 }
 
-// interleave puts the chunks of both directions in the order of time.
+// interleave makes the packets of both directions.
 func (b *rebuilder) interleave(sent, received []chunk) {
-	for len(sent)+len(received) > 0 {
-		if len(received) == 0 || len(sent) > 0 && sent[0].at.Nanos <= received[0].at.Nanos {
-			b.chunk(0, &sent[0])
-			sent = sent[1:]
-		} else {
-			b.chunk(1, &received[0])
-			received = received[1:]
-		}
-	}
+	_ = inOrder(sent, received, func(c *chunk) error {
+		b.chunk(side(c.reply), c)
+		return nil
+	})
 	b.acknowledge(b.lastDir)
 }
 

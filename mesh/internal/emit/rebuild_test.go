@@ -130,6 +130,36 @@ func TestRaise(t *testing.T) {
 	}
 }
 
+// An exchange stands before the next, whenever their packets went by; what belongs to
+// none is in the order of time.
+func TestTurns(t *testing.T) {
+	turn := func(n int32, c chunk) chunk { c.turn = n; return c }
+	for _, tt := range []struct {
+		name           string
+		sent, received []chunk
+		want           []string
+	}{
+		{"in their order", []chunk{turn(0, sent(1, 1)), turn(1, sent(3, 2))}, []chunk{turn(0, answered(2, 3)), turn(1, answered(4, 4))}, []string{
+			"1 >P. 100:500 1+0 from 1000", "2 <. 500:101", "2 <P. 500:101 3+0 from 2000", "3 >. 101:503",
+			"3 >P. 101:503 2+0 from 3000", "4 <. 503:103", "4 <P. 503:103 4+0 from 4000", "4 >. 103:507"}},
+		{"asked before the answer", []chunk{turn(0, sent(1, 1)), turn(1, sent(2, 2))}, []chunk{turn(0, answered(3, 3)), turn(1, answered(4, 4))}, []string{
+			"1 >P. 100:500 1+0 from 1000", "3 <. 500:101", "3 <P. 500:101 3+0 from 3000", "3 >. 101:503",
+			"3 >P. 101:503 2+0 from 2000", "4 <. 503:103", "4 <P. 503:103 4+0 from 4000", "4 >. 103:507"}},
+		{"no answer", []chunk{turn(0, sent(1, 1)), turn(1, sent(2, 2))}, []chunk{turn(1, answered(3, 3))}, []string{
+			"1 >P. 100:500 1+0 from 1000", "2 >P. 101:500 2+0 from 2000", "3 <. 500:103", "3 <P. 500:103 3+0 from 3000", "3 >. 103:503"}},
+		{"no exchanges", []chunk{sent(1, 1), sent(2, 2)}, []chunk{answered(3, 3)}, []string{
+			"1 >P. 100:500 1+0 from 1000", "2 >P. 101:500 2+0 from 2000", "3 <. 500:103", "3 <P. 500:103 3+0 from 3000", "3 >. 103:503"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newRebuilder()
+			b.interleave(tt.sent, tt.received)
+			if d := cmp.Diff(b.packets(), tt.want); d != "" {
+				t.Errorf("packets (-got +want):\n%s", d)
+			}
+		})
+	}
+}
+
 // Streams end as they did, the side first that ended first; what comes later is
 // left out and told.
 func TestCloseOfRebuilt(t *testing.T) {

@@ -49,16 +49,21 @@ func TestComments(t *testing.T) {
 			[]string{leg0, strings.Replace(leg1, "packet 9", "packet 11", 1), "pcapmesh: left out: exchange 1: not readable on any leg"}},
 		{"left out: ambiguous", one, func(w *world) { w.outline(0); w.guess(0, 0, 1, 0, 2) }, false,
 			[]string{leg0, leg1, "pcapmesh: left out: exchange 0: ambiguous, 2 rivals"}},
-		{"left out: not HTTP/2", func(w *world) { w.talk("/a", "/b"); w.mux("/a"); w.talk("/b") }, func(w *world) {
+		{"HTTP/1.1 among HTTP/2", func(w *world) { w.talk("/a", "/b"); w.mux("/a"); w.talk("/b") }, func(w *world) {
 			w.tie(0, 0, 1, 0)
 			w.tie(0, 1, 2, 0)
 		}, true, []string{leg0, strings.Replace(leg1, "packet 9", "packet 11", 1),
 			"pcapmesh: leg 2 direct on eth0: a.pcapng packet 22, 10.0.0.2:40000 > 10.0.1.2:80",
 			"pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own",
-			"pcapmesh: left out: GET /b: HTTP/1.1, while others are HTTP/2"}},
+			"pcapmesh: exchanges that were read as HTTP/1.1 are re-encoded as HTTP/2"}},
 		{"HTTP/2 as HTTP/1.1", func(w *world) { w.mux("/a"); w.talk("/a") }, func(w *world) { w.tie(0, 0, 1, 0) }, true,
 			[]string{leg0, strings.Replace(leg1, "packet 9", "packet 12", 1),
-				"pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, in the order of requests"}},
+				"pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, one after the other"}},
+		{"HTTP/1.1 as HTTP/2", func(w *world) { w.mux("/a", "/b"); w.atOnce("/a", "/b") }, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 1, 2, 0) }, true,
+			[]string{leg0, "pcapmesh: leg 1 proxy-server on eth0: a.pcapng packet 14, 10.0.0.1:40000 > 10.0.1.1:80",
+				"pcapmesh: leg 2 direct on eth0: a.pcapng packet 17, 10.0.0.2:40000 > 10.0.1.2:80",
+				"pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own",
+				"pcapmesh: 1.1→h2: read as HTTP/1.1 behind the proxy; re-encoded as HTTP/2, since exchanges of the client overlapped"}},
 		{"a failure", two, func(w *world) {
 			w.legs[0].Exchanges[0].Log = &recorded.Line{Flags: []string{"UF", "URX"}, CodeDetails: "details", Failure: "reset"}
 			w.legs[0].Exchanges[1].Log = &recorded.Line{Flags: []string{"UC"}, Failure: "reset"}

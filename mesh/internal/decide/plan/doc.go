@@ -16,6 +16,10 @@
 // SACK) are left out of the whole stream; times are those of the packets that carried
 // the bytes, raised where order demands it; what is left out is named in a comment.
 //
+// Exchanges are written each before the next. Where they overlapped, as those of a client
+// that speaks HTTP/2 inside of TLS may, HTTP/1.1 cannot say whose an answer is: they are
+// re-encoded as HTTP/2.
+//
 // A hole in the bytes becomes a hole in sequence numbers of exactly its length. What the
 // snapshot length cut off stays cut off inside its packet.
 package plan

@@ -22,7 +22,7 @@ type Conversation struct {
 	Client, Server netip.AddrPort
 	Frame          *graph.Leg        // its packets, or in a rebuilt stream its handshake and close
 	Pieces         [2][]*Piece       // of a rebuilt stream, in stream order: sent by the client, by the server
-	Calls          []*graph.Exchange // of a rebuilt stream that speaks HTTP/2, instead of pieces
+	Calls          []*graph.Exchange // of a rebuilt stream that speaks HTTP/2; the pieces are those of them that were HTTP/1.1
 	Rebuilt        bool
 	First          index.Moment // of the first packet written
 	Path           *trace.Path  // whose legs are named in comments
@@ -32,7 +32,9 @@ type Conversation struct {
 // A Piece is a range of a half that goes into a rebuilt stream.
 type Piece struct {
 	Half     index.HalfNo
-	From, To int64 // stream offsets
+	From, To int64         // stream offsets
+	Turn     int           // of which exchange: place among those that are written; each stands before the next
+	Message  *scan.Message // that it is, with what belongs to it; nil if it is none
 }
 
 // Planner decides what is written of each path.
@@ -78,7 +80,7 @@ func (pl *Planner) conversation(p *trace.Path) *Conversation {
 	} else if len(chosen) > 0 {
 		c = pl.rebuild(p, p.ClientLeg, chosen)
 	}
-	p.Mode = modeOf(p.ClientLeg, chosen)
+	p.Mode = c.modeOf(p.ClientLeg, chosen)
 	c.omitted = append(c.omitted, omitted...)
 	return c
 }
@@ -211,20 +213,12 @@ func (pl *Planner) Exchange(c *Conversation, no int) *Conversation {
 // and close of the leg frame.
 func (pl *Planner) rebuild(p *trace.Path, frame *graph.Leg, chosen []*graph.Exchange) *Conversation {
 	c := &Conversation{Client: p.Client, Server: p.Server, Frame: frame, Rebuilt: true, First: pl.firstPacket(frame)}
-	if slices.ContainsFunc(chosen, onHTTP2) {
-		c.onlyHTTP2(chosen)
-		chosen = nil
+	if asHTTP2(frame, chosen) {
+		c.Calls = chosen
 	}
-	for _, e := range chosen {
-		if e.Req != nil {
-			c.Pieces[0] = append(c.Pieces[0], pl.piece(e.Leg.Conn.Orig, e.Req))
-		}
-		if e.Resp != nil {
-			c.Pieces[1] = append(c.Pieces[1], pl.piece(e.Leg.Conn.Reply, e.Resp))
-		}
-	}
-	if all := append(chosen, c.Calls...); frame.Midstream && len(all) > 0 {
-		c.First = firstOf(all)
+	pl.addPieces(c, chosen)
+	if frame.Midstream && len(chosen) > 0 {
+		c.First = firstOf(chosen)
 	}
 	return c
 }
@@ -269,12 +263,12 @@ func complement(h index.HalfNo, claimed []*Piece) []*Piece {
 	from := int64(math.MinInt64)
 	for _, p := range claimed {
 		if p.From > from {
-			out = append(out, &Piece{h, from, p.From})
+			out = append(out, &Piece{Half: h, From: from, To: p.From})
 		}
 		from = max(from, p.To)
 	}
 	if from < math.MaxInt64 {
-		out = append(out, &Piece{h, from, math.MaxInt64})
+		out = append(out, &Piece{Half: h, From: from, To: math.MaxInt64})
 	}
 	return out
 }
@@ -330,12 +324,7 @@ func (pl *Planner) Comments(c *Conversation) []string {
 		}
 	}
 	cs = append(cs, failures(p)...)
-	if len(c.Calls) > 0 {
-		cs = append(cs, "pcapmesh: HTTP/2 written anew, with a preface, settings, header tables and stream numbers of its own")
-	}
-	if p.Mode == flow.H2To11 {
-		cs = append(cs, "pcapmesh: h2→1.1: the client spoke HTTP/2; its exchanges as HTTP/1.1, in the order of requests")
-	}
+	cs = append(cs, c.form()...)
 	for _, o := range c.omitted {
 		cs = append(cs, "pcapmesh: left out: "+o)
 	}

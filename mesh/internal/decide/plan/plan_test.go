@@ -169,7 +169,7 @@ func TestHTTP2(t *testing.T) {
 			w.tie(0, whole, 1, 0)
 		}, []string{"rewritten 1"}, nil},
 		{"on some legs behind the proxy", func(w *world) { w.mux("/a", "/b"); w.mux("/a"); w.talk("/b") }, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 1, 2, 0) },
-			[]string{"rewritten 0"}, []string{"rebuilt 0 call 1/0"}},
+			[]string{"rewritten 0"}, []string{"rebuilt 0 client 2[0,30) server 2[0,40) call 1/0 call 2/0"}},
 		{"on no leg behind the proxy", func(w *world) { w.mux("/a", "/b"); w.talk("/a"); w.talk("/b") }, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 1, 2, 0) },
 			[]string{"rewritten 0"}, []string{"rebuilt 0 client 1[0,30) 2[0,30) server 1[0,40) 2[0,40) h2→1.1"}},
 		{"nothing can be read", func(w *world) { w.mux("/a"); w.talk("/a") }, func(w *world) {
@@ -178,6 +178,39 @@ func TestHTTP2(t *testing.T) {
 			w.legs[0].TLS.ALPN = []string{"h2"}
 			w.tie(0, 0, 1, 0)
 		}, []string{"rewritten 0"}, nil},
+	} {
+		tc.run(t)
+	}
+}
+
+// Exchanges that overlapped behind the proxy are re-encoded as HTTP/2, and where an
+// answer in between is missing; not where the client spoke HTTP/1.1 for certain.
+func TestOverlap(t *testing.T) {
+	two := func(w *world) { w.talk("/a", "/b"); w.talk("/a"); w.talk("/b") }
+	once := func(w *world) { w.talk("/a", "/b"); w.atOnce("/a", "/b") }
+	lost := func(w *world) { w.talk("/a", "/b"); w.unanswered("/a"); w.talk("/b") }
+	open := func(w *world) { w.talk("/a", "/b"); w.talk("/a"); w.unanswered("/b") }
+	offer := func(protocols ...string) func(w *world) { return func(w *world) { w.offers(protocols...) } }
+	const both, half, opened = "rebuilt 0 client 1[0,30) 2[0,30) server 1[0,40) 2[0,40)", "rebuilt 0 client 1[0,30) 2[0,30) server 2[0,40)", "rebuilt 0 client 1[0,30) 2[0,30) server 1[0,40)"
+	const calls = " call 1/0 call 2/0 1.1→h2"
+	for _, tc := range []planned{
+		{"one after the other", two, offer("h2"), []string{both + " h2→1.1"}, nil},
+		{"one after the other, nothing offered", two, offer(), []string{both}, nil},
+		{"at once", once, offer("h2", "http/1.1"), []string{both + calls}, nil},
+		{"at once, HTTP/2 the second choice", once, offer("http/1.1", "h2"), []string{both + calls}, nil},
+		{"at once, istio-h2 the second choice", once, offer("istio", "istio-h2"), []string{both + calls}, nil},
+		{"at once, the offer not heard", once, offer(), []string{both + calls}, nil},
+		{"at once, nothing offered", once, func(w *world) { w.offers(); w.legs[0].TLS.Version = "1.3" }, []string{both}, nil},
+		{"at once, midstream", once, func(w *world) { w.offers(); w.legs[0].TLS.Version, w.legs[0].Midstream = "1.3", true }, []string{both + calls}, nil},
+		{"the next at the end of the one before", two, func(w *world) {
+			w.offers("h2")
+			w.legs[2].Exchanges[0].Req.From.Nanos = w.legs[1].Exchanges[0].Resp.To.Nanos
+		}, []string{both + " h2→1.1"}, nil},
+		{"at once, HTTP/1.1 only", once, offer("http/1.1"), []string{both}, nil},
+		{"no answer", lost, offer("h2"), []string{half + calls}, nil},
+		{"no answer, perhaps HTTP/1.1", lost, offer("http/1.1", "h2"), []string{half}, nil},
+		{"no answer, at the end", open, offer("h2"), []string{opened + " h2→1.1"}, nil},
+		{"a client that can be read", once, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 1, 2, 0) }, []string{"rewritten 0"}, []string{both}},
 	} {
 		tc.run(t)
 	}

@@ -53,6 +53,37 @@ func (w *world) talk(targets ...string) {
 	c.Close()
 }
 
+// atOnce adds a connection for each target; all are asked before the first is answered.
+func (w *world) atOnce(targets ...string) {
+	var cs []*pcap.Connection
+	for range targets {
+		cs = append(cs, w.open())
+	}
+	for i, target := range targets {
+		cs[i].Send(get(target))
+	}
+	for _, c := range cs {
+		c.Reply(ok)
+		c.Close()
+	}
+}
+
+// unanswered adds a connection with a request only.
+func (w *world) unanswered(target string) {
+	c := w.open()
+	c.Send(get(target))
+	c.Close()
+}
+
+// offers makes the first leg one that cannot be read, whose client offers protocols.
+func (w *world) offers(protocols ...string) {
+	w.outline(0)
+	w.legs[0].TLS.ALPN = protocols
+	for i := range w.legs[0].Exchanges {
+		w.tie(0, i, i+1, 0)
+	}
+}
+
 // say adds a connection on which something that is no HTTP is said.
 func (w *world) say(text string) {
 	c := w.open()
