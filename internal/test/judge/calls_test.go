@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 )
@@ -47,6 +49,159 @@ func (s *scene) holdCalls(t *testing.T) {
 			calls = append(calls, got...)
 		}
 		s.settle(t, fmt.Sprint("calls, near server ", near), append(bad, s.miscounted(calls)...))
+	}
+}
+
+// Exchanges that were read as HTTP/1.1 and are written as HTTP/2 say the same in both:
+// each, followed by itself, is what an application wrote and read, and what its stream
+// of HTTP/2 has of it.
+func TestReencoded(t *testing.T) {
+	n := 0
+	each(t, func(t *testing.T, s *scene) {
+		r := s.stitch(t, mesh.Options{})
+		for i, p := range r.Paths {
+			if p.Mode == flow.H11To2 {
+				k, bad := s.reencoded(t, r, i)
+				s.settle(t, "re-encoded", bad)
+				n += k
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("nothing is re-encoded")
+	}
+	t.Logf("%d exchanges", n)
+}
+
+// reencoded holds the exchanges of one path, and returns how many there are.
+func (s *scene) reencoded(t *testing.T, r *mesh.Result, path int) (n int, bad []string) {
+	whole := new(stream)
+	for c, err := range r.Follow(t.Context(), path, mesh.AllExchanges) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.flows[side(c.Reply)].add(c)
+	}
+	got := make(map[string]bool)
+	for _, c := range whole.contents(t) {
+		got[c] = true
+	}
+	written := written(r, r.Paths[path], false)
+	if len(got) != len(written) {
+		bad = append(bad, fmt.Sprintf("stream %d: %d exchanges, expected %d", path, len(got), len(written)))
+	}
+	for k := range r.Paths[path].Exchanges {
+		one := new(stream)
+		for c, err := range r.Follow(t.Context(), path, k) {
+			if err != nil {
+				break // not readable: not among those written
+			}
+			one.flows[side(c.Reply)].add(c)
+		}
+		if len(one.flows[0].data) == 0 {
+			continue
+		}
+		n++
+		if !slices.ContainsFunc(s.truth.Links, func(l truth.Link) bool {
+			return l.ToRequest != nil && *l.ToRequest == one.flows[0].tally() && l.ToResponse != nil && *l.ToResponse == one.flows[1].tally()
+		}) {
+			bad = append(bad, fmt.Sprintf("stream %d, exchange %d: never was", path, k))
+		}
+		if c := one.content(t); !got[c] {
+			bad = append(bad, fmt.Sprintf("stream %d, exchange %d: %.300q is not in the stream", path, k, c))
+		}
+	}
+	if n != len(written) {
+		bad = append(bad, fmt.Sprintf("stream %d: %d exchanges can be followed, expected %d", path, n, len(written)))
+	}
+	return n, bad
+}
+
+// content says what the one exchange of an HTTP/1.1 stream says.
+func (s *stream) content(t *testing.T) string {
+	t.Helper()
+	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(s.flows[0].data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(s.flows[1].data)), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(q.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered, err := io.ReadAll(a.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintln(q.Method, q.Host, q.RequestURI, q.Header.Get("x-request-id"), string(said), a.StatusCode, a.Header.Get("date"), a.Header.Get("x-app-instance"), string(answered), a.Trailer)
+}
+
+// contents says the same of the exchanges of an HTTP/2 stream.
+func (s *stream) contents(t *testing.T) (all []string) {
+	t.Helper()
+	ask, err := read2(s.flows[0].data[len(http2.ClientPreface):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := read2(s.flows[1].data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, q := range ask {
+		a := answer[id]
+		if a == nil || !q.ended || !a.ended {
+			t.Errorf("stream %d of HTTP/2 is not whole", id)
+			continue
+		}
+		all = append(all, fmt.Sprintln(q.get(":method"), q.get(":authority"), q.get(":path"), q.get("x-request-id"), q.data,
+			a.get(":status"), a.get("date"), a.get("x-app-instance"), a.data, a.trailer))
+	}
+	return all
+}
+
+// A message2 is a message of HTTP/2.
+type message2 struct {
+	fields, trailer http.Header
+	data            string
+	ended           bool
+}
+
+func (m *message2) get(name string) string { return strings.Join(m.fields[name], ",") }
+
+// read2 reads the messages of one direction, by stream.
+func read2(data []byte) (map[uint32]*message2, error) {
+	out := make(map[uint32]*message2)
+	f := http2.NewFramer(io.Discard, bytes.NewReader(data))
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	for {
+		frame, err := f.ReadFrame()
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+		id := frame.Header().StreamID
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			h := make(http.Header)
+			for _, f := range frame.Fields {
+				h[f.Name] = append(h[f.Name], f.Value)
+			}
+			if out[id] == nil {
+				out[id] = &message2{fields: h}
+			} else {
+				out[id].trailer = h
+			}
+		case *http2.DataFrame:
+			out[id].data += string(frame.Data())
+		default:
+			continue
+		}
+		out[id].ended = frame.Header().Flags.Has(http2.FlagDataEndStream)
 	}
 }
 
