@@ -75,17 +75,19 @@ func (w *SealedWorld) Which(r *mesh.Result, h *flow.Hop) int {
 // A SealedScore counts what became of exchanges or, byte for byte, connections.
 type SealedScore struct {
 	All, Right, Ambiguous, Blind int
+	Guessed                      int // ambiguous exchanges whose best guess is the true one
 	Wrong                        []string
 }
 
 // String prints the counts.
 func (s *SealedScore) String() string {
-	return fmt.Sprintf("%d of %d right, %d ambiguous (%d without the true one), %d WRONG", s.Right, s.All, s.Ambiguous, s.Blind, len(s.Wrong))
+	return fmt.Sprintf("%d of %d right, %d ambiguous (%d guessed right, %d without the true one), %d WRONG", s.Right, s.All, s.Ambiguous, s.Guessed, s.Blind, len(s.Wrong))
 }
 
 // Add adds up scores.
 func (s *SealedScore) Add(o *SealedScore) {
 	s.All, s.Right, s.Ambiguous, s.Blind = s.All+o.All, s.Right+o.Right, s.Ambiguous+o.Ambiguous, s.Blind+o.Blind
+	s.Guessed += o.Guessed
 	s.Wrong = append(s.Wrong, o.Wrong...)
 }
 
@@ -109,6 +111,9 @@ func (w *SealedWorld) Judge(r *mesh.Result) *SealedScore {
 		switch {
 		case h.Ambiguous:
 			s.Ambiguous++
+			if got == want {
+				s.Guessed++
+			}
 			named := got == want
 			for _, v := range h.Rivals {
 				named = named || at[[2]int64{int64(v.Leg), v.Request[0]}] == want

@@ -17,15 +17,17 @@
 //     before it is weighed: nobody is his own witness.
 //   - Pairings compete. A pair's probability is its share of the weight of all pairings in
 //     which nothing is used twice (package assign).
-//   - A pair is taken as true from 0.99 on, from 0.999 where only delays decide, never
-//     with a difference of lengths that nobody else has, and never by time alone (tie.go).
-//     The rest is ambiguous, the likeliest first.
+//   - A pair is taken as true from 0.99 on, never with a difference of lengths that
+//     nobody else has, never by time alone, and never where only delays tell it from
+//     another one with the same lengths (tie.go). The rest is ambiguous, the likeliest
+//     first.
 //   - A saturated proxy answers identical requests in the order in which they came
 //     (rank.go). Where both numbers, of requests and of responses, give the same pair and
 //     most neighbours agree, it is taken.
 //   - Where bodies stream both ways, one exchange is several turns (segment.go).
 //     Connections forwarded byte for byte are one item each (curve.go). Streams of HTTP/2
-//     keep the order of their requests, which is weighed too (order.go, stream.go).
+//     keep the order of their requests, which is weighed too (order.go, stream.go), and
+//     need others that attest them (attest.go).
 //   - Where too much goes on at once to compare everything, which differences are common is
 //     learned from a sample, and candidates are looked up by length (candidate.go).
 //

@@ -111,7 +111,7 @@ func TestJoinStreams(t *testing.T) {
 		up          bool
 		sure, right int // links at the least: without rivals, and to the right one though there are rivals
 	}{
-		{"one after the other", 20, 1, false, 20, 20},
+		{"one after the other", 20, 1, false, 19, 20}, // the first one has lengths of its own
 		{"several at once", 12, 3, false, 24, 34},
 		{"one after the other, upstream", 20, 1, true, 5, 20},
 		{"several at once, upstream", 12, 3, true, 10, 34},

@@ -1,6 +1,7 @@
 package algebra
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -86,12 +87,18 @@ func (a *algebra) neighbours(yield func(s, t strand)) {
 // crosses returns 1 if two strands cross in the order of requests, -1 if they
 // do not, 0 if that cannot be told.
 func (a *algebra) crosses(s, t strand) int {
-	d, e, u, v := a.down[s.D].reqAt, a.down[t.D].reqAt, a.up[s.U].reqAt, a.up[t.U].reqAt
+	down, up := before(&a.down[s.D], &a.down[t.D]), before(&a.up[s.U], &a.up[t.U])
+	return -down * up
+}
+
+// before returns 1 if the request of x was sent before that of y, -1 if after, 0 if
+// that cannot be told. In one packet of one leg the bytes tell.
+func before(x, y *item) int {
 	switch {
-	case d == noTime || e == noTime || u == noTime || v == noTime || d == e || u == v:
+	case x.reqAt == noTime || y.reqAt == noTime:
 		return 0
-	case (d < e) != (u < v):
-		return 1
+	case x.reqAt == y.reqAt && x.ex.Leg == y.ex.Leg && x.ex.Req != nil && y.ex.Req != nil:
+		return cmp.Compare(y.ex.Req.Start, x.ex.Req.Start)
 	}
-	return -1
+	return cmp.Compare(y.reqAt, x.reqAt)
 }

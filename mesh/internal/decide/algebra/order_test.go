@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // requested returns an item whose request was seen at a time, of a leg if it is
@@ -47,6 +48,35 @@ func TestCrosses(t *testing.T) {
 				t.Errorf("the other way round it crosses: %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+// Of requests in one packet of one leg, the bytes tell which came first.
+func TestCrossesInOnePacket(t *testing.T) {
+	asked := func(l *graph.Leg, hidden bool, start int64) item {
+		e := &graph.Exchange{Leg: l, Req: &scan.Message{Start: start}}
+		if hidden {
+			e.Outline = new(graph.Outline)
+		}
+		return item{ex: e, reqAt: 7}
+	}
+	down, up, other := clientLeg(0), proxyLeg(0), proxyLeg(1)
+	for _, tt := range []struct {
+		name string
+		d, e int64
+		u, v item
+		want int
+	}{
+		{"in order", 10, 20, asked(up, false, 5), asked(up, false, 6), -1},
+		{"crossed", 10, 20, asked(up, false, 6), asked(up, false, 5), 1},
+		{"to two servers at once", 10, 20, asked(up, false, 6), asked(other, false, 5), 0},
+	} {
+		a := &algebra{down: []item{asked(down, true, tt.d), asked(down, true, tt.e)}, up: []item{tt.u, tt.v}}
+		a.add(0, 0)
+		a.add(1, 1)
+		if got := a.crosses(a.strand(0), a.strand(1)); got != tt.want {
+			t.Errorf("%s: crosses %d, want %d", tt.name, got, tt.want)
+		}
 	}
 }
 

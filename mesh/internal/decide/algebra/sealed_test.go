@@ -131,8 +131,9 @@ func alike(o sim.SealedOptions) sim.SealedOptions {
 	return o.With(func(o *sim.SealedOptions) { o.Alike = true })
 }
 
-// Of exchanges that look alike nearly nothing wrong is said, and the true one
-// is among those that are named.
+// Of exchanges that look alike nearly nothing wrong is said, and the true one is among
+// those that are named, most often first. Delays alone tie none; the order in which a
+// saturated proxy works does.
 func TestSealedAlike(t *testing.T) {
 	saturated := func(o *sim.SealedOptions) {
 		o.Conns, o.Calls, o.Identities, o.Loop, o.Think, o.Serve = 30, 12, 1, 150*time.Microsecond, 50*time.Microsecond, 100*time.Microsecond
@@ -140,7 +141,7 @@ func TestSealedAlike(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		o     sim.SealedOptions
-		least float64 // share that is tied rightly
+		least float64 // share that is tied rightly, or guessed
 	}{
 		{"pooled", alike(overPool()), 0.8},
 		{"outbound", alike(overPool()).With(func(o *sim.SealedOptions) { o.Outbound = true }), 0.5},
@@ -157,8 +158,8 @@ func TestSealedAlike(t *testing.T) {
 				sum.Add(w.Judge(w.Stitch(t, "eth0", "lo")))
 			}
 			t.Log(&sum)
-			if float64(sum.Right) < tt.least*float64(sum.All) || len(sum.Wrong)*100 > sum.Right+len(sum.Wrong) || tt.o.Loss == 0 && sum.Blind*100 > sum.All {
-				t.Errorf("%v; at least %.0f %% right and at most 1 %% wrong expected", &sum, 100*tt.least)
+			if float64(sum.Right+sum.Guessed) < tt.least*float64(sum.All) || len(sum.Wrong)*100 > sum.Right+len(sum.Wrong) || tt.o.Loss == 0 && sum.Blind*100 > sum.All {
+				t.Errorf("%v; at least %.0f %% right or guessed and at most 1 %% wrong expected", &sum, 100*tt.least)
 			}
 			for _, x := range sum.Wrong[:min(len(sum.Wrong), 3)] {
 				t.Log(x)

@@ -176,6 +176,15 @@ func (d *delays) add(nanos int64, p float64) {
 	d.total += p
 }
 
+// near returns how many pairs that belong together took about as long.
+func (d *delays) near(nanos int64) (n float64) {
+	i := bin(nanos)
+	for k := max(i-2, 0); k <= min(i+2, delayBins-1); k++ {
+		n += d.n[k]
+	}
+	return n
+}
+
 // addOther counts the delay of a pair that does not belong together.
 func (d *delays) addOther(nanos int64, p float64) {
 	if nanos < -index.Causality {

@@ -108,6 +108,7 @@ type tier struct {
 	used    []bool         // by upstream item: some strand of it is sure
 	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
 	only    map[int32]bool // strands that the order under load decided
+	rivals  *rivalry       // of strands between streams; nil of others
 }
 
 // links decides what is taken as true and what stays in doubt.
@@ -118,6 +119,9 @@ func (t *tier) links() []*graph.Link {
 		t.sure[d] = -1
 	}
 	t.believe()
+	if t.a.multiplexed {
+		t.doubtStreams()
+	}
 	if t.ordered {
 		t.lineUp()
 	}
@@ -164,8 +168,11 @@ func (t *tier) believe() {
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		least := t.least
-		if t.a.multiplexed && t.a.bothStreams(s) || !t.a.multiplexed && (down[s.D] || up[s.U]) {
+		switch {
+		case t.a.multiplexed && t.a.bothStreams(s):
 			least = max(least, BelievedByTime)
+		case !t.a.multiplexed && (down[s.D] || up[s.U]):
+			continue // only delays tell, which are learned from the same few
 		}
 		if !t.a.multiplexed && max(alikeDown[s.D], alikeUp[s.U]) > aCrowd {
 			continue // order may tell
@@ -207,12 +214,15 @@ func (t *tier) certain(i int32) *graph.Link {
 	s := t.a.strand(int32(i))
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.Confidence = min(s.P, graph.SureProven)
+	if t.rivals != nil {
+		l.Confidence = min(l.Confidence, 1-t.rivals.of(i))
+	}
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {
 		l.Confidence = ordersAgree
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
-	l.Proven = s.P > 1-Proof
+	l.Proven = s.P > 1-Proof && l.Confidence >= Believed
 	return l
 }
 

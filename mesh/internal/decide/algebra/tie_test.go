@@ -43,8 +43,9 @@ func (t *tier) sureOf() (out []int32) {
 	return out
 }
 
-// A strand is believed from 0.99 on, with lengths that others have; from 0.999 on
-// where something else is still a candidate; and never in a crowd, or by time alone.
+// A strand is believed from 0.99 on, with lengths that others have; and never where
+// something else with the same lengths is still a candidate, in a crowd, or by time
+// alone.
 func TestBelieve(t *testing.T) {
 	g := func(d, u int32, p float64, shift [2]int64) guess { return guess{d, u, p, shift, anyDelay} }
 	crowd := func(n int32, p float64) []guess {
@@ -69,7 +70,7 @@ func TestBelieve(t *testing.T) {
 		{"beside another of the same lengths", with(g(0, 1, .998, plainShift), g(0, 2, 1e-5, plainShift)), []int32{-1, -1, -1, -1}},
 		{"beside another that is excluded", with(g(0, 1, .998, plainShift), g(0, 2, 9e-6, plainShift)), []int32{1, -1, -1, -1}},
 		{"beside another of other lengths", with(g(0, 1, .998, plainShift), g(0, 2, .001, [2]int64{40, 500})), []int32{1, -1, -1, -1}},
-		{"very probable, beside another", with(g(0, 1, .999, plainShift), g(0, 2, 1e-3, plainShift)), []int32{1, -1, -1, -1}},
+		{"very probable, beside another", with(g(0, 1, .9999, plainShift), g(0, 2, 1e-4, plainShift)), []int32{-1, -1, -1, -1}},
 		{"beside another of the upstream item", with(g(0, 1, .998, plainShift), g(2, 1, 1e-3, plainShift)), []int32{-1, -1, -1, -1}},
 		{"two that are probable", with(g(0, 1, .99, plainShift), g(2, 3, .99, plainShift)), []int32{1, -1, 3, -1}},
 		{"among as many as may be told apart", crowd(aCrowd, 1), []int32{0, -1, -1, -1}},
@@ -86,8 +87,8 @@ func TestBelieve(t *testing.T) {
 	}
 }
 
-// Of streams of HTTP/2 lengths need not be usual; between streams all must be very
-// probable.
+// Of streams of HTTP/2 the lengths of requests need not be usual; between streams all
+// must be very probable.
 func TestBelieveStreams(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -96,8 +97,9 @@ func TestBelieveStreams(t *testing.T) {
 		both  bool
 		want  int32
 	}{
-		{"probable", .99, [2]int64{40, 500}, false, 1},
-		{"less", .9899, [2]int64{40, 500}, false, -1},
+		{"probable", .99, [2]int64{400, 50}, false, 1},
+		{"less", .9899, [2]int64{400, 50}, false, -1},
+		{"a response that nobody else has", .999, [2]int64{40, 500}, false, -1},
 		{"by times alone", 1, noShift, false, -1},
 		{"between streams", .998, plainShift, true, -1},
 		{"between streams, very probable", .999, plainShift, true, 1},
@@ -251,7 +253,7 @@ func TestLineUp(t *testing.T) {
 		{"one is impossible", func(a *algebra, _ *tier) { a.pairing.Edges[1].P = 0 }, []int32{0, -1, 2, 3}},
 		{"one is tied by lengths", func(a *algebra, _ *tier) {
 			a.add(2, 3)
-			a.pairing.Edges[len(a.pairing.Edges)-1].P = 1
+			a.pairing.Edges[2].P, a.pairing.Edges[3].P, a.pairing.Edges[len(a.pairing.Edges)-1].P = 0, 0, 1
 			a.facts[len(a.facts)-1].shift = plainShift
 		}, []int32{0, 1, 3, -1}},
 	} {

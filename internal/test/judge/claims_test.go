@@ -1,0 +1,191 @@
+package judge
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/mesh"
+)
+
+// A given is what is given beside captures: a set of what there may be.
+type given uint
+
+const (
+	keys given = 1 << iota
+	accessLogs
+	conntracks
+	everything given = 1<<iota - 1
+)
+
+func (g given) String() string {
+	s := "captures"
+	for i, name := range [...]string{"keys", "access logs", "conntrack"} {
+		if g&(1<<i) != 0 {
+			s += ", " + name
+		}
+	}
+	return s
+}
+
+// has reports whether all of o is given in g.
+func (g given) has(o given) bool { return g&o == o }
+
+// available returns what of everything the scene has.
+func (s *scene) available() (g given) {
+	all := s.records()
+	if s.truth.Keys != "" {
+		g |= keys
+	}
+	if len(all.AccessLogs) > 0 {
+		g |= accessLogs
+	}
+	if len(all.Conntrack) > 0 {
+		g |= conntracks
+	}
+	return g
+}
+
+// with stitches the scene with what is given.
+func (s *scene) with(t *testing.T, g given) *judge {
+	var o mesh.Options
+	all := s.records()
+	if g.has(keys) {
+		o.KeyLogs = []string{filepath.Join(s.dir, s.truth.Keys)}
+	}
+	if g.has(accessLogs) {
+		o.Records.AccessLogs = all.AccessLogs
+	}
+	if g.has(conntracks) {
+		o.Records.Conntrack = all.Conntrack
+	}
+	return newJudge(s.truth, s.stitch(t, o))
+}
+
+// A claim is a tie that is not ambiguous, and what is wrong with it; "" if it is true.
+type claim struct {
+	confidence float64
+	wrong      string
+}
+
+// claims lists what the result says for sure.
+func (j *judge) claims() (all []claim) {
+	for i := range j.ties {
+		t := &j.ties[i]
+		if t.ambiguous {
+			continue
+		}
+		c := claim{confidence: t.confidence}
+		switch l := j.linkOf(t); {
+		case l == nil && j.caused(t):
+		case l == nil:
+			c.wrong = fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from))
+		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
+			c.wrong = fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// A band counts the claims of a confidence.
+type band struct {
+	name        string
+	least       float64
+	n           int
+	of, crowded []string // what is wrong; of saturated proxies apart
+	queued      int      // claims on saturated proxies
+}
+
+// saturated reports whether the proxy of the scene has so much to do that only order
+// tells its exchanges apart.
+func (s *scene) saturated() bool {
+	return slices.Contains([]string{"mtls-saturated", "mtls-saturated-unfair"}, s.truth.Scenario)
+}
+
+// What is claimed is true, whatever is given beside captures: at a confidence of 0.99
+// and more nothing is wrong, but for one in 300 on a saturated proxy, from 0.9 on at most
+// three in a hundred, and nothing is claimed below that.
+//
+// And more is never worse: what is right with some of it is right with more.
+func TestClaims(t *testing.T) {
+	table := make(map[given][]band)
+	each(t, func(t *testing.T, s *scene) {
+		told := make(map[given][]bool) // by link of the truth: it is right
+		for g := range everything + 1 {
+			if !s.available().has(g) {
+				continue
+			}
+			j := s.with(t, g)
+			if table[g] == nil {
+				table[g] = []band{{name: "0.99 and more", least: .99}, {name: "0.9 and more", least: .9}, {name: "less"}}
+			}
+			enterClaims(table[g], s, j.claims())
+			for i := range s.truth.Links {
+				told[g] = append(told[g], j.link(&s.truth.Links[i]) == right)
+			}
+		}
+		s.settle(t, "more is worse", shrinking(told))
+	})
+	for g := range everything + 1 {
+		for _, b := range table[g] {
+			b.hold(t, g)
+		}
+	}
+}
+
+// shrinking lists links that are right with something given and not with more.
+func shrinking(told map[given][]bool) (bad []string) {
+	for g := range everything + 1 {
+		for more := g + 1; more <= everything; more++ {
+			if told[g] == nil || told[more] == nil || !more.has(g) {
+				continue
+			}
+			for i := range told[g] {
+				if told[g][i] && !told[more][i] {
+					bad = append(bad, fmt.Sprintf("link %d is right with %s and not with %s", i, g, more))
+				}
+			}
+		}
+	}
+	return bad
+}
+
+// enterClaims counts claims in their bands.
+func enterClaims(bands []band, s *scene, claims []claim) {
+	for _, c := range claims {
+		i := slices.IndexFunc(bands, func(b band) bool { return c.confidence >= b.least })
+		b := &bands[i]
+		b.n++
+		if s.saturated() {
+			b.queued++
+		}
+		switch {
+		case c.wrong == "":
+		case s.saturated():
+			b.crowded = append(b.crowded, s.truth.Scenario+": "+c.wrong)
+		default:
+			b.of = append(b.of, s.truth.Scenario+": "+c.wrong)
+		}
+	}
+}
+
+// hold holds a band against what it may have.
+func (b *band) hold(t *testing.T, g given) {
+	t.Helper()
+	wrong := append(b.of, b.crowded...)
+	t.Logf("with %s, confidence %s: %d claims, %d wrong", g, b.name, b.n, len(wrong))
+	var bad []string
+	switch {
+	case b.least >= .99:
+		if bad = b.of; 300*len(b.crowded) > b.queued {
+			bad = wrong
+		}
+	case b.least > 0 && 100*len(wrong) > 3*b.n:
+		bad = wrong
+	case b.least == 0 && b.n > 0:
+		bad = []string{fmt.Sprintf("%d claims with less than 0.9", b.n)}
+	}
+	complain(t, fmt.Sprintf("with %s, confidence %s", g, b.name), bad)
+}
