@@ -189,7 +189,7 @@ func (c *Crossing) JoinRefused() {
 	if len(refused) == 0 {
 		return
 	}
-	ds, served, hidden := graph.ExchangesOf(c.Down), c.served(), Unreadable(c.Down)
+	ds, served, hidden := graph.ExchangesOf(c.Down), c.Served(), Unreadable(c.Down)
 	for _, u := range index.Each(c.Index, refused) {
 		if slices.ContainsFunc(hidden, func(d *graph.Leg) bool { return c.openAt(d, u) }) {
 			continue // what cannot be read may have caused it, too
@@ -217,11 +217,12 @@ func (c *Crossing) openAt(d, u *graph.Leg) bool {
 	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= int64(u.Start)+index.Causality && c.answered(d) >= int64(u.End)-index.Causality
 }
 
-// served tells of the exchanges that are tied when what served them began.
-func (c *Crossing) served() map[*graph.Exchange]int64 {
+// Served tells of the exchanges that are tied when what served them began. What was
+// refused served nobody: an exchange that failed once waits for its next attempt.
+func (c *Crossing) Served() map[*graph.Exchange]int64 {
 	served := make(map[*graph.Exchange]int64)
 	for _, l := range c.Links {
-		if l.Down != nil && !l.Ambiguous {
+		if l.Down != nil && !l.Ambiguous && (l.Up != nil || !l.To.Empty() || !l.To.Refused(c.Index)) {
 			served[l.Down] = max(served[l.Down], l.Began())
 		}
 	}

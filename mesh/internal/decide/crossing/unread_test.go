@@ -471,6 +471,23 @@ func TestJoinRefused(t *testing.T) {
 		}, func(c *Crossing) {
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Up: &c.Up[0].Exchanges[0]})
 		}, []string{"0.0>1.0"}},
+		{"one of two, whose first attempt is tied", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			refuse(tr, 0)
+			refuse(tr, 1)
+			tr.Wait(1e6)
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.SendAt(int64(len(get)), "")
+				d.Reply("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+			}
+		}, func(c *Crossing) {
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Attempt: 1})
+		}, []string{"0.0>0"}},
 		{"accepted, and not used", func(tr *pcap.Trace) {
 			d := onEth0(tr, 0)
 			d.Handshake()
@@ -533,7 +550,7 @@ func TestServed(t *testing.T) {
 	d, u, v, w := exchange(clientLeg(0), 0, 9*us), exchange(proxyLeg(0), 3*us, 9*us), exchange(proxyLeg(1), 5*us, 9*us), exchange(proxyLeg(2), 7*us, 9*us)
 	c := New(nil, nil, nil)
 	c.Links = []*graph.Link{{Down: d.Exchange, Up: v.Exchange}, {Down: d.Exchange, Up: u.Exchange}, {Down: d.Exchange, Up: w.Exchange, Ambiguous: true}, {From: d.Leg, Up: w.Exchange}}
-	if got := c.served(); len(got) != 1 || got[d.Exchange] != 5*us {
+	if got := c.Served(); len(got) != 1 || got[d.Exchange] != 5*us {
 		t.Errorf("served at %v, want 5 µs", got)
 	}
 }
