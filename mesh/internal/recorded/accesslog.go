@@ -141,6 +141,9 @@ func (l *Line) Failed() bool {
 	return l.hasFlag("UF") || l.hasFlag("URX") || l.hasFlag("UC") || l.attempts > 1 || l.Failure != ""
 }
 
+// TriedAgain reports whether the line tells of more than one attempt upstream.
+func (l *Line) TriedAgain() bool { return l.attempts > 1 || l.hasFlag("URX") }
+
 // Silent reports whether nothing in the line says that it is of an exchange: its format
 // may have no such field.
 func (l *Line) Silent() bool { return l.Method == "" && l.Path == "" && l.Status == 0 }

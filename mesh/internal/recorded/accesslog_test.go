@@ -130,22 +130,25 @@ func TestEnds(t *testing.T) {
 
 func TestFailedAndSilent(t *testing.T) {
 	for _, tc := range []struct {
-		name           string
-		line           Line
-		failed, silent bool
+		name                  string
+		line                  Line
+		failed, silent, again bool
 	}{
-		{"nothing said", Line{}, false, true},
-		{"refused", Line{Flags: []string{"UF"}}, true, true},
-		{"retries used up", Line{Flags: []string{"X", "URX"}}, true, true},
-		{"torn down", Line{Flags: []string{"UC"}}, true, true},
-		{"no route", Line{Flags: []string{"NR"}}, false, true},
-		{"one attempt", Line{attempts: 1, Status: 200}, false, false},
-		{"two attempts", Line{attempts: 2, Method: "GET"}, true, false},
-		{"a reason", Line{Failure: "delayed connect error: 111", Path: "/"}, true, false},
+		{"nothing said", Line{}, false, true, false},
+		{"refused", Line{Flags: []string{"UF"}}, true, true, false},
+		{"retries used up", Line{Flags: []string{"X", "URX"}}, true, true, true},
+		{"torn down", Line{Flags: []string{"UC"}}, true, true, false},
+		{"no route", Line{Flags: []string{"NR"}}, false, true, false},
+		{"one attempt", Line{attempts: 1, Status: 200}, false, false, false},
+		{"two attempts", Line{attempts: 2, Method: "GET"}, true, false, true},
+		{"a reason", Line{Failure: "delayed connect error: 111", Path: "/"}, true, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.line.Failed(); got != tc.failed {
 				t.Errorf("failed %v, want %v", got, tc.failed)
+			}
+			if got := tc.line.TriedAgain(); got != tc.again {
+				t.Errorf("tried again %v, want %v", got, tc.again)
 			}
 			if got := tc.line.Silent(); got != tc.silent {
 				t.Errorf("silent %v, want %v", got, tc.silent)

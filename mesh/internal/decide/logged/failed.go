@@ -1,6 +1,8 @@
 package logged
 
 import (
+	"slices"
+
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -11,7 +13,8 @@ import (
 // or connection whose line tells of the failure: the only one that was waiting
 // for that server then.
 func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
-	for _, u := range c.Up {
+	var w *waiting
+	for _, u := range index.Each(c.Index, c.Up) {
 		if !u.Empty() || c.Busy[u] || !u.Refused(c.Index) {
 			continue
 		}
@@ -32,22 +35,119 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 		if d == nil && !e.tcp() {
 			continue
 		}
+		if w == nil {
+			w = newWaiting(c, entries)
+		}
+		if !e.namesUpstream() && w.another(e, u) {
+			continue
+		}
 		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, u, d, nil)}})
 		c.CountAttempts(d)
 	}
 }
 
+// namesUpstream reports whether the line names the proxy's end of a leg behind it.
+func (e *logEntry) namesUpstream() bool {
+	return e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0
+}
+
 // failedOn reports whether the line is of an exchange or a connection that may
-// have failed on the refused leg u.
+// have failed on the refused leg u. A line that does not name the leg knows nothing
+// of it but that it was dialled while the line's exchange lasted.
 func (e *logEntry) failedOn(u *graph.Leg) bool {
 	switch {
-	case e.UpstreamLocal.IsValid() && e.UpstreamLocal.Port() != 0:
+	case e.namesUpstream():
 		return e.Up == u
-	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.Failed():
+	case e.UpstreamHost.IsValid() && e.UpstreamHost != u.Orig.Dst, !e.Failed(), !e.encloses(u):
 		return false
 	case len(e.downs) == 1:
-		d := e.downs[0]
-		return d.Start() <= int64(u.Start)+index.Causality && (d.Resp == nil || int64(u.End) <= d.Resp.From.Nanos+index.Causality)
+		return asked(e.downs[0], u) && unanswered(e.downs[0], u)
 	}
-	return e.Down.Start <= u.Start+index.Causality && u.Start <= e.Down.End+index.Causality && graph.During(e.NamedLine.Line, u)
+	return lasted(e.Down, u)
+}
+
+// wholeMillis is what logs leave out of a duration: they count whole milliseconds.
+const wholeMillis = int64(1e6)
+
+// encloses reports whether u was dialled, and refused, while the line's exchange
+// lasted, as exactly as the line tells when that was. One that does not tell
+// encloses nothing.
+func (e *logEntry) encloses(u *graph.Leg) bool {
+	end, ok := e.Ends()
+	return ok && e.Start-e.Resolution <= int64(u.Start)+index.Causality && int64(u.End) <= end+e.Resolution+wholeMillis+index.Causality
+}
+
+// asked reports whether d had begun when u was dialled.
+func asked(d *graph.Exchange, u *graph.Leg) bool { return d.Start() <= int64(u.Start)+index.Causality }
+
+// unanswered reports whether d was not answered before u was refused.
+func unanswered(d *graph.Exchange, u *graph.Leg) bool {
+	return d.Resp == nil || int64(u.End) <= d.Resp.From.Nanos+index.Causality
+}
+
+// lasted reports whether leg d was there when u was dialled.
+func lasted(d, u *graph.Leg) bool {
+	return d.Start <= u.Start+index.Causality && u.Start <= d.End+index.Causality
+}
+
+// A waiting tells what else may have waited for a connection that was refused. A log
+// may lack lines, and a line of what succeeded in the end does not tell of attempts
+// before that.
+type waiting struct {
+	c      *crossing.Crossing
+	served map[*graph.Exchange]int64
+	lines  map[*graph.Exchange]*logEntry // of exchanges of clients
+}
+
+func newWaiting(c *crossing.Crossing, entries []*logEntry) *waiting {
+	w := &waiting{c, c.Served(), make(map[*graph.Exchange]*logEntry)}
+	for _, e := range entries {
+		if len(e.downs) == 1 {
+			w.lines[e.downs[0]] = e
+		}
+	}
+	return w
+}
+
+// another reports whether anything but what the line e is of may have waited for u.
+func (w *waiting) another(e *logEntry, u *graph.Leg) bool {
+	return slices.ContainsFunc(w.c.Down, func(d *graph.Leg) bool {
+		if e.tcp() && d == e.Down || !graph.MayServe(d, u) || !lasted(d, u) {
+			return false
+		}
+		xs := told(d)
+		if len(xs) == 0 {
+			return w.leg(d, u)
+		}
+		return slices.ContainsFunc(xs, func(x *graph.Exchange) bool { return !slices.Contains(e.downs, x) && w.exchange(x, u) })
+	})
+}
+
+// exchange reports whether d may have waited for u: it was not served before, and its
+// line, if it has one, tells of nothing else.
+func (w *waiting) exchange(d *graph.Exchange, u *graph.Leg) bool {
+	if !asked(d, u) || !unanswered(d, u) {
+		return false
+	}
+	if at := w.served[d]; at != 0 {
+		return at >= int64(u.End)-index.Causality
+	}
+	e := w.lines[d]
+	return e == nil || e.namesUpstream() || e.mayHaveDialled(u)
+}
+
+// leg tells the same of a leg without exchanges, which is bytes or cannot be read.
+func (w *waiting) leg(d, u *graph.Leg) bool {
+	return !slices.ContainsFunc(w.c.Links, func(l *graph.Link) bool {
+		return l.From == d && l.Down == nil && l.Up == nil && !l.To.Empty() && !l.Ambiguous && l.To.Start <= u.Start
+	})
+}
+
+// mayHaveDialled reports whether the server of u may be one that the line's exchange
+// was sent to. A line names the last one, so that of several attempts any is possible.
+func (e *logEntry) mayHaveDialled(u *graph.Leg) bool {
+	if !e.UpstreamHost.IsValid() || e.UpstreamHost == u.Orig.Dst {
+		return e.Failed() || e.UpstreamHost.IsValid()
+	}
+	return e.Failed() && e.TriedAgain()
 }

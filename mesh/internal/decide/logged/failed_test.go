@@ -56,9 +56,65 @@ func TestJoinFailures(t *testing.T) {
 			w.down(0).say(call{at: 10, end: 20, status: 503})
 			w.refuse(12)
 			l := failed(0, 10, 10)
-			l.host = "10.0.9.2:8080"
+			l.host, l.flags = "10.0.9.2:8080", "UF"
 			w.log(l, failed(1, 10, 10))
 		}, links: []string{"d1/0 > u0"}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "two wait, one for several servers", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			l := failed(0, 10, 10)
+			l.host = "10.0.9.2:8080" // of the last attempt
+			w.log(l, failed(1, 10, 10))
+		}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "two wait, one without a line", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			w.log(failed(1, 10, 10))
+		}, told: []string{"d1/0: 1"}},
+		{name: "one without a line does not wait any more", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 11, status: 503})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			w.log(failed(1, 10, 10))
+		}, links: []string{"d1/0 > u0"}, told: []string{"d1/0: 1"}},
+		{name: "two wait, one is served in the end", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			w.up(14).say(call{at: 15, end: 19})
+			w.log(of(0, 1, 10, 10), failed(1, 10, 10))
+		}, links: []string{"d0/0 > u1/0"}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "the other was served before", make: func(w *world) {
+			w.down(0).say(call{at: 8, end: 20})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.up(9).say(call{at: 9, end: 19})
+			w.refuse(12)
+			w.log(of(0, 0, 8, 12), failed(1, 10, 10))
+		}, links: []string{"d0/0 > u0/0", "d1/0 > u1"}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "two wait, one was sent nowhere", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 404})
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			l := of(0, 0, 10, 10)
+			l.status, l.proxy, l.host = 404, "", ""
+			w.log(l, failed(1, 10, 10))
+		}, links: []string{"d1/0 > u0"}, told: []string{"d0/0: 1", "d1/0: 2"}},
+		{name: "when the exchange was is not told", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			l := failed(0, 10, 10)
+			l.timeless = true
+			w.log(l)
+		}, told: []string{"d0/0: 1"}},
+		{name: "how long it took is not told", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			w.refuse(12)
+			l := failed(0, 10, 10)
+			l.endless = true
+			w.log(l)
+		}, told: []string{"d0/0: 1"}},
 		{name: "nothing failed", make: func(w *world) {
 			w.down(0).say(call{at: 10, end: 20, status: 503})
 			w.refuse(12)
@@ -80,6 +136,30 @@ func TestJoinFailures(t *testing.T) {
 			l.flags, l.proxy = "UF", ""
 			w.log(l)
 		}, links: []string{"d0 > u0"}, told: []string{"d0: 1"}},
+		{name: "refused when the connection's line was over", make: func(w *world) {
+			w.do(40, w.down(10).Close)
+			w.refuse(30)
+			l := stream(0, 0, 10, 10)
+			l.flags, l.proxy = "UF", ""
+			w.log(l)
+		}, told: []string{"d0: 1"}},
+		{name: "two connections wait", make: func(w *world) {
+			w.do(20, w.down(10).Close)
+			w.do(20, w.down(10).Close)
+			w.refuse(12)
+			l := stream(0, 0, 10, 10)
+			l.flags, l.proxy = "UF", ""
+			w.log(l)
+		}, told: []string{"d0: 1"}},
+		{name: "another connection was served before", make: func(w *world) {
+			w.down(10).bytes(11, 16, "hello", "world")
+			w.do(20, w.down(10).Close)
+			w.up(10).bytes(11, 15, "hello", "world")
+			w.refuse(12)
+			l := stream(1, 0, 10, 10)
+			l.flags, l.proxy = "UF", ""
+			w.log(stream(0, 0, 10, 10), l)
+		}, links: []string{"d0 > u0", "d1 > u1"}, told: []string{"d0: 1", "d1: 2"}},
 		{name: "it was accepted", make: func(w *world) {
 			w.down(0).say(call{at: 10, end: 20, status: 503})
 			w.up(12)
@@ -119,6 +199,7 @@ func TestFailedOn(t *testing.T) {
 		change(&l)
 		return l
 	}
+	long := with(func(l *line) { l.at, l.took = 5, 60 })
 	waits := list(exchange("GET / 503", 10, 20))
 	for _, tc := range []struct {
 		name  string
@@ -139,14 +220,19 @@ func TestFailedOn(t *testing.T) {
 		{"too early", failed, waits, refused(10-slack-1e-6, 13), false, false},
 		{"as late as may be", failed, waits, refused(12, 20+slack), false, true},
 		{"too late", failed, waits, refused(12, 20+slack+1e-6), false, false},
-		{"never answered", failed, list(exchange("GET / -", 10, 0)), refused(50, 60), false, true},
-		{"a leg, while it is there", failed, nil, refused(30, 31), false, true},
-		{"a leg, as early as may be", failed, nil, refused(5-slack, 31), false, true},
-		{"a leg, too early", failed, nil, refused(5-slack-1e-6, 31), false, false},
-		{"a leg, as late as may be", failed, nil, refused(40+slack, 50), false, true},
-		{"a leg, too late", failed, nil, refused(40+slack+1e-6, 50), false, false},
-		{"a leg, long after the line", with(func(l *line) { l.at = 0; l.took = 0 }), nil, refused(39, 50), false, true},
-		{"two exchanges", failed, list(waits[0], waits[0]), refused(30, 31), false, true},
+		{"never answered", with(func(l *line) { l.took = 60 }), list(exchange("GET / -", 10, 0)), refused(50, 60), false, true},
+		{"a leg, while it is there", long, nil, refused(30, 31), false, true},
+		{"a leg, as early as may be", long, nil, refused(5-slack, 31), false, true},
+		{"a leg, too early", long, nil, refused(5-slack-1e-6, 31), false, false},
+		{"a leg, as late as may be", long, nil, refused(40+slack, 50), false, true},
+		{"a leg, too late", long, nil, refused(40+slack+1e-6, 50), false, false},
+		{"as early as the line may be", failed, nil, refused(9-slack, 12), false, true},
+		{"earlier than the line", failed, nil, refused(9-slack-1e-6, 12), false, false},
+		{"as late as the line may be", failed, nil, refused(12, 22+slack), false, true},
+		{"later than the line", failed, nil, refused(12, 22+slack+1e-6), false, false},
+		{"no time", with(func(l *line) { l.timeless = true }), nil, refused(12, 13), false, false},
+		{"no duration", with(func(l *line) { l.endless = true }), nil, refused(12, 13), false, false},
+		{"two exchanges", long, list(waits[0], waits[0]), refused(30, 31), false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := entry(t, tc.line)
