@@ -203,43 +203,6 @@ func sameBytesDetail(d *graph.Exchange, r *Resemblance) string {
 	return fmt.Sprintf("request bodies of %d bytes equal", d.Req.Body.Len)
 }
 
-// LegNests reports whether leg u may have been opened or used on behalf of leg
-// d, by the times of their SYNs and bytes alone.
-func LegNests(x *index.Index, d, u *graph.Leg) bool {
-	return graph.MayServe(d, u) && opensWithin(d, u) && asksAfter(x, d, u) && answersBefore(x, d, u)
-}
-
-// opensWithin reports whether u was opened while d was open.
-func opensWithin(d, u *graph.Leg) bool {
-	known := !u.Midstream && !d.Midstream // when both were opened
-	return (!known || u.Start >= d.Start-index.Causality) && u.Start <= d.End+index.Causality
-}
-
-// asksAfter reports whether what the proxy sent on u it may have been sent on d.
-func asksAfter(x *index.Index, d, u *graph.Leg) bool {
-	du, uu := x.Content(d.Conn.Orig), x.Content(u.Conn.Orig)
-	switch {
-	case uu.Proto == scan.ProtoNone:
-		return true
-	case du.Proto == scan.ProtoNone:
-		return d.Conn.Orig == 0 // it was not captured
-	}
-	return u.Midstream || du.Late || uu.Data.Nanos >= du.Data.Nanos-index.Causality
-}
-
-// answersBefore reports whether what the proxy answered on d it may have been answered
-// on u.
-func answersBefore(x *index.Index, d, u *graph.Leg) bool {
-	dr, ur := x.Content(d.Conn.Reply), x.Content(u.Conn.Reply)
-	if dr.Proto == scan.ProtoNone || ur.Proto == scan.ProtoNone || d.Midstream {
-		return true
-	}
-	// The first bytes of an encrypted answer are the proxy's own handshake.
-	begins := !d.Readable() || !u.Readable() || ur.Late || dr.Data.Nanos >= ur.Data.Nanos-index.Causality
-	ends := dr.Open || dr.Ragged || dr.LastNanos >= ur.LastNanos-index.Causality
-	return begins && ends
-}
-
 // A LegMatch is the result of comparing the raw streams of two legs.
 type LegMatch struct {
 	Verdict fingerprint.Verdict // of both directions together

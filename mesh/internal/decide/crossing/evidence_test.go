@@ -8,8 +8,6 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
-	"github.com/pcapmesh/pcapmesh/mesh/flow"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -325,113 +323,6 @@ func TestExplain(t *testing.T) {
 func begins(k, of *scan.Content, before int64) { k.Data.Nanos = of.Data.Nanos - before }
 
 func ends(k, of *scan.Content, before int64) { k.LastNanos = of.LastNanos - before }
-
-// A leg may have been opened or used on behalf of another by the times of their SYNs
-// and bytes, as far as they were captured.
-func TestLegNests(t *testing.T) {
-	const c = index.Causality
-	for _, tt := range []struct {
-		name string
-		make func(x *Crossing, d, u *graph.Leg, to func(l *graph.Leg, reply bool) *scan.Content)
-		want bool
-	}{
-		{"within", func(*Crossing, *graph.Leg, *graph.Leg, func(*graph.Leg, bool) *scan.Content) {}, true},
-		{"of another client", func(_ *Crossing, _, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { u.Kept = true }, false},
-		{"opened as early as may be", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { u.Start = d.Start - c }, true},
-		{"opened too early", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { u.Start = d.Start - c - 1 }, false},
-		{"opened before the capture", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) {
-			u.Start, u.Midstream = d.Start-c-1, true
-		}, true},
-		{"opened before the other was captured", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) {
-			u.Start, d.Midstream = d.Start-c-1, true
-		}, true},
-		{"opened as late as may be", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { u.Start = d.End + c }, true},
-		{"opened too late", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { u.Start = d.End + c + 1 }, false},
-		{"asked as early as may be", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(u, false), to(d, false), c)
-		}, true},
-		{"asked too early", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(u, false), to(d, false), c+1)
-		}, false},
-		{"asked too early, begun before the capture", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(u, false), to(d, false), c+1)
-			u.Midstream = true
-		}, true},
-		{"asked too early, of what began before it was captured", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(u, false), to(d, false), c+1)
-			to(d, false).Late = true
-		}, true},
-		{"asked nothing", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			moveContent(to(u, false), 0, 0)
-			to(u, false).Proto, to(d, false).Proto = scan.ProtoNone, scan.ProtoNone
-		}, true},
-		{"asked, and nobody asked for it", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			to(d, false).Proto = scan.ProtoNone
-		}, false},
-		{"asked, and who asked for it was not captured", func(_ *Crossing, d, u *graph.Leg, _ func(*graph.Leg, bool) *scan.Content) { d.Conn.Orig = 0 }, true},
-		{"answered as early as may be", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(d, true), to(u, true), c)
-		}, true},
-		{"answered too early", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(d, true), to(u, true), c+1)
-		}, false},
-		{"answered too early, by a handshake", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(d, true), to(u, true), c+1)
-			d.Protocol = flow.ProtocolTLS
-		}, true},
-		{"answered too early, behind a handshake", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(d, true), to(u, true), c+1)
-			u.Protocol = flow.ProtocolTLS
-		}, true},
-		{"answered too early, by what began before it was captured", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			begins(to(d, true), to(u, true), c+1)
-			to(u, true).Late = true
-		}, true},
-		{"answered to the end as early as may be", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			ends(to(d, true), to(u, true), c)
-		}, true},
-		{"answered to the end too early", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			ends(to(d, true), to(u, true), c+1)
-		}, false},
-		{"too early, but it goes on", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			ends(to(d, true), to(u, true), c+1)
-			to(d, true).Open = true
-		}, true},
-		{"too early, but its end is missing", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			ends(to(d, true), to(u, true), c+1)
-			to(d, true).Ragged = true
-		}, true},
-		{"too early, but it began before the capture", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			ends(to(d, true), to(u, true), c+1)
-			d.Midstream = true
-		}, true},
-		{"answered, and nothing came back", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			moveContent(to(d, true), 0, 0)
-			to(d, true).Proto = scan.ProtoNone
-		}, true},
-		{"not answered", func(_ *Crossing, d, u *graph.Leg, to func(*graph.Leg, bool) *scan.Content) {
-			moveContent(to(d, true), 0, 0)
-			to(u, true).Proto = scan.ProtoNone
-		}, true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			tr := new(pcap.Trace)
-			f := opened(tr, 1)[0]
-			f.carry(talk, reply)
-			f.close()
-			x := crossed(t, tr)
-			tt.make(x, x.Down[0], x.Up[0], func(l *graph.Leg, reply bool) *scan.Content {
-				if reply {
-					return x.Index.Content(l.Conn.Reply)
-				}
-				return x.Index.Content(l.Conn.Orig)
-			})
-			if got := LegNests(x.Index, x.Down[0], x.Up[0]); got != tt.want {
-				t.Errorf("nests %v, want %v", got, tt.want)
-			}
-		})
-	}
-}
 
 // Streams are compared in both directions; where the capture ended, as far as they go.
 func TestCompareLegs(t *testing.T) {

@@ -142,16 +142,17 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 
 // mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
+	if !down.Readable() || !up.Readable() { // else algebra.JoinCurves compares them
+		return down.Protocol == up.Protocol && down.OrigBytes > 0 && bytesNest(c.Index, down, up)
+	}
 	if !LegNests(c.Index, down, up) {
 		return false
-	}
-	if !down.Readable() || !up.Readable() { // else algebra.JoinCurves compares them
-		return down.Protocol == up.Protocol && down.OrigBytes > 0
 	}
 	if down.Empty() != up.Empty() {
 		return up.Empty() && up.Refused(c.Index)
 	}
-	return CompareLegs(c.Index, down, up).Verdict != fingerprint.Different
+	m := CompareLegs(c.Index, down, up)
+	return m.Verdict != fingerprint.Different && (dialledAfter(down, up) || m.Verdict == fingerprint.Equal && m.bytes >= MinMark)
 }
 
 func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {

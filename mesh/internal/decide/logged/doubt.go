@@ -161,7 +161,10 @@ func byID(es []*graph.Exchange) map[string]*graph.Exchange {
 
 // contradict notes that a line ties two legs that cannot be cause and effect.
 func contradict(c *crossing.Crossing, line *graph.NamedLine) {
-	packets := tooEarly(int64(line.Down.Start), int64(line.Up.Start))
+	packets := tooEarly(0, 0)
+	if line.Up.Empty() { // what carried something may have been dialled before
+		packets = tooEarly(int64(line.Down.Start), int64(line.Up.Start))
+	}
 	if others(c, line.Down, line.Up) {
 		packets = "their contents differ"
 	}

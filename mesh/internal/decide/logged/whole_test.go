@@ -43,7 +43,20 @@ func TestJoinWhole(t *testing.T) {
 	}
 	for _, tc := range []joined{
 		{name: "bytes", make: pair(1, hello, hello), links: tied, told: told},
-		{name: "it was dialled early", make: pair(-2, hello, hello), conflicts: []string{"1 d0: behind the proxy it began 2.000 ms earlier than its cause"}},
+		{name: "it was dialled early, for another", make: pair(-2, hello, hello), links: tied, told: told},
+		{name: "it was dialled early, and never used", make: func(w *world) {
+			w.down(0).bytes(10, 20, hello, hello)
+			w.up(-2)
+			w.log(stream(0, 0, 0, 30))
+		}, conflicts: []string{"1 d0: behind the proxy it began 2.000 ms earlier than its cause"}},
+		{name: "behind a handshake, and before an alert", make: func(w *world) {
+			d := w.down(0).bytes(10, 20, hello, hello)
+			w.do(21, d.Close)
+			u := w.up(1).seal(2, pcap.TLSConfig{Mutual: true})
+			u.say(call{at: 11, end: 19})
+			w.do(22, func() { u.s.Close() })
+			w.log(stream(0, 0, 0, 30))
+		}, links: tied, told: told},
 		{name: "the bytes differ", make: pair(1, hello, other), conflicts: []string{"1 d0: their contents differ"}},
 		{name: "the bytes differ, and it was dialled early", make: pair(-2, hello, other), conflicts: []string{"1 d0: their contents differ"}},
 		{name: "nothing was said behind the proxy", make: func(w *world) {
