@@ -4,7 +4,9 @@ import "github.com/pcapmesh/pcapmesh/capture"
 
 // A Hop is an exchange on one leg. Ranges are stream offsets [from, end) of
 // the leg's wire stream; empty where nothing flowed or nothing can be read. In
-// those of HTTP/2 frames of other exchanges may stand too.
+// those of HTTP/2 frames of other exchanges may stand too. Times are 0 where they
+// are not known; a connection that carried nothing has those of its own beginning and
+// end.
 type Hop struct {
 	Leg, FromLeg               int // leg IDs; FromLeg is -1 in the first hop
 	Request, Response          [2]int64

@@ -45,10 +45,14 @@ func MayServe(d, u *Leg) bool {
 	return (!u.Kept || d.Orig.Src.Addr() == u.Orig.Src.Addr()) && (!d.Fixed || d.Orig.Dst.Port() == u.Orig.Dst.Port())
 }
 
-// Began returns when what the link leads to began.
+// Began returns when what the link leads to began. Of what is not found on a leg that
+// carried something that is not known; it was over with its cause at the latest.
 func (l *Link) Began() int64 {
-	if l.Up != nil {
+	switch {
+	case l.Up != nil:
 		return l.Up.KnownBy()
+	case l.Down != nil && !l.To.Empty():
+		return max(l.Down.End(), int64(l.To.Start))
 	}
 	return int64(l.To.Start)
 }

@@ -21,6 +21,15 @@ func TestBegan(t *testing.T) {
 	if got := (&Link{To: to}).Began(); got != 7 {
 		t.Errorf("a leg began at %d, want 7", got)
 	}
+	down := &Exchange{Req: message(3, 8), Resp: message(20, 30)}
+	if got := (&Link{To: to, Down: down}).Began(); got != 7 {
+		t.Errorf("an attempt began at %d, want 7", got)
+	}
+	used := bare()
+	used.Start, used.OrigBytes = 7, 1
+	if got := (&Link{To: used, Down: down}).Began(); got != 30 {
+		t.Errorf("what is not found began at %d, want 30", got)
+	}
 	if got := (&Link{To: to, Up: &Exchange{Req: message(9, 11)}}).Began(); got != 9 {
 		t.Errorf("an exchange began at %d, want 9", got)
 	}

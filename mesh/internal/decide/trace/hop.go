@@ -41,11 +41,15 @@ func hopOf(l *graph.Link) flow.Hop {
 		h.Rivals = append(h.Rivals, hr)
 	}
 	measure(&h, l.Up)
-	if l.Up == nil && l.Down != nil { // a connection that carried nothing
+	if l.Up == nil && l.Down != nil && silent(l.To) { // else when of its life is not known
 		h.RequestStart, h.ResponseEnd = l.To.Start, l.To.End
 	}
 	return h
 }
+
+// silent reports whether a connection carried nothing, so that all of its life is of
+// the one exchange that it was dialled for.
+func silent(l *graph.Leg) bool { return l.Empty() && l.OrigMissing+l.ReplyMissing == 0 }
 
 // measure fills in ranges and times from e.
 func measure(h *flow.Hop, e *graph.Exchange) {

@@ -51,6 +51,9 @@ func TestHops(t *testing.T) {
 			h.RequestStart, h.ResponseEnd = capture.Time(at(1, 0)), capture.Time(at(1, 3))
 			return h
 		}()}},
+		{"a connection on which it was not found", func(a, b *graph.Leg, l *graph.Link) { l.Up, b.OrigBytes = nil, 1 }, []flow.Hop{timed(first(0), 0), second}},
+		{"a connection that only answered", func(a, b *graph.Leg, l *graph.Link) { l.Up, b.ReplyBytes = nil, 1 }, []flow.Hop{timed(first(0), 0), second}},
+		{"a connection of which all bytes are missing", func(a, b *graph.Leg, l *graph.Link) { l.Up, b.ReplyMissing = nil, 1 }, []flow.Hop{timed(first(0), 0), second}},
 		{"behind a leg that cannot be read", func(a, b *graph.Leg, l *graph.Link) { l.Down, a.Exchanges = nil, nil }, []flow.Hop{first(0), timed(second, 1)}},
 		{"with rivals", func(a, b *graph.Leg, l *graph.Link) {
 			l.Ambiguous, l.Proven = true, false
