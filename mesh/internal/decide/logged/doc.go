@@ -8,6 +8,9 @@
 // that lacks its last packets pairs nothing by accident. Where lines stand in another
 // order than their times, order counts only if times prove exact all over the log.
 //
+// Where it is not known which of several lines is of which of as many exchanges, but all
+// of these name one leg on the other side, that leg is certain (alike.go).
+//
 // Exchanges that only turns tell apart are placed if there are as many as lines; else the
 // line ties the leg, and turn algebra says which exchange. A line that names the client's
 // address only limits the candidates. Lines against which the packets have a time, an id

@@ -35,6 +35,14 @@ func (e *logEntry) leg(on side) *graph.Leg {
 	return e.Up
 }
 
+// may returns the exchanges that the line may be of on a side.
+func (e *logEntry) may(on side) []*graph.Exchange {
+	if on == downstream {
+		return e.downs
+	}
+	return e.ups
+}
+
 // tell notes the exchanges that the line may be of on a side, the likeliest first.
 func (e *logEntry) tell(on side, xs []*graph.Exchange) {
 	if on == downstream {

@@ -32,9 +32,12 @@ func Join(c *crossing.Crossing) {
 	for _, e := range entries {
 		e.settle()
 	}
-	for _, e := range index.Each(c.Index, truthful(c, entries)) {
+	believed := truthful(c, entries)
+	for _, e := range index.Each(c.Index, believed) {
 		take(c, e)
 	}
+	takeAlike(c, entries, believed, downstream)
+	takeAlike(c, entries, believed, upstream)
 	inferClients(c, inferred)
 	joinLoggedFailures(c, entries)
 }
@@ -152,6 +155,16 @@ func takeExchange(c *crossing.Crossing, e *logEntry, d, u *graph.Exchange) {
 		}
 		d, u = unhidden(d), unhidden(u) // what turns tell of a leg with holes may be wrong
 	}
+	tie(c, e, d, u)
+	if d != nil {
+		d.Log = e.Line
+	} else if u != nil {
+		u.Log = e.Line
+	}
+}
+
+// tie adds the link that a line tells of.
+func tie(c *crossing.Crossing, e *logEntry, d, u *graph.Exchange) {
 	l := &graph.Link{From: e.Down, To: e.Up, Down: d, Up: u, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, e.Up, d, u)}}
 	c.Links = append(c.Links, l)
 	for _, x := range [2]*graph.Exchange{d, u} {
@@ -164,11 +177,6 @@ func takeExchange(c *crossing.Crossing, e *logEntry, d, u *graph.Exchange) {
 	}
 	if u == nil && e.Up.SpeaksHTTP2() {
 		c.Busy[e.Up] = true
-	}
-	if d != nil {
-		d.Log = e.Line
-	} else if u != nil {
-		u.Log = e.Line
 	}
 }
 

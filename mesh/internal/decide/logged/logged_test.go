@@ -183,6 +183,13 @@ func TestJoinStreams(t *testing.T) {
 			w.through(d, u, call{at: 10, end: 20})
 			w.log(of(0, 0, 10, 10), of(0, 0, 10, 10), of(0, 0, 10, 10))
 		}},
+		{name: "on both sides, alike, as many as lines", make: func(w *world) {
+			d, u := w.down(0).mux(1), w.up(0).mux(1)
+			w.through(d, u, call{at: 10, end: 20})
+			w.through(d, u, call{at: 10, end: 20})
+			w.do(40, d.Close)
+			w.log(of(0, 0, 10, 10), of(0, 0, 10, 9))
+		}, limits: []string{"d0/0: u0/0 u0/1", "d0/1: u0/0 u0/1", "u0/0: d0/0 d0/1", "u0/1: d0/0 d0/1"}},
 		{name: "on both sides, by ids", make: func(w *world) {
 			d, u := w.down(0).mux(1), w.up(0).mux(1)
 			for _, id := range []string{"one", "two"} {

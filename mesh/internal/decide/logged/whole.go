@@ -12,14 +12,20 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 )
 
-// passes reports whether the proxy forwards d as bytes: neither leg has an exchange, or
-// one TLS connection goes through both.
+// passes reports whether the proxy forwards d as bytes: neither leg has an exchange, one
+// of them carries what is no HTTP, whatever turns tell of the other, or one TLS
+// connection goes through both.
 func passes(c *crossing.Crossing, d, u *graph.Leg) bool {
 	if u == nil {
 		return false
 	}
-	return len(told(d)) == 0 && len(told(u)) == 0 || d.Protocol == flow.ProtocolTLS && u.Protocol == flow.ProtocolTLS && c.SameStream(d, u)
+	none := len(told(d)) == 0 && len(told(u)) == 0
+	unread := len(d.Exchanges) == 0 && len(u.Exchanges) == 0
+	return none || unread && (bare(d) || bare(u)) || d.Protocol == flow.ProtocolTLS && u.Protocol == flow.ProtocolTLS && c.SameStream(d, u)
 }
+
+// bare reports whether a leg carries bytes that are neither HTTP nor TLS.
+func bare(l *graph.Leg) bool { return l.Protocol == flow.ProtocolTCP && !l.Empty() }
 
 // takeWhole ties two connections that the proxy forwards as bytes: of those with
 // the ends that the line names, the only two that go together at its time.

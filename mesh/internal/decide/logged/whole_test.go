@@ -158,6 +158,16 @@ func TestJoinSilent(t *testing.T) {
 			w.through(w.down(0), w.up(0).seal(1, tls), call{at: 10, end: 20})
 			w.log(silent(0, 0))
 		}, links: []string{"d0/0 > u0/0"}, told: []string{"d0/0: 1"}},
+		{name: "bytes before, TLS behind", make: func(w *world) {
+			w.down(0).bytes(10, 20, "hello", "hello")
+			w.up(0).seal(1, tls).say(call{at: 11, end: 19})
+			w.log(silent(0, 0))
+		}, links: []string{"d0 > u0"}, told: []string{"d0: 1"}},
+		{name: "TLS before, bytes behind", make: func(w *world) {
+			w.down(0).seal(1, tls).say(call{at: 10, end: 20})
+			w.up(0).bytes(11, 19, "hello", "hello")
+			w.log(silent(0, 0))
+		}, links: []string{"d0 > u0"}, told: []string{"d0: 1"}},
 		{name: "TLS that goes through", make: passed(1, silent(0, 0)), links: []string{"d0 > u0"}, told: []string{"d0: 1"}},
 		{name: "TLS of another client", make: passed(2, stream(0, 0, 0, 100)), conflicts: []string{"1 d0: their contents differ"}},
 		{name: "TLS of the client, another has some", make: passed(2, stream(1, 0, 0, 100)), links: []string{"d1 > u0"}, told: []string{"d1: 1"}},
