@@ -133,13 +133,29 @@ func (j *judge) means(t *tie, to end, l *truth.Link) bool {
 }
 
 // covers reports whether an end of the result means an end of the truth: a leg
-// whose exchanges cannot be read stands for all of them.
+// whose exchanges cannot be read stands for all of them, and so does any for an
+// exchange of which nothing was captured.
 func (j *judge) covers(e end, leg string, no int) bool {
 	if e.leg != leg || e.no == no {
 		return e.leg == leg
 	}
 	w, _ := j.truth.Leg(leg)
-	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel)
+	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel || j.unseen(leg, no))
+}
+
+// unseen reports whether an exchange of a leg is not in the result, and may well be
+// missing in the capture: bytes of both directions are.
+func (j *judge) unseen(leg string, no int) bool {
+	ours := j.m.ours[leg]
+	if ours == nil || ours.OrigMissing == 0 || ours.ReplyMissing == 0 {
+		return false
+	}
+	for s, k := range j.k.no {
+		if s.leg == ours.ID && k == no {
+			return false
+		}
+	}
+	return true
 }
 
 // sealed reports whether a leg of the truth cannot be read.

@@ -123,13 +123,21 @@ func take(c *crossing.Crossing, e *logEntry) {
 	d, knownDown := sole(e.downs, e.Down)
 	u, knownUp := sole(e.ups, e.Up)
 	switch {
-	case knownDown && knownUp:
+	case knownDown && knownUp, d != nil && e.lostUp(c, d):
 		takeExchange(c, e, d, u)
 	case u != nil && len(e.downs) > 1:
 		c.LimitUp(u, e.downs)
 	case d != nil && len(e.ups) > 1:
 		c.LimitDown(d, e.ups)
 	}
+}
+
+// lostUp reports whether what d caused is on the leg that the line names, and was not
+// captured: packets of that are missing, and no exchange that is left may be it.
+func (e *logEntry) lostUp(c *crossing.Crossing, d *graph.Exchange) bool {
+	hole, ok := e.Up.Hole(c.Index)
+	return ok && len(e.ups) == 0 && hole.From <= d.End()+index.Causality && d.Start() <= hole.To+index.Causality &&
+		!slices.ContainsFunc(told(e.Up), func(x *graph.Exchange) bool { return e.fitsUp(x) && mayCause(d, x) })
 }
 
 // sole returns the one exchange that a line is of, nil for a leg that cannot be

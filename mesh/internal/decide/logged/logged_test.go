@@ -204,6 +204,48 @@ func TestJoinStreams(t *testing.T) {
 	}
 }
 
+// Where what the proxy made of an exchange is not there, and packets of the leg are
+// missing that the line names, it went over that leg.
+func TestJoinMissing(t *testing.T) {
+	lost := func(w *world) { w.tr.Lose(1) }
+	all := []string{"d0/0: 1", "d0/1: 2", "d0/2: 3"}
+	for _, tc := range []struct {
+		name            string
+		sealed          bool         // the client cannot be read
+		second          bool         // the proxy sends the second exchange on
+		asked, answered func(*world) // when the second is asked behind, and answered
+		want, told      []string
+	}{
+		{"request and response", false, true, lost, lost, []string{"d0/0 > u0/0", "d0/1 > u0", "d0/2 > u0/1"}, all},
+		{"of a client that cannot be read", true, true, lost, lost, []string{"d0/0 > u0/0", "d0/1 > u0", "d0/2 > u0/1"}, all},
+		{"the request", false, true, lost, func(*world) {}, []string{"d0/0 > u0/0", "d0/1 > u0/1", "d0/2 > u0/2"}, all},
+		{"nothing", false, false, func(*world) {}, func(*world) {}, []string{"d0/0 > u0/0", "d0/2 > u0/1"}, []string{"d0/0: 1", "d0/2: 3"}},
+	} {
+		(&joined{name: tc.name, make: func(w *world) {
+			d, u := w.down(0), w.up(0)
+			if tc.sealed {
+				d.seal(1, pcap.TLSConfig{})
+			}
+			var lines []line
+			for i := range 3 {
+				at := float64(100*i + 10)
+				k := call{at: at, end: at + 10, target: fmt.Sprint("/", i)}
+				if i != 1 || tc.second {
+					w.through(d, u, k)
+				} else {
+					d.say(k)
+				}
+				l := of(0, 0, at, 10)
+				l.request = "GET " + k.target
+				lines = append(lines, l)
+			}
+			w.do(111.5, func() { tc.asked(w) })
+			w.do(119.5, func() { tc.answered(w) })
+			w.log(lines...)
+		}, links: tc.want, told: tc.told}).run(t, logFormat)
+	}
+}
+
 // Exchanges that only turns tell apart are placed if there are as many as lines, and
 // nothing is missing; else the line ties the leg.
 func TestJoinSealed(t *testing.T) {

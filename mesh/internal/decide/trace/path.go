@@ -58,8 +58,8 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 		}
 		if l.Up != nil {
 			t.claims[l.Up] = true
-		} else {
-			t.whole[l.To] = !l.To.Tunnel
+		} else if !l.To.Tunnel && (len(l.To.Exchanges) == 0 || !l.To.Readable()) { // others may have the exchanges
+			t.whole[l.To] = true
 		}
 	}
 	t.passTunnels()

@@ -117,6 +117,10 @@ func TestPathsOfWholeLegs(t *testing.T) {
 		{"an exchange on a connection that came to nothing", func(w *world) {
 			w.tie(w.leg(out, "GET /a 503"), 0, w.leg(peer), whole)
 		}, []string{"outbound 0,1 joined complete: GET /a 503 proven 0 1"}},
+		{"an exchange that is missing on a connection of others", func(w *world) {
+			a, b := w.leg(out, "GET /a 200"), w.leg(peer, "GET /b 200")
+			w.tie(a, 0, b, whole)
+		}, []string{"outbound 0,1 joined complete: GET /a 200 proven 0 1", "outbound 1: GET /b 200 1"}},
 		{"exchanges behind a leg that cannot be read", func(w *world) {
 			a := w.leg(out)
 			b := w.leg(peer, "GET /b 200", "GET /c 200")
