@@ -73,3 +73,40 @@ func TestOutline(t *testing.T) {
 		t.Errorf("the second time %d exchanges, want 5: what was found stays", len(again))
 	}
 }
+
+// First answers that are as long on all legs are no session tickets, neither whole nor
+// in a record for the head and more for the body.
+func TestOutlineOfAlikeAnswers(t *testing.T) {
+	const legs = 6
+	for _, tt := range []struct {
+		name    string
+		tickets []int
+		answers [][]int // records of each
+		first   int     // bytes of the first one
+	}{
+		{"no tickets", []int{}, [][]int{{200}, {400}, {700}, {1100}, {9}}, 200},
+		{"tickets", []int{300, 300}, [][]int{{200}, {210}, {230}, {190}, {9}}, 200},
+		{"heads and bodies", []int{}, [][]int{{150, 3000}, {150, 500}, {151, 7000}, {152, 1000}, {150, 9}}, 3150},
+	} {
+		tr := new(pcap.Trace)
+		for i := range legs {
+			c := tr.Conn(fmt.Sprintf("192.0.2.%d:40000", i+1), "10.244.1.10:8443").At(0, "eth0").ISN(uint32(i)<<20, uint32(i+100)<<20)
+			c.Handshake()
+			s := c.TLS(pcap.TLSConfig{Tickets: tt.tickets})
+			for _, records := range tt.answers {
+				s.Send(100 + i)
+				for k, n := range records {
+					s.Reply(n + k*i)
+				}
+			}
+			c.Close()
+		}
+		s := testlegs.Read(t, tr, "eth0")
+		es := Outline(crossing.New(s.Index, nil, nil), s.Down)
+		if len(es) != legs*len(tt.answers) {
+			t.Errorf("%s: %d exchanges, want %d", tt.name, len(es), legs*len(tt.answers))
+		} else if got := es[0].Outline.Resp[0]; got != int64(tt.first) {
+			t.Errorf("%s: the first answer has %d bytes, want %d", tt.name, got, tt.first)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package turn
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // Servers send session tickets after the handshake of TLS 1.3, encrypted like
@@ -67,7 +69,7 @@ func SettleTickets(measured []*Leg) {
 func typicalTickets(vs []*Leg) []int64 {
 	known := slices.DeleteFunc(slices.Clone(vs), func(v *Leg) bool { return v.sure == 0 })
 	if len(vs) >= minSchool && 2*len(known) < len(vs) {
-		return recurring(vs)
+		return recurring(vs, least(vs))
 	}
 	if len(known) == 0 {
 		return nil
@@ -80,12 +82,47 @@ func typicalTickets(vs []*Leg) []int64 {
 	return out
 }
 
+// least returns how many tickets all legs have room for.
+func least(vs []*Leg) int {
+	n := maxTickets
+	for _, v := range vs {
+		n = min(n, v.room())
+	}
+	return n
+}
+
+// room returns how many tickets a leg may have by time: servers send them before they
+// have heard what the client says next after it heard something of them. One record is
+// left for an answer, if the client did not ask after tickets only. In HTTP/2 the client
+// says much without asking, and the server SETTINGS before it answers anything, which
+// is shorter than any ticket.
+func (v *Leg) room() int {
+	if v.Leg.SpeaksHTTP2() {
+		return maxTickets
+	}
+	from := v.Reply.after(v.flight)
+	for _, u := range v.Orig.units[v.Orig.first(v.Orig.Starts[0]):] {
+		if u.Kind != scan.UnitData || v.Reply.heard(u.At.Ack, from) <= from {
+			continue
+		}
+		n := 0
+		for _, r := range v.Reply.Data[v.flight:] {
+			if v.Orig.heard(r.At.Ack, u.Off) > u.Off {
+				break
+			}
+			n++
+		}
+		return max(n-1, v.sure)
+	}
+	return maxTickets // the client asks once
+}
+
 // recurring returns the lengths that the first records after the flight have
-// on nearly all legs, and that do not recur later. One record is left for an
-// answer.
-func recurring(vs []*Leg) []int64 {
+// on nearly all legs, and that do not recur later, so many at the most. One record is
+// left for an answer.
+func recurring(vs []*Leg, room int) []int64 {
 	var out []int64
-	for i := range maxTickets {
+	for i := range min(room, maxTickets) {
 		var lengths []int64
 		for _, v := range vs {
 			if v.ticket(i) && len(v.Reply.Data) > v.flight+i+1 {
@@ -111,18 +148,28 @@ func recurring(vs []*Leg) []int64 {
 	return out
 }
 
-// usual reports whether records of about a length are also what legs carry later.
+// usual reports whether records of about a length are also what legs carry later, or
+// what later answers begin with.
 func usual(vs []*Leg, length int64) bool {
-	near, all := 0, 0
+	var near, all, begins, answers int
 	for _, v := range vs {
-		for _, u := range v.Reply.Data[min(v.flight+maxTickets, len(v.Reply.Data)):] {
-			all++
+		before := v.Orig.Starts[0]
+		for k := v.flight; k < len(v.Reply.Data); k++ {
+			u, one := v.Reply.Data[k], 0
 			if alike(v.Reply.Size(u), length) {
-				near++
+				one = 1
 			}
+			if k >= v.flight+maxTickets {
+				near, all = near+one, all+1
+			}
+			heard := v.Orig.heard(u.At.Ack, before)
+			if k > v.flight && heard > before {
+				begins, answers = begins+one, answers+1
+			}
+			before = max(before, heard)
 		}
 	}
-	return 2*near > all
+	return 2*near > all || 2*begins > answers
 }
 
 // minSchool is how many connections are enough to see what recurs.

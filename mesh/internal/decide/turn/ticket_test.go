@@ -61,6 +61,38 @@ func TestTickets(t *testing.T) {
 	}
 }
 
+// A leg has room for as many tickets as the server sent before it heard what the client
+// said next, but for an answer.
+func TestRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		sure int
+		alpn string
+		then []say // after the handshake
+		want int
+	}{
+		{"asked once", 0, "", []say{asks(10), answers(200), answers(200)}, maxTickets},
+		{"asked twice", 0, "", []say{asks(10), answers(200), answers(210), answers(300), asks(10), answers(300)}, 2},
+		{"answers of a record each", 0, "", []say{asks(10), answers(200), asks(10), answers(210), asks(10), answers(220)}, 0},
+		{"asked after tickets that were heard", 2, "", []say{answers(200), answers(210), asks(10), answers(300)}, 2},
+		{"the client says more before it has heard anything", 0, "", []say{asks(10), answers(200), answers(210).before(0), asks(10).before(2), answers(220), asks(10), answers(9)}, 2},
+		{"HTTP/2", 0, "h2", []say{asks(10), answers(200), asks(10), answers(210)}, maxTickets},
+	} {
+		v := spoken(append([]say{asks(200).as(tls.TypeHandshake), answers(700), answers(36), asks(36)}, tt.then...)...)
+		v.flight, v.sure = 2, tt.sure
+		v.Orig.Starts = []int64{v.Orig.after(1)}
+		if tt.alpn != "" {
+			v.Leg.TLS.ALPN = []string{tt.alpn}
+		}
+		if got := v.room(); got != tt.want {
+			t.Errorf("%s: room for %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	if got := least([]*Leg{greeted(0, 200), greeted(3, 200)}); got != maxTickets {
+		t.Errorf("room for %d on legs that ask once, want %d", got, maxTickets)
+	}
+}
+
 // Tickets of one server are as long, more or less: by ticketSpread.
 func TestAlike(t *testing.T) {
 	for _, tt := range []struct {
@@ -163,7 +195,7 @@ func TestRecurring(t *testing.T) {
 		{"as long as more of what comes later", legsOf(4, 0, later(3, 4)...), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := recurring(tt.legs); !slices.Equal(got, tt.want) {
+			if got := recurring(tt.legs, maxTickets); !slices.Equal(got, tt.want) {
 				t.Errorf("%v recur, want %v", got, tt.want)
 			}
 		})
