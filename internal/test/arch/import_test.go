@@ -80,7 +80,7 @@ var below = map[string][]string{
 	"mesh/internal/decide/hbone": {
 		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/algebra",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
-		"./mesh/profile",
+		"./mesh/internal/recorded", "./mesh/profile",
 	},
 	"mesh/internal/decide/trace": {
 		"./capture", "./internal/arena", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",

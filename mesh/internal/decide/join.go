@@ -33,7 +33,7 @@ func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 				}
 			}
 		}
-		links = append(links, hbone.Join(x, legs, pod, links)...)
+		links = append(links, hbone.Join(x, legs, pod, links, r.Records, logs)...)
 	}
 	graph.Watch(x, legs, "")
 	if x.Stopped() {

@@ -30,6 +30,7 @@ type Line struct {
 	Flags                []string
 	CodeDetails, Cluster string
 	Termination, Failure string
+	fault                string // what ztunnel says went wrong
 	route                string
 	Status, attempts     int
 	whole                bool // of a connection rather than of an exchange
@@ -141,6 +142,10 @@ func (l *Line) Failed() bool {
 	return l.hasFlag("UF") || l.hasFlag("URX") || l.hasFlag("UC") || l.attempts > 1 || l.Failure != ""
 }
 
+// CameToNothing reports whether the line says that something went wrong before any byte
+// went through.
+func (l *Line) CameToNothing() bool { return l.fault != "" && l.BytesReceived <= 0 && l.BytesSent <= 0 }
+
 // TriedAgain reports whether the line tells of more than one attempt upstream.
 func (l *Line) TriedAgain() bool { return l.attempts > 1 || l.hasFlag("URX") }
 
@@ -191,7 +196,7 @@ func (rd *reader) logLine(l *accesslog.Line, pod string) *Line {
 		DownstreamRemote: l.DownstreamRemote, DownstreamLocal: l.DownstreamLocal, downstreamDirect: l.DownstreamDirect,
 		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
 		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
-		Failure: rd.once(l.TransportFailure), route: rd.once(l.Route), Status: l.Status, attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
+		Failure: rd.once(l.TransportFailure), fault: rd.once(l.Error), route: rd.once(l.Route), Status: l.Status, attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
 	}
 	for _, f := range l.Flags {
 		k.Flags = append(k.Flags, rd.once(f))

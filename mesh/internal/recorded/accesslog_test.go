@@ -157,6 +157,23 @@ func TestFailedAndSilent(t *testing.T) {
 	}
 }
 
+func TestCameToNothing(t *testing.T) {
+	for _, tc := range []struct {
+		line Line
+		want bool
+	}{
+		{Line{BytesReceived: 0, BytesSent: 0}, false},
+		{Line{fault: "http status: 503 Service Unavailable"}, true},
+		{Line{fault: "connection failed", BytesReceived: -1, BytesSent: -1}, true},
+		{Line{fault: "connection reset", BytesReceived: 1}, false},
+		{Line{fault: "connection reset", BytesSent: 1}, false},
+	} {
+		if got := tc.line.CameToNothing(); got != tc.want {
+			t.Errorf("%+v came to nothing: %v, want %v", tc.line, got, tc.want)
+		}
+	}
+}
+
 func TestTies(t *testing.T) {
 	l := &Line{DownstreamRemote: ap(client), UpstreamHost: ap(server)}
 	if got, want := l.Ties(), client+" → -, then - → "+server; got != want {

@@ -244,15 +244,22 @@ func (t *tunnelling) take(c *inner, g *weighing) {
 	l.Confidence = min(g.share(), graph.SureProven)
 	l.Proven = g.share() > 1-algebra.Proof
 	l.Evidence = []flow.Evidence{t.found(c, f)}
+	if t.named(c) == f.tunnel {
+		l.Evidence = slices.Insert(l.Evidence, 0, t.byLog(c, m))
+	}
 	t.links = append(t.links, l)
 }
 
-// guess ties a connection to the only tunnel that fits, or to the likeliest with
-// the others as rivals.
+// guess ties a connection to the tunnel that a log names, to the only one that fits, or
+// to the likeliest with the others as rivals.
 func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
+	if t.named(c) == f.tunnel {
+		c.in, c.unseen, l.Confidence, l.Proven, l.Evidence = f.tunnel, f.unseen, graph.SureProven, true, []flow.Evidence{t.byLog(c, m)}
+		return l
+	}
 	if len(g.fits) == 1 && m.known {
 		e := t.found(c, f)
 		e.Kind, e.Detail = flow.OnlyCandidate, "no other tunnel fits in time; "+e.Detail

@@ -26,4 +26,6 @@
 //     Sure is what is a thousand times likelier than all others together; it takes its
 //     records away from the rest, which is then weighed again. What goes on alike in
 //     several tunnels stays ambiguous between them.
+//   - A line of ztunnel's log (logged.go) leaves of the tunnels those to the server that
+//     it names; where that is one, it decides.
 package hbone

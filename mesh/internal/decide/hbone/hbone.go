@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
 )
 
@@ -44,10 +45,12 @@ func allConnect(es []graph.Exchange) bool {
 // on the other side that they may carry.
 type tunnelling struct {
 	x       *index.Index
+	records *recorded.Records
 	inbound bool // the tunnels are the clients' side
 	tunnels []*tunnel
 	inner   []*inner
 	links   []*graph.Link
+	sent    map[*graph.Leg]*graph.NamedLine // where a log says that connections were sent
 }
 
 // An inner is a connection that a tunnel may carry.
@@ -60,7 +63,7 @@ type inner struct {
 
 // Join ties the connections of a pod to the tunnels that carry them: of
 // those that no other leg of the pod carries on.
-func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []*graph.Link {
+func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link, rs *recorded.Records, logs *graph.Ledger) []*graph.Link {
 	if !slices.ContainsFunc(legs, func(l *graph.Leg) bool { return l.Tunnel }) {
 		return nil
 	}
@@ -68,7 +71,7 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 	for _, l := range index.Each(x, links) {
 		joined[l.From], joined[l.To] = true, true
 	}
-	in, out := &tunnelling{x: x, inbound: true}, &tunnelling{x: x}
+	in, out := &tunnelling{x: x, records: rs, inbound: true}, &tunnelling{x: x, records: rs}
 	for _, l := range index.Each(x, legs) {
 		role := l.View(pod)
 		switch {
@@ -83,6 +86,7 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link) []
 			out.inner = append(out.inner, newInner(x, l))
 		}
 	}
+	out.heed(logs)
 	in.join()
 	out.join()
 	return append(in.links, out.links...)
@@ -128,6 +132,9 @@ func (t *tunnelling) link(c *inner, m *tunnel) *graph.Link {
 // bytes went through c.
 func (t *tunnelling) may(c *inner, m *tunnel) bool {
 	if t.inbound && !graph.MayServe(m.leg, c.leg) {
+		return false
+	}
+	if k := t.sent[c.leg]; k != nil && k.UpstreamHost != m.leg.Orig.Dst {
 		return false
 	}
 	first, last := c.leg.Start, c.leg.End

@@ -107,7 +107,7 @@ func TestJoinSides(t *testing.T) {
 			var links []*graph.Link
 			tt.change(legs[0], legs[1], &links)
 			var got []string
-			for _, l := range Join(x, legs, "p", links) {
+			for _, l := range Join(x, legs, "p", links, nil, new(graph.Ledger)) {
 				got = append(got, fmt.Sprintf("%d>%d", l.From.ID, l.To.ID))
 			}
 			if s := strings.Join(got, " "); s != tt.want {

@@ -78,7 +78,7 @@ func TestDecryptedTunnel(t *testing.T) {
 				l.Kept = i > 0
 			}
 			legs[0].Views[0].Role = flow.RoleClientProxy
-			links := hbone.Join(r.Index, legs, "", nil)
+			links := hbone.Join(r.Index, legs, "", nil, nil, new(graph.Ledger))
 			hbone.OpenTunnels(legs)
 			var got []string
 			for _, l := range links {
