@@ -29,7 +29,7 @@ func JoinCurves(c *crossing.Crossing) {
 	if !a.solve() {
 		return
 	}
-	t := &tier{a: a, least: Believed, ordered: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
+	t := &tier{a: a, least: Believed, ordered: true, whole: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
 	for _, l := range t.links() {
 		c.Add(l)
 	}

@@ -103,6 +103,7 @@ type tier struct {
 	a       *algebra
 	least   float64 // the probability from which a strand is taken as true
 	ordered bool    // under load, order tells too
+	whole   bool    // items are whole connections
 	link    func(d, u *item) *graph.Link
 	sure    []int32        // by downstream item: its strand; -1 = none
 	used    []bool         // by upstream item: some strand of it is sure
@@ -149,38 +150,54 @@ func (s strand) told() bool {
 // muchInCommon is the weight of turns in common that speak for a whole leg.
 const muchInCommon = 1e3
 
-// believe takes the strands that are probable enough: very probable, where only
-// times tell them from others with the same differences of lengths.
+// believe takes the strands that are probable enough, but none between exchanges that
+// only delays tell from another one: those are learned from the same few. Connections
+// forwarded byte for byte have delays of their own, of every turn, so they are believed
+// where it is very probable.
 func (t *tier) believe() {
-	down, up := make([]bool, len(t.a.down)), make([]bool, len(t.a.up)) // items with a candidate beside the likeliest
-	alikeDown, alikeUp := make([]int32, len(t.a.down)), make([]int32, len(t.a.up))
-	for i := range t.a.pairing.Edges {
-		s := t.a.strand(int32(i))
-		if !t.a.common(s) {
-			continue
-		}
-		alikeDown[s.D]++
-		alikeUp[s.U]++
-		if s.P >= notExcluded && s.P < .5 {
-			down[s.D], up[s.U] = true, true
-		}
-	}
+	down, up := t.alike()
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		least := t.least
+		rival := !t.a.multiplexed && (down[s.D].rival || up[s.U].rival)
 		switch {
-		case t.a.multiplexed && t.a.bothStreams(s):
+		case rival && !t.whole, !t.a.multiplexed && max(down[s.D].n, up[s.U].n) > aCrowd: // order may tell
+			continue
+		case rival, t.a.multiplexed && t.a.bothStreams(s):
 			least = max(least, BelievedByTime)
-		case !t.a.multiplexed && (down[s.D] || up[s.U]):
-			continue // only delays tell, which are learned from the same few
-		}
-		if !t.a.multiplexed && max(alikeDown[s.D], alikeUp[s.U]) > aCrowd {
-			continue // order may tell
 		}
 		if s.P >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
 			t.sure[s.D], t.used[s.U] = int32(i), true
 		}
 	}
+}
+
+// A likeness is how many strands of an item have differences of lengths that are common.
+type likeness struct {
+	n     int32
+	base  float64 // the most that is known beforehand of one of them
+	rival bool    // beside the likeliest there is one that only delays tell from it
+}
+
+// alike returns the likeness of all items.
+func (t *tier) alike() (down, up []likeness) {
+	down, up = make([]likeness, len(t.a.down)), make([]likeness, len(t.a.up))
+	var common []strand
+	for i := range t.a.pairing.Edges {
+		if s := t.a.strand(int32(i)); t.a.common(s) {
+			common = append(common, s)
+			for _, l := range [2]*likeness{&down[s.D], &up[s.U]} {
+				l.n++
+				l.base = max(l.base, s.base)
+			}
+		}
+	}
+	for _, s := range common {
+		for _, l := range [2]*likeness{&down[s.D], &up[s.U]} {
+			l.rival = l.rival || s.P >= notExcluded && s.P < .5 && s.base*muchInCommon > l.base
+		}
+	}
+	return down, up
 }
 
 const (

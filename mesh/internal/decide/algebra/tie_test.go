@@ -123,6 +123,35 @@ func TestBelieveStreams(t *testing.T) {
 	}
 }
 
+// Delays alone tell two whole connections apart where that is very probable, but not two
+// exchanges. What is known beforehand, such as workers with pools of their own, leaves no
+// rival.
+func TestBelieveBesideAnother(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		whole bool
+		p     float64
+		base  float64 // of the other
+		want  int32
+	}{
+		{"exchanges", false, .9999, 1, -1},
+		{"exchanges, the other of another worker", false, .9999, foreign, 1},
+		{"connections", true, .9999, 1, 1},
+		{"connections, less probable", true, .998, 1, -1},
+		{"connections, the other of another worker", true, .998, foreign, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := guessed(40, 40, with(guess{0, 1, tt.p, plainShift, anyDelay}, guess{0, 2, 1 - tt.p, plainShift, anyDelay})...)
+			a.facts[1].base = tt.base
+			k := &tier{a: a, link: exchangeLink, least: Believed, whole: tt.whole}
+			k.links()
+			if got := k.sureOf()[0]; got != tt.want {
+				t.Errorf("certain is %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
 // Of whole legs turns in common speak too, if they are rare enough.
 func TestBelieveLegs(t *testing.T) {
 	for _, tt := range []struct {
