@@ -182,6 +182,11 @@ func (a *Assembler) search(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 		case lateSYN:
 			h.syn(s) // the base follows when the segment is run
 			return e.id, h, true
+		case elsewhere:
+			id = a.open(s, 0)
+			h = a.t.Half(id)
+			h.ending = true // the SYN's half is still the newest
+			return id, h, false
 		}
 		a.closeLeft(e.id, EndReuse)
 		e.id = a.open(s, e.id)

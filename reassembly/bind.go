@@ -35,9 +35,10 @@ const (
 type verdict int
 
 const (
-	sameHalf verdict = iota
-	lateSYN          // the half's SYN, captured after a later packet
-	newHalf          // the first of a new incarnation
+	sameHalf  verdict = iota
+	lateSYN           // the half's SYN, captured after a later packet
+	newHalf           // the first of a new incarnation
+	elsewhere         // of an earlier one, of which nothing was captured
 )
 
 // whose judges a segment that has a SYN or is far from h.
@@ -45,6 +46,8 @@ func (a *Assembler) whose(h *Half, s *tcpip.Segment) verdict {
 	switch {
 	case s.Flags&tcpip.FlagSYN != 0:
 		return a.whoseSYN(h, s)
+	case s.Flags&(tcpip.FlagRST|tcpip.FlagACK) == tcpip.FlagRST && a.disowns(h, s):
+		return elsewhere
 	case s.Flags&tcpip.FlagRST != 0 || !a.isOther(h, s):
 		return sameHalf
 	}
@@ -52,13 +55,10 @@ func (a *Assembler) whose(h *Half, s *tcpip.Segment) verdict {
 }
 
 func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
-	if h.SYN {
-		if h.ISN == s.Seq {
-			return sameHalf
-		}
-		return newHalf
-	}
-	if h.slot == 0 || h.End != EndOpen {
+	switch {
+	case h.SYN && h.ISN == s.Seq:
+		return sameHalf
+	case h.SYN || h.slot == 0 || h.End != EndOpen:
 		return newHalf
 	}
 	l := a.lives.at(h.slot)
@@ -76,6 +76,13 @@ func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
 		return lateSYN
 	}
 	return newHalf
+}
+
+// disowns reports whether s resets, as one does who has sent nothing but a SYN, what
+// the server sends of an earlier connection: with the number of that (RFC 5961 §4).
+func (a *Assembler) disowns(h *Half, s *tcpip.Segment) bool {
+	known := h.prev != 0 && serial(s.Seq).near(serial(a.t.Half(h.prev).Next), resetAhead)
+	return h.SYN && !h.HasAck && h.slot != 0 && !known && !a.acceptable(a.lives.at(h.slot), s)
 }
 
 // isOther reports whether the numbers of a segment without SYN cannot continue h.
@@ -104,12 +111,9 @@ func (a *Assembler) isOther(h *Half, s *tcpip.Segment) bool {
 // tuple that is used again during TIME-WAIT takes an initial sequence number
 // only a little above the last one.
 func (a *Assembler) isAfterEnd(h *Half, s *tcpip.Segment) bool {
-	if s.Wire > 0 && h.End != EndOpen {
-		if h.End == EndFIN && serial(s.Seq).Sub(serial(h.finSeq)) > 0 || !serial(s.Seq).near(serial(h.Next), reuseClosed) {
-			return true
-		}
-	}
-	if h.FIN && serial(s.Seq).Sub(serial(h.finSeq)) >= reuseEnded {
+	if s.Wire > 0 && h.End != EndOpen &&
+		(h.End == EndFIN && serial(s.Seq).Sub(serial(h.finSeq)) > 0 || !serial(s.Seq).near(serial(h.Next), reuseClosed)) ||
+		h.FIN && serial(s.Seq).Sub(serial(h.finSeq)) >= reuseEnded {
 		return true
 	}
 	if h.Partner == 0 || s.Flags&tcpip.FlagACK == 0 {

@@ -50,6 +50,30 @@ var bindTests = []streamTest{
 		binds: []string{"1<-2", "3<-4"},
 	},
 	{
+		name: "a reset of what answers a SYN with old numbers is not of the SYN's half",
+		build: func(c *pcap.Connection) {
+			old := c.Trace.Conn(client, server).ISN(1_000_000_000, 2_000_000_000)
+			c.SYN()
+			old.AckReply()
+			old.RST().Flags = tcpip.FlagRST
+			c.Handshake()
+			c.Send("new")
+			c.Close()
+		},
+		want:  []string{"new", "", "", ""},
+		ends:  []reassembly.End{reassembly.EndFIN, reassembly.EndReuse, reassembly.EndRST, reassembly.EndFIN},
+		binds: []string{"1<-4"},
+	},
+	{
+		name: "it is, where it may be the client's own",
+		build: func(c *pcap.Connection) {
+			c.SYN()
+			c.RST().Flags = tcpip.FlagRST
+		},
+		want: []string{""},
+		ends: []reassembly.End{reassembly.EndRST},
+	},
+	{
 		name: "port reuse after close with the SYNs missing",
 		build: func(c *pcap.Connection) {
 			c.Handshake()

@@ -31,22 +31,25 @@ const tsSlack = 60_000
 func Bind(x *index.Index, nat *recorded.Entries) []*Conn {
 	b := binder{x: x, nat: nat, partner: make([]index.HalfNo, x.Len()+1)}
 	b.takeBound()
+	b.setAside()
 	b.bindByEntries()
 	b.bindByNumbers()
 	b.collect()
 	recall(nat, x, b.conns)
 	b.orient()
+	b.attachDisowned()
 	b.attachStrays()
 	return b.conns
 }
 
 type binder struct {
-	x       *index.Index
-	nat     *recorded.Entries
-	partner []index.HalfNo // by HalfNo
-	memory  arena.Slab[Conn]
-	conns   []*Conn
-	began   map[index.Place]int64 // time of the first segment of each place, for strays
+	x        *index.Index
+	nat      *recorded.Entries
+	partner  []index.HalfNo // by HalfNo
+	memory   arena.Slab[Conn]
+	conns    []*Conn
+	disowned []disowned
+	began    map[index.Place]int64 // time of the first segment of each place, for strays
 }
 
 func (b *binder) pair(p, q index.HalfNo) { b.partner[p], b.partner[q] = q, p }

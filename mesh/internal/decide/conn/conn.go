@@ -26,8 +26,9 @@ type Conn struct {
 	First    capture.Ref
 }
 
-// A Stray is a half that belongs to a conn though its tuple differs: packets
-// that NAT forgot to rewrite after its entry was gone.
+// A Stray is a half that is written with a conn: packets of it that NAT forgot to
+// rewrite after its entry was gone, so that their tuple differs, or what its client
+// disowned of an earlier connection.
 type Stray struct {
 	Half  index.HalfNo
 	Reply bool // it runs in the direction of the conn's reply

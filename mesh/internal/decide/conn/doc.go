@@ -19,4 +19,7 @@
 // another conn of the pod if its numbers carry that one on, shares an end with it, and
 // lies in its time. A stray opens no leg and no path; its packets are written with the
 // conversation they belong to.
+//
+// So are the ACK of an earlier connection with which a server answers a SYN, and the
+// reset that this ACK gets (RFC 5961), where the earlier connection was not captured.
 package conn
