@@ -11,8 +11,8 @@ import (
 // order of the halves' first packets; 0 means "not TCP".
 type HalfID uint32
 
-// dupMark is set in a stored HalfID when the packet is the second copy of a
-// loopback packet (tcpip.Segment.Dup).
+// dupMark is set in a stored HalfID when the packet is a further copy of one seen
+// before (tcpip.Segment.Dup).
 const dupMark HalfID = 1 << 31
 
 // An At says where in a half an event happened and which packet showed it.

@@ -30,7 +30,7 @@ type Half struct {
 	WScale               int8   // of the SYN; -1 when unknown
 	DataLen              uint32 // payload length of Data; 0 when there is none
 	Retrans              uint32 // segments with payload that brought nothing new
-	Dups                 uint32 // second copies of loopback packets
+	Dups                 uint32 // further copies of packets (tcpip.Segment.Dup)
 	Partner              HalfID // the half that answers it or that it answers; 0 = none bound while reading
 	prev                 HalfID // the incarnation of the same key before this one; 0 = none
 	ISN                  uint32 // sequence number of the SYN; valid iff SYN

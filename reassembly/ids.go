@@ -14,7 +14,7 @@ const (
 // ID returns the id by itself, without what Dup tells.
 func (id HalfID) ID() HalfID { return id &^ markBits }
 
-// Dup reports whether the packet is the second copy of a loopback packet.
+// Dup reports whether the packet is a further copy of one seen before.
 func (id HalfID) Dup() bool { return id&dupMark != 0 }
 
 // idChunk is the number of ids per chunk: 64 KiB, one chunk for a small input.

@@ -27,7 +27,7 @@ type DecodeStats struct {
 	Packets            int         // all packets given to Decode
 	NonTCP             int         // packets of other protocols, intact as far as looked at
 	Malformed          int         // packets with headers that are cut or contradict themselves
-	Duplicates         int         // second copies of loopback packets, and packets that two inputs have
+	Duplicates         int         // further copies of packets: on loopback, in several inputs, or as they pass several interfaces
 	FragmentsPending   int         // datagrams that wait for more fragments
 	FragmentsEvicted   int         // datagrams given up: too old, too many, or overlapping
 	UnsupportedPackets []LinkCount // by link type that cannot be decoded, in order of appearance; owned
@@ -41,7 +41,8 @@ type Decoder struct {
 	points     *Points
 	interfaces func(input uint32) []capture.Interface
 	sources    [][]source // by input, then interface
-	rings      []*copies  // by point; nil when not a loopback point
+	copies     []*copies  // by point; nil when not a loopback point
+	passes     []*passes  // by point; nil when it is one interface
 	repeats    []*repeats // by point; nil when there is only one input
 	fragments  fragments
 	stats      DecodeStats
@@ -102,10 +103,11 @@ func (d *Decoder) arrive(p *capture.Packet, s *Segment, ip []byte) bool {
 	s.Key.Point, s.Dup = pl.point, false
 	if pl.watch && (s.Key.Src.IsLoopback() || s.Key.Dst.IsLoopback()) {
 		d.points.infos[pl.point].Loopback = true
-		pl.copies, pl.watch = d.copiesAt(pl.point), false
+		pl.copies, pl.watch = at(&d.copies, pl.point), false
 	}
 	if r := d.repeatsAt(pl.point); r != nil && r.repeated(p, ip) ||
-		pl.copies != nil && pl.copies.second(p, ip, s.IPID) {
+		pl.copies != nil && pl.copies.second(p, ip, s.IPID) ||
+		pl.passes != nil && pl.passes.passed(p, ip, s.IPID) {
 		s.Dup = true
 		d.stats.Duplicates++
 	}

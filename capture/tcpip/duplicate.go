@@ -3,6 +3,7 @@ package tcpip
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -39,15 +40,15 @@ type copySeen struct {
 	nanos capture.Time
 }
 
-// copiesAt returns the ring of a loopback point.
-func (d *Decoder) copiesAt(p Point) *copies {
-	for len(d.rings) <= int(p) {
-		d.rings = append(d.rings, nil)
+// at returns what a list has at a point, new if there is nothing yet.
+func at[T any](list *[]*T, p Point) *T {
+	for len(*list) <= int(p) {
+		*list = append(*list, nil)
 	}
-	if d.rings[p] == nil {
-		d.rings[p] = new(copies)
+	if (*list)[p] == nil {
+		(*list)[p] = new(T)
 	}
-	return d.rings[p]
+	return (*list)[p]
 }
 
 // second reports whether an IP packet is the second copy of one seen just before.
@@ -96,21 +97,23 @@ type repeats struct {
 const repeatsKept = 16
 
 type repeatSeen struct {
-	hash  uint64
-	nanos capture.Time
-	input uint32
+	hash   uint64
+	nanos  capture.Time
+	inputs []uint32 // that have shown it
 }
 
-// repeated reports whether another input has shown the packet at this time.
+// repeated reports whether another input has shown the packet at this time. Each input
+// shows a packet once: what comes from it again is another packet.
 func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
 	hash := hashHeaders(ip, p.WireLen)
 	for i := range r.seen {
-		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Time && e.input != p.Ref.Input {
-			*e = repeatSeen{}
+		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Time && !slices.Contains(e.inputs, p.Ref.Input) {
+			e.inputs = append(e.inputs, p.Ref.Input)
 			return true
 		}
 	}
-	r.seen[r.next] = repeatSeen{hash, p.Time, p.Ref.Input}
+	e := &r.seen[r.next]
+	*e = repeatSeen{hash, p.Time, append(e.inputs[:0], p.Ref.Input)}
 	r.next = (r.next + 1) % repeatsKept
 	return false
 }
@@ -121,13 +124,7 @@ func (d *Decoder) repeatsAt(p Point) *repeats {
 	if len(d.points.pods) < 2 {
 		return nil
 	}
-	for len(d.repeats) <= int(p) {
-		d.repeats = append(d.repeats, nil)
-	}
-	if d.repeats[p] == nil {
-		d.repeats[p] = new(repeats)
-	}
-	return d.repeats[p]
+	return at(&d.repeats, p)
 }
 
 // direction returns inbound, outbound or 0 when the packet does not say.

@@ -129,8 +129,8 @@ func TestSecondCopiesOfFragments(t *testing.T) {
 	}
 }
 
-// A packet that two inputs have, a copy of a file or captures that overlap, counts
-// once. Steps say which input shows which packet when.
+// A packet that several inputs have, copies of a file or captures that overlap,
+// counts once. Steps say which input shows which packet when.
 func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
 	type step struct {
 		input uint32
@@ -149,6 +149,7 @@ func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
 		late[i].dup = false // each drives out the one that is next
 	}
 	both := map[uint32]string{0: "a", 1: "a"}
+	three := map[uint32]string{0: "a", 1: "a", 2: "a"}
 	for _, tt := range []struct {
 		name  string
 		pods  map[uint32]string
@@ -156,6 +157,10 @@ func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
 	}{
 		{"two inputs", both, []step{{0, 1, 5, false}, {1, 1, 5, true}}},
 		{"a pair each", both, []step{{0, 1, 5, false}, {1, 1, 5, true}, {0, 1, 5, false}, {1, 1, 5, true}}},
+		{"three inputs", three, []step{{0, 1, 5, false}, {1, 1, 5, true}, {2, 1, 5, true}}},
+		{"three inputs, in another order", three, []step{{2, 1, 5, false}, {0, 1, 5, true}, {1, 1, 5, true}}},
+		{"a pair each of three", three, []step{{0, 1, 5, false}, {0, 1, 5, false}, {1, 1, 5, true}, {1, 1, 5, true}, {2, 1, 5, true}, {2, 1, 5, true}}},
+		{"one more in the last of three", three, []step{{0, 1, 5, false}, {1, 1, 5, true}, {2, 1, 5, true}, {2, 1, 5, false}}},
 		{"one input", both, []step{{0, 1, 5, false}, {0, 1, 5, false}}},
 		{"another time", both, []step{{0, 1, 5, false}, {1, 1, 6, false}}},
 		{"another packet", both, []step{{0, 1, 5, false}, {1, 2, 5, false}}},

@@ -88,6 +88,7 @@ type place struct {
 	point  Point  // valid iff known
 	index  uint32 // SLL2 interface index it was resolved for
 	copies *copies
+	passes *passes // of a point that stands for all interfaces
 }
 
 // source returns the interface that p was captured on.
@@ -154,7 +155,9 @@ func (d *Decoder) resolve(p *capture.Packet, src *source, pl *place, loop bool, 
 	}
 	*pl = place{known: true, point: point, index: index, watch: src.name == "" && p.Link.Bare()}
 	if d.points.infos[point].Loopback {
-		pl.copies = d.copiesAt(point)
+		pl.copies = at(&d.copies, point)
+	} else if p.Link.Cooked() && !p.Link.Indexed() && src.name == "" {
+		pl.passes = at(&d.passes, point)
 	}
 	if p.Link.Indexed() && !loop {
 		if src.byIndex == nil {

@@ -28,7 +28,7 @@ type Segment struct {
 	MSS          uint16 // maximum segment size option of a SYN; 0 when absent
 	WScale       int8   // window scale option of a SYN; -1 when absent
 	HasTS        bool   // the segment has the timestamps option
-	Dup          bool   // second copy: of a loopback packet, as sniffers other than libpcap record it, or of one that another input has
+	Dup          bool   // further copy: of a loopback packet, as sniffers other than libpcap record it, of one that another input has, or that passes several interfaces
 
 	L3, L4, Data uint32        // offsets of the IP header, TCP header and payload in Packet.Data
 	Wire         uint32        // payload bytes on the wire, ≥ len(Bytes)

@@ -23,7 +23,7 @@ type Datagram struct {
 	Ref  capture.Ref // of its packet; of several fragments the last that came
 	Time capture.Time
 	Key  Key  // packed directed tuple, with the capture point
-	Dup  bool // second copy, as Segment.Dup
+	Dup  bool // further copy, as Segment.Dup
 
 	Wire  uint32        // payload bytes on the wire, ≥ len(Bytes)
 	Bytes []byte        // captured payload; not owned
