@@ -36,6 +36,8 @@ type worldOptions struct {
 	retries                 float64 // share of attempts that fail
 	loss                    float64 // share of packets that are not captured
 	late                    float64 // share of the packets before the capture begins
+	early                   float64 // share of the packets after it ended
+	cut                     string  // the interface whose capture begins late or ends early; "": both
 	noSYN                   bool
 }
 
@@ -126,7 +128,12 @@ func (w *world) forward(req, target string, k, more int, answer func(string)) {
 
 // damage takes from the capture what the options say.
 func (w *world) damage() {
-	w.tr.DropFirst(int(w.opts.late * float64(w.tr.Len())))
+	from, to := int(w.opts.late*float64(w.tr.Len())), int((1-w.opts.early)*float64(w.tr.Len()))
+	n := 0
+	w.tr.Filter(func(p *pcap.Packet) bool {
+		n++
+		return n > from && n <= to || w.opts.cut != "" && p.Interface != w.opts.cut
+	})
 	w.tr.Filter(func(p *pcap.Packet) bool {
 		return w.rand.Float64() >= w.opts.loss && (!w.opts.noSYN || p.Flags&tcpip.FlagSYN == 0)
 	})
@@ -209,10 +216,16 @@ func TestSimulated(t *testing.T) {
 		{"no ids, retries", worldOptions{clients: 5, calls: 6, targets: 4, retries: 0.2}, 0},
 		{"one target", worldOptions{clients: 4, calls: 8, targets: 1}, 0},
 		{"loss", worldOptions{clients: 6, calls: 6, targets: 3, ids: "both", loss: 0.03}, 0},
-		{"loss, no ids", worldOptions{clients: 6, calls: 6, targets: 3, loss: 0.03}, 0},
+		{"loss, no ids", worldOptions{clients: 6, calls: 6, targets: 3, loss: 0.03}, 0.35},
 		{"late", worldOptions{clients: 6, calls: 6, targets: 3, ids: "both", late: 0.4}, 0},
-		{"late, no ids", worldOptions{clients: 6, calls: 6, targets: 3, late: 0.4}, 0},
-		{"no SYN, no ids", worldOptions{clients: 6, calls: 6, targets: 3, noSYN: true}, 0},
+		{"late, no ids", worldOptions{clients: 6, calls: 6, targets: 3, late: 0.4}, 0.48}, // 0.6 were captured
+		{"late on eth0", worldOptions{clients: 6, calls: 6, targets: 3, late: 0.4, cut: "eth0"}, 0},
+		{"late on lo", worldOptions{clients: 6, calls: 6, targets: 3, late: 0.4, cut: "lo"}, 0},
+		{"late on eth0, retries", worldOptions{clients: 6, calls: 6, targets: 3, retries: 0.2, late: 0.4, cut: "eth0"}, 0},
+		{"early on eth0", worldOptions{clients: 6, calls: 6, targets: 3, early: 0.4, cut: "eth0"}, 0},
+		{"early on lo", worldOptions{clients: 6, calls: 6, targets: 3, early: 0.4, cut: "lo"}, 0},
+		{"early and late", worldOptions{clients: 6, calls: 6, targets: 3, early: 0.3, late: 0.3}, 0},
+		{"no SYN, no ids", worldOptions{clients: 6, calls: 6, targets: 3, noSYN: true}, 0.9},
 		{"a crowd", worldOptions{clients: 25, calls: 5, targets: 2, retries: 0.1}, 0},
 		{"all at once", worldOptions{clients: 6, calls: 6, targets: 3, retries: 0.1, loss: 0.03, late: 0.3, noSYN: true}, 0},
 	} {
@@ -227,7 +240,7 @@ func TestSimulated(t *testing.T) {
 				if _, err := r.WriteCapture(t.Context(), io.Discard, nil); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
-				if s.wrong+s.unpaired > 0 || s.blind > 0 && tt.o.loss == 0 && tt.o.late == 0 {
+				if s.wrong+s.unpaired > 0 || s.blind > 0 && tt.o.loss == 0 && tt.o.late == 0 && tt.o.early == 0 {
 					t.Errorf("seed %d: %v", seed, s)
 				}
 				sum.right, sum.ambiguous, sum.blind, sum.wrong = sum.right+s.right, sum.ambiguous+s.ambiguous, sum.blind+s.blind, sum.wrong+s.wrong

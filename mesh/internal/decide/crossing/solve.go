@@ -23,10 +23,11 @@ type solver struct {
 	cands    [][]candidate // by up
 	failed   [][]int       // by up: downs that a log ties to others, of which it may be an attempt
 	a        *assign.Matching
-	accepted []bool          // by up: its matched edge is taken as true
-	crowded  []*Lane         // in the order of their first up
-	crowds   map[*Lane][]int // ups of each crowded lane, which are not matched
-	crowd    [][]int         // by down: ups of a crowded lane that it may have, the likeliest first
+	sure     *assign.Matching // of the ups alone whose own downs were captured
+	accepted []bool           // by up: its matched edge is taken as true
+	crowded  []*Lane          // in the order of their first up
+	crowds   map[*Lane][]int  // ups of each crowded lane, which are not matched
+	crowd    [][]int          // by down: ups of a crowded lane that it may have, the likeliest first
 }
 
 // JoinExchanges ties the exchanges that have no link yet, by ids, contents and
@@ -45,6 +46,7 @@ func (c *Crossing) JoinExchanges() {
 	s.prune()
 	edges, attempts := s.split()
 	s.a = assign.Match(len(s.down.all), edges)
+	s.sure = s.certainly(edges)
 	s.lineUp()
 	s.accept()
 	if c.Index.Stopped() {
@@ -160,12 +162,33 @@ func (s *solver) near(d int, ups []int, rank int) []int {
 	return out
 }
 
+// certainly matches the ups alone for which all of the client's side was captured. Any
+// other may want the downstream exchange of one of them only because its own is not
+// there, so that it forces nothing.
+func (s *solver) certainly(edges [][]int) *assign.Matching {
+	if len(s.c.Trust.holes) == 0 {
+		return s.a
+	}
+	sure := make([][]int, len(edges))
+	for u := range edges {
+		if s.c.Trust.Complete(s.ups[u]) {
+			sure[u] = edges[u]
+		}
+	}
+	return assign.Match(len(s.down.all), sure)
+}
+
+// forced reports whether every matching has the edge of u.
+func (s *solver) forced(u int) bool {
+	return s.a.Forced[u] && (!s.c.Trust.Complete(s.ups[u]) || s.sure.Forced[u] && s.sure.OfUp[u] == s.a.OfUp[u])
+}
+
 // accept takes the edges that the matching forces, if what forces them can be
 // trusted.
 func (s *solver) accept() {
 	s.accepted = make([]bool, len(s.ups))
 	for u := range s.ups {
-		if !s.a.Forced[u] {
+		if !s.forced(u) {
 			continue
 		}
 		d := s.a.OfUp[u]

@@ -102,9 +102,11 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 }
 
 // streamCertain reports whether it proves that two legs belong together when
-// nothing else fits: because their contents do, or all others were captured.
+// nothing else fits: because their contents do, or all others were captured. A leg that
+// another was opened for had been seen by then.
 func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
-	if c.Trust.whole(int64(up.Start), int64(up.End)) {
+	began := int64(up.Start)
+	if clear(c.Trust.lives, began, int64(up.End)) && clear(c.Trust.blind, began, began) {
 		return true
 	}
 	return down.Protocol == up.Protocol && c.SameStream(down, up)

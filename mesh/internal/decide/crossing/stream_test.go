@@ -147,7 +147,7 @@ func TestStreamCertain(t *testing.T) {
 			f.close()
 			c := crossed(t, tr)
 			if tt.hole {
-				c.Trust = &Trust{holes: []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}}}
+				c.Trust = &Trust{lives: []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}}}
 			}
 			if got := c.streamCertain(c.Down[0], c.Up[0]); got != tt.want {
 				t.Errorf("certain %v, want %v", got, tt.want)

@@ -1,6 +1,7 @@
 package crossing
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -15,7 +16,9 @@ import (
 // because the right one is not there; then contents must speak that stand in
 // one exchange of either side alone.
 type Trust struct {
-	holes []scan.Span // times at which some downstream leg was not captured whole, disjoint, in order
+	holes []scan.Span // times at which exchanges of some downstream leg may not have been captured, disjoint, in order
+	lives []scan.Span // lives of downstream legs that were not captured whole, likewise
+	blind []scan.Span // times at which some downstream leg was open and its point not watched, likewise
 	down  map[uint64]int
 	up    map[uint64]int
 }
@@ -24,11 +27,15 @@ type Trust struct {
 func NewTrust(c *Crossing) *Trust {
 	t := &Trust{down: make(map[uint64]int), up: make(map[uint64]int)}
 	for _, l := range c.Down {
+		outside := l.Outside()
+		t.holes = append(append(t.holes, outside...), l.Unseen(c.Index)...)
+		t.blind = append(t.blind, outside...)
 		if h, ok := l.Hole(c.Index); ok {
-			t.holes = append(t.holes, h)
+			t.lives = append(t.lives, h)
 		}
 	}
-	t.holes = graph.Merge(t.holes)
+	life := lifeOf(c.Up)
+	t.holes, t.lives, t.blind = within(t.holes, life), within(t.lives, life), within(t.blind, life)
 	if len(t.holes) == 0 {
 		return t
 	}
@@ -37,15 +44,55 @@ func NewTrust(c *Crossing) *Trust {
 	return t
 }
 
+// lifeOf returns when legs were open.
+func lifeOf(legs []*graph.Leg) scan.Span {
+	life := scan.Span{From: math.MaxInt64, To: math.MinInt64}
+	for _, l := range legs {
+		life.From, life.To = min(life.From, int64(l.Start)), max(life.To, int64(l.End))
+	}
+	return life
+}
+
+// within joins spans that touch, and drops those that touch nothing of a life: what a
+// crossing was before and after that nobody asks.
+func within(spans []scan.Span, life scan.Span) []scan.Span {
+	return graph.Merge(slices.DeleteFunc(spans, func(s scan.Span) bool {
+		return s.To < life.From-index.Causality || s.From > life.To+index.Causality
+	}))
+}
+
 // whole reports whether all that may have caused something between the two times
 // was captured.
 func (t *Trust) whole(from, to int64) bool {
-	i := sort.Search(len(t.holes), func(i int) bool { return t.holes[i].To >= from-index.Causality })
-	return i == len(t.holes) || t.holes[i].From > to+index.Causality
+	return clear(t.holes, from, to)
 }
 
+// steady is whole for what times alone tell: no leg that was open then lacks anything,
+// at any time of its life.
+func (t *Trust) steady(from, to int64) bool {
+	return clear(t.lives, from, to) && clear(t.blind, from, to)
+}
+
+// clear reports whether no span touches the time between two others.
+func clear(spans []scan.Span, from, to int64) bool {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= from-index.Causality })
+	return i == len(spans) || spans[i].From > to+index.Causality
+}
+
+// Steady is Complete for what times alone tell.
+func (t *Trust) Steady(u *graph.Exchange) bool { return t.steady(began(u), u.End()) }
+
 // Complete reports whether everything of the client's side was captured while u went on.
-func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(u.Start(), u.End()) }
+func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(began(u), u.End()) }
+
+// began returns when an exchange began at the earliest: at any time if its leg began
+// before the capture and its request did too.
+func began(u *graph.Exchange) int64 {
+	if u.Req == nil && u.No == 0 && u.Leg.Midstream {
+		return math.MinInt64 + index.Causality
+	}
+	return u.Start()
+}
 
 // believes reports whether it proves that d and u belong together when nothing
 // else fits.

@@ -35,7 +35,7 @@ func (c *Crossing) joinToUnreadDown() {
 				may = append(may, d)
 			}
 		}
-		if len(may) == 1 && c.Trust.Complete(u) && !u.Leg.Midstream {
+		if len(may) == 1 && c.Trust.Steady(u) && !u.Leg.Midstream {
 			c.Add(&graph.Link{From: may[0], To: u.Leg, Up: u, Attempt: 1, Confidence: graph.SureByTime,
 				Evidence: []flow.Evidence{c.onlyInTime(may[0], u.Leg, u)}})
 			continue
@@ -158,7 +158,7 @@ func (c *Crossing) joinToUnreadUp() {
 		}
 	}
 	for _, u := range hidden {
-		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.whole(int64(u.Start), int64(u.End)) {
+		if choice[u] || c.Busy[u] || u.Midstream || !c.Trust.steady(int64(u.Start), int64(u.End)) {
 			continue
 		}
 		for _, d := range clients[u] {
@@ -182,7 +182,7 @@ func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 func (c *Crossing) JoinRefused() {
 	var refused []*graph.Leg
 	for _, u := range c.Up {
-		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.whole(int64(u.Start), int64(u.End)) {
+		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.steady(int64(u.Start), int64(u.End)) {
 			refused = append(refused, u)
 		}
 	}

@@ -75,7 +75,7 @@ func TestJoinUnreadDown(t *testing.T) {
 		{"not all captured", func(tr *pcap.Trace) {
 			d, u := sealed(tr, 1)
 			one(d[0], u[0])
-		}, func(c *Crossing) { c.Trust.holes = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, []string{"?0>0"}},
+		}, func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, []string{"?0>0"}},
 		{"on a connection that began earlier", func(tr *pcap.Trace) {
 			d, u := sealed(tr, 1)
 			one(d[0], u[0])
@@ -184,7 +184,7 @@ func TestJoinUnreadUp(t *testing.T) {
 			e.ups[1].Close()
 		}, nil, []string{"?0>0|1", "?1>1"}},
 		{"not all captured", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
-			func(c *Crossing) { c.Trust.holes = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, []string{"?0>0"}},
+			func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, []string{"?0>0"}},
 		{"on a connection that began earlier", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
 			func(c *Crossing) { c.Up[0].Midstream = true }, []string{"?0>0"}},
 		{"on one that is tied", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
@@ -429,7 +429,7 @@ func TestJoinRefused(t *testing.T) {
 			d.Send(get)
 			refuse(tr, 0)
 			d.Reply("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
-		}, func(c *Crossing) { c.Trust.holes = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, nil},
+		}, func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, nil},
 		{"that is tied", func(tr *pcap.Trace) {
 			d := onEth0(tr, 0)
 			d.Handshake()

@@ -22,6 +22,10 @@ func (l *Leg) Received() int64 {
 	return l.ReplyBytes
 }
 
+// retrySYN is after how long a SYN without an answer is sent again (RFC 6298 §2), in
+// nanoseconds: a capture that goes on for that long would have the answer.
+const retrySYN = int64(1e9)
+
 // Refused reports whether the server never accepted the connection. Without its SYN
 // what was dialled and never used cannot be told from that.
 func (l *Leg) Refused(x *index.Index) bool {
@@ -29,7 +33,7 @@ func (l *Leg) Refused(x *index.Index) bool {
 		return false
 	}
 	if l.Conn.Reply == 0 {
-		return true
+		return l.watched.To-int64(l.Start) >= retrySYN
 	}
 	h := x.Half(l.Conn.Reply)
 	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream

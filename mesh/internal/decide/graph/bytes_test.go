@@ -38,7 +38,8 @@ func TestRefused(t *testing.T) {
 	}{
 		{"reset", func(*conn.Conn, *Leg, *reassembly.Half, *reassembly.Half) {}, true},
 		{"no SYN", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { p.SYN = false }, false},
-		{"no answer", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply = 0 }, true},
+		{"no answer", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, l.watched.To = 0, int64(l.Start)+1e9 }, true},
+		{"no answer before the capture ended", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, l.watched.To = 0, int64(l.Start)+1e9-1 }, false},
 		{"no answer to what was there before", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, p.SYN = 0, false }, false},
 		{"the reset only", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Orig = 0 }, false},
 		{"answered, not reset", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { q.RST = false }, false},

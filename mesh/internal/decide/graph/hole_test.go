@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"math"
 	"slices"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/testindex"
 )
@@ -48,6 +50,132 @@ func TestHole(t *testing.T) {
 				t.Errorf("hole %v, found %v; want %v", got, found, tt.want)
 			}
 		})
+	}
+}
+
+// When exchanges of an HTTP/1 leg may not have been captured: before its first whole one,
+// if anything was seen before that, and around what was lost.
+func TestUnseen(t *testing.T) {
+	const ever = math.MinInt64
+	whole := func(from, to int64) Exchange { return Exchange{Req: message(from, from+1), Resp: message(to-1, to)} }
+	found := func(e Exchange, req, resp scan.Flags) Exchange {
+		e.Req.Flags |= req
+		e.Resp.Flags |= resp
+		return e
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(l *Leg, orig, reply *scan.Content)
+		want   []scan.Span
+	}{
+		{"whole", func(l *Leg, orig, reply *scan.Content) {}, nil},
+		{"it began before, and was silent until it asked", func(l *Leg, orig, reply *scan.Content) { l.Midstream = true }, nil},
+		{"it began before, and was answered first", func(l *Leg, orig, reply *scan.Content) {
+			l.Midstream = true
+			l.Exchanges[0].Req = nil
+		}, []scan.Span{{From: ever, To: 300}}},
+		{"it began before, and the first two are answers", func(l *Leg, orig, reply *scan.Content) {
+			l.Midstream = true
+			l.Exchanges[0].Req, l.Exchanges[1].Req = nil, nil
+		}, []scan.Span{{From: ever, To: 500}}},
+		{"a request was lost", func(l *Leg, orig, reply *scan.Content) {
+			orig.Lost = 1
+			l.Exchanges[1].Req = nil
+		}, []scan.Span{{From: 300, To: 499}, {From: 499, To: 600}}},
+		{"an answer was lost", func(l *Leg, orig, reply *scan.Content) {
+			reply.Lost = 1
+			l.Exchanges[1].Resp = nil
+		}, []scan.Span{{From: 400, To: 600}}},
+		{"the last answer was lost", func(l *Leg, orig, reply *scan.Content) {
+			reply.Lost = 1
+			l.Exchanges[2].Resp = nil
+		}, []scan.Span{{From: 600, To: 900}}},
+		{"requests before one may be", func(l *Leg, orig, reply *scan.Content) {
+			orig.Lost = 1
+			l.Exchanges[1] = found(l.Exchanges[1], scan.MsgResync, 0)
+		}, []scan.Span{{From: 300, To: 400}}},
+		{"answers before one may be", func(l *Leg, orig, reply *scan.Content) {
+			reply.Lost = 1
+			l.Exchanges[1] = found(l.Exchanges[1], 0, scan.MsgResync)
+		}, []scan.Span{{From: 400, To: 600}}},
+		{"of a body, which does not end with the loss", func(l *Leg, orig, reply *scan.Content) {
+			reply.Lost = 1
+			l.Exchanges[1].Resp.Flags &^= scan.MsgComplete
+		}, nil},
+		{"of one direction nothing was captured", func(l *Leg, orig, reply *scan.Content) { l.Conn.Reply = 0 }, []scan.Span{{From: 100, To: 900}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			x, legs := legsOf(t, testindex.Of(traceOf("eth0", client, app, func(c *pcap.Connection) {
+				c.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+				c.Reply("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+			})))
+			l := legs[0]
+			l.Start, l.End = 100, 900
+			l.Exchanges = []Exchange{whole(200, 300), whole(400, 500), whole(600, 700)}
+			tt.change(l, x.Content(l.Conn.Orig), x.Content(l.Conn.Reply))
+			if got := l.Unseen(x); !slices.Equal(got, tt.want) {
+				t.Errorf("unseen %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A leg that began before the capture shows of its past what has no head.
+func TestUnheaded(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		say  func(c *pcap.Connection)
+		want int // packets until then; 0 = nothing is without a head
+	}{
+		{"silent", func(c *pcap.Connection) { c.Ack() }, 0},
+		{"it asks first", func(c *pcap.Connection) { c.Ack(); c.Send(ask); c.Reply(answer) }, 0},
+		{"the rest of an answer", func(c *pcap.Connection) { c.Reply("<rest>"); c.Ack(); c.Send(ask); c.Reply(answer) }, 4},
+		{"the rest of an answer alone", func(c *pcap.Connection) { c.Reply("<rest>"); c.Ack() }, 1},
+		{"the rest of a question", func(c *pcap.Connection) { c.Send("<rest>"); c.Reply(answer); c.Send(ask); c.Reply(answer) }, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tr := new(pcap.Trace)
+			c := testindex.On(tr, "eth0", client, app)
+			tt.say(c)
+			x, legs := legsOf(t, testindex.Of(tr))
+			FindExchanges(x, legs)
+			want := int64(0)
+			if tt.want > 0 {
+				want = int64(tr.Segments()[tt.want-1].Time)
+			}
+			if got := legs[0].unheaded(x); got != want {
+				t.Errorf("without heads until %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+const (
+	ask    = "GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+	answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+)
+
+// What a leg was before its point was watched, and after, nobody knows.
+func TestOutside(t *testing.T) {
+	const c = index.Causality
+	before, after := scan.Span{From: math.MinInt64, To: 50}, scan.Span{From: 950 + 2*c + 1, To: math.MaxInt64}
+	for _, tt := range []struct {
+		name   string
+		mid    bool
+		closed string
+		want   []scan.Span
+	}{
+		{"whole", false, "orig", nil},
+		{"it began before", true, "reply-rst", []scan.Span{before}},
+		{"it stays open", false, "open", []scan.Span{after}},
+		{"both", true, "open", []scan.Span{before, after}},
+	} {
+		_, legs := legsOf(t, testindex.Of(traceOf("eth0", client, app, func(c *pcap.Connection) { c.Send("a") })))
+		l := legs[0]
+		l.watched, l.Midstream, l.ClosedBy = scan.Span{From: 50, To: 950}, tt.mid, tt.closed
+		if got := l.Outside(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 

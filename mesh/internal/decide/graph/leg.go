@@ -25,6 +25,7 @@ type Leg struct {
 	others    []*conn.Conn // the same connection seen at other points
 	best      *conn.Conn   // the fullest observation; nil until somebody watches
 	from      *conn.Conn   // the one whose times count; nil: Conn's
+	watched   scan.Span    // when packets were captured at its point
 	Views     []View       // its role in each pod that shows it
 	Exchanges []Exchange
 	Hidden    []Exchange // its exchanges as told by turns, when they cannot be read
@@ -74,6 +75,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	legs := make([]*Leg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
+	watched := watches(conns)
 	for _, c := range index.Each(x, conns) {
 		if several {
 			if l := seen.find(c); l != nil {
@@ -92,6 +94,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	for i, l := range index.Each(x, legs) {
 		l.ID = i
 		l.choose(x)
+		l.watched = watched[l.Conn.Place]
 		l.describe(x)
 	}
 	judgeResumed(legs)

@@ -92,7 +92,7 @@ func inferClients(c *crossing.Crossing, entries []*logEntry) {
 		}
 		if same := slices.DeleteFunc(slices.Clone(ds), func(d *graph.Exchange) bool { return !e.sameID(d) }); len(same) > 0 {
 			ds = same
-		} else if !c.Trust.Complete(u) {
+		} else if !c.Trust.Steady(u) {
 			continue // the right one may not have been captured
 		}
 		if len(ds) == 1 {

@@ -360,5 +360,8 @@ func looksLikeTLS(p []byte, start bool) bool {
 // Wholly reports whether the half was seen from its first byte to its last.
 func (r *Content) Wholly() bool { return r.Lost == 0 && r.Start && !r.Open }
 
+// LostAfter reports whether bytes from a stream offset on are missing.
+func (r *Content) LostAfter(off int64) bool { return r.Lost > 0 && r.hole > off }
+
 // A Span is an interval of time, in nanoseconds.
 type Span struct{ From, To int64 }
