@@ -31,12 +31,32 @@ type tracer struct {
 	whole  map[*graph.Leg]bool               // legs claimed as a whole
 	claims map[*graph.Exchange]bool          // exchanges claimed by a client
 	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
+	hidden map[seat]*graph.Exchange          // the first one met of those with a seat
+}
+
+// A seat is where an exchange that cannot be read stands on its leg. Each pod's crossing
+// makes out for itself which there are, so that one between two proxies is there twice.
+type seat struct {
+	leg       *graph.Leg
+	req, resp [2]int64
+}
+
+// one returns the exchange that stands for all with the seat of e.
+func (t *tracer) one(e *graph.Exchange) *graph.Exchange {
+	if e == nil || e.Outline == nil {
+		return e
+	}
+	s := seat{e.Leg, graph.RangeOf(e.Req), graph.RangeOf(e.Resp)}
+	if t.hidden[s] == nil {
+		t.hidden[s] = e
+	}
+	return t.hidden[s]
 }
 
 // Trace builds the paths, in the order of their client legs.
 func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
-		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link)}
+		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link), hidden: make(map[seat]*graph.Exchange)}
 	for _, l := range index.Each(x, links) {
 		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
@@ -49,7 +69,8 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 			continue
 		}
 		if l.Down != nil {
-			t.byEx[l.Down] = append(t.byEx[l.Down], l)
+			d := t.one(l.Down)
+			t.byEx[d] = append(t.byEx[d], l)
 		} else {
 			t.byLeg[l.From] = append(t.byLeg[l.From], l)
 		}
@@ -57,7 +78,7 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 			continue
 		}
 		if l.Up != nil {
-			t.claims[l.Up] = true
+			t.claims[t.one(l.Up)] = true
 		} else if !l.To.Tunnel && (len(l.To.Exchanges) == 0 || !l.To.Readable()) { // others may have the exchanges
 			t.whole[l.To] = true
 		}
@@ -107,7 +128,7 @@ func (t *tracer) path(l *graph.Leg) *Path {
 func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
 	var own []*graph.Exchange
 	for i := range l.Exchanges {
-		if e := &l.Exchanges[i]; !t.claims[e] {
+		if e := &l.Exchanges[i]; !t.claims[t.one(e)] {
 			own = append(own, e)
 		}
 	}
@@ -126,11 +147,12 @@ func newExchange(id int, e *graph.Exchange) flow.Exchange {
 	return flow.Exchange{ID: id, RequestID: e.ID(), Method: e.Method(), Target: e.Target(), Status: e.Status(), Proven: true, GRPC: e.GRPC()}
 }
 
-// hops adds the hops that lead on from e.
+// hops adds the hops that lead on from e. What lies behind a guess is in the path of its
+// own: no exchange stands in two.
 func (t *tracer) hops(tr *trail, e *graph.Exchange) {
-	for _, l := range t.byEx[e] {
+	for _, l := range t.byEx[t.one(e)] {
 		tr.follow(l)
-		if l.Up != nil {
+		if l.Up != nil && !l.Ambiguous {
 			t.hops(tr, l.Up)
 		}
 	}
@@ -156,7 +178,9 @@ func (t *tracer) follow(p *Path, l *graph.Leg) {
 		var tr trail
 		tr.begin(l, nil)
 		tr.follow(k)
-		t.hops(&tr, k.Up)
+		if !k.Ambiguous {
+			t.hops(&tr, k.Up)
+		}
 		p.addExchange(newExchange(len(p.Exchanges), k.Up), tr)
 	}
 	if len(l.Exchanges) == 0 {

@@ -76,6 +76,23 @@ func TestPaths(t *testing.T) {
 		{"a guess", func(w *world) {
 			w.guess(w.leg(in, "GET /a 200"), 0, w.leg(app, "GET /a 200"), 0)
 		}, []string{"inbound 0,1 ambiguous: GET /a 200 0 ?1", "inbound 1: GET /a 200 1"}},
+		{"a guess, behind which it is certain", func(w *world) {
+			a, b, c := w.leg(out, "GET /a 200"), w.leg(flow.RoleProxyProxy, "GET /a 200"), w.leg(app, "GET /a 200")
+			w.guess(a, 0, b, 0)
+			w.tie(b, 0, c, 0)
+		}, []string{"outbound 0,1 ambiguous: GET /a 200 0 ?1", "inbound 1,2 joined complete: GET /a 200 proven 1 2"}},
+		{"a guess of what is behind a leg", func(w *world) {
+			a, b, c := w.leg(out), w.leg(flow.RoleProxyProxy, "GET /a 200"), w.leg(app, "GET /a 200")
+			w.guess(a, whole, b, 0)
+			w.tie(b, 0, c, 0)
+		}, []string{"outbound 0,1 ambiguous: GET /a 200 0 ?1", "inbound 1,2 joined complete: GET /a 200 proven 1 2"}},
+		{"two proxies, and what is between them was made out twice", func(w *world) {
+			a, b, c := w.leg(out, "GET /a 200"), w.leg(flow.RoleProxyProxy, "GET /a 200"), w.leg(app, "GET /a 200")
+			b.Exchanges[0].Outline = new(graph.Outline)
+			twin := b.Exchanges[0]
+			w.tie(a, 0, b, 0).Up = &twin
+			w.tie(b, 0, c, 0)
+		}, []string{"outbound 0,1,2 joined complete: GET /a 200 proven 0 1 2"}},
 		{"not proven", func(w *world) {
 			a, b, c := w.leg(out, "GET /a 200"), w.leg(flow.RoleProxyProxy, "GET /a 200"), w.leg(app, "GET /a 200")
 			w.tie(a, 0, b, 0)
