@@ -184,9 +184,8 @@ func (a *Assembler) search(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 			return e.id, h, true
 		case elsewhere:
 			id = a.open(s, 0)
-			h = a.t.Half(id)
-			h.ending = true // the SYN's half is still the newest
-			return id, h, false
+			a.t.Half(id).ending = true // the SYN's half is still the newest
+			return id, a.t.Half(id), false
 		}
 		a.closeLeft(e.id, EndReuse)
 		e.id = a.open(s, e.id)

@@ -81,8 +81,8 @@ func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
 // disowns reports whether s resets, as one does who has sent nothing but a SYN, what
 // the server sends of an earlier connection: with the number of that (RFC 5961 §4).
 func (a *Assembler) disowns(h *Half, s *tcpip.Segment) bool {
-	known := h.prev != 0 && serial(s.Seq).near(serial(a.t.Half(h.prev).Next), resetAhead)
-	return h.SYN && !h.HasAck && h.slot != 0 && !known && !a.acceptable(a.lives.at(h.slot), s)
+	return h.SYN && !h.HasAck && h.slot != 0 && !a.acceptable(a.lives.at(h.slot), s) &&
+		(h.prev == 0 || !serial(s.Seq).near(serial(a.t.Half(h.prev).Next), resetAhead))
 }
 
 // isOther reports whether the numbers of a segment without SYN cannot continue h.
@@ -191,10 +191,7 @@ func agree(p, q *Half) bool {
 // follows reports whether what q acknowledges can be what p has sent.
 func follows(p, q *Half) bool {
 	ack := serial(q.LastAck)
-	if p.SYN && ack.Less(serial(p.ISN)) {
-		return false
-	}
-	return ack.near(serial(p.Next), bindWindow)
+	return !(p.SYN && ack.Less(serial(p.ISN))) && ack.near(serial(p.Next), bindWindow)
 }
 
 // bind makes two halves partners, tells the consumer and lets their states

@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/testindex"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
@@ -38,8 +39,14 @@ func TestRefused(t *testing.T) {
 	}{
 		{"reset", func(*conn.Conn, *Leg, *reassembly.Half, *reassembly.Half) {}, true},
 		{"no SYN", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { p.SYN = false }, false},
-		{"no answer", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, l.watched.To = 0, int64(l.Start)+1e9 }, true},
-		{"no answer before the capture ended", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, l.watched.To = 0, int64(l.Start)+1e9-1 }, false},
+		{"no answer", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) {
+			c.Reply = 0
+			l.points[c.Place] = scan.Span{To: int64(l.Start) + 1e9}
+		}, true},
+		{"no answer before the capture ended", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) {
+			c.Reply = 0
+			l.points[c.Place] = scan.Span{To: int64(l.Start) + 1e9 - 1}
+		}, false},
 		{"no answer to what was there before", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Reply, p.SYN = 0, false }, false},
 		{"the reset only", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { c.Orig = 0 }, false},
 		{"answered, not reset", func(c *conn.Conn, l *Leg, p, q *reassembly.Half) { q.RST = false }, false},

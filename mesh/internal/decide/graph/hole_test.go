@@ -172,7 +172,8 @@ func TestOutside(t *testing.T) {
 	} {
 		_, legs := legsOf(t, testindex.Of(traceOf("eth0", client, app, func(c *pcap.Connection) { c.Send("a") })))
 		l := legs[0]
-		l.watched, l.Midstream, l.ClosedBy = scan.Span{From: 50, To: 950}, tt.mid, tt.closed
+		l.points[l.Conn.Place] = scan.Span{From: 50, To: 950}
+		l.Midstream, l.ClosedBy = tt.mid, tt.closed
 		if got := l.Outside(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}

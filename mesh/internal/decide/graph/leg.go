@@ -22,11 +22,11 @@ type Leg struct {
 	Fixed     bool                // a client's leg beside others dialled by proxies: its port is the application's
 	plain     [2]*index.Plaintext // of the conn's halves, if it is decrypted
 	Conn      *conn.Conn
-	others    []*conn.Conn // the same connection seen at other points
-	best      *conn.Conn   // the fullest observation; nil until somebody watches
-	from      *conn.Conn   // the one whose times count; nil: Conn's
-	watched   scan.Span    // when packets were captured at its point
-	Views     []View       // its role in each pod that shows it
+	others    []*conn.Conn              // the same connection seen at other points
+	best      *conn.Conn                // the fullest observation; nil until somebody watches
+	from      *conn.Conn                // the one whose times count; nil: Conn's
+	points    map[index.Place]scan.Span // when packets were captured at each point
+	Views     []View                    // its role in each pod that shows it
 	Exchanges []Exchange
 	Hidden    []Exchange // its exchanges as told by turns, when they cannot be read
 	Loose     bool       // bytes were seen that belong to no exchange
@@ -75,7 +75,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	legs := make([]*Leg, 0, len(conns))
 	seen := newSightings(x)
 	several := severalPlaces(conns)
-	watched := watches(conns)
+	points := spansOf(conns)
 	for _, c := range index.Each(x, conns) {
 		if several {
 			if l := seen.find(c); l != nil {
@@ -94,7 +94,7 @@ func Legs(x *index.Index, conns []*conn.Conn) []*Leg {
 	for i, l := range index.Each(x, legs) {
 		l.ID = i
 		l.choose(x)
-		l.watched = watched[l.Conn.Place]
+		l.points = points
 		l.describe(x)
 	}
 	judgeResumed(legs)
