@@ -67,6 +67,8 @@ func (s *scene) with(t *testing.T, g given) *judge {
 type claim struct {
 	confidence float64
 	wrong      string
+	known      bool // both ends are exchanges, or legs, of the truth
+	attempt    bool // only the number of the attempt is wrong
 }
 
 // claims lists what the result says for sure.
@@ -76,12 +78,13 @@ func (j *judge) claims() (all []claim) {
 		if t.ambiguous {
 			continue
 		}
-		c := claim{confidence: t.confidence}
+		c := claim{confidence: t.confidence, known: t.from.no != strange && t.to.no != strange && t.from.leg != "?" && t.to.leg != "?"}
 		switch l := j.linkOf(t); {
 		case l == nil && j.caused(t):
 		case l == nil:
 			c.wrong = fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from))
 		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
+			c.attempt = true
 			c.wrong = fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt)
 		}
 		all = append(all, c)

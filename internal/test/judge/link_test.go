@@ -40,6 +40,14 @@ type judge struct {
 func newJudge(t *truth.Truth, r *mesh.Result) *judge {
 	j := &judge{truth: t, r: r, m: matchLegs(t, r.Legs)}
 	j.k = rank(t, r, j.m)
+	j.gatherAll()
+	return j
+}
+
+// gatherAll takes all ties.
+func (j *judge) gatherAll() {
+	j.ties = nil
+	r := j.r
 	for _, p := range r.Paths {
 		for i := range p.Exchanges {
 			j.gather(p.Exchanges[i].Hops)
@@ -50,7 +58,6 @@ func newJudge(t *truth.Truth, r *mesh.Result) *judge {
 			j.ties = append(j.ties, j.join(n))
 		}
 	}
-	return j
 }
 
 // gather takes the ties of one exchange: each hop and the one it leads on from.

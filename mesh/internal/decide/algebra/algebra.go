@@ -316,8 +316,18 @@ func (a *algebra) weighOne(s strand) {
 		}
 		return
 	}
+	s.Weight *= missed(down.ex.Req, up.ex.Req) * missed(down.ex.Resp, up.ex.Resp)
 	a.weighMessage(s, &message{0, peer, req, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) }}, &said)
 	a.weighMessage(s, &message{1, peer, resp, down.resp, up.resp, func(i, j int) int64 { return between(up.response(j), down.response(i)) }}, &said)
+}
+
+// missed returns how likely it is that a message was captured on one side of the proxy
+// only, if it was.
+func missed(d, u *scan.Message) float64 {
+	if (d == nil) != (u == nil) {
+		return seldomAlone
+	}
+	return 1
 }
 
 // A message is the request or the response of a strand: the lengths that it may have

@@ -72,6 +72,18 @@ func (a *algebra) attested(s strand) bool {
 	return true
 }
 
+// backed reports whether enough others have the one difference of lengths that is known
+// of a strand between exchanges, if the other is not.
+func (a *algebra) backed(s strand) bool {
+	for k, x := range s.shift {
+		if s.shift[1-k] == unknownShift && x != unknownShift {
+			n := a.shifts[k].all.n
+			return n[x-1]+n[x]+n[x+1]-s.P >= attestants
+		}
+	}
+	return true
+}
+
 // attestants is how many others must have the difference of lengths of a response.
 const attestants = 2.5
 

@@ -83,3 +83,34 @@ func TestRivalry(t *testing.T) {
 		}
 	}
 }
+
+// Where the length of one message is not known, others must have the other one's.
+func TestBacked(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		shift  [2]int64
+		others int32
+		want   bool
+	}{
+		{"both known, no others", plainShift, 0, true},
+		{"a request like two others", [2]int64{40, unknownShift}, 2, false},
+		{"a request like three others", [2]int64{40, unknownShift}, 3, true},
+		{"a request a byte longer", [2]int64{41, unknownShift}, 3, true},
+		{"a response like three others", [2]int64{unknownShift, 50}, 3, true},
+		{"a response unlike others", [2]int64{unknownShift, 60}, 3, false},
+		{"nothing known", noShift, 0, true},
+	} {
+		a := guessed(20, 20, append(backed(4, tt.others, plainShift), guess{0, 0, 1, tt.shift, anyDelay})...)
+		if got := a.backed(a.strand(tt.others)); got != tt.want {
+			t.Errorf("%s: backed %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A message that only one side of the proxy shows speaks against a pair.
+func TestMissed(t *testing.T) {
+	m := new(scan.Message)
+	if missed(m, m) != 1 || missed(nil, nil) != 1 || missed(m, nil) != seldomAlone || missed(nil, m) != seldomAlone {
+		t.Errorf("%v %v %v %v", missed(m, m), missed(nil, nil), missed(m, nil), missed(nil, m))
+	}
+}

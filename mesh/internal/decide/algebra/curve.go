@@ -47,7 +47,11 @@ func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 	}
 	turn.SettleTickets(measured)
 	for _, v := range measured {
-		if k := v.Curve(c.Index); k.Whole.Req != nil || k.Whole.Resp != nil {
+		k := v.Curve(c.Index)
+		if c.CutShort(v.Leg) {
+			k.Cut()
+		}
+		if k.Whole.Req != nil || k.Whole.Resp != nil {
 			out = append(out, k)
 		}
 	}

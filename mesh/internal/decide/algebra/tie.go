@@ -166,7 +166,7 @@ func (t *tier) believe() {
 		case rival, t.a.multiplexed && t.a.bothStreams(s):
 			least = max(least, BelievedByTime)
 		}
-		if s.P >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s)) {
+		if s.P >= least && s.told() && (t.a.multiplexed || s.base > muchInCommon || t.a.usual(s) && t.a.backed(s)) {
 			t.sure[s.D], t.used[s.U] = int32(i), true
 		}
 	}

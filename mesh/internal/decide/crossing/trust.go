@@ -16,9 +16,10 @@ import (
 // because the right one is not there; then contents must speak that stand in
 // one exchange of either side alone.
 type Trust struct {
-	holes []scan.Span // times at which exchanges of some downstream leg may not have been captured, disjoint, in order
-	lives []scan.Span // lives of downstream legs that were not captured whole, likewise
-	blind []scan.Span // times at which some downstream leg was open and its point not watched, likewise
+	holes []scan.Span         // times at which exchanges of some downstream leg may not have been captured, disjoint, in order
+	lives []scan.Span         // lives of downstream legs that were not captured whole, likewise
+	blind []scan.Span         // times at which some downstream leg was open and its point not watched, likewise
+	short map[*graph.Leg]bool // legs that went on when their point was no longer watched, while the other side was
 	down  map[uint64]int
 	up    map[uint64]int
 }
@@ -35,6 +36,7 @@ func NewTrust(c *Crossing) *Trust {
 		}
 	}
 	life := lifeOf(c.Up)
+	t.short = shortOf(c)
 	t.holes, t.lives, t.blind = within(t.holes, life), within(t.lives, life), within(t.blind, life)
 	if len(t.holes) == 0 {
 		return t
@@ -156,6 +158,54 @@ func hashPrint(p fingerprint.Print) uint64 {
 func (c *Crossing) Holes() bool {
 	return slices.ContainsFunc(slices.Concat(c.Down, c.Up), func(l *graph.Leg) bool {
 		_, ok := l.Hole(c.Index)
-		return ok
+		return ok || c.CutShort(l)
 	})
 }
+
+// CutShort reports whether a leg went on when its point was no longer watched, while the
+// other side of the crossing still was: what was seen of it last may be a part.
+func (c *Crossing) CutShort(l *graph.Leg) bool { return c.Trust != nil && c.Trust.short[l] }
+
+// shortOf lists the legs that were open when the capture of their point ended, and to
+// which something was on its way that the other side shows: a request to an upstream leg,
+// a response to a downstream one. When all captures end at once, what comes last is seen
+// at one side only too, but it is on its way to the other end.
+func shortOf(c *Crossing) map[*graph.Leg]bool {
+	short := make(map[*graph.Leg]bool)
+	asked, answered := int64(0), int64(0)
+	for _, l := range c.Down {
+		asked = max(asked, lastSaid(c.Index, l.Conn.Orig))
+	}
+	for _, l := range c.Up {
+		answered = max(answered, lastSaid(c.Index, l.Conn.Reply))
+	}
+	mark := func(legs []*graph.Leg, until int64) {
+		for _, l := range legs {
+			if l.ClosedBy == "open" && until > l.WatchedFor().To+2*index.Causality {
+				short[l] = true
+			}
+		}
+	}
+	mark(c.Down, answered)
+	mark(c.Up, asked)
+	return short
+}
+
+// lastSaid returns when a half carried something last that a proxy sends on; of TLS that
+// is no alert, which is a short record.
+func lastSaid(x *index.Index, h index.HalfNo) int64 {
+	if x.TLS(h) == nil {
+		return x.Content(h).LastNanos
+	}
+	last := int64(0)
+	for _, u := range x.UnitsOf(h) {
+		if u.Kind == scan.UnitData && u.Len > longestAlert {
+			last = max(last, u.Until)
+		}
+	}
+	return last
+}
+
+// longestAlert is the length of the fragment of an encrypted alert: two bytes, and what a
+// cipher suite adds at the most.
+const longestAlert = 2 + 64

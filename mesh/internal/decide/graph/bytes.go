@@ -33,7 +33,7 @@ func (l *Leg) Refused(x *index.Index) bool {
 		return false
 	}
 	if l.Conn.Reply == 0 {
-		return l.captured().To-int64(l.Start) >= retrySYN
+		return l.WatchedFor().To-int64(l.Start) >= retrySYN
 	}
 	h := x.Half(l.Conn.Reply)
 	return h.RST && !h.SYN && h.Bytes == 0 && !l.Midstream

@@ -37,10 +37,10 @@ func (l *Leg) Unseen(x *index.Index) (spans []scan.Span) {
 // was watched.
 func (l *Leg) Outside() (spans []scan.Span) {
 	if l.Midstream {
-		spans = append(spans, scan.Span{From: math.MinInt64, To: l.captured().From})
+		spans = append(spans, scan.Span{From: math.MinInt64, To: l.WatchedFor().From})
 	}
 	if l.ClosedBy == "open" {
-		spans = append(spans, scan.Span{From: l.captured().To + 2*index.Causality + 1, To: math.MaxInt64})
+		spans = append(spans, scan.Span{From: l.WatchedFor().To + 2*index.Causality + 1, To: math.MaxInt64})
 	}
 	return spans
 }
@@ -138,8 +138,8 @@ func (l *Leg) holeH2(x *index.Index) (scan.Span, bool) {
 	return scan.Span{From: int64(l.Start), To: until}, true
 }
 
-// captured returns when packets were captured where the leg's times are of.
-func (l *Leg) captured() scan.Span { return l.points[l.watched().Place] }
+// WatchedFor returns when packets were captured where the leg's times are of.
+func (l *Leg) WatchedFor() scan.Span { return l.points[l.watched().Place] }
 
 // spansOf returns when the capture point of each conn was heard of first and last.
 func spansOf(conns []*conn.Conn) map[index.Place]scan.Span {

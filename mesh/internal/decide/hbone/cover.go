@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // Without keys, a connection shows in its tunnel by its bursts: each goes through
@@ -27,7 +28,7 @@ func (t *tunnelling) joinBursts() {
 		sure := 0
 		open = slices.DeleteFunc(open, func(c *inner) bool {
 			g := t.weigh(c)
-			if !g.sure() {
+			if !g.sure() || t.unseen(c, t.tunnels[g.fits[0].tunnel]) {
 				return false
 			}
 			sure++
@@ -39,10 +40,40 @@ func (t *tunnelling) joinBursts() {
 		}
 	}
 	for _, c := range open {
-		if g := t.weigh(c); len(g.fits) > 0 {
-			t.links = append(t.links, t.guess(c, g))
+		if l := t.guess(c, t.weigh(c)); l != nil {
+			t.links = append(t.links, l)
 		}
 	}
+}
+
+// unseen reports whether a connection may be in a tunnel that was not captured: one that
+// was opened after the capture where tunnels show had ended.
+func (t *tunnelling) unseen(c *inner, m *tunnel) bool {
+	until := m.leg.WatchedFor().To
+	if until == 0 {
+		return false
+	}
+	if t.inbound {
+		return int64(c.leg.Start) > until+index.Causality // and the tunnel was open then
+	}
+	i := slices.IndexFunc(c.bursts, func(b burst) bool { return b.reply })
+	if i < 0 {
+		return c.leg.ClosedBy == "open" // nothing had come back: it may not have been sent on yet
+	}
+	return c.bursts[i].at > until+index.Causality && t.asked() > until+index.Causality
+}
+
+// asked returns when something went to a tunnel last, as the connections show that are
+// outside of it.
+func (t *tunnelling) asked() (last int64) {
+	for _, c := range t.inner {
+		for _, b := range c.bursts {
+			if !b.reply {
+				last = max(last, b.at)
+			}
+		}
+	}
+	return last
 }
 
 // unlinked lists the connections that have no link yet.
@@ -251,8 +282,12 @@ func (t *tunnelling) take(c *inner, g *weighing) {
 }
 
 // guess ties a connection to the tunnel that a log names, to the only one that fits, or
-// to the likeliest with the others as rivals.
+// to the likeliest with the others as rivals; nil if there is none, or the only one may
+// not be all that there was.
 func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
+	if len(g.fits) == 0 {
+		return nil
+	}
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
@@ -260,7 +295,10 @@ func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 		c.in, c.unseen, l.Confidence, l.Proven, l.Evidence = f.tunnel, f.unseen, graph.SureProven, true, []flow.Evidence{t.byLog(c, m)}
 		return l
 	}
-	if len(g.fits) == 1 && m.known {
+	switch {
+	case len(g.fits) == 1 && t.unseen(c, m):
+		return nil
+	case len(g.fits) == 1 && m.known:
 		e := t.found(c, f)
 		e.Kind, e.Detail = flow.OnlyCandidate, "no other tunnel fits in time; "+e.Detail
 		c.in, c.unseen, l.Confidence, l.Evidence = f.tunnel, f.unseen, graph.SureByTime, []flow.Evidence{e}

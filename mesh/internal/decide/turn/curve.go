@@ -46,6 +46,25 @@ func (v *Leg) Curve(x *index.Index) Curve {
 	return k
 }
 
+// Cut makes the lengths of both directions unknown: the leg went on after what was seen of
+// it.
+func (k *Curve) Cut() {
+	k.Whole.Req, k.Whole.Resp = cutShort(k.Whole.Req), cutShort(k.Whole.Resp)
+	if o := k.Whole.Outline; o != nil {
+		o.Req, o.Resp = nil, nil
+	}
+}
+
+// cutShort returns m without its end.
+func cutShort(m *scan.Message) *scan.Message {
+	if m == nil {
+		return nil
+	}
+	part := *m
+	part.Flags &^= scan.MsgComplete
+	return &part
+}
+
 // all returns what went in one direction as one message; nil if nothing did.
 func (s *Side) all(x *index.Index, h index.HalfNo) *scan.Message {
 	r := x.Content(h)

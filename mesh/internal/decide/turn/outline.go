@@ -25,7 +25,9 @@ func Outline(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
 	}
 	SettleTickets(measured)
 	for _, v := range measured {
-		v.Leg.Hidden = v.exchanges(c.Index)
+		if v.Leg.Hidden = v.exchanges(c.Index); c.CutShort(v.Leg) {
+			cutLast(v.Leg.Hidden)
+		}
 	}
 	var es []*graph.Exchange
 	for _, l := range sealed {
@@ -34,4 +36,16 @@ func Outline(c *crossing.Crossing, legs []*graph.Leg) []*graph.Exchange {
 		}
 	}
 	return es
+}
+
+// cutLast makes the length of the last message unknown: there was more of it, perhaps.
+func cutLast(es []graph.Exchange) {
+	if len(es) == 0 {
+		return
+	}
+	e := &es[len(es)-1]
+	if e.Resp == nil {
+		e.Req, e.Outline.Req = cutShort(e.Req), nil
+	}
+	e.Resp, e.Outline.Resp = cutShort(e.Resp), nil
 }
