@@ -42,8 +42,8 @@ type Resemblance struct {
 	Request         fingerprint.Verdict // bodies
 	Response        fingerprint.Verdict
 	content         bool     // some body is not empty and equal
-	differ          []uint32 // names of request fields that are not the same on both, sorted
-	differBack      []uint32 // of response fields
+	differ          []uint32 // names of fields of the request that did not come through as they were, sorted
+	differBack      []uint32 // of the response
 	common          int      // fields that are the same
 }
 
@@ -103,7 +103,7 @@ func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 		return
 	}
 	r.seen |= seenResponse
-	back, common := diffFields(d.RespScan, d.Resp, u.RespScan, u.Resp)
+	back, common := diffFields(u.RespScan, u.Resp, d.RespScan, d.Resp)
 	r.differBack = back
 	r.common += common
 }
@@ -113,24 +113,20 @@ func (r *Resemblance) Contradicted() bool {
 	return r.otherLine || r.Request == fingerprint.Different || r.Response == fingerprint.Different
 }
 
-// diffFields returns the names of the fields of two heads that are missing in
-// one or have another value there, and the number of equal fields. Fields are
-// sorted by hash.
+// diffFields returns the names of the fields of a head that the proxy was given, m, which
+// what it made of that, n, does not have or has with another value, and the number of
+// equal fields. What n has alone the proxy may have added. Fields are sorted by hash.
 func diffFields(s *scan.Scan, m *scan.Message, t *scan.Scan, n *scan.Message) (names []uint32, common int) {
-	add := func(name uint32) {
-		if k := len(names); k == 0 || names[k-1] != name {
-			names = append(names, name)
-		}
-	}
 	i, j := m.Fields.First, n.Fields.First
 	iEnd, jEnd := i+m.Fields.N, j+n.Fields.N
-	for i < iEnd || j < jEnd {
-		switch {
-		case j == jEnd || i < iEnd && fieldLess(*s.Fields.At(i), *t.Fields.At(j)):
-			add(s.Fields.At(i).Name)
+	for i < iEnd {
+		switch f := *s.Fields.At(i); {
+		case j == jEnd || fieldLess(f, *t.Fields.At(j)):
+			if k := len(names); k == 0 || names[k-1] != f.Name {
+				names = append(names, f.Name)
+			}
 			i++
-		case i == iEnd || fieldLess(*t.Fields.At(j), *s.Fields.At(i)):
-			add(t.Fields.At(j).Name)
+		case fieldLess(*t.Fields.At(j), f):
 			j++
 		default:
 			common++

@@ -23,7 +23,13 @@ func TestCutShort(t *testing.T) {
 		{"an answer goes out last", func(down, up *pcap.Connection) { up.Reply("an"); down.Wait(late); down.Reply("an") }, false, false},
 		{"a request comes in last", func(down, up *pcap.Connection) { up.Reply("an"); down.Reply("an"); down.Wait(late); down.Send("more") }, false, true},
 		{"an answer comes in last", func(down, up *pcap.Connection) { down.Wait(late); up.Reply("an") }, true, false},
-		{"a closed leg", func(down, up *pcap.Connection) { up.Reply("an"); up.Close(); down.Reply("an"); down.Wait(late); down.Send("more") }, false, false},
+		{"a closed leg", func(down, up *pcap.Connection) {
+			up.Reply("an")
+			up.Close()
+			down.Reply("an")
+			down.Wait(late)
+			down.Send("more")
+		}, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := new(pcap.Trace)

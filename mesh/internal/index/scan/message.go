@@ -72,15 +72,6 @@ type FieldRange struct{ First, N uint32 }
 // have it in common, without keeping it.
 type Field struct{ Name, Value uint32 }
 
-// hopFields are the fields that each connection has for itself (RFC 9110
-// §7.6.1) or that name the framing, so they say nothing about the other leg.
-var hopFields = map[string]bool{
-	"connection": true, "keep-alive": true, "te": true, "trailer": true,
-	"transfer-encoding": true, "content-length": true, "upgrade": true,
-	"proxy-connection": true, "proxy-authorization": true, "proxy-authenticate": true,
-	"http2-settings": true, "x-request-id": true, "date": true, "server": true,
-}
-
 // maxFields bounds what is kept of one head; the rest does not count as evidence.
 const maxFields = 64
 
@@ -124,7 +115,7 @@ func (s *Scan) readField(m *Message, name, value []byte) {
 	case "x-b3-traceid":
 		m.Trace = xxhash.Sum64(value)
 	}
-	if hopFields[string(lower)] || m.Fields.N == maxFields {
+	if isOwn(lower) || m.Fields.N == maxFields {
 		return
 	}
 	m.Fields.N++
