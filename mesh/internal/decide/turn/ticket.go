@@ -82,13 +82,15 @@ func typicalTickets(vs []*Leg) []int64 {
 	return out
 }
 
-// least returns how many tickets all legs have room for.
+// least returns how many tickets three of four legs have room for: of a few the client
+// may have spoken between two of them.
 func least(vs []*Leg) int {
-	n := maxTickets
-	for _, v := range vs {
-		n = min(n, v.room())
+	rooms := make([]int, len(vs))
+	for i, v := range vs {
+		rooms[i] = v.room()
 	}
-	return n
+	slices.Sort(rooms)
+	return min(rooms[len(rooms)/4], maxTickets)
 }
 
 // room returns how many tickets a leg may have by time: servers send them before they

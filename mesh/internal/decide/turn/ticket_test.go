@@ -91,6 +91,25 @@ func TestRoom(t *testing.T) {
 	if got := least([]*Leg{greeted(0, 200), greeted(3, 200)}); got != maxTickets {
 		t.Errorf("room for %d on legs that ask once, want %d", got, maxTickets)
 	}
+	early := func() *Leg { // the client spoke between two tickets
+		v := spoken(asks(200).as(tls.TypeHandshake), answers(700), answers(36), asks(36), answers(200), asks(10), answers(200), asks(10), answers(90))
+		v.flight = 2
+		v.Orig.Starts = []int64{v.Orig.after(1)}
+		return v
+	}
+	for _, tt := range []struct{ early, all, want int }{{1, 5, maxTickets}, {2, 4, 0}, {4, 4, 0}} {
+		var vs []*Leg
+		for i := range tt.all {
+			if i < tt.early {
+				vs = append(vs, early())
+			} else {
+				vs = append(vs, greeted(0, 200))
+			}
+		}
+		if got := least(vs); got != tt.want {
+			t.Errorf("%d of %d spoke early: room for %d, want %d", tt.early, tt.all, got, tt.want)
+		}
+	}
 }
 
 // Tickets of one server are as long, more or less: by ticketSpread.
