@@ -142,11 +142,16 @@ func newNeighbours(x *index.Index, found []twin) *neighbours {
 	return n
 }
 
-// client is twin.client, where only one direction was seen by the ends.
+// client is twin.client, where only one direction was seen by the ends. Where both were
+// seen and nothing tells, the two groups are at one place, and either answer is right.
 func (n *neighbours) client(t *twin) int {
 	if v := t.client(); v != 0 {
 		return v
 	}
 	client, server := t.a.ends(n.x)
-	return n.votes[neighbour{client, t.a.group, t.b.group}] - n.votes[neighbour{server, t.a.group, t.b.group}]
+	v := n.votes[neighbour{client, t.a.group, t.b.group}] - n.votes[neighbour{server, t.a.group, t.b.group}]
+	if v == 0 && t.bothWays() {
+		return 1
+	}
+	return v
 }

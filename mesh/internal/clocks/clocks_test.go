@@ -209,6 +209,19 @@ func TestThreePods(t *testing.T) {
 	}
 }
 
+// Two captures of one place have the same times to a microsecond, and share all the same.
+func TestOnePlace(t *testing.T) {
+	see := func(ahead time.Duration) *pcap.Trace {
+		return host{ahead: ahead}.see(talk(new(pcap.Trace), client, server, 1000, 3))
+	}
+	for _, ahead := range []time.Duration{0, 3 * time.Second} {
+		_, clocks := read(t, []string{"a", "b"}, see(0), see(ahead))
+		if c := clocks[1]; c.Alone || c.Connections != 1 || c.Correct(int64(time.Hour)) != int64(time.Hour-ahead) {
+			t.Errorf("ahead by %v: %+v", ahead, c)
+		}
+	}
+}
+
 // A single pod has nothing to be held against.
 func TestOnePod(t *testing.T) {
 	x, clocks := read(t, []string{""}, talk(new(pcap.Trace), client, server, 1000, 1).Trace)

@@ -69,17 +69,21 @@ func (f *finder) isns(c conn) (k [2]uint32, ok bool) {
 // add makes connection i known to those that come after.
 func (f *finder) add(i int32) {
 	c := f.conns[i]
-	if k, ok := f.isns(c); ok {
+	if k, ok := f.isns(c); ok && len(f.bySYN[k]) < maxShared {
 		f.bySYN[k] = append(f.bySYN[k], i)
 	}
 	for h := range c.Halves {
 		for _, m := range f.x.Marks(h) {
-			if !m.Byte {
+			if !m.Byte && len(f.marks[m.Hash]) < maxShared {
 				f.marks[m.Hash] = append(f.marks[m.Hash], i)
 			}
 		}
 	}
 }
+
+// maxShared bounds the connections that are looked at for one mark: a packet may be seen
+// at every interface of a node, and a hostile capture may have it everywhere.
+const maxShared = 64
 
 // twinsOf lists the twins of connection i among those that are known, one in each
 // group.
@@ -189,6 +193,16 @@ func (t *twin) client() int {
 		votes += cmp.Compare(e.b-e.a, f.b-f.a)
 	}
 	return votes
+}
+
+// bothWays reports whether packets of both directions were seen by both groups.
+func (t *twin) bothWays() bool {
+	for _, e := range t.events {
+		if e.reply != t.events[0].reply {
+			return true
+		}
+	}
+	return false
 }
 
 // ends returns the addresses of client and server as c shows them.
