@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
 )
 
@@ -128,6 +129,7 @@ func TestClaims(t *testing.T) {
 			for i := range s.truth.Links {
 				told[g] = append(told[g], j.link(&s.truth.Links[i]) == right)
 			}
+			s.settle(t, "in doubt for no reason", j.unreasoned(g))
 		}
 		s.settle(t, "more is worse", shrinking(told))
 	})
@@ -136,6 +138,20 @@ func TestClaims(t *testing.T) {
 			b.hold(t, g)
 		}
 	}
+}
+
+// unreasoned lists what is in doubt though nothing else is named. Where packets are
+// missing, what may be the right one may not have been captured.
+func (j *judge) unreasoned(g given) (bad []string) {
+	if slices.ContainsFunc(j.truth.Legs, func(l truth.Leg) bool { return !l.Complete }) {
+		return nil
+	}
+	for i := range j.ties {
+		if t := &j.ties[i]; t.ambiguous && len(t.rivals) == 0 {
+			bad = append(bad, fmt.Sprintf("with %s: %s to %s, %s", g, j.name(t.from), j.name(t.to), t.detail))
+		}
+	}
+	return bad
 }
 
 // shrinking lists links that are right with something given and not with more.

@@ -26,6 +26,7 @@ type tie struct {
 	confidence float64
 	ambiguous  bool
 	rivals     []end
+	detail     string // of the strongest evidence
 }
 
 // A judge holds a result against the truth.
@@ -74,6 +75,9 @@ func (j *judge) gather(hops []flow.Hop) {
 
 func (j *judge) hop(from, to *flow.Hop) tie {
 	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
+	if len(to.Evidence) > 0 {
+		t.detail = to.Evidence[0].Detail
+	}
 	for _, r := range to.Rivals {
 		s, ok := j.k.byReq[[2]int64{int64(r.Leg), r.Request[0]}]
 		if !ok {
@@ -103,6 +107,9 @@ func (j *judge) byExchange(n *flow.Join) bool {
 
 func (j *judge) join(n *flow.Join) tie {
 	t := tie{from: j.end(spot{leg: n.From}), to: j.end(spot{leg: n.To}), attempt: 1, confidence: n.Confidence, ambiguous: n.Ambiguous}
+	if len(n.Evidence) > 0 {
+		t.detail = n.Evidence[0].Detail
+	}
 	for _, r := range n.Rivals {
 		t.rivals = append(t.rivals, j.end(spot{leg: r}))
 	}

@@ -120,6 +120,7 @@ var passes = []func(*crossing.Crossing){
 	(*crossing.Crossing).Reconsider,    // doubts, by what was found out after them
 	(*crossing.Crossing).JoinUnread,    // legs of which not even turns are known
 	(*crossing.Crossing).JoinRefused,   // attempts that came to nothing
+	(*crossing.Crossing).NameRivals,    // why what is left is in doubt
 }
 
 // join finds the links of the crossing. Its passes share the crossing's board: each

@@ -1,7 +1,6 @@
 package algebra
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -107,15 +106,17 @@ type tier struct {
 	link    func(d, u *item) *graph.Link
 	sure    []int32        // by downstream item: its strand; -1 = none
 	used    []bool         // by upstream item: some strand of it is sure
-	fit     [][]int32      // by downstream item: its strands with a chance, the likeliest first
+	fit     [][]int32      // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
+	wanted  [][]int32      // the same by upstream item
 	only    map[int32]bool // strands that the order under load decided
+	left    map[int32]bool // strands that are all that is left
 	rivals  *rivalry       // of strands between streams; nil of others
 }
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
-	t.sure, t.used, t.fit = make([]int32, len(t.a.down)), make([]bool, len(t.a.up)), make([][]int32, len(t.a.down))
-	t.only = make(map[int32]bool)
+	t.sure, t.used = make([]int32, len(t.a.down)), make([]bool, len(t.a.up))
+	t.only, t.left = make(map[int32]bool), make(map[int32]bool)
 	for d := range t.sure {
 		t.sure[d] = -1
 	}
@@ -126,10 +127,9 @@ func (t *tier) links() []*graph.Link {
 	if t.ordered {
 		t.lineUp()
 	}
-	for i := range t.a.pairing.Edges {
-		if s := t.a.strand(int32(i)); s.P >= imaginable && !t.used[s.U] {
-			t.fit[s.D] = append(t.fit[s.D], int32(i))
-		}
+	t.remain()
+	if t.conclude() {
+		t.remain()
 	}
 	var out []*graph.Link
 	for d := range t.sure {
@@ -239,29 +239,11 @@ func (t *tier) certain(i int32) *graph.Link {
 		l.Confidence = ordersAgree
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
+	if t.left[i] {
+		l.Confidence = min(max(l.Confidence, graph.SureByTime), ordersAgree)
+		l.Evidence[0].Detail += "; nothing else is left for it"
+	}
 	l.Proven = s.P > 1-Proof && l.Confidence >= Believed
-	return l
-}
-
-// doubtful returns the link of a downstream item with several candidates: the
-// likeliest as best guess, the others as rivals; nil if there is none.
-func (t *tier) doubtful(d int32) *graph.Link {
-	fit := t.fit[d]
-	if len(fit) == 0 {
-		return nil
-	}
-	fit = slices.Clone(fit)
-	slices.SortStableFunc(fit, func(i, j int32) int { return cmp.Compare(t.a.pairing.Edges[j].P, t.a.pairing.Edges[i].P) })
-	fit = fit[:min(len(fit), crossing.MaxRivals+1)]
-	s := t.a.strand(fit[0])
-	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
-	l.Ambiguous = true
-	l.Confidence = min(s.P, Believed)
-	l.Evidence = []flow.Evidence{t.a.explain(s)}
-	for _, i := range fit[1:] {
-		r := t.link(&t.a.down[d], &t.a.up[t.a.pairing.Edges[i].U])
-		l.Rivals = append(l.Rivals, graph.Rival{Leg: r.To, Ex: r.Up})
-	}
 	return l
 }
 

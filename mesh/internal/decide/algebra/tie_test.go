@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
@@ -78,6 +79,7 @@ func TestBelieve(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := guessed(40, 40, tt.gs...)
+			a.holes = true // so that nothing follows from what is left
 			k := &tier{a: a, link: exchangeLink, least: Believed}
 			k.links()
 			if got := k.sureOf(); !slices.Equal(got, tt.want) {
@@ -161,6 +163,7 @@ func TestBelieveLegs(t *testing.T) {
 	}{{"few turns in common", muchInCommon, -1}, {"many", muchInCommon * 1.01, 1}} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := guessed(40, 40, with(guess{0, 1, .9999, noShift, anyDelay})...)
+			a.holes = true
 			a.facts[0].base = tt.base
 			k := &tier{a: a, link: exchangeLink, least: Believed}
 			k.links()
@@ -197,14 +200,22 @@ func TestDoubtful(t *testing.T) {
 		{"the likeliest first", with(g(0, 1, .2), g(0, 2, .5), g(0, 3, .3)), 2, []int32{3, 1}, .5},
 		{"of equals the first", with(g(0, 1, .3), g(0, 2, .3)), 1, []int32{2}, .3},
 		{"imaginable", with(g(0, 1, .5), g(0, 2, imaginable)), 1, []int32{2}, .5},
-		{"not imaginable", with(g(0, 1, .5), g(0, 2, imaginable/2)), 1, nil, .5},
-		{"certainly another's", with(g(0, 1, .4), g(0, 2, .6), g(3, 2, 1)), 1, nil, .4},
+		{"not imaginable", with(g(0, 1, .5), g(0, 2, imaginable/2), g(0, 3, imaginable)), 1, []int32{3}, .5},
+		{"nothing that is imaginable", with(g(0, 1, .5), g(0, 2, imaginable/2), g(0, 3, notExcluded/2)), 1, []int32{2}, .5},
+		{"nothing but what is excluded", with(g(0, 1, .5), g(0, 3, notExcluded/2)), 1, []int32{3}, .5},
+		{"wanted by another", with(g(0, 1, .5), g(0, 2, imaginable/2), g(3, 1, .4)), 1, []int32{-4}, .5},
+		{"wanted by another that is tied", with(g(0, 1, .5), g(3, 1, .5), g(3, 2, 1)), 1, nil, .5},
+		{"certainly another's", with(g(0, 1, .6), g(0, 2, .5), g(3, 2, 1)), 1, nil, .6},
+		{"likelier not captured", with(g(0, 1, .4)), -1, nil, 0},
 		{"no more than is believed", with(g(0, 1, .995), g(0, 2, .002)), 1, []int32{2}, Believed},
 		{"not more than so many", many, 10, nil, .004},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := guessed(250, 250, tt.gs...)
-			number := make(map[*graph.Exchange]int32)
+			number := make(map[*graph.Exchange]int32) // downstream items from -1 down
+			for i := range a.down {
+				number[a.down[i].ex] = -1 - int32(i)
+			}
 			for i := range a.up {
 				number[a.up[i].ex] = int32(i)
 			}
@@ -277,7 +288,7 @@ func TestLineUp(t *testing.T) {
 		{"packets are missing", func(a *algebra, _ *tier) { a.holes = true }, []int32{-1, -1, -1, -1}},
 		{"an exchange is missing", func(a *algebra, _ *tier) {
 			a.down = a.down[:len(a.down)-1]
-			a.pairing.Edges = a.pairing.Edges[:len(a.pairing.Edges)-1]
+			a.pairing.Edges = slices.DeleteFunc(a.pairing.Edges, func(e assign.Edge) bool { return int(e.D) == len(a.down) })
 		}, []int32{-1, -1, -1, -1}},
 		{"one is impossible", func(a *algebra, _ *tier) { a.pairing.Edges[1].P = 0 }, []int32{0, -1, 2, 3}},
 		{"one is tied by lengths", func(a *algebra, _ *tier) {
@@ -290,6 +301,9 @@ func TestLineUp(t *testing.T) {
 			var gs []guess
 			for i := range int32(40) {
 				gs = append(gs, guess{i, i, .3, plainShift, anyDelay})
+			}
+			for i := range int32(40) { // or all the other way round
+				gs = append(gs, guess{i, 39 - i, .2, plainShift, anyDelay})
 			}
 			a := guessed(40, 40, gs...)
 			for i := range a.down {

@@ -48,3 +48,32 @@ func (c *Crossing) guessAgain(l *graph.Link) bool {
 	}
 	return true
 }
+
+// NameRivals names for ambiguous links to which nothing else fits what else wants their
+// guess: that is what makes it one.
+func (c *Crossing) NameRivals() {
+	type end struct {
+		leg *graph.Leg
+		ex  *graph.Exchange
+	}
+	wanted := make(map[end][]*graph.Link)
+	for _, l := range c.Links {
+		if !l.Ambiguous {
+			continue
+		}
+		wanted[end{l.To, l.Up}] = append(wanted[end{l.To, l.Up}], l)
+		for _, r := range l.Rivals {
+			wanted[end{r.Leg, r.Ex}] = append(wanted[end{r.Leg, r.Ex}], l)
+		}
+	}
+	for _, l := range c.Links {
+		if !l.Ambiguous || len(l.Rivals) > 0 {
+			continue
+		}
+		for _, o := range wanted[end{l.To, l.Up}] {
+			if o != l && len(l.Rivals) < MaxRivals {
+				l.Rivals = append(l.Rivals, graph.Rival{Leg: o.From, Ex: o.Down})
+			}
+		}
+	}
+}

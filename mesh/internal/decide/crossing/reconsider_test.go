@@ -73,3 +73,34 @@ func maybe(d, u *graph.Exchange, rivals ...*graph.Exchange) *graph.Link {
 func legs(d, u *graph.Exchange) *graph.Link {
 	return &graph.Link{From: d.Leg, To: u.Leg, Attempt: 1, Ambiguous: true, Confidence: .5}
 }
+
+// What is in doubt though nothing else fits names those that want the same, whether it
+// is their guess or one of their rivals, and whole legs among whole legs alone.
+func TestNameRivals(t *testing.T) {
+	ds := []made{exchange(clientLeg(0), 0, 100*us), exchange(clientLeg(1), 0, 100*us), exchange(clientLeg(2), 0, 100*us)}
+	us := []made{exchange(proxyLeg(0), 10*us, 90*us), exchange(proxyLeg(1), 10*us, 90*us)}
+	c := between(ds, us)
+	d, u := graph.ExchangesOf(c.Down), graph.ExchangesOf(c.Up)
+	guess := func(d, u *graph.Exchange, rivals ...*graph.Exchange) {
+		l := &graph.Link{From: d.Leg, To: u.Leg, Down: d, Up: u, Ambiguous: true}
+		for _, r := range rivals {
+			l.Rivals = append(l.Rivals, graph.Rival{Leg: r.Leg, Ex: r})
+		}
+		c.Links = append(c.Links, l)
+	}
+	whole := func(d, u *graph.Leg, sure bool) {
+		c.Links = append(c.Links, &graph.Link{From: d, To: u, Ambiguous: !sure})
+	}
+	guess(d[0], u[0])
+	guess(d[1], u[1], u[0])
+	guess(d[2], u[1])
+	whole(c.Down[0], c.Up[0], false)
+	whole(c.Down[1], c.Up[0], false)
+	whole(c.Down[2], c.Up[0], true)
+	whole(c.Down[2], c.Up[1], false)
+	c.NameRivals()
+	want := []string{"?0.0>0.0|1.0", "?1.0>1.0|0.0", "?2.0>1.0|1.0", "?0>0|1", "?1>0|0", "2>0", "?2>1"}
+	if got := told(c.Links); !slices.Equal(got, want) {
+		t.Errorf("links %q, want %q", got, want)
+	}
+}
