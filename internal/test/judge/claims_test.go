@@ -130,6 +130,7 @@ func TestClaims(t *testing.T) {
 				told[g] = append(told[g], j.link(&s.truth.Links[i]) == right)
 			}
 			s.settle(t, "in doubt for no reason", j.unreasoned(g))
+			s.settle(t, "joined for sure", j.misjoined(g))
 		}
 		s.settle(t, "more is worse", shrinking(told))
 	})
@@ -149,6 +150,19 @@ func (j *judge) unreasoned(g given) (bad []string) {
 	for i := range j.ties {
 		if t := &j.ties[i]; t.ambiguous && len(t.rivals) == 0 {
 			bad = append(bad, fmt.Sprintf("with %s: %s to %s, %s", g, j.name(t.from), j.name(t.to), t.detail))
+		}
+	}
+	return bad
+}
+
+// misjoined lists joins that are not ambiguous, of legs that nothing ties.
+func (j *judge) misjoined(g given) (bad []string) {
+	for i := range j.r.Joins {
+		n := &j.r.Joins[i]
+		t := j.join(n)
+		tied := func(l truth.Link) bool { return l.From == t.from.leg && l.To == t.to.leg }
+		if !n.Ambiguous && !slices.ContainsFunc(j.truth.Links, tied) && !j.caused(&t) {
+			bad = append(bad, fmt.Sprintf("with %s: %s to %s (%.3f), %s", g, j.name(t.from), j.name(t.to), n.Confidence, t.detail))
 		}
 	}
 	return bad

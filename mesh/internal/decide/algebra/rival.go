@@ -136,3 +136,38 @@ func (t *tier) others(i int32, list []int32, least float64, up bool) (rs []graph
 	}
 	return rs
 }
+
+// sureLegs returns of each downstream item in doubt how sure it is that its leg and that
+// of its best guess belong together, 0 if that is not believed: it goes over that leg
+// whatever exchange of it it is, or what is guessed came from its leg whichever caused it.
+func (t *tier) sureLegs() []float64 {
+	type origin struct {
+		u   int32
+		leg *graph.Leg
+	}
+	down, up := make([]float64, len(t.a.down)), make(map[origin]float64)
+	for d, fit := range t.fit {
+		if len(fit) > 0 {
+			up[origin{t.a.pairing.Edges[fit[0]].U, t.a.down[d].ex.Leg}] = 0
+		}
+	}
+	for i := range t.a.pairing.Edges {
+		s := t.a.strand(int32(i))
+		if fit := t.fit[s.D]; len(fit) > 0 && t.a.up[s.U].ex.Leg == t.a.up[t.a.pairing.Edges[fit[0]].U].ex.Leg {
+			down[s.D] += s.P
+		}
+		k := origin{s.U, t.a.down[s.D].ex.Leg}
+		if p, ok := up[k]; ok {
+			up[k] = p + s.P
+		}
+	}
+	for d, fit := range t.fit {
+		if len(fit) > 0 {
+			down[d] = max(down[d], up[origin{t.a.pairing.Edges[fit[0]].U, t.a.down[d].ex.Leg}])
+		}
+		if down[d] = min(down[d], Believed); down[d] < Believed || t.whole {
+			down[d] = 0
+		}
+	}
+	return down
+}

@@ -63,3 +63,32 @@ func TestRivalsOfStreams(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// The legs are certain where the doubt is between exchanges of them alone.
+func TestSureLegs(t *testing.T) {
+	g := func(d, u int32, p float64) guess { return guess{d, u, p, plainShift, anyDelay} }
+	for _, tt := range []struct {
+		name string
+		gs   []guess
+		make func(a *algebra, k *tier)
+		want float64
+	}{
+		{"two of one server's leg", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, Believed},
+		{"of two legs", with(g(0, 1, .6), g(0, 2, .395)), nil, 0},
+		{"a third elsewhere", with(g(0, 1, .6), g(0, 2, .395), g(0, 3, .002)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0},
+		{"not probable", with(g(0, 1, .6), g(0, 2, .38)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0},
+		{"two of one client's leg", with(g(0, 1, .6), g(2, 1, .395)), func(a *algebra, _ *tier) { a.down[2].ex.Leg = a.down[0].ex.Leg }, Believed},
+		{"whole connections", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, k *tier) { a.up[2].ex.Leg, k.whole = a.up[1].ex.Leg, true }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := guessed(40, 40, tt.gs...)
+			k := &tier{a: a, link: exchangeLink, least: Believed}
+			if tt.make != nil {
+				tt.make(a, k)
+			}
+			if l := k.links()[0]; l.Down != a.down[0].ex || !l.Ambiguous || l.Legs != tt.want {
+				t.Errorf("%+v, want legs certain by %v", l, tt.want)
+			}
+		})
+	}
+}

@@ -244,9 +244,42 @@ func (s *solver) addAmbiguous(d int) {
 		l.Rivals = s.competitors(d, best)
 	}
 	l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1) // alone, its rival may not have been captured
+	if s.ofLeg(best, e.Leg) {
+		l.Legs = graph.SureByContents
+	}
 	like := Compare(e, u)
 	l.Evidence = explain(e, u, &like, true)
 	s.c.Add(l)
+}
+
+// ofLeg reports whether u was caused by some exchange of a leg, whichever: what may have
+// caused it was captured, all that fits is on that leg, and no other needs just that.
+func (s *solver) ofLeg(u int, l *graph.Leg) bool {
+	elsewhere := func(k candidate) bool { return s.down.all[k.d].Leg != l || k.lane.crowded }
+	return s.c.Trust.Complete(s.ups[u]) && len(s.failed[u]) == 0 && !slices.ContainsFunc(s.cands[u], elsewhere) && s.needed(u)
+}
+
+// needed reports whether every maximum matching has u: no other that is left over could
+// have its place, however many change theirs for it.
+func (s *solver) needed(u int) bool {
+	if s.a.OfUp[u] < 0 {
+		return false
+	}
+	seen, next := map[int]bool{u: true}, []int{u}
+	for len(next) > 0 && len(seen) <= MaxRivals {
+		d := s.a.OfUp[next[0]]
+		next = next[1:]
+		for _, v := range s.a.Down[d] {
+			if s.a.OfUp[v] < 0 {
+				return false
+			}
+			if !seen[v] {
+				seen[v] = true
+				next = append(next, v)
+			}
+		}
+	}
+	return len(next) == 0
 }
 
 // competitors lists the other downstream exchanges that u may belong to.

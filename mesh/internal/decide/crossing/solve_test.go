@@ -122,6 +122,45 @@ func TestHowSure(t *testing.T) {
 	}
 }
 
+// Which exchange of a leg caused one may be in doubt, and the leg certain: where all that
+// fits is on it, nothing is missing, and no other needs one of them instead.
+func TestSureLegs(t *testing.T) {
+	mux, other := clientLeg(0), clientLeg(1)
+	down := func(l *graph.Leg) made { return exchange(l, 0, 10000*us) }
+	up := func(i int) made { return exchange(proxyLeg(i), 1000*us, 9000*us) }
+	hole := func(c *Crossing) { c.Trust.holes = []scan.Span{{From: 0, To: 20000 * us}} }
+	for _, tt := range []struct {
+		name       string
+		downs, ups []made
+		make       func(*Crossing)
+		want       []float64 // of the links
+	}{
+		{"two of one leg", []made{down(mux), down(mux)}, []made{up(0), up(1)}, nil, []float64{graph.SureByContents, graph.SureByContents}},
+		{"one more than went on", []made{down(mux), down(mux), down(mux)}, []made{up(0), up(1)}, nil, []float64{graph.SureByContents, graph.SureByContents, graph.SureByContents}},
+		{"of two legs", []made{down(mux), down(other)}, []made{up(0), up(1)}, nil, []float64{0, 0}},
+		{"one more than may have come in", []made{down(mux), down(mux)}, []made{up(0), up(1), up(2)}, nil, []float64{0, 0}},
+		{"not all captured", []made{down(mux), down(mux)}, []made{up(0), up(1)}, hole, []float64{0, 0}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			mux.Exchanges, other.Exchanges = nil, nil
+			c := between(tt.downs, tt.ups)
+			if tt.make != nil {
+				tt.make(c)
+			}
+			c.JoinExchanges()
+			var got []float64
+			for _, l := range c.Links {
+				if got = append(got, l.Legs); !l.Ambiguous {
+					t.Errorf("%v is certain", told([]*graph.Link{l}))
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%v: legs are sure by %v, want %v", told(c.Links), got, tt.want)
+			}
+		})
+	}
+}
+
 // In a crowd too large to compare, each is offered those whose turn it was, the nearest
 // first, and nothing is sure.
 func TestJoinCrowd(t *testing.T) {

@@ -1,6 +1,10 @@
 package graph
 
-import "github.com/pcapmesh/pcapmesh/mesh/flow"
+import (
+	"slices"
+
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+)
 
 // Confidences. They are fractions of joins that are right, at the least, on
 // captures whose truth is known.
@@ -20,6 +24,7 @@ type Link struct {
 	Confidence float64
 	Proven     bool
 	Ambiguous  bool
+	Legs       float64 // of one that is ambiguous: how sure it is that its legs belong together, whatever exchanges of them; 0 if not
 	Evidence   []flow.Evidence
 	Rivals     []Rival
 }
@@ -28,6 +33,12 @@ type Link struct {
 type Rival struct {
 	Leg *Leg
 	Ex  *Exchange // nil for a whole leg
+}
+
+// Elsewhere reports whether the link has rivals on other legs than its own, or none at
+// all: else it is in doubt only which exchanges of its legs it is of.
+func (l *Link) Elsewhere() bool {
+	return len(l.Rivals) == 0 || slices.ContainsFunc(l.Rivals, func(r Rival) bool { return r.Leg != l.To && r.Leg != l.From })
 }
 
 // Order sorts links of one leg by its exchanges.

@@ -42,6 +42,10 @@ func TestComments(t *testing.T) {
 		}, false, []string{leg0, strings.Replace(leg1, "packet 9", "packet 8", 1) + ", joined to leg 0 by same-bytes (equal), confidence 0.900"}},
 		{"a guess", one, func(w *world) { w.guess(0, 0, 1, 0, 3).Evidence = because(flow.TurnAlgebra, "lengths") }, false,
 			[]string{leg0, leg1 + ", ambiguous with 3 rivals, best guess to leg 0 by turn-algebra (lengths), confidence 0.900"}},
+		{"a guess of one of the leg's", one, func(w *world) {
+			l := w.guess(0, 0, 1, 0, 3)
+			l.Evidence, l.Legs = because(flow.TurnAlgebra, "lengths"), 0.99
+		}, false, []string{leg0, leg1 + ", joined to leg 0 by turn-algebra, confidence 0.990; in doubt by which of its exchanges: best guess lengths"}},
 		{"facts of the leg", one, func(w *world) {
 			w.legs[0].Decrypted, w.legs[0].LostHeaders, w.legs[0].Notes = true, true, []string{"torn", "worn"}
 		}, false, []string{leg0 + ", decrypted, header fields that refer to a lost table unknown", "pcapmesh: leg 0: torn", "pcapmesh: leg 0: worn"}},
@@ -49,6 +53,8 @@ func TestComments(t *testing.T) {
 			[]string{leg0, strings.Replace(leg1, "packet 9", "packet 11", 1), "pcapmesh: left out: exchange 1: not readable on any leg"}},
 		{"left out: ambiguous", one, func(w *world) { w.outline(0); w.guess(0, 0, 1, 0, 2) }, false,
 			[]string{leg0, leg1, "pcapmesh: left out: exchange 0: ambiguous, 2 rivals"}},
+		{"left out: which of a leg's", one, func(w *world) { w.outline(0); w.guess(0, 0, 1, 0, 2).Legs = 0.99 }, false,
+			[]string{leg0, leg1, "pcapmesh: left out: exchange 0: ambiguous which of leg 1, 2 rivals"}},
 		{"HTTP/1.1 among HTTP/2", func(w *world) { w.talk("/a", "/b"); w.mux("/a"); w.talk("/b") }, func(w *world) {
 			w.tie(0, 0, 1, 0)
 			w.tie(0, 1, 2, 0)

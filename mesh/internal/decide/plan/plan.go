@@ -153,7 +153,7 @@ func (pl *Planner) choose(p *trace.Path) (chosen []*graph.Exchange, omitted []st
 			chosen = append(chosen, e)
 			continue
 		}
-		omitted = append(omitted, fmt.Sprintf("exchange %d: %s", x.ID, why(x)))
+		omitted = append(omitted, fmt.Sprintf("exchange %d: %s", x.ID, why(x, p.Steps[i])))
 	}
 	return chosen, omitted
 }
@@ -175,15 +175,19 @@ func (pl *Planner) hop(p *trace.Path, no int) *graph.Exchange {
 	return found
 }
 
-func why(x *flow.Exchange) string {
-	if x.Ambiguous {
-		n := 0
-		for _, h := range x.Hops {
-			n += len(h.Rivals)
-		}
-		return fmt.Sprintf("ambiguous, %d rivals", n)
+// why says why an exchange is not written.
+func why(x *flow.Exchange, steps []trace.Step) string {
+	if !x.Ambiguous {
+		return "not readable on any leg"
 	}
-	return "not readable on any leg"
+	n, on := 0, ""
+	for i, h := range x.Hops {
+		n += len(h.Rivals)
+		if l := steps[i].Link; h.Ambiguous && l != nil && l.Legs > 0 {
+			on = fmt.Sprintf(" which of leg %d", h.Leg)
+		}
+	}
+	return fmt.Sprintf("ambiguous%s, %d rivals", on, n)
 }
 
 // onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
@@ -369,7 +373,10 @@ func tie(p *trace.Path, id int) string {
 	}
 	e := best.Evidence[0]
 	kind := "joined"
-	if best.Ambiguous {
+	switch {
+	case best.Ambiguous && best.Legs > 0:
+		return fmt.Sprintf(", joined to leg %d by %s, confidence %.3f; in doubt by which of its exchanges: best guess %s", best.From.ID, e.Kind, best.Legs, e.Detail)
+	case best.Ambiguous:
 		kind = fmt.Sprintf("ambiguous with %d rivals, best guess", len(best.Rivals))
 	}
 	return fmt.Sprintf(", %s to leg %d by %s (%s), confidence %.3f", kind, best.From.ID, e.Kind, e.Detail, best.Confidence)

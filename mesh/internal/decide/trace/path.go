@@ -240,11 +240,12 @@ func learn(x *flow.Exchange, e *graph.Exchange) {
 	}
 }
 
-// joined reports whether a join without rivals ties legs of the path.
+// joined reports whether a join without rivals ties legs of the path, whatever exchanges
+// of them belong together.
 func (p *Path) joined() bool {
 	for i := range p.Steps {
 		for k, s := range p.Steps[i] {
-			if s.Link != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+			if s.Link != nil && (!p.Exchanges[i].Hops[k].Ambiguous || s.Link.Legs > 0) {
 				return true
 			}
 		}
@@ -304,7 +305,8 @@ func (p *Path) direction(legs []*graph.Leg) flow.Direction {
 	return flow.DirectionUnknown
 }
 
-// Joins sums links up to one join for each pair of legs: the best.
+// Joins sums links up to one join for each pair of legs: the best. Where it is in doubt
+// only which exchanges of the two legs belong together, the join is certain.
 func Joins(links []*graph.Link) []flow.Join {
 	type pair struct{ from, to int }
 	at := make(map[pair]int)
@@ -327,11 +329,17 @@ func Joins(links []*graph.Link) []flow.Join {
 
 // improve takes over l if it is a better reason than the one before.
 func improve(j *flow.Join, l *graph.Link) {
-	if !j.Ambiguous && (l.Ambiguous || l.Confidence <= j.Confidence) || j.Ambiguous && l.Ambiguous && l.Confidence <= j.Confidence {
+	ambiguous, confidence := l.Ambiguous, l.Confidence
+	if ambiguous && l.Legs > 0 {
+		ambiguous, confidence = false, l.Legs
+	}
+	if !j.Ambiguous && (ambiguous || confidence <= j.Confidence) || j.Ambiguous && ambiguous && confidence <= j.Confidence {
 		return
 	}
-	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = l.Confidence, l.Proven, l.Ambiguous, l.Evidence
-	j.Rivals = nil
+	j.Confidence, j.Proven, j.Ambiguous, j.Evidence = confidence, l.Proven, ambiguous, l.Evidence
+	if j.Rivals = nil; !ambiguous {
+		return
+	}
 	for _, r := range l.Rivals {
 		if r.Leg != l.To && !slices.Contains(j.Rivals, r.Leg.ID) {
 			j.Rivals = append(j.Rivals, r.Leg.ID)

@@ -348,6 +348,11 @@ func TestJoins(t *testing.T) {
 	link := func(confidence float64, ambiguous bool, detail string) graph.Link {
 		return graph.Link{Confidence: confidence, Ambiguous: ambiguous, Proven: !ambiguous, Evidence: []flow.Evidence{{Detail: detail}}}
 	}
+	certain := func(confidence, legs float64, detail string) graph.Link {
+		l := link(confidence, true, detail)
+		l.Legs = legs
+		return l
+	}
 	for _, tc := range []struct {
 		name  string
 		links []graph.Link
@@ -363,6 +368,10 @@ func TestJoins(t *testing.T) {
 		{"a better guess", []graph.Link{link(0.5, true, "a"), link(0.6, true, "b")}, "b"},
 		{"a guess as good", []graph.Link{link(0.5, true, "a"), link(0.5, true, "b")}, "a"},
 		{"a worse guess", []graph.Link{link(0.5, true, "a"), link(0.4, true, "b")}, "a"},
+		{"a guess of which the legs are certain", []graph.Link{link(0.5, true, "a"), certain(0.4, 0.99, "b"), link(0.6, true, "c")}, "b"},
+		{"one without rivals, then certain legs", []graph.Link{link(0.95, false, "a"), certain(0.4, 0.99, "b")}, "b"},
+		{"a surer one, then certain legs", []graph.Link{link(0.999, false, "a"), certain(0.4, 0.99, "b")}, "a"},
+		{"certain legs, then a surer guess", []graph.Link{certain(0.4, 0.95, "a"), link(0.99, true, "b")}, "a"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := new(world)
@@ -375,6 +384,9 @@ func TestJoins(t *testing.T) {
 				if l.Evidence[0].Detail == tc.want {
 					best = l
 				}
+			}
+			if best.Legs > 0 {
+				best.Confidence, best.Ambiguous = best.Legs, false
 			}
 			want := []flow.Join{{From: 0, To: 1, Confidence: best.Confidence, Proven: best.Proven, Ambiguous: best.Ambiguous, Evidence: best.Evidence}}
 			if diff := cmp.Diff(want, Joins(links)); diff != "" {
