@@ -23,7 +23,9 @@
 //     first.
 //   - A saturated proxy answers identical requests in the order in which they came
 //     (rank.go). Where both numbers, of requests and of responses, give the same pair and
-//     most neighbours agree, it is taken.
+//     most neighbours agree, it is taken, as far as can be measured in the capture that
+//     this is right. Who cannot belong to the crowd is not counted.
+//   - What is all that is left when everything else is tied is taken too (rival.go).
 //   - Where bodies stream both ways, one exchange is several turns (segment.go).
 //     Connections forwarded byte for byte are one item each (curve.go). Streams of HTTP/2
 //     keep the order of their requests, which is weighed too (order.go, stream.go), and

@@ -3,6 +3,8 @@ package algebra
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // Under load lengths are alike and delays say nothing, but a proxy's event loop
@@ -11,66 +13,174 @@ import (
 // of the same number belong together where both orders say so. One exchange
 // that is late, or was not captured, puts all numbers after it wrong. That is
 // seen in the other order, and set right by what most neighbours say there.
+//
+// Only such are counted together as can belong together: an exchange of other
+// lengths, or one that was over before, moves nobody's number.
+//
+// How often the orders are right is measured in the same crowd, and what cannot
+// be measured is not claimed. Of members that lengths tie it is known whether the
+// orders say the same. Without such, those of which the orders differ by one are
+// known to be no pair: if the orders did no more than meet by chance, they would meet
+// at the right place as often as one beside it. That holds only of a proxy that does one
+// thing after the other, as its pauses show: two workers overtake each other on the way
+// back as they did on the way there, so that both orders agree on what is wrong.
 
 // A queue is both sides of a crossing in the order of one time.
 type queue struct {
 	down, up []int32 // items in order
 	atDown   []int32 // place of each item; -1 = it has no time
+	atUp     []int32
 }
 
-// neighbours is how many items before and after one are asked.
-const neighbours = 32
+// manyKnown is how many members must be known otherwise for a rate.
+const manyKnown = 20
 
-// ordered returns for each upstream item the downstream item that both orders
-// give it and most of the neighbours confirm; -1 if there is none.
-func (a *algebra) ordered() []int32 {
-	req := a.queue(func(it *item) int64 { return it.reqAt })
-	resp := a.queue(func(it *item) int64 { return it.lastRespAt() })
-	of := make([]int32, len(a.up))
-	for u := range of {
-		of[u] = -1
+// A lineup is what both orders say of the members of crowds.
+type lineup struct {
+	of     []int32 // by upstream item: the downstream item that both orders give it and most neighbours confirm; -1 = none
+	serial bool    // the proxy does one thing after the other
+	told   int     // how many those are
+	before int     // how many more say that it is the one before that, or the one after
+	after  int
+}
+
+// ordered lines up both sides, without the crowds of which somebody is missing.
+func (a *algebra) ordered() *lineup {
+	l := &lineup{of: make([]int32, len(a.up)), serial: a.serial()}
+	for u := range l.of {
+		l.of[u] = -1
 	}
-	agree := make([]bool, len(req.down))
-	for k, d := range req.down {
-		u := req.partner(d)
-		agree[k] = u >= 0 && u == resp.partner(d)
-	}
-	for k, d := range req.down {
-		if agree[k] && confirmed(agree, k) {
-			of[req.partner(d)] = d
+	var all gathering
+	for _, c := range a.crowds() {
+		if len(c.down) == len(c.up) { // else one that is missing puts all after it wrong, on both sides alike
+			all.down, all.up = append(all.down, c.down...), append(all.up, c.up...)
 		}
 	}
-	return of
+	if len(all.down) > assign.Neighbours {
+		l.enter(a, all)
+	}
+	return l
 }
 
-// confirmed reports whether most of the neighbours of k agree too.
-func confirmed(agree []bool, k int) bool {
-	from, to := max(k-neighbours, 0), min(k+neighbours+1, len(agree))
-	n := 0
-	for _, ok := range agree[from:to] {
-		if ok {
-			n++
+// serial reports whether the proxy does one thing after the other.
+func (a *algebra) serial() bool {
+	requests, answers := make([]int64, 0, len(a.up)), make([]int64, 0, len(a.down))
+	for i := range a.up {
+		requests = append(requests, a.up[i].reqAt)
+	}
+	for i := range a.down {
+		answers = append(answers, a.down[i].lastRespAt())
+	}
+	untimed := func(at int64) bool { return at == noTime }
+	return assign.Serial(slices.DeleteFunc(requests, untimed), slices.DeleteFunc(answers, untimed))
+}
+
+// A gathering is items of both sides that can go together.
+type gathering struct{ down, up []int32 }
+
+// crowds lists who can go together, in the order of their first downstream items: what
+// strands connect that have a chance, and differences of lengths that others have.
+func (a *algebra) crowds() []gathering {
+	root := make([]int32, len(a.down)+len(a.up))
+	for i := range root {
+		root[i] = int32(i)
+	}
+	find := func(i int32) int32 {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for i := range a.pairing.Edges {
+		if s := a.strand(int32(i)); s.P > 0 && a.usual(s) {
+			d, u := find(s.D), find(int32(len(a.down))+s.U)
+			root[max(d, u)] = min(d, u)
 		}
 	}
-	return 2*n > to-from
+	at := make(map[int32]int)
+	var out []gathering
+	for d := range a.down {
+		k, ok := at[find(int32(d))]
+		if !ok {
+			k = len(out)
+			at[find(int32(d))] = k
+			out = append(out, gathering{})
+		}
+		out[k].down = append(out[k].down, int32(d))
+	}
+	for u := range a.up {
+		if k, ok := at[find(int32(len(a.down)+u))]; ok {
+			out[k].up = append(out[k].up, int32(u))
+		}
+	}
+	return out
 }
 
-// queue puts both sides in the order of the given time.
-func (a *algebra) queue(time func(*item) int64) *queue {
+// enter lines up who is there.
+func (l *lineup) enter(a *algebra, c gathering) {
+	req := a.queue(c, func(it *item) int64 { return it.reqAt })
+	resp := a.queue(c, func(it *item) int64 { return it.lastRespAt() })
+	off, agree := make([]int, len(req.down)), make([]bool, len(req.down))
+	for k, d := range req.down {
+		off[k] = resp.apart(d, req.partner(d))
+		agree[k] = off[k] == 0
+	}
+	for k, d := range req.down {
+		if !assign.Confirmed(agree, k) {
+			continue
+		}
+		switch off[k] {
+		case 0:
+			l.of[req.partner(d)] = d
+			l.told++
+		case -1:
+			l.before++
+		case 1:
+			l.after++
+		}
+	}
+}
+
+// rate returns how often the orders are right. sure lists by downstream item its
+// upstream item as it is known otherwise, or -1.
+func (l *lineup) rate(sure []int32) float64 {
+	known, right := 0, 0
+	for u, d := range l.of {
+		if d >= 0 && sure[d] >= 0 {
+			known++
+			if sure[d] == int32(u) {
+				right++
+			}
+		}
+	}
+	if known >= manyKnown {
+		return float64(right+1) / float64(known+2)
+	}
+	if !l.serial {
+		return 0
+	}
+	return 1 - float64(max(l.before, l.after)+1)/float64(max(l.told, 1))
+}
+
+// queue puts both sides of a crowd in the order of the given time.
+func (a *algebra) queue(c gathering, time func(*item) int64) *queue {
 	q := new(queue)
-	q.down, q.atDown = inTime(a.down, time)
-	q.up, _ = inTime(a.up, time)
+	q.down, q.atDown = inTime(a.down, c.down, time)
+	q.up, q.atUp = inTime(a.up, c.up, time)
 	return q
 }
 
-// inTime returns the items that have the given time in its order, and the
+// inTime returns those of the members that have the given time in its order, and the
 // place of each item.
-func inTime(items []item, time func(*item) int64) (order, place []int32) {
+func inTime(items []item, members []int32, time func(*item) int64) (order, place []int32) {
 	place = make([]int32, len(items))
-	for i := range items {
+	for i := range place {
 		place[i] = -1
+	}
+	for _, i := range members {
 		if time(&items[i]) != noTime {
-			order = append(order, int32(i))
+			order = append(order, i)
 		}
 	}
 	slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(time(&items[i]), time(&items[j])) })
@@ -86,4 +196,13 @@ func (q *queue) partner(d int32) int32 {
 		return q.up[k]
 	}
 	return -1
+}
+
+// apart returns by how much the number of u is greater than that of d; very much if one
+// has none.
+func (q *queue) apart(d, u int32) int {
+	if u < 0 || q.atDown[d] < 0 || q.atUp[u] < 0 {
+		return len(q.down) + len(q.up)
+	}
+	return int(q.atUp[u] - q.atDown[d])
 }

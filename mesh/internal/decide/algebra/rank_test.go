@@ -4,14 +4,15 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/assign"
 )
 
 // An occasion is when a request and its response were seen.
 type occasion struct{ req, resp int64 }
 
-// ordered returns for each upstream item the downstream item that the orders of
-// requests and responses give it, or -1.
-func ordered(down, up []occasion) []int32 {
+// among returns turn algebra over occasions that can all go together.
+func among(down, up []occasion) *algebra {
 	a := new(algebra)
 	for _, o := range down {
 		a.down = append(a.down, item{reqAt: o.req, respAt: o.resp})
@@ -19,7 +20,15 @@ func ordered(down, up []occasion) []int32 {
 	for _, o := range up {
 		a.up = append(a.up, item{reqAt: o.req, respAt: o.resp})
 	}
-	return a.ordered()
+	for d := range down {
+		for _, u := range [2]int{d, d + 1} {
+			if len(up) > 0 {
+				a.add(int32(d), int32(u%len(up)))
+				a.pairing.Edges[len(a.pairing.Edges)-1].P = .1
+			}
+		}
+	}
+	return a
 }
 
 // crowd returns n exchanges on both sides of a proxy that keeps the order: one
@@ -86,7 +95,7 @@ func TestOrdered(t *testing.T) {
 			d, u := crowd(500)
 			d, u = tt.spoil(rand.New(rand.NewPCG(9, 10)), d, u)
 			told := 0
-			for i, o := range ordered(d, u) {
+			for i, o := range among(d, u).ordered().of {
 				if o < 0 {
 					continue
 				}
@@ -102,50 +111,10 @@ func TestOrdered(t *testing.T) {
 	}
 }
 
-// Most of the neighbours must agree: of up to 32 before and as many after.
-func TestConfirmed(t *testing.T) {
-	agree := func(n int, at ...int) []bool {
-		list := make([]bool, n)
-		for _, k := range at {
-			list[k] = true
-		}
-		return list
-	}
-	first := func(n int) (at []int) {
-		for k := range n {
-			at = append(at, k)
-		}
-		return at
-	}
-	for _, tt := range []struct {
-		name  string
-		agree []bool
-		k     int
-		want  bool
-	}{
-		{"alone", agree(1, 0), 0, true},
-		{"half of two", agree(2, 0), 0, false},
-		{"of 65 33", agree(65, first(33)...), 32, true},
-		{"of 65 32", agree(65, first(32)...), 32, false},
-		{"those before the neighbours do not count", agree(70, first(33)...), 33, false},
-		{"at the beginning 17 of 33", agree(100, first(17)...), 0, true},
-		{"at the beginning 16 of 33", agree(100, first(16)...), 0, false},
-		{"the last of the neighbours counts", agree(100, append(first(16), 32)...), 0, true},
-		{"those after the neighbours do not count", agree(34, append(first(16), 33)...), 0, false},
-		{"at the end", agree(33, first(17)...), 32, true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := confirmed(tt.agree, tt.k); got != tt.want {
-				t.Errorf("confirmed %v, want %v", got, tt.want)
-			}
-		})
-	}
-}
-
 // Items are counted in the order of a time; those without one have no number.
 func TestQueue(t *testing.T) {
 	a := &algebra{down: []item{{reqAt: 30}, {reqAt: noTime}, {reqAt: 10}, {reqAt: 20}, {reqAt: 20}}, up: []item{{reqAt: 5}, {reqAt: 4}, {reqAt: noTime}, {reqAt: 3}}}
-	q := a.queue(func(it *item) int64 { return it.reqAt })
+	q := a.queue(gathering{[]int32{0, 1, 2, 3, 4}, []int32{0, 1, 2, 3}}, func(it *item) int64 { return it.reqAt })
 	var got []int32
 	for d := range int32(5) {
 		got = append(got, q.partner(d))
@@ -155,5 +124,177 @@ func TestQueue(t *testing.T) {
 	}
 	if want := []int32{2, 3, 4, 0}; !slices.Equal(q.down, want) {
 		t.Errorf("order %v, want %v", q.down, want)
+	}
+	if got := [4]int{q.apart(2, 3), q.apart(3, 3), q.apart(2, 0), q.apart(1, 0)}; got != [4]int{0, -1, 2, 7} {
+		t.Errorf("apart by %v", got)
+	}
+}
+
+// Who cannot go together with anybody of the crowd is not counted, whenever it was; one
+// more of its kind makes all numbers doubtful.
+func TestOrderedApart(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(a *algebra)
+		want int // are told
+	}{
+		{"nobody else", func(*algebra) {}, 500},
+		{"one of another length", func(a *algebra) {
+			a.down = append(a.down, item{reqAt: 100_000, respAt: 1_100_000})
+		}, 500},
+		{"one of another length on the other side", func(a *algebra) {
+			a.up = append(a.up, item{reqAt: 100_000, respAt: 1_100_000})
+		}, 500},
+		{"two of another length", func(a *algebra) {
+			a.down = append(a.down, item{reqAt: 100_000, respAt: 1_100_000})
+			a.up = append(a.up, item{reqAt: 300_000, respAt: 900_000})
+			a.add(500, 500)
+			a.pairing.Edges[len(a.pairing.Edges)-1].P = .1
+		}, 501},
+		{"one that only what is impossible ties to the crowd", func(a *algebra) {
+			a.down = append(a.down, item{reqAt: 100_000, respAt: 1_100_000})
+			a.add(500, 10)
+		}, 500},
+		{"one more alike", func(a *algebra) {
+			a.down = append(a.down, item{reqAt: 100_000, respAt: 1_100_000})
+			a.add(500, 10)
+			a.pairing.Edges[len(a.pairing.Edges)-1].P = .1
+		}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := among(crowd(500))
+			tt.make(a)
+			if got := a.ordered().told; got != tt.want {
+				t.Errorf("%d are told, want %d", got, tt.want)
+			}
+		})
+	}
+	if a := among(crowd(assign.Neighbours)); a.ordered().told != 0 {
+		t.Error("too few neighbours tell")
+	}
+}
+
+// The rate is that of the members who are known, if they are many, and else what is
+// left when those are taken off that meet by chance: as many as meet one place beside.
+func TestRate(t *testing.T) {
+	known := func(n, wrong int) []int32 {
+		sure := make([]int32, 100)
+		for d := range sure {
+			switch sure[d] = int32(d); {
+			case d >= n:
+				sure[d] = -1
+			case d < wrong:
+				sure[d]++
+			}
+		}
+		return sure
+	}
+	for _, tt := range []struct {
+		name          string
+		before, after int
+		sure          []int32
+		want          float64 // if the proxy does one thing after the other
+	}{
+		{"nothing known, and none beside", 0, 0, known(0, 0), .99},
+		{"nothing known, some beside", 4, 1, known(0, 0), .95},
+		{"the same on the other side", 1, 4, known(0, 0), .95},
+		{"few known", 4, 1, known(manyKnown-1, 0), .95},
+		{"many known", 50, 50, known(98, 0), .99},
+		{"some known to be wrong", 0, 0, known(98, 9), .9},
+	} {
+		l := &lineup{told: 100, before: tt.before, after: tt.after, of: make([]int32, 100)}
+		for i := range l.of {
+			l.of[i] = int32(i)
+		}
+		many := !near(l.rate(tt.sure), 0)
+		if l.serial = true; !near(l.rate(tt.sure), tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, l.rate(tt.sure), tt.want)
+		}
+		if want := tt.sure[manyKnown-1] >= 0; many != want {
+			t.Errorf("%s: measured with several workers %v, want %v", tt.name, many, want)
+		}
+	}
+	if got := (&lineup{}).rate(nil); got > 0 {
+		t.Errorf("of nothing the rate is %v", got)
+	}
+}
+
+// served plays clients that ask again and again through a proxy with some workers, each
+// of which has its own of them and does one thing after the other. A request costs half a
+// millisecond and up to jitter more, an answer a fifth of that; the application takes 2 ms
+// and up to jitter more.
+func served(seed uint64, workers int, jitter int64) (down, up []occasion) {
+	const clients, calls = 32, 40
+	r := rand.New(rand.NewPCG(seed, 3))
+	type job struct {
+		at     int64 // when it came in
+		client int
+		no     int // of the occasion; -1 = a new request
+	}
+	free, left := make([]int64, workers), [clients]int{}
+	var jobs []job
+	for c := range clients {
+		jobs, left[c] = append(jobs, job{r.Int64N(1_000_000), c, -1}), calls
+	}
+	for len(jobs) > 0 {
+		next := 0
+		for i, j := range jobs { // the one whose worker can begin it first, of one worker the one that came first
+			a, b := max(j.at, free[j.client%workers]), max(jobs[next].at, free[jobs[next].client%workers])
+			if a < b || a == b && j.at < jobs[next].at {
+				next = i
+			}
+		}
+		j := jobs[next]
+		jobs = slices.Delete(jobs, next, next+1)
+		w := j.client % workers
+		begin := max(j.at, free[w])
+		if j.no < 0 {
+			free[w] = begin + 500_000 + r.Int64N(jitter+1)
+			down, up = append(down, occasion{req: j.at}), append(up, occasion{req: free[w]})
+			jobs = append(jobs, job{free[w] + 2_000_000 + r.Int64N(jitter+1), j.client, len(down) - 1})
+			up[len(up)-1].resp = jobs[len(jobs)-1].at
+			continue
+		}
+		free[w] = begin + 100_000
+		down[j.no].resp = free[w]
+		if left[j.client]--; left[j.client] > 0 {
+			jobs = append(jobs, job{free[w] + 100_000, j.client, -1})
+		}
+	}
+	return down, up
+}
+
+// A proxy that does one thing after the other is believed, and what it is believed is
+// right. Two workers overtake each other on both ways alike, so that both orders agree on
+// what is wrong: that is measured, and nothing is claimed.
+func TestLineUpOfWorkers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		workers int
+		jitter  int64
+		claimed bool
+	}{
+		{"one", 1, 200_000, true},
+		{"two", 2, 200_000, false},
+		{"two that take nearly the same time", 2, 50_000, false},
+		{"three", 3, 100_000, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for seed := range uint64(5) {
+				a := among(served(seed, tt.workers, tt.jitter))
+				k := &tier{a: a, sure: slices.Repeat([]int32{-1}, len(a.down)), used: make([]bool, len(a.up)), only: make(map[int32]bool)}
+				k.lineUp()
+				wrong := 0
+				for i := range k.only {
+					if s := a.strand(i); s.D != s.U {
+						wrong++
+					}
+				}
+				if claimed := len(k.only) > len(a.down)/2; claimed != tt.claimed || wrong > 0 {
+					l := a.ordered()
+					t.Errorf("seed %d: %d of %d claimed, %d wrong; %d told, %d before, %d after", seed, len(k.only), len(a.down), wrong, l.told, l.before, l.after)
+				}
+			}
+		})
 	}
 }
