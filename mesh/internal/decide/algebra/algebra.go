@@ -317,8 +317,9 @@ func (a *algebra) weighOne(s strand) {
 		return
 	}
 	s.Weight *= missed(down.ex.Req, up.ex.Req) * missed(down.ex.Resp, up.ex.Resp)
-	a.weighMessage(s, &message{0, peer, req, down.req, up.req, func(i, j int) int64 { return between(down.request(i), up.request(j)) }}, &said)
-	a.weighMessage(s, &message{1, peer, resp, down.resp, up.resp, func(i, j int) int64 { return between(up.response(j), down.response(i)) }}, &said)
+	framed := func(k int) [2]int64 { return [2]int64{down.framed[k], up.framed[k]} }
+	a.weighMessage(s, &message{0, peer, req, down.req, up.req, framed(0), func(i, j int) int64 { return between(down.request(i), up.request(j)) }}, &said)
+	a.weighMessage(s, &message{1, peer, resp, down.resp, up.resp, framed(1), func(i, j int) int64 { return between(up.response(j), down.response(i)) }}, &said)
 }
 
 // missed returns how likely it is that a message was captured on one side of the proxy
@@ -337,6 +338,7 @@ type message struct {
 	peer     int32
 	own      witness // what the strand said of it when last was learned
 	down, up scan.Sizes
+	framed   [2]int64             // bytes that frame chunks, on either side
 	delay    func(i, j int) int64 // nanoseconds, by indices of lengths
 }
 
@@ -351,9 +353,14 @@ func (a *algebra) weighMessage(s strand, m *message, said *saying) {
 	for i, d := range m.down {
 		for j, u := range m.up {
 			delay := m.delay(i, j)
-			p := a.shifts[m.k].ratio(m.peer, d-u, m.own) * a.took(m.k, class, said, delay) * secondary(i) * secondary(j)
-			if p > best {
-				best, s.shift[m.k], s.delay[m.k] = p, d-u, delay
+			x, p := d-u, a.shifts[m.k].ratio(m.peer, d-u, m.own)
+			if m.framed != [2]int64{} {
+				if y, q := a.reframed(m, d, u); q*secondary(1) > p {
+					x, p = y, q*secondary(1)
+				}
+			}
+			if p *= a.took(m.k, class, said, delay) * secondary(i) * secondary(j); p > best {
+				best, s.shift[m.k], s.delay[m.k] = p, x, delay
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // doubtStreams takes back strands between streams that nobody attests, and those that
 // cross another one of their leg.
 func (t *tier) doubtStreams() {
-	t.rivals = newRivalry(t.a.pairing.Edges, len(t.a.down), len(t.a.up))
+	t.rivals = assign.NewRivalry(t.a.pairing.Edges, len(t.a.down), len(t.a.up))
 	crossed := t.crossed()
 	for d, i := range t.sure {
 		if i < 0 {
@@ -86,48 +86,3 @@ func (a *algebra) backed(s strand) bool {
 
 // attestants is how many others must have the difference of lengths of a response.
 const attestants = 2.5
-
-// A rivalry tells how probable the others are of which one end is that of a strand.
-// Where many streams go on at once probabilities are found by steps that may stop
-// early, and need not add up to one: then the others say how far a strand can be
-// trusted.
-type rivalry struct {
-	edges    []assign.Edge
-	down, up [][2]int32 // by item: its two likeliest strands; -1 = none
-}
-
-func newRivalry(edges []assign.Edge, down, up int) *rivalry {
-	r := &rivalry{edges: edges, down: make([][2]int32, down), up: make([][2]int32, up)}
-	for _, tops := range [2][][2]int32{r.down, r.up} {
-		for i := range tops {
-			tops[i] = [2]int32{-1, -1}
-		}
-	}
-	for i := range edges {
-		r.enter(&r.down[edges[i].D], int32(i))
-		r.enter(&r.up[edges[i].U], int32(i))
-	}
-	return r
-}
-
-// enter puts strand i among the two likeliest.
-func (r *rivalry) enter(top *[2]int32, i int32) {
-	switch p := r.edges[i].P; {
-	case top[0] < 0 || p > r.edges[top[0]].P:
-		top[0], top[1] = i, top[0]
-	case top[1] < 0 || p > r.edges[top[1]].P:
-		top[1] = i
-	}
-}
-
-// of returns the probability of the likeliest other strand of either end of strand i.
-func (r *rivalry) of(i int32) (most float64) {
-	for _, top := range [2][2]int32{r.down[r.edges[i].D], r.up[r.edges[i].U]} {
-		for _, k := range top {
-			if k >= 0 && k != i {
-				most = max(most, r.edges[k].P)
-			}
-		}
-	}
-	return most
-}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -70,17 +69,6 @@ func TestCrossed(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, []int32{1, 2}) {
 		t.Errorf("crossed are %v, want 1 and 2", got)
-	}
-}
-
-// A strand is trusted no more than the likeliest other one of either end allows.
-func TestRivalry(t *testing.T) {
-	edges := []assign.Edge{{D: 0, U: 0, P: 1}, {D: 0, U: 1, P: .02}, {D: 1, U: 0, P: .05}, {D: 0, U: 2, P: .03}, {D: 2, U: 3, P: .5}}
-	r := newRivalry(edges, 3, 4)
-	for i, want := range []float64{.05, 1, 1, 1, 0} {
-		if got := r.of(int32(i)); got != want {
-			t.Errorf("beside strand %d is one of %v, want %v", i, got, want)
-		}
 	}
 }
 

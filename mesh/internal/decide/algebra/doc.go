@@ -15,6 +15,7 @@
 //     exchanges that belong together than between others, so that lengths which all have
 //     in common say little. What a pair contributed to what was learned is taken off
 //     before it is weighed: nobody is his own witness.
+//   - What frames the chunks of a body does not count (chunk.go).
 //   - Pairings compete. A pair's probability is its share of the weight of all pairings in
 //     which nothing is used twice (package assign).
 //   - A pair is taken as true from 0.99 on, never with a difference of lengths that

@@ -17,8 +17,9 @@ type item struct {
 	peer            int32           // who the encrypted leg belongs to
 	fresh           bool            // the first one on its connection
 	req, resp       scan.Sizes
-	head            int64 // of a request that HTTP/2 may carry: length of its target there
-	reqAt, reqTo    int64 // nanoseconds; noTime when not captured
+	framed          [2]int64 // bytes that frame the chunks of the request and the response
+	head            int64    // of a request that HTTP/2 may carry: length of its target there
+	reqAt, reqTo    int64    // nanoseconds; noTime when not captured
 	respAt, respTo  int64
 	reqAts, respAts []int64 // of each of the lengths; nil: the same of all
 	early           bool    // it may have begun before what was seen of it
@@ -30,7 +31,8 @@ const noTime = math.MinInt64
 
 // newItem measures an exchange.
 func newItem(e *graph.Exchange) item {
-	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.No == 0 && !e.Leg.Midstream}
+	it := item{ex: e, reqAt: noTime, reqTo: noTime, respAt: noTime, respTo: noTime, fresh: e.No == 0 && !e.Leg.Midstream,
+		framed: [2]int64{framing(e, e.Req), framing(e, e.Resp)}}
 	if m := e.Req; m != nil {
 		it.reqAt, it.req = m.From.Nanos, m.Length()
 		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {

@@ -32,8 +32,7 @@ type queue struct {
 	atUp     []int32
 }
 
-// manyKnown is how many members must be known otherwise for a rate.
-const manyKnown = 20
+const manyKnown = 20 // members that are known otherwise
 
 // A lineup is what both orders say of the members of crowds.
 type lineup struct {
@@ -50,13 +49,13 @@ func (a *algebra) ordered() *lineup {
 	for u := range l.of {
 		l.of[u] = -1
 	}
-	var all gathering
+	var all assign.Group
 	for _, c := range a.crowds() {
-		if len(c.down) == len(c.up) { // else one that is missing puts all after it wrong, on both sides alike
-			all.down, all.up = append(all.down, c.down...), append(all.up, c.up...)
+		if len(c.Down) == len(c.Up) { // else one that is missing puts all after it wrong, on both sides alike
+			all.Down, all.Up = append(all.Down, c.Down...), append(all.Up, c.Up...)
 		}
 	}
-	if len(all.down) > assign.Neighbours {
+	if len(all.Down) > assign.Neighbours {
 		l.enter(a, all)
 	}
 	return l
@@ -75,50 +74,17 @@ func (a *algebra) serial() bool {
 	return assign.Serial(slices.DeleteFunc(requests, untimed), slices.DeleteFunc(answers, untimed))
 }
 
-// A gathering is items of both sides that can go together.
-type gathering struct{ down, up []int32 }
-
-// crowds lists who can go together, in the order of their first downstream items: what
-// strands connect that have a chance, and differences of lengths that others have.
-func (a *algebra) crowds() []gathering {
-	root := make([]int32, len(a.down)+len(a.up))
-	for i := range root {
-		root[i] = int32(i)
-	}
-	find := func(i int32) int32 {
-		for root[i] != i {
-			root[i] = root[root[i]]
-			i = root[i]
-		}
-		return i
-	}
-	for i := range a.pairing.Edges {
-		if s := a.strand(int32(i)); s.P > 0 && a.usual(s) {
-			d, u := find(s.D), find(int32(len(a.down))+s.U)
-			root[max(d, u)] = min(d, u)
-		}
-	}
-	at := make(map[int32]int)
-	var out []gathering
-	for d := range a.down {
-		k, ok := at[find(int32(d))]
-		if !ok {
-			k = len(out)
-			at[find(int32(d))] = k
-			out = append(out, gathering{})
-		}
-		out[k].down = append(out[k].down, int32(d))
-	}
-	for u := range a.up {
-		if k, ok := at[find(int32(len(a.down)+u))]; ok {
-			out[k].up = append(out[k].up, int32(u))
-		}
-	}
-	return out
+// crowds lists who can go together: what strands connect that have a chance, and
+// differences of lengths that others have.
+func (a *algebra) crowds() []assign.Group {
+	return assign.Groups(len(a.down), len(a.up), a.pairing.Edges, func(i int32) bool {
+		s := a.strand(i)
+		return s.P > 0 && a.usual(s)
+	})
 }
 
 // enter lines up who is there.
-func (l *lineup) enter(a *algebra, c gathering) {
+func (l *lineup) enter(a *algebra, c assign.Group) {
 	req := a.queue(c, func(it *item) int64 { return it.reqAt })
 	resp := a.queue(c, func(it *item) int64 { return it.lastRespAt() })
 	off, agree := make([]int, len(req.down)), make([]bool, len(req.down))
@@ -164,10 +130,10 @@ func (l *lineup) rate(sure []int32) float64 {
 }
 
 // queue puts both sides of a crowd in the order of the given time.
-func (a *algebra) queue(c gathering, time func(*item) int64) *queue {
+func (a *algebra) queue(c assign.Group, time func(*item) int64) *queue {
 	q := new(queue)
-	q.down, q.atDown = inTime(a.down, c.down, time)
-	q.up, q.atUp = inTime(a.up, c.up, time)
+	q.down, q.atDown = inTime(a.down, c.Down, time)
+	q.up, q.atUp = inTime(a.up, c.Up, time)
 	return q
 }
 

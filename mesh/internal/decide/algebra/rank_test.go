@@ -114,7 +114,7 @@ func TestOrdered(t *testing.T) {
 // Items are counted in the order of a time; those without one have no number.
 func TestQueue(t *testing.T) {
 	a := &algebra{down: []item{{reqAt: 30}, {reqAt: noTime}, {reqAt: 10}, {reqAt: 20}, {reqAt: 20}}, up: []item{{reqAt: 5}, {reqAt: 4}, {reqAt: noTime}, {reqAt: 3}}}
-	q := a.queue(gathering{[]int32{0, 1, 2, 3, 4}, []int32{0, 1, 2, 3}}, func(it *item) int64 { return it.reqAt })
+	q := a.queue(assign.Group{Down: []int32{0, 1, 2, 3, 4}, Up: []int32{0, 1, 2, 3}}, func(it *item) int64 { return it.reqAt })
 	var got []int32
 	for d := range int32(5) {
 		got = append(got, q.partner(d))

@@ -104,14 +104,14 @@ type tier struct {
 	ordered bool    // under load, order tells too
 	whole   bool    // items are whole connections
 	link    func(d, u *item) *graph.Link
-	sure    []int32        // by downstream item: its strand; -1 = none
-	used    []bool         // by upstream item: some strand of it is sure
-	fit     [][]int32      // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
-	wanted  [][]int32      // the same by upstream item
-	only    map[int32]bool // strands that the order under load decided
-	rate    float64        // how often that is right
-	left    map[int32]bool // strands that are all that is left
-	rivals  *rivalry       // of strands between streams; nil of others
+	sure    []int32         // by downstream item: its strand; -1 = none
+	used    []bool          // by upstream item: some strand of it is sure
+	fit     [][]int32       // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
+	wanted  [][]int32       // the same by upstream item
+	only    map[int32]bool  // strands that the order under load decided
+	rate    float64         // how often that is right
+	left    map[int32]bool  // strands that are all that is left
+	rivals  *assign.Rivalry // of strands between streams; nil of others
 }
 
 // links decides what is taken as true and what stays in doubt.
@@ -247,7 +247,7 @@ func (t *tier) certain(i int32) *graph.Link {
 	l := t.link(&t.a.down[s.D], &t.a.up[s.U])
 	l.Confidence = min(s.P, graph.SureProven)
 	if t.rivals != nil {
-		l.Confidence = min(l.Confidence, 1-t.rivals.of(i))
+		l.Confidence = min(l.Confidence, 1-t.rivals.Of(i))
 	}
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
 	if t.only[i] {

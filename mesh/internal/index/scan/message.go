@@ -327,6 +327,15 @@ func (m *Message) Length() Sizes {
 	return Sizes{m.End - m.Before}
 }
 
+// Framing returns how many bytes of a message of HTTP/1.1 frame its chunks; 0 if it has
+// none, or that is not known.
+func (m *Message) Framing() int64 {
+	if !m.Is(MsgComplete) || m.Is(MsgOpen) || m.HeadEnd == 0 || m.Body.Len == fingerprint.UnknownLen {
+		return 0
+	}
+	return max(m.End-m.HeadEnd-m.Body.Len, 0)
+}
+
 // Sizes are the plaintext lengths that a range of a sealed direction may have,
 // the likeliest first; none when that is not known.
 type Sizes []int64
