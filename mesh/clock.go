@@ -13,7 +13,7 @@ import (
 type Clock struct {
 	Against     string         // the pod whose clock counts
 	Known       bool           // false: they share no connection, and nothing is joined between them by time
-	Offset      time.Duration  // how much later it is by the pod's clock, at its first packet; 0 if it may be right
+	Offset      time.Duration  // how much later it is by the pod's clock, when the first packet passed that both saw; 0 if it may be right
 	Error       time.Duration  // how far that may be from the truth
 	Drift       float64        // how much faster it goes
 	Connections int            // shared with the pod that it was held against, which may be a third one

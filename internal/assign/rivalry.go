@@ -1,6 +1,6 @@
 package assign
 
-// A Rivalry tells how probable the others are of which one end is that of a edge.
+// A Rivalry tells how probable the others are of which one end is that of an edge.
 // Where many streams go on at once probabilities are found by steps that may stop
 // early, and need not add up to one: then the others say how far a edge can be
 // trusted.
