@@ -224,20 +224,10 @@ func (j *judge) names(t *tie, l *truth.Link) bool {
 }
 
 // wrong lists what the result says for sure and is not so.
-func (j *judge) wrong() []string {
-	var out []string
-	for i := range j.ties {
-		t := &j.ties[i]
-		if t.ambiguous {
-			continue
-		}
-		l := j.linkOf(t)
-		switch {
-		case l == nil && j.caused(t):
-		case l == nil:
-			out = append(out, fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from)))
-		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
-			out = append(out, fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt))
+func (j *judge) wrong() (out []string) {
+	for _, c := range j.claims() {
+		if c.wrong != "" {
+			out = append(out, c.wrong)
 		}
 	}
 	return out
