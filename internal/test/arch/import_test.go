@@ -68,9 +68,10 @@ var below = map[string][]string{
 		"./internal/wire/tls", "./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph",
 		"./mesh/internal/index", "./mesh/internal/index/scan",
 	},
+	"mesh/internal/decide/odds": {"./mesh/internal/index"},
 	"mesh/internal/decide/algebra": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
-		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/odds", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/logged": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",

@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -27,7 +28,7 @@ type strand struct {
 type strandFacts struct {
 	base  float64      // what is known beforehand: a factor of the weight
 	order float64      // how likely it is for whether it crosses others: another factor
-	shift [2]int64     // bytes that the proxy took off the request and the response; unknownShift when that cannot be told
+	shift [2]int64     // bytes that the proxy took off the request and the response; odds.UnknownShift when that cannot be told
 	req   turn.Records // of a multiplexed leg: the records that fit
 	resp  turn.Records
 	delay [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
@@ -57,8 +58,8 @@ type algebra struct {
 	pairing            assign.Graph
 	facts              []strandFacts                   // of the edges of pairing
 	downs, ups         []float64                       // how many strands each item has
-	shifts             [2]shifts                       // of requests, of responses
-	delays             [2][2]delays                    // of requests and of responses, by whether the upstream connection was new
+	shifts             [2]odds.Shifts                  // of requests, of responses
+	delays             [2][2]odds.Delays               // of requests and of responses, by whether the upstream connection was new
 	holes              bool                            // packets are missing in the capture
 	free               bool                            // hidden exchanges may stay alone
 	multiplexed        bool                            // one side is streams of HTTP/2
@@ -231,8 +232,8 @@ func (a *algebra) loneliness() float64 {
 
 // learn estimates what the proxy does from the strands as they are weighed.
 func (a *algebra) learn() {
-	exact := a.shifts[0].exact
-	a.shifts, a.delays = [2]shifts{{exact: exact}, {exact: exact}}, [2][2]delays{}
+	exact := a.shifts[0].Exact
+	a.shifts, a.delays = [2]odds.Shifts{{Exact: exact}, {Exact: exact}}, [2][2]odds.Delays{}
 	for i := range a.pairing.Edges {
 		s := a.strand(int32(i))
 		peers := [2]int32{a.peer(s), a.peer(s)}
@@ -240,11 +241,11 @@ func (a *algebra) learn() {
 			peers[0] = a.kindOf(s)
 		}
 		for k, x := range s.shift {
-			if x != unknownShift {
-				a.shifts[k].add(peers[k], x, s.P)
+			if x != odds.UnknownShift {
+				a.shifts[k].Add(peers[k], x, s.P)
 			}
 			if s.delay[k] != noTime {
-				a.delays[k][a.class(s)].add(s.delay[k], s.P)
+				a.delays[k][a.class(s)].Add(s.delay[k], s.P)
 			}
 		}
 		if !a.multiplexed { // of a leg, strangers are chosen because they are near
@@ -257,7 +258,7 @@ func (a *algebra) learn() {
 // have too.
 func (a *algebra) usual(s strand) bool {
 	for k, x := range s.shift {
-		if x != unknownShift && !a.shifts[k].usual(x, witness{x, s.P}) {
+		if x != odds.UnknownShift && !a.shifts[k].Usual(x, odds.Witness{X: x, P: s.P}) {
 			return false
 		}
 	}
@@ -268,11 +269,11 @@ func (a *algebra) usual(s strand) bool {
 // together.
 func (a *algebra) learnOther(s strand) {
 	for k, x := range s.shift {
-		if x != unknownShift {
-			a.shifts[k].addOther(x, 1-s.P)
+		if x != odds.UnknownShift {
+			a.shifts[k].AddOther(x, 1-s.P)
 		}
 		if s.delay[k] != noTime {
-			a.delays[k][a.class(s)].addOther(s.delay[k], 1-s.P)
+			a.delays[k][a.class(s)].AddOther(s.delay[k], 1-s.P)
 		}
 	}
 }
@@ -302,8 +303,8 @@ func (a *algebra) weigh() {
 func (a *algebra) weighOne(s strand) {
 	down, up := &a.down[s.D], &a.up[s.U]
 	peer, said := a.peer(s), s.says()
-	req, resp := witness{said.shift[0], said.p}, witness{said.shift[1], said.p}
-	s.shift = [2]int64{unknownShift, unknownShift}
+	req, resp := odds.Witness{X: said.shift[0], P: said.p}, odds.Witness{X: said.shift[1], P: said.p}
+	s.shift = [2]int64{odds.UnknownShift, odds.UnknownShift}
 	s.delay = [2]int64{between(down.reqAt, up.reqAt), between(up.respAt, down.respAt)}
 	s.Weight = s.base * s.order
 	if a.multiplexed {
@@ -336,7 +337,7 @@ func missed(d, u *scan.Message) float64 {
 type message struct {
 	k        int // 0: the request, 1: the response
 	peer     int32
-	own      witness // what the strand said of it when last was learned
+	own      odds.Witness // what the strand said of it when last was learned
 	down, up scan.Sizes
 	framed   [2]int64             // bytes that frame chunks, on either side
 	delay    func(i, j int) int64 // nanoseconds, by indices of lengths
@@ -353,7 +354,7 @@ func (a *algebra) weighMessage(s strand, m *message, said *saying) {
 	for i, d := range m.down {
 		for j, u := range m.up {
 			delay := m.delay(i, j)
-			x, p := d-u, a.shifts[m.k].ratio(m.peer, d-u, m.own)
+			x, p := d-u, a.shifts[m.k].Ratio(m.peer, d-u, m.own)
 			if m.framed != [2]int64{} {
 				if y, q := a.reframed(m, d, u); q*secondary(1) > p {
 					x, p = y, q*secondary(1)
@@ -385,5 +386,5 @@ func (a *algebra) took(k, class int, said *saying, delay int64) float64 {
 	case delay < -index.Causality:
 		return 0
 	}
-	return a.delays[k][class].ratio(delay, witness{said.delay[k], said.p})
+	return a.delays[k][class].Ratio(delay, odds.Witness{X: said.delay[k], P: said.p})
 }

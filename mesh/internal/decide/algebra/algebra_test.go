@@ -2,10 +2,12 @@ package algebra
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -190,33 +192,36 @@ func TestLoneliness(t *testing.T) {
 // delays of new connections apart.
 func TestLearn(t *testing.T) {
 	a := guessed(2, 2)
-	a.shifts[0].exact, a.shifts[1].exact = true, true
+	a.shifts[0].Exact, a.shifts[1].Exact = true, true
 	a.down[0].peer, a.down[1].peer, a.up[1].fresh = 1, 2, true
-	a.take(guess{0, 0, .75, [2]int64{40, 50}, [2]int64{100 * us, 200 * us}}, guess{1, 1, .25, [2]int64{40, unknownShift}, [2]int64{noTime, 300 * us}})
-	if !a.shifts[0].exact || !a.shifts[1].exact {
+	a.take(guess{0, 0, .75, [2]int64{40, 50}, [2]int64{100 * us, 200 * us}}, guess{1, 1, .25, [2]int64{40, odds.UnknownShift}, [2]int64{noTime, 300 * us}})
+	if !a.shifts[0].Exact || !a.shifts[1].Exact {
 		t.Error("learning forgets that bytes pass unchanged")
 	}
-	req, resp := &a.shifts[0], &a.shifts[1]
-	for _, tt := range []struct {
-		name      string
-		got, want float64
-	}{
-		{"requests", req.all.n[40], 1}, {"requests of the first client", req.peer[1<<16].n[40], .75}, {"of the second", req.peer[2<<16].n[40], .25},
-		{"responses", resp.all.n[50], .75}, {"all responses", resp.all.total, .75},
-		{"requests of strangers", req.others.n[40], 1}, {"responses of strangers", resp.others.n[50], .25},
-		{"delays of requests", a.delays[0][0].total, .75}, {"to new connections", a.delays[0][1].total, 0},
-		{"delays of responses", a.delays[1][0].total, .75}, {"of new connections", a.delays[1][1].total, .25},
-		{"delays of strangers", a.delays[1][1].othersTotal, .75}, {"and of their requests", a.delays[0][0].othersTotal, .25},
-	} {
-		if tt.got != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, tt.got, tt.want)
-		}
+	req, resp := odds.Shifts{Exact: true}, odds.Shifts{Exact: true}
+	req.Add(1<<16, 40, .75)
+	req.Add(2<<16, 40, .25)
+	resp.Add(1<<16, 50, .75)
+	var delays [2][2]odds.Delays // of requests and responses, on old and on new connections
+	delays[0][0].Add(100*us, .75)
+	delays[1][0].Add(200*us, .75)
+	delays[1][1].Add(300*us, .25)
+	differ := func() bool {
+		a.learn()
+		return !reflect.DeepEqual(a.shifts, [2]odds.Shifts{req, resp}) || !reflect.DeepEqual(a.delays, delays)
 	}
-	a.multiplexed = true
-	if a.learn(); a.shifts[0].others.total != 0 || a.delays[0][0].othersTotal != 0 || a.shifts[0].all.total != 1 {
-		t.Errorf("of streams %v strangers are counted and %v others, want 0 and 1", a.shifts[0].others.total, a.shifts[0].all.total)
+	if a.multiplexed = true; differ() {
+		t.Errorf("of streams %+v is learned, and %+v", a.shifts, a.delays)
 	}
-	a.multiplexed = false
+	req.AddOther(40, .25)
+	req.AddOther(40, .75)
+	resp.AddOther(50, .25)
+	delays[0][0].AddOther(100*us, .25)
+	delays[1][0].AddOther(200*us, .25)
+	delays[1][1].AddOther(300*us, .75)
+	if a.multiplexed = false; differ() {
+		t.Errorf("of exchanges %+v is learned, and %+v", a.shifts, a.delays)
+	}
 	a.down[0].peer, a.up[0].peer = 3, 5
 	if got := a.peer(a.strand(0)); got != 3<<16|5 {
 		t.Errorf("peers 3 and 5 are %#x", got)
@@ -234,28 +239,28 @@ func TestWeigh(t *testing.T) {
 		want  func(a *algebra) float64
 	}{
 		{"one length each", nil, [2]int64{50, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 50, nobody) * a.delays[0][0].ratio(1000*us, nobody) * a.shifts[1].ratio(0, 50, nobody) * a.delays[1][0].ratio(1000*us, nobody)
+			return a.shifts[0].Ratio(0, 50, nobody) * a.delays[0][0].Ratio(1000*us, nobody) * a.shifts[1].Ratio(0, 50, nobody) * a.delays[1][0].Ratio(1000*us, nobody)
 		}},
 		{"a new connection", func(_, up *item) { up.fresh = true }, [2]int64{50, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 50, nobody) * a.delays[0][1].ratio(1000*us, nobody) * a.shifts[1].ratio(0, 50, nobody) * a.delays[1][1].ratio(1000*us, nobody)
+			return a.shifts[0].Ratio(0, 50, nobody) * a.delays[0][1].Ratio(1000*us, nobody) * a.shifts[1].Ratio(0, 50, nobody) * a.delays[1][1].Ratio(1000*us, nobody)
 		}},
-		{"a request of unknown length", func(down, _ *item) { down.req = nil }, [2]int64{unknownShift, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
-			return a.delays[0][0].ratio(1000*us, nobody) * a.shifts[1].ratio(0, 50, nobody) * a.delays[1][0].ratio(1000*us, nobody)
+		{"a request of unknown length", func(down, _ *item) { down.req = nil }, [2]int64{odds.UnknownShift, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
+			return a.delays[0][0].Ratio(1000*us, nobody) * a.shifts[1].Ratio(0, 50, nobody) * a.delays[1][0].Ratio(1000*us, nobody)
 		}},
-		{"a response not seen", func(_, up *item) { up.resp, up.respAt = nil, noTime }, [2]int64{50, unknownShift}, [2]int64{1000 * us, noTime}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 50, nobody) * a.delays[0][0].ratio(1000*us, nobody)
+		{"a response not seen", func(_, up *item) { up.resp, up.respAt = nil, noTime }, [2]int64{50, odds.UnknownShift}, [2]int64{1000 * us, noTime}, func(a *algebra) float64 {
+			return a.shifts[0].Ratio(0, 50, nobody) * a.delays[0][0].Ratio(1000*us, nobody)
 		}},
 		{"the second length is likelier", func(down, _ *item) { down.req = scan.Sizes{700, 90} }, [2]int64{40, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 40, nobody) * .1 * a.delays[0][0].ratio(1000*us, nobody) * a.shifts[1].ratio(0, 50, nobody) * a.delays[1][0].ratio(1000*us, nobody)
+			return a.shifts[0].Ratio(0, 40, nobody) * .1 * a.delays[0][0].Ratio(1000*us, nobody) * a.shifts[1].Ratio(0, 50, nobody) * a.delays[1][0].Ratio(1000*us, nobody)
 		}},
 		{"the first is", func(_, up *item) { up.req = scan.Sizes{60, 61} }, [2]int64{40, 50}, [2]int64{1000 * us, 1000 * us}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 40, nobody) * a.delays[0][0].ratio(1000*us, nobody) * a.shifts[1].ratio(0, 50, nobody) * a.delays[1][0].ratio(1000*us, nobody)
+			return a.shifts[0].Ratio(0, 40, nobody) * a.delays[0][0].Ratio(1000*us, nobody) * a.shifts[1].Ratio(0, 50, nobody) * a.delays[1][0].Ratio(1000*us, nobody)
 		}},
 		{"each with its time", func(down, up *item) {
 			down.req, down.reqAts = scan.Sizes{700, 90}, []int64{1000 * us, 1900 * us}
 			up.resp, up.respAts = scan.Sizes{900, 160}, []int64{8000 * us, 8900 * us}
 		}, [2]int64{40, 40}, [2]int64{100 * us, 100 * us}, func(a *algebra) float64 {
-			return a.shifts[0].ratio(0, 40, nobody) * .1 * a.delays[0][0].ratio(100*us, nobody) * a.shifts[1].ratio(0, 40, nobody) * .1 * a.delays[1][0].ratio(100*us, nobody)
+			return a.shifts[0].Ratio(0, 40, nobody) * .1 * a.delays[0][0].Ratio(100*us, nobody) * a.shifts[1].Ratio(0, 40, nobody) * .1 * a.delays[1][0].Ratio(100*us, nobody)
 		}},
 		{"the effect before its cause, whatever the length", func(down, _ *item) { down.reqAt, down.req = 3000*us, append(down.req, 90) }, [2]int64{50, 50}, [2]int64{-1000 * us, 1000 * us}, func(*algebra) float64 { return 0 }},
 	} {
@@ -289,9 +294,10 @@ func TestNobodyIsHisOwnWitness(t *testing.T) {
 	alone.add(0, 0)
 	alone.weighOne(alone.strand(0))
 	heard := guessed(2, 2, guess{0, 0, .7, [2]int64{50, 50}, [2]int64{1000 * us, 1000 * us}})
-	for k := range heard.shifts { // strangers are no witnesses
-		heard.shifts[k].others, heard.shifts[k].coarse = tally{}, tally{}
-		heard.delays[k][0].others, heard.delays[k][0].othersTotal = [delayBins]float64{}, 0
+	heard.shifts, heard.delays = [2]odds.Shifts{}, [2][2]odds.Delays{} // strangers are no witnesses
+	for k := range heard.shifts {
+		heard.shifts[k].Add(heard.peer(heard.strand(0)), 50, .7)
+		heard.delays[k][0].Add(1000*us, .7)
 	}
 	heard.weighOne(heard.strand(0))
 	if got, want := heard.pairing.Edges[0].Weight, alone.pairing.Edges[0].Weight; !near(got, want) {
@@ -309,16 +315,16 @@ func TestTook(t *testing.T) {
 		want  float64
 	}{
 		{"not known", noTime, 1},
-		{"as short as may be", -index.Causality, a.delays[1][0].ratio(-index.Causality, nobody)},
+		{"as short as may be", -index.Causality, a.delays[1][0].Ratio(-index.Causality, nobody)},
 		{"too short", -index.Causality - 1, 0},
-		{"usual", 300 * us, a.delays[1][0].ratio(300*us, nobody)},
+		{"usual", 300 * us, a.delays[1][0].Ratio(300*us, nobody)},
 	} {
 		if got := a.took(1, 0, said, tt.delay); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	own := &saying{p: 1, delay: [2]int64{noTime, 300 * us}}
-	if got, want := a.took(1, 0, own, 300*us), a.delays[1][0].ratio(300*us, witness{300 * us, 1}); got != want {
+	if got, want := a.took(1, 0, own, 300*us), a.delays[1][0].Ratio(300*us, odds.Witness{X: 300 * us, P: 1}); got != want {
 		t.Errorf("without one's own word %v, want %v", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 )
 
 // Records of several streams of HTTP/2 stand side by side, and what one exchange leaves
@@ -60,12 +61,11 @@ func (t *tier) crossed() map[int32]bool {
 // attested reports whether others have the difference of lengths that the responses of
 // a strand between streams have, and delays like its own.
 func (a *algebra) attested(s strand) bool {
-	x, n := s.shift[1], a.shifts[1].all.n
-	if x == unknownShift || n[x-1]+n[x]+n[x+1]-s.P < attestants { // a digit may take a byte more
+	if x := s.shift[1]; x == odds.UnknownShift || a.alike(1, x)-s.P < attestants {
 		return false
 	}
 	for k := range s.delay {
-		if s.delay[k] != noTime && a.delays[k][a.class(s)].near(s.delay[k])-s.P < 1 {
+		if s.delay[k] != noTime && a.delays[k][a.class(s)].Near(s.delay[k])-s.P < 1 {
 			return false
 		}
 	}
@@ -76,12 +76,17 @@ func (a *algebra) attested(s strand) bool {
 // of a strand between exchanges, if the other is not.
 func (a *algebra) backed(s strand) bool {
 	for k, x := range s.shift {
-		if s.shift[1-k] == unknownShift && x != unknownShift {
-			n := a.shifts[k].all.n
-			return n[x-1]+n[x]+n[x+1]-s.P >= attestants
+		if s.shift[1-k] == odds.UnknownShift && x != odds.UnknownShift {
+			return a.alike(k, x)-s.P >= attestants
 		}
 	}
 	return true
+}
+
+// alike returns how many have difference x of lengths, or a byte more or less: that is
+// what a digit takes.
+func (a *algebra) alike(k int, x int64) float64 {
+	return a.shifts[k].Seen(x-1) + a.shifts[k].Seen(x) + a.shifts[k].Seen(x+1)
 }
 
 // attestants is how many others must have the difference of lengths of a response.

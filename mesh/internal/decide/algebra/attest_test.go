@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -21,7 +22,7 @@ func TestAttested(t *testing.T) {
 		{"a byte more", [2]int64{40, 51}, soon, true},
 		{"two bytes more", [2]int64{40, 52}, soon, false},
 		{"requests of another length", [2]int64{400, 50}, soon, true}, // of heads, which HPACK shortens
-		{"a response of unknown length", [2]int64{40, unknownShift}, soon, false},
+		{"a response of unknown length", [2]int64{40, odds.UnknownShift}, soon, false},
 		{"a late request", plainShift, [2]int64{90_000 * us, 200 * us}, false},
 		{"a late response", plainShift, [2]int64{100 * us, 90_000 * us}, false},
 		{"delays unknown", plainShift, anyDelay, true},
@@ -81,11 +82,11 @@ func TestBacked(t *testing.T) {
 		want   bool
 	}{
 		{"both known, no others", plainShift, 0, true},
-		{"a request like two others", [2]int64{40, unknownShift}, 2, false},
-		{"a request like three others", [2]int64{40, unknownShift}, 3, true},
-		{"a request a byte longer", [2]int64{41, unknownShift}, 3, true},
-		{"a response like three others", [2]int64{unknownShift, 50}, 3, true},
-		{"a response unlike others", [2]int64{unknownShift, 60}, 3, false},
+		{"a request like two others", [2]int64{40, odds.UnknownShift}, 2, false},
+		{"a request like three others", [2]int64{40, odds.UnknownShift}, 3, true},
+		{"a request a byte longer", [2]int64{41, odds.UnknownShift}, 3, true},
+		{"a response like three others", [2]int64{odds.UnknownShift, 50}, 3, true},
+		{"a response unlike others", [2]int64{odds.UnknownShift, 60}, 3, false},
 		{"nothing known", noShift, 0, true},
 	} {
 		a := guessed(20, 20, append(backed(4, tt.others, plainShift), guess{0, 0, 1, tt.shift, anyDelay})...)

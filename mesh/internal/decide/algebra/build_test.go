@@ -2,12 +2,14 @@ package algebra
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
@@ -113,3 +115,9 @@ func (a *algebra) probability(d, u int32) float64 {
 
 // set makes p point to something, whatever that is.
 func set[T any](p **T) { *p = new(T) }
+
+// near reports whether two numbers are the same but for rounding.
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
+
+// nobody has seen anything himself.
+var nobody odds.Witness

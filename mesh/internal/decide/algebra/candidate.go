@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -96,13 +97,13 @@ func (a *algebra) sweep(nth int, yield func(d, u int32)) {
 // sample learns from every nth upstream item which differences of lengths are
 // common, of requests and responses together.
 func (a *algebra) sample(nth int) [][2]int64 {
-	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free, shifts: [2]shifts{{exact: a.shifts[0].exact}, {exact: a.shifts[1].exact}}}
+	some := &algebra{down: a.down, up: a.up, downOrder: a.downOrder, upOrder: a.upOrder, holes: a.holes, free: a.free, shifts: [2]odds.Shifts{{Exact: a.shifts[0].Exact}, {Exact: a.shifts[1].Exact}}}
 	some.sweep(nth, some.try)
 	some.solve()
 	sum := make(map[[2]int64]float64)
 	total := 0.0
 	for i := range some.pairing.Edges {
-		if s := some.strand(int32(i)); s.shift[0] != unknownShift && s.shift[1] != unknownShift {
+		if s := some.strand(int32(i)); s.shift[0] != odds.UnknownShift && s.shift[1] != odds.UnknownShift {
 			sum[s.shift] += s.P
 			total += s.P
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -119,7 +120,7 @@ func TestSampleAndLookUp(t *testing.T) {
 		}
 	}
 	for _, x := range common {
-		if x[0] == unknownShift || x[1] == unknownShift {
+		if x[0] == odds.UnknownShift || x[1] == odds.UnknownShift {
 			t.Errorf("%v is common", x)
 		}
 	}

@@ -31,11 +31,11 @@ func (a *algebra) reframed(m *message, d, u int64) (x int64, best float64) {
 	if m.framed[0] > 0 {
 		bare, sign = d-u-m.framed[0], 1
 	}
-	x, best = bare, a.shifts[m.k].ratio(m.peer, bare, m.own)
+	x, best = bare, a.shifts[m.k].Ratio(m.peer, bare, m.own)
 	most := min(manyChunks*(m.framed[0]+m.framed[1])+leastFraming, mostFraming)
 	width := float64(most - leastFraming + 1)
 	for n := int64(leastFraming); n <= most; n++ {
-		if p := a.shifts[m.k].ratio(m.peer, bare+sign*n, m.own) / width; p > best {
+		if p := a.shifts[m.k].Ratio(m.peer, bare+sign*n, m.own) / width; p > best {
 			x, best = bare+sign*n, p
 		}
 	}

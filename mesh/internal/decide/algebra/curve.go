@@ -8,6 +8,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 )
 
@@ -22,7 +23,7 @@ func JoinCurves(c *crossing.Crossing) {
 	if len(down) == 0 || len(up) == 0 {
 		return
 	}
-	a := &algebra{holes: c.Holes(), pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]shifts{{exact: true}, {exact: true}}}
+	a := &algebra{holes: c.Holes(), pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]odds.Shifts{{Exact: true}, {Exact: true}}}
 	a.fill(turn.Wholes(down), turn.Wholes(up))
 	a.candidates()
 	a.weighTurns(down, up)

@@ -11,10 +11,9 @@
 // no other pair has. So the differences are learned from the capture itself: weigh the
 // pairs with what is believed, learn from the result, again.
 //
-//   - Weights are how much likelier a difference (shift.go) or a delay is between
-//     exchanges that belong together than between others, so that lengths which all have
-//     in common say little. What a pair contributed to what was learned is taken off
-//     before it is weighed: nobody is his own witness.
+//   - Weights are how much likelier a difference or a delay is between exchanges that
+//     belong together than between others (package odds), so that lengths which all have
+//     in common say little.
 //   - What frames the chunks of a body does not count (chunk.go).
 //   - Pairings compete. A pair's probability is its share of the weight of all pairings in
 //     which nothing is used twice (package assign).

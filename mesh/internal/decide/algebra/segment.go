@@ -4,6 +4,7 @@ import (
 	"sort"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -74,7 +75,7 @@ func (a *algebra) explained(n int, of func(strand) int32) []bool {
 // common reports whether both differences of lengths of a strand are common.
 func (a *algebra) common(s strand) bool {
 	for k, x := range s.shift {
-		if x == unknownShift || a.shifts[k].likely(a.peer(s), x, witness{x, s.P}) < commonShift {
+		if x == odds.UnknownShift || a.shifts[k].Likely(a.peer(s), x, odds.Witness{X: x, P: s.P}) < commonShift {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -68,8 +69,8 @@ func TestCommon(t *testing.T) {
 		{"both are", plainShift, true},
 		{"the request's is not", [2]int64{500, 50}, false},
 		{"the response's is not", [2]int64{40, 500}, false},
-		{"the request's is not known", [2]int64{unknownShift, 50}, false},
-		{"the response's is not known", [2]int64{40, unknownShift}, false},
+		{"the request's is not known", [2]int64{odds.UnknownShift, 50}, false},
+		{"the response's is not known", [2]int64{40, odds.UnknownShift}, false},
 	} {
 		a := guessed(60, 60, append(gs, guess{50, 50, 0, tt.shift, anyDelay})...)
 		if got := a.common(a.strand(49)); got != tt.want {

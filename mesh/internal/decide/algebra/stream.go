@@ -10,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -102,21 +103,21 @@ func (a *algebra) weighStream(s strand, m *turn.Multiplex, head int, plain *item
 		run, n := m.Request(head, plain.req[0])
 		s.req = run
 		s.shift[0] = sign * (n - plain.head)
-		s.Weight *= a.shifts[0].ratio(a.kindOf(s), s.shift[0], witness{said.shift[0], said.p})
+		s.Weight *= a.shifts[0].Ratio(a.kindOf(s), s.shift[0], odds.Witness{X: said.shift[0], P: said.p})
 	}
 	if plain.respAt == noTime {
 		return
 	}
 	best := -1.0
 	for _, j := range m.Answers(plain.respAt) {
-		run, shift := turn.Records{From: j, To: j + 1}, int64(unknownShift)
+		run, shift := turn.Records{From: j, To: j + 1}, int64(odds.UnknownShift)
 		delay := sign * (m.Reply[j].At.Nanos - plain.respAt)
 		p := a.took(1, a.class(s), said, delay)
 		if len(plain.resp) == 1 {
 			var n int64
 			run, n = m.Cover(m.Reply, j, plain.resp[0])
 			shift = sign * (n - plain.resp[0])
-			p *= a.shifts[1].ratio(peer, shift, witness{said.shift[1], said.p})
+			p *= a.shifts[1].Ratio(peer, shift, odds.Witness{X: said.shift[1], P: said.p})
 		}
 		if p > best {
 			best = p

@@ -2,6 +2,7 @@ package algebra
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -212,8 +214,8 @@ func TestWeighStream(t *testing.T) {
 		}{
 			{"bodies", 100, 300, turn.Records{From: 0, To: 2}, turn.Records{From: 0, To: 2}, [2]int64{40 - 6, 369 - 300}, 100 * us},
 			{"none", 0, 40, turn.Records{From: 0, To: 1}, turn.Records{From: 0, To: 1}, [2]int64{40 - 6, 60 - 40}, 100 * us},
-			{"an answer of unknown length", 0, fingerprint.UnknownLen, turn.Records{From: 0, To: 1}, turn.Records{From: 0, To: 1}, [2]int64{40 - 6, unknownShift}, 100 * us},
-			{"a request of unknown length", fingerprint.UnknownLen, 40, turn.Records{}, turn.Records{From: 0, To: 1}, [2]int64{unknownShift, 60 - 40}, 100 * us},
+			{"an answer of unknown length", 0, fingerprint.UnknownLen, turn.Records{From: 0, To: 1}, turn.Records{From: 0, To: 1}, [2]int64{40 - 6, odds.UnknownShift}, 100 * us},
+			{"a request of unknown length", fingerprint.UnknownLen, 40, turn.Records{}, turn.Records{From: 0, To: 1}, [2]int64{odds.UnknownShift, 60 - 40}, 100 * us},
 		} {
 			t.Run(fmt.Sprintf("%s, upstream %v", tt.name, up), func(t *testing.T) {
 				a, _ := streams(up, tt.body, tt.answer)
@@ -224,7 +226,7 @@ func TestWeighStream(t *testing.T) {
 				a.weighOne(s)
 				want := tt.shift
 				for k := range want {
-					if want[k] != unknownShift {
+					if want[k] != odds.UnknownShift {
 						want[k] *= sign
 					}
 				}
@@ -233,8 +235,8 @@ func TestWeighStream(t *testing.T) {
 				}
 				weight := a.took(0, 0, &saying{}, 100*us) * a.took(1, 0, &saying{}, tt.delay)
 				for k, x := range want {
-					if x != unknownShift {
-						weight *= a.shifts[k].ratio(0, x, nobody)
+					if x != odds.UnknownShift {
+						weight *= a.shifts[k].Ratio(0, x, nobody)
 					}
 				}
 				if !near(s.Weight, weight) {
@@ -249,8 +251,8 @@ func TestWeighStream(t *testing.T) {
 func TestWeighStreamByLearning(t *testing.T) {
 	a, _ := streams(false, 0, 40)
 	for range 50 {
-		a.delays[1][0].add(300*us, 1)
-		a.shifts[1].add(a.peer(a.strand(0)), 30, 1)
+		a.delays[1][0].Add(300*us, 1)
+		a.shifts[1].Add(a.peer(a.strand(0)), 30, 1)
 	}
 	s := a.strand(0)
 	if a.weighOne(s); s.resp != (turn.Records{From: 2, To: 3}) || s.shift[1] != 30 || s.delay[1] != 300*us {
@@ -259,7 +261,7 @@ func TestWeighStreamByLearning(t *testing.T) {
 	b, _ := streams(false, 0, 40)
 	b.up[0].respAt = noTime
 	s = b.strand(0)
-	if b.weighOne(s); s.resp != (turn.Records{}) || s.shift[1] != unknownShift || s.Weight <= 0 {
+	if b.weighOne(s); s.resp != (turn.Records{}) || s.shift[1] != odds.UnknownShift || s.Weight <= 0 {
 		t.Errorf("a response that was not seen is answered by %v, weight %v", s.resp, s.Weight)
 	}
 	b.up[0].respAt = 9000 * us
@@ -303,11 +305,11 @@ func TestLearnOfStreams(t *testing.T) {
 	a.pairing.Edges[0].P = .5
 	a.learn()
 	kind, peer := a.kindOf(a.strand(0)), a.peer(a.strand(0))
-	if got := a.shifts[0].peer[kind]; got == nil || got.n[34] != .5 || len(a.shifts[0].peer) != 1 {
-		t.Errorf("of requests of its kind %+v is known", a.shifts[0].peer)
-	}
-	if got := a.shifts[1].peer[peer]; got == nil || got.n[69] != .5 {
-		t.Errorf("of responses of its peer %+v is known", a.shifts[1].peer)
+	var req, resp odds.Shifts
+	req.Add(kind, 34, .5)
+	resp.Add(peer, 69, .5)
+	if want := [2]odds.Shifts{req, resp}; !reflect.DeepEqual(a.shifts, want) {
+		t.Errorf("known is %+v, want %+v", a.shifts, want)
 	}
 }
 
@@ -317,8 +319,9 @@ func TestLearnOfStreamsWithoutBody(t *testing.T) {
 	a.weighOne(a.strand(0))
 	a.pairing.Edges[0].P = .5
 	a.learn()
-	if got := a.shifts[0].peer[a.kindOf(a.strand(0))]; got == nil || got.n[34] != .5 {
-		t.Errorf("of requests of its kind %+v is known", a.shifts[0].peer)
+	var req odds.Shifts
+	if req.Add(a.kindOf(a.strand(0)), 34, .5); !reflect.DeepEqual(a.shifts[0], req) {
+		t.Errorf("known is %+v, want %+v", a.shifts[0], req)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -149,7 +150,7 @@ func (t *tier) links() []*graph.Link {
 
 // told reports whether more than times speaks for a strand.
 func (s strand) told() bool {
-	return s.shift != [2]int64{unknownShift, unknownShift} || s.base > muchInCommon
+	return s.shift != [2]int64{odds.UnknownShift, odds.UnknownShift} || s.base > muchInCommon
 }
 
 // muchInCommon is the weight of turns in common that speak for a whole leg.
@@ -276,7 +277,7 @@ func (a *algebra) explain(s strand) flow.Evidence {
 
 // compared appends what is known of the lengths and the delay of one message.
 func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte {
-	if x := s.shift[k]; x == unknownShift {
+	if x := s.shift[k]; x == odds.UnknownShift {
 		dst = append(dst, "of unknown length"...)
 	} else {
 		if len(down) > 0 {
@@ -284,7 +285,7 @@ func (a *algebra) compared(dst []byte, k int, s strand, down scan.Sizes) []byte 
 		} else {
 			dst = fmt.Appendf(dst, "%+d bytes behind the proxy", -x)
 		}
-		if n := int(math.Round(a.shifts[k].all.n[x])); n > 1 {
+		if n := int(math.Round(a.shifts[k].Seen(x))); n > 1 {
 			dst = fmt.Appendf(dst, " like %d others", n-1)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
@@ -18,7 +19,7 @@ import (
 var (
 	plainShift = [2]int64{40, 50} // that all have
 	anyDelay   = [2]int64{noTime, noTime}
-	noShift    = [2]int64{unknownShift, unknownShift}
+	noShift    = [2]int64{odds.UnknownShift, odds.UnknownShift}
 )
 
 // backed returns n guesses of a difference that others have, each of items of its own
@@ -64,8 +65,8 @@ func TestBelieve(t *testing.T) {
 		{"probable", with(g(0, 1, .99, plainShift)), []int32{1, -1, -1, -1}},
 		{"less", with(g(0, 1, .9899, plainShift)), []int32{-1, -1, -1, -1}},
 		{"by times alone", with(g(0, 1, 1, noShift)), []int32{-1, -1, -1, -1}},
-		{"by one length", with(g(0, 1, .99, [2]int64{40, unknownShift})), []int32{1, -1, -1, -1}},
-		{"by the other", with(g(0, 1, .99, [2]int64{unknownShift, 50})), []int32{1, -1, -1, -1}},
+		{"by one length", with(g(0, 1, .99, [2]int64{40, odds.UnknownShift})), []int32{1, -1, -1, -1}},
+		{"by the other", with(g(0, 1, .99, [2]int64{odds.UnknownShift, 50})), []int32{1, -1, -1, -1}},
 		{"with a length that nobody else has", with(g(0, 1, .9999, [2]int64{40, 500})), []int32{-1, -1, -1, -1}},
 		{"with another that nobody else has", with(g(0, 1, .9999, [2]int64{400, 50})), []int32{-1, -1, -1, -1}},
 		{"beside another of the same lengths", with(g(0, 1, .998, plainShift), g(0, 2, 1e-5, plainShift)), []int32{-1, -1, -1, -1}},

@@ -1,4 +1,4 @@
-package algebra
+package odds
 
 import (
 	"math"
@@ -9,7 +9,7 @@ import (
 )
 
 // nobody has seen anything himself.
-var nobody witness
+var nobody Witness
 
 // binOf returns the bin of a delay, and its width in nanoseconds.
 func binOf(nanos int64) (int, float64) { return bin(nanos), width(bin(nanos)) }
@@ -74,11 +74,11 @@ func TestDelayDensity(t *testing.T) {
 		{"seconds", func() int64 { return 2e9 + r.Int64N(1e9) }, 1000, .98},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var d delays
+			var d Delays
 			for range tt.n {
-				d.add(tt.delays(), r.Float64())
+				d.Add(tt.delays(), r.Float64())
 			}
-			sum := integral(func(nanos int64) float64 { return d.likely(nanos, nobody) })
+			sum := integral(func(nanos int64) float64 { return d.Likely(nanos, nobody) })
 			if sum < tt.least || sum > 1.02 {
 				t.Errorf("the density sums up to %v", sum)
 			}
@@ -89,22 +89,22 @@ func TestDelayDensity(t *testing.T) {
 // What was learned is likelier than what was not, and nobody is his own
 // witness.
 func TestDelays(t *testing.T) {
-	var d delays
+	var d Delays
 	for i := range int64(100) {
-		d.add(300_000+i*500, 1)
+		d.Add(300_000+i*500, 1)
 	}
-	d.add(20_000_000, .7)
-	d.add(-index.Causality-1, 1) // the effect before its cause: nothing is learned
-	near, far := d.likely(320_000, nobody), d.likely(3_000_000, nobody)
+	d.Add(20_000_000, .7)
+	d.Add(-index.Causality-1, 1) // the effect before its cause: nothing is learned
+	near, far := d.Likely(320_000, nobody), d.Likely(3_000_000, nobody)
 	if near < 50*far {
 		t.Errorf("a usual delay has %v, an unusual one %v", near, far)
 	}
-	var without delays
+	var without Delays
 	for i := range int64(100) {
-		without.add(300_000+i*500, 1)
+		without.Add(300_000+i*500, 1)
 	}
 	for _, ask := range []int64{20_000_000, 19_000_000, 320_000, 5_000_000, 0} {
-		got, want := d.likely(ask, witness{20_000_000, .7}), without.likely(ask, nobody)
+		got, want := d.Likely(ask, Witness{20_000_000, .7}), without.Likely(ask, nobody)
 		if math.Abs(got/want-1) > 1e-9 {
 			t.Errorf("delay of %d ns: %v for who saw 20 ms himself, %v had nobody seen it", ask, got, want)
 		}
@@ -112,13 +112,13 @@ func TestDelays(t *testing.T) {
 }
 
 func TestShifts(t *testing.T) {
-	var s shifts
+	var s Shifts
 	for range 50 {
-		s.add(1, -38, 1)
-		s.add(1, -41, .5)
-		s.add(2, 90, 1)
+		s.Add(1, -38, 1)
+		s.Add(1, -41, .5)
+		s.Add(2, 90, 1)
 	}
-	s.add(1, 7, .9)
+	s.Add(1, 7, .9)
 	for _, tt := range []struct {
 		name      string
 		peer      int32
@@ -134,14 +134,14 @@ func TestShifts(t *testing.T) {
 		{"of its peer rather than of another", 2, 90, 90, 1, 0, 0},
 		{"small rather than large, never seen", 1, 5, 700, 1, 0, 0},
 	} {
-		if a, b := s.likely(tt.peer, tt.x, nobody), s.likely(tt.thanPeer, tt.than, nobody); a <= b {
+		if a, b := s.Likely(tt.peer, tt.x, nobody), s.Likely(tt.thanPeer, tt.than, nobody); a <= b {
 			t.Errorf("%s: %+d of peer %d has %v, %+d of peer %d has %v", tt.name, tt.x, tt.peer, a, tt.than, tt.thanPeer, b)
 		}
 	}
-	if own, new := s.likely(1, 7, witness{7, .9}), s.likely(1, 6, nobody); own > 1.2*new {
+	if own, new := s.Likely(1, 7, Witness{7, .9}), s.Likely(1, 6, nobody); own > 1.2*new {
 		t.Errorf("what only oneself has seen has %v, what nobody has %v", own, new)
 	}
-	if p := s.likely(1, 1<<40, nobody); p <= 0 {
+	if p := s.Likely(1, 1<<40, nobody); p <= 0 {
 		t.Errorf("an enormous difference has %v: nothing is impossible", p)
 	}
 }
@@ -150,14 +150,14 @@ func TestShifts(t *testing.T) {
 func TestShiftsSumToOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 20 {
-		var s shifts
+		var s Shifts
 		for range r.IntN(200) {
-			s.add(int32(r.IntN(3)), int64(r.IntN(5)*17-40), r.Float64())
+			s.Add(int32(r.IntN(3)), int64(r.IntN(5)*17-40), r.Float64())
 		}
 		for peer := range int32(4) {
 			sum := 0.0
 			for x := int64(-6000); x <= 6000; x++ {
-				sum += s.likely(peer, x, nobody)
+				sum += s.Likely(peer, x, nobody)
 			}
 			if math.Abs(sum-1) > .01 {
 				t.Errorf("peer %d: all differences have %v", peer, sum)
@@ -166,40 +166,40 @@ func TestShiftsSumToOne(t *testing.T) {
 	}
 }
 
-// near reports whether two numbers are the same but for rounding.
+// Near reports whether two numbers are the same but for rounding.
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
 
 // The probability of a difference is what was counted of the peer, and one more pair
 // that is like all, of whom one more is as believed beforehand.
 func TestShiftFormula(t *testing.T) {
 	prior := func(x float64) float64 { return math.Exp(-math.Abs(x)/256) / 512 }
-	var s shifts
-	if got := s.likely(1, 0, nobody); !near(got, 1.0/512) {
+	var s Shifts
+	if got := s.Likely(1, 0, nobody); !near(got, 1.0/512) {
 		t.Errorf("of nothing learned %v, want 1/512", got)
 	}
-	if got := s.likely(1, -512, nobody); !near(got, math.Exp(-2)/512) {
+	if got := s.Likely(1, -512, nobody); !near(got, math.Exp(-2)/512) {
 		t.Errorf("of nothing learned -512 has %v", got)
 	}
-	s.add(1, 40, 1)
-	s.add(1, 40, .5)
-	s.add(2, 40, .25)
-	s.add(2, 90, 1)
+	s.Add(1, 40, 1)
+	s.Add(1, 40, .5)
+	s.Add(2, 40, .25)
+	s.Add(2, 90, 1)
 	for _, tt := range []struct {
 		name string
 		peer int32
 		x    int64
-		own  witness
+		own  Witness
 		want float64
 	}{
 		{"of a new peer", 3, 40, nobody, (1.75 + prior(40)) / 3.75},
 		{"of one peer", 1, 40, nobody, (1.5 + (1.75+prior(40))/3.75) / 2.5},
 		{"of the other", 2, 40, nobody, (.25 + (1.75+prior(40))/3.75) / 2.25},
 		{"never seen", 2, 41, nobody, (prior(41) / 3.75) / 2.25},
-		{"without one's own word", 1, 40, witness{40, .5}, (1 + (1.25+prior(40))/3.25) / 2},
-		{"without one's own word for another", 2, 40, witness{90, 1}, (.25 + (1.75+prior(40))/2.75) / 1.25},
-		{"without more than was said", 2, 40, witness{40, 9}, (0 + prior(40)/1) / 1},
+		{"without one's own word", 1, 40, Witness{40, .5}, (1 + (1.25+prior(40))/3.25) / 2},
+		{"without one's own word for another", 2, 40, Witness{90, 1}, (.25 + (1.75+prior(40))/2.75) / 1.25},
+		{"without more than was said", 2, 40, Witness{40, 9}, (0 + prior(40)/1) / 1},
 	} {
-		if got := s.likely(tt.peer, tt.x, tt.own); !near(got, tt.want) {
+		if got := s.Likely(tt.peer, tt.x, tt.own); !near(got, tt.want) {
 			t.Errorf("%s: %+d has %v, want %v", tt.name, tt.x, got, tt.want)
 		}
 	}
@@ -208,12 +208,12 @@ func TestShiftFormula(t *testing.T) {
 // Where bytes pass unchanged no difference is certain beforehand, and any other one
 // is a thousandth of what it would be.
 func TestExactShifts(t *testing.T) {
-	s := shifts{exact: true}
+	s := Shifts{Exact: true}
 	for _, tt := range []struct {
 		x    int64
 		want float64
 	}{{0, 1}, {1, math.Exp(-1.0/256) / 512 / 1000}, {-256, math.Exp(-1) / 512 / 1000}} {
-		if got := s.likely(1, tt.x, nobody); !near(got, tt.want) {
+		if got := s.Likely(1, tt.x, nobody); !near(got, tt.want) {
 			t.Errorf("%+d has %v, want %v", tt.x, got, tt.want)
 		}
 	}
@@ -222,22 +222,22 @@ func TestExactShifts(t *testing.T) {
 // A difference that strangers have too says less: half of what is counted of them is
 // the difference itself, half those that are about as large.
 func TestShiftRatio(t *testing.T) {
-	var s shifts
-	alone := s.likely(1, 40, nobody)
-	if got, want := s.ratio(1, 40, nobody), alone/((20.0/512)/20); !near(got, want) {
+	var s Shifts
+	alone := s.Likely(1, 40, nobody)
+	if got, want := s.Ratio(1, 40, nobody), alone/((20.0/512)/20); !near(got, want) {
 		t.Errorf("without strangers the ratio is %v, want %v", got, want)
 	}
 	for range 10 {
-		s.addOther(40, .5)
+		s.AddOther(40, .5)
 	}
-	s.addOther(63, 3)
-	s.addOther(64, 2)
+	s.AddOther(63, 3)
+	s.AddOther(64, 2)
 	for _, tt := range []struct {
 		x      int64
 		others float64
 	}{{40, (5 + 8.0/64) / 2}, {63, (3 + 8.0/64) / 2}, {0, 8.0 / 64 / 2}, {64, (2 + 2.0/64) / 2}, {-1, 0}} {
-		want := s.likely(1, tt.x, nobody) / ((tt.others + 20.0/512) / 30)
-		if got := s.ratio(1, tt.x, nobody); !near(got, want) {
+		want := s.Likely(1, tt.x, nobody) / ((tt.others + 20.0/512) / 30)
+		if got := s.Ratio(1, tt.x, nobody); !near(got, want) {
 			t.Errorf("%+d has ratio %v, want %v", tt.x, got, want)
 		}
 	}
@@ -246,25 +246,25 @@ func TestShiftRatio(t *testing.T) {
 // A difference is usual if others have it, or one that is nearly as large; where there
 // are hardly others, if nothing speaks against it.
 func TestUsualShifts(t *testing.T) {
-	of := func(exact bool, n int, x int64, more ...int64) *shifts {
-		s := &shifts{exact: exact}
+	of := func(exact bool, n int, x int64, more ...int64) *Shifts {
+		s := &Shifts{Exact: exact}
 		for range n {
-			s.add(1, x, 1)
+			s.Add(1, x, 1)
 		}
 		for _, x := range more {
-			s.add(1, x, .5)
+			s.Add(1, x, .5)
 		}
 		return s
 	}
 	for _, tt := range []struct {
 		name string
-		s    *shifts
+		s    *Shifts
 		x    int64
-		own  witness
+		own  Witness
 		want bool
 	}{
 		{"hardly any others", of(false, 2, 40), 900, nobody, true},
-		{"hardly any others beside oneself", of(false, 3, 40), 900, witness{900, .1}, true},
+		{"hardly any others beside oneself", of(false, 3, 40), 900, Witness{900, .1}, true},
 		{"enough of them", of(false, 3, 40), 900, nobody, false},
 		{"hardly any others, exact", of(true, 2, 0), 1, nobody, false},
 		{"hardly any others, exact and the same", of(true, 2, 0), 0, nobody, true},
@@ -273,11 +273,11 @@ func TestUsualShifts(t *testing.T) {
 		{"too long", of(false, 5, 40), 57, nobody, false},
 		{"nearly as others, shorter", of(false, 5, 40), 24, nobody, true},
 		{"too short", of(false, 5, 40), 23, nobody, false},
-		{"only oneself", of(false, 5, 40, 900), 900, witness{900, .5}, false},
-		{"one more by half", of(false, 5, 40, 900, 901), 900, witness{900, .5}, true},
-		{"one more by less", of(false, 5, 40, 900, 901), 900, witness{900, .6}, false},
+		{"only oneself", of(false, 5, 40, 900), 900, Witness{900, .5}, false},
+		{"one more by half", of(false, 5, 40, 900, 901), 900, Witness{900, .5}, true},
+		{"one more by less", of(false, 5, 40, 900, 901), 900, Witness{900, .6}, false},
 	} {
-		if got := tt.s.usual(tt.x, tt.own); got != tt.want {
+		if got := tt.s.Usual(tt.x, tt.own); got != tt.want {
 			t.Errorf("%s: usual %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -315,20 +315,20 @@ func TestDelaySpread(t *testing.T) {
 		{"too early", -index.Causality - 1, 0, []float64{0, 0, 0}},
 		{"as early as may be", -index.Causality, 0, []float64{.2, .1, .05, 0}},
 	} {
-		var d delays
-		d.add(tt.nanos, .5)
-		d.addOther(tt.nanos, .5)
+		var d Delays
+		d.Add(tt.nanos, .5)
+		d.AddOther(tt.nanos, .5)
 		total := .5
 		if tt.nanos < -index.Causality {
 			total = 0
 		}
 		for i, want := range tt.want {
-			if got, others := d.n[tt.first+i], d.others[tt.first+i]; !near(got, want) || others != got {
+			if got, others := d.own.n[tt.first+i], d.others.n[tt.first+i]; !near(got, want) || others != got {
 				t.Errorf("%s: bin %d has %v, and %v of strangers, want %v", tt.name, tt.first+i, got, others, want)
 			}
 		}
-		if d.total != total || d.othersTotal != total {
-			t.Errorf("%s: %v in all, %v of strangers; want %v", tt.name, d.total, d.othersTotal, total)
+		if d.own.total != total || d.others.total != total {
+			t.Errorf("%s: %v in all, %v of strangers; want %v", tt.name, d.own.total, d.others.total, total)
 		}
 	}
 }
@@ -337,58 +337,58 @@ func TestDelaySpread(t *testing.T) {
 // beforehand, without one's own word.
 func TestDelayFormula(t *testing.T) {
 	prior := func(nanos float64) float64 { return 1 / ((nanos + 1e5) * math.Log(1e5)) }
-	var d delays
-	if got := d.likely(-20, nobody); !near(got, prior(0)) {
+	var d Delays
+	if got := d.Likely(-20, nobody); !near(got, prior(0)) {
 		t.Errorf("of nothing learned %v, want %v", got, prior(0))
 	}
-	d.add(150000, 1) // bin 8
-	d.add(150000, .5)
+	d.Add(150000, 1) // bin 8
+	d.Add(150000, .5)
 	for _, tt := range []struct {
 		name  string
 		nanos int64
-		own   witness
+		own   Witness
 		want  float64
 	}{
 		{"in its bin", 150000, nobody, (.6/50000 + prior(150000)) / 2.5},
 		{"beside it", 130000, nobody, (.3/25000 + prior(130000)) / 2.5},
 		{"two beside it", 249999 + 1, nobody, (.15/50000 + prior(250000)) / 2.5},
 		{"three beside it", 300000, nobody, prior(300000) / 2.5},
-		{"without one's own word", 150000, witness{150000, .5}, (.4/50000 + prior(150000)) / 2},
-		{"without one's own word, from two bins below", 150000, witness{100000, .5}, (.55/50000 + prior(150000)) / 2},
-		{"and from two bins above", 150000, witness{250000, .5}, (.55/50000 + prior(150000)) / 2},
-		{"and from three below", 150000, witness{99999, .5}, (.6/50000 + prior(150000)) / 2},
-		{"and from three above", 150000, witness{300000, .5}, (.6/50000 + prior(150000)) / 2},
-		{"not less than nothing", 150000, witness{150000, 9}, prior(150000)},
-		{"who has seen no delay", 12500, witness{noTime, .5}, prior(12500) / 2},
+		{"without one's own word", 150000, Witness{150000, .5}, (.4/50000 + prior(150000)) / 2},
+		{"without one's own word, from two bins below", 150000, Witness{100000, .5}, (.55/50000 + prior(150000)) / 2},
+		{"and from two bins above", 150000, Witness{250000, .5}, (.55/50000 + prior(150000)) / 2},
+		{"and from three below", 150000, Witness{99999, .5}, (.6/50000 + prior(150000)) / 2},
+		{"and from three above", 150000, Witness{300000, .5}, (.6/50000 + prior(150000)) / 2},
+		{"not less than nothing", 150000, Witness{150000, 9}, prior(150000)},
+		{"who has seen no delay", 12500, Witness{math.MinInt64, .5}, prior(12500) / 2},
 	} {
-		if got := d.likely(tt.nanos, tt.own); !near(got, tt.want) {
+		if got := d.Likely(tt.nanos, tt.own); !near(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	early := delays{}
-	early.add(-index.Causality, 1)
+	var early Delays
+	early.Add(-index.Causality, 1)
 	for _, tt := range []struct {
 		x    int64
 		want float64
 	}{{-index.Causality, prior(0) / 1}, {-index.Causality - 1, (.4/12500 + prior(0)) / 1}} {
-		if got := early.likely(0, witness{tt.x, 1}); !near(got, tt.want) {
+		if got := early.Likely(0, Witness{tt.x, 1}); !near(got, tt.want) {
 			t.Errorf("own word of %d ns: %v, want %v", tt.x, got, tt.want)
 		}
 	}
-	d.addOther(150000, 4)
-	none := witness{noTime, 0}
+	d.AddOther(150000, 4)
+	none := Witness{math.MinInt64, 0}
 	for _, tt := range []struct {
 		nanos         int64
-		own           witness
+		own           Witness
 		others, total float64
 	}{
 		{150000, none, 4 * .4 / 50000, 4}, {120000, none, 4 * .1 / 25000, 4}, {12500, none, 0, 4},
-		{150000, witness{150000, .25}, (4 - .75) * .4 / 50000, 4 - .75}, {120000, witness{150000, .25}, (4 - .75) * .1 / 25000, 4 - .75},
-		{150000, witness{12500, .25}, 4 * .4 / 50000, 4 - .75}, {150000, witness{150000, 1}, 4 * .4 / 50000, 4},
-		{150000, witness{150000, -9}, 0, 0}, {150000, witness{noTime, .25}, 4 * .4 / 50000, 4},
+		{150000, Witness{150000, .25}, (4 - .75) * .4 / 50000, 4 - .75}, {120000, Witness{150000, .25}, (4 - .75) * .1 / 25000, 4 - .75},
+		{150000, Witness{12500, .25}, 4 * .4 / 50000, 4 - .75}, {150000, Witness{150000, 1}, 4 * .4 / 50000, 4},
+		{150000, Witness{150000, -9}, 0, 0}, {150000, Witness{math.MinInt64, .25}, 4 * .4 / 50000, 4},
 	} {
-		want := d.likely(tt.nanos, tt.own) / ((tt.others + 20/1e8) / (tt.total + 20))
-		if got := d.ratio(tt.nanos, tt.own); !near(got, want) {
+		want := d.Likely(tt.nanos, tt.own) / ((tt.others + 20/1e8) / (tt.total + 20))
+		if got := d.Ratio(tt.nanos, tt.own); !near(got, want) {
 			t.Errorf("the ratio of %d ns is %v with %v, want %v", tt.nanos, got, tt.own, want)
 		}
 	}
