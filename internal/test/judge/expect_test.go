@@ -62,9 +62,7 @@ var untold = map[string]string{
 
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
-var known = map[string]string{
-	"mtls-http-tls12/missing with keys, seed 2: wrong": "of a connection whose hello is missing, two requests with a hole between them are taken for one",
-}
+var known = map[string]string{}
 
 // maxShown bounds what is printed of one check.
 const maxShown = 12

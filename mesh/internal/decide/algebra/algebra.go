@@ -32,6 +32,8 @@ type strandFacts struct {
 	req   turn.Records // of a multiplexed leg: the records that fit
 	resp  turn.Records
 	delay [2]int64 // nanoseconds that the request and the response took through the proxy; noTime when not known
+	tied  bool     // it is known beforehand, and only teaches
+	read  bool     // both sides can be read, and say the same as others
 }
 
 // A saying is what a strand said itself when last was learned.
@@ -65,6 +67,7 @@ type algebra struct {
 	multiplexed        bool                            // one side is streams of HTTP/2
 	streamsOf          map[*graph.Leg]*turn.Multiplex  // by leg, those streams; else nil
 	barred             func(d, u *graph.Exchange) bool // a log ties them to others; nil: there is none
+	veiled             func(d, u *graph.Exchange) bool // they are compared though both can be read; nil: none are
 }
 
 // Learning is how often what was learned is used to learn again.
@@ -107,7 +110,7 @@ func (a *algebra) fill(down, up []*graph.Exchange) {
 // peerOf numbers who an encrypted leg belongs to: the client that dials, or
 // the server that was dialled and by what name.
 func peerOf(peers map[string]int32, e *graph.Exchange) int32 {
-	if e.Outline == nil {
+	if e.Outline == nil && !e.Leg.Decrypted {
 		return 0
 	}
 	l := e.Leg
@@ -121,21 +124,6 @@ func peerOf(peers map[string]int32, e *graph.Exchange) int32 {
 		peers[name] = n
 	}
 	return n
-}
-
-// try adds a strand between d and u if u may be what the proxy made of d.
-func (a *algebra) try(d, u int32) {
-	down, up := &a.down[d], &a.up[u]
-	if down.ex.Outline == nil && up.ex.Outline == nil || !graph.MayServe(down.ex.Leg, up.ex.Leg) ||
-		a.barred != nil && a.barred(down.ex, up.ex) {
-		return
-	}
-	if after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) || after(down.reqTo, up.reqTo) ||
-		after(earliest(up.respAt, up.respAts), down.lastRespAt()) || after(up.respTo, down.respTo) ||
-		up.ex.KnownBy() < down.begin()-index.Causality {
-		return
-	}
-	a.add(d, u)
 }
 
 // stopped reports whether nobody wants to know.
@@ -321,6 +309,9 @@ func (a *algebra) weighOne(s strand) {
 	framed := func(k int) [2]int64 { return [2]int64{down.framed[k], up.framed[k]} }
 	a.weighMessage(s, &message{0, peer, req, down.req, up.req, framed(0), func(i, j int) int64 { return between(down.request(i), up.request(j)) }}, &said)
 	a.weighMessage(s, &message{1, peer, resp, down.resp, up.resp, framed(1), func(i, j int) int64 { return between(up.response(j), down.response(i)) }}, &said)
+	if s.tied {
+		s.Weight = surely
+	}
 }
 
 // missed returns how likely it is that a message was captured on one side of the proxy

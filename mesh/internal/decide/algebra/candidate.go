@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
@@ -175,3 +176,46 @@ func (a *algebra) lookUp(common [][2]int64) {
 		}
 	}
 }
+
+// try adds a strand between d and u if u may be what the proxy made of d.
+func (a *algebra) try(d, u int32) {
+	down, up := &a.down[d], &a.up[u]
+	if down.ex.Outline == nil && up.ex.Outline == nil && (a.veiled == nil || !a.veiled(down.ex, up.ex)) || !graph.MayServe(down.ex.Leg, up.ex.Leg) ||
+		a.barred != nil && a.barred(down.ex, up.ex) {
+		return
+	}
+	if a.encloses(d, u) {
+		a.add(d, u)
+	}
+}
+
+// encloses reports whether u may have been asked and answered for d by its times.
+func (a *algebra) encloses(d, u int32) bool {
+	down, up := &a.down[d], &a.up[u]
+	return !after(earliest(down.reqAt, down.reqAts), latest(up.reqAt, up.reqAts)) && !after(down.reqTo, up.reqTo) &&
+		!after(earliest(up.respAt, up.respAts), down.lastRespAt()) && !after(up.respTo, down.respTo) &&
+		up.ex.KnownBy() >= down.begin()-index.Causality
+}
+
+// read adds the strands between what can be read on both sides.
+func (a *algebra) read(r *crossing.Reading) {
+	at := [2]map[*graph.Exchange]int32{make(map[*graph.Exchange]int32), make(map[*graph.Exchange]int32)}
+	for k, items := range [2][]item{a.down, a.up} {
+		for i := range items {
+			at[k][items[i].ex] = int32(i)
+		}
+	}
+	for _, p := range r.Pairs {
+		d, ok := at[0][p[0]]
+		u, too := at[1][p[1]]
+		if ok && too {
+			a.add(d, u)
+			f := &a.facts[len(a.facts)-1]
+			f.tied = r.Tied[p[0]] == p[1]
+			f.read = !f.tied
+		}
+	}
+}
+
+// surely is the weight of a strand that was tied before.
+const surely = 1e9

@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/odds"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
 // A connection that is proxied byte for byte carries the same on both legs: as
@@ -19,37 +21,60 @@ import (
 // JoinCurves ties whole legs of which one is encrypted and the other is plain
 // bytes.
 func JoinCurves(c *crossing.Crossing) {
-	down, up := curves(c, c.Down), curves(c, c.Up)
-	if len(down) == 0 || len(up) == 0 {
+	w := newWholes(c)
+	down, up := w.curves(c.Down), w.curves(c.Up)
+	if !w.asks(down) || !w.asks(up) {
 		return
 	}
-	a := &algebra{holes: c.Holes(), pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]odds.Shifts{{Exact: true}, {Exact: true}}}
+	a := &algebra{holes: c.Holes(), barred: w.barred, pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]odds.Shifts{{Exact: true}, {Exact: true}}}
 	a.fill(turn.Wholes(down), turn.Wholes(up))
 	a.candidates()
 	a.weighTurns(down, up)
+	a.teach(w)
 	if !a.solve() {
 		return
 	}
 	t := &tier{a: a, least: Believed, ordered: true, whole: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
 	for _, l := range t.links() {
-		c.Add(l)
+		if w.tied[l.From] == nil {
+			c.Add(l)
+		}
 	}
 }
 
+// A wholes tells of connections proxied byte for byte. Those that were decrypted are measured
+// from outside like all others, so that they show nothing less than without keys: what
+// is tied already teaches what is rare.
+type wholes struct {
+	c    *crossing.Crossing
+	wire *index.Index              // as it was before anything was decrypted
+	tied map[*graph.Leg]*graph.Leg // decrypted ones and what they are tied to, of either side
+}
+
+func newWholes(c *crossing.Crossing) *wholes {
+	w := &wholes{c: c, wire: c.Index.OnWire(), tied: make(map[*graph.Leg]*graph.Leg)}
+	for _, l := range c.Links {
+		if l.Down == nil && l.Up == nil && !l.Ambiguous && (l.From.Decrypted || l.To.Decrypted) {
+			w.tied[l.From], w.tied[l.To] = l.To, l.From
+		}
+	}
+	return w
+}
+
 // curves measures the legs of one side that are TLS or plain bytes.
-func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
+func (w *wholes) curves(legs []*graph.Leg) []turn.Curve {
 	var out []turn.Curve
 	var measured []*turn.Leg
 	for _, l := range legs {
-		if c.Busy[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
+		if w.c.Busy[l] && w.tied[l] == nil || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
-		measured = append(measured, turn.NewLeg(c.Index, l))
+		measured = append(measured, turn.NewLeg(w.wire, l))
 	}
 	turn.SettleTickets(measured)
 	for _, v := range measured {
-		k := v.Curve(c.Index)
-		if c.CutShort(v.Leg) {
+		k := v.Curve(w.wire)
+		if w.c.CutShort(v.Leg) {
 			k.Cut()
 		}
 		if k.Whole.Req != nil || k.Whole.Resp != nil {
@@ -57,6 +82,28 @@ func curves(c *crossing.Crossing, legs []*graph.Leg) []turn.Curve {
 		}
 	}
 	return out
+}
+
+// asks reports whether some of the connections are not tied.
+func (w *wholes) asks(cs []turn.Curve) bool {
+	return slices.ContainsFunc(cs, func(k turn.Curve) bool { return w.tied[k.Whole.Leg] == nil })
+}
+
+// barred reports whether d and u cannot belong together: one of them is tied to another,
+// or what both say, if it can be read, is not the same.
+func (w *wholes) barred(d, u *graph.Exchange) bool {
+	if w.tied[d.Leg] != nil || w.tied[u.Leg] != nil {
+		return w.tied[d.Leg] != u.Leg
+	}
+	return d.Leg.Readable() && u.Leg.Readable() && crossing.CompareLegs(w.c.Index, d.Leg, u.Leg).Verdict == fingerprint.Different
+}
+
+// teach makes the strands of what is tied certain.
+func (a *algebra) teach(w *wholes) {
+	for i := range a.pairing.Edges {
+		s := a.strand(int32(i))
+		s.tied = w.tied[a.down[s.D].ex.Leg] != nil
+	}
 }
 
 // weighTurns weighs for each pair of legs the turns that both have, by how rare

@@ -195,11 +195,11 @@ func TestJoinCurvesAlike(t *testing.T) {
 func TestCurves(t *testing.T) {
 	read := func() *pod { return forward(3, 2, pcap.TLSConfig{}, func(p *pod) (int, int) { return 50, 60 }) }
 	c := read().crossing(t, false)
-	count := func() string { return fmt.Sprint(len(curves(c, c.Down)), len(curves(c, c.Up))) }
+	count := func() string { return fmt.Sprint(len(newWholes(c).curves(c.Down)), len(newWholes(c).curves(c.Up))) }
 	if got := count(); got != "3 3" {
 		t.Fatalf("%s legs, want 3 and 3", got)
 	}
-	for i, k := range curves(c, c.Up) {
+	for i, k := range newWholes(c).curves(c.Up) {
 		if k.Whole.Leg != c.Up[i] || len(k.Turns) != 2 {
 			t.Errorf("leg %d: %+v", i, k)
 		}
@@ -260,11 +260,37 @@ func TestCurvesOfOneDirection(t *testing.T) {
 	c := p.crossing(t, false)
 	for _, legs := range [][]*graph.Leg{c.Down, c.Up} {
 		var got []int
-		for _, k := range curves(c, legs) {
+		for _, k := range newWholes(c).curves(legs) {
 			got = append(got, number(k.Whole.Leg))
 		}
 		if fmt.Sprint(got) != "[1 2 3]" {
 			t.Errorf("legs %v have something to compare, want 1, 2 and 3", got)
+		}
+	}
+}
+
+// What keys opened and contents tie is measured as it was on the wire, so that it teaches
+// of what is left what is rare. It is not tied again.
+func TestCurvesTaught(t *testing.T) {
+	for _, tt := range []struct {
+		opened bool
+		want   string
+	}{{true, "3 3"}, {false, "2 2"}} {
+		c := forward(3, 2, pcap.TLSConfig{}, func(*pod) (int, int) { return 50, 60 }).crossing(t, false)
+		c.Down[1].Decrypted = tt.opened
+		c.Add(&graph.Link{From: c.Down[1], To: c.Up[1], Attempt: 1})
+		w := newWholes(c)
+		if got := fmt.Sprint(len(w.curves(c.Down)), len(w.curves(c.Up))); got != tt.want {
+			t.Errorf("opened %v: %s legs, want %s", tt.opened, got, tt.want)
+		}
+		JoinCurves(c)
+		if len(c.Links) < 2 {
+			t.Errorf("opened %v: nothing else is tied", tt.opened)
+		}
+		for _, l := range c.Links[1:] {
+			if l.From == c.Down[1] || l.To == c.Up[1] {
+				t.Errorf("opened %v: %v is tied to %v", tt.opened, l.From.Orig, l.To.Orig)
+			}
 		}
 	}
 }

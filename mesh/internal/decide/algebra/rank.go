@@ -129,6 +129,32 @@ func (l *lineup) rate(sure []int32) float64 {
 	return 1 - float64(max(l.before, l.after)+1)/float64(max(l.told, 1))
 }
 
+// tested returns how often the orders are right of pairs that are known otherwise and
+// of which times would have let a neighbour take one end: where contents tell of all
+// others that nothing was turned round, it could have been.
+func (l *lineup) tested(a *algebra, known []int32) float64 {
+	n, right := 0, 0
+	for k, d := range a.downOrder {
+		u := known[d]
+		if u < 0 || l.of[u] < 0 {
+			continue
+		}
+		for _, e := range a.downOrder[max(k-1, 0):min(k+2, len(a.downOrder))] {
+			if v := known[e]; e != d && v >= 0 && a.encloses(d, v) && a.encloses(e, u) {
+				n++
+				if l.of[u] == d {
+					right++
+				}
+				break
+			}
+		}
+	}
+	if n < manyKnown {
+		return 0
+	}
+	return float64(right+1) / float64(n+2)
+}
+
 // queue puts both sides of a crowd in the order of the given time.
 func (a *algebra) queue(c assign.Group, time func(*item) int64) *queue {
 	q := new(queue)

@@ -282,7 +282,7 @@ func TestLineUpOfWorkers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range uint64(5) {
 				a := among(served(seed, tt.workers, tt.jitter))
-				k := &tier{a: a, sure: slices.Repeat([]int32{-1}, len(a.down)), used: make([]bool, len(a.up)), only: make(map[int32]bool)}
+				k := &tier{a: a, sure: slices.Repeat([]int32{-1}, len(a.down)), used: make([]bool, len(a.up)), only: make(map[int32]float64)}
 				k.lineUp()
 				wrong := 0
 				for i := range k.only {
@@ -294,6 +294,56 @@ func TestLineUpOfWorkers(t *testing.T) {
 					l := a.ordered()
 					t.Errorf("seed %d: %d of %d claimed, %d wrong; %d told, %d before, %d after", seed, len(k.only), len(a.down), wrong, l.told, l.before, l.after)
 				}
+			}
+		})
+	}
+}
+
+// How often the order is right is counted of pairs that are known otherwise and that a
+// neighbour could have changed partners with.
+func TestTested(t *testing.T) {
+	const n = 40
+	for _, tt := range []struct {
+		name     string
+		every    int64 // ns between exchanges, which take a millisecond
+		turn     bool  // every fourth and the next change partners
+		known    int   // every how manieth is
+		n, right int
+	}{
+		{"in order", 10_000, false, 1, n, n},
+		{"every other is known", 10_000, false, 2, 0, 0}, // and so no neighbour of any
+		{"one after the other", 2_000_000, false, 1, 0, 0},
+		{"turned round", 10_000, true, 1, n, n / 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := new(algebra)
+			for i := range int64(n) {
+				at := i * tt.every
+				a.down = append(a.down, newItem(exchange(clientLeg(int(i)), 100, at, 200, at+1_000_000)))
+				a.up = append(a.up, newItem(exchange(proxyLeg(int(i)), 100, at+400_000, 200, at+600_000)))
+			}
+			known := make([]int32, n)
+			for i := range int32(n) {
+				u := i
+				if tt.turn && i%4 < 2 {
+					u ^= 1
+				}
+				a.add(i, u)
+				if known[i] = -1; int(i)%tt.known == 0 {
+					known[i] = u
+				}
+			}
+			a.byBegin()
+			of := &lineup{of: make([]int32, n)}
+			for i := range of.of {
+				of.of[i] = int32(i)
+			}
+			want := 0.0
+			if tt.n > 0 {
+				want = float64(tt.right+1) / float64(tt.n+2)
+			}
+			if got := of.tested(a, known); got != want {
+				t.Errorf("the orders are right in %v, want %v", got, want)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ const Proof = 1e-6
 
 // JoinTurns ties exchanges of encrypted legs by turn algebra.
 func JoinTurns(c *crossing.Crossing) {
-	a := compareTurns(c)
+	a, r := compareTurns(c)
 	if a == nil {
 		return
 	}
@@ -42,17 +42,21 @@ func JoinTurns(c *crossing.Crossing) {
 		if !a.segment(unlogged(turn.Sealed(c, c.Down)), unlogged(turn.Sealed(c, c.Up))) {
 			break
 		}
-		if a = compareTurns(c); a == nil {
+		if a, r = compareTurns(c); a == nil {
 			return
 		}
 	}
 	t := &tier{a: a, link: exchangeLink, least: Believed, ordered: true}
 	for _, l := range t.links() {
-		if c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil {
+		switch {
+		case r.Tied[l.Down] != nil:
+		case c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil:
 			c.Refine(l)
-			continue
+		case crossing.BothRead(l):
+			c.Settle(l)
+		default:
+			c.Add(l)
 		}
-		c.Add(l)
 	}
 }
 
@@ -64,21 +68,27 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 	})
 }
 
-// compareTurns weighs which exchanges of both sides belong together; nil if
-// there is nothing to compare, or nobody wants to know.
-func compareTurns(c *crossing.Crossing) *algebra {
-	down := c.OpenOrTied(append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...))
-	up := c.OpenOrTied(append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...))
-	if !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
-		return nil
+// compareTurns weighs which exchanges of both sides belong together, and tells what
+// reading made of them; nil if there is nothing to compare, or nobody wants to know.
+func compareTurns(c *crossing.Crossing) (*algebra, *crossing.Reading) {
+	down := append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...)
+	up := append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...)
+	hidden := slices.ContainsFunc(down, graph.IsHidden) || slices.ContainsFunc(up, graph.IsHidden)
+	r := crossing.NewReading(c, hidden)
+	down, up = r.Open(c, down), r.Open(c, up)
+	if len(r.Doubted) == 0 && !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
+		return nil, nil
 	}
-	a := &algebra{holes: c.Holes(), barred: c.Barred, pairing: assign.Graph{Stop: c.Index.Stopped}}
+	barred := func(d, u *graph.Exchange) bool { return r.Tied[d] != nil || r.Tied[u] != nil || c.Barred(d, u) }
+	a := &algebra{holes: c.Holes(), barred: barred, pairing: assign.Graph{Stop: c.Index.Stopped}}
+	a.veiled = func(d, u *graph.Exchange) bool { return r.Veiled(c, d, u) }
 	a.fill(down, up)
 	a.candidates()
+	a.read(r)
 	if !a.solve() {
-		return nil
+		return nil, nil
 	}
-	return a
+	return a, r
 }
 
 // RevealHidden makes the hidden exchanges of legs that were tied by them exchanges
@@ -105,20 +115,20 @@ type tier struct {
 	ordered bool    // under load, order tells too
 	whole   bool    // items are whole connections
 	link    func(d, u *item) *graph.Link
-	sure    []int32         // by downstream item: its strand; -1 = none
-	used    []bool          // by upstream item: some strand of it is sure
-	fit     [][]int32       // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
-	wanted  [][]int32       // the same by upstream item
-	only    map[int32]bool  // strands that the order under load decided
-	rate    float64         // how often that is right
-	left    map[int32]bool  // strands that are all that is left
-	rivals  *assign.Rivalry // of strands between streams; nil of others
+	sure    []int32           // by downstream item: its strand; -1 = none
+	used    []bool            // by upstream item: some strand of it is sure
+	fit     [][]int32         // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
+	wanted  [][]int32         // the same by upstream item
+	only    map[int32]float64 // strands that the order under load decided, and how often that is right
+	rate    float64           // the least of these rates, and never more than ordersAgree
+	left    map[int32]bool    // strands that are all that is left
+	rivals  *assign.Rivalry   // of strands between streams; nil of others
 }
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
 	t.sure, t.used = make([]int32, len(t.a.down)), make([]bool, len(t.a.up))
-	t.only, t.left = make(map[int32]bool), make(map[int32]bool)
+	t.only, t.left, t.rate = make(map[int32]float64), make(map[int32]bool), ordersAgree
 	for d := range t.sure {
 		t.sure[d] = -1
 	}
@@ -162,8 +172,16 @@ const muchInCommon = 1e3
 // where it is very probable.
 func (t *tier) believe() {
 	down, up := t.alike()
+	pooled := t.a.pooled()
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
+		if s.tied {
+			t.sure[s.D], t.used[s.U] = int32(i), true
+			continue
+		}
+		if s.read && !pooled[int32(i)] {
+			continue
+		}
 		least := t.least
 		rival := !t.a.multiplexed && (down[s.D].rival || up[s.U].rival)
 		switch {
@@ -231,13 +249,15 @@ func (t *tier) lineUp() {
 		}
 	}
 	order := t.a.ordered()
-	if t.rate = min(order.rate(known), ordersAgree); t.rate < graph.SureByTime {
-		return
-	}
+	hidden, read := order.rate(known), order.tested(t.a, known)
 	for i := range t.a.pairing.Edges {
-		s := t.a.strand(int32(i))
-		if order.of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
-			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, true
+		s, rate := t.a.strand(int32(i)), hidden
+		if s.read {
+			rate = read
+		}
+		if rate >= graph.SureByTime && order.of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
+			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, rate
+			t.rate = min(t.rate, rate)
 		}
 	}
 }
@@ -251,15 +271,12 @@ func (t *tier) certain(i int32) *graph.Link {
 		l.Confidence = min(l.Confidence, 1-t.rivals.Of(i))
 	}
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
-	if t.only[i] {
-		l.Confidence = t.rate
+	if rate, ok := t.only[i]; ok {
+		l.Confidence = min(rate, ordersAgree)
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
 	if t.left[i] {
-		l.Confidence = min(max(l.Confidence, graph.SureByTime), ordersAgree)
-		if len(t.only) > 0 { // it may have been left by those
-			l.Confidence = min(l.Confidence, t.rate)
-		}
+		l.Confidence = min(max(l.Confidence, graph.SureByTime), t.rate) // it may have been left by those
 		l.Evidence[0].Detail += "; nothing else is left for it"
 	}
 	l.Proven = s.P > 1-Proof && l.Confidence >= Believed

@@ -50,8 +50,35 @@ func (a *algebra) workers() bool {
 // certain calls yield with the legs of all strands that are taken as true.
 func (a *algebra) certain(yield func(down, up *graph.Leg)) {
 	for i := range a.pairing.Edges {
-		if s := a.strand(int32(i)); s.P >= Believed && a.usual(s) {
+		if s := a.strand(int32(i)); s.P >= Believed && !s.read && a.usual(s) { // what is in doubt ties no groups
 			yield(a.down[s.D].ex.Leg, a.up[s.U].ex.Leg)
 		}
 	}
+}
+
+// pooled returns the strands between what can be read that only the pools of the proxy's
+// workers tell: all others of either end lead to the pool of another worker. Lengths tell
+// nothing where contents are alike, and delays are no proof.
+func (a *algebra) pooled() map[int32]bool {
+	type end struct{ own, foreign int }
+	down, up := make([]end, len(a.down)), make([]end, len(a.up))
+	for i := range a.pairing.Edges {
+		s := a.strand(int32(i))
+		for _, e := range [2]*end{&down[s.D], &up[s.U]} {
+			if s.base < 1 {
+				e.foreign++
+			} else {
+				e.own++
+			}
+		}
+	}
+	out := make(map[int32]bool)
+	for i := range a.pairing.Edges {
+		s := a.strand(int32(i))
+		d, u := down[s.D], up[s.U]
+		if s.read && s.base >= 1 && d.own == 1 && u.own == 1 && d.foreign+u.foreign > 0 {
+			out[int32(i)] = true
+		}
+	}
+	return out
 }
