@@ -44,7 +44,9 @@ func (s *scene) left(kind string) (files []record.File) {
 			if i > 1 {
 				pod = podOf(s.truth.Args, s.fileOf(s.truth.Pods[i-2].Name))
 			}
-			files = append(files, record.File{Name: file, Pod: pod})
+			if s.pod == "" || pod == "" || pod == s.pod {
+				files = append(files, record.File{Name: file, Pod: pod})
+			}
 		}
 	}
 	return files

@@ -22,8 +22,9 @@ type scene struct {
 	dir    string
 	truth  *truth.Truth
 	inputs []mesh.Input
-	live   bool // played just now, with a seed of its own
-	number int  // among the scenarios of its directory
+	live   bool   // played just now, with a seed of its own
+	number int    // among the scenarios of its directory
+	pod    string // the only one that is shown; "" = all
 }
 
 // scenes loads all scenarios in dir.
