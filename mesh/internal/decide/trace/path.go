@@ -32,6 +32,7 @@ type tracer struct {
 	claims map[*graph.Exchange]bool          // exchanges claimed by a client
 	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
 	hidden map[seat]*graph.Exchange          // the first one met of those with a seat
+	onward map[*graph.Link]*graph.Link       // from a link to what leads on where one leg between proxies hides which
 }
 
 // A seat is where an exchange that cannot be read stands on its leg. Each pod's crossing
@@ -56,7 +57,7 @@ func (t *tracer) one(e *graph.Exchange) *graph.Exchange {
 // Trace builds the paths, in the order of their client legs.
 func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
-		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link), hidden: make(map[seat]*graph.Exchange)}
+		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link), hidden: make(map[seat]*graph.Exchange), onward: make(map[*graph.Link]*graph.Link)}
 	for _, l := range index.Each(x, links) {
 		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
@@ -84,6 +85,7 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 		}
 	}
 	t.passTunnels()
+	t.passHidden(x, links)
 	for _, ls := range t.byEx {
 		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
 	}
@@ -109,7 +111,7 @@ func (t *tracer) path(l *graph.Leg) *Path {
 	t.enter(p, l)
 	own := t.unclaimed(l)
 	if len(own) < len(l.Exchanges) {
-		if len(own) == 0 && !l.Loose {
+		if len(own) == 0 && !l.Loose && !t.hides(l) {
 			return nil
 		}
 		if l.Readable() { // else the others cannot be left out of it
@@ -152,8 +154,13 @@ func newExchange(id int, e *graph.Exchange) flow.Exchange {
 func (t *tracer) hops(tr *trail, e *graph.Exchange) {
 	for _, l := range t.byEx[t.one(e)] {
 		tr.follow(l)
-		if l.Up != nil && !l.Ambiguous {
-			t.hops(tr, l.Up)
+		next := l
+		if k := t.onward[l]; k != nil {
+			tr.follow(k)
+			next = k
+		}
+		if next.Up != nil && !next.Ambiguous {
+			t.hops(tr, next.Up)
 		}
 	}
 	if l := t.beyond(e); l != nil {
