@@ -2,12 +2,14 @@ package judge
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
 
 // A given is what is given beside captures: a set of what there may be.
@@ -131,7 +133,8 @@ func (s *scene) saturated() bool {
 // three in a hundred, and nothing is claimed below that.
 //
 // And more is never worse: what is right with some of it is right with more, and what is
-// right with the captures of one pod is with those of the other too.
+// right with the captures of one pod is with those of the other too, and so for any part
+// of a log.
 func TestClaims(t *testing.T) {
 	table := make(map[given][]band)
 	each(t, func(t *testing.T, s *scene) {
@@ -153,6 +156,7 @@ func TestClaims(t *testing.T) {
 		}
 		s.settle(t, "more is worse", shrinking(told))
 		s.settle(t, "the other pod is worse", s.lost(t, told))
+		s.settle(t, "more of the log is worse", s.parted(t, told))
 	})
 	for g := range everything + 1 {
 		for _, b := range table[g] {
@@ -204,6 +208,44 @@ func (s *scene) lost(t *testing.T, told map[given][]bool) (bad []string) {
 				if j.link(&s.truth.Links[i]) == right && !told[g][i] {
 					bad = append(bad, fmt.Sprintf("link %d is right with pod %s and not with all, with %s", i, pod, g))
 				}
+			}
+		}
+	}
+	return bad
+}
+
+// parts are logs of which lines are missing.
+func parts() []wear {
+	nth := func(n int) func(*rand.Rand, []string) []string {
+		return func(_ *rand.Rand, lines []string) (some []string) {
+			for i := 0; i < len(lines); i += n {
+				some = append(some, lines[i])
+			}
+			return some
+		}
+	}
+	return []wear{
+		{name: "the first half", do: func(_ *rand.Rand, lines []string) []string { return lines[:len(lines)/2] }},
+		{name: "the second half", do: func(_ *rand.Rand, lines []string) []string { return lines[len(lines)/2:] }},
+		{name: "every second line", do: nth(2)},
+		{name: "every fifth line", do: nth(5)},
+	}
+}
+
+// parted lists links that are right without a log and not with a part of it, or with a
+// part and not with all of it.
+func (s *scene) parted(t *testing.T, told map[given][]bool) (bad []string) {
+	if !s.available().has(accessLogs) {
+		return nil
+	}
+	for _, w := range parts() {
+		j := newJudge(s.truth, s.stitch(t, mesh.Options{Records: record.Files{AccessLogs: s.worn(t, w)}}))
+		for i := range s.truth.Links {
+			switch is := j.link(&s.truth.Links[i]) == right; {
+			case told[0][i] && !is:
+				bad = append(bad, fmt.Sprintf("link %d is right without a log and not with %s of it", i, w.name))
+			case is && !told[accessLogs][i]:
+				bad = append(bad, fmt.Sprintf("link %d is right with %s of the log and not with all", i, w.name))
 			}
 		}
 	}

@@ -143,9 +143,9 @@ func TestUnbelievableLog(t *testing.T) {
 	}
 }
 
-func (s *scene) holdWorn(t *testing.T, w wear, without *judge) *mesh.Result {
+// worn returns the scene's logs after what they have gone through.
+func (s *scene) worn(t *testing.T, w wear) (logs []record.File) {
 	rng := rand.New(rand.NewPCG(7, 7))
-	var logs []record.File
 	for _, f := range s.left("access.log") {
 		file := filepath.Join(t.TempDir(), "access.log")
 		lines := w.do(rng, strings.Split(strings.TrimSpace(readText(t, f.Name)), "\n"))
@@ -154,7 +154,11 @@ func (s *scene) holdWorn(t *testing.T, w wear, without *judge) *mesh.Result {
 		}
 		logs = append(logs, record.File{Name: file, Pod: f.Pod})
 	}
-	r := s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt"), AccessLogs: logs}})
+	return logs
+}
+
+func (s *scene) holdWorn(t *testing.T, w wear, without *judge) *mesh.Result {
+	r := s.stitch(t, mesh.Options{Records: record.Files{Conntrack: s.left("conntrack.txt"), AccessLogs: s.worn(t, w)}})
 	j := newJudge(s.truth, r)
 	s.settle(t, w.name+": wrong", newly(without.wrong(), j.wrong()))
 	s.settle(t, w.name+": worse", worse(without, j))

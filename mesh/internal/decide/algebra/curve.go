@@ -48,13 +48,13 @@ func JoinCurves(c *crossing.Crossing) {
 type wholes struct {
 	c    *crossing.Crossing
 	wire *index.Index              // as it was before anything was decrypted
-	tied map[*graph.Leg]*graph.Leg // decrypted ones and what they are tied to, of either side
+	tied map[*graph.Leg]*graph.Leg // decrypted ones and those that a log names, and what they are tied to, of either side
 }
 
 func newWholes(c *crossing.Crossing) *wholes {
 	w := &wholes{c: c, wire: c.Index.OnWire(), tied: make(map[*graph.Leg]*graph.Leg)}
 	for _, l := range c.Links {
-		if l.Down == nil && l.Up == nil && !l.Ambiguous && (l.From.Decrypted || l.To.Decrypted) {
+		if l.Down == nil && l.Up == nil && !l.Ambiguous && (c.Wholes[l.From] == l.To || l.From.Decrypted || l.To.Decrypted) {
 			w.tied[l.From], w.tied[l.To] = l.To, l.From
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
@@ -17,12 +18,13 @@ import (
 // exchange on the other side of the proxy its response is looked for among the
 // records that went by when it must have.
 
-// multiplexedLegs lists the legs of one side that are HTTP/2 under TLS.
+// multiplexedLegs lists the legs of one side that are HTTP/2 under TLS. A log that ties
+// exchanges to one of them as a whole does not tell the others.
 func multiplexedLegs(c *crossing.Crossing, legs []*graph.Leg, up bool) []*turn.Multiplex {
 	var out []*turn.Multiplex
 	var measured []*turn.Leg
-	for _, l := range turn.Sealed(c, legs) {
-		if slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
+	for _, l := range crossing.Unreadable(legs) {
+		if l.Protocol == flow.ProtocolTLS && (!c.Busy[l] || c.Logged[l]) && slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasSuffix(p, "h2") }) {
 			measured = append(measured, turn.NewLeg(c.Index, l))
 		}
 	}
@@ -43,11 +45,9 @@ func JoinStreams(c *crossing.Crossing) {
 			hiding, reading = reading, hiding
 		}
 		ms := multiplexedLegs(c, hiding, up)
-		es := c.Open(graph.ExchangesOf(reading))
-		if len(ms) == 0 || len(es) == 0 {
-			continue
+		if all := graph.ExchangesOf(reading); len(ms) > 0 && len(c.Open(slices.Clone(all))) > 0 {
+			joinStreamsOf(c, ms, c.OpenOrUnplaced(all), up)
 		}
-		joinStreamsOf(c, ms, es, up)
 	}
 }
 
@@ -61,26 +61,69 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 		heads = append(heads, m.Heads(c.Index)...)
 		c.Busy[m.Leg] = true // no turns, whatever becomes of it
 	}
-	a := &algebra{holes: c.Holes(), free: true, multiplexed: true, streamsOf: of, pairing: assign.Graph{Even: true, Stop: c.Index.Stopped}}
-	if up {
-		a.fill(es, heads)
-	} else {
-		a.fill(heads, es)
+	s := &multiplexed{c: c, of: of, es: es, heads: heads, up: up}
+	links := s.weigh(c.Barred)
+	if slices.ContainsFunc(es, func(e *graph.Exchange) bool { return c.ByLog[e] != nil }) {
+		links = s.besides(links)
 	}
-	a.byBegin()
-	a.bodies()
-	if !a.solve() {
-		return
-	}
-	t := &tier{a: a, link: exchangeLink, least: believedStream}
-	links := t.links()
 	for _, l := range links {
-		a.complete(l)
 		c.Add(l)
 	}
 	for _, m := range ms {
 		revealStreams(m, links)
 	}
+}
+
+// A multiplexed is readable exchanges of one side and what may be heads of requests on the other.
+type multiplexed struct {
+	c         *crossing.Crossing
+	of        map[*graph.Leg]*turn.Multiplex
+	es, heads []*graph.Exchange
+	up        bool // the heads are upstream
+}
+
+// weigh returns the links that turn algebra finds where some pairs are barred; none if
+// nobody wants to know.
+func (s *multiplexed) weigh(barred func(d, u *graph.Exchange) bool) []*graph.Link {
+	a := &algebra{holes: s.c.Holes(), free: true, multiplexed: true, streamsOf: s.of, barred: barred, pairing: assign.Graph{Even: true, Stop: s.c.Index.Stopped}}
+	if s.up {
+		a.fill(s.es, s.heads)
+	} else {
+		a.fill(s.heads, s.es)
+	}
+	a.byBegin()
+	a.bodies()
+	if !a.solve() {
+		return nil
+	}
+	t := &tier{a: a, link: exchangeLink, least: believedStream}
+	links := t.links()
+	for _, l := range links {
+		a.complete(l)
+	}
+	return links
+}
+
+// besides adds to the links what is certain without the log and does not contradict it,
+// so that nothing is less certain for the log. What that ties to a leg stays so: which
+// stream it is is less sure than the log.
+func (s *multiplexed) besides(links []*graph.Link) []*graph.Link {
+	taken := make(map[*graph.Exchange]bool)
+	take := func(l *graph.Link) { taken[l.Down], taken[l.Up] = true, true }
+	for _, l := range links {
+		if !l.Ambiguous {
+			take(l)
+		}
+	}
+	for _, l := range s.weigh(nil) {
+		if l.Ambiguous || taken[l.Down] || taken[l.Up] || s.c.Barred(l.Down, l.Up) {
+			continue
+		}
+		take(l)
+		links = slices.DeleteFunc(links, func(o *graph.Link) bool { return o.Down == l.Down || o.Up == l.Up })
+		links = append(links, l)
+	}
+	return slices.DeleteFunc(links, func(l *graph.Link) bool { return s.c.ByLog[l.Down] != nil || s.c.ByLog[l.Up] != nil })
 }
 
 // revealStreams makes the exchanges that were tied the exchanges of the leg.

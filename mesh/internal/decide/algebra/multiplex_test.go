@@ -167,6 +167,46 @@ func TestJoinStreams(t *testing.T) {
 	}
 }
 
+// A log that ties some of the exchanges to the leg, and not to streams of it, makes none
+// of the others less certain, and is not overruled.
+func TestJoinStreamsBesidesLog(t *testing.T) {
+	for _, nth := range []int{2, 3, 5} {
+		certain := func(logged bool) map[[2]int]bool {
+			p := newPod(6)
+			multiplex(p, 12, 3, false)
+			c := p.crossing(t, false)
+			l := c.Down[0]
+			for i, e := range graph.ExchangesOf(c.Up) {
+				if logged && i%nth == 0 {
+					k := &graph.Link{From: l, To: e.Leg, Up: e, Attempt: 1, Confidence: graph.SureProven}
+					c.Links = append(c.Links, k)
+					c.Taken[e], c.ByLog[e], c.Busy[l], c.Logged[l] = true, k, true, true
+				}
+			}
+			JoinStreams(c)
+			sure := make(map[[2]int]bool)
+			for _, k := range c.Links {
+				if !k.Ambiguous {
+					if sure[of(k.Up)] {
+						t.Errorf("%v is tied twice", of(k.Up))
+					}
+					sure[of(k.Up)] = true
+				}
+			}
+			return sure
+		}
+		without, with := certain(false), certain(true)
+		for up := range without {
+			if !with[up] {
+				t.Errorf("%v is tied without a log, and not with each line of %d", up, nth)
+			}
+		}
+		if len(without) < 24 || len(with) < len(without) {
+			t.Errorf("%d are tied without a log, and %d with each line of %d", len(without), len(with), nth)
+		}
+	}
+}
+
 // Where one side has nothing to tie, no leg is taken.
 func TestJoinStreamsOfNothing(t *testing.T) {
 	p := newPod(7)

@@ -57,10 +57,7 @@ func (a *algebra) nearHeads() {
 		for u := range a.up {
 			k := sort.Search(len(heads), func(i int) bool { return a.down[heads[i]].reqAt > a.up[u].reqAt+index.Causality })
 			for _, d := range heads[max(k-nearest, 0):k] {
-				if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
-					continue
-				}
-				a.add(d, int32(u))
+				a.pairUp(d, int32(u))
 			}
 		}
 		return
@@ -69,11 +66,15 @@ func (a *algebra) nearHeads() {
 	for d := range a.down {
 		k := sort.Search(len(heads), func(i int) bool { return a.up[heads[i]].reqAt >= a.down[d].reqAt-index.Causality })
 		for _, u := range heads[k:min(k+nearest, len(heads))] {
-			if !graph.MayServe(a.down[d].ex.Leg, a.up[u].ex.Leg) {
-				continue
-			}
-			a.add(int32(d), u)
+			a.pairUp(int32(d), u)
 		}
+	}
+}
+
+// pairUp adds a strand between d and u unless their ends, or a log, say otherwise.
+func (a *algebra) pairUp(d, u int32) {
+	if x, y := a.down[d].ex, a.up[u].ex; graph.MayServe(x.Leg, y.Leg) && (a.barred == nil || !a.barred(x, y)) {
+		a.add(d, u)
 	}
 }
 

@@ -49,7 +49,7 @@ func JoinTurns(c *crossing.Crossing) {
 	t := &tier{a: a, link: exchangeLink, least: Believed, ordered: true}
 	for _, l := range t.links() {
 		switch {
-		case r.Tied[l.Down] != nil:
+		case r.Tied[l.Down] != nil, c.Wholes[l.From] != nil:
 		case c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil:
 			c.Refine(l)
 		case crossing.BothRead(l):
@@ -73,10 +73,10 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 func compareTurns(c *crossing.Crossing) (*algebra, *crossing.Reading) {
 	down := append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...)
 	up := append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...)
-	hidden := slices.ContainsFunc(down, graph.IsHidden) || slices.ContainsFunc(up, graph.IsHidden)
-	r := crossing.NewReading(c, hidden)
+	asks := func(e *graph.Exchange) bool { return graph.IsHidden(e) && c.Wholes[e.Leg] == nil }
+	r := crossing.NewReading(c, slices.ContainsFunc(down, asks) || slices.ContainsFunc(up, asks))
 	down, up = r.Open(c, down), r.Open(c, up)
-	if len(r.Doubted) == 0 && !slices.ContainsFunc(down, graph.IsHidden) && !slices.ContainsFunc(up, graph.IsHidden) {
+	if len(r.Doubted) == 0 && !slices.ContainsFunc(down, asks) && !slices.ContainsFunc(up, asks) {
 		return nil, nil
 	}
 	barred := func(d, u *graph.Exchange) bool { return r.Tied[d] != nil || r.Tied[u] != nil || c.Barred(d, u) }

@@ -21,6 +21,8 @@ type Crossing struct {
 	Limits   map[*graph.Exchange][]*graph.Exchange // what a log leaves of an exchange's counterparts, where it names several
 	Taken    map[*graph.Exchange]bool              // exchanges of either side that have a link
 	Busy     map[*graph.Leg]bool                   // whole legs that have one
+	Logged   map[*graph.Leg]bool                   // busy ones that a log names, which may carry more
+	Wholes   map[*graph.Leg]*graph.Leg             // whole legs that a log ties, and to which
 	Guessed  map[*graph.Exchange]bool              // upstream exchanges that are some link's best guess
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 
@@ -31,7 +33,7 @@ type Crossing struct {
 func New(x *index.Index, rs *recorded.Records, logs *graph.Ledger) *Crossing {
 	return &Crossing{Index: x, Records: rs, Ledger: logs,
 		ByLog: make(map[*graph.Exchange]*graph.Link), Limits: make(map[*graph.Exchange][]*graph.Exchange),
-		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool), Guessed: make(map[*graph.Exchange]bool)}
+		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool), Logged: make(map[*graph.Leg]bool), Wholes: make(map[*graph.Leg]*graph.Leg), Guessed: make(map[*graph.Exchange]bool)}
 }
 
 // Add adds a link, and notes what it ties: of one that is ambiguous nothing, so that

@@ -25,6 +25,9 @@ func (c *Crossing) Refine(l *graph.Link) {
 
 // Barred reports whether a log ties d or u to something else.
 func (c *Crossing) Barred(d, u *graph.Exchange) bool {
+	if w := c.Wholes[d.Leg]; w != u.Leg && (w != nil || c.Wholes[u.Leg] != nil) {
+		return true
+	}
 	if k := c.ByLog[d]; k != nil && (k.To != u.Leg || k.Up != nil && k.Up != u) {
 		return true
 	}
@@ -39,6 +42,15 @@ func (c *Crossing) OpenOrTied(es []*graph.Exchange) []*graph.Exchange {
 	return slices.DeleteFunc(es, func(e *graph.Exchange) bool {
 		k := c.ByLog[e]
 		return c.Taken[e] && (k == nil || k.Down == nil && k.From.SpeaksHTTP2() || k.Up == nil && k.To.SpeaksHTTP2())
+	})
+}
+
+// OpenOrUnplaced filters out exchanges that have a link but for those that a log ties to
+// a leg of HTTP/2, and not to a stream of it.
+func (c *Crossing) OpenOrUnplaced(es []*graph.Exchange) []*graph.Exchange {
+	return slices.DeleteFunc(es, func(e *graph.Exchange) bool {
+		k := c.ByLog[e]
+		return c.Taken[e] && (k == nil || !(k.Down == nil && c.Logged[k.From] || k.Up == nil && c.Logged[k.To]))
 	})
 }
 

@@ -180,11 +180,11 @@ func tie(c *crossing.Crossing, e *logEntry, d, u *graph.Exchange) {
 			c.Taken[x], c.ByLog[x] = true, l
 		}
 	}
-	if d == nil && e.Down.SpeaksHTTP2() { // its other streams would be told from too few
-		c.Busy[e.Down] = true
+	if d == nil && e.Down.SpeaksHTTP2() { // of turns its other streams would be told from too few
+		c.Busy[e.Down], c.Logged[e.Down] = true, true
 	}
 	if u == nil && e.Up.SpeaksHTTP2() {
-		c.Busy[e.Up] = true
+		c.Busy[e.Up], c.Logged[e.Up] = true, true
 	}
 }
 

@@ -45,6 +45,7 @@ func takeWhole(c *crossing.Crossing, e *logEntry) {
 	case len(pairs) == 1:
 		e.Down, e.Up = pairs[0][0], pairs[0][1]
 		e.Down.Log = e.Line
+		c.Wholes[e.Down], c.Wholes[e.Up] = e.Up, e.Down
 		c.Add(&graph.Link{From: e.Down, To: e.Up, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, e.Up, nil, nil)}})
 	case len(pairs) == 0 && !c.Busy[e.Down] && !c.Busy[e.Up] && onlyAlike(e.NamedLine.Line, c.Down, e.Down) && onlyAlike(e.NamedLine.Line, c.Up, e.Up):
 		contradict(c, e.NamedLine)

@@ -8,9 +8,12 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
-// Sealed lists the TLS legs whose exchanges are hidden.
+// Sealed lists the TLS legs whose exchanges are hidden. Those that a log ties as a whole
+// are among them: what goes over them teaches of the others.
 func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
-	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool { return c.Busy[l] || l.Protocol != flow.ProtocolTLS })
+	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool {
+		return c.Busy[l] && c.Wholes[l] == nil || l.Protocol != flow.ProtocolTLS
+	})
 }
 
 // Outline finds the exchanges of TLS legs that cannot be read, by their turns, notes
