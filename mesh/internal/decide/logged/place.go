@@ -175,7 +175,8 @@ func (s *sequence) gathered(l *graph.Leg) []graph.Exchange {
 	var runs []turn.Run
 	for k := 0; k < len(l.Hidden); {
 		n, owner := k+1, s.owner(&l.Hidden[k])
-		for owner != nil && n < len(l.Hidden) && s.owner(&l.Hidden[n]) == owner {
+		late := owner == nil || l.Hidden[k].KnownBy() < owner.Start-lateLine // its own line may be missing
+		for !late && n < len(l.Hidden) && s.owner(&l.Hidden[n]) == owner {
 			n++
 		}
 		if n > k+1 {
