@@ -26,20 +26,51 @@ func JoinCurves(c *crossing.Crossing) {
 	if !w.asks(down) || !w.asks(up) {
 		return
 	}
-	a := &algebra{holes: c.Holes(), barred: w.barred, pairing: assign.Graph{Stop: c.Index.Stopped}, shifts: [2]odds.Shifts{{Exact: true}, {Exact: true}}}
+	links := w.weigh(down, up)
+	if len(c.Wholes) > 0 {
+		opened := *w
+		opened.tied = tiedOf(c, func(l *graph.Link) bool { return c.Wholes[l.From] != l.To })
+		links = w.besides(links, opened.weigh(down, up))
+	}
+	for _, l := range links {
+		if w.tied[l.From] == nil {
+			c.Add(l)
+		}
+	}
+}
+
+// weigh returns the links that turn algebra finds between whole legs; none if nobody
+// wants to know.
+func (w *wholes) weigh(down, up []turn.Curve) []*graph.Link {
+	a := &algebra{holes: w.c.Holes(), barred: w.barred, pairing: assign.Graph{Stop: w.c.Index.Stopped}, shifts: [2]odds.Shifts{{Exact: true}, {Exact: true}}}
 	a.fill(turn.Wholes(down), turn.Wholes(up))
 	a.candidates()
 	a.weighTurns(down, up)
 	a.teach(w)
 	if !a.solve() {
-		return
+		return nil
 	}
 	t := &tier{a: a, least: Believed, ordered: true, whole: true, link: func(d, u *item) *graph.Link { return &graph.Link{From: d.ex.Leg, To: u.ex.Leg, Attempt: 1} }}
-	for _, l := range t.links() {
-		if w.tied[l.From] == nil {
-			c.Add(l)
+	return t.links()
+}
+
+// besides adds to links what is certain without a log and does not contradict it.
+func (w *wholes) besides(links, without []*graph.Link) []*graph.Link {
+	taken := make(map[*graph.Leg]bool)
+	for _, l := range links {
+		if !l.Ambiguous {
+			taken[l.From], taken[l.To] = true, true
 		}
 	}
+	for _, l := range without {
+		if l.Ambiguous || taken[l.From] || taken[l.To] || w.tied[l.From] != nil || w.tied[l.To] != nil {
+			continue
+		}
+		taken[l.From], taken[l.To] = true, true
+		links = slices.DeleteFunc(links, func(o *graph.Link) bool { return o.From == l.From || o.To == l.To })
+		links = append(links, l)
+	}
+	return links
 }
 
 // A wholes tells of connections proxied byte for byte. Those that were decrypted are measured
@@ -52,13 +83,19 @@ type wholes struct {
 }
 
 func newWholes(c *crossing.Crossing) *wholes {
-	w := &wholes{c: c, wire: c.Index.OnWire(), tied: make(map[*graph.Leg]*graph.Leg)}
+	tied := tiedOf(c, func(l *graph.Link) bool { return c.Wholes[l.From] == l.To || l.From.Decrypted || l.To.Decrypted })
+	return &wholes{c: c, wire: c.Index.OnWire(), tied: tied}
+}
+
+// tiedOf lists the whole legs that links tie which are of use.
+func tiedOf(c *crossing.Crossing, use func(*graph.Link) bool) map[*graph.Leg]*graph.Leg {
+	tied := make(map[*graph.Leg]*graph.Leg)
 	for _, l := range c.Links {
-		if l.Down == nil && l.Up == nil && !l.Ambiguous && (c.Wholes[l.From] == l.To || l.From.Decrypted || l.To.Decrypted) {
-			w.tied[l.From], w.tied[l.To] = l.To, l.From
+		if l.Down == nil && l.Up == nil && !l.Ambiguous && use(l) {
+			tied[l.From], tied[l.To] = l.To, l.From
 		}
 	}
-	return w
+	return tied
 }
 
 // curves measures the legs of one side that are TLS or plain bytes.

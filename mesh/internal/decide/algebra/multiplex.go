@@ -63,8 +63,10 @@ func joinStreamsOf(c *crossing.Crossing, ms []*turn.Multiplex, es []*graph.Excha
 	}
 	s := &multiplexed{c: c, of: of, es: es, heads: heads, up: up}
 	links := s.weigh(c.Barred)
+	named := func(l *graph.Link) bool { return c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil }
 	if slices.ContainsFunc(es, func(e *graph.Exchange) bool { return c.ByLog[e] != nil }) {
-		links = s.besides(links)
+		// What the log ties to the leg stays so: which stream it is is less sure than that.
+		links = slices.DeleteFunc(c.Besides(links, s.weigh(nil)), named)
 	}
 	for _, l := range links {
 		c.Add(l)
@@ -102,28 +104,6 @@ func (s *multiplexed) weigh(barred func(d, u *graph.Exchange) bool) []*graph.Lin
 		a.complete(l)
 	}
 	return links
-}
-
-// besides adds to the links what is certain without the log and does not contradict it,
-// so that nothing is less certain for the log. What that ties to a leg stays so: which
-// stream it is is less sure than the log.
-func (s *multiplexed) besides(links []*graph.Link) []*graph.Link {
-	taken := make(map[*graph.Exchange]bool)
-	take := func(l *graph.Link) { taken[l.Down], taken[l.Up] = true, true }
-	for _, l := range links {
-		if !l.Ambiguous {
-			take(l)
-		}
-	}
-	for _, l := range s.weigh(nil) {
-		if l.Ambiguous || taken[l.Down] || taken[l.Up] || s.c.Barred(l.Down, l.Up) {
-			continue
-		}
-		take(l)
-		links = slices.DeleteFunc(links, func(o *graph.Link) bool { return o.Down == l.Down || o.Up == l.Up })
-		links = append(links, l)
-	}
-	return slices.DeleteFunc(links, func(l *graph.Link) bool { return s.c.ByLog[l.Down] != nil || s.c.ByLog[l.Up] != nil })
 }
 
 // revealStreams makes the exchanges that were tied the exchanges of the leg.

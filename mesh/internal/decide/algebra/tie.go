@@ -34,7 +34,7 @@ const Proof = 1e-6
 
 // JoinTurns ties exchanges of encrypted legs by turn algebra.
 func JoinTurns(c *crossing.Crossing) {
-	a, r := compareTurns(c)
+	a, r := compareTurns(c, c.Barred)
 	if a == nil {
 		return
 	}
@@ -42,12 +42,18 @@ func JoinTurns(c *crossing.Crossing) {
 		if !a.segment(unlogged(turn.Sealed(c, c.Down)), unlogged(turn.Sealed(c, c.Up))) {
 			break
 		}
-		if a, r = compareTurns(c); a == nil {
+		if a, r = compareTurns(c, c.Barred); a == nil {
 			return
 		}
 	}
-	t := &tier{a: a, link: exchangeLink, least: Believed, ordered: true}
-	for _, l := range t.links() {
+	links := (&tier{a: a, link: exchangeLink, least: Believed, ordered: true}).links()
+	if len(c.ByLog) > 0 {
+		nothing := func(_, _ *graph.Exchange) bool { return false }
+		if b, _ := compareTurns(c, nothing); b != nil {
+			links = c.Besides(links, (&tier{a: b, link: exchangeLink, least: Believed, ordered: true}).links())
+		}
+	}
+	for _, l := range links {
 		switch {
 		case r.Tied[l.Down] != nil, c.Wholes[l.From] != nil:
 		case c.ByLog[l.Down] != nil || c.ByLog[l.Up] != nil:
@@ -68,9 +74,10 @@ func unlogged(legs []*graph.Leg) []*graph.Leg {
 	})
 }
 
-// compareTurns weighs which exchanges of both sides belong together, and tells what
+// compareTurns weighs which exchanges of both sides belong together, if that is not
+// denied, and tells what
 // reading made of them; nil if there is nothing to compare, or nobody wants to know.
-func compareTurns(c *crossing.Crossing) (*algebra, *crossing.Reading) {
+func compareTurns(c *crossing.Crossing, denied func(d, u *graph.Exchange) bool) (*algebra, *crossing.Reading) {
 	down := append(graph.ExchangesOf(c.Down), turn.Outline(c, c.Down)...)
 	up := append(graph.ExchangesOf(c.Up), turn.Outline(c, c.Up)...)
 	asks := func(e *graph.Exchange) bool { return graph.IsHidden(e) && c.Wholes[e.Leg] == nil }
@@ -79,7 +86,7 @@ func compareTurns(c *crossing.Crossing) (*algebra, *crossing.Reading) {
 	if len(r.Doubted) == 0 && !slices.ContainsFunc(down, asks) && !slices.ContainsFunc(up, asks) {
 		return nil, nil
 	}
-	barred := func(d, u *graph.Exchange) bool { return r.Tied[d] != nil || r.Tied[u] != nil || c.Barred(d, u) }
+	barred := func(d, u *graph.Exchange) bool { return r.Tied[d] != nil || r.Tied[u] != nil || denied(d, u) }
 	a := &algebra{holes: c.Holes(), barred: barred, pairing: assign.Graph{Stop: c.Index.Stopped}}
 	a.veiled = func(d, u *graph.Exchange) bool { return r.Veiled(c, d, u) }
 	a.fill(down, up)
