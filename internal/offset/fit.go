@@ -1,6 +1,9 @@
 package offset
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A fitter finds the lines that keep the bounds of events, from the first on for as
 // long as there is one.
@@ -12,7 +15,9 @@ type fitter struct {
 	lines polygon
 	above bool // some event bounds from above,
 	below bool // and some from below
-	used  int
+
+	believed []Sight // what bounds the lines
+	doubted  []Sight // stamped late: no line keeps its bound beside those of the believed
 }
 
 // witnesses is how many events have to say that a clock was set: one alone may have
@@ -56,14 +61,51 @@ func (f *fitter) run() int {
 			if broken > Noise && i > 0 && f.set(i) {
 				return i
 			}
-			continue // one that was stamped late
+			f.doubted = append(f.doubted, s)
+			continue
 		}
-		if cut := f.lines.cut(t, v, s.First); len(cut) > 0 {
-			f.lines = cut
-		}
-		f.above, f.below, f.used = f.above || s.First, f.below || !s.First, f.used+1
+		f.believe(s)
 	}
 	return len(f.ss)
+}
+
+// believe cuts off the lines that do not keep the bound of s. It reports false, and does
+// nothing, if none keeps it.
+func (f *fitter) believe(s Sight) bool {
+	t, v := f.bound(s)
+	if f.lines.violation(t, v, s.First) > 0 {
+		return false
+	}
+	if cut := f.lines.cut(t, v, s.First); len(cut) > 0 {
+		f.lines = cut
+	}
+	f.above, f.below, f.believed = f.above || s.First, f.below || !s.First, append(f.believed, s)
+	return true
+}
+
+// better returns f after run took n events, or what doubts less than half as many of them:
+// it is the first of two that contradict each other which run believes, and that may be
+// the one that was stamped late. If several were, by much, the clock was set.
+func (f *fitter) better(n int) *fitter {
+	if len(f.doubted) < witnesses {
+		return f
+	}
+	g := newFitter(f.ss[:n], f.slack)
+	for _, s := range slices.Concat(f.doubted, f.believed) {
+		if !g.believe(s) {
+			g.doubted = append(g.doubted, s)
+		}
+	}
+	late := 0
+	for _, s := range g.doubted {
+		if t, v := g.bound(s); g.lines.violation(t, v, s.First) > Noise {
+			late++
+		}
+	}
+	if late >= witnesses || len(f.doubted) <= 2*len(g.doubted) {
+		return f
+	}
+	return g
 }
 
 // set reports whether event i and those of its kind after it say that the clock was
@@ -92,6 +134,6 @@ func (f *fitter) line(n int) (Line, bool) {
 		return Line{}, false
 	}
 	at := f.lines.best()
-	return Line{From: f.ss[0].Here, To: f.ss[n-1].Here, Drift: at.drift, Events: f.used,
+	return Line{From: f.ss[0].Here, To: f.ss[n-1].Here, Drift: at.drift, Events: len(f.believed),
 		zero: f.zero, base: f.base, lines: f.lines, at: at}, true
 }

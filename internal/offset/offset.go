@@ -16,6 +16,19 @@ type Sight struct {
 // bound returns what has to be added to Here at most (First) or at least.
 func (s Sight) bound() int64 { return s.There - s.Here }
 
+// compare orders events by when they were seen. Those of one time have an order too, so
+// that it does not matter in which they are given.
+func (s Sight) compare(o Sight) int {
+	first := 0
+	if s.First != o.First {
+		first = 1
+		if o.First {
+			first = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(s.Here, o.Here), cmp.Compare(s.There, o.There), first)
+}
+
 // swapped returns s as the other clock sees it.
 func (s Sight) swapped() Sight { return Sight{s.There, s.Here, !s.First} }
 
@@ -70,21 +83,39 @@ type Clock []Line
 // slack nanoseconds: what the stamps' resolution hides. A clock that may be right as it
 // is stays as it is.
 func Fit(ss []Sight, slack int64) Clock {
+	c, _ := fitted(ss, slack)
+	return c
+}
+
+// fitted is Fit, and returns also the events that it believed or did not come to.
+func fitted(ss []Sight, slack int64) (c Clock, believed []Sight) {
 	ss = slices.Clone(ss)
-	slices.SortStableFunc(ss, func(a, b Sight) int { return cmp.Compare(a.Here, b.Here) })
-	var c Clock
+	slices.SortFunc(ss, Sight.compare)
+	c, believed = lines(ss, slack)
+	if len(c) > 0 && fits(believed, 0, slack) {
+		c = Clock{c.still(len(believed))}
+	}
+	return c, believed
+}
+
+// lines returns the lines of events in their order, and which of them bound those; what
+// comes after maxSteps lines is among them.
+func lines(ss []Sight, slack int64) (c Clock, believed []Sight) {
 	for from, tries := 0, 0; from < len(ss) && tries < maxSteps; tries++ {
 		f := newFitter(ss[from:], slack)
 		n := f.run()
+		f = f.better(n)
 		if l, ok := f.line(n); ok {
 			c = append(c, l)
 		}
-		from += n
+		if len(f.believed) >= witnesses {
+			believed = append(believed, f.believed...)
+		}
+		if from += n; tries == maxSteps-1 {
+			believed = append(believed, ss[from:]...)
+		}
 	}
-	if len(c) > 0 && fits(ss, 0, slack) {
-		return Clock{c.still(len(ss))}
-	}
-	return c
+	return c, believed
 }
 
 // still returns the line of a clock that needs no correction.

@@ -111,6 +111,25 @@ func TestRight(t *testing.T) {
 	}
 }
 
+// A clock that is right is left alone though an event was stamped late, whichever it is
+// and by how much, if it is by more than all others leave room for: it is not asked.
+func TestRightButForOne(t *testing.T) {
+	w := world{here: ahead(0, 0), span: sec, events: 100, delay: 40 * us}
+	for _, by := range []int64{120 * us, 145 * us, 500 * ms} {
+		for i := range w.events {
+			ss := w.sights(1)
+			if ss[i].First {
+				ss[i].Here += by
+			} else {
+				ss[i].There += by
+			}
+			if c := Fit(ss, 0); !c.Right() {
+				t.Errorf("event %d by %d: a right clock is corrected by %d", i, by, c.Correct(sec/2)-sec/2)
+			}
+		}
+	}
+}
+
 // Events that bound from one side only tell nothing.
 func TestOneWay(t *testing.T) {
 	w := world{here: ahead(ms, 0), span: sec, events: 100, delay: 40 * us, oneWay: true}
