@@ -12,25 +12,30 @@ import (
 // counts, but for First and Last of an InputInfo.
 type Clock struct {
 	Against     string         // the pod whose clock counts
-	Known       bool           // false: they share no connection, and nothing is joined between them by time
+	Known       bool           // false: they share no connection that tells, and nothing is joined between them by time
 	Offset      time.Duration  // how much later it is by the pod's clock, when the first packet passed that both saw; 0 if it may be right
 	Error       time.Duration  // how far that may be from the truth
 	Drift       float64        // how much faster it goes
 	Connections int            // shared with the pod that it was held against, which may be a third one
 	Steps       []capture.Time // when the clock was set while it was captured, as it showed then
+	Contradicts []string       // pods with which it shares connections that contradict others, and were not used
 }
 
 // newClock returns what is told of a clock; nil of the one that counts.
 func newClock(c *clocks.Clock, names []string) *Clock {
+	k := &Clock{Against: names[c.Against]}
+	for _, g := range c.Contradicts {
+		k.Contradicts = append(k.Contradicts, names[g])
+	}
 	switch {
 	case c.Alone:
-		return &Clock{Against: names[c.Against]}
+		return k
 	case len(c.Correction) == 0:
 		return nil
 	}
 	first := c.Correction[0].From
-	k := &Clock{Against: names[c.Against], Known: true, Offset: time.Duration(first - c.Correct(first)), Error: time.Duration(c.Error),
-		Drift: 0 - c.Correction[0].Drift, Connections: c.Connections}
+	k.Known, k.Offset, k.Error = true, time.Duration(first-c.Correct(first)), time.Duration(c.Error)
+	k.Drift, k.Connections = 0-c.Correction[0].Drift, c.Connections
 	for _, at := range c.Correction.Steps() {
 		k.Steps = append(k.Steps, capture.Time(at))
 	}

@@ -15,15 +15,51 @@ type Link struct {
 	Clock  Clock
 	Events int // shared with Parent
 	Error  int64
+
+	bond *bond // with Parent
 }
 
 // Chains ties n clocks together, each to the first one of those that events tie it to,
-// along the chain whose errors add up to least. Bounds may be wrong by slack.
-func Chains(n int, pairs []Pair, slack int64) []Link {
+// along the chain whose errors add up to least. Bounds may be wrong by slack. Loops have
+// to close; it lists the pairs that it did not use because theirs does not.
+func Chains(n int, pairs []Pair, slack int64) (links []Link, unused []int) {
+	bonds := make([]*bond, len(pairs))
+	for k, p := range pairs {
+		bonds[k] = newBond(p, slack)
+	}
+	for {
+		links = tie(n, bonds)
+		l := openLoop(links, bonds)
+		if l == nil {
+			break
+		}
+		l.judge(bonds)
+	}
+	for k, b := range bonds {
+		if b.trust != trusted {
+			unused = append(unused, k)
+		}
+	}
+	return links, unused
+}
+
+// tie ties clocks together by the bonds that are trusted.
+func tie(n int, bonds []*bond) []Link {
 	links := make([]Link, n)
-	edges := edgesOf(n, pairs, slack)
+	edges := make([][]edge, n)
 	for i := range links {
 		links[i] = Link{Parent: -1, Root: -1}
+	}
+	for _, b := range bonds {
+		if b.trust != trusted {
+			continue
+		}
+		for _, e := range []edge{{b, b.A, b.there}, {b, b.B, b.back}} {
+			if len(e.clock) > 0 {
+				from := b.other(e.to)
+				edges[from] = append(edges[from], e)
+			}
+		}
 	}
 	for root := range links {
 		if links[root].Root < 0 {
@@ -35,27 +71,9 @@ func Chains(n int, pairs []Pair, slack int64) []Link {
 
 // An edge is how a clock is corrected by another one that saw the same events.
 type edge struct {
-	to     int
-	clock  Clock // of to
-	events int
-}
-
-// edgesOf lists for each clock those that it can correct.
-func edgesOf(n int, pairs []Pair, slack int64) [][]edge {
-	edges := make([][]edge, n)
-	for _, p := range pairs {
-		back := make([]Sight, len(p.Sights))
-		for i, s := range p.Sights {
-			back[i] = s.swapped()
-		}
-		if a := Fit(p.Sights, slack); len(a) > 0 {
-			edges[p.B] = append(edges[p.B], edge{p.A, a, len(p.Sights)})
-		}
-		if b := Fit(back, slack); len(b) > 0 {
-			edges[p.A] = append(edges[p.A], edge{p.B, b, len(back)})
-		}
-	}
-	return edges
+	bond  *bond
+	to    int
+	clock Clock // of to
 }
 
 // spread ties all clocks that can be tied to root, the surest first (Dijkstra).
@@ -82,7 +100,7 @@ func spread(links []Link, edges [][]edge, root int) {
 			if done[e.to] || l.Root >= 0 && l.Error <= err {
 				continue
 			}
-			*l = Link{Parent: from, Root: root, Clock: e.clock, Events: e.events, Error: err}
+			*l = Link{Parent: from, Root: root, Clock: e.clock, Events: len(e.bond.Sights), Error: err, bond: e.bond}
 			open = append(open, e.to)
 		}
 	}

@@ -10,5 +10,6 @@
 // Where no line fits any more a clock was set: there a new line begins.
 //
 // Of several clocks, each is corrected along the chain of pairs whose errors add up to
-// least.
+// least. Where a loop of pairs does not close, one of them is false, or saw what no other
+// saw: none is used, but for those that a third clock confirms.
 package offset

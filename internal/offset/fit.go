@@ -108,6 +108,17 @@ func (f *fitter) better(n int) *fitter {
 	return g
 }
 
+// last returns when the last event was of which the lines of next say that the clock was
+// not yet set: those after it tell nothing. ok is false if there is none.
+func (f *fitter) last(next *fitter) (to int64, ok bool) {
+	for _, s := range f.believed {
+		if t, v := next.bound(s); next.lines.violation(t, v, s.First) > 0 && (!ok || s.Here > to) {
+			to, ok = s.Here, true
+		}
+	}
+	return to, ok
+}
+
 // set reports whether event i and those of its kind after it say that the clock was
 // set.
 func (f *fitter) set(i int) bool {

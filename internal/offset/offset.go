@@ -101,12 +101,18 @@ func fitted(ss []Sight, slack int64) (c Clock, believed []Sight) {
 // lines returns the lines of events in their order, and which of them bound those; what
 // comes after maxSteps lines is among them.
 func lines(ss []Sight, slack int64) (c Clock, believed []Sight) {
+	var before *fitter // of the last line
 	for from, tries := 0, 0; from < len(ss) && tries < maxSteps; tries++ {
 		f := newFitter(ss[from:], slack)
 		n := f.run()
 		f = f.better(n)
 		if l, ok := f.line(n); ok {
-			c = append(c, l)
+			if len(c) > 0 {
+				if to, ok := before.last(f); ok {
+					c[len(c)-1].To = to
+				}
+			}
+			c, before = append(c, l), f
 		}
 		if len(f.believed) >= witnesses {
 			believed = append(believed, f.believed...)
@@ -149,12 +155,21 @@ func (c Clock) Correct(t int64) int64 {
 	return t + c.on(t).Offset(t)
 }
 
-// Error returns how far Correct may be from the truth, in nanoseconds.
+// Error returns how far Correct may be from the truth, in nanoseconds. Between two lines
+// either may hold: when exactly the clock was set nobody saw.
 func (c Clock) Error(t int64) int64 {
 	if len(c) == 0 {
 		return math.MaxInt64
 	}
-	return c.on(t).Error(t)
+	on := c.on(t)
+	e := on.Error(t)
+	for i := range c {
+		between := i > 0 && t < c[i].From && t > c[i-1].To || i+1 < len(c) && t > c[i].To && t < c[i+1].From
+		if l := &c[i]; l != on && between {
+			e = max(e, int64(math.Abs(float64(l.Offset(t)-on.Offset(t))))+l.Error(t))
+		}
+	}
+	return e
 }
 
 // Widest returns the largest error while events were seen.

@@ -28,10 +28,15 @@ func Clocks(w io.Writer, r *mesh.Result) error {
 
 // clockText is the line about one clock, "" if it may be right.
 func clockText(pod string, c *mesh.Clock) string {
+	shared := strings.Join(c.Contradicts, " and ")
 	if !c.Known {
-		return fmt.Sprintf("clock of pod %s: unknown against %s, they share no connection; nothing is joined between them by time\n", pod, c.Against)
+		why := "they share no connection"
+		if shared != "" {
+			why = "what it shares with " + shared + " contradicts itself"
+		}
+		return fmt.Sprintf("clock of pod %s: unknown against %s, %s; nothing is joined between them by time\n", pod, c.Against, why)
 	}
-	if c.Offset == 0 && len(c.Steps) == 0 {
+	if c.Offset == 0 && len(c.Steps) == 0 && shared == "" {
 		return ""
 	}
 	s := fmt.Sprintf("clock of pod %s: %+.3f ms ± %.3f against %s, %s", pod, millis(c.Offset), millis(c.Error), c.Against, counted(c.Connections, "connection"))
@@ -44,6 +49,9 @@ func clockText(pod string, c *mesh.Clock) string {
 			s += "set at "
 		}
 		s += clock(int64(at))
+	}
+	if shared != "" {
+		s += "; what it shares with " + shared + " contradicts that, and is not used"
 	}
 	return s + "\n"
 }

@@ -73,6 +73,7 @@ type clockJSON struct {
 	DriftPPM    float64  `json:"drift_ppm"`
 	Connections int      `json:"connections"`
 	Steps       []string `json:"steps,omitempty"`
+	Contradicts []string `json:"contradicts,omitempty"`
 }
 
 func newClock(c *mesh.Clock) *clockJSON {
@@ -80,7 +81,7 @@ func newClock(c *mesh.Clock) *clockJSON {
 		return nil
 	}
 	j := &clockJSON{Against: c.Against, Known: c.Known, OffsetMS: millis(c.Offset), ErrorMS: millis(c.Error),
-		DriftPPM: math.Round(c.Drift*1e8) / 100, Connections: c.Connections}
+		DriftPPM: math.Round(c.Drift*1e8) / 100, Connections: c.Connections, Contradicts: c.Contradicts}
 	for _, at := range c.Steps {
 		j.Steps = append(j.Steps, stamp(int64(at)))
 	}

@@ -20,6 +20,7 @@ type Clock struct {
 	Connections int          // shared with the group that it was held against
 	Correction  offset.Clock // against that group, which may be corrected too; empty if it is right
 	Error       int64        // how far a corrected time may be from the truth, in nanoseconds
+	Contradicts []int        // groups with which it shares connections that were not used: they contradict others
 
 	correct func(int64) int64 // nil if nothing has to be corrected
 }
@@ -52,7 +53,7 @@ func Align(x *index.Index, names []string) []Clock {
 		place[g] = i
 	}
 	pairs, shared := pairsOf(x, place)
-	links := offset.Chains(len(names), pairs, resolution)
+	links, unused := offset.Chains(len(names), pairs, resolution)
 	clocks := make([]Clock, len(names))
 	x.Clocks = make([]int, len(names))
 	for i, l := range links {
@@ -63,6 +64,11 @@ func Align(x *index.Index, names []string) []Clock {
 		if l.Parent >= 0 {
 			c.Connections = shared[[2]int{min(i, l.Parent), max(i, l.Parent)}]
 			c.Correction = l.Clock
+		}
+		for _, k := range unused {
+			if p := pairs[k]; p.A == i || p.B == i {
+				c.Contradicts = append(c.Contradicts, order[p.A+p.B-i])
+			}
 		}
 		if moved(links, i) {
 			c.correct = func(t int64) int64 { return offset.Correct(links, i, t) }

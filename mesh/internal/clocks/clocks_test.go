@@ -229,3 +229,48 @@ func TestOnePod(t *testing.T) {
 		t.Errorf("%+v", clocks)
 	}
 }
+
+// Where what three pods share contradicts itself nobody knows whose clock is right, and
+// nothing is compared by time. A fourth pod tells.
+func TestContradiction(t *testing.T) {
+	ends := map[string]string{"a": "10.244.1.10", "b": "10.244.2.20", "c": "10.244.3.30", "d": "10.244.4.40"}
+	capture := func(names []string, name string) *pcap.Trace { // all talk to each other
+		tr := new(pcap.Trace)
+		for i, from := range names {
+			for k, to := range names[:i] {
+				before := tr.Len()
+				part := talk(tr, ends[from]+":40000", ends[to]+":8080", uint32(1000*i+100*k), 30)
+				tr.Wait(-3 * time.Second) // all at once
+				if name != from && name != to {
+					tr.Lose(tr.Len() - before)
+					continue
+				}
+				h := host{late: name == to}
+				if from+to == "cb" && name == "c" {
+					h.ahead = time.Second
+				}
+				h.see(part)
+			}
+		}
+		return tr
+	}
+	for _, names := range [][]string{{"a", "b", "c"}, {"a", "b", "c", "d"}} {
+		var traces []*pcap.Trace
+		for _, n := range names {
+			traces = append(traces, capture(names, n))
+		}
+		x, clocks := read(t, names, traces...)
+		known := len(names) == 4
+		for i, want := range [][]int{{1, 2}, {0, 2}, {0, 1}, nil}[:len(names)] {
+			if known && i < 3 {
+				want = [][]int{nil, {2}, {1}}[i]
+			}
+			if c := clocks[i]; c.Alone != (i > 0 && !known) || !slices.Equal(c.Contradicts, want) || !c.Right() {
+				t.Errorf("%v: clock of %s: %+v, want contradictions %v", names, names[i], c, want)
+			}
+			if x.Comparable(0, i) != (i == 0 || known) {
+				t.Errorf("%v: comparable %v", names, x.Clocks)
+			}
+		}
+	}
+}

@@ -11,5 +11,6 @@
 // The pod whose clock counts is the first by name of those that are tied together. All
 // that was read of the others is corrected, and what is read of them again; so whatever
 // comes after this sees one clock. Pods that share nothing keep their own clocks, and
-// nothing is joined between them by time (index.Index.Comparable).
+// nothing is joined between them by time (index.Index.Comparable); nor between pods whose
+// connections contradict each other, so that no clocks fit them all.
 package clocks
