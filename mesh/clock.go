@@ -21,6 +21,21 @@ type Clock struct {
 	Contradicts []string       // pods with which it shares connections that contradict others, and were not used
 }
 
+// newOwnClock returns what is told of inputs with a clock of their own; against is a file
+// by the clock that counts in the pod.
+func newOwnClock(o *clocks.Own, against string) *Clock {
+	c := o.Correction
+	first := c[0][0].From
+	k := &Clock{Against: against, Known: true, Offset: time.Duration(first - c.Correct(first)), Error: time.Duration(o.Error), Connections: o.Connections}
+	for _, l := range c {
+		k.Drift -= l[0].Drift
+	}
+	for _, at := range c[0].Steps() {
+		k.Steps = append(k.Steps, capture.Time(at))
+	}
+	return k
+}
+
 // newClock returns what is told of a clock; nil of the one that counts.
 func newClock(c *clocks.Clock, names []string) *Clock {
 	k := &Clock{Against: names[c.Against]}

@@ -43,6 +43,7 @@ type InputInfo struct {
 	NonTCP      int            // packets that are no TCP
 	Truncated   bool           // the file ends inside a packet
 	Clock       *Clock         // of its pod, if there are several; nil where it is the one that counts
+	OwnClock    *Clock         // of the capture, held against another of the pod; nil unless connections show that the pod's is another
 	Err         error          // why it was not read to its end, or not at all; nil at a clean end
 	Application string         // what wrote a pcapng file
 	Names       []capture.Name // its name resolution records

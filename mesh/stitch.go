@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/internal/offset"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/clocks"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide"
@@ -186,12 +187,20 @@ func (r *Result) index(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// align puts the times of all pods on one clock.
+// align puts the times of all inputs of a pod on one clock, and then those of all pods.
 func (r *Result) align(names []string) {
+	file := func(input uint32) string { return r.Inputs[input].Name }
+	own := make(map[uint32]offset.Chain) // by input; no correction of those that need none
+	for _, o := range clocks.Within(r.x, names, file) {
+		for _, in := range o.Inputs {
+			own[in] = o.Correction
+			r.Inputs[in].OwnClock = newOwnClock(&o, file(o.Against))
+		}
+	}
 	for g, c := range clocks.Align(r.x, names) {
 		for _, in := range r.groups[g] {
-			if !c.Right() {
-				in.SetClock(func(t capture.Time) capture.Time { return capture.Time(c.Correct(int64(t))) })
+			if first := own[in.Number()]; len(first) > 0 || !c.Right() {
+				in.SetClock(func(t capture.Time) capture.Time { return capture.Time(c.Correct(first.Correct(int64(t)))) })
 			}
 			r.Inputs[in.Number()].Clock = newClock(&c, names)
 		}

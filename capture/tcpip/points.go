@@ -1,6 +1,8 @@
 package tcpip
 
 import (
+	"slices"
+
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/linktype"
 )
@@ -24,6 +26,7 @@ type Points struct {
 	pods  map[uint32]string
 	infos []PointInfo
 	ids   map[pointName]Point
+	from  [][]uint32 // by point: the inputs that show it
 }
 
 // pointName is what tells points apart.
@@ -49,6 +52,20 @@ func (t *Points) Len() int { return len(t.infos) }
 // Info describes a point. Loopback may become true and Inferred false while
 // further packets are decoded. It panics if p was not assigned by t.
 func (t *Points) Info(p Point) PointInfo { return t.infos[p] }
+
+// Inputs lists the inputs that have shown p, in the order in which they did. It panics if
+// p was not assigned by t.
+func (t *Points) Inputs(p Point) []uint32 { return slices.Clone(t.from[p]) }
+
+// shown takes note that an input shows p.
+func (t *Points) shown(p Point, input uint32) {
+	for len(t.from) <= int(p) {
+		t.from = append(t.from, nil)
+	}
+	if !slices.Contains(t.from[p], input) {
+		t.from[p] = append(t.from[p], input)
+	}
+}
 
 // register returns the point of the given description, new or known. A name
 // found in a file beats the same name guessed; any mark of loopback stays. It
@@ -153,6 +170,7 @@ func (d *Decoder) resolve(p *capture.Packet, src *source, pl *place, loop bool, 
 	if !ok {
 		return nil
 	}
+	d.points.shown(point, p.Ref.Input)
 	*pl = place{known: true, point: point, index: index, watch: src.name == "" && p.Link.Bare()}
 	if d.points.infos[point].Loopback {
 		pl.copies = at(&d.copies, point)

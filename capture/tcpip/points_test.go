@@ -2,6 +2,7 @@ package tcpip_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
@@ -26,7 +27,8 @@ func sll2(index uint32, hatype uint16) []byte {
 	return join(sll2Header(0x0800, index, hatype, 0), ip4())
 }
 
-// pointsOf decodes the sights and returns the point of each, and all points.
+// pointsOf decodes the sights and returns the point of each, and all points. Each has to
+// know the inputs that show it.
 func pointsOf(t *testing.T, pods map[uint32]string, names map[uint32][]string, sights []sight) ([]tcpip.Point, []tcpip.PointInfo) {
 	t.Helper()
 	points := tcpip.NewPoints()
@@ -40,6 +42,7 @@ func pointsOf(t *testing.T, pods map[uint32]string, names map[uint32][]string, s
 		return ifaces
 	})
 	var ids []tcpip.Point
+	inputs := make(map[tcpip.Point][]uint32)
 	for i, sg := range sights {
 		p := packetOf(sg.link, sg.data)
 		p.Ref.Input, p.Interface, p.Time = sg.input, sg.iface, capture.Time(int64(i)*1e9)
@@ -48,10 +51,16 @@ func pointsOf(t *testing.T, pods map[uint32]string, names map[uint32][]string, s
 			t.Fatalf("sight %d: no segment", i)
 		}
 		ids = append(ids, s.Point())
+		if in := inputs[s.Point()]; !slices.Contains(in, sg.input) {
+			inputs[s.Point()] = append(in, sg.input)
+		}
 	}
 	var infos []tcpip.PointInfo
 	for i := range points.Len() {
 		infos = append(infos, points.Info(tcpip.Point(i)))
+		if got := points.Inputs(tcpip.Point(i)); !slices.Equal(got, inputs[tcpip.Point(i)]) {
+			t.Errorf("point %d is shown by inputs %v, want %v", i, got, inputs[tcpip.Point(i)])
+		}
 	}
 	return ids, infos
 }

@@ -44,21 +44,6 @@ func (b *bond) correction(i int) Clock {
 // ties reports whether b is of clocks i and j.
 func (b *bond) ties(i, j int) bool { return b.A == i && b.B == j || b.A == j && b.B == i }
 
-// A chain is corrections that are made one after the other.
-type chain []Clock
-
-// correct returns what the last clock of c shows at time t of the first, and how far that
-// may be from the truth. inside reports whether events were seen before and after.
-func (c chain) correct(t int64) (at, err int64, inside bool) {
-	inside = true
-	for _, k := range c {
-		inside = inside && t >= k[0].From && t <= k[len(k)-1].To
-		err = saturated(err, k.Error(t))
-		t = k.Correct(t)
-	}
-	return t, err, inside
-}
-
 // A trial is what becomes of the events of a bond if its clocks are corrected along two
 // chains to one and the same clock.
 type trial struct {
@@ -69,7 +54,7 @@ type trial struct {
 
 // try holds b against other bonds. So few events that come too early that they may have
 // been stamped late do not count.
-func (b *bond) try(here, there chain) trial {
+func (b *bond) try(here, there Chain) trial {
 	var all, against [2]int // events of one direction, and of the other
 	var kept, broken trial
 	for _, s := range b.believed {
@@ -118,22 +103,6 @@ func openLoop(links []Link, bonds []*bond) *loop {
 	return nil
 }
 
-// ways returns the chains from two clocks to the first one that both are corrected
-// along, and the bonds on these ways.
-func ways(links []Link, a, b int) (here, there chain, on []*bond) {
-	var above []int // a, its parent and so on
-	for i := a; i >= 0; i = links[i].Parent {
-		above = append(above, i)
-	}
-	for ; !slices.Contains(above, b); b = links[b].Parent {
-		there, on = append(there, links[b].Clock), append(on, links[b].bond)
-	}
-	for ; a != b; a = links[a].Parent {
-		here, on = append(here, links[a].Clock), append(on, links[a].bond)
-	}
-	return here, there, on
-}
-
 // judge trusts the bonds of l less, at least one more than before: one of them is false,
 // or a clock was set while only one of them saw it. Those that a third clock confirms say
 // that the others are false.
@@ -172,7 +141,7 @@ func (l *loop) confirmed(b *bond, bonds []*bond) bool {
 			if len(here) == 0 || len(there) == 0 {
 				continue
 			}
-			if t := b.try(chain{here}, chain{there}); t.by == 0 && t.inside && t.unsure < l.by {
+			if t := b.try(Chain{here}, Chain{there}); t.by == 0 && t.inside && t.unsure < l.by {
 				return true
 			}
 		}

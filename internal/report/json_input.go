@@ -19,6 +19,7 @@ type inputJSON struct {
 	Last       string          `json:"last,omitempty"`
 	Truncated  bool            `json:"truncated"`
 	Clock      *clockJSON      `json:"clock,omitempty"`
+	OwnClock   *clockJSON      `json:"own_clock,omitempty"`
 	Error      string          `json:"error,omitempty"`
 }
 
@@ -31,7 +32,7 @@ type interfaceJSON struct {
 
 func newInput(in *mesh.InputInfo) inputJSON {
 	j := inputJSON{File: in.Name, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
-		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated, Clock: newClock(in.Clock)}
+		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated, Clock: newClock(in.Clock), OwnClock: newClock(in.OwnClock)}
 	if in.Err != nil {
 		j.Error = in.Err.Error()
 	}
@@ -64,7 +65,8 @@ func newPackets(refs []capture.Ref) []packetJSON {
 	return js
 }
 
-// A clockJSON is how the clock of a pod was held against another's.
+// A clockJSON is how the clock of a pod, or of one of its files, was held against
+// another's.
 type clockJSON struct {
 	Against     string   `json:"against"`
 	Known       bool     `json:"known"`

@@ -107,7 +107,7 @@ var below = map[string][]string{
 		"./mesh/internal/index", "./mesh/internal/recorded",
 	},
 	"mesh": {
-		"./capture", "./capture/linktype", "./mesh/cluster", "./mesh/flow", "./mesh/internal/clocks", "./mesh/internal/decide", "./mesh/internal/decide/conn",
+		"./capture", "./capture/linktype", "./internal/offset", "./mesh/cluster", "./mesh/flow", "./mesh/internal/clocks", "./mesh/internal/decide", "./mesh/internal/decide/conn",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/plan", "./mesh/internal/decide/trace", "./mesh/internal/emit",
 		"./mesh/internal/index", "./mesh/internal/recorded", "./mesh/names", "./mesh/profile", "./mesh/record", "./reassembly",
 	},

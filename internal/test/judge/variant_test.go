@@ -106,6 +106,44 @@ func onePodShifted(by time.Duration) func(testing.TB, *scene, []*tape) []*tape {
 	}
 }
 
+// One of two captures of a pod may have been taken by another clock: what both saw tells.
+// Both are put right, and the stitched capture is in order.
+func TestOneInputShifted(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		if s.truth.Scenario != "eth0-and-any" {
+			return
+		}
+		want := canonical(s.stitch(t, mesh.Options{}), nil, nil)
+		for _, by := range []time.Duration{200 * time.Microsecond, -421100 * time.Microsecond, time.Hour} {
+			for which := range 2 {
+				all := s.tapes(t)
+				edit(all[which:which+1], func(p *capture.Packet) bool { p.Time += capture.Time(by); return true })
+				r := stitch(t, writeTapes(t, all), mesh.Options{})
+				s.settle(t, by.String(), changes(want, canonical(r, nil, nil)))
+				told := 0
+				for i, in := range r.Inputs {
+					if c := in.OwnClock; c != nil {
+						if told++; c.Connections == 0 || c.Against != r.Inputs[1-i].Name || (c.Offset-by).Abs() > time.Millisecond/10 && (c.Offset+by).Abs() > time.Millisecond/10 {
+							t.Errorf("input %d of %d by %v: %+v", i, which, by, c)
+						}
+					}
+				}
+				if told != 1 {
+					t.Errorf("input %d by %v: %d clocks are told", which, by, told)
+				}
+				var out bytes.Buffer
+				if _, err := r.WriteCapture(t.Context(), &out, nil); err != nil {
+					t.Fatal(err)
+				}
+				first, last := span([]*tape{loadTape(t, pcap.WriteFile(t, "stitched.pcapng", out.Bytes()), "")})
+				if took := time.Duration(last - first); took > time.Minute {
+					t.Errorf("input %d by %v: the stitched capture takes %v", which, by, took)
+				}
+			}
+		}
+	})
+}
+
 // stranger is the port of servers that have nothing to do with the scene.
 const stranger = 19999
 

@@ -52,7 +52,11 @@ func Align(x *index.Index, names []string) []Clock {
 	for i, g := range order {
 		place[g] = i
 	}
-	pairs, shared := pairsOf(x, place)
+	byGroup := func(h index.HalfNo) watcher {
+		g, _ := x.Locate(h)
+		return place[g]
+	}
+	pairs, shared := pairsOf(x, len(names), byGroup)
 	links, unused := offset.Chains(len(names), pairs, resolution)
 	clocks := make([]Clock, len(names))
 	x.Clocks = make([]int, len(names))
@@ -89,28 +93,23 @@ func moved(links []offset.Link, i int) bool {
 	return false
 }
 
-// pairsOf lists what pairs of groups saw of the same connections, by the places of the
-// groups, and how many connections that were.
-func pairsOf(x *index.Index, place []int) ([]offset.Pair, map[[2]int]int) {
-	found := twins(x)
+// pairsOf lists what pairs of watchers saw of the same connections, and how many
+// connections that were.
+func pairsOf(x *index.Index, n int, by func(index.HalfNo) watcher) ([]offset.Pair, map[[2]watcher]int) {
+	found := twins(x, n, by)
 	near := newNeighbours(x, found)
-	shared := make(map[[2]int]int)
-	sights := make(map[[2]int][]offset.Sight)
+	shared := make(map[[2]watcher]int)
+	sights := make(map[[2]watcher][]offset.Sight)
 	for i := range found {
 		t := &found[i]
 		client := near.client(t)
 		if client == 0 {
 			continue
 		}
-		a, b := place[t.a.group], place[t.b.group]
-		k := [2]int{min(a, b), max(a, b)}
+		k := [2]watcher{t.a.by, t.b.by}
 		shared[k]++
 		for _, e := range t.events {
-			s := offset.Sight{Here: e.a, There: e.b, First: (client > 0) != e.reply}
-			if a > b {
-				s = offset.Sight{Here: e.b, There: e.a, First: !s.First}
-			}
-			sights[k] = append(sights[k], s)
+			sights[k] = append(sights[k], offset.Sight{Here: e.a, There: e.b, First: (client > 0) != e.reply})
 		}
 	}
 	var pairs []offset.Pair
@@ -121,7 +120,7 @@ func pairsOf(x *index.Index, place []int) ([]offset.Pair, map[[2]int]int) {
 	return pairs, shared
 }
 
-// neighbours tells which of two groups an address is nearer, as connections of which
+// neighbours tells which of two watchers an address is nearer, as connections of which
 // packets of both directions were seen show. Others with packets of one direction only
 // need it.
 type neighbours struct {
@@ -129,10 +128,10 @@ type neighbours struct {
 	votes map[neighbour]int
 }
 
-// A neighbour is an address and two groups.
+// A neighbour is an address and two watchers.
 type neighbour struct {
 	addr tcpip.Addr
-	a, b int
+	a, b watcher
 }
 
 func newNeighbours(x *index.Index, found []twin) *neighbours {
@@ -141,21 +140,21 @@ func newNeighbours(x *index.Index, found []twin) *neighbours {
 		t := &found[i]
 		if v := t.client(); v != 0 {
 			client, server := t.a.ends(x)
-			n.votes[neighbour{client, t.a.group, t.b.group}] += cmp.Compare(v, 0)
-			n.votes[neighbour{server, t.a.group, t.b.group}] -= cmp.Compare(v, 0)
+			n.votes[neighbour{client, t.a.by, t.b.by}] += cmp.Compare(v, 0)
+			n.votes[neighbour{server, t.a.by, t.b.by}] -= cmp.Compare(v, 0)
 		}
 	}
 	return n
 }
 
 // client is twin.client, where only one direction was seen by the ends. Where both were
-// seen and nothing tells, the two groups are at one place, and either answer is right.
+// seen and nothing tells, the two are at one place, and either answer is right.
 func (n *neighbours) client(t *twin) int {
 	if v := t.client(); v != 0 {
 		return v
 	}
 	client, server := t.a.ends(n.x)
-	v := n.votes[neighbour{client, t.a.group, t.b.group}] - n.votes[neighbour{server, t.a.group, t.b.group}]
+	v := n.votes[neighbour{client, t.a.by, t.b.by}] - n.votes[neighbour{server, t.a.by, t.b.by}]
 	if v == 0 && t.bothWays() {
 		return 1
 	}

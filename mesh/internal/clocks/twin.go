@@ -11,21 +11,24 @@ import (
 // marksEnough is how many equal marks make two connections one.
 const marksEnough = 3
 
-// A conn is one connection as one group saw it.
+// A watcher is who saw a connection: a group, or part of it. They are numbered.
+type watcher = int
+
+// A conn is one connection as one watcher saw it.
 type conn struct {
-	group int
+	by watcher
 	index.Pair
 }
 
-// An event is a packet that two groups saw.
+// An event is a packet that two watchers saw.
 type event struct {
 	reply bool  // it came from the server
-	a, b  int64 // when, by the clocks of the two groups
+	a, b  int64 // when, by the clocks of the two
 }
 
-// A twin is a connection that two groups saw.
+// A twin is a connection that two watchers saw.
 type twin struct {
-	a, b   conn // in the order of the groups
+	a, b   conn // in the order of the watchers
 	events []event
 }
 
@@ -37,19 +40,28 @@ type finder struct {
 	marks map[uint64][]int32 // the connections with a mark
 }
 
-// twins lists the connections that two groups saw.
-func twins(x *index.Index) []twin {
+// twins lists the connections that two of n watchers saw; by returns who saw a half.
+func twins(x *index.Index, n int, by func(index.HalfNo) watcher) []twin {
+	seen := make([][]conn, n)
+	for g, group := range x.Groups {
+		for orig, reply := range group.Table.Connections() {
+			p := index.Pair{Orig: x.Number(g, orig), Reply: x.Number(g, reply)}
+			w := by(p.Lead())
+			seen[w] = append(seen[w], conn{w, p})
+		}
+	}
 	f := &finder{x: x, bySYN: make(map[[2]uint32][]int32), marks: make(map[uint64][]int32)}
 	var out []twin
-	for g, group := range x.Groups {
+	for w, conns := range seen {
 		first := len(f.conns)
-		for orig, reply := range group.Table.Connections() {
-			f.conns = append(f.conns, conn{g, index.Pair{Orig: x.Number(g, orig), Reply: x.Number(g, reply)}})
-		}
-		for i := range index.Each(x, f.conns[first:]) {
+		f.conns = append(f.conns, conns...)
+		for i := range index.Each(x, conns) {
 			out = append(out, f.twinsOf(int32(first+i))...)
 		}
-		for i := range index.Each(x, f.conns[first:]) { // not before: a group is no twin of itself
+		if w == n-1 {
+			break // nobody asks any more
+		}
+		for i := range index.Each(x, conns) { // not before: a watcher is no twin of itself
 			f.add(int32(first + i))
 		}
 	}
@@ -85,8 +97,8 @@ func (f *finder) add(i int32) {
 // at every interface of a node, and a hostile capture may have it everywhere.
 const maxShared = 64
 
-// twinsOf lists the twins of connection i among those that are known, one in each
-// group.
+// twinsOf lists the twins of connection i among those that are known, one of each
+// watcher.
 func (f *finder) twinsOf(i int32) []twin {
 	c := f.conns[i]
 	found := f.marked(c)
@@ -97,16 +109,16 @@ func (f *finder) twinsOf(i int32) []twin {
 			}
 		}
 	}
-	best := make(map[int]int32) // by group
+	best := make(map[watcher]int32)
 	for j, n := range found {
-		g := f.conns[j].group
-		if k, ok := best[g]; n >= marksEnough && (!ok || n > found[k] || n == found[k] && j < k) {
-			best[g] = j
+		w := f.conns[j].by
+		if k, ok := best[w]; n >= marksEnough && (!ok || n > found[k] || n == found[k] && j < k) {
+			best[w] = j
 		}
 	}
 	var out []twin
-	for g := range c.group {
-		if j, ok := best[g]; ok {
+	for w := range c.by {
+		if j, ok := best[w]; ok {
 			out = append(out, twin{f.conns[j], c, f.events(f.conns[j], c)})
 		}
 	}
@@ -153,7 +165,7 @@ func (f *finder) events(c, d conn) []event {
 	return es
 }
 
-// passed lists what two groups saw of one half.
+// passed lists what two watchers saw of one half.
 func (f *finder) passed(h, g index.HalfNo, reply bool) []event {
 	if h == 0 || g == 0 {
 		return nil
@@ -175,7 +187,7 @@ func (f *finder) passed(h, g index.HalfNo, reply bool) []event {
 	return es
 }
 
-// client returns which of the two groups is nearer the client of t: 'a' if that is
+// client returns which of the two watchers is nearer the client of t: 'a' if that is
 // above 0, 'b' below, neither can be told at 0. A packet of the client takes longer from
 // a to b than one of the server if a is nearer: of two that follow each other the clocks
 // do not matter.
@@ -195,7 +207,7 @@ func (t *twin) client() int {
 	return votes
 }
 
-// bothWays reports whether packets of both directions were seen by both groups.
+// bothWays reports whether packets of both directions were seen by both.
 func (t *twin) bothWays() bool {
 	for _, e := range t.events {
 		if e.reply != t.events[0].reply {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -26,19 +27,36 @@ func (x *Index) Correct(group int, pod string, clock func(int64) int64) {
 		x.clocks = make(map[string]func(int64) int64)
 	}
 	x.clocks[pod] = clock
+	x.CorrectPoints(group, func(tcpip.Point) func(int64) int64 { return clock })
+	x.Groups[group].marks = nil // nobody asks for them any more
+}
+
+// CorrectPoints puts right all times that were read at some points of a group: of returns
+// the clock of a point, nil if it needs none.
+func (x *Index) CorrectPoints(group int, of func(tcpip.Point) func(int64) int64) {
 	g := x.Groups[group]
-	for id := range g.Table.Len() {
-		h := g.Table.Half(reassembly.HalfID(id + 1))
+	clockOf := func(id reassembly.HalfID) func(int64) int64 { return of(g.Table.Half(id).Key.Point) }
+	for i := range g.Table.Len() {
+		id := reassembly.HalfID(i + 1)
+		clock := clockOf(id)
+		if clock == nil {
+			continue
+		}
+		h := g.Table.Half(id)
 		for _, t := range []*capture.Time{&h.FirstTime, &h.LastTime, &h.EndTime} {
 			if *t != 0 {
 				*t = capture.Time(clock(int64(*t)))
 			}
 		}
+		if g.marks != nil {
+			g.marks.correct(id, clock)
+		}
 	}
-	g.scan.Correct(clock)
+	g.scan.Correct(clockOf)
 	for i := range uint32(g.DNS.Messages.Len()) {
 		m := g.DNS.Messages.At(i)
-		m.Nanos = clock(m.Nanos)
+		if clock := of(m.Key.Point); clock != nil {
+			m.Nanos = clock(m.Nanos)
+		}
 	}
-	g.marks = nil // nobody asks for them any more
 }

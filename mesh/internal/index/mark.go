@@ -138,6 +138,25 @@ func hashSegment(s *tcpip.Segment) uint64 {
 	return max(xxhash.Sum64(b[:]), 1)
 }
 
+// correct puts right the times of the marks of a half.
+func (m *marks) correct(id reassembly.HalfID, clock func(int64) int64) {
+	if int(id) >= len(m.last) {
+		return
+	}
+	for i := m.last[id].stretch; i != 0; {
+		st := m.stretches.At(i)
+		for k := range st.marks {
+			st.marks[k].Nanos = clock(st.marks[k].Nanos)
+		}
+		i = st.before
+	}
+	for i := m.last[id].milestone; i != 0; {
+		at := m.milestones.At(i)
+		at.nanos = clock(at.nanos)
+		i = at.before
+	}
+}
+
 // Marks lists the marks of half h, in no order that matters.
 func (x *Index) Marks(h HalfNo) []Mark {
 	g, id := x.Locate(h)
