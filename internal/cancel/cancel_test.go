@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/cancel"
 )
@@ -37,6 +38,14 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// begun says when a Read of a pipe begins.
+type begun struct {
+	*os.File
+	read chan bool
+}
+
+func (b *begun) Read(p []byte) (int, error) { close(b.read); return b.File.Read(p) }
+
 // A Read of somebody else's pipe is woken, and the pipe works as before afterwards.
 func TestReaderWakes(t *testing.T) {
 	src, dst, err := os.Pipe()
@@ -46,12 +55,14 @@ func TestReaderWakes(t *testing.T) {
 	defer src.Close()
 	defer dst.Close()
 	ctx, stop := context.WithCancel(t.Context())
-	r := cancel.NewReader(ctx, src)
+	waiting := &begun{src, make(chan bool)}
+	r := cancel.NewReader(ctx, waiting)
 	said := make(chan error)
 	go func() {
 		_, err := r.Read(make([]byte, 9))
 		said <- err
 	}()
+	<-waiting.read // not before: then nothing is to be woken
 	stop()
 	if err := <-said; err != context.Canceled {
 		t.Errorf("%v, want that it was cancelled", err)
@@ -68,20 +79,41 @@ func TestReaderWakes(t *testing.T) {
 	}
 }
 
-// counted counts how often it is closed; a Read of it waits for that.
-type counted struct {
-	closed chan bool
-	n      int
+// deadlines counts how often a deadline is set.
+type deadlines struct {
+	io.Reader
+	n int
 }
 
-func (c *counted) Read([]byte) (int, error) { <-c.closed; return 0, os.ErrClosed }
+func (d *deadlines) SetReadDeadline(time.Time) error { d.n++; return nil }
+
+// Deadlines are somebody else's: they are changed only to wake a Read.
+func TestReaderLeavesDeadlines(t *testing.T) {
+	d := &deadlines{Reader: strings.NewReader("hello")}
+	r := cancel.NewReader(t.Context(), d)
+	if text, err := io.ReadAll(r); string(text) != "hello" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := r.Close(); err != nil || d.n != 0 {
+		t.Errorf("%v, %d deadlines were set", err, d.n)
+	}
+}
+
+// counted counts how often it is closed; a Read of it says that it begins, and waits for
+// that.
+type counted struct {
+	read, closed chan bool
+	n            int
+}
+
+func (c *counted) Read([]byte) (int, error) { close(c.read); <-c.closed; return 0, os.ErrClosed }
 func (c *counted) Close() error             { c.n++; close(c.closed); return nil }
 
 func TestReadCloser(t *testing.T) {
 	for _, cancelled := range []bool{false, true} {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		c := &counted{closed: make(chan bool)}
+		c := &counted{read: make(chan bool), closed: make(chan bool)}
 		r := cancel.NewReadCloser(ctx, c)
 		if cancelled {
 			said := make(chan error)
@@ -89,6 +121,7 @@ func TestReadCloser(t *testing.T) {
 				_, err := r.Read(nil)
 				said <- err
 			}()
+			<-c.read
 			stop()
 			if err := <-said; err != context.Canceled {
 				t.Errorf("%v, want that it was cancelled", err)
