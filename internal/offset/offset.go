@@ -87,7 +87,7 @@ func Fit(ss []Sight, slack int64) Clock {
 	return c
 }
 
-// fitted is Fit, and returns also the events that it believed or did not come to.
+// fitted is Fit, and returns also the events that it believed.
 func fitted(ss []Sight, slack int64) (c Clock, believed []Sight) {
 	ss = slices.Clone(ss)
 	slices.SortFunc(ss, Sight.compare)
@@ -98,8 +98,7 @@ func fitted(ss []Sight, slack int64) (c Clock, believed []Sight) {
 	return c, believed
 }
 
-// lines returns the lines of events in their order, and which of them bound those; what
-// comes after maxSteps lines is among them.
+// lines returns the lines of events in their order, and which of them bound those.
 func lines(ss []Sight, slack int64) (c Clock, believed []Sight) {
 	var before *fitter // of the last line
 	for from, tries := 0, 0; from < len(ss) && tries < maxSteps; tries++ {
@@ -117,9 +116,7 @@ func lines(ss []Sight, slack int64) (c Clock, believed []Sight) {
 		if len(f.believed) >= witnesses {
 			believed = append(believed, f.believed...)
 		}
-		if from += n; tries == maxSteps-1 {
-			believed = append(believed, ss[from:]...)
-		}
+		from += n
 	}
 	return c, believed
 }

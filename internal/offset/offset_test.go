@@ -111,6 +111,16 @@ func TestRight(t *testing.T) {
 	}
 }
 
+// A clock that goes fast has to be corrected by less and less.
+func TestDrift(t *testing.T) {
+	for _, ppm := range []float64{50, -200} {
+		w := world{here: ahead(3*ms, ppm), span: 600 * sec, events: 400, delay: 40 * us}
+		if c := Fit(w.sights(1), 0); len(c) != 1 || math.Abs(c[0].Drift+ppm/1e6) > 1e-6 {
+			t.Errorf("%v ppm: %+v", ppm, c)
+		}
+	}
+}
+
 // A clock that is right is left alone though an event was stamped late, whichever it is
 // and by how much, if it is by more than all others leave room for: it is not asked.
 func TestRightButForOne(t *testing.T) {
@@ -192,12 +202,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	if got := Fit(mixed, 0); got.Correct(5*sec) != want.Correct(5*sec) {
 		t.Error("shuffled events give another line")
 	}
-	var back []Sight
-	for _, s := range ss {
-		back = append(back, s.swapped())
-	}
 	shown := w.here(5 * sec)
-	if there := want.Correct(shown); absolute(Fit(back, 0).Correct(there)-shown) > want.Widest()/2 {
+	if there := want.Correct(shown); absolute(Fit(swapped(ss), 0).Correct(there)-shown) > want.Widest()/2 {
 		t.Error("to and fro is not the same")
 	}
 }
@@ -250,5 +256,49 @@ func TestChains(t *testing.T) {
 	slices.Reverse(pairs)
 	if again, _ := Chains(6, pairs, 0); Correct(again, 2, sec) != Correct(links, 2, sec) {
 		t.Error("the order of pairs matters")
+	}
+}
+
+// Bounds may contradict each other by as much as stamps are coarse, both of them.
+func TestSlack(t *testing.T) {
+	ss := []Sight{{Here: 1000, There: 1000, First: true}, {Here: 5000, There: 6500}}
+	c := Fit(ss, 1000)
+	if len(c) != 1 || c[0].Events != 2 || c[0].From != 1000 || c[0].To != 5000 || c.Correct(3000) < 3500 || c.Correct(3000) > 4000 || c.Error(3000) < 250 {
+		t.Errorf("%+v", c)
+	}
+	if c := Fit(ss, 700); len(c) != 0 {
+		t.Errorf("with less slack %+v", c)
+	}
+	if c := Fit([]Sight{{Here: 1000, There: 900, First: true}, {Here: 5000, There: 5100}}, 100); !c.Right() {
+		t.Errorf("a clock that may be right is corrected by %d", c.Correct(3000)-3000)
+	}
+	if c := Fit([]Sight{{Here: 1000, There: 900, First: true}, {Here: 5000, There: 4950}}, 99); len(c) != 1 || c.Right() {
+		t.Error("a clock that cannot be right is not corrected")
+	}
+}
+
+// Several events say that a clock was set, and most of those that follow: one alone, or
+// some among others, were stamped late.
+func TestWitnesses(t *testing.T) {
+	w := world{here: ahead(7*ms, 0), span: sec, events: 100, delay: 40 * us}
+	for _, tt := range []struct {
+		name  string
+		late  []int // events, of which the odd ones run from there to here
+		by    int64
+		lines int
+	}{
+		{"the last", []int{99}, 300 * ms, 1},
+		{"the last two", []int{97, 98, 99}, 300 * ms, 2},
+		{"three of eight", []int{61, 67, 69}, 300 * us, 1},
+		{"five of eight", []int{61, 63, 67, 69, 71}, 300 * us, 2},
+		{"by noise only", []int{91, 93, 95, 97, 99}, 60 * us, 1},
+	} {
+		ss := w.sights(1)
+		for _, i := range tt.late {
+			ss[i].There += tt.by
+		}
+		if c := Fit(ss, 0); len(c) < tt.lines || tt.lines == 1 && len(c) > 1 {
+			t.Errorf("%s: %d lines, want %d", tt.name, len(c), tt.lines)
+		}
 	}
 }

@@ -67,11 +67,7 @@ func TestToAndFro(t *testing.T) {
 		if w.here(w.span)-w.here(0) < w.span-sec {
 			return // it was set back, and showed some times twice
 		}
-		back := make([]Sight, len(ss))
-		for i, s := range ss {
-			back[i] = s.swapped()
-		}
-		c, d := Fit(ss, w.stamped), Fit(back, w.stamped)
+		c, d := Fit(ss, w.stamped), Fit(swapped(ss), w.stamped)
 		if (len(c) == 0) != (len(d) == 0) {
 			t.Fatalf("%d lines to and %d fro", len(c), len(d))
 		}
@@ -175,4 +171,60 @@ func atMost(links []Link, i int, t int64) int64 {
 	c, _, _ := ways(links, i, links[i].Root)
 	_, err, _ := c.correct(t)
 	return err
+}
+
+// Pairs are what they are whoever is named first: of all pairs of clocks the one that is
+// false is found.
+func TestRefutedRenamed(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		f := make(fleet, 4+r.IntN(2))
+		for i := range f {
+			f[i] = ahead(r.Int64N(2*sec)-sec, float64(r.IntN(100)-50))
+		}
+		name := r.Perm(len(f))
+		wrong := r.IntN(len(f) * (len(f) - 1) / 2)
+		var pairs []Pair
+		for a := range f {
+			for b := range a {
+				off := int64(0)
+				if len(pairs) == wrong {
+					off = 3 * ms
+				}
+				p := f.pair(b, a, 0, 10*sec, off)
+				p.A, p.B = name[p.A], name[p.B]
+				if r.IntN(2) == 0 {
+					p.A, p.B, p.Sights = p.B, p.A, swapped(p.Sights)
+				}
+				pairs = append(pairs, p)
+			}
+		}
+		if _, unused := Chains(len(f), pairs, 0); !slices.Equal(unused, []int{wrong}) {
+			t.Errorf("seed %d: unused %v, want %d", seed, unused, wrong)
+		}
+	}
+}
+
+// swapped returns events as the other clock sees them.
+func swapped(ss []Sight) []Sight {
+	back := make([]Sight, len(ss))
+	for i, s := range ss {
+		back[i] = s.swapped()
+	}
+	return back
+}
+
+// Events have one order, whatever is equal of them.
+func TestCompare(t *testing.T) {
+	var all []Sight
+	for i := range int64(8) {
+		all = append(all, Sight{Here: i & 1, There: i >> 1 & 1, First: i>>2 == 1})
+	}
+	for _, a := range all {
+		for _, b := range all {
+			if a.compare(b) != -b.compare(a) || (a.compare(b) == 0) != (a == b) || a.Here < b.Here && a.compare(b) > 0 {
+				t.Errorf("%v and %v: %d, %d", a, b, a.compare(b), b.compare(a))
+			}
+		}
+	}
 }
