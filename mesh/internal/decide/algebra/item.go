@@ -35,13 +35,13 @@ func newItem(e *graph.Exchange) item {
 		framed: [2]int64{framing(e, e.Req), framing(e, e.Resp)}}
 	if m := e.Req; m != nil {
 		it.reqAt, it.req = m.From.Nanos, m.Length()
-		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+		if m.Ended() {
 			it.reqTo = m.To.Nanos
 		}
 	}
 	if m := e.Resp; m != nil {
 		it.respAt, it.resp = m.From.Nanos, m.Length()
-		if m.Is(scan.MsgComplete) && !m.Is(scan.MsgOpen) {
+		if m.Ended() {
 			it.respTo = m.To.Nanos
 		}
 	}

@@ -18,7 +18,7 @@ func Nests(d, u *graph.Exchange) bool {
 	if !graph.MayServe(d.Leg, u.Leg) || u.KnownBy() < d.Start()-index.Causality || d.End() < u.Start()-index.Causality && d.Resp != nil {
 		return false
 	}
-	if d.Req != nil && u.Req != nil && u.Req.Is(scan.MsgComplete) && d.Req.Is(scan.MsgComplete) && u.Req.To.Nanos < d.Req.To.Nanos-index.Causality {
+	if d.Req != nil && u.Req != nil && u.Req.Ended() && d.Req.Is(scan.MsgComplete) && u.Req.To.Nanos < d.Req.To.Nanos-index.Causality {
 		return false
 	}
 	if d.Resp == nil {
@@ -28,7 +28,7 @@ func Nests(d, u *graph.Exchange) bool {
 		return u.KnownBy() <= d.Resp.From.Nanos+index.Causality
 	}
 	return u.Resp.From.Nanos <= d.Resp.From.Nanos+index.Causality &&
-		(!graph.Final(d, u) || !u.Resp.Is(scan.MsgComplete) || !d.Resp.Is(scan.MsgComplete) || u.Resp.To.Nanos <= d.Resp.To.Nanos+index.Causality)
+		(!graph.Final(d, u) || !u.Resp.Is(scan.MsgComplete) || !d.Resp.Ended() || u.Resp.To.Nanos <= d.Resp.To.Nanos+index.Causality)
 }
 
 // A Resemblance is how much two exchanges have in common.

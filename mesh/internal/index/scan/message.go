@@ -44,7 +44,7 @@ type Flags uint16
 
 const (
 	MsgRequest   Flags = 1 << iota
-	MsgComplete        // neither head nor body is missing bytes or cut off
+	MsgComplete        // its end is known; of its body bytes may be missing
 	MsgResync          // messages before it may have been missed
 	MsgPartial         // of HTTP/2: some header fields are unknown
 	MsgNoLine          // of HTTP/2: so is the request line, or what is known of the head at all
@@ -57,10 +57,14 @@ const (
 	MsgProbe           // sent by kubelet or by the agent in its name
 	MsgHidden          // of an exchange that cannot be read: told by turns, without content
 	MsgOpen            // the capture ended before it did: it is complete up to there
+	MsgEndLost         // its last bytes are missing: To is when the last one before them went by
 )
 
 // Is reports whether m has a flag.
 func (m *Message) Is(f Flags) bool { return m.Flags&f != 0 }
+
+// Ended reports whether the last byte of m was seen, so that To is when it went by.
+func (m *Message) Ended() bool { return m.Is(MsgComplete) && !m.Is(MsgOpen|MsgEndLost) }
 
 // HasLine reports whether the request line of m is known whole.
 func (m *Message) HasLine() bool { return m.Flags&(MsgCut|MsgNoLine) == 0 }
@@ -284,7 +288,11 @@ func (s *Scan) End(e *http1.Message) {
 	m := s.messages.At(l.msg)
 	l.msg = 0
 	m.End, m.To, m.Body = e.End, l.at, e.Body
-	if e.End <= l.segOff && l.last.Nanos != 0 { // found out by what comes after it
+	switch {
+	case e.End > l.segOff && l.lost:
+		m.Flags |= MsgEndLost
+		m.To = l.last
+	case e.End <= l.segOff && l.last.Nanos != 0: // found out by what comes after it
 		m.To = l.last
 	}
 	if m.To.Nanos < m.From.Nanos { // the first packet was sent again, after the last

@@ -66,9 +66,10 @@ type live struct {
 	half    reassembly.HalfID
 	scanner http1.Scanner
 	at      Instant // packet at hand
-	last    Instant // packet before it
+	last    Instant // packet before it that was captured
 	segOff  int64   // offset of its first byte
 	segEnd  int64   // offset after its last byte
+	lost    bool    // it was not captured: at is when what comes after it went by
 	head    Instant // packet with the first byte of the message at hand
 	msg     uint32  // the message at hand; 0 = none
 	turn    turn
@@ -181,13 +182,21 @@ func (s *Scan) liveState(h reassembly.HalfID) *live {
 	return nil
 }
 
+// take makes the n bytes at hand those that are read.
+func (s *Scan) take(l *live, at reassembly.At, n int64) {
+	if !l.lost {
+		l.last = l.at
+	}
+	l.at, l.segOff, l.segEnd, l.lost = instantOf(at), at.Off, at.Off+n, false
+	s.pass = l
+}
+
 // feed reads bytes of a half that is HTTP, or may be.
 func (s *Scan) feed(l *live, at reassembly.At, p []byte) int64 {
-	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+int64(len(p))
+	s.take(l, at, int64(len(p)))
 	if !l.hasHead {
 		l.head, l.hasHead = l.at, true
 	}
-	s.pass = l
 	if l.h2 != nil {
 		return s.feedH2(l, at, p)
 	}
@@ -260,8 +269,7 @@ func (s *Scan) Skip(at reassembly.At, n int64) {
 		return
 	}
 	l.lastNanos = int64(at.Time)
-	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
-	s.pass = l
+	s.take(l, at, n)
 	if l.h2 != nil {
 		l.h2.scanner.Skip(at.Off, n, (*h2Scan)(s))
 		return
@@ -281,8 +289,8 @@ func (s *Scan) Gap(at reassembly.At, n int64, why reassembly.GapKind, next captu
 	if l == nil {
 		return
 	}
-	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off+n
-	s.pass = l
+	s.take(l, at, n)
+	l.lost = why == reassembly.GapLost
 	if l.h2 != nil {
 		s.gapH2(l, at, n, why)
 		return
@@ -312,8 +320,7 @@ func (s *Scan) Close(h reassembly.HalfID, how reassembly.End, at reassembly.At) 
 	if l == nil {
 		return
 	}
-	l.last, l.at, l.segOff, l.segEnd = l.at, instantOf(at), at.Off, at.Off
-	s.pass = l
+	s.take(l, at, 0)
 	if l.h2 != nil {
 		s.closeH2(l, at.Off)
 	} else if !l.cut && !l.plain {

@@ -157,7 +157,7 @@ var flagNames = []struct {
 }{
 	{scan.MsgComplete, "complete"}, {scan.MsgResync, "resync"}, {scan.MsgPartial, "partial"}, {scan.MsgNoLine, "no line"},
 	{scan.MsgLooseID, "loose id"}, {scan.MsgConnect, "connect"}, {scan.MsgHasBody, "has body"}, {scan.MsgCut, "cut"},
-	{scan.MsgProbe, "probe"}, {scan.MsgHidden, "hidden"}, {scan.MsgOpen, "open"},
+	{scan.MsgProbe, "probe"}, {scan.MsgHidden, "hidden"}, {scan.MsgOpen, "open"}, {scan.MsgEndLost, "end lost"},
 }
 
 // lines describes the messages of the half, one line each: what they say, their
