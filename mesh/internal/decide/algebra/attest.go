@@ -90,4 +90,4 @@ func (a *algebra) alike(k int, x int64) float64 {
 }
 
 // attestants is how many others must have the difference of lengths of a response.
-const attestants = 2.5
+const attestants = 4

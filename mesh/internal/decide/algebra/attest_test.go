@@ -29,16 +29,16 @@ func TestAttested(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var others []guess
-			for i := range int32(3) {
+			for i := range int32(4) {
 				others = append(others, guess{i + 4, i + 4, 1, plainShift, soon})
 			}
 			a := guessed(10, 10, append(others, guess{0, 0, 1, tt.shift, tt.delay})...)
-			if got := a.attested(a.strand(3)); got != tt.want {
+			if got := a.attested(a.strand(4)); got != tt.want {
 				t.Errorf("attested: %v, want %v", got, tt.want)
 			}
 			a.take(append(others[1:], guess{0, 0, 1, tt.shift, tt.delay})...)
-			if a.attested(a.strand(2)) {
-				t.Error("two others are enough")
+			if a.attested(a.strand(3)) {
+				t.Error("three others are enough")
 			}
 		})
 	}
@@ -82,11 +82,11 @@ func TestBacked(t *testing.T) {
 		want   bool
 	}{
 		{"both known, no others", plainShift, 0, true},
-		{"a request like two others", [2]int64{40, odds.UnknownShift}, 2, false},
-		{"a request like three others", [2]int64{40, odds.UnknownShift}, 3, true},
-		{"a request a byte longer", [2]int64{41, odds.UnknownShift}, 3, true},
-		{"a response like three others", [2]int64{odds.UnknownShift, 50}, 3, true},
-		{"a response unlike others", [2]int64{odds.UnknownShift, 60}, 3, false},
+		{"a request like three others", [2]int64{40, odds.UnknownShift}, 3, false},
+		{"a request like four others", [2]int64{40, odds.UnknownShift}, 4, true},
+		{"a request a byte longer", [2]int64{41, odds.UnknownShift}, 4, true},
+		{"a response like four others", [2]int64{odds.UnknownShift, 50}, 4, true},
+		{"a response unlike others", [2]int64{odds.UnknownShift, 60}, 4, false},
 		{"nothing known", noShift, 0, true},
 	} {
 		a := guessed(20, 20, append(backed(4, tt.others, plainShift), guess{0, 0, 1, tt.shift, anyDelay})...)

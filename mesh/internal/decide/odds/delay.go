@@ -106,7 +106,7 @@ func (d *Delays) Ratio(nanos int64, own Witness) float64 {
 
 // strangers is over what time exchanges lie that have nothing to do with each
 // other, before anything is learned, in nanoseconds.
-const strangers = 1e8
+const strangers = 2e8
 
 // Likely returns the density of a delay, per nanosecond. Before anything is
 // learned short delays are likelier than long ones, of any scale.

@@ -387,7 +387,7 @@ func TestDelayFormula(t *testing.T) {
 		{150000, Witness{12500, .25}, 4 * .4 / 50000, 4 - .75}, {150000, Witness{150000, 1}, 4 * .4 / 50000, 4},
 		{150000, Witness{150000, -9}, 0, 0}, {150000, Witness{math.MinInt64, .25}, 4 * .4 / 50000, 4},
 	} {
-		want := d.Likely(tt.nanos, tt.own) / ((tt.others + 20/1e8) / (tt.total + 20))
+		want := d.Likely(tt.nanos, tt.own) / ((tt.others + 20/2e8) / (tt.total + 20))
 		if got := d.Ratio(tt.nanos, tt.own); !near(got, want) {
 			t.Errorf("the ratio of %d ns is %v with %v, want %v", tt.nanos, got, tt.own, want)
 		}
