@@ -137,37 +137,35 @@ func (t *tier) others(i int32, list []int32, least float64, up bool) (rs []graph
 	return rs
 }
 
-// sureLegs returns of each downstream item in doubt how sure it is that its leg and that
-// of its best guess belong together, 0 if that is not believed: it goes over that leg
-// whatever exchange of it it is, or what is guessed came from its leg whichever caused it.
-func (t *tier) sureLegs() []float64 {
-	type origin struct {
-		u   int32
-		leg *graph.Leg
+// settleLegs sets in links that are in doubt how sure it is that their legs belong
+// together: the exchange goes over the leg of its best guess whatever exchange of it it
+// is, or what is guessed came from its leg whichever caused it. Of streams on both sides
+// the latter is not said: the one that caused it may not have been found, and another fits.
+func (t *tier) settleLegs(doubts []*graph.Link) {
+	type spring struct {
+		up   *graph.Exchange
+		from *graph.Leg
 	}
-	down, up := make([]float64, len(t.a.down)), make(map[origin]float64)
-	for d, fit := range t.fit {
-		if len(fit) > 0 {
-			up[origin{t.a.pairing.Edges[fit[0]].U, t.a.down[d].ex.Leg}] = 0
-		}
+	onward, origin := make(map[*graph.Exchange]float64), make(map[spring]float64)
+	guess := make(map[*graph.Exchange]*graph.Leg, len(doubts))
+	for _, l := range doubts {
+		guess[l.Down] = l.To
 	}
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
-		if fit := t.fit[s.D]; len(fit) > 0 && t.a.up[s.U].ex.Leg == t.a.up[t.a.pairing.Edges[fit[0]].U].ex.Leg {
-			down[s.D] += s.P
+		d, u := t.a.down[s.D].ex, t.a.up[s.U].ex
+		if guess[d] == u.Leg {
+			onward[d] += s.P
 		}
-		k := origin{s.U, t.a.down[s.D].ex.Leg}
-		if p, ok := up[k]; ok {
-			up[k] = p + s.P
-		}
-	}
-	for d, fit := range t.fit {
-		if len(fit) > 0 {
-			down[d] = max(down[d], up[origin{t.a.pairing.Edges[fit[0]].U, t.a.down[d].ex.Leg}])
-		}
-		if down[d] = min(down[d], Believed); down[d] < Believed || t.whole {
-			down[d] = 0
+		if !t.a.multiplexed || !t.a.bothStreams(s) {
+			origin[spring{u, d.Leg}] += s.P
 		}
 	}
-	return down
+	for _, l := range doubts {
+		from := origin[spring{l.Up, l.From}]
+		if max(from, onward[l.Down]) >= Believed {
+			l.Legs = Believed
+		}
+		l.Caused = from >= Believed && !slices.ContainsFunc(l.Rivals, func(r graph.Rival) bool { return r.Leg != l.From })
+	}
 }

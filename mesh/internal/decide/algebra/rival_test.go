@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
 
@@ -68,17 +69,24 @@ func TestRivalsOfStreams(t *testing.T) {
 func TestSureLegs(t *testing.T) {
 	g := func(d, u int32, p float64) guess { return guess{d, u, p, plainShift, anyDelay} }
 	for _, tt := range []struct {
-		name string
-		gs   []guess
-		make func(a *algebra, k *tier)
-		want float64
+		name   string
+		gs     []guess
+		make   func(a *algebra, k *tier)
+		want   float64
+		caused bool
 	}{
-		{"two of one server's leg", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, Believed},
-		{"of two legs", with(g(0, 1, .6), g(0, 2, .395)), nil, 0},
-		{"a third elsewhere", with(g(0, 1, .6), g(0, 2, .395), g(0, 3, .002)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0},
-		{"not probable", with(g(0, 1, .6), g(0, 2, .38)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0},
-		{"two of one client's leg", with(g(0, 1, .6), g(2, 1, .395)), func(a *algebra, _ *tier) { a.down[2].ex.Leg = a.down[0].ex.Leg }, Believed},
-		{"whole connections", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, k *tier) { a.up[2].ex.Leg, k.whole = a.up[1].ex.Leg, true }, 0},
+		{"two of one server's leg", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, Believed, false},
+		{"of two legs", with(g(0, 1, .6), g(0, 2, .395)), nil, 0, false},
+		{"a third elsewhere", with(g(0, 1, .6), g(0, 2, .395), g(0, 3, .002)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0, false},
+		{"not probable", with(g(0, 1, .6), g(0, 2, .38)), func(a *algebra, _ *tier) { a.up[2].ex.Leg = a.up[1].ex.Leg }, 0, false},
+		{"two of one client's leg", with(g(0, 1, .6), g(2, 1, .395)), func(a *algebra, _ *tier) { a.down[2].ex.Leg = a.down[0].ex.Leg }, Believed, true},
+		{"two streams of one client's leg", with(g(0, 1, .6), g(2, 1, .395)), func(a *algebra, _ *tier) {
+			a.multiplexed, a.down[2].ex.Leg = true, a.down[0].ex.Leg
+		}, Believed, true},
+		{"and behind the proxy are streams too", with(g(0, 1, .6), g(2, 1, .395)), func(a *algebra, _ *tier) {
+			a.multiplexed, a.down[2].ex.Leg, a.up[1].ex.Leg.Protocol = true, a.down[0].ex.Leg, flow.ProtocolHTTP2
+		}, 0, false},
+		{"whole connections", with(g(0, 1, .6), g(0, 2, .395)), func(a *algebra, k *tier) { a.up[2].ex.Leg, k.whole = a.up[1].ex.Leg, true }, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := guessed(40, 40, tt.gs...)
@@ -86,8 +94,8 @@ func TestSureLegs(t *testing.T) {
 			if tt.make != nil {
 				tt.make(a, k)
 			}
-			if l := k.links()[0]; l.Down != a.down[0].ex || !l.Ambiguous || l.Legs != tt.want {
-				t.Errorf("%+v, want legs certain by %v", l, tt.want)
+			if l := k.links()[0]; l.Down != a.down[0].ex || !l.Ambiguous || l.Legs != tt.want || l.Caused != tt.caused {
+				t.Errorf("%+v, want legs certain by %v, caused %v", l, tt.want, tt.caused)
 			}
 		})
 	}

@@ -150,18 +150,18 @@ func (t *tier) links() []*graph.Link {
 	if t.conclude() {
 		t.remain()
 	}
-	legs := t.sureLegs()
-	var out []*graph.Link
+	var out, doubts []*graph.Link
 	for d := range t.sure {
 		if i := t.sure[d]; i >= 0 {
 			out = append(out, t.certain(i))
 		} else if l := t.doubtful(int32(d)); l != nil {
-			if !l.Elsewhere() {
-				l.Legs = legs[d]
-			}
 			out = append(out, l)
+			if !t.whole && !l.Elsewhere() {
+				doubts = append(doubts, l)
+			}
 		}
 	}
+	t.settleLegs(doubts)
 	return out
 }
 

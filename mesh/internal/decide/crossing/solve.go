@@ -245,7 +245,7 @@ func (s *solver) addAmbiguous(d int) {
 	}
 	l.Confidence = 1 / float64(max(len(l.Rivals), 1)+1) // alone, its rival may not have been captured
 	if s.ofLeg(best, e.Leg) {
-		l.Legs = graph.SureByContents
+		l.Legs, l.Caused = graph.SureByContents, true
 	}
 	like := Compare(e, u)
 	l.Evidence = explain(e, u, &like, true)

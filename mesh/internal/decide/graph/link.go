@@ -25,6 +25,7 @@ type Link struct {
 	Proven     bool
 	Ambiguous  bool
 	Legs       float64 // of one that is ambiguous: how sure it is that its legs belong together, whatever exchanges of them; 0 if not
+	Caused     bool    // of one that is ambiguous: some exchange of From caused Up, whichever
 	Evidence   []flow.Evidence
 	Rivals     []Rival
 }

@@ -55,6 +55,8 @@ func TestComments(t *testing.T) {
 			[]string{leg0, leg1, "pcapmesh: left out: exchange 0: ambiguous, 2 rivals"}},
 		{"left out: which of a leg's", one, func(w *world) { w.outline(0); w.guess(0, 0, 1, 0, 2).Legs = 0.99 }, false,
 			[]string{leg0, leg1, "pcapmesh: left out: exchange 0: ambiguous which of leg 1, 2 rivals"}},
+		{"in doubt: which of the client's", one, func(w *world) { w.outline(0); w.guess(0, 0, 1, 0, 2).Caused = true }, false,
+			[]string{leg0, leg1, "pcapmesh: exchange 0: in doubt which of this client's is GET /a"}},
 		{"HTTP/1.1 among HTTP/2", func(w *world) { w.talk("/a", "/b"); w.mux("/a"); w.talk("/b") }, func(w *world) {
 			w.tie(0, 0, 1, 0)
 			w.tie(0, 1, 2, 0)

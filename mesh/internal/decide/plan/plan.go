@@ -26,7 +26,7 @@ type Conversation struct {
 	Rebuilt        bool
 	First          index.Moment // of the first packet written
 	Path           *trace.Path  // whose legs are named in comments
-	omitted        []string     // exchanges that are not written, and why
+	notes          []string     // of exchanges that are not written, and why, or of which is written what is in doubt
 }
 
 // A Piece is a range of a half that goes into a rebuilt stream.
@@ -73,15 +73,15 @@ func (pl *Planner) conversation(p *trace.Path) *Conversation {
 	case len(p.Exchanges) == 0:
 		return pl.rewrite(p, pl.wholeLeg(p))
 	}
-	chosen, omitted := pl.choose(p)
+	chosen := pl.choose(p)
 	c := pl.rewrite(p, p.ClientLeg)
-	if only := pl.onlyLeg(chosen, omitted); only != nil {
+	if only := chosen.onlyLeg(); only != nil {
 		c = pl.rewrite(p, only)
-	} else if len(chosen) > 0 {
-		c = pl.rebuild(p, p.ClientLeg, chosen)
+	} else if len(chosen.exchanges) > 0 {
+		c = pl.rebuild(p, p.ClientLeg, chosen.exchanges)
 	}
-	p.Mode = c.modeOf(p.ClientLeg, chosen)
-	c.omitted = append(c.omitted, omitted...)
+	p.Mode = c.modeOf(p.ClientLeg, chosen.exchanges)
+	c.notes = append(c.notes, chosen.notes...)
 	return c
 }
 
@@ -143,65 +143,6 @@ func (pl *Planner) wholeLeg(p *trace.Path) *graph.Leg {
 		}
 	}
 	return best
-}
-
-// choose picks for each exchange of p the hop whose bytes are written.
-func (pl *Planner) choose(p *trace.Path) (chosen []*graph.Exchange, omitted []string) {
-	for i := range p.Exchanges {
-		x := &p.Exchanges[i]
-		if e := pl.hop(p, i); e != nil {
-			chosen = append(chosen, e)
-			continue
-		}
-		omitted = append(omitted, fmt.Sprintf("exchange %d: %s", x.ID, why(x, p.Steps[i])))
-	}
-	return chosen, omitted
-}
-
-// hop returns of an exchange of p the readable one nearest the chosen end, failed attempts
-// and guesses left out.
-func (pl *Planner) hop(p *trace.Path, no int) *graph.Exchange {
-	var found *graph.Exchange
-	hops := p.Exchanges[no].Hops
-	for i, s := range p.Steps[no] {
-		failed := i+1 < len(hops) && hops[i+1].FromLeg == hops[i].FromLeg
-		if s.Ex == nil || s.Ex.Outline != nil || hops[i].Ambiguous || failed {
-			continue
-		}
-		if found == nil || pl.NearServer {
-			found = s.Ex
-		}
-	}
-	return found
-}
-
-// why says why an exchange is not written.
-func why(x *flow.Exchange, steps []trace.Step) string {
-	if !x.Ambiguous {
-		return "not readable on any leg"
-	}
-	n, on := 0, ""
-	for i, h := range x.Hops {
-		n += len(h.Rivals)
-		if l := steps[i].Link; h.Ambiguous && l != nil && l.Legs > 0 {
-			on = fmt.Sprintf(" which of leg %d", h.Leg)
-		}
-	}
-	return fmt.Sprintf("ambiguous%s, %d rivals", on, n)
-}
-
-// onlyLeg returns the leg whose exchanges are exactly the chosen ones, so that
-// its real packets can be used.
-func (pl *Planner) onlyLeg(chosen []*graph.Exchange, omitted []string) *graph.Leg {
-	if len(chosen) == 0 || len(omitted) > 0 || len(chosen) != len(chosen[0].Leg.Exchanges) {
-		return nil
-	}
-	for i, e := range chosen {
-		if e.Leg != chosen[0].Leg || e.No != i {
-			return nil
-		}
-	}
-	return chosen[0].Leg
 }
 
 // Exchange plans to write one exchange of a path; nil if it cannot be read.
@@ -329,8 +270,8 @@ func (pl *Planner) Comments(c *Conversation) []string {
 	}
 	cs = append(cs, failures(p)...)
 	cs = append(cs, c.form()...)
-	for _, o := range c.omitted {
-		cs = append(cs, "pcapmesh: left out: "+o)
+	for _, n := range c.notes {
+		cs = append(cs, "pcapmesh: "+n)
 	}
 	return cs
 }

@@ -116,6 +116,21 @@ func TestRebuilt(t *testing.T) {
 			[]string{"rebuilt 0 client 1[0,30) server 1[0,40)"}, nil},
 		{"the last attempt", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a") }, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 0, 2, 0).Attempt = 2 },
 			[]string{"rewritten 0"}, []string{"rewritten 2"}},
+		{"two of a client, which in doubt, by time", func(w *world) { w.talk("/a", "/b"); w.talk("/b"); w.talk("/a") }, func(w *world) {
+			w.outline(0)
+			w.guess(0, 0, 2, 0, 1).Caused = true
+			w.guess(0, 1, 1, 0, 1).Caused = true
+		}, []string{"rebuilt 0 client 1[0,30) 2[0,30) server 1[0,40) 2[0,40)"}, nil},
+		{"one of a client, guessed twice", func(w *world) { w.talk("/a", "/b"); w.talk("/b") }, func(w *world) {
+			w.outline(0)
+			w.guess(0, 0, 1, 0, 1).Caused = true
+			w.guess(0, 1, 1, 0, 1).Caused = true
+		}, []string{"rebuilt 0 client 1[0,30) server 1[0,40)"}, nil},
+		{"all of a leg, which in doubt", func(w *world) { w.talk("/a", "/b"); w.talk("/b", "/a") }, func(w *world) {
+			w.outline(0)
+			w.guess(0, 0, 1, 1, 1).Caused = true
+			w.guess(0, 1, 1, 0, 1).Caused = true
+		}, []string{"rewritten 1"}, nil},
 		{"the last attempt is a guess", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a", "/b") }, func(w *world) { w.tie(0, 0, 1, 0); w.guess(0, 0, 2, 0, 1).Attempt = 2 },
 			[]string{"rewritten 0", "rewritten 2"}, nil},
 	} {

@@ -23,16 +23,17 @@ type Path struct {
 
 // tracer builds paths from legs and links.
 type tracer struct {
-	memory arena.Slab[Path]
-	told   arena.Slab[flow.Path]
-	legs   []*graph.Leg
-	byEx   map[*graph.Exchange][]*graph.Link // links that lead on from an exchange
-	byLeg  map[*graph.Leg][]*graph.Link      // links that lead on from a leg as a whole
-	whole  map[*graph.Leg]bool               // legs claimed as a whole
-	claims map[*graph.Exchange]bool          // exchanges claimed by a client
-	around map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
-	hidden map[seat]*graph.Exchange          // the first one met of those with a seat
-	onward map[*graph.Link]*graph.Link       // from a link to what leads on where one leg between proxies hides which
+	memory  arena.Slab[Path]
+	told    arena.Slab[flow.Path]
+	legs    []*graph.Leg
+	byEx    map[*graph.Exchange][]*graph.Link // links that lead on from an exchange
+	byLeg   map[*graph.Leg][]*graph.Link      // links that lead on from a leg as a whole
+	whole   map[*graph.Leg]bool               // legs claimed as a whole
+	claims  map[*graph.Exchange]bool          // exchanges claimed by a client
+	guessed map[*graph.Exchange]bool          // of these, what lies behind it was shown of one that is in doubt
+	around  map[*graph.Leg]*graph.Link        // by a leg behind a tunnel: its tie to it
+	hidden  map[seat]*graph.Exchange          // the first one met of those with a seat
+	onward  map[*graph.Link]*graph.Link       // from a link to what leads on where one leg between proxies hides which
 }
 
 // A seat is where an exchange that cannot be read stands on its leg. Each pod's crossing
@@ -57,7 +58,7 @@ func (t *tracer) one(e *graph.Exchange) *graph.Exchange {
 // Trace builds the paths, in the order of their client legs.
 func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 	t := tracer{legs: legs, byEx: make(map[*graph.Exchange][]*graph.Link), byLeg: make(map[*graph.Leg][]*graph.Link),
-		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link), hidden: make(map[seat]*graph.Exchange), onward: make(map[*graph.Link]*graph.Link)}
+		whole: make(map[*graph.Leg]bool), claims: make(map[*graph.Exchange]bool), guessed: make(map[*graph.Exchange]bool), around: make(map[*graph.Leg]*graph.Link), hidden: make(map[seat]*graph.Exchange), onward: make(map[*graph.Link]*graph.Link)}
 	for _, l := range index.Each(x, links) {
 		if l.To.Role == flow.RoleControl { // tied, but each is a conversation of its own
 			continue
@@ -74,6 +75,9 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 			t.byEx[d] = append(t.byEx[d], l)
 		} else {
 			t.byLeg[l.From] = append(t.byLeg[l.From], l)
+		}
+		if l.Caused { // its client is known, if not which exchange of it
+			t.claims[t.one(l.Up)] = true
 		}
 		if l.Ambiguous {
 			continue
@@ -159,13 +163,24 @@ func (t *tracer) hops(tr *trail, e *graph.Exchange) {
 			tr.follow(k)
 			next = k
 		}
-		if next.Up != nil && !next.Ambiguous {
+		if next.Up != nil && (!next.Ambiguous || t.first(next)) {
 			t.hops(tr, next.Up)
 		}
 	}
 	if l := t.beyond(e); l != nil {
 		tr.follow(l)
 	}
+}
+
+// first reports whether what a link in doubt leads to is of its path for sure, and no
+// link before it led there.
+func (t *tracer) first(l *graph.Link) bool {
+	e := t.one(l.Up)
+	if !l.Caused || t.guessed[e] {
+		return false
+	}
+	t.guessed[e] = true
+	return true
 }
 
 // follow adds what leads on from l as a whole: the one leg of a byte-for-byte

@@ -115,6 +115,30 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// What is certainly of a client, though not which of its exchanges it is, is in the path of
+// that client only, and what lies behind it is shown once.
+func TestPathsOfCaused(t *testing.T) {
+	for _, tc := range []traced{
+		{"once", func(w *world) {
+			a, b, c := w.leg(in, "GET /a 200", "GET /b 200"), w.leg(app, "GET /a 200"), w.leg(app, "GET /b 200")
+			w.tie(a, 0, b, 0)
+			w.guess(a, 1, c, 0).Caused = true
+		}, []string{"inbound 0,1,2 joined ambiguous: GET /a 200 proven 0 1: GET /b 200 0 ?2"}},
+		{"twice, and on", func(w *world) {
+			a, b, c := w.leg(out, "GET /a 200", "GET /a 200"), w.leg(flow.RoleProxyProxy, "GET /a 200"), w.leg(app, "GET /a 200")
+			w.guess(a, 0, b, 0).Caused = true
+			w.guess(a, 1, b, 0).Caused = true
+			w.tie(b, 0, c, 0)
+		}, []string{"outbound 0,1,2 joined ambiguous: GET /a 200 0 ?1 2: GET /a 200 0 ?1"}},
+		{"not sure of which client", func(w *world) {
+			a, b := w.leg(in, "GET /a 200"), w.leg(app, "GET /a 200")
+			w.guess(a, 0, b, 0)
+		}, []string{"inbound 0,1 ambiguous: GET /a 200 0 ?1", "inbound 1: GET /a 200 1"}},
+	} {
+		tc.run(t)
+	}
+}
+
 // Legs that are tied as a whole, and exchanges that only the leg behind shows.
 func TestPathsOfWholeLegs(t *testing.T) {
 	for _, tc := range []traced{
