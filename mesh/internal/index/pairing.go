@@ -84,14 +84,18 @@ func (p *Pairing) unsure(req, resp *scan.Message) bool {
 
 // answeredBefore reports whether the response to req was over when next was
 // sent, and resp came after that: between them the client has heard something
-// that is of no response before.
+// that is of no response before, nor an interim one, which resp is the end of.
 func (p *Pairing) answeredBefore(req, next, resp *scan.Message) bool {
 	if p.c.Reply == 0 {
 		return false
 	}
 	a := max(p.over, p.x.heard(p.c.Reply, req.From.Ack, resp.Start))
 	b := p.x.heard(p.c.Reply, next.From.Ack, resp.Start)
-	return b > a && b <= resp.Start
+	until := resp.Before
+	if resp.Is(scan.MsgResync) { // what stood before was missed
+		until = resp.Start
+	}
+	return b > a && b <= until
 }
 
 // offsetOf turns a raw acknowledgement number into a stream offset, taking of

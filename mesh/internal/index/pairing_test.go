@@ -38,6 +38,12 @@ func (k *talk) answer(statuses ...int) *talk {
 	return k
 }
 
+// proceed has the server say that it goes on.
+func (k *talk) proceed() *talk {
+	k.Reply("HTTP/1.1 100 Continue\r\n\r\n")
+	return k
+}
+
 // lost takes the last packet out of the capture.
 func (k *talk) lost() *talk {
 	k.Lose(1)
@@ -81,6 +87,9 @@ func TestPairing(t *testing.T) {
 		{"until then the order does not tell", begin().ask("/a", "/b", "/c").answer(200).lost().answer(201, 202), both, []string{"201 ?", "202 ?"}},
 		{"nor a request that comes later", begin().ask("/a", "/b").answer(200).lost().answer(201).ask("/c").lost().answer(202).ask("/d").answer(203), both, []string{"201 ?", "202 ?", "203 /d"}},
 		{"one asked while the response before it was under way", begin().ask("/a", "/b").answer(200).ask("/c").answer(201, 202), both, []string{"200 /a", "201 /b", "202 /c"}},
+		{"one asked when an interim response was heard", begin().ask("/a").proceed().ask("/b").answer(200, 201), both, []string{"200 /a", "201 /b"}},
+		{"the same, later", begin().ask("/a").answer(200).ask("/b").proceed().ask("/c").answer(201, 202), both, []string{"200 /a", "201 /b", "202 /c"}},
+		{"an interim response heard, and the response after it missing", begin().ask("/a").proceed().answer(200).lost().ask("/b").answer(201), both, []string{"201 /b"}},
 		{"no request captured", begin().ask("/a").answer(200), index.Pair{Reply: 2}, []string{"200 ?"}},
 		{"no response captured", begin().ask("/a").answer(200), index.Pair{Orig: 1}, nil},
 		{"the wrong way round", begin().ask("/a").answer(200), index.Pair{Orig: 2, Reply: 1}, nil},
