@@ -13,9 +13,23 @@ import (
 type spot struct {
 	leg      int
 	req, res [2]int64
+	what     string // it is, where one record of TLS has several
 }
 
-func spotOf(h *flow.Hop) spot { return spot{h.Leg, h.Request, h.Response} }
+func spotOf(h *flow.Hop) spot { return spot{leg: h.Leg, req: h.Request, res: h.Response} }
+
+// named says what an exchange is.
+func named(x *flow.Exchange) string { return x.Method + " " + x.Target + " " + x.RequestID }
+
+// spot is where an exchange stands on a leg.
+func (k *ranking) spot(x *flow.Exchange, h *flow.Hop) spot {
+	s := spotOf(h)
+	s.what = named(x)
+	if _, ok := k.no[s]; !ok {
+		s.what = ""
+	}
+	return s
+}
 
 // empty reports whether nothing of an exchange can be read there: the hop is its
 // leg as a whole.
@@ -33,17 +47,7 @@ type ranking struct {
 // rank lists all exchanges of r and gives each its number on its leg.
 func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 	k := &ranking{no: make(map[spot]int), byReq: make(map[[2]int64]spot)}
-	seen := make(map[spot]int64) // and when
-	for _, p := range r.Paths {
-		for i := range p.Exchanges {
-			for j := range p.Exchanges[i].Hops {
-				h := &p.Exchanges[i].Hops[j]
-				if s := spotOf(h); !s.empty() {
-					seen[s] = int64(cmp.Or(h.RequestStart, h.ResponseStart))
-				}
-			}
-		}
-	}
+	seen := spots(r) // and when
 	byLeg := make(map[int][]spot)
 	for s := range seen {
 		byLeg[s.leg] = append(byLeg[s.leg], s)
@@ -52,10 +56,11 @@ func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 		}
 	}
 	for leg, ss := range byLeg {
-		slices.SortFunc(ss, func(a, b spot) int {
-			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]), cmp.Compare(a.res[0], b.res[0]))
-		})
 		w := m.truth[leg]
+		slices.SortFunc(ss, func(a, b spot) int {
+			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]),
+				cmp.Compare(numberOf(t, w, a.what), numberOf(t, w, b.what)), cmp.Compare(a.res[0], b.res[0]))
+		})
 		if w == nil {
 			k.number(ss, nil)
 			continue
@@ -77,6 +82,60 @@ func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 	return k
 }
 
+// spots lists where exchanges stand, and when they began. Where several requests
+// share a record of TLS that was read, each is there with its name.
+func spots(r *mesh.Result) map[spot]int64 {
+	type place [2]int64 // leg, and start of the request
+	at := func(h *flow.Hop) place { return place{int64(h.Leg), h.Request[0]} }
+	each := func(f func(x *flow.Exchange, h *flow.Hop)) {
+		for _, p := range r.Paths {
+			for i := range p.Exchanges {
+				for k := range p.Exchanges[i].Hops {
+					if h := &p.Exchanges[i].Hops[k]; !spotOf(h).empty() {
+						f(&p.Exchanges[i], h)
+					}
+				}
+			}
+		}
+	}
+	who := make(map[place][]string)
+	each(func(x *flow.Exchange, h *flow.Hop) {
+		read := r.Legs[h.Leg].Decrypted && h.Request != [2]int64{}
+		if read && !slices.Contains(who[at(h)], named(x)) {
+			who[at(h)] = append(who[at(h)], named(x))
+		}
+	})
+	seen := make(map[spot]int64)
+	each(func(x *flow.Exchange, h *flow.Hop) {
+		s := spotOf(h)
+		if h.Request != [2]int64{} && len(who[at(h)]) > 1 {
+			s.what = named(x)
+		}
+		seen[s] = int64(cmp.Or(h.RequestStart, h.ResponseStart))
+	})
+	return seen
+}
+
+// numberOf is the number of what a leg of the truth carried, as far as its name
+// tells: among what one record has, nothing else does.
+func numberOf(t *truth.Truth, w *truth.Leg, what string) int {
+	if w == nil || what == "" {
+		return 0
+	}
+	for _, l := range t.Links {
+		if call := l.Method + " " + l.Target + " "; what != call+l.RequestID && what != call {
+			continue // the client need not know the id that its proxy gave it
+		}
+		if l.From == w.ID {
+			return l.FromExchange
+		}
+		if l.To == w.ID {
+			return l.ToExchange
+		}
+	}
+	return 0
+}
+
 // A clock has, for each exchange of a leg that cannot be read, a time after its
 // request and before the next: when it was over, or when its handler began.
 type clock struct {
@@ -91,6 +150,9 @@ func clockOf(t *truth.Truth, w *truth.Leg) *clock {
 	}
 	c := &clock{at: make([]int64, w.Exchanges)}
 	for _, l := range t.Links {
+		if (l.From == w.ID || l.To == w.ID) && (l.FromExchange < 0 || l.ToExchange < 0) {
+			return nil // carried on as bytes
+		}
 		if l.From == w.ID {
 			c.at[l.FromExchange] = nanos(l.FromBy)
 			c.begun = l.FromBelow == nil
@@ -229,7 +291,7 @@ func belowOf(t *truth.Truth, w *truth.Leg) []int64 {
 	below := make([]int64, w.Exchanges)
 	n := 0
 	for _, l := range t.Links {
-		if l.From == w.ID && l.FromBelow != nil {
+		if l.From == w.ID && l.FromBelow != nil && l.FromExchange >= 0 {
 			below[l.FromExchange] = *l.FromBelow
 			n++
 		}

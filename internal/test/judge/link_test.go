@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
 	"github.com/pcapmesh/pcapmesh/mesh"
@@ -51,7 +52,7 @@ func (j *judge) gatherAll() {
 	r := j.r
 	for _, p := range r.Paths {
 		for i := range p.Exchanges {
-			j.gather(p.Exchanges[i].Hops)
+			j.gather(&p.Exchanges[i])
 		}
 	}
 	for i := range r.Joins {
@@ -62,19 +63,20 @@ func (j *judge) gatherAll() {
 }
 
 // gather takes the ties of one exchange: each hop and the one it leads on from.
-func (j *judge) gather(hops []flow.Hop) {
+func (j *judge) gather(x *flow.Exchange) {
+	hops := x.Hops
 	for i := range hops {
 		for k := i - 1; k >= 0; k-- {
 			if hops[k].Leg == hops[i].FromLeg {
-				j.ties = append(j.ties, j.hop(&hops[k], &hops[i]))
+				j.ties = append(j.ties, j.hop(x, &hops[k], &hops[i]))
 				break
 			}
 		}
 	}
 }
 
-func (j *judge) hop(from, to *flow.Hop) tie {
-	t := tie{from: j.end(spotOf(from)), to: j.end(spotOf(to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
+func (j *judge) hop(x *flow.Exchange, from, to *flow.Hop) tie {
+	t := tie{from: j.end(j.k.spot(x, from)), to: j.end(j.k.spot(x, to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
 	if len(to.Evidence) > 0 {
 		t.detail = to.Evidence[0].Detail
 	}
@@ -143,7 +145,21 @@ func (j *judge) means(t *tie, to end, l *truth.Link) bool {
 	if t.from.no == whole && to.no == whole && (j.sealed(l.From) || j.sealed(l.To)) {
 		return t.from.leg == l.From && to.leg == l.To
 	}
+	if t.from.no == whole && to.no == whole && t.from.leg == l.From && to.leg == l.To && j.carried(l) {
+		return true
+	}
 	return j.covers(t.from, l.From, l.FromExchange) && j.covers(to, l.To, l.ToExchange)
+}
+
+// carried reports whether all that was on the one leg of a link went on to the other as
+// it was, TLS and all, so that a tie of the whole legs says everything.
+func (j *judge) carried(l *truth.Link) bool {
+	from, _ := j.truth.Leg(l.From)
+	to, _ := j.truth.Leg(l.To)
+	return from.Encrypted && to.Encrypted && !slices.ContainsFunc(j.truth.Links, func(k truth.Link) bool {
+		one := k.From == l.From || k.To == l.To
+		return one && (k.From != l.From || k.To != l.To || k.FromExchange != k.ToExchange)
+	})
 }
 
 // covers reports whether an end of the result means an end of the truth: a leg

@@ -95,7 +95,7 @@ func (j *judge) exchangeBytes(t *testing.T) (n int, bad []string) {
 	for _, p := range j.r.Paths {
 		w := j.m.truth[p.Legs[0]]
 		for k := range p.Exchanges {
-			first := spotOf(&p.Exchanges[k].Hops[0])
+			first := j.k.spot(&p.Exchanges[k], &p.Exchanges[k].Hops[0])
 			l := j.linkFrom(w, j.k.no[first])
 			if w == nil || first.empty() || !w.Complete || l == nil || l.FromRequest == nil || l.FromResponse == nil {
 				continue
