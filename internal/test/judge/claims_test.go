@@ -122,10 +122,15 @@ type band struct {
 	queued      int      // claims on saturated proxies
 }
 
+// newBands are the bands of what is claimed, the surest first.
+func newBands() []band {
+	return []band{{name: "0.99 and more", least: .99}, {name: "0.9 and more", least: .9}, {name: "less"}}
+}
+
 // saturated reports whether the proxy of the scene has so much to do that only order
 // tells its exchanges apart.
 func (s *scene) saturated() bool {
-	return slices.Contains([]string{"mtls-saturated", "mtls-saturated-unfair"}, s.truth.Scenario)
+	return slices.Contains([]string{"mtls-saturated", "mtls-saturated-unfair", "envoy-mtls-saturated"}, s.truth.Scenario)
 }
 
 // What is claimed is true, whatever is given beside captures: at a confidence of 0.99
@@ -145,14 +150,14 @@ func TestClaims(t *testing.T) {
 			}
 			j := s.with(t, g)
 			if table[g] == nil {
-				table[g] = []band{{name: "0.99 and more", least: .99}, {name: "0.9 and more", least: .9}, {name: "less"}}
+				table[g] = newBands()
 			}
 			enterClaims(table[g], s, j.claims())
 			for i := range s.truth.Links {
 				told[g] = append(told[g], j.link(&s.truth.Links[i]) == right)
 			}
 			s.settle(t, "in doubt for no reason", j.unreasoned(g))
-			s.settle(t, "joined for sure", j.misjoined(g))
+			s.settle(t, "joined for sure", j.misjoined(g, 0))
 		}
 		s.settle(t, "more is worse", shrinking(told))
 		s.settle(t, "the other pod is worse", s.lost(t, told))
@@ -179,13 +184,14 @@ func (j *judge) unreasoned(g given) (bad []string) {
 	return bad
 }
 
-// misjoined lists joins that are not ambiguous, of legs that nothing ties.
-func (j *judge) misjoined(g given) (bad []string) {
+// misjoined lists joins that are not ambiguous, of legs that nothing ties, with some
+// confidence at the least.
+func (j *judge) misjoined(g given, least float64) (bad []string) {
 	for i := range j.r.Joins {
 		n := &j.r.Joins[i]
 		t := j.join(n)
 		tied := func(l truth.Link) bool { return l.From == t.from.leg && l.To == t.to.leg }
-		if !n.Ambiguous && !slices.ContainsFunc(j.truth.Links, tied) && !j.caused(&t) {
+		if !n.Ambiguous && n.Confidence >= least && !slices.ContainsFunc(j.truth.Links, tied) && !j.caused(&t) {
 			bad = append(bad, fmt.Sprintf("with %s: %s to %s (%.3f), %s", g, j.name(t.from), j.name(t.to), n.Confidence, t.detail))
 		}
 	}
@@ -288,6 +294,14 @@ func enterClaims(bands []band, s *scene, claims []claim) {
 	}
 }
 
+// untrue lists what is wrong with claims that should be sure.
+func (b *band) untrue() []string {
+	if 300*len(b.crowded) > b.queued {
+		return append(b.of, b.crowded...)
+	}
+	return b.of
+}
+
 // hold holds a band against what it may have.
 func (b *band) hold(t *testing.T, g given) {
 	t.Helper()
@@ -296,9 +310,7 @@ func (b *band) hold(t *testing.T, g given) {
 	var bad []string
 	switch {
 	case b.least >= .99:
-		if bad = b.of; 300*len(b.crowded) > b.queued {
-			bad = wrong
-		}
+		bad = b.untrue()
 	case b.least > 0 && 100*len(wrong) > 3*b.n:
 		bad = wrong
 	case b.least == 0 && b.n > 0:

@@ -9,5 +9,5 @@
 // directories of them, as the testbed makes them with other seeds:
 //
 //	go run ./internal/test/bed/run -o /tmp/more/seed7 -seed 7
-//	PCAPMESH_TRUTH=/tmp/more go test ./internal/test/judge -run 'TestHidden|TestKeys|TestConfidence' -v
+//	PCAPMESH_TRUTH=/tmp/more go test ./internal/test/judge -run 'TestHidden|TestKeys|TestConfidence|TestSure' -v
 package judge

@@ -28,6 +28,7 @@ func bars() map[string]bar {
 		"inbound-mtls-tcp": exact, "mtls-tcp": exact, "mtls-tcp-tls12": exact,
 		"inbound-mtls-pooled": pooled, "inbound-permissive": pooled, "outbound-vip-mtls": pooled,
 		"mtls-http": pooled, "mtls-http-tls12": pooled, "mtls-go-proxy": pooled, "mtls-workers": pooled, "mtls-streaming": pooled, "mtls-outbound": pooled,
+		"envoy-mtls-http": exact, "envoy-mtls-tcp": exact, "envoy-outbound-mtls": exact,
 		"mtls-tcp-lossy": lossy, "mtls-http-lossy": lossy, "mtls-outbound-lossy": lossy,
 		"mtls-tcp-missing": missing, "mtls-http-missing": missing, "mtls-outbound-missing": missing,
 		"mtls-saturated":        {recall: 75, wrong: 0.3, named: true},

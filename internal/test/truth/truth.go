@@ -107,7 +107,8 @@ type Link struct {
 	FromExchange int    `json:"from_exchange"` // 0-based, of those captured of the connection; -1: raw TCP
 	To           string `json:"to"`
 	ToExchange   int    `json:"to_exchange"`
-	Attempt      int    `json:"attempt"` // 1-based; above 1 the proxy had tried before
+	Attempt      int    `json:"attempt"`        // 1-based; above 1 the proxy had tried before
+	Copy         bool   `json:"copy,omitempty"` // of what another link carried; the answer goes nowhere
 	Method       string `json:"method,omitempty"`
 	Target       string `json:"target,omitempty"`
 	Status       int    `json:"status,omitempty"`

@@ -30,6 +30,7 @@ type Call struct {
 	Split          bool          // header and body in separate writes
 	Think          time.Duration // before it
 	Status         int           // expected; 0: 200
+	Or             int           // what may come instead; 0: nothing
 	Before         func() error  // done first, if set
 	below          *int64        // as in Exchange
 }
@@ -44,6 +45,7 @@ type HTTPClient struct {
 	TLS     *tls.Config
 	Control bool
 	Cause   *socket.Record
+	Preface string        // sent before anything else
 	Linger  time.Duration // before it closes
 	Last    func() error  // before it closes, if set
 	Calls   []Call
@@ -60,6 +62,9 @@ func (a *Apps) Play(c HTTPClient) error {
 	defer bounded(a.Ctx, raw)()
 	rc := a.Rec.Record(c.From, raw, false, start)
 	rc.Record.Control, rc.Record.Cause = c.Control, c.Cause
+	if _, err := io.WriteString(rc, c.Preface); err != nil {
+		return err
+	}
 	conn, err := rc.Secure(a.Ctx, c.TLS)
 	if err != nil {
 		return fmt.Errorf("client of %v: %w", c.To, err)
@@ -126,7 +131,7 @@ func (k Call) answer(r *bufio.Reader, rec *socket.Record) error {
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if want := cmp.Or(k.Status, 200); resp.StatusCode != want {
+	if resp.StatusCode != cmp.Or(k.Status, 200) && resp.StatusCode != k.Or {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	e := socket.Exchange{Method: k.Method, Target: k.Target, Status: resp.StatusCode, Below: k.below}

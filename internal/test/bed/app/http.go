@@ -77,6 +77,11 @@ func (a *httpApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status = s
 		}
 	}
+	if q.Has("hints") {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+	}
 	time.Sleep(time.Duration(number("delay", 0)) * time.Millisecond)
 	a.answer(w, r, status, number("size", 100), q.Get("chunked") != "")
 	over(r, status, begun)
@@ -140,7 +145,7 @@ func (a *httpApp) upgrade(w http.ResponseWriter, r *http.Request) {
 		rc.Record.Exchange(socket.Exchange{Method: r.Method, Target: r.RequestURI, Status: http.StatusSwitchingProtocols,
 			RequestID: r.Header.Get("x-request-id")})
 	}
-	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n")
+	_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nupgrade: "+r.Header.Get("Upgrade")+"\r\nconnection: upgrade\r\n\r\n")
 	_, _ = io.Copy(c, buf)
 }
 

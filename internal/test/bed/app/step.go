@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 )
 
 // Step is what a scripted client sends at once, and the requests whose
-// responses it then reads, as "METHOD target status"; "100" stands for an
-// interim response.
+// responses it then reads, as "METHOD target status"; "100" and "103" stand for
+// interim responses, "end" for the end of the connection, "none METHOD target 0" for
+// the same in place of a response.
 type Step struct {
 	send  string
 	reads []string
@@ -55,6 +57,13 @@ func expect(c *socket.Conn, r *bufio.Reader, want string) error {
 		_, err := io.ReadFull(r, make([]byte, len(bytes)))
 		return err
 	}
+	if unanswered, ok := strings.CutPrefix(want, "none "); ok || want == "end" {
+		_, _ = io.Copy(io.Discard, r) // that may be a reset
+		if f := strings.Fields(unanswered); len(f) > 1 {
+			c.Record.Exchange(socket.Exchange{Method: f[0], Target: f[1]})
+		}
+		return nil
+	}
 	method, rest, _ := strings.Cut(want, " ")
 	resp, err := http.ReadResponse(r, &http.Request{Method: method})
 	if err != nil {
@@ -63,8 +72,8 @@ func expect(c *socket.Conn, r *bufio.Reader, want string) error {
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if method == "100" {
-		if resp.StatusCode != http.StatusContinue {
+	if interim, err := strconv.Atoi(method); err == nil {
+		if resp.StatusCode != interim {
 			return fmt.Errorf("status %d", resp.StatusCode)
 		}
 		return nil

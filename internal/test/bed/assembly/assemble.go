@@ -25,7 +25,7 @@ func Assemble(e *Evidence) (*truth.Truth, error) {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{a.failed, a.refusals} {
+	for _, step := range []func() error{a.failed, a.refusals, a.idle, a.within} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -97,6 +97,11 @@ func (a *assembly) direction(first *truth.Leg, legs []string) string {
 			return "self"
 		}
 		return "outbound"
+	case "proxy-proxy": // nobody asked anything on it
+		if first.HalfFlow {
+			return "self"
+		}
+		return "inbound"
 	case "proxy-app":
 		return "inbound"
 	case "proxy-server":
@@ -144,7 +149,7 @@ func (a *assembly) turn(r *socket.Record, x int) (*socket.Turn, error) {
 func (a *assembly) served(w *wire) (sent, received *truth.Tally) {
 	var hops []*hop
 	for _, h := range a.hops {
-		if h.from == w && h.link > 0 && h.fromX >= 0 && h.toX >= 0 {
+		if h.from == w && h.link > 0 && !h.copy && h.fromX >= 0 && h.toX >= 0 {
 			hops = append(hops, h)
 		}
 	}

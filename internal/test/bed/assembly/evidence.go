@@ -32,5 +32,6 @@ type Notes struct {
 	Halves     bool                              // of each redirected connection, lo shows one direction only
 	Lost       map[netip.AddrPort]string         // with halves: which is lost, by the client's end as lo shows it
 	Masquerade string                            // interface of the node behind its NAT, where it captures too
+	Asides     map[netip.AddrPort]bool           // servers that proxies ask on their own account
 	VIPs       map[netip.AddrPort]netip.AddrPort // kube-proxy's services
 }

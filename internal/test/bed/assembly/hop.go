@@ -4,6 +4,7 @@ package assembly
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
@@ -14,6 +15,14 @@ import (
 // follow turns the log lines of a proxy into hops.
 func (a *assembly) follow(p *mesh.Pod) error {
 	for _, l := range p.Lines {
+		if l.Exact != nil {
+			h, err := a.exactly(p, l)
+			if err != nil {
+				return fmt.Errorf("log of proxy %s: %w: %w", p.Name, world.ErrAgain, err)
+			}
+			a.hops = append(a.hops, h...)
+			continue
+		}
 		d := a.downstream(p, l)
 		h := &hop{from: d, fromX: d.asks(l), toX: -1, line: l, pod: p}
 		d.asked++
@@ -108,6 +117,10 @@ func (a *assembly) failed() error {
 		if w.up == nil { // until an exchange says otherwise
 			w.up = a.podOf(w.server.Host)
 		}
+		if a.in.Notes.Asides[w.key.dst] {
+			w.up, w.served = a.podAt(w.key.src.Addr()), len(w.server.Exchanges)
+			continue
+		}
 		for i, e := range w.server.Exchanges {
 			if w.taken[i] {
 				continue
@@ -130,6 +143,16 @@ func (a *assembly) failed() error {
 func (a *assembly) podOf(h *world.Host) *mesh.Pod {
 	for _, p := range a.in.Pods {
 		if p.Host == h {
+			return p
+		}
+	}
+	return nil
+}
+
+// podAt is the pod of an address, nil if there is none.
+func (a *assembly) podAt(ip netip.Addr) *mesh.Pod {
+	for _, p := range a.in.Pods {
+		if p.IP == ip {
 			return p
 		}
 	}
@@ -161,8 +184,9 @@ func (a *assembly) count() {
 	}
 	groups := map[exchange][]*hop{}
 	for _, h := range a.hops {
-		h.attempt = 1
-		if h.fromX >= 0 {
+		if h.attempt = 1; h.line.Exact != nil {
+			h.attempt = h.line.Exact.Attempt
+		} else if h.fromX >= 0 {
 			groups[exchange{h.from, h.fromX}] = append(groups[exchange{h.from, h.fromX}], h)
 		}
 	}

@@ -148,6 +148,8 @@ func (w *wire) streams() (sent, received *truth.Tally) {
 		return w.server.Read.Tally(), w.client.Read.Tally()
 	case w.client != nil:
 		return w.client.Wrote.Tally(), w.client.Read.Tally()
+	case w.server != nil && w.unread:
+		return nil, w.server.Wrote.Tally()
 	case w.server != nil:
 		return w.server.Read.Tally(), w.server.Wrote.Tally()
 	}

@@ -20,7 +20,7 @@ func (a *assembly) links() error {
 		}
 		from, to := &a.truth.Legs[h.from.leg-1], &a.truth.Legs[h.to.leg-1]
 		l := truth.Link{From: from.ID, FromExchange: h.fromX, To: to.ID, ToExchange: h.toX,
-			Attempt: h.attempt, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
+			Attempt: h.attempt, Copy: h.copy, Method: h.line.Method, Target: h.line.Target, Status: h.line.Status, RequestID: dash(h.line.ID),
 			Separable: !from.Encrypted && !to.Encrypted && !a.in.Notes.SameObject}
 		if h.fromX == -1 && from.Sent != nil && to.Sent != nil && *from.Sent == *to.Sent {
 			l.Separable = true // by its bytes, whatever they mean
@@ -64,7 +64,7 @@ func (a *assembly) hidden(h *hop, l *truth.Link) {
 // by is a time between the requests x and x+1 of a wire.
 func (a *assembly) by(w *wire, x int) time.Time {
 	switch {
-	case w.client != nil && w.client.Multiplexed, w.server != nil && w.server.Multiplexed:
+	case w.multiplexed, w.client != nil && w.client.Multiplexed, w.server != nil && w.server.Multiplexed:
 		return time.Time{}
 	case w.client != nil:
 		return w.client.Exchanges[x].At

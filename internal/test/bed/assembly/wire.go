@@ -28,6 +28,11 @@ type wire struct {
 	refused   bool
 	dated     bool // start is when it was dialled, though no application has an end
 	tunnel    bool // carries streams that are connections
+
+	multiplexed bool // HTTP/2, as an Envoy at one of its ends has it
+	unread      bool // its server ended it with a request that it never read
+
+	downConn, upConn int // the numbers that the Envoys at its ends gave it, 0: none
 }
 
 // wireKey is the tuple as the client's socket has it.
@@ -43,6 +48,7 @@ type hop struct {
 	attempt    int
 	link       int // index + 1 of its link, 0: none
 	down, up   *socket.Turn
+	copy       bool // of what another hop carried, its answer goes nowhere
 	vain       bool // refused before the attempt that was logged
 }
 

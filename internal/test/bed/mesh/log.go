@@ -63,6 +63,17 @@ type LogLine struct {
 	Unit     string `json:"unit,omitempty"`   // size of a gRPC message, as asked
 	Tunnel   string `json:"tunnel,omitempty"` // ztunnel: the side that is a stream of a tunnel, "down" or "up"
 	Stream   int    `json:"stream,omitempty"` // which one, 0-based
+
+	Exact *Exact `json:"-"` // of a real Envoy, else nil
+}
+
+// Bodies are the lengths of the bodies of an exchange, as the log has them.
+func (l LogLine) Bodies() (received, sent int64, ok bool) {
+	if l.Exact != nil {
+		return l.Up, l.Down, l.Exact.Last && l.Kind == "http"
+	}
+	a, ok := l.Access()
+	return a.Received, a.Sent, ok && a.Code == l.Status
 }
 
 // Client is the client's end, as the proxy saw it.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/envoy"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 )
 
@@ -19,10 +20,16 @@ type Pod struct {
 	Process *world.Process
 	Log     string // file of the proxy's log
 	Lines   []LogLine
+	Envoy   *envoy.Config // of a real Envoy, which then is the proxy; else nil
+	// Accepted are the connections of clients that Envoy accepted and that ended.
+	Accepted []LogLine
 }
 
 // Encrypts says whether the proxy speaks TLS with a server.
 func (p *Pod) Encrypts(server netip.AddrPort) bool {
+	if p.Envoy != nil {
+		return slices.ContainsFunc(p.Envoy.Services, func(s envoy.Service) bool { return s.TLS && slices.Contains(s.Endpoints, server) })
+	}
 	return slices.ContainsFunc(p.Proxy.Routes, func(r Route) bool { return r.TLS != "" && r.Endpoint == server })
 }
 
@@ -40,7 +47,11 @@ func (p *Pod) ReadLog() error {
 	if err != nil {
 		return err
 	}
-	p.Lines, err = parseLog(text)
+	if p.Envoy != nil {
+		err = p.readEnvoy(text)
+	} else {
+		p.Lines, err = parseLog(text)
+	}
 	if err != nil {
 		return fmt.Errorf("log of proxy %s: %w", p.Name, err)
 	}

@@ -7,7 +7,8 @@
 //	go run ./internal/test/bed/run -logs DIR
 //	go run ./internal/test/bed/run -readme DIR
 //
-// It needs root and the packages that world.Packages names.
+// It needs root and the packages that world.Packages names, and for some scenarios a
+// real Envoy.
 package main
 
 import (
@@ -85,9 +86,7 @@ func play(ctx context.Context, dir string, seed int64, names []string) error {
 		return err
 	}
 	if len(names) == 0 {
-		for _, s := range scene.Scenarios() {
-			names = append(names, s.Name)
-		}
+		names = playable()
 	}
 	for _, name := range names {
 		t, err := scene.Run(ctx, name, dir, seed)
@@ -97,6 +96,19 @@ func play(ctx context.Context, dir string, seed int64, names []string) error {
 		summary(t)
 	}
 	return nil
+}
+
+// playable are all scenarios but those that this machine lacks something for, which
+// it names.
+func playable() (names []string) {
+	for _, s := range scene.Scenarios() {
+		if err := scene.Missing(s); s.Envoy && err != nil {
+			fmt.Printf("%-24s left out: %v\n", s.Name, err)
+			continue
+		}
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func playBig(ctx context.Context, dir string, seed int64) error {

@@ -18,8 +18,8 @@ func readme(dir string) (string, error) {
 	w.WriteString(`# Captures with known truth
 
 Made by the testbed of this repository (internal/test/bed): Istio's iptables rules,
-HAProxy (twice a proxy written in Go) in Envoy's place, one in ztunnel's, real TCP.
-Each was recorded as root on Linux by
+HAProxy (twice a proxy written in Go) in Envoy's place, one in ztunnel's, real TCP; in
+those whose names begin with envoy, a real Envoy. Each was recorded as root on Linux by
 
     go run ./internal/test/bed/run -o testdata/pcaps -seed 1 SCENARIO
 
@@ -27,8 +27,8 @@ and this page by ` + "`go run ./internal/test/bed/run -readme testdata/pcaps`" +
 what really happened (internal/test/truth/truth.go). Where present, -conntrack.txt is
 ` + "`conntrack -L`" + ` at the end, -conntrack-events.txt ` + "`conntrack -E -o timestamp`" + `, -iptables.txt
 ` + "`iptables-save`" + `, -ss.txt ` + "`ss -tnp`" + `, -haproxy.log the proxy's log, -access.log (in two
-scenarios -access.json too) the log that Envoy would have written in its place, in Istio's default
-format, and -keys.txt the TLS key log. Large ones are gzipped. Licence: that of the repository.
+scenarios -access.json too) the log that Envoy would have written in its place, or did, in Istio's
+default format, -envoy.log what it was made to write for the truth, and -keys.txt the TLS key log. Large ones are gzipped. Licence: that of the repository.
 
 | scenario | shows | captures (packets, sha256) | truth |
 |---|---|---|---|

@@ -10,20 +10,23 @@ import (
 )
 
 // trim makes dir small enough to ship: it gzips large truths, access logs and
-// tables, and removes large logs of the proxy, which access logs have in a
-// better form.
+// tables, and removes large logs of the proxy, of which access logs have in a
+// better form what users have.
 func trim(dir string) error {
 	for _, rule := range []struct {
 		pattern string
 		most    int64 // bytes
 		shrink  func(string) error
 	}{
+		{"envoy-*-truth.json", 24 << 10, truth.Pack},
+		{"envoy-*-access.log", 8 << 10, truth.Pack},
 		{"*-truth.json", 192 << 10, truth.Pack},
 		{"*-access.log", 32 << 10, truth.Pack},
 		{"*-access.json", 32 << 10, truth.Pack},
 		{"*-conntrack-events.txt", 16 << 10, truth.Pack},
 		{"*-conntrack.txt", 16 << 10, truth.Pack},
 		{"*-haproxy.log", 8 << 10, os.Remove},
+		{"*-envoy.log", 8 << 10, os.Remove},
 	} {
 		names, err := filepath.Glob(filepath.Join(dir, rule.pattern))
 		if err != nil {

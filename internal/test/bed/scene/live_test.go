@@ -20,6 +20,9 @@ func TestLive(t *testing.T) {
 	}
 	for _, s := range scene.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
+			if err := scene.Missing(s); err != nil {
+				t.Skip(err)
+			}
 			dir := t.TempDir()
 			truth, err := scene.Run(t.Context(), s.Name, dir, 2)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/envoy"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -40,7 +41,7 @@ func Big(ctx context.Context, dir string, seed int64) (*truth.Truth, error) {
 }
 
 func run(ctx context.Context, s stage.Scenario, dir string, seed int64) (*truth.Truth, error) {
-	if err := world.Missing(); err != nil {
+	if err := Missing(s); err != nil {
 		return nil, err
 	}
 	var err error
@@ -55,6 +56,15 @@ func run(ctx context.Context, s stage.Scenario, dir string, seed int64) (*truth.
 		}
 	}
 	return nil, fmt.Errorf("after %d attempts: %w", attempts, err)
+}
+
+// Missing says what this machine lacks to play a scenario, or returns nil.
+func Missing(s stage.Scenario) error {
+	err := world.Missing()
+	if err == nil && s.Envoy {
+		_, err = envoy.Find()
+	}
+	return err
 }
 
 func find(name string) (stage.Scenario, bool) {

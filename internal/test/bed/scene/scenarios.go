@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/mesh"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/real"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 )
 
@@ -17,7 +18,10 @@ func Shipped() []stage.Scenario {
 }
 
 // Scenarios lists all scenarios, in the order in which they are played.
-func Scenarios() []stage.Scenario {
+func Scenarios() []stage.Scenario { return append(standIns(), real.Scenarios()...) }
+
+// standIns are the scenarios in which other programs stand in for a mesh's proxies.
+func standIns() []stage.Scenario {
 	return []stage.Scenario{
 		{Name: "outbound-plain-vip", About: "Four application connections to a service VIP; the sidecar pools them to the endpoint in plaintext.", Play: playOutboundVIP, Shows: pooled},
 		{Name: "inbound-plain-pooled", About: "Six clients outside with keep-alive connections; the sidecar serves them over few shared 127.0.0.6 connections (n:m).", Play: playInboundPooled, Shows: pooled},

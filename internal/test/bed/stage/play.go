@@ -50,7 +50,7 @@ func (b *Bed) finish(played error) (*truth.Truth, error) {
 	if err := b.StopSniffers(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{b.thinned, b.halved, b.pack} {
+	for _, step := range []func() error{b.EndEnvoys, b.logFiles, b.thinned, b.halved, b.pack} {
 		if err := step(); err != nil {
 			return nil, err
 		}

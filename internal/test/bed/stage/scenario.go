@@ -11,8 +11,10 @@ type Scenario struct {
 
 	V6   bool
 	JSON bool // its access log is there as JSON too
-	Live bool // its captures are not shipped: they are another scenario's with less in them, or large
-	Play func(*Bed) error
+	// Envoy says that the proxies are real Envoys.
+	Envoy bool
+	Live  bool // its captures are not shipped: they are another scenario's with less in them, or large
+	Play  func(*Bed) error
 	// Shows says whether the run shows what it is for, where that is left to
 	// timing; nil: always.
 	Shows func(*truth.Truth) error

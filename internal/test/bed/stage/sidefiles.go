@@ -12,6 +12,22 @@ import (
 
 // sideFiles writes what a person in the pod could have asked for as well.
 func (b *Bed) sideFiles() error {
+	if err := b.eachPod(b.podFiles); err != nil {
+		return err
+	}
+	if !b.Captured(b.Node.Name) {
+		return nil
+	}
+	return b.nodeFiles(filepath.Join(b.Dir, b.scenario.Name+"-node-"))
+}
+
+// logFiles writes the logs of the pods' proxies. An Envoy has ended by then, since it
+// writes to its files now and then only.
+func (b *Bed) logFiles() error { return b.eachPod(b.logFile) }
+
+// eachPod calls f for the pods that were captured, with how the names of their
+// files begin.
+func (b *Bed) eachPod(f func(p *mesh.Pod, prefix string) error) error {
 	several := 0
 	for _, p := range b.Pods {
 		if b.Captured(p.Name) {
@@ -26,14 +42,11 @@ func (b *Bed) sideFiles() error {
 		if several > 1 {
 			prefix += p.Name + "-"
 		}
-		if err := b.podFiles(p, filepath.Join(b.Dir, prefix)); err != nil {
+		if err := f(p, filepath.Join(b.Dir, prefix)); err != nil {
 			return err
 		}
 	}
-	if !b.Captured(b.Node.Name) {
-		return nil
-	}
-	return b.nodeFiles(filepath.Join(b.Dir, b.scenario.Name+"-node-"))
+	return nil
 }
 
 // nodeFiles writes conntrack's table and events of the node.
@@ -69,17 +82,28 @@ func (b *Bed) podFiles(p *mesh.Pod, prefix string) error {
 			return err
 		}
 	}
+	return b.eventFile(p.Host, prefix)
+}
+
+func (b *Bed) logFile(p *mesh.Pod, prefix string) error {
 	log, err := os.ReadFile(p.Log)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(prefix+"haproxy.log", log, 0o644); err != nil {
+	if p.Envoy == nil {
+		if err := os.WriteFile(prefix+"haproxy.log", log, 0o644); err != nil {
+			return err
+		}
+		return b.accessFiles(log, prefix)
+	}
+	if err := os.WriteFile(prefix+"envoy.log", log, 0o644); err != nil {
 		return err
 	}
-	if err := b.accessFiles(log, prefix); err != nil {
+	access, err := os.ReadFile(p.Envoy.Access)
+	if err != nil {
 		return err
 	}
-	return b.eventFile(p.Host, prefix)
+	return os.WriteFile(prefix+"access.log", access, 0o644)
 }
 
 // accessFiles writes what Envoy's access log would say.
