@@ -113,6 +113,6 @@ func (s *Shifts) Usual(x int64, own Witness) bool {
 }
 
 const (
-	nearShift = 16 // bytes by which differences of one kind vary: numbers and dates in header fields
+	nearShift = 8 // bytes by which differences of one kind vary: numbers and dates in header fields
 	fewOthers = 3
 )
