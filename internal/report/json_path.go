@@ -67,6 +67,7 @@ type hopJSON struct {
 	Confidence    *confidence    `json:"confidence,omitempty"`
 	Proven        *bool          `json:"proven,omitempty"`
 	Ambiguous     *bool          `json:"ambiguous,omitempty"`
+	Caused        bool           `json:"caused,omitempty"`
 	Evidence      []evidenceJSON `json:"evidence,omitempty"`
 	Rivals        *[]rivalJSON   `json:"rivals,omitempty"`
 	Attempt       int            `json:"attempt,omitempty"`
@@ -84,7 +85,7 @@ func newHop(h *flow.Hop) hopJSON {
 	}
 	sure := confidence(h.Confidence)
 	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &sure, &h.Proven, &h.Ambiguous
-	j.Evidence, j.Attempt = newEvidence(h.Evidence), h.Attempt
+	j.Caused, j.Evidence, j.Attempt = h.Caused, newEvidence(h.Evidence), h.Attempt
 	rivals := make([]rivalJSON, 0, len(h.Rivals))
 	for _, r := range h.Rivals {
 		rivals = append(rivals, rivalJSON{r.Leg, r.Request})

@@ -16,6 +16,7 @@ type Hop struct {
 	ResponseStart, ResponseEnd capture.Time
 	Confidence                 float64
 	Proven, Ambiguous          bool
+	Caused                     bool // of one that is ambiguous: some exchange of FromLeg caused it for sure, whichever; it is written in the client's stream
 	Evidence                   []Evidence
 	Rivals                     []Rival
 	Attempt                    int  // 1-based

@@ -158,6 +158,7 @@ func TestClaims(t *testing.T) {
 			}
 			s.settle(t, "in doubt for no reason", j.unreasoned(g))
 			s.settle(t, "joined for sure", j.misjoined(g, 0))
+			s.settle(t, "of a client for sure", j.foisted(g))
 		}
 		s.settle(t, "more is worse", shrinking(told))
 		s.settle(t, "the other pod is worse", s.lost(t, told))
@@ -179,6 +180,18 @@ func (j *judge) unreasoned(g given) (bad []string) {
 	for i := range j.ties {
 		if t := &j.ties[i]; t.ambiguous && len(t.rivals) == 0 {
 			bad = append(bad, fmt.Sprintf("with %s: %s to %s, %s", g, j.name(t.from), j.name(t.to), t.detail))
+		}
+	}
+	return bad
+}
+
+// foisted lists what is in doubt, and said to be of a client for sure that it is not of.
+func (j *judge) foisted(g given) (bad []string) {
+	for i := range j.ties {
+		t := &j.ties[i]
+		of := func(l truth.Link) bool { return l.To == t.to.leg && l.ToExchange == t.to.no && l.From == t.from.leg }
+		if t.caused && !slices.ContainsFunc(j.truth.Links, of) {
+			bad = append(bad, fmt.Sprintf("with %s: %s is none of %s, %s", g, j.name(t.to), t.from.leg, t.detail))
 		}
 	}
 	return bad

@@ -26,6 +26,7 @@ type tie struct {
 	attempt    int
 	confidence float64
 	ambiguous  bool
+	caused     bool // it is certain which leg it came from
 	rivals     []end
 	detail     string // of the strongest evidence
 }
@@ -76,7 +77,7 @@ func (j *judge) gather(x *flow.Exchange) {
 }
 
 func (j *judge) hop(x *flow.Exchange, from, to *flow.Hop) tie {
-	t := tie{from: j.end(j.k.spot(x, from)), to: j.end(j.k.spot(x, to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous}
+	t := tie{from: j.end(j.k.spot(x, from)), to: j.end(j.k.spot(x, to)), attempt: to.Attempt, confidence: to.Confidence, ambiguous: to.Ambiguous, caused: to.Caused}
 	if len(to.Evidence) > 0 {
 		t.detail = to.Evidence[0].Detail
 	}

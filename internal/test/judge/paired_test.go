@@ -81,7 +81,7 @@ func (s *scene) holdPaired(t *testing.T, name string, o mesh.Options) {
 			continue
 		}
 		n += len(got[i].all)
-		bad = append(bad, differing(i, written(r, p, o.NearServer), got[i].all)...)
+		bad = append(bad, differing(i, newJudge(s.truth, r).written(p, o.NearServer), got[i].all)...)
 	}
 	for i, p := range got {
 		bad = append(bad, p.bad...)
@@ -94,28 +94,49 @@ func (s *scene) holdPaired(t *testing.T, name string, o mesh.Options) {
 
 // written lists the exchanges of a path that stand in its stream, as far as they were
 // captured on the leg whose bytes do: of the hops that can be read and are no guess, the
-// client's, or near the server the last.
-func written(r *mesh.Result, p *flow.Path, near bool) (all []paired) {
+// client's, or near the server the last. Of guesses that are the client's for sure each is
+// written once.
+func (j *judge) written(p *flow.Path, near bool) (all []paired) {
+	guessed := make(map[spot]bool)
 	for i := range p.Exchanges {
 		x := &p.Exchanges[i]
-		sure := slices.DeleteFunc(slices.Clone(x.Hops), func(h flow.Hop) bool { return h.Ambiguous || r.Legs[h.Leg].Protocol == flow.ProtocolTLS })
-		if len(sure) == 0 {
-			continue
+		readable := slices.DeleteFunc(slices.Clone(x.Hops), func(h flow.Hop) bool { return j.r.Legs[h.Leg].Protocol == flow.ProtocolTLS })
+		sure := slices.DeleteFunc(slices.Clone(readable), func(h flow.Hop) bool { return h.Ambiguous })
+		caused := slices.IndexFunc(readable, func(h flow.Hop) bool { return h.Caused })
+		switch {
+		case len(sure) > 0 && near:
+			all = append(all, pairedOf(x, &sure[len(sure)-1]))
+		case len(sure) > 0:
+			all = append(all, pairedOf(x, &sure[0]))
+		case caused >= 0 && !guessed[spotOf(&readable[caused])]:
+			guessed[spotOf(&readable[caused])] = true
+			all = append(all, j.told(&readable[caused]))
 		}
-		h := sure[0]
-		if near {
-			h = sure[len(sure)-1]
-		}
-		w := paired{x.Method, x.Target, x.Status, -1}
-		if h.Request == [2]int64{} {
-			w.method, w.target = "", ""
-		}
-		if h.Response == [2]int64{} {
-			w.status = 0
-		}
-		all = append(all, w)
 	}
 	return all
+}
+
+// pairedOf returns what is read of an exchange on one of its hops.
+func pairedOf(x *flow.Exchange, h *flow.Hop) paired {
+	w := paired{x.Method, x.Target, x.Status, -1}
+	if h.Request == [2]int64{} {
+		w.method, w.target = "", ""
+	}
+	if h.Response == [2]int64{} {
+		w.status = 0
+	}
+	return w
+}
+
+// told returns what the truth tells of the exchange that a hop is.
+func (j *judge) told(h *flow.Hop) paired {
+	e := j.end(spotOf(h))
+	for i := range j.truth.Links {
+		if l := &j.truth.Links[i]; l.To == e.leg && l.ToExchange == e.no {
+			return paired{l.Method, l.Target, l.Status, -1}
+		}
+	}
+	return paired{}
 }
 
 // differing compares what stands in a stream with what is read from it.

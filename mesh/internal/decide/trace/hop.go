@@ -31,7 +31,7 @@ func (t *trail) begin(l *graph.Leg, e *graph.Exchange) {
 func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), Step{l.Up, l}) }
 
 func hopOf(l *graph.Link) flow.Hop {
-	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous,
+	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous, Caused: l.Caused,
 		Evidence: l.Evidence, Attempt: l.Attempt}
 	for _, r := range l.Rivals {
 		hr := flow.Rival{Leg: r.Leg.ID}

@@ -68,7 +68,7 @@ func TestMessages(t *testing.T) {
 			[]string{"200, bytes 0/0-40-440, packets 1-2, complete, has body, end lost, body 400 (3)", "200, bytes 440/440-478-478, packets 3-3, complete, body 0 (7)"}},
 		{"all of a body", alone().send(ok400).lose(400).send(ok).fin(),
 			[]string{"200, bytes 0/0-40-440, packets 1-1, complete, has body, end lost, body 400 (2)", "200, bytes 440/440-478-478, packets 2-2, complete, body 0 (7)"}},
-		{"its end is cut off by the snapshot length, and was seen", alone().send(ok400+x100+x100).cut(200).send(ok).fin(),
+		{"its end is cut off by the snapshot length, and was seen", alone().send(ok400 + x100 + x100).cut(200).send(ok).fin(),
 			[]string{"200, bytes 0/0-40-440, packets 1-1, complete, has body, body 400 (3)", "200, bytes 440/440-478-478, packets 2-2, complete, body 0 (7)"}},
 		{"interim responses belong to the one after them", alone().send(again).send(again+ok, ok).fin(),
 			[]string{"200, bytes 0/50-88-88, packets 2-2, complete, body 0 (7)", "200, bytes 88/88-126-126, packets 3-3, complete, body 0 (7)"}},
