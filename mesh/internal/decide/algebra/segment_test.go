@@ -99,8 +99,8 @@ func TestExplained(t *testing.T) {
 		want  bool
 	}{
 		{"believed", Believed, plainShift, true},
-		{"believed, nearly as others", Believed, [2]int64{40, 60}, true},
-		{"less, nearly as others", .98, [2]int64{40, 60}, false},
+		{"believed, nearly as others", Believed, [2]int64{40, 57}, true},
+		{"less, nearly as others", .98, [2]int64{40, 57}, false},
 		{"believed, as nobody else", 1, rare, false},
 		{"imaginable", imaginable, plainShift, true},
 		{"not imaginable", imaginable / 2, plainShift, false},
