@@ -38,14 +38,13 @@ const manyKnown = 20 // members that are known otherwise
 type lineup struct {
 	of     []int32 // by upstream item: the downstream item that both orders give it and most neighbours confirm; -1 = none
 	serial bool    // the proxy does one thing after the other
-	told   int     // how many those are
-	before int     // how many more say that it is the one before that, or the one after
-	after  int
+	off    []int   // by downstream item: how much later its number is by responses than by requests
+	told   []bool  // by downstream item: most neighbours confirm that
 }
 
 // ordered lines up both sides, without the crowds of which somebody is missing.
 func (a *algebra) ordered() *lineup {
-	l := &lineup{of: make([]int32, len(a.up)), serial: a.serial()}
+	l := &lineup{of: make([]int32, len(a.up)), serial: a.serial(), off: make([]int, len(a.down)), told: make([]bool, len(a.down))}
 	for u := range l.of {
 		l.of[u] = -1
 	}
@@ -87,52 +86,22 @@ func (a *algebra) crowds() []assign.Group {
 func (l *lineup) enter(a *algebra, c assign.Group) {
 	req := a.queue(c, func(it *item) int64 { return it.reqAt })
 	resp := a.queue(c, func(it *item) int64 { return it.lastRespAt() })
-	off, agree := make([]int, len(req.down)), make([]bool, len(req.down))
+	agree := make([]bool, len(req.down))
 	for k, d := range req.down {
-		off[k] = resp.apart(d, req.partner(d))
-		agree[k] = off[k] == 0
+		l.off[d] = resp.apart(d, req.partner(d))
+		agree[k] = l.off[d] == 0
 	}
 	for k, d := range req.down {
-		if !assign.Confirmed(agree, k) {
-			continue
-		}
-		switch off[k] {
-		case 0:
+		if l.told[d] = assign.Confirmed(agree, k); l.told[d] && agree[k] {
 			l.of[req.partner(d)] = d
-			l.told++
-		case -1:
-			l.before++
-		case 1:
-			l.after++
 		}
 	}
 }
 
-// rate returns how often the orders are right. sure lists by downstream item its
-// upstream item as it is known otherwise, or -1.
-func (l *lineup) rate(sure []int32) float64 {
-	known, right := 0, 0
-	for u, d := range l.of {
-		if d >= 0 && sure[d] >= 0 {
-			known++
-			if sure[d] == int32(u) {
-				right++
-			}
-		}
-	}
-	if known >= manyKnown {
-		return float64(right+1) / float64(known+2)
-	}
-	if !l.serial {
-		return 0
-	}
-	return 1 - float64(max(l.before, l.after)+1)/float64(max(l.told, 1))
-}
-
-// tested returns how often the orders are right of pairs that are known otherwise and
-// of which times would have let a neighbour take one end: where contents tell of all
-// others that nothing was turned round, it could have been.
-func (l *lineup) tested(a *algebra, known []int32) float64 {
+// rate returns how often the orders are right: of pairs that are known otherwise, if they
+// are many, and times would have let a neighbour take one end; else what the crowd shows
+// itself. known lists by downstream item its upstream item, or -1.
+func (l *lineup) rate(a *algebra, known []int32) float64 {
 	n, right := 0, 0
 	for k, d := range a.downOrder {
 		u := known[d]
@@ -149,10 +118,25 @@ func (l *lineup) tested(a *algebra, known []int32) float64 {
 			}
 		}
 	}
-	if n < manyKnown {
+	if n >= manyKnown {
+		return float64(right+1) / float64(n+2)
+	}
+	if !l.serial {
 		return 0
 	}
-	return float64(right+1) / float64(n+2)
+	return l.beside(known)
+}
+
+// beside returns how often the orders are right where most meet at one place and some
+// beside it, of those that are not known otherwise.
+func (l *lineup) beside(known []int32) float64 {
+	var met [3]int // one place before it, there, one after
+	for d, off := range l.off {
+		if l.told[d] && known[d] < 0 && off >= -1 && off <= 1 {
+			met[off+1]++
+		}
+	}
+	return 1 - float64(max(met[0], met[2])+1)/float64(max(met[1], 1))
 }
 
 // queue puts both sides of a crowd in the order of the given time.

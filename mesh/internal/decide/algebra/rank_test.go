@@ -164,14 +164,24 @@ func TestOrderedApart(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := among(crowd(500))
 			tt.make(a)
-			if got := a.ordered().told; got != tt.want {
+			if got := a.ordered().many(); got != tt.want {
 				t.Errorf("%d are told, want %d", got, tt.want)
 			}
 		})
 	}
-	if a := among(crowd(assign.Neighbours)); a.ordered().told != 0 {
+	if a := among(crowd(assign.Neighbours)); a.ordered().many() != 0 {
 		t.Error("too few neighbours tell")
 	}
+}
+
+// many returns of how many both orders say which they are.
+func (l *lineup) many() (n int) {
+	for _, d := range l.of {
+		if d >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // The rate is that of the members who are known, if they are many, and else what is
@@ -198,23 +208,26 @@ func TestRate(t *testing.T) {
 		{"nothing known, and none beside", 0, 0, known(0, 0), .99},
 		{"nothing known, some beside", 4, 1, known(0, 0), .95},
 		{"the same on the other side", 1, 4, known(0, 0), .95},
-		{"few known", 4, 1, known(manyKnown-1, 0), .95},
+		{"few known, which say nothing", 4, 1, known(manyKnown-1, 0), 1 - 5.0/81},
 		{"many known", 50, 50, known(98, 0), .99},
 		{"some known to be wrong", 0, 0, known(98, 9), .9},
 	} {
-		l := &lineup{told: 100, before: tt.before, after: tt.after, of: make([]int32, 100)}
+		a := underway(100, 10_000)
+		l := &lineup{off: make([]int, 100), told: slices.Repeat([]bool{true}, 100+tt.before+tt.after), of: make([]int32, 100)}
+		l.off = append(append(l.off, slices.Repeat([]int{-1}, tt.before)...), slices.Repeat([]int{1}, tt.after)...)
+		tt.sure = append(tt.sure, slices.Repeat([]int32{-1}, tt.before+tt.after)...)
 		for i := range l.of {
 			l.of[i] = int32(i)
 		}
-		many := !near(l.rate(tt.sure), 0)
-		if l.serial = true; !near(l.rate(tt.sure), tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, l.rate(tt.sure), tt.want)
+		many := !near(l.rate(a, tt.sure), 0)
+		if l.serial = true; !near(l.rate(a, tt.sure), tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, l.rate(a, tt.sure), tt.want)
 		}
 		if want := tt.sure[manyKnown-1] >= 0; many != want {
 			t.Errorf("%s: measured with several workers %v, want %v", tt.name, many, want)
 		}
 	}
-	if got := (&lineup{}).rate(nil); got > 0 {
+	if got := (&lineup{}).rate(new(algebra), nil); got > 0 {
 		t.Errorf("of nothing the rate is %v", got)
 	}
 }
@@ -282,7 +295,7 @@ func TestLineUpOfWorkers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range uint64(5) {
 				a := among(served(seed, tt.workers, tt.jitter))
-				k := &tier{a: a, sure: slices.Repeat([]int32{-1}, len(a.down)), used: make([]bool, len(a.up)), only: make(map[int32]float64)}
+				k := &tier{a: a, sure: slices.Repeat([]int32{-1}, len(a.down)), used: make([]bool, len(a.up)), only: make(map[int32]bool)}
 				k.lineUp()
 				wrong := 0
 				for i := range k.only {
@@ -292,7 +305,7 @@ func TestLineUpOfWorkers(t *testing.T) {
 				}
 				if claimed := len(k.only) > len(a.down)/2; claimed != tt.claimed || wrong > 0 {
 					l := a.ordered()
-					t.Errorf("seed %d: %d of %d claimed, %d wrong; %d told, %d before, %d after", seed, len(k.only), len(a.down), wrong, l.told, l.before, l.after)
+					t.Errorf("seed %d: %d of %d claimed, %d wrong, of %d told", seed, len(k.only), len(a.down), wrong, l.many())
 				}
 			}
 		})
@@ -301,7 +314,7 @@ func TestLineUpOfWorkers(t *testing.T) {
 
 // How often the order is right is counted of pairs that are known otherwise and that a
 // neighbour could have changed partners with.
-func TestTested(t *testing.T) {
+func TestRateOfSwaps(t *testing.T) {
 	const n = 40
 	for _, tt := range []struct {
 		name     string
@@ -316,24 +329,17 @@ func TestTested(t *testing.T) {
 		{"turned round", 10_000, true, 1, n, n / 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := new(algebra)
-			for i := range int64(n) {
-				at := i * tt.every
-				a.down = append(a.down, newItem(exchange(clientLeg(int(i)), 100, at, 200, at+1_000_000)))
-				a.up = append(a.up, newItem(exchange(proxyLeg(int(i)), 100, at+400_000, 200, at+600_000)))
-			}
+			a := underway(n, tt.every)
 			known := make([]int32, n)
 			for i := range int32(n) {
 				u := i
 				if tt.turn && i%4 < 2 {
 					u ^= 1
 				}
-				a.add(i, u)
 				if known[i] = -1; int(i)%tt.known == 0 {
 					known[i] = u
 				}
 			}
-			a.byBegin()
 			of := &lineup{of: make([]int32, n)}
 			for i := range of.of {
 				of.of[i] = int32(i)
@@ -342,9 +348,22 @@ func TestTested(t *testing.T) {
 			if tt.n > 0 {
 				want = float64(tt.right+1) / float64(tt.n+2)
 			}
-			if got := of.tested(a, known); got != want {
+			if got := of.rate(a, known); got != want {
 				t.Errorf("the orders are right in %v, want %v", got, want)
 			}
 		})
 	}
+}
+
+// underway returns n exchanges of as many clients that take a millisecond, one begun every
+// so many nanoseconds.
+func underway(n int, every int64) *algebra {
+	a := new(algebra)
+	for i := range int64(n) {
+		at := i * every
+		a.down = append(a.down, newItem(exchange(clientLeg(int(i)), 100, at, 200, at+1_000_000)))
+		a.up = append(a.up, newItem(exchange(proxyLeg(int(i)), 100, at+400_000, 200, at+600_000)))
+	}
+	a.byBegin()
+	return a
 }

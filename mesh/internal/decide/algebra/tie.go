@@ -122,20 +122,20 @@ type tier struct {
 	ordered bool    // under load, order tells too
 	whole   bool    // items are whole connections
 	link    func(d, u *item) *graph.Link
-	sure    []int32           // by downstream item: its strand; -1 = none
-	used    []bool            // by upstream item: some strand of it is sure
-	fit     [][]int32         // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
-	wanted  [][]int32         // the same by upstream item
-	only    map[int32]float64 // strands that the order under load decided, and how often that is right
-	rate    float64           // the least of these rates, and never more than ordersAgree
-	left    map[int32]bool    // strands that are all that is left
-	rivals  *assign.Rivalry   // of strands between streams; nil of others
+	sure    []int32         // by downstream item: its strand; -1 = none
+	used    []bool          // by upstream item: some strand of it is sure
+	fit     [][]int32       // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
+	wanted  [][]int32       // the same by upstream item
+	only    map[int32]bool  // strands that the order under load decided
+	rate    float64         // how often that is right; ordersAgree if there are none
+	left    map[int32]bool  // strands that are all that is left
+	rivals  *assign.Rivalry // of strands between streams; nil of others
 }
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
 	t.sure, t.used = make([]int32, len(t.a.down)), make([]bool, len(t.a.up))
-	t.only, t.left, t.rate = make(map[int32]float64), make(map[int32]bool), ordersAgree
+	t.only, t.left, t.rate = make(map[int32]bool), make(map[int32]bool), ordersAgree
 	for d := range t.sure {
 		t.sure[d] = -1
 	}
@@ -256,15 +256,15 @@ func (t *tier) lineUp() {
 		}
 	}
 	order := t.a.ordered()
-	hidden, read := order.rate(known), order.tested(t.a, known)
+	rate := min(order.rate(t.a, known), ordersAgree)
+	if rate < graph.SureByTime {
+		return
+	}
 	for i := range t.a.pairing.Edges {
-		s, rate := t.a.strand(int32(i)), hidden
-		if s.read {
-			rate = read
-		}
-		if rate >= graph.SureByTime && order.of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
-			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, rate
-			t.rate = min(t.rate, rate)
+		s := t.a.strand(int32(i))
+		if order.of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
+			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, true
+			t.rate = rate
 		}
 	}
 }
@@ -278,8 +278,8 @@ func (t *tier) certain(i int32) *graph.Link {
 		l.Confidence = min(l.Confidence, 1-t.rivals.Of(i))
 	}
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
-	if rate, ok := t.only[i]; ok {
-		l.Confidence = min(rate, ordersAgree)
+	if t.only[i] {
+		l.Confidence = t.rate
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
 	}
 	if t.left[i] {

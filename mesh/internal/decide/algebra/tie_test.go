@@ -267,11 +267,7 @@ func TestCertain(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := guessed(10, 10, with(guess{0, 1, tt.p, plainShift, anyDelay})...)
-			only := make(map[int32]float64)
-			if tt.only {
-				only[0] = ordersAgree
-			}
-			k := &tier{a: a, link: exchangeLink, only: only, rate: ordersAgree}
+			k := &tier{a: a, link: exchangeLink, only: map[int32]bool{0: tt.only}, rate: ordersAgree}
 			l := k.certain(0)
 			if l.Confidence != tt.confidence || l.Proven != tt.proven || l.Ambiguous || l.Down != a.down[0].ex || l.Up != a.up[1].ex || l.From != l.Down.Leg || l.To != l.Up.Leg {
 				t.Errorf("%+v, want confidence %v, proven %v", l, tt.confidence, tt.proven)
