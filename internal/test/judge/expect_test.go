@@ -63,9 +63,6 @@ var untold = map[string]string{
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"envoy-mtls-grpc-h2/joined for sure": "the connections of HTTP/2 over TLS that two workers of one proxy make are taken for one another",
-	"envoy-mtls-h2/joined for sure":      "the same",
-	"envoy-mtls-h2/sure":                 "the same",
 	"envoy-outbound-mtls/keys: legs":     "of a connection between two proxies that nobody used, keys show that it carried nothing: it is called direct",
 	"envoy-retry/attempts":               "of an exchange whose earlier attempts are not tied, the last one is called the first",
 	"envoy-retry/sure":                   "the line of an exchange that was tried again over the same connection is taken for its first attempt's",

@@ -139,8 +139,9 @@ func (t *tier) others(i int32, list []int32, least float64, up bool) (rs []graph
 
 // settleLegs sets in links that are in doubt how sure it is that their legs belong
 // together: the exchange goes over the leg of its best guess whatever exchange of it it
-// is, or what is guessed came from its leg whichever caused it. Of streams on both sides
-// the latter is not said: the one that caused it may not have been found, and another fits.
+// is, or what is guessed came from its leg whichever caused it. Between streams others must
+// attest that, and of streams on both sides the latter is not said: the one that caused it
+// may not have been found, and another fits.
 func (t *tier) settleLegs(doubts []*graph.Link) {
 	type spring struct {
 		up   *graph.Exchange
@@ -153,6 +154,9 @@ func (t *tier) settleLegs(doubts []*graph.Link) {
 	}
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
+		if t.a.multiplexed && !t.a.attested(s) {
+			continue
+		}
 		d, u := t.a.down[s.D].ex, t.a.up[s.U].ex
 		if guess[d] == u.Leg {
 			onward[d] += s.P

@@ -52,6 +52,13 @@ func (l *Leg) Readable() bool { return l.Protocol != flow.ProtocolTLS && !l.Tunn
 // Multiplexed reports whether exchanges on the leg may go on at once.
 func (l *Leg) Multiplexed() bool { return l.Protocol == flow.ProtocolHTTP2 || l.Opened }
 
+// OnlyHTTP2 reports whether nothing but HTTP/2 can be spoken inside of the leg's TLS: the
+// client offers nothing else. Istio's own word for the mesh may stand beside it.
+func (l *Leg) OnlyHTTP2() bool {
+	other := func(p string) bool { return p != "h2" && p != "istio-h2" && p != "istio" }
+	return l.SpeaksHTTP2() && !l.Readable() && !slices.ContainsFunc(l.TLS.ALPN, other)
+}
+
 // SpeaksHTTP2 reports whether the leg carries HTTP/2, inside of TLS as far as the
 // client's first choice tells.
 func (l *Leg) SpeaksHTTP2() bool {

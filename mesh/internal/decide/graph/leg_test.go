@@ -43,6 +43,26 @@ func TestSpeaks(t *testing.T) {
 	}
 }
 
+// Nothing but HTTP/2 can be spoken where the client offers nothing else, but for Istio's
+// word for its mesh.
+func TestOnlyHTTP2(t *testing.T) {
+	for _, tt := range []struct {
+		offered []string
+		want    bool
+	}{
+		{[]string{"istio-h2", "istio", "h2"}, true}, {[]string{"h2"}, true}, {[]string{"h2", "http/1.1"}, false},
+		{[]string{"istio-http/1.1", "istio", "http/1.1"}, false}, {nil, false},
+	} {
+		l := bare()
+		if l.Protocol, l.TLS.ALPN = flow.ProtocolTLS, tt.offered; l.OnlyHTTP2() != tt.want {
+			t.Errorf("%v: only HTTP/2 %v", tt.offered, !tt.want)
+		}
+		if l.Protocol = flow.ProtocolHTTP1; l.OnlyHTTP2() {
+			t.Errorf("%v: what can be read is HTTP/1.1", tt.offered)
+		}
+	}
+}
+
 // The role over all pods: between proxies if one sends and another receives.
 func TestOverall(t *testing.T) {
 	const cp, ps, pa, un = flow.RoleClientProxy, flow.RoleProxyServer, flow.RoleProxyApp, flow.RoleUnknown

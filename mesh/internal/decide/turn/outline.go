@@ -12,7 +12,7 @@ import (
 // are among them: what goes over them teaches of the others.
 func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool {
-		return c.Busy[l] && c.Wholes[l] == nil || l.Protocol != flow.ProtocolTLS
+		return c.Busy[l] && c.Wholes[l] == nil || l.Protocol != flow.ProtocolTLS || l.OnlyHTTP2() // which has no turns
 	})
 }
 

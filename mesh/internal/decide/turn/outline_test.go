@@ -33,13 +33,19 @@ func crossed(t *testing.T) *testlegs.Sides {
 	return testlegs.Read(t, tr, "eth0")
 }
 
-// Sealed are legs of TLS whose exchanges are hidden, and that nothing ties yet.
+// Sealed are legs of TLS whose exchanges are hidden, that nothing ties yet, and that may
+// speak something else than HTTP/2, which has no turns.
 func TestSealedLegs(t *testing.T) {
 	s := crossed(t)
 	c := crossing.New(s.Index, nil, nil)
 	if got := Sealed(c, s.Down); len(got) != 3 || got[0] != s.Down[0] || got[2] != s.Down[2] {
 		t.Errorf("%d legs are sealed, want the first three", len(got))
 	}
+	s.Down[1].TLS.ALPN = []string{"istio-h2", "istio", "h2"}
+	if got := Sealed(c, s.Down); len(got) != 2 || got[1] != s.Down[2] {
+		t.Errorf("%d legs are sealed, want the two that may speak HTTP/1.1", len(got))
+	}
+	s.Down[1].TLS.ALPN = nil
 	c.Busy[s.Down[1]] = true
 	if got := Sealed(c, s.Down); len(got) != 2 || got[0] != s.Down[0] || got[1] != s.Down[2] {
 		t.Errorf("%d legs are sealed, want the two that are not tied", len(got))
