@@ -274,8 +274,9 @@ func TestUsualShifts(t *testing.T) {
 		{"nearly as others, shorter", of(false, 5, 40), 32, nobody, true},
 		{"too short", of(false, 5, 40), 31, nobody, false},
 		{"only oneself", of(false, 5, 40, 900), 900, Witness{900, .5}, false},
-		{"one more by half", of(false, 5, 40, 900, 901), 900, Witness{900, .5}, true},
-		{"one more by less", of(false, 5, 40, 900, 901), 900, Witness{900, .6}, false},
+		{"only one other", of(false, 5, 40, 900, 900, 901, 901), 900, Witness{900, 1}, false},
+		{"others by one and a half", of(false, 5, 40, 900, 900, 900, 901), 900, Witness{900, .5}, true},
+		{"by less", of(false, 5, 40, 900, 900, 900, 901), 900, Witness{900, .6}, false},
 	} {
 		if got := tt.s.Usual(tt.x, tt.own); got != tt.want {
 			t.Errorf("%s: usual %v, want %v", tt.name, got, tt.want)

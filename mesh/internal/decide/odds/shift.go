@@ -109,10 +109,13 @@ func (s *Shifts) Usual(x int64, own Witness) bool {
 	for y := x - nearShift; y <= x+nearShift; y++ {
 		near += s.all.n[y]
 	}
-	return near >= .5
+	return near >= severalOthers
 }
 
 const (
 	nearShift = 8 // bytes by which differences of one kind vary: numbers and dates in header fields
 	fewOthers = 3
+	// severalOthers is how many others make a difference usual: two pairs that are taken
+	// for each other's have one in common.
+	severalOthers = 1.5
 )
