@@ -279,11 +279,10 @@ func (l *Leg) Overall() flow.Role {
 	return role
 }
 
-// Recast gives l the role in a pod, or in all if that is "", unless it has one
-// of those that fit.
+// Recast gives l the role in a pod, unless it has one of those that fit.
 func (l *Leg) Recast(pod string, role flow.Role, fit ...flow.Role) {
 	for i := range l.Views {
-		if v := &l.Views[i]; (pod == "" || v.Pod == pod) && (v.Tentative || !slices.Contains(fit, v.Role)) {
+		if v := &l.Views[i]; v.Pod == pod && (v.Tentative || !slices.Contains(fit, v.Role)) {
 			v.Role, v.Tentative = role, false
 		}
 	}

@@ -104,7 +104,6 @@ func TestRecast(t *testing.T) {
 		want View
 	}{
 		{"it does not fit", "p", View{Pod: "p", Role: ps}, View{Pod: "p", Role: cp}},
-		{"it does, by any pod's log", "", View{Pod: "p", Role: ps}, View{Pod: "p", Role: cp}},
 		{"another pod", "q", View{Pod: "p", Role: ps}, View{Pod: "p", Role: ps}},
 		{"one that fits", "p", View{Pod: "p", Role: flow.RoleAppProxy}, View{Pod: "p", Role: flow.RoleAppProxy}},
 		{"one that fits, but tentative", "p", View{Pod: "p", Role: flow.RoleAppProxy, Tentative: true}, View{Pod: "p", Role: cp}},

@@ -205,14 +205,31 @@ func (r *Roster) Believe(g *graph.Ledger) {
 		if u.Conn.Loopback {
 			dialled = flow.RoleProxyApp
 		}
-		d.Recast(line.Pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
-		u.Recast(line.Pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
+		for _, pod := range podsOf(line) {
+			d.Recast(pod, accepted, flow.RoleClientProxy, flow.RoleAppProxy, flow.RoleProxyProxy)
+			u.Recast(pod, dialled, flow.RoleProxyApp, flow.RoleProxyServer, flow.RoleProxyProxy)
+		}
 		for _, v := range u.Views {
 			if v.Role == flow.RoleProxyServer && d.View(v.Pod) == flow.RoleClientProxy {
 				r.Pods[v.Pod].forwards = true
 			}
 		}
 	}
+}
+
+// podsOf lists the pods of whose proxy a line of a log is: the one that it is given for,
+// else those that saw both of its connections. What another pod saw of one of them was
+// on the way there.
+func podsOf(line *graph.NamedLine) (pods []string) {
+	if line.Pod != "" {
+		return []string{line.Pod}
+	}
+	for _, v := range line.Down.Views {
+		if slices.ContainsFunc(line.Up.Views, func(w graph.View) bool { return w.Pod == v.Pod }) {
+			pods = append(pods, v.Pod)
+		}
+	}
+	return pods
 }
 
 // Settle corrects the roles of legs that no join confirmed: what has no

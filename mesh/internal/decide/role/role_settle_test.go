@@ -210,6 +210,17 @@ func TestBelieve(t *testing.T) {
 	}
 }
 
+// A line given for no pod is of the proxy whose pod saw both connections. Where it leads to
+// another pod, that one's view of it stays.
+func TestBelieveOfNoPod(t *testing.T) {
+	d, u := legAt(80, flow.RoleDirect, nil), legAt(80, flow.RoleDirect, nil)
+	u.Views = append(u.Views, graph.View{Pod: "q", Role: flow.RoleClientProxy})
+	rosterWith(new(PodFacts), "istio").Believe(&graph.Ledger{Lines: []*graph.NamedLine{{Line: new(recorded.Line), Down: d, Up: u}}})
+	if d.View("p") != flow.RoleClientProxy || u.View("p") != flow.RoleProxyServer || u.View("q") != flow.RoleClientProxy {
+		t.Errorf("accepted %s, dialled %s, in the other pod %s", d.View("p"), u.View("p"), u.View("q"))
+	}
+}
+
 // A line that names one leg twice says nothing of it, nor does one of another pod.
 func TestBelieveNothing(t *testing.T) {
 	same := legAt(80, flow.RoleUnknown, nil)
