@@ -63,6 +63,12 @@ func (t *tunnelling) unseen(c *inner, m *tunnel) bool {
 	return c.bursts[i].at > until+index.Causality && t.asked() > until+index.Causality
 }
 
+// stays reports whether a connection may be in a tunnel from the pod to itself, which is
+// not among those that were compared.
+func (t *tunnelling) stays(c *inner) bool {
+	return slices.ContainsFunc(t.within, func(l *graph.Leg) bool { return l.Start <= c.leg.End && l.End >= c.leg.Start })
+}
+
 // asked returns when something went to a tunnel last, as the connections show that are
 // outside of it.
 func (t *tunnelling) asked() (last int64) {
@@ -296,7 +302,7 @@ func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 		return l
 	}
 	switch {
-	case len(g.fits) == 1 && t.unseen(c, m):
+	case len(g.fits) == 1 && (t.unseen(c, m) || t.stays(c)):
 		return nil
 	case len(g.fits) == 1 && m.known:
 		e := t.found(c, f)

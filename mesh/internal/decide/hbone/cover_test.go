@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -334,6 +335,31 @@ func TestJoinBursts(t *testing.T) {
 				t.Errorf("links %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A connection that may be in a tunnel from the pod to itself is tied to no other by time.
+func TestJoinBurstsWithin(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		from, to int64 // of that tunnel, against the connection's own time
+		want     string
+	}{{"open at the time", 0, 0, ""}, {"over before", -2000, -1000, "0>100 only"}, {"begun after", 1000, 2000, "0>100 only"}} {
+		c := said(100, 200)
+		own := between(0, 1)
+		own.Start, own.End = c.leg.Start+capture.Time(tt.from), c.leg.End+capture.Time(tt.to)
+		if tt.from > 0 {
+			own.Start = c.leg.End + capture.Time(tt.from)
+		}
+		if tt.to < 0 {
+			own.End = c.leg.Start + capture.Time(tt.to)
+		}
+		u := tied(t, false, []*tunnel{carrying(1, 2)}, c)
+		u.within = []*graph.Leg{own}
+		u.joinBursts()
+		if got := linkList(u.links); got != tt.want {
+			t.Errorf("%s: links %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 

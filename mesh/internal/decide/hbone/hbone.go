@@ -48,6 +48,7 @@ type tunnelling struct {
 	records *recorded.Records
 	inbound bool // the tunnels are the clients' side
 	tunnels []*tunnel
+	within  []*graph.Leg // tunnels from the pod to itself, which are not compared
 	inner   []*inner
 	links   []*graph.Link
 	sent    map[*graph.Leg]*graph.NamedLine // where a log says that connections were sent
@@ -79,6 +80,8 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link, rs
 			in.tunnels = append(in.tunnels, newTunnel(x, l))
 		case l.Tunnel && role == flow.RoleProxyServer:
 			out.tunnels = append(out.tunnels, newTunnel(x, l))
+		case l.Tunnel && l.Conn.Loopback:
+			out.within = append(out.within, l)
 		case l.Tunnel || joined[l] || l.Empty():
 		case role == flow.RoleProxyApp && l.Kept:
 			in.inner = append(in.inner, newInner(x, l))
