@@ -1,7 +1,9 @@
 package role
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/cluster"
@@ -17,6 +19,7 @@ type PodFacts struct {
 	loopback bool                // its loopback interface was captured
 	from, to int64               // and when, by its first and last TCP packets
 	meshed   bool                // half-flows or bind sources: a proxy is at work
+	asks     bool                // its applications' connections are redirected to the proxy
 	dials    bool                // it makes connections
 	Peers    bool                // its proxy is dialled by those of others at a port of its own
 	forwards bool                // its proxy's log shows that what comes in goes out
@@ -27,8 +30,9 @@ type PodFacts struct {
 
 // A dialling is who dials whom at a pod's points, loopback left out.
 type dialling struct {
-	votes census
-	wires traffic
+	votes  census
+	others census // the same without what the mesh itself dials
+	wires  traffic
 }
 
 // look learns what structure tells of pods, and returns who dials whom.
@@ -43,9 +47,12 @@ func (r *Roster) look(legs []*graph.Leg, n *cluster.Networks) map[string]*dialli
 				continue
 			}
 			if seen[c.Pod] == nil {
-				seen[c.Pod] = &dialling{votes: census{count: make(map[netip.Addr]int)}}
+				seen[c.Pod] = &dialling{votes: newCensus(), others: newCensus()}
 			}
 			t := c.OrigTuple(r.x)
+			if !r.control(c.Pod, t.Dst.Port()) {
+				seen[c.Pod].others.add(t)
+			}
 			seen[c.Pod].votes.add(t)
 			seen[c.Pod].wires.add(t.Src.Addr(), t.Dst.Addr(), n)
 		}
@@ -63,6 +70,37 @@ func (d *dialling) elect(f *PodFacts, n *cluster.Networks) {
 	for _, a := range d.wires.forwarders(n) {
 		f.addrs[a] = true
 	}
+}
+
+// extend gives a pod of two families of addresses the one of which structure tells nothing:
+// its applications dial in one family, and for them the proxy dials in the other, in which
+// nothing else goes on. So it is who opens all connections of that family, if the pod's
+// known address opens none.
+func (d *dialling) extend(f *PodFacts) {
+	if !f.asks || slices.ContainsFunc(slices.Collect(maps.Keys(f.addrs)), d.others.opens) {
+		return
+	}
+	var found [2][]netip.Addr
+	for _, a := range d.others.common() {
+		if d.others.opens(a) {
+			found[family(a)] = append(found[family(a)], a)
+		}
+	}
+	for k, as := range found {
+		if len(as) == 1 && !f.has(k) {
+			f.addrs[as[0]] = true
+		}
+	}
+}
+
+// has reports whether an address of a family is known.
+func (f *PodFacts) has(of int) bool {
+	for a := range f.addrs {
+		if family(a) == of {
+			return true
+		}
+	}
+	return false
 }
 
 // note learns from one observation of a leg, once the addresses of its pod are known.
@@ -125,7 +163,7 @@ func (r *Roster) structure(f *PodFacts, c *conn.Conn) {
 		f.addrs[c.ReplyTuple(r.x).Src.Addr()] = true
 		f.apps[t.Dst.Port()] = true
 	case c.HalfFlow || c.TornEntry() || c.Reply == 0 && t.Dst.Addr().IsLoopback() && !t.Src.Addr().IsLoopback():
-		f.meshed = true
+		f.meshed, f.asks = true, true
 		f.addrs[t.Src.Addr()] = true
 	}
 }
@@ -134,11 +172,20 @@ func (r *Roster) structure(f *PodFacts, c *conn.Conn) {
 type census struct {
 	conns [2]int // IPv4, IPv6
 	count map[netip.Addr]int
+	dials map[netip.Addr]int // of these, how many it opened
 	order []netip.Addr
 }
 
+func newCensus() census {
+	return census{count: make(map[netip.Addr]int), dials: make(map[netip.Addr]int)}
+}
+
+// opens reports whether an address opened a conn.
+func (v *census) opens(a netip.Addr) bool { return v.dials[a] > 0 }
+
 func (v *census) add(t tcpip.Tuple) {
 	v.conns[family(t.Src.Addr())]++
+	v.dials[t.Src.Addr()]++
 	for _, a := range [2]netip.Addr{t.Dst.Addr(), t.Src.Addr()} { // of equals the server wins
 		if v.count[a] == 0 {
 			v.order = append(v.order, a)
@@ -164,6 +211,16 @@ func (v *census) elect(addrs map[netip.Addr]bool) {
 			}
 		}
 	}
+}
+
+// common lists the addresses that all conns of their family have in common.
+func (v *census) common() (all []netip.Addr) {
+	for _, a := range v.order {
+		if v.count[a] == v.conns[family(a)] {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // proxied reports whether the pod may have a proxy: there are traces of one, or it

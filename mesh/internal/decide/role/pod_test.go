@@ -47,6 +47,7 @@ func (f *PodFacts) String() string {
 // have in common, and whether a proxy is at work.
 func TestPodFacts(t *testing.T) {
 	known := cluster.Known{Networks: cluster.Networks{Pods: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}}
+	call6 := dialled{"lo", "[fd00::10]:40000", "[fd00:96::1]:80", "[::1]:15001", ""}
 	given := cluster.Known{Pods: []cluster.Pod{{Addrs: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}}}
 	for _, tt := range []struct {
 		name  string
@@ -75,6 +76,13 @@ func TestPodFacts(t *testing.T) {
 		{"a client's address on loopback", cluster.Known{}, []dialled{{"lo", client, app, "", ""}}, pod + " loopback meshed apps=8080"},
 		{"a client's address to 127.0.0.1", cluster.Known{}, []dialled{{"lo", client, "127.0.0.1:8080", "", ""}}, "loopback meshed apps=8080"},
 		{"a lone half of that is a torn call", cluster.Known{}, []dialled{{"lo", client, "127.0.0.1:8080", "", "orig"}}, "192.0.2.1 loopback meshed"},
+		{"calls over IPv6 that go on over IPv4", cluster.Known{}, []dialled{call6, {"eth0", out, peer, "", ""}}, pod + " fd00::10 loopback meshed dials"},
+		{"to several peers", cluster.Known{}, []dialled{call6, {"eth0", out, peer, "", ""}, {"eth0", out, "10.244.9.8:80", "", ""}}, pod + " fd00::10 loopback meshed dials"},
+		{"and probes beside them", cluster.Known{}, []dialled{call6, {"eth0", out, peer, "", ""}, {"eth0", client, pod + ":15021", "", ""}}, pod + " fd00::10 loopback meshed dials inbound=15021"},
+		{"calls that go on over IPv6", cluster.Known{}, []dialled{call6, {"eth0", "[fd00::10]:41000", "[fd00::99]:8080", "", ""}, {"eth0", client, app, "", ""}}, "fd00::10 loopback meshed dials"},
+		{"probes only", cluster.Known{}, []dialled{call6, {"eth0", client, pod + ":15021", "", ""}}, "fd00::10 loopback meshed"},
+		{"each dials the other", cluster.Known{}, []dialled{call6, {"eth0", out, peer, "", ""}, {"eth0", "10.244.9.9:40000", app, "", ""}}, "fd00::10 loopback meshed"},
+		{"no application calls", cluster.Known{}, []dialled{{"lo", "[::6]:40001", "[fd00::10]:8080", "", ""}, {"eth0", out, peer, "", ""}}, "fd00::10 loopback meshed apps=8080"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, _ := rosterOf(t, testindex.Of(play(tt.ds)), &tt.known, profile.Istio())
@@ -176,7 +184,7 @@ func TestCensus(t *testing.T) {
 		{"one in each family", []tcpip.Tuple{tuple(a, b), tuple(x, y), tuple(y, x)}, "[10.0.0.2 fd00::2]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			v := census{count: make(map[netip.Addr]int)}
+			v := newCensus()
 			for _, c := range tt.conns {
 				v.add(c)
 			}

@@ -43,9 +43,11 @@ func newRoster(x *index.Index, rs *recorded.Records, known *cluster.Known, legs 
 		}
 	}
 	for pod, s := range seen {
-		if f := r.Pods[pod]; len(f.addrs) == 0 {
+		f := r.Pods[pod]
+		if len(f.addrs) == 0 {
 			s.elect(f, &known.Networks)
 		}
+		s.extend(f)
 	}
 	for _, l := range index.Each(x, legs) {
 		for c := range l.Sightings {
