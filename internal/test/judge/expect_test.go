@@ -67,6 +67,11 @@ var known = map[string]string{
 	"envoy-retry/attempts":            "of an exchange whose earlier attempts are not tied, the last one is called the first",
 	"envoy-retry/sure":                "the line of an exchange that was tried again over the same connection is taken for its first attempt's",
 	"envoy-outbound-mtls/keys: paths": "the same",
+
+	"ambient-alike/3 tenths, one tenth from there on, input -1":      "of connections alike the true counterpart of one lies in the hole, and it is tied to another's",
+	"ambient-alike/3 tenths, one tenth from there on, input 1":       "the same",
+	"envoy-same-id/6 tenths, one tenth from there on, input 1":       "the same, of exchanges",
+	"tproxy-original-src/2 tenths, one tenth from there on, input 1": "the same, of an answer whose request lies in the hole",
 }
 
 // maxShown bounds what is printed of one check.

@@ -132,10 +132,11 @@ func (l *ledger) show() {
 	for _, p := range l.r.Paths {
 		for i := range p.Exchanges {
 			hops := p.Exchanges[i].Hops
-			sure := slices.DeleteFunc(slices.Clone(hops), func(h flow.Hop) bool { return h.Ambiguous })
+			doubtful := func(h flow.Hop) bool { return h.Ambiguous && !h.Caused } // else it is in the client's stream
+			sure := slices.DeleteFunc(slices.Clone(hops), doubtful)
 			written := slices.ContainsFunc(sure, func(h flow.Hop) bool { return p.Mode == flow.H11To2 || l.hopWritten(&h) })
 			for _, h := range hops {
-				s := shown{[2][2]int64{h.Request, h.Response}, written && !h.Ambiguous}
+				s := shown{[2][2]int64{h.Request, h.Response}, written && !doubtful(h)}
 				l.shown[h.Leg] = append(l.shown[h.Leg], s)
 			}
 		}

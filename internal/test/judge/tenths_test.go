@@ -13,22 +13,36 @@ import (
 // A tenth says which part of which captures is left: of all of them, or of one alone,
 // since files of one pod begin and end at different times.
 type tenth struct {
-	at    int  // 1 to 9 tenths of the time
-	begin bool // what comes before is cut off, rather than what comes after
-	only  int  // input; -1 = all
+	at   int  // 1 to 9 tenths of the time
+	lost part // what is cut off there
+	only int  // input; -1 = all
 }
 
+// A part of a capture is cut off.
+type part string
+
+const (
+	before part = "before"
+	after  part = "after"
+	amid   part = "one tenth from there on"
+)
+
 func (c tenth) String() string {
-	return fmt.Sprintf("%d tenths, begin %v, input %d", c.at, c.begin, c.only)
+	return fmt.Sprintf("%d tenths, %s, input %d", c.at, c.lost, c.only)
 }
 
 // cut leaves of the tapes what c says.
 func (c tenth) cut(all []*tape) {
 	first, last := span(all)
-	border := capture.Time(first + (last-first)/10*int64(c.at))
+	border, length := capture.Time(first+(last-first)/10*int64(c.at)), capture.Time((last-first)/10)
+	lost := map[part]func(at capture.Time) bool{
+		before: func(at capture.Time) bool { return at < border },
+		after:  func(at capture.Time) bool { return at >= border },
+		amid:   func(at capture.Time) bool { return at >= border && at < border+length },
+	}[c.lost]
 	for i, tp := range all {
 		if c.only < 0 || c.only == i {
-			tp.packets = slices.DeleteFunc(tp.packets, func(p *capture.Packet) bool { return (p.Time < border) == c.begin })
+			tp.packets = slices.DeleteFunc(tp.packets, func(p *capture.Packet) bool { return lost(p.Time) })
 		}
 	}
 }
@@ -99,8 +113,8 @@ func numberAt(at map[moment]int, m moment) int {
 	return strange
 }
 
-// A capture that begins late or ends early, one file of it or all, claims nothing that
-// is not so.
+// A capture that begins late or ends early, or has a hole, one file of it or all, claims
+// nothing that is not so.
 func TestTenths(t *testing.T) {
 	n, total := 0, 0
 	wide(t, func(t *testing.T, s *scene) {
@@ -113,9 +127,9 @@ func TestTenths(t *testing.T) {
 			if !full && !s.live && at%4 != 1 {
 				continue // a full run takes them all
 			}
-			for _, begin := range []bool{false, true} {
+			for _, lost := range []part{before, after, amid} {
 				for only := -1; only < len(s.inputs) && only < 2; only++ {
-					c := tenth{at, begin, only}
+					c := tenth{at, lost, only}
 					all := s.tapes(t)
 					c.cut(all)
 					var bad []string

@@ -109,9 +109,10 @@ func (w *wholes) curves(legs []*graph.Leg) []turn.Curve {
 		measured = append(measured, turn.NewLeg(w.wire, l))
 	}
 	turn.SettleTickets(measured)
+	holes := w.c.Holes()
 	for _, v := range measured {
 		k := v.Curve(w.wire)
-		if w.c.CutShort(v.Leg) {
+		if w.c.CutShort(v.Leg) || holes && v.Leg.ClosedBy == "open" { // more of it may be missing, with its end
 			k.Cut()
 		}
 		if k.Whole.Req != nil || k.Whole.Resp != nil {
