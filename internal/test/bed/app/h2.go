@@ -138,22 +138,9 @@ func (c H2Client) exchange(ctx context.Context, h2 *http2.ClientConn, rec *socke
 // ServeH2 starts an HTTP/2 application in h that is spoken to without
 // upgrade.
 func (a *Apps) ServeH2(h *world.Host, at netip.AddrPort) error {
-	l, err := h.ListenTCP(a.Ctx, at)
-	if err != nil {
-		return err
-	}
-	a.Later(func() { _ = l.Close() })
-	in := a.Rec.Listen(h, l)
-	go func() {
-		for {
-			c, err := in.Accept()
-			if err != nil {
-				return
-			}
-			c.(*socket.Conn).Record.Multiplexed = true
-			go (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
-				Context: context.WithValue(a.Ctx, connKey{}, c)})
-		}
-	}()
-	return nil
+	return a.accept(h, at, func(c *socket.Conn) {
+		c.Record.Multiplexed = true
+		(&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: &httpApp{},
+			Context: context.WithValue(a.Ctx, connKey{}, net.Conn(c))})
+	})
 }

@@ -20,22 +20,7 @@ import (
 // idle for so long, and closes it a little later: what is asked in between is never
 // read.
 func (a *Apps) ServeLate(h *world.Host, at netip.AddrPort, idle, late time.Duration) error {
-	l, err := h.ListenTCP(a.Ctx, at)
-	if err != nil {
-		return err
-	}
-	a.Later(func() { _ = l.Close() })
-	in := a.Rec.Listen(h, l)
-	go func() {
-		for {
-			c, err := in.Accept()
-			if err != nil {
-				return
-			}
-			go serveLate(c.(*socket.Conn), idle, late)
-		}
-	}()
-	return nil
+	return a.accept(h, at, func(c *socket.Conn) { serveLate(c, idle, late) })
 }
 
 func serveLate(c *socket.Conn, idle, late time.Duration) {
