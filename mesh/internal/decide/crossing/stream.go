@@ -106,6 +106,9 @@ func (c *Crossing) carriers(downs []*graph.Leg, up *graph.Leg) []int {
 // another was opened for had been seen by then.
 func (c *Crossing) streamCertain(down, up *graph.Leg) bool {
 	began := int64(up.Start)
+	if up.Midstream && up.Empty() {
+		return false // what it carried, it carried before the capture
+	}
 	if clear(c.Trust.lives, began, int64(up.End)) && clear(c.Trust.blind, began, began) {
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -78,6 +79,11 @@ func TestJoinStreams(t *testing.T) {
 			down.Send("same")
 			down.Close()
 		}, []string{"0>0"}, false},
+		{"one that was open before the capture, and says nothing in it", func(tr *pcap.Trace) {
+			fs := opened(tr, 1)
+			fs[0].close()
+			tr.Filter(func(p *pcap.Packet) bool { return p.Interface != "lo" || p.Flags&tcpip.FlagSYN == 0 })
+		}, []string{"?0>0"}, false},
 		{"TLS from end to end, among others", func(tr *pcap.Trace) {
 			fs := opened(tr, 2)
 			hello(fs[0].down, fs[1].up, 1)

@@ -84,6 +84,9 @@ func clear(spans []scan.Span, from, to int64) bool {
 // Steady is Complete for what times alone tell.
 func (t *Trust) Steady(u *graph.Exchange) bool { return t.steady(began(u), u.End()) }
 
+// Watched is steady for all of a leg's life: who may have waited for it was captured.
+func (t *Trust) Watched(u *graph.Leg) bool { return t.steady(int64(u.Start), int64(u.End)) }
+
 // Complete reports whether everything of the client's side was captured while u went on.
 func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(began(u), u.End()) }
 

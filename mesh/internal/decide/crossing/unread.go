@@ -177,46 +177,6 @@ func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 	return orig.LastNanos >= d.Start()-index.Causality && (d.Resp == nil || orig.Data.Nanos <= d.Resp.From.Nanos+index.Causality)
 }
 
-// JoinRefused ties upstream connections that carried nothing to the one
-// exchange that was waiting for an upstream then: failed attempts.
-func (c *Crossing) JoinRefused() {
-	var refused []*graph.Leg
-	for _, u := range c.Up {
-		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.steady(int64(u.Start), int64(u.End)) {
-			refused = append(refused, u)
-		}
-	}
-	if len(refused) == 0 {
-		return
-	}
-	ds, served, hidden := graph.ExchangesOf(c.Down), c.Served(), Unreadable(c.Down)
-	for _, u := range index.Each(c.Index, refused) {
-		if slices.ContainsFunc(hidden, func(d *graph.Leg) bool { return c.openAt(d, u) }) {
-			continue // what cannot be read may have caused it, too
-		}
-		var only *graph.Exchange
-		n := 0
-		for _, d := range ds {
-			if d.Start() <= int64(u.Start)+index.Causality && waited(d, served[d], int64(u.End)) {
-				only = d
-				n++
-			}
-		}
-		if n == 1 {
-			c.Add(&graph.Link{From: only.Leg, To: u, Down: only, Attempt: 1, Confidence: graph.SureByTime,
-				Evidence: []flow.Evidence{c.onlyInTime(only.Leg, u, nil)}})
-			c.CountAttempts(only)
-		}
-	}
-}
-
-// openAt reports whether leg d had asked something before u began, and may have been
-// answered after u had ended.
-func (c *Crossing) openAt(d, u *graph.Leg) bool {
-	orig := c.Index.Content(d.Conn.Orig)
-	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= int64(u.Start)+index.Causality && c.answered(d) >= int64(u.End)-index.Causality
-}
-
 // Served tells of the exchanges that are tied when what served them began. What was
 // refused served nobody: an exchange that failed once waits for its next attempt.
 func (c *Crossing) Served() map[*graph.Exchange]int64 {
@@ -227,15 +187,6 @@ func (c *Crossing) Served() map[*graph.Exchange]int64 {
 		}
 	}
 	return served
-}
-
-// waited reports whether d was still waiting for an upstream at a time: it was
-// served after that, or not at all.
-func waited(d *graph.Exchange, served, at int64) bool {
-	if served != 0 {
-		return served >= at-index.Causality
-	}
-	return d.Resp != nil && d.Resp.Status >= 500 && d.Resp.From.Nanos >= at-index.Causality
 }
 
 func (c *Crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {

@@ -38,7 +38,7 @@ func joinLoggedFailures(c *crossing.Crossing, entries []*logEntry) {
 		if w == nil {
 			w = newWaiting(c, entries)
 		}
-		if !e.namesUpstream() && w.another(e, u) {
+		if !e.namesUpstream() && (!c.Trust.Watched(u) || w.another(e, u)) {
 			continue
 		}
 		c.Add(&graph.Link{From: e.Down, To: u, Down: d, Attempt: 1, Confidence: graph.SureProven, Proven: true, Evidence: []flow.Evidence{evidence(c, e.NamedLine, u, d, nil)}})
@@ -85,22 +85,22 @@ func unanswered(d *graph.Exchange, u *graph.Leg) bool {
 	return d.Resp == nil || int64(u.End) <= d.Resp.From.Nanos+index.Causality
 }
 
-// lasted reports whether leg d was there when u was dialled.
+// lasted reports whether leg d was there when u was dialled: of one that did not end in
+// the capture, its last packet ends nothing.
 func lasted(d, u *graph.Leg) bool {
-	return d.Start <= u.Start+index.Causality && u.Start <= d.End+index.Causality
+	return d.Start <= u.Start+index.Causality && (d.ClosedBy == "open" || u.Start <= d.End+index.Causality)
 }
 
 // A waiting tells what else may have waited for a connection that was refused. A log
 // may lack lines, and a line of what succeeded in the end does not tell of attempts
 // before that.
 type waiting struct {
-	c      *crossing.Crossing
-	served map[*graph.Exchange]int64
-	lines  map[*graph.Exchange]*logEntry // of exchanges of clients
+	waiters []*crossing.Waiter
+	lines   map[*graph.Exchange]*logEntry // of exchanges of clients
 }
 
 func newWaiting(c *crossing.Crossing, entries []*logEntry) *waiting {
-	w := &waiting{c, c.Served(), make(map[*graph.Exchange]*logEntry)}
+	w := &waiting{waiters: c.Waiters(), lines: make(map[*graph.Exchange]*logEntry)}
 	for _, e := range entries {
 		if len(e.downs) == 1 {
 			w.lines[e.downs[0]] = e
@@ -111,35 +111,12 @@ func newWaiting(c *crossing.Crossing, entries []*logEntry) *waiting {
 
 // another reports whether anything but what the line e is of may have waited for u.
 func (w *waiting) another(e *logEntry, u *graph.Leg) bool {
-	return slices.ContainsFunc(w.c.Down, func(d *graph.Leg) bool {
-		if e.tcp() && d == e.Down || !graph.MayServe(d, u) || !lasted(d, u) {
+	return slices.ContainsFunc(w.waiters, func(o *crossing.Waiter) bool {
+		if e.tcp() && o.Leg == e.Down || o.Ex != nil && slices.Contains(e.downs, o.Ex) || !o.MayHaveDialled(u) {
 			return false
 		}
-		xs := told(d)
-		if len(xs) == 0 {
-			return w.leg(d, u)
-		}
-		return slices.ContainsFunc(xs, func(x *graph.Exchange) bool { return !slices.Contains(e.downs, x) && w.exchange(x, u) })
-	})
-}
-
-// exchange reports whether d may have waited for u: it was not served before, and its
-// line, if it has one, tells of nothing else.
-func (w *waiting) exchange(d *graph.Exchange, u *graph.Leg) bool {
-	if !asked(d, u) || !unanswered(d, u) {
-		return false
-	}
-	if at := w.served[d]; at != 0 {
-		return at >= int64(u.End)-index.Causality
-	}
-	e := w.lines[d]
-	return e == nil || e.namesUpstream() || e.mayHaveDialled(u)
-}
-
-// leg tells the same of a leg without exchanges, which is bytes or cannot be read.
-func (w *waiting) leg(d, u *graph.Leg) bool {
-	return !slices.ContainsFunc(w.c.Links, func(l *graph.Link) bool {
-		return l.From == d && l.Down == nil && l.Up == nil && !l.To.Empty() && !l.Ambiguous && l.To.Start <= u.Start
+		line := w.lines[o.Ex]
+		return line == nil || line.namesUpstream() || line.mayHaveDialled(u)
 	})
 }
 

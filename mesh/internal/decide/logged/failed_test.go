@@ -73,6 +73,22 @@ func TestJoinFailures(t *testing.T) {
 			w.refuse(12)
 			w.log(failed(1, 10, 10))
 		}, told: []string{"d1/0: 1"}},
+		{name: "two wait, one of which nothing is seen any more", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			d := w.down(0).seal(1, pcap.TLSConfig{})
+			w.do(9, func() { d.s.Send(300) })
+			w.refuse(12)
+			w.log(failed(0, 10, 10))
+		}, told: []string{"d0/0: 1"}},
+		{name: "who else waits was not all captured", make: func(w *world) {
+			w.down(0).say(call{at: 10, end: 20, status: 503})
+			d := w.down(0)
+			d.say(call{at: 1, end: 2})
+			w.do(1.5, func() { w.tr.Lose(1) })
+			w.refuse(12)
+			d.say(call{at: 25, end: 26})
+			w.log(failed(0, 10, 10))
+		}, told: []string{"d0/0: 1"}},
 		{name: "one without a line does not wait any more", make: func(w *world) {
 			w.down(0).say(call{at: 10, end: 11, status: 503})
 			w.down(0).say(call{at: 10, end: 20, status: 503})

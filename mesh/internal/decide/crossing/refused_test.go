@@ -1,0 +1,241 @@
+package crossing
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
+)
+
+// unavailable is what a proxy answers itself.
+const unavailable = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+
+// A connection that was refused was an attempt for the only exchange that was waiting.
+func TestJoinRefused(t *testing.T) {
+	refuse := func(tr *pcap.Trace, i int) {
+		u := onLo(tr, i)
+		u.SYN()
+		u.Refuse()
+	}
+	failed := func(tr *pcap.Trace, i int) {
+		d := onEth0(tr, i)
+		d.SendAt(int64(len(get)), "")
+		d.Reply(unavailable)
+	}
+	for _, tt := range []struct {
+		name string
+		make func(tr *pcap.Trace)
+		than func(c *Crossing)
+		want []string
+	}{
+		{"and then it failed", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(unavailable)
+		}, nil, []string{"0.0>0"}},
+		{"and it went well in another way", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(ok)
+		}, nil, nil},
+		{"and something was open that cannot be read", func(tr *pcap.Trace) {
+			d, sealed := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			s := sealed.TLS(pcap.TLSConfig{})
+			s.Send(40)
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(unavailable)
+			s.Reply(40)
+		}, nil, nil},
+		{"and what cannot be read was over", func(tr *pcap.Trace) {
+			d, sealed := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			s := sealed.TLS(pcap.TLSConfig{})
+			s.Send(40)
+			s.Reply(40)
+			s.Close()
+			tr.Wait(1e6)
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(unavailable)
+		}, nil, []string{"0.0>0"}},
+		{"and another asks, whose answer the capture does not show", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			refuse(tr, 0)
+			failed(tr, 1)
+		}, nil, nil},
+		{"and another asked before the capture began", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			failed(tr, 0)
+			onEth0(tr, 1).Reply(unavailable)
+		}, nil, nil},
+		{"and another waits that went well, by what is not known", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			refuse(tr, 0)
+			failed(tr, 0)
+			tr.Wait(1e6)
+			d := onEth0(tr, 1)
+			d.SendAt(int64(len(get)), "")
+			d.Reply(ok)
+		}, nil, nil},
+		{"and another waits, of which an attempt failed", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			u := onLo(tr, 1)
+			u.Handshake()
+			u.Send(get)
+			u.Reply(unavailable)
+			refuse(tr, 0)
+			failed(tr, 0)
+			failed(tr, 1)
+		}, func(c *Crossing) {
+			c.Add(&graph.Link{From: c.Down[1], To: c.Up[0], Down: &c.Down[1].Exchanges[0], Up: &c.Up[0].Exchanges[0]})
+		}, []string{"1.0>1.0"}},
+		{"and a connection waits that says nothing", func(tr *pcap.Trace) {
+			d, other := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			other.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			failed(tr, 0)
+		}, func(c *Crossing) { c.Down[1].Orig.Dst = netip.MustParseAddrPort("10.0.0.1:9") }, nil},
+		{"and a connection says nothing where others ask", func(tr *pcap.Trace) {
+			d, other := onEth0(tr, 0), onEth0(tr, 1)
+			d.Handshake()
+			other.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			failed(tr, 0)
+		}, nil, []string{"0.0>0"}},
+		{"two that failed", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			refuse(tr, 0)
+			tr.Wait(1e6)
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.SendAt(int64(len(get)), "")
+				d.Reply(unavailable)
+			}
+		}, nil, nil},
+		{"not all captured", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(unavailable)
+		}, func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, nil},
+		{"that is tied", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			d.Reply(unavailable)
+		}, func(c *Crossing) { c.Busy[c.Up[0]] = true }, nil},
+		{"before it was asked", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			refuse(tr, 0)
+			tr.Wait(1e6)
+			d.Send(get)
+			d.Reply(unavailable)
+		}, nil, nil},
+		{"and then served", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			refuse(tr, 0)
+			u := onLo(tr, 1)
+			u.Handshake()
+			u.Send(get)
+			u.Reply(ok)
+			d.Reply(ok)
+		}, func(c *Crossing) {
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
+		}, []string{"0.0>1.0", "0.0>0"}},
+		{"after it was served", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			u := onLo(tr, 1)
+			u.Handshake()
+			u.Send(get)
+			u.Reply(ok)
+			refuse(tr, 0)
+			d.Reply(ok)
+		}, func(c *Crossing) {
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Up: &c.Up[0].Exchanges[0]})
+		}, []string{"0.0>1.0"}},
+		{"one of two, whose first attempt is tied", func(tr *pcap.Trace) {
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.Handshake()
+				d.Send(get)
+			}
+			refuse(tr, 0)
+			refuse(tr, 1)
+			tr.Wait(1e6)
+			for i := range 2 {
+				d := onEth0(tr, i)
+				d.SendAt(int64(len(get)), "")
+				d.Reply(unavailable)
+			}
+		}, func(c *Crossing) {
+			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Attempt: 1})
+		}, []string{"0.0>0"}},
+		{"accepted, and not used", func(tr *pcap.Trace) {
+			d := onEth0(tr, 0)
+			d.Handshake()
+			d.Send(get)
+			u := onLo(tr, 0)
+			u.Handshake()
+			u.Close()
+			d.Reply(unavailable)
+		}, nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tr := new(pcap.Trace)
+			tt.make(tr)
+			c := crossed(t, tr)
+			if tt.than != nil {
+				tt.than(c)
+			}
+			n := len(c.Links)
+			c.JoinRefused()
+			if got := told(c.Links); !slices.Equal(got, tt.want) {
+				t.Fatalf("links %v, want %v", got, tt.want)
+			}
+			for _, l := range c.Links[n:] {
+				checkByTime(t, l)
+			}
+			if n > 0 && len(c.Links) > n && (c.Links[0].Attempt != 2 || c.Links[1].Attempt != 1) {
+				t.Errorf("attempts %d and %d, want 2 and 1", c.Links[0].Attempt, c.Links[1].Attempt)
+			}
+		})
+	}
+}
