@@ -19,7 +19,7 @@ type Hop struct {
 	Caused                     bool // of one that is ambiguous: some exchange of FromLeg caused it for sure, whichever; it is written in the client's stream
 	Evidence                   []Evidence
 	Rivals                     []Rival
-	Attempt                    int  // 1-based
+	Attempt                    int  // 1-based; 0: attempts before it may not be among the hops
 	Decrypted                  bool // the exchange was read from a decrypted leg, so that the plaintext ranges are valid
 }
 

@@ -73,9 +73,13 @@ var below = map[string][]string{
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/odds", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
+	"mesh/internal/decide/tries": {
+		"./capture", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph", "./mesh/internal/index",
+		"./mesh/internal/index/scan",
+	},
 	"mesh/internal/decide/logged": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
-		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/tries", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 		"./mesh/internal/recorded", "./mesh/record",
 	},
 	"mesh/internal/decide/hbone": {
@@ -95,7 +99,7 @@ var below = map[string][]string{
 		"./capture", "./capture/tcpip", "./mesh/accesslog", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/algebra",
 		"./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/dns",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/hbone", "./mesh/internal/decide/logged",
-		"./mesh/internal/decide/role", "./mesh/internal/decide/trace", "./mesh/internal/index", "./mesh/internal/recorded",
+		"./mesh/internal/decide/role", "./mesh/internal/decide/trace", "./mesh/internal/decide/tries", "./mesh/internal/index", "./mesh/internal/recorded",
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {

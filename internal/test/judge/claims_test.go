@@ -104,7 +104,7 @@ func (j *judge) claims() (all []claim) {
 		case l == nil && j.caused(t):
 		case l == nil:
 			c.wrong = fmt.Sprintf("%s is tied to %s; the truth is %s", j.name(t.from), j.name(t.to), j.served(t.from))
-		case l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
+		case t.attempt != 0 && l.Attempt != t.attempt && t.from.no >= 0 && t.to.no >= 0:
 			c.attempt = true
 			c.wrong = fmt.Sprintf("%s is attempt %d of %s, not %d", j.name(t.to), l.Attempt, j.name(t.from), t.attempt)
 		}

@@ -64,8 +64,6 @@ var untold = map[string]string{
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
 	"envoy-outbound-mtls/keys: legs":  "of a connection between two proxies that nobody used, keys show that it carried nothing: it is called direct",
-	"envoy-retry/attempts":            "of an exchange whose earlier attempts are not tied, the last one is called the first",
-	"envoy-retry/sure":                "the line of an exchange that was tried again over the same connection is taken for its first attempt's",
 	"envoy-outbound-mtls/keys: paths": "the same",
 
 	"ambient-alike/3 tenths, one tenth from there on, input -1":      "of connections alike the true counterpart of one lies in the hole, and it is tied to another's",

@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/logged"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/tries"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
@@ -119,7 +120,8 @@ var passes = []func(*crossing.Crossing){
 	algebra.RevealHidden,               // what turns tied are exchanges like others from here on
 	(*crossing.Crossing).Reconsider,    // doubts, by what was found out after them
 	(*crossing.Crossing).JoinUnread,    // legs of which not even turns are known
-	(*crossing.Crossing).JoinRefused,   // attempts that came to nothing
+	tries.JoinRefused,                  // attempts that came to nothing
+	tries.JoinAttempts,                 // attempts that failed, of which only lengths and times are known
 	(*crossing.Crossing).NameRivals,    // why what is left is in doubt
 }
 

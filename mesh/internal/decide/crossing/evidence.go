@@ -108,6 +108,9 @@ func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 	r.common += common
 }
 
+// SameLine reports whether the request lines are whole and equal.
+func (r *Resemblance) SameLine() bool { return r.sameLine }
+
 // Contradicted reports whether contents that were seen whole differ.
 func (r *Resemblance) Contradicted() bool {
 	return r.otherLine || r.Request == fingerprint.Different || r.Response == fingerprint.Different

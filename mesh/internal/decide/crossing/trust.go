@@ -82,17 +82,17 @@ func clear(spans []scan.Span, from, to int64) bool {
 }
 
 // Steady is Complete for what times alone tell.
-func (t *Trust) Steady(u *graph.Exchange) bool { return t.steady(began(u), u.End()) }
+func (t *Trust) Steady(u *graph.Exchange) bool { return t.steady(Began(u), u.End()) }
 
 // Watched is steady for all of a leg's life: who may have waited for it was captured.
 func (t *Trust) Watched(u *graph.Leg) bool { return t.steady(int64(u.Start), int64(u.End)) }
 
 // Complete reports whether everything of the client's side was captured while u went on.
-func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(began(u), u.End()) }
+func (t *Trust) Complete(u *graph.Exchange) bool { return t.whole(Began(u), u.End()) }
 
-// began returns when an exchange began at the earliest: at any time if its leg began
+// Began returns when an exchange began at the earliest: at any time if its leg began
 // before the capture and its request did too.
-func began(u *graph.Exchange) int64 {
+func Began(u *graph.Exchange) int64 {
 	if u.Req == nil && u.No == 0 && u.Leg.Midstream {
 		return math.MinInt64 + index.Causality
 	}

@@ -112,12 +112,12 @@ func Unreadable(legs []*graph.Leg) []*graph.Leg {
 func (c *Crossing) busyAround(d *graph.Leg, u *graph.Exchange) bool {
 	orig := c.Index.Content(d.Conn.Orig)
 	return orig.Proto != scan.ProtoNone && orig.Data.Nanos <= u.Start()+index.Causality &&
-		(u.Resp == nil || c.answered(d) >= u.Resp.To.Nanos-index.Causality)
+		(u.Resp == nil || c.Answered(d) >= u.Resp.To.Nanos-index.Causality)
 }
 
-// answered returns until when leg d may have been answered: until its last answer, or for
+// Answered returns until when leg d may have been answered: until its last answer, or for
 // ever if the capture does not show its end. A client that resets takes no answer more.
-func (c *Crossing) answered(d *graph.Leg) int64 {
+func (c *Crossing) Answered(d *graph.Leg) int64 {
 	reply := c.Index.Content(d.Conn.Reply)
 	if !reply.Open {
 		if reply.Proto == scan.ProtoNone {
@@ -175,18 +175,6 @@ func (c *Crossing) busyWithin(u *graph.Leg, d *graph.Exchange) bool {
 		return false
 	}
 	return orig.LastNanos >= d.Start()-index.Causality && (d.Resp == nil || orig.Data.Nanos <= d.Resp.From.Nanos+index.Causality)
-}
-
-// Served tells of the exchanges that are tied when what served them began. What was
-// refused served nobody: an exchange that failed once waits for its next attempt.
-func (c *Crossing) Served() map[*graph.Exchange]int64 {
-	served := make(map[*graph.Exchange]int64)
-	for _, l := range c.Links {
-		if l.Down != nil && !l.Ambiguous && (l.Up != nil || !l.To.Empty() || !l.To.Refused(c.Index)) {
-			served[l.Down] = max(served[l.Down], l.Began())
-		}
-	}
-	return served
 }
 
 func (c *Crossing) onlyInTime(d, u *graph.Leg, e *graph.Exchange) flow.Evidence {

@@ -359,13 +359,3 @@ func TestGuesses(t *testing.T) {
 		}
 	}
 }
-
-// What served an exchange is the last that surely did.
-func TestServed(t *testing.T) {
-	d, u, v, w := exchange(clientLeg(0), 0, 9*us), exchange(proxyLeg(0), 3*us, 9*us), exchange(proxyLeg(1), 5*us, 9*us), exchange(proxyLeg(2), 7*us, 9*us)
-	c := New(nil, nil, nil)
-	c.Links = []*graph.Link{{Down: d.Exchange, Up: v.Exchange}, {Down: d.Exchange, Up: u.Exchange}, {Down: d.Exchange, Up: w.Exchange, Ambiguous: true}, {From: d.Leg, Up: w.Exchange}}
-	if got := c.Served(); len(got) != 1 || got[d.Exchange] != 5*us {
-		t.Errorf("served at %v, want 5 µs", got)
-	}
-}

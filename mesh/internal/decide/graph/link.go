@@ -21,6 +21,8 @@ type Link struct {
 	Down, Up   *Exchange // nil for whole legs
 	Stream     *Exchange // of the tunnel on one side; nil if it is none, or not known
 	Attempt    int       // 1-based; the last one was the one that counted
+	Uncounted  bool      // there may be attempts before it that are not tied
+	Copy       bool      // it leads to a copy, whose answer nobody got
 	Confidence float64
 	Proven     bool
 	Ambiguous  bool

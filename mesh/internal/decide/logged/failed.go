@@ -6,6 +6,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/tries"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -95,12 +96,12 @@ func lasted(d, u *graph.Leg) bool {
 // may lack lines, and a line of what succeeded in the end does not tell of attempts
 // before that.
 type waiting struct {
-	waiters []*crossing.Waiter
+	waiters []*tries.Waiter
 	lines   map[*graph.Exchange]*logEntry // of exchanges of clients
 }
 
 func newWaiting(c *crossing.Crossing, entries []*logEntry) *waiting {
-	w := &waiting{waiters: c.Waiters(), lines: make(map[*graph.Exchange]*logEntry)}
+	w := &waiting{waiters: tries.Waiters(c), lines: make(map[*graph.Exchange]*logEntry)}
 	for _, e := range entries {
 		if len(e.downs) == 1 {
 			w.lines[e.downs[0]] = e
@@ -111,7 +112,7 @@ func newWaiting(c *crossing.Crossing, entries []*logEntry) *waiting {
 
 // another reports whether anything but what the line e is of may have waited for u.
 func (w *waiting) another(e *logEntry, u *graph.Leg) bool {
-	return slices.ContainsFunc(w.waiters, func(o *crossing.Waiter) bool {
+	return slices.ContainsFunc(w.waiters, func(o *tries.Waiter) bool {
 		if e.tcp() && o.Leg == e.Down || o.Ex != nil && slices.Contains(e.downs, o.Ex) || !o.MayHaveDialled(u) {
 			return false
 		}

@@ -305,11 +305,19 @@ func TestJoinSealed(t *testing.T) {
 		{name: "turns of one line are one exchange", make: func(w *world) {
 			d, u := w.down(0), w.up(0).seal(1, tls)
 			d.say(call{at: 10, end: 40})
-			u.say(call{at: 12, end: 20})
+			u.say(call{at: 12, end: 20, sent: "head and the first of the body"})
 			u.say(call{at: 25, end: 38})
 			w.through(d, u, call{at: 110, end: 120})
 			w.log(of(0, 0, 10, 30), of(0, 0, 110, 10))
 		}, links: []string{"d0/0 > u0/0", "d0/1 > u0/1"}, told: []string{"d0/0: 1", "d0/1: 2"}},
+		{name: "turns of one line that ask as much are attempts", make: func(w *world) {
+			d, u := w.down(0), w.up(0).seal(1, tls)
+			d.say(call{at: 10, end: 40})
+			u.say(call{at: 12, end: 20})
+			u.say(call{at: 25, end: 38})
+			w.through(d, u, call{at: 110, end: 120})
+			w.log(of(0, 0, 10, 30), of(0, 0, 110, 10))
+		}, links: []string{"d0/0 > u0/1", "d0/1 > u0/2"}, told: []string{"d0/0: 1", "d0/1: 2"}},
 		{name: "a turn at another time than the exchange", make: func(w *world) {
 			d, u := w.down(0), w.up(0).seal(1, tls)
 			d.say(call{at: 10, end: 20})

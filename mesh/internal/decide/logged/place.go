@@ -36,14 +36,19 @@ func placeOn(c *crossing.Crossing, entries []*logEntry, on side) {
 		s := &sequence{entries: es, on: on}
 		s.arrange()
 		for _, l := range byEnds[es[0].leg(on).Orig] {
+			failed := make(map[int]bool)
 			if veiled(l) {
-				turns := s.gathered(l)
-				if s.confused || len(turns) != len(s.entries) || holed(c.Index, l) {
+				turns, earlier := s.gathered(l)
+				if s.confused || len(turns)-len(earlier) != len(s.entries) || holed(c.Index, l) {
 					continue // the leg stands for its exchanges
 				}
-				l.Hidden = turns
+				l.Hidden, failed = turns, earlier
 			}
-			s.xs = append(s.xs, told(l)...)
+			for i, x := range told(l) {
+				if !failed[i] {
+					s.xs = append(s.xs, x)
+				}
+			}
 			s.streams = s.streams || l.Multiplexed()
 		}
 		if len(s.xs) > 0 {
@@ -170,24 +175,42 @@ func holed(x *index.Index, l *graph.Leg) bool {
 }
 
 // gathered lists the exchanges of a leg that cannot be read, with one in place of
-// the turns that lie in the time of one line: bodies that stream both ways.
-func (s *sequence) gathered(l *graph.Leg) []graph.Exchange {
+// the turns that lie in the time of one line: bodies that stream both ways. Behind the
+// proxy these may be attempts, of which the line is of the last: earlier has those before
+// it, by their places in the list.
+func (s *sequence) gathered(l *graph.Leg) (turns []graph.Exchange, earlier map[int]bool) {
 	var runs []turn.Run
+	earlier = make(map[int]bool)
+	gone := 0 // turns that runs take from the list
 	for k := 0; k < len(l.Hidden); {
 		n, owner := k+1, s.owner(&l.Hidden[k])
 		late := owner == nil || l.Hidden[k].KnownBy() < owner.Start-lateLine // its own line may be missing
 		for !late && n < len(l.Hidden) && s.owner(&l.Hidden[n]) == owner {
 			n++
 		}
-		if n > k+1 {
+		switch {
+		case n > k+1 && s.on == upstream && askedAgain(l.Hidden[k:n]):
+			for i := k; i < n-1; i++ {
+				earlier[i-gone] = true
+			}
+		case n > k+1:
 			runs = append(runs, turn.Run{Leg: l, From: k, To: n})
+			gone += n - k - 1
 		}
 		k = n
 	}
 	if len(runs) == 0 {
-		return l.Hidden
+		return l.Hidden, earlier
 	}
-	return turn.Merge(l.Hidden, runs)
+	return turn.Merge(l.Hidden, runs), earlier
+}
+
+// askedAgain reports whether turns may be attempts of one request: each asks as much as
+// the first. Of a body that streams, the first turn has the head beside it.
+func askedAgain(turns []graph.Exchange) bool {
+	return !slices.ContainsFunc(turns[1:], func(x graph.Exchange) bool {
+		return len(x.Outline.Req) == 0 || !slices.Equal(x.Outline.Req, turns[0].Outline.Req)
+	})
 }
 
 // owner returns the entry in whose time a turn lies, nil if there is none or more

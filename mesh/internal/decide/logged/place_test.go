@@ -12,6 +12,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
 
 // sequenceOf makes a sequence of lines and exchanges that begin at the given times and
@@ -312,7 +313,10 @@ func TestGathered(t *testing.T) {
 				l.Hidden = append(l.Hidden, *x)
 			}
 			var got []string
-			xs := s.gathered(l)
+			xs, earlier := s.gathered(l)
+			if len(earlier) > 0 {
+				t.Errorf("attempts %v of what a client asked", earlier)
+			}
 			if len(xs) > 0 && len(xs) == len(l.Hidden) && &xs[0] != &l.Hidden[0] {
 				t.Error("turns are copied, and none is joined")
 			}
@@ -321,6 +325,52 @@ func TestGathered(t *testing.T) {
 				if x.No != i {
 					t.Errorf("exchange %d has number %d", i, x.No)
 				}
+			}
+			if got := strings.Join(got, " "); got != tc.want {
+				t.Errorf("exchanges %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// Behind the proxy turns in the time of one line that ask as much are attempts, of which
+// the line is of the last.
+func TestGatheredAttempts(t *testing.T) {
+	type asked struct {
+		at    float64
+		bytes int64
+	}
+	for _, tc := range []struct {
+		name  string
+		turns []asked
+		want  string // beginnings; earlier attempts in brackets
+	}{
+		{"one", []asked{{10, 300}, {110, 400}}, "10 110"},
+		{"two of the first", []asked{{10, 300}, {20, 300}, {110, 400}}, "(10) 20 110"},
+		{"three of the second", []asked{{10, 300}, {110, 400}, {120, 400}, {130, 400}}, "10 (110) (120) 130"},
+		{"a stream", []asked{{10, 300}, {20, 40}, {110, 400}}, "10 110"},
+		{"a stream, and then attempts", []asked{{10, 300}, {20, 40}, {30, 40}, {110, 400}, {120, 400}}, "10 (110) 120"},
+		{"of lengths that are not known", []asked{{10, 0}, {20, 0}, {110, 400}}, "10 110"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &sequence{on: upstream, entries: entries(t, line{at: 10, took: 40}, line{at: 110, took: 40})}
+			l := legFrom(proxyEnd(0), server)
+			for i, k := range tc.turns {
+				x := exchange("GET / 200", k.at, k.at+2)
+				x.Leg, x.No, x.Outline = l, i, new(graph.Outline)
+				if k.bytes > 0 {
+					x.Outline.Req = scan.Sizes{k.bytes}
+				}
+				l.Hidden = append(l.Hidden, *x)
+			}
+			var got []string
+			xs, earlier := s.gathered(l)
+			for i, x := range xs {
+				k := fmt.Sprintf("%.0f", float64(x.Start()-begin)/1e6)
+				if earlier[i] {
+					k = "(" + k + ")"
+				}
+				got = append(got, k)
 			}
 			if got := strings.Join(got, " "); got != tc.want {
 				t.Errorf("exchanges %s, want %s", got, tc.want)

@@ -33,6 +33,9 @@ func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), Step{l.Up, l}) }
 func hopOf(l *graph.Link) flow.Hop {
 	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous, Caused: l.Caused,
 		Evidence: l.Evidence, Attempt: l.Attempt}
+	if l.Uncounted {
+		h.Attempt = 0
+	}
 	for _, r := range l.Rivals {
 		hr := flow.Rival{Leg: r.Leg.ID}
 		if r.Ex != nil {

@@ -1,10 +1,10 @@
-package crossing
+package tries
 
 import (
 	"math"
 	"net/netip"
 
-	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
@@ -25,8 +25,8 @@ type Waiter struct {
 }
 
 // Waiters lists what may have waited for a server on the client's side.
-func (c *Crossing) Waiters() (ws []*Waiter) {
-	served, again, doubted := c.Served(), c.failing(), make(map[*graph.Exchange]bool)
+func Waiters(c *crossing.Crossing) (ws []*Waiter) {
+	tied, again, doubted := served(c), failing(c), make(map[*graph.Exchange]bool)
 	for _, l := range c.Links {
 		if l.Down != nil && l.Ambiguous {
 			doubted[l.Down] = true
@@ -37,21 +37,21 @@ func (c *Crossing) Waiters() (ws []*Waiter) {
 		asked[l.Orig.Dst] = asked[l.Orig.Dst] || len(l.Exchanges) > 0
 	}
 	for _, l := range c.Down {
-		es := c.asked(l)
+		es := told(c, l)
 		if es == nil {
 			if !l.Empty() || !asked[l.Orig.Dst] {
-				ws = append(ws, c.waitingLeg(l))
+				ws = append(ws, waitingLeg(c, l))
 			}
 			continue
 		}
 		for i := range es {
 			e := &es[i]
-			w := &Waiter{Leg: l, Ex: e, from: began(e), until: c.waitedUntil(e)}
+			w := &Waiter{Leg: l, Ex: e, from: crossing.Began(e), until: waitedUntil(e)}
 			failed := e.KnowsStatus() && e.Resp.Status >= 500
-			if at := served[e]; at != 0 && !(failed && again[e]) {
+			if at := tied[e]; at != 0 && !(failed && again[e]) {
 				w.until, w.served = min(w.until, at), true
 			}
-			w.failed = failed && served[e] == 0 && !doubted[e]
+			w.failed = failed && tied[e] == 0 && !doubted[e]
 			ws = append(ws, w)
 		}
 	}
@@ -60,7 +60,7 @@ func (c *Crossing) Waiters() (ws []*Waiter) {
 
 // failing tells of exchanges of clients of which an attempt was answered that it failed,
 // so that the proxy may have tried again.
-func (c *Crossing) failing() map[*graph.Exchange]bool {
+func failing(c *crossing.Crossing) map[*graph.Exchange]bool {
 	again := make(map[*graph.Exchange]bool)
 	for _, l := range c.Links {
 		if l.Down != nil && !l.Ambiguous && l.Up != nil && l.Up.KnowsStatus() && l.Up.Resp.Status >= 500 {
@@ -70,9 +70,9 @@ func (c *Crossing) failing() map[*graph.Exchange]bool {
 	return again
 }
 
-// asked lists the exchanges of a client's leg, those of one that cannot be read as turns
-// tell them; nil if they are not told.
-func (c *Crossing) asked(l *graph.Leg) []graph.Exchange {
+// told lists the exchanges of a leg, those of one that cannot be read as turns tell them;
+// nil if they are not told.
+func told(c *crossing.Crossing, l *graph.Leg) []graph.Exchange {
 	if l.Readable() || len(l.Exchanges) > 0 {
 		return l.Exchanges
 	}
@@ -84,7 +84,7 @@ func (c *Crossing) asked(l *graph.Leg) []graph.Exchange {
 
 // waitingLeg returns a waiter for a leg whose requests are not told. A server that speaks
 // first is dialled before anything is asked.
-func (c *Crossing) waitingLeg(l *graph.Leg) *Waiter {
+func waitingLeg(c *crossing.Crossing, l *graph.Leg) *Waiter {
 	w := &Waiter{Leg: l, from: int64(l.Start), until: lastsUntil(l)}
 	orig := c.Index.Content(l.Conn.Orig)
 	switch {
@@ -94,7 +94,7 @@ func (c *Crossing) waitingLeg(l *graph.Leg) *Waiter {
 		w.from = orig.Data.Nanos
 	}
 	if !l.Readable() {
-		w.until = c.answered(l)
+		w.until = c.Answered(l)
 	}
 	for _, k := range c.Links {
 		if k.From == l && k.Down == nil && k.Up == nil && !k.Ambiguous && !k.To.Empty() {
@@ -106,7 +106,7 @@ func (c *Crossing) waitingLeg(l *graph.Leg) *Waiter {
 
 // waitedUntil returns when e was answered: for ever, if that is not seen and its leg goes
 // on.
-func (c *Crossing) waitedUntil(e *graph.Exchange) int64 {
+func waitedUntil(e *graph.Exchange) int64 {
 	if e.Resp != nil {
 		return e.Resp.From.Nanos
 	}
@@ -127,32 +127,14 @@ func (w *Waiter) MayHaveDialled(u *graph.Leg) bool {
 	return graph.MayServe(w.Leg, u) && w.from <= int64(u.Start)+index.Causality && w.until >= int64(u.End)-index.Causality
 }
 
-// JoinRefused ties upstream connections that carried nothing to the one
-// exchange that was waiting for an upstream then: failed attempts.
-func (c *Crossing) JoinRefused() {
-	var refused []*graph.Leg
-	for _, u := range c.Up {
-		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) && c.Trust.Watched(u) {
-			refused = append(refused, u)
+// served tells of the exchanges that are tied when what served them began. What was
+// refused served nobody: an exchange that failed once waits for its next attempt.
+func served(c *crossing.Crossing) map[*graph.Exchange]int64 {
+	served := make(map[*graph.Exchange]int64)
+	for _, l := range c.Links {
+		if l.Down != nil && !l.Ambiguous && (l.Up != nil || !l.To.Empty() || !l.To.Refused(c.Index)) {
+			served[l.Down] = max(served[l.Down], l.Began())
 		}
 	}
-	if len(refused) == 0 {
-		return
-	}
-	ws := c.Waiters()
-	for _, u := range index.Each(c.Index, refused) {
-		var only *Waiter
-		n := 0
-		for _, w := range ws {
-			if w.MayHaveDialled(u) {
-				only = w
-				n++
-			}
-		}
-		if n == 1 && (only.failed || only.served) {
-			c.Add(&graph.Link{From: only.Leg, To: u, Down: only.Ex, Attempt: 1, Confidence: graph.SureByTime,
-				Evidence: []flow.Evidence{c.onlyInTime(only.Leg, u, nil)}})
-			c.CountAttempts(only.Ex)
-		}
-	}
+	return served
 }

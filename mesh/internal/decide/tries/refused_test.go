@@ -1,4 +1,4 @@
-package crossing
+package tries
 
 import (
 	"net/netip"
@@ -6,12 +6,10 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/crossing"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 )
-
-// unavailable is what a proxy answers itself.
-const unavailable = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 // A connection that was refused was an attempt for the only exchange that was waiting.
 func TestJoinRefused(t *testing.T) {
@@ -28,7 +26,7 @@ func TestJoinRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		make func(tr *pcap.Trace)
-		than func(c *Crossing)
+		than func(c *crossing.Crossing)
 		want []string
 	}{
 		{"and then it failed", func(tr *pcap.Trace) {
@@ -110,7 +108,7 @@ func TestJoinRefused(t *testing.T) {
 			refuse(tr, 0)
 			failed(tr, 0)
 			failed(tr, 1)
-		}, func(c *Crossing) {
+		}, func(c *crossing.Crossing) {
 			c.Add(&graph.Link{From: c.Down[1], To: c.Up[0], Down: &c.Down[1].Exchanges[0], Up: &c.Up[0].Exchanges[0]})
 		}, []string{"1.0>1.0"}},
 		{"and a connection waits that says nothing", func(tr *pcap.Trace) {
@@ -120,7 +118,7 @@ func TestJoinRefused(t *testing.T) {
 			d.Send(get)
 			refuse(tr, 0)
 			failed(tr, 0)
-		}, func(c *Crossing) { c.Down[1].Orig.Dst = netip.MustParseAddrPort("10.0.0.1:9") }, nil},
+		}, func(c *crossing.Crossing) { c.Down[1].Orig.Dst = netip.MustParseAddrPort("10.0.0.1:9") }, nil},
 		{"and a connection says nothing where others ask", func(tr *pcap.Trace) {
 			d, other := onEth0(tr, 0), onEth0(tr, 1)
 			d.Handshake()
@@ -144,19 +142,21 @@ func TestJoinRefused(t *testing.T) {
 			}
 		}, nil, nil},
 		{"not all captured", func(tr *pcap.Trace) {
-			d := onEth0(tr, 0)
+			d, other := onEth0(tr, 0), onEth0(tr, 1)
 			d.Handshake()
+			other.Handshake()
 			d.Send(get)
 			refuse(tr, 0)
 			d.Reply(unavailable)
-		}, func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, nil},
+			other.SendAt(30, get) // what it said before is missing
+		}, nil, nil},
 		{"that is tied", func(tr *pcap.Trace) {
 			d := onEth0(tr, 0)
 			d.Handshake()
 			d.Send(get)
 			refuse(tr, 0)
 			d.Reply(unavailable)
-		}, func(c *Crossing) { c.Busy[c.Up[0]] = true }, nil},
+		}, func(c *crossing.Crossing) { c.Busy[c.Up[0]] = true }, nil},
 		{"before it was asked", func(tr *pcap.Trace) {
 			d := onEth0(tr, 0)
 			d.Handshake()
@@ -175,7 +175,7 @@ func TestJoinRefused(t *testing.T) {
 			u.Send(get)
 			u.Reply(ok)
 			d.Reply(ok)
-		}, func(c *Crossing) {
+		}, func(c *crossing.Crossing) {
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[1], Down: &c.Down[0].Exchanges[0], Up: &c.Up[1].Exchanges[0]})
 		}, []string{"0.0>1.0", "0.0>0"}},
 		{"after it was served", func(tr *pcap.Trace) {
@@ -188,7 +188,7 @@ func TestJoinRefused(t *testing.T) {
 			u.Reply(ok)
 			refuse(tr, 0)
 			d.Reply(ok)
-		}, func(c *Crossing) {
+		}, func(c *crossing.Crossing) {
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Up: &c.Up[0].Exchanges[0]})
 		}, []string{"0.0>1.0"}},
 		{"one of two, whose first attempt is tied", func(tr *pcap.Trace) {
@@ -205,7 +205,7 @@ func TestJoinRefused(t *testing.T) {
 				d.SendAt(int64(len(get)), "")
 				d.Reply(unavailable)
 			}
-		}, func(c *Crossing) {
+		}, func(c *crossing.Crossing) {
 			c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Down: &c.Down[0].Exchanges[0], Attempt: 1})
 		}, []string{"0.0>0"}},
 		{"accepted, and not used", func(tr *pcap.Trace) {
@@ -226,16 +226,28 @@ func TestJoinRefused(t *testing.T) {
 				tt.than(c)
 			}
 			n := len(c.Links)
-			c.JoinRefused()
-			if got := told(c.Links); !slices.Equal(got, tt.want) {
+			JoinRefused(c)
+			if got := links(c.Links); !slices.Equal(got, tt.want) {
 				t.Fatalf("links %v, want %v", got, tt.want)
 			}
 			for _, l := range c.Links[n:] {
-				checkByTime(t, l)
+				if e := l.Evidence[0]; l.Confidence != graph.SureByTime || e.Kind != flow.OnlyCandidate || len(e.Packets) != 2 {
+					t.Errorf("link %+v", l)
+				}
 			}
 			if n > 0 && len(c.Links) > n && (c.Links[0].Attempt != 2 || c.Links[1].Attempt != 1) {
 				t.Errorf("attempts %d and %d, want 2 and 1", c.Links[0].Attempt, c.Links[1].Attempt)
 			}
 		})
+	}
+}
+
+// What served an exchange is the last that surely did.
+func TestServed(t *testing.T) {
+	d, u, v, w := exchange(clientLeg(0), 0, 9*us), exchange(proxyLeg(0), 3*us, 9*us), exchange(proxyLeg(1), 5*us, 9*us), exchange(proxyLeg(2), 7*us, 9*us)
+	c := crossing.New(nil, nil, nil)
+	c.Links = []*graph.Link{{Down: d.Exchange, Up: v.Exchange}, {Down: d.Exchange, Up: u.Exchange}, {Down: d.Exchange, Up: w.Exchange, Ambiguous: true}, {From: d.Leg, Up: w.Exchange}}
+	if got := served(c); len(got) != 1 || got[d.Exchange] != 5*us {
+		t.Errorf("served at %v, want 5 µs", got)
 	}
 }

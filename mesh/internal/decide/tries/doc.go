@@ -1,0 +1,9 @@
+// Package tries ties, at one proxy, what the proxy sent more than once: attempts that
+// came to nothing, and copies whose answers nobody got.
+//
+// A connection that was refused says nothing of whom it was dialled for, but somebody
+// waited for a server then ([Waiters]); it belongs to whoever is the only one
+// ([JoinRefused]). Of exchanges that cannot be read, what is left when all else is tied
+// and asks as much as the attempt that answered, before it, is an earlier one
+// ([JoinAttempts]).
+package tries
