@@ -71,6 +71,7 @@ type hopJSON struct {
 	Evidence      []evidenceJSON `json:"evidence,omitempty"`
 	Rivals        *[]rivalJSON   `json:"rivals,omitempty"`
 	Attempt       int            `json:"attempt,omitempty"`
+	Copy          bool           `json:"copy,omitempty"`
 }
 
 func newHop(h *flow.Hop) hopJSON {
@@ -86,6 +87,7 @@ func newHop(h *flow.Hop) hopJSON {
 	sure := confidence(h.Confidence)
 	j.FromLeg, j.Confidence, j.Proven, j.Ambiguous = &h.FromLeg, &sure, &h.Proven, &h.Ambiguous
 	j.Caused, j.Evidence, j.Attempt = h.Caused, newEvidence(h.Evidence), h.Attempt
+	j.Copy = h.Copy
 	rivals := make([]rivalJSON, 0, len(h.Rivals))
 	for _, r := range h.Rivals {
 		rivals = append(rivals, rivalJSON{r.Leg, r.Request})

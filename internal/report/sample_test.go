@@ -92,7 +92,7 @@ func inbound() *mesh.Result {
 			{ID: 0, Direction: flow.Inbound, Client: client.Orig.Src, Server: client.Orig.Dst, Legs: []int{0, 1}, Lead: 0, Joined: true, Complete: true,
 				Exchanges: []flow.Exchange{{ID: 0, Method: "GET", Target: "/", Status: 503, Hops: []flow.Hop{
 					{Leg: 0, FromLeg: -1, Request: [2]int64{0, 1626}, Response: [2]int64{0, 1591}, RequestStart: capture.Time(at(2))},
-					{Leg: 1, FromLeg: 0, Request: [2]int64{0, 377}, Response: [2]int64{0, 853}, Confidence: 0.75, Evidence: seen, Attempt: 1,
+					{Leg: 1, FromLeg: 0, Request: [2]int64{0, 377}, Response: [2]int64{0, 853}, Confidence: 0.75, Evidence: seen, Attempt: 1, Copy: true,
 						Rivals: []flow.Rival{{Leg: 2, Request: [2]int64{0, 12}}}},
 				}, Logged: &record.Logged{Source: record.Source{Kind: record.AccessLog, File: "access.log", Line: 7}, Flags: []string{"UF", "URX"},
 					Upstream: end("10.244.1.10:8080")}}}},

@@ -20,6 +20,7 @@ type Hop struct {
 	Evidence                   []Evidence
 	Rivals                     []Rival
 	Attempt                    int  // 1-based; 0: attempts before it may not be among the hops
+	Copy                       bool // it carries a copy, which the proxy mirrored to another service: nobody got the answer; so of hops that lead on from there
 	Decrypted                  bool // the exchange was read from a decrypted leg, so that the plaintext ranges are valid
 }
 

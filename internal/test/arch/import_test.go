@@ -74,8 +74,8 @@ var below = map[string][]string{
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/odds", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/tries": {
-		"./capture", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph", "./mesh/internal/index",
-		"./mesh/internal/index/scan",
+		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/logged": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",

@@ -108,6 +108,7 @@ func crossings(x *index.Index, rs *recorded.Records, logs *graph.Ledger, legs []
 
 // passes is the order in which the links of a crossing are found.
 var passes = []func(*crossing.Crossing){
+	tries.SetCopiesApart,               // what mirrors other requests answers nobody
 	(*crossing.Crossing).JoinProbes,    // the agent's own requests are nobody else's
 	logged.Join,                        // a log names both ends
 	(*crossing.Crossing).JoinRetries,   // attempts with one id, before one of them is taken for all
@@ -122,6 +123,7 @@ var passes = []func(*crossing.Crossing){
 	(*crossing.Crossing).JoinUnread,    // legs of which not even turns are known
 	tries.JoinRefused,                  // attempts that came to nothing
 	tries.JoinAttempts,                 // attempts that failed, of which only lengths and times are known
+	tries.JoinCopies,                   // what was mirrored of what is tied
 	(*crossing.Crossing).NameRivals,    // why what is left is in doubt
 }
 

@@ -26,6 +26,7 @@ type Crossing struct {
 	Guessed  map[*graph.Exchange]bool              // upstream exchanges that are some link's best guess
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 
+	Copies    []*graph.Leg      // upstream legs that carry copies only; they are not in Up
 	Conflicts []record.Conflict // between a log and the packets
 }
 

@@ -111,6 +111,9 @@ func (r *Resemblance) compareResponses(d, u *graph.Exchange) {
 // SameLine reports whether the request lines are whole and equal.
 func (r *Resemblance) SameLine() bool { return r.sameLine }
 
+// SameID reports whether both have one request id.
+func (r *Resemblance) SameID() bool { return r.sameID }
+
 // Contradicted reports whether contents that were seen whole differ.
 func (r *Resemblance) Contradicted() bool {
 	return r.otherLine || r.Request == fingerprint.Different || r.Response == fingerprint.Different

@@ -77,7 +77,7 @@ func (c *Crossing) CountAttempts(d *graph.Exchange) {
 	}
 	var ls []*graph.Link
 	for _, l := range c.Links {
-		if l.Down == d && !l.Ambiguous {
+		if l.Down == d && !l.Ambiguous && !l.Copy {
 			ls = append(ls, l)
 		}
 	}

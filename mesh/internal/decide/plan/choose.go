@@ -46,14 +46,14 @@ func (c *choice) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
-// hop returns of an exchange of p the readable one nearest the chosen end, failed attempts
-// and guesses left out.
+// hop returns of an exchange of p the readable one nearest the chosen end, failed attempts,
+// copies and guesses left out.
 func (pl *Planner) hop(p *trace.Path, no int) *graph.Exchange {
 	var found *graph.Exchange
 	hops := p.Exchanges[no].Hops
+	idle := vain(hops)
 	for i, s := range p.Steps[no] {
-		failed := i+1 < len(hops) && hops[i+1].FromLeg == hops[i].FromLeg
-		if s.Ex == nil || s.Ex.Outline != nil || hops[i].Ambiguous || failed {
+		if s.Ex == nil || s.Ex.Outline != nil || hops[i].Ambiguous || idle[i] {
 			continue
 		}
 		if found == nil || pl.NearServer {
@@ -61,6 +61,25 @@ func (pl *Planner) hop(p *trace.Path, no int) *graph.Exchange {
 		}
 	}
 	return found
+}
+
+// vain tells which hops led to no answer that the client got: attempts that others came
+// after, copies, and what lies behind these.
+func vain(hops []flow.Hop) []bool {
+	out := make([]bool, len(hops))
+	for i := range hops {
+		out[i] = hops[i].Copy
+		for k := i - 1; k >= 0 && !out[i]; k-- {
+			if hops[k].Leg == hops[i].FromLeg {
+				out[i] = out[k]
+				break
+			}
+		}
+		for k := i + 1; k < len(hops) && !out[i]; k++ {
+			out[i] = i > 0 && hops[k].FromLeg == hops[i].FromLeg && !hops[k].Copy
+		}
+	}
+	return out
 }
 
 // guess returns of an exchange of p the readable one that is its best guess, if it is

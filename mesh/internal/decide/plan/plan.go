@@ -315,6 +315,8 @@ func tie(p *trace.Path, id int) string {
 	e := best.Evidence[0]
 	kind := "joined"
 	switch {
+	case best.Copy:
+		kind = "carries copies, joined"
 	case best.Ambiguous && best.Legs > 0:
 		return fmt.Sprintf(", joined to leg %d by %s, confidence %.3f; in doubt by which of its exchanges: best guess %s", best.From.ID, e.Kind, best.Legs, e.Detail)
 	case best.Ambiguous:

@@ -116,6 +116,23 @@ func TestRebuilt(t *testing.T) {
 			[]string{"rebuilt 0 client 1[0,30) server 1[0,40)"}, nil},
 		{"the last attempt", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a") }, func(w *world) { w.tie(0, 0, 1, 0); w.tie(0, 0, 2, 0).Attempt = 2 },
 			[]string{"rewritten 0"}, []string{"rewritten 2"}},
+		{"the last attempt, of which the first went on", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a"); w.talk("/a") }, func(w *world) {
+			w.outline(0)
+			w.tie(0, 0, 1, 0)
+			w.tie(1, 0, 2, 0)
+			w.tie(0, 0, 3, 0).Attempt = 2
+		}, []string{"rewritten 3"}, nil},
+		{"a copy, and what it led to", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a"); w.talk("/a") }, func(w *world) {
+			w.tie(0, 0, 2, 0).Copy = true
+			w.tie(0, 0, 1, 0)
+			w.tie(2, 0, 3, 0)
+		}, []string{"rewritten 0"}, []string{"rewritten 1"}},
+		{"nothing but a copy can be read", func(w *world) { w.talk("/a"); w.talk("/a"); w.talk("/a") }, func(w *world) {
+			w.outline(0)
+			w.outline(1)
+			w.tie(0, 0, 1, 0)
+			w.tie(0, 0, 2, 0).Copy = true
+		}, []string{"rewritten 0"}, nil},
 		{"two of a client, which in doubt, by time", func(w *world) { w.talk("/a", "/b"); w.talk("/b"); w.talk("/a") }, func(w *world) {
 			w.outline(0)
 			w.guess(0, 0, 2, 0, 1).Caused = true

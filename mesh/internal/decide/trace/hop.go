@@ -27,13 +27,17 @@ func (t *trail) begin(l *graph.Leg, e *graph.Exchange) {
 	t.add(h, Step{Ex: e})
 }
 
-// follow adds the hop that a link leads to.
-func (t *trail) follow(l *graph.Link) { t.add(hopOf(l), Step{l.Up, l}) }
+// follow adds the hop that a link leads to; copied says that it is behind one of a copy.
+func (t *trail) follow(l *graph.Link, copied bool) {
+	h := hopOf(l)
+	h.Copy = copied || l.Copy
+	t.add(h, Step{l.Up, l})
+}
 
 func hopOf(l *graph.Link) flow.Hop {
 	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous, Caused: l.Caused,
 		Evidence: l.Evidence, Attempt: l.Attempt}
-	if l.Uncounted {
+	if l.Uncounted || l.Copy {
 		h.Attempt = 0
 	}
 	for _, r := range l.Rivals {

@@ -91,7 +91,7 @@ func Trace(x *index.Index, legs []*graph.Leg, links []*graph.Link) []*Path {
 	t.passTunnels()
 	t.passHidden(x, links)
 	for _, ls := range t.byEx {
-		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Compare(a.Attempt, b.Attempt) })
+		slices.SortStableFunc(ls, func(a, b *graph.Link) int { return cmp.Or(compareCopies(a, b), cmp.Compare(a.Attempt, b.Attempt)) })
 	}
 	paths := make([]*Path, 0, len(legs))
 	for _, l := range index.Each(x, legs) {
@@ -145,7 +145,7 @@ func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
 func (t *tracer) exchange(p *Path, e *graph.Exchange) {
 	var tr trail
 	tr.begin(e.Leg, e)
-	t.hops(&tr, e)
+	t.hops(&tr, e, false)
 	p.addExchange(newExchange(len(p.Exchanges), e), tr)
 }
 
@@ -155,21 +155,33 @@ func newExchange(id int, e *graph.Exchange) flow.Exchange {
 
 // hops adds the hops that lead on from e. What lies behind a guess is in the path of its
 // own: no exchange stands in two.
-func (t *tracer) hops(tr *trail, e *graph.Exchange) {
+func (t *tracer) hops(tr *trail, e *graph.Exchange, copied bool) {
 	for _, l := range t.byEx[t.one(e)] {
-		tr.follow(l)
+		copied := copied || l.Copy
+		tr.follow(l, copied)
 		next := l
 		if k := t.onward[l]; k != nil {
-			tr.follow(k)
+			tr.follow(k, copied)
 			next = k
 		}
 		if next.Up != nil && (!next.Ambiguous || t.first(next)) {
-			t.hops(tr, next.Up)
+			t.hops(tr, next.Up, copied)
 		}
 	}
 	if l := t.beyond(e); l != nil {
-		tr.follow(l)
+		tr.follow(l, copied)
 	}
+}
+
+// compareCopies puts copies last.
+func compareCopies(a, b *graph.Link) int {
+	switch {
+	case a.Copy == b.Copy:
+		return 0
+	case a.Copy:
+		return 1
+	}
+	return -1
 }
 
 // first reports whether what a link in doubt leads to is of its path for sure, and no
@@ -199,9 +211,9 @@ func (t *tracer) follow(p *Path, l *graph.Leg) {
 		}
 		var tr trail
 		tr.begin(l, nil)
-		tr.follow(k)
+		tr.follow(k, false)
 		if !k.Ambiguous {
-			t.hops(&tr, k.Up)
+			t.hops(&tr, k.Up, false)
 		}
 		p.addExchange(newExchange(len(p.Exchanges), k.Up), tr)
 	}
@@ -239,10 +251,13 @@ func (p *Path) addExchange(x flow.Exchange, tr trail) {
 	x.Hops = tr.hops
 	for i, s := range tr.steps {
 		h := &x.Hops[i]
+		p.addLeg(h.Leg)
+		if h.Copy {
+			continue // its answer is nobody's
+		}
 		if x.Method == "" && s.Ex != nil && !h.Ambiguous { // lost on the client's leg, or not to be read there
 			learn(&x, s.Ex)
 		}
-		p.addLeg(h.Leg)
 		x.Proven = x.Proven && (s.Link == nil || h.Proven)
 		x.Ambiguous = x.Ambiguous || h.Ambiguous
 	}
@@ -278,7 +293,7 @@ func (p *Path) joined() bool {
 // Line returns the log line of exchange i: the one of the proxy nearest the client.
 func (p *Path) Line(i int) *recorded.Line {
 	for k, s := range p.Steps[i] {
-		if s.Ex != nil && s.Ex.Log != nil && !p.Exchanges[i].Hops[k].Ambiguous {
+		if h := &p.Exchanges[i].Hops[k]; s.Ex != nil && s.Ex.Log != nil && !h.Ambiguous && !h.Copy {
 			return s.Ex.Log
 		}
 	}

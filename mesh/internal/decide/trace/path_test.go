@@ -103,6 +103,21 @@ func TestPaths(t *testing.T) {
 			w.tie(a, 0, c, 0).Attempt = 2
 			w.tie(a, 0, b, 0)
 		}, []string{"outbound 0,1,2 joined complete: GET /a 200 proven 0 1 2#2"}},
+		{"attempts that are not all known", func(w *world) {
+			a, b, c := w.leg(out, "GET /a 200"), w.leg(peer, "GET /a 503"), w.leg(peer, "GET /a 200")
+			w.tie(a, 0, b, 0)
+			l := w.tie(a, 0, c, 0)
+			l.Attempt, l.Uncounted = 2, true
+		}, []string{"outbound 0,1,2 joined complete: GET /a 200 proven 0 1 2#0"}},
+		{"a copy that goes on", func(w *world) {
+			a, b, c := w.leg(out, "GET /a 200"), w.leg(peer, "GET /copied 404"), w.leg(peer, "GET /a 200")
+			d := w.leg(app, "GET /copied 404")
+			a.Exchanges[0].Req = nil // what was asked is learned from what answered
+			k := w.tie(a, 0, b, 0)
+			k.Copy, k.Proven = true, false
+			w.tie(a, 0, c, 0)
+			w.tie(b, 0, d, 0)
+		}, []string{"outbound 0,2,1,3 joined complete: GET /a 200 proven 0 2 1copy#0 3copy"}},
 		{"attempts that go on", func(w *world) {
 			a, b, c := w.leg(out, "GET /a 200"), w.leg(flow.RoleProxyProxy, "GET /a 503"), w.leg(app, "GET /a 503")
 			d := w.leg(peer, "GET /a 200")

@@ -142,6 +142,9 @@ func hop(h *flow.Hop) string {
 	if h.Ambiguous {
 		s = "?" + s
 	}
+	if h.Copy {
+		s += "copy"
+	}
 	if h.Attempt != 1 {
 		s += fmt.Sprint("#", h.Attempt)
 	}

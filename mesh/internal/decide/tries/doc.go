@@ -5,5 +5,7 @@
 // waited for a server then ([Waiters]); it belongs to whoever is the only one
 // ([JoinRefused]). Of exchanges that cannot be read, what is left when all else is tied
 // and asks as much as the attempt that answered, before it, is an earlier one
-// ([JoinAttempts]).
+// ([JoinAttempts]). Where a proxy mirrors requests, the legs with the copies are set apart
+// first, so that they do not compete with what answered ([SetCopiesApart]), and their
+// exchanges are tied to those of which they are copies last ([JoinCopies]).
 package tries

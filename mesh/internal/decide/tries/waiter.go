@@ -132,7 +132,7 @@ func (w *Waiter) MayHaveDialled(u *graph.Leg) bool {
 func served(c *crossing.Crossing) map[*graph.Exchange]int64 {
 	served := make(map[*graph.Exchange]int64)
 	for _, l := range c.Links {
-		if l.Down != nil && !l.Ambiguous && (l.Up != nil || !l.To.Empty() || !l.To.Refused(c.Index)) {
+		if l.Down != nil && !l.Ambiguous && !l.Copy && (l.Up != nil || !l.To.Empty() || !l.To.Refused(c.Index)) {
 			served[l.Down] = max(served[l.Down], l.Began())
 		}
 	}
