@@ -35,6 +35,10 @@ type earlier struct {
 // tied, so that those that are cannot be counted.
 func JoinAttempts(c *crossing.Crossing) {
 	s := newEarlier(c)
+	if len(s.free)+len(s.dead) == 0 {
+		return
+	}
+	s.recall()
 	for _, v := range index.Each(c.Index, s.free) {
 		if of := s.attemptOf(v); of != nil && c.Trust.Steady(v) && !s.named[v.Leg] && !s.wanted(of, v) {
 			addEarlier(c, of, v)
@@ -49,28 +53,33 @@ func JoinAttempts(c *crossing.Crossing) {
 }
 
 func newEarlier(c *crossing.Crossing) *earlier {
-	s := &earlier{c: c, last: answering(c), free: untied(c), ws: Waiters(c), named: make(map[*graph.Leg]bool)}
-	slices.SortStableFunc(s.last, func(a, b *graph.Link) int { return cmp.Compare(a.Down.Start(), b.Down.Start()) })
-	for i, l := range s.last {
-		s.during.Add(i, l.Began())
-	}
+	s := &earlier{c: c, free: untied(c), named: make(map[*graph.Leg]bool)}
 	slices.SortStableFunc(s.free, func(a, b *graph.Exchange) int { return cmp.Compare(a.KnownBy(), b.KnownBy()) })
-	slices.SortStableFunc(s.ws, func(a, b *Waiter) int { return cmp.Compare(a.from, b.from) })
-	for i, w := range s.ws {
-		s.waits.Add(i, w.until)
-	}
 	for _, u := range c.Up {
 		if u.Empty() && !c.Busy[u] && u.Refused(c.Index) {
 			s.dead = append(s.dead, u)
 		}
 	}
 	slices.SortStableFunc(s.dead, func(a, b *graph.Leg) int { return cmp.Compare(a.Start, b.Start) })
-	for _, l := range c.Links {
+	return s
+}
+
+// recall gathers what is tied, and what waits.
+func (s *earlier) recall() {
+	s.last, s.ws = answering(s.c), Waiters(s.c)
+	slices.SortStableFunc(s.last, func(a, b *graph.Link) int { return cmp.Compare(a.Down.Start(), b.Down.Start()) })
+	for i, l := range s.last {
+		s.during.Add(i, l.Began())
+	}
+	slices.SortStableFunc(s.ws, func(a, b *Waiter) int { return cmp.Compare(a.from, b.from) })
+	for i, w := range s.ws {
+		s.waits.Add(i, w.until)
+	}
+	for _, l := range s.c.Links {
 		if l.Up == nil && !l.Ambiguous {
 			s.named[l.To] = true
 		}
 	}
-	return s
 }
 
 // answering lists the link of the last attempt of each exchange of a client, where that

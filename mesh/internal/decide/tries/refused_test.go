@@ -1,9 +1,11 @@
 package tries
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -249,5 +251,110 @@ func TestServed(t *testing.T) {
 	c.Links = []*graph.Link{{Down: d.Exchange, Up: v.Exchange}, {Down: d.Exchange, Up: u.Exchange}, {Down: d.Exchange, Up: w.Exchange, Ambiguous: true}, {From: d.Leg, Up: w.Exchange}}
 	if got := served(c); len(got) != 1 || got[d.Exchange] != 5*us {
 		t.Errorf("served at %v, want 5 µs", got)
+	}
+}
+
+// A plan is what happens at times, in milliseconds.
+type plan struct {
+	tr   *pcap.Trace
+	todo []event
+	dead int
+}
+
+type event struct {
+	at float64
+	do func()
+}
+
+func (p *plan) at(at float64, do func()) { p.todo = append(p.todo, event{at, do}) }
+
+// call has client i ask, the proxy dial in vain, and answer 300 µs after the last time; 0 =
+// never.
+func (p *plan) call(i int, asked float64, dialled ...float64) {
+	d := onEth0(p.tr, i).Step(0)
+	p.at(asked-.2, d.Handshake)
+	p.at(asked, func() { d.Send(get) })
+	for k, at := range dialled {
+		if at == 0 {
+			continue
+		}
+		u := onLo(p.tr, p.dead).Step(0)
+		p.dead++
+		p.at(at, func() {
+			u.SYN()
+			u.Refuse()
+		})
+		if k == len(dialled)-1 {
+			p.at(at+.3, func() { d.Reply(unavailable) })
+		}
+	}
+}
+
+func (p *plan) play() {
+	slices.SortStableFunc(p.todo, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	now := 0.0
+	for _, e := range p.todo {
+		p.tr.Wait(time.Duration((e.at - now) * 1e6))
+		now = e.at
+		e.do()
+	}
+}
+
+// The first attempt comes when an exchange is asked and the last before it is answered,
+// within what that is seen to take; the others, if each is tried as often, where there is
+// no other way.
+func TestEndsOfRefused(t *testing.T) {
+	four := func(p *plan) { // connections are numbered by client: 0 to 2, 3 to 5, ...
+		p.call(0, 1, 1.3, 7, 20)
+		p.call(1, 3, 3.3, 8, 22)
+		p.call(2, 5, 5.3, 10, 24)
+		p.call(3, 6, 6.3, 12, 26)
+	}
+	for _, tt := range []struct {
+		name string
+		make func(p *plan)
+		want []string
+	}{
+		{"four at once", four, []string{"0.0>0", "0.0>2", "1.0>3", "1.0>5", "2.0>6", "2.0>8", "3.0>11", "3.0>9"}},
+		{"three at once", func(p *plan) {
+			p.call(0, 1, 1.3, 7, 20)
+			p.call(1, 3, 3.3, 8, 22)
+			p.call(2, 5, 5.3, 10, 24)
+		}, []string{"0.0>0", "2.0>8"}}, // while nothing else waited
+		{"each three times", func(p *plan) {
+			p.call(0, 1, 1.3, 5, 10)
+			p.call(1, 3, 3.3, 14, 18) // its second is the only one that waits then, so that 5 is not its own
+			p.call(2, 31, 31.3, 35, 40)
+			p.call(3, 33, 33.3, 44, 48)
+		}, []string{"0.0>0", "0.0>1", "0.0>2", "1.0>3", "1.0>4", "1.0>5", "2.0>6", "2.0>7", "2.0>8", "3.0>10", "3.0>11", "3.0>9"}},
+		{"one twice", func(p *plan) {
+			p.call(0, 1, 1.3, 10)
+			p.call(1, 3, 3.3, 5, 18)
+			p.call(2, 31, 31.3, 35, 40)
+			p.call(3, 33, 33.3, 44, 48)
+		}, []string{"0.0>0", "0.0>1", "1.0>2", "1.0>4", "2.0>5", "2.0>7", "3.0>10", "3.0>8", "3.0>9"}},
+		{"two answered at once", func(p *plan) {
+			four(p)
+			p.call(4, 6.1, 6.4, 14, 24.01)
+		}, []string{"0.0>0", "0.0>2", "1.0>3", "1.0>5", "2.0>6", "3.0>11"}},
+		{"another asked at once, that is not answered", func(p *plan) {
+			four(p)
+			p.call(4, 5.02, 0)
+		}, []string{"0.0>0", "0.0>2", "1.0>3", "1.0>5", "2.0>8", "3.0>11", "3.0>9"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &plan{tr: new(pcap.Trace)}
+			tt.make(p)
+			p.at(0, onLo(p.tr, 90).Step(0).Handshake) // lo is watched all the time
+			p.at(60, onLo(p.tr, 91).Step(0).Handshake)
+			p.play()
+			c := crossed(t, p.tr)
+			JoinRefused(c)
+			got := links(c.Links)
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("links %v, want %v", got, tt.want)
+			}
+		})
 	}
 }
