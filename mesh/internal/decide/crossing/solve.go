@@ -210,7 +210,7 @@ func (s *solver) add(d, u int, like *Resemblance) {
 	e, f := s.down.all[d], s.ups[u]
 	sole := len(s.a.Up[u]) == 1 && len(s.a.Down[d]) == 1
 	l := &graph.Link{From: e.Leg, To: f.Leg, Down: e, Up: f, Attempt: 1,
-		Confidence: graph.SureByContents, Proven: sole && !like.cut, Evidence: explain(e, f, like, sole)}
+		Confidence: graph.SureByContents, Proven: sole && !like.cut && s.c.Trust.proves(e, f), Evidence: explain(e, f, like, sole)}
 	if l.Proven {
 		l.Confidence = graph.SureProven
 	}

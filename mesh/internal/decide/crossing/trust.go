@@ -22,6 +22,7 @@ type Trust struct {
 	short map[*graph.Leg]bool // legs that went on when their point was no longer watched, while the other side was
 	down  map[uint64]int
 	up    map[uint64]int
+	lent  map[bearer]bool // request ids that more than one request has
 }
 
 // NewTrust finds out when nothing of the client's side is missing.
@@ -43,7 +44,50 @@ func NewTrust(c *Crossing) *Trust {
 	}
 	count(t.down, graph.ExchangesOf(c.Down))
 	count(t.up, graph.ExchangesOf(c.Up))
+	t.lent = lent(graph.ExchangesOf(c.Down), graph.ExchangesOf(c.Up))
 	return t
+}
+
+// A bearer is a request id and the request line beside it, as a hash: an application may
+// give the id of what it was asked to all that it asks for it.
+type bearer struct {
+	id   string
+	line uint64
+}
+
+func bearerOf(e *graph.Exchange) (b bearer, ok bool) {
+	if e.Req == nil || e.Req.ID.Len() == 0 || !e.Req.HasLine() {
+		return b, false
+	}
+	return bearer{e.Scan.Text.String(e.Req.ID), requestLine(e)}, true
+}
+
+// lent lists the request ids that are not one request's own: clients asked the same with
+// it several times, or the proxy did, not at the same time, as it does of copies, and not
+// after a failure. Such an id is like a path: it may exclude, and proves nothing.
+func lent(down, up []*graph.Exchange) map[bearer]bool {
+	out, asked, over := make(map[bearer]bool), make(map[bearer]bool), make(map[bearer]int64)
+	for _, d := range down {
+		if b, ok := bearerOf(d); ok {
+			out[b] = out[b] || asked[b]
+			asked[b] = true
+		}
+	}
+	for _, u := range up {
+		if b, ok := bearerOf(u); ok && u.KnowsStatus() && u.Resp.Status < 400 {
+			at, before := over[b]
+			out[b] = out[b] || before && u.Start() > at
+			over[b] = max(at, u.End())
+		}
+	}
+	return out
+}
+
+// proves reports whether what d and u have in common proves that they belong together:
+// all else was captured, or the request id of d is its own, as far as is known.
+func (t *Trust) proves(d, u *graph.Exchange) bool {
+	b, ok := bearerOf(d)
+	return !ok || !t.lent[b] || t.Complete(u)
 }
 
 // lifeOf returns when legs were open.

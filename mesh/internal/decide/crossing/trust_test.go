@@ -195,3 +195,38 @@ func TestNewTrust(t *testing.T) {
 		})
 	}
 }
+
+// A request id that several requests have with one line, neither copies nor attempts of
+// one, proves nothing where packets are missing.
+func TestLent(t *testing.T) {
+	ask := func(i int, from int64) made { return exchange(clientLeg(i), from, from+1000*us).id("a") }
+	try := func(i int, from int64, status uint16) made {
+		return exchange(proxyLeg(i), from, from+1000*us).id("a").status(status)
+	}
+	for _, tt := range []struct {
+		name  string
+		downs []made
+		ups   []made
+		want  bool // it proves
+	}{
+		{"one", []made{ask(0, 0)}, []made{try(0, 0, 200)}, true},
+		{"asked twice", []made{ask(0, 0), ask(1, 5000*us)}, []made{try(0, 0, 200)}, false},
+		{"asked for two things", []made{ask(0, 0), ask(1, 5000*us).asks("GET", "/b")}, []made{try(0, 0, 200)}, true},
+		{"with another id", []made{ask(0, 0), ask(1, 5000*us).id("b")}, []made{try(0, 0, 200)}, true},
+		{"sent twice", []made{ask(0, 0)}, []made{try(0, 0, 200), try(1, 5000*us, 200)}, false},
+		{"sent twice at once: a copy", []made{ask(0, 0)}, []made{try(0, 0, 200), try(1, 500*us, 200)}, true},
+		{"sent again after it failed", []made{ask(0, 0)}, []made{try(0, 0, 503), try(1, 5000*us, 200)}, true},
+		{"without an id", []made{exchange(clientLeg(0), 0, us), exchange(clientLeg(1), 5*us, 6*us)}, []made{exchange(proxyLeg(0), 0, us)}, true},
+	} {
+		c := between(tt.downs, tt.ups)
+		d, u := &c.Down[0].Exchanges[0], &c.Up[0].Exchanges[0]
+		trust := &Trust{lent: lent(graph.ExchangesOf(c.Down), graph.ExchangesOf(c.Up))}
+		if !trust.proves(d, u) {
+			t.Errorf("%s: proves nothing, though all was captured", tt.name)
+		}
+		trust.holes = []scan.Span{{From: 0, To: 10000 * us}}
+		if got := trust.proves(d, u); got != tt.want {
+			t.Errorf("%s: proves %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
