@@ -148,7 +148,7 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 // mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
 	if !down.Readable() || !up.Readable() { // else algebra.JoinCurves compares them
-		return down.Protocol == up.Protocol && down.OrigBytes > 0 && bytesNest(c.Index, down, up)
+		return down.Protocol == up.Protocol && down.OrigBytes > 0 && bytesNest(c.Index, down, up) && c.mayBeOne(down, up)
 	}
 	if !LegNests(c.Index, down, up) {
 		return false
@@ -158,6 +158,18 @@ func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
 	}
 	m := CompareLegs(c.Index, down, up)
 	return m.Verdict != fingerprint.Different && (dialledAfter(down, up) || m.Verdict == fingerprint.Equal && m.bytes >= MinMark)
+}
+
+// mayBeOne reports whether two legs that cannot be read may be one TLS connection, which
+// the proxy passes on as it is: it begins the same, with the client's random bytes, and
+// goes on the same but for what was cut off. Where the proxy has a TLS of its own,
+// nothing is left that times would only have to confirm.
+func (c *Crossing) mayBeOne(down, up *graph.Leg) bool {
+	if CompareLegs(c.Index, down, up).Verdict != fingerprint.Different {
+		return true
+	}
+	p, q := c.Index.Content(down.Conn.Orig).Print, c.Index.Content(up.Conn.Orig).Print
+	return p.Known&q.Known&fingerprint.KnownFirst != 0 && p.First == q.First
 }
 
 func (c *Crossing) streamLink(down, up *graph.Leg, sole bool) *graph.Link {

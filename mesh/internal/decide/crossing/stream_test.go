@@ -311,7 +311,20 @@ func TestMayCarry(t *testing.T) {
 		{"of another client", func(c *Crossing) { c.Up[0].Kept = true }, false},
 		{"both encrypted", func(c *Crossing) {
 			c.Down[0].Protocol, c.Up[0].Protocol = flow.ProtocolTLS, flow.ProtocolTLS
+		}, true},
+		{"both encrypted, each in its own way", func(c *Crossing) {
+			c.Down[0].Protocol, c.Up[0].Protocol = flow.ProtocolTLS, flow.ProtocolTLS
 			c.Index.Content(c.Up[0].Conn.Orig).Print.First++
+		}, false},
+		{"both encrypted, of other lengths", func(c *Crossing) {
+			c.Down[0].Protocol, c.Up[0].Protocol = flow.ProtocolTLS, flow.ProtocolTLS
+			p := &c.Index.Content(c.Up[0].Conn.Orig).Print
+			p.Len, p.Known = p.Len+1, 0
+		}, false},
+		{"both encrypted, one of which was reset earlier", func(c *Crossing) {
+			c.Down[0].Protocol, c.Up[0].Protocol = flow.ProtocolTLS, flow.ProtocolTLS
+			p := &c.Index.Content(c.Up[0].Conn.Orig).Print
+			p.Len, p.Last = p.Len-1, 1
 		}, true},
 		{"both encrypted, of which nothing was sent", func(c *Crossing) {
 			c.Down[0].Protocol, c.Up[0].Protocol, c.Down[0].OrigBytes = flow.ProtocolTLS, flow.ProtocolTLS, 0
