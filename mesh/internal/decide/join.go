@@ -135,6 +135,7 @@ func join(c *crossing.Crossing) {
 		return
 	}
 	c.Trust = crossing.NewTrust(c)
+	c.FindInner()
 	for _, pass := range passes {
 		if c.Index.Stopped() {
 			return

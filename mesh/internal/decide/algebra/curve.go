@@ -106,7 +106,11 @@ func (w *wholes) curves(legs []*graph.Leg) []turn.Curve {
 		if w.c.Busy[l] && w.tied[l] == nil || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
-		measured = append(measured, turn.NewLeg(w.wire, l))
+		if w.c.Inner[l] {
+			measured = append(measured, turn.NewBytes(w.wire, l))
+		} else {
+			measured = append(measured, turn.NewLeg(w.wire, l))
+		}
 	}
 	turn.SettleTickets(measured)
 	holes := w.c.Holes()
@@ -128,8 +132,12 @@ func (w *wholes) asks(cs []turn.Curve) bool {
 }
 
 // barred reports whether d and u cannot belong together: one of them is tied to another,
-// or what both say, if it can be read, is not the same.
+// what both say, if it can be read, is not the same, or an application's TLS would be
+// inside of what carries no bytes of others.
 func (w *wholes) barred(d, u *graph.Exchange) bool {
+	if w.c.Inner[d.Leg] && !u.Leg.CarriesBytes() || w.c.Inner[u.Leg] && !d.Leg.CarriesBytes() {
+		return true
+	}
 	if w.tied[d.Leg] != nil || w.tied[u.Leg] != nil {
 		return w.tied[d.Leg] != u.Leg
 	}

@@ -27,7 +27,9 @@
 //     this is right. Who cannot belong to the crowd is not counted.
 //   - What is all that is left when everything else is tied is taken too (rival.go).
 //   - Where bodies stream both ways, one exchange is several turns (segment.go).
-//     Connections forwarded byte for byte are one item each (curve.go). Streams of HTTP/2
+//     Connections forwarded byte for byte are one item each (curve.go), also where these
+//     bytes are an application's own TLS inside of that of proxies: Istio's say in ALPN
+//     that they carry one connection each. Streams of HTTP/2
 //     keep the order of their requests, which is weighed too (order.go, stream.go), and
 //     need others that attest them (attest.go).
 //   - Where too much goes on at once to compare everything, which differences are common is

@@ -23,6 +23,7 @@ type Crossing struct {
 	Busy     map[*graph.Leg]bool                   // whole legs that have one
 	Logged   map[*graph.Leg]bool                   // busy ones that a log names, which may carry more
 	Wholes   map[*graph.Leg]*graph.Leg             // whole legs that a log ties, and to which
+	Inner    map[*graph.Leg]bool                   // legs whose TLS is the application's, which the proxy passes on
 	Guessed  map[*graph.Exchange]bool              // upstream exchanges that are some link's best guess
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 

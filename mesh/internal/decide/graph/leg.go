@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
@@ -64,6 +65,22 @@ func (l *Leg) OnlyHTTP2() bool {
 func (l *Leg) SpeaksHTTP2() bool {
 	return l.Multiplexed() || !l.Readable() && len(l.TLS.ALPN) > 0 && (l.TLS.ALPN[0] == "h2" || l.TLS.ALPN[0] == "istio-h2")
 }
+
+// CarriesBytes reports whether the client of a TLS leg is a proxy of Istio that sends on
+// one connection of its own client, byte for byte: it says so in ALPN, and offers no HTTP.
+func (l *Leg) CarriesBytes() bool {
+	http := func(p string) bool { return strings.HasSuffix(p, "h2") || strings.Contains(p, "http") }
+	return slices.Contains(l.TLS.ALPN, "istio-peer-exchange") && !slices.ContainsFunc(l.TLS.ALPN, http)
+}
+
+// ofIstio reports whether the client of a TLS leg calls itself a proxy of Istio.
+func (l *Leg) ofIstio() bool {
+	return slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasPrefix(p, "istio") })
+}
+
+// OwnTLS reports whether the TLS of a leg that cannot be read is not that of a proxy of
+// Istio.
+func (l *Leg) OwnTLS() bool { return l.Protocol == flow.ProtocolTLS && !l.Tunnel && !l.ofIstio() }
 
 // View returns the role of l in the given pod.
 func (l *Leg) View(pod string) flow.Role {

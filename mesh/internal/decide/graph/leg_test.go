@@ -63,6 +63,33 @@ func TestOnlyHTTP2(t *testing.T) {
 	}
 }
 
+// Proxies of Istio say in ALPN that they carry the bytes of one connection, and that they
+// are such proxies: all other TLS is the application's own.
+func TestCarriesBytes(t *testing.T) {
+	for _, tt := range []struct {
+		offered      []string
+		carries, own bool
+	}{
+		{[]string{"istio-peer-exchange", "istio"}, true, false},
+		{[]string{"istio-peer-exchange"}, true, false},
+		{[]string{"istio"}, false, false},
+		{[]string{"istio-peer-exchange", "istio", "h2"}, false, false},
+		{[]string{"istio-http/1.1", "istio-peer-exchange"}, false, false},
+		{[]string{"istio-h2", "istio", "h2"}, false, false},
+		{[]string{"h2", "http/1.1"}, false, true},
+		{nil, false, true},
+	} {
+		l := bare()
+		l.Protocol, l.TLS.ALPN = flow.ProtocolTLS, tt.offered
+		if l.CarriesBytes() != tt.carries || l.OwnTLS() != tt.own {
+			t.Errorf("%v: carries bytes %v, own %v", tt.offered, l.CarriesBytes(), l.OwnTLS())
+		}
+		if l.Protocol = flow.ProtocolTCP; l.OwnTLS() {
+			t.Errorf("%v: what is no TLS is no TLS of its own", tt.offered)
+		}
+	}
+}
+
 // The role over all pods: between proxies if one sends and another receives.
 func TestOverall(t *testing.T) {
 	const cp, ps, pa, un = flow.RoleClientProxy, flow.RoleProxyServer, flow.RoleProxyApp, flow.RoleUnknown

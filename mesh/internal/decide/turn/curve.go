@@ -30,7 +30,7 @@ func (v *Leg) Curve(x *index.Index) Curve {
 	k := Curve{Whole: graph.Exchange{Leg: l, Scan: x.ScanOf(l.Conn.Orig), RespScan: x.ScanOf(l.Conn.Reply), Floor: int64(l.Start)}}
 	e := &k.Whole
 	e.Req, e.Resp = v.Orig.all(x, l.Conn.Orig), v.Reply.all(x, l.Conn.Reply)
-	if l.Protocol == flow.ProtocolTLS || l.Decrypted {
+	if (l.Protocol == flow.ProtocolTLS || l.Decrypted) && !v.bytes {
 		e.Outline = new(graph.Outline)
 		e.Outline.Vague = v.vague
 		if !v.vague[0] {

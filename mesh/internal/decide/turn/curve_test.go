@@ -115,6 +115,26 @@ func curveOf(s *testlegs.Sides, down bool) Curve {
 	return NewLeg(s.Index, l).Curve(s.Index)
 }
 
+// Of a connection of which all is passed on its TLS counts like any other bytes, from the
+// first to the last.
+func TestCurveOfBytes(t *testing.T) {
+	tr := new(pcap.Trace)
+	carried{{Bytes: 100}, {Reply: true, Bytes: 300}, {Bytes: 7}, {Reply: true, Bytes: 9}}.over(tr, pcap.TLSConfig{})
+	s := testlegs.Read(t, tr, "eth0")
+	l := s.Down[0]
+	sealed, k := NewLeg(s.Index, l).Curve(s.Index), NewBytes(s.Index, l).Curve(s.Index)
+	e := &k.Whole
+	if e.Outline != nil || e.Req.Start != 0 || e.Resp.Start != 0 || e.Req.End != l.OrigBytes || e.Resp.End != l.ReplyBytes {
+		t.Errorf("request %+v, response %+v of %d and %d bytes", e.Req, e.Resp, l.OrigBytes, l.ReplyBytes)
+	}
+	if orig := s.Index.Content(l.Conn.Orig); e.Req.From != orig.Data {
+		t.Errorf("it begins at %v, its first byte went by at %v", e.Req.From, orig.Data)
+	}
+	if len(k.Turns) <= len(sealed.Turns) {
+		t.Errorf("%d turns, and %d without the handshake", len(k.Turns), len(sealed.Turns))
+	}
+}
+
 // Of a connection that is carried on byte for byte both legs have the same lengths
 // and turns.
 func TestCurve(t *testing.T) {

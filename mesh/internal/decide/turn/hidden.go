@@ -22,6 +22,7 @@ type Leg struct {
 	flight      int     // records of the server's flight
 	sure        int     // records after it that are tickets for sure; -1 = the handshake was not seen, or TLS before 1.3
 	vague       [2]bool // by direction: it is not known where data begin
+	bytes       bool    // it is measured as bytes, whatever is in them
 }
 
 // NewLeg returns what is known of leg l from outside; its directions are nil
@@ -33,6 +34,11 @@ func NewLeg(x *index.Index, l *graph.Leg) *Leg {
 		v.shake(x, l.Conn)
 	}
 	return v
+}
+
+// NewBytes returns the same of a leg of which all is passed on, whatever TLS is in it.
+func NewBytes(x *index.Index, l *graph.Leg) *Leg {
+	return &Leg{Leg: l, Orig: newBytes(x, l.Conn.Orig), Reply: newBytes(x, l.Conn.Reply), sure: -1, bytes: true}
 }
 
 // Sealed reports whether both directions were captured and are TLS: what one of
@@ -146,7 +152,7 @@ func (v *Leg) boundaries() []boundary {
 		if u.Off >= v.Orig.end {
 			break
 		}
-		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off == now.orig {
+		if !v.Orig.counts(u) || u.Off == now.orig {
 			missing = missing || u.Kind == scan.UnitHole
 			continue
 		}
@@ -167,7 +173,7 @@ func (v *Leg) boundaries() []boundary {
 func (v *Leg) answered(bs []boundary) []boundary {
 	before := bs[0].orig
 	for _, u := range v.Reply.units[v.Reply.first(bs[0].reply):] {
-		if u.Kind != scan.UnitData && u.Kind != scan.UnitPlain || u.Off >= v.Reply.end {
+		if !v.Reply.counts(u) || u.Off >= v.Reply.end {
 			continue
 		}
 		heard := v.Orig.heard(u.At.Ack, before)

@@ -9,10 +9,11 @@ import (
 )
 
 // Sealed lists the TLS legs whose exchanges are hidden. Those that a log ties as a whole
-// are among them: what goes over them teaches of the others.
+// are among them: what goes over them teaches of the others. The proxy sees no exchanges
+// in an application's own TLS.
 func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool {
-		return c.Busy[l] && c.Wholes[l] == nil || l.Protocol != flow.ProtocolTLS || l.OnlyHTTP2() // which has no turns
+		return c.Busy[l] && c.Wholes[l] == nil || c.Inner[l] || l.Protocol != flow.ProtocolTLS || l.OnlyHTTP2() // which has no turns
 	})
 }
 

@@ -50,6 +50,11 @@ func TestSealedLegs(t *testing.T) {
 	if got := Sealed(c, s.Down); len(got) != 2 || got[0] != s.Down[0] || got[1] != s.Down[2] {
 		t.Errorf("%d legs are sealed, want the two that are not tied", len(got))
 	}
+	c.Inner = map[*graph.Leg]bool{s.Down[2]: true}
+	if got := Sealed(c, s.Down); len(got) != 1 || got[0] != s.Down[0] {
+		t.Errorf("%d legs are sealed, want the one whose TLS is a proxy's", len(got))
+	}
+	c.Inner = nil
 	s.Down[0].Tunnel, s.Down[0].Protocol = true, s.Down[3].Protocol
 	if got := Sealed(c, s.Down); len(got) != 1 || got[0] != s.Down[2] {
 		t.Errorf("%d legs are sealed, want one: a tunnel is no TLS here", len(got))

@@ -32,11 +32,10 @@ func newSealed(x *index.Index, h index.HalfNo, over, slack int64) *Side {
 	if len(us) == 0 {
 		return nil
 	}
-	s := &Side{units: us, base: x.Half(h).Base, opened: x.Plain[h], end: x.Length(h), Over: over, slack: slack, Plain: x.TLS(h) == nil}
-	if s.Plain {
-		s.Starts = []int64{us[0].Off}
-		return s
+	if x.TLS(h) == nil {
+		return newBytes(x, h)
 	}
+	s := &Side{units: us, base: x.Half(h).Base, opened: x.Plain[h], end: x.Length(h), Over: over, slack: slack}
 	for _, u := range us {
 		if u.Kind == scan.UnitData {
 			s.Data = append(s.Data, u)
@@ -44,6 +43,19 @@ func newSealed(x *index.Index, h index.HalfNo, over, slack int64) *Side {
 	}
 	s.endData()
 	return s
+}
+
+// newBytes returns the direction of half h as bytes, all of which count; nil if nothing
+// of it was kept.
+func newBytes(x *index.Index, h index.HalfNo) *Side {
+	if h == 0 {
+		return nil
+	}
+	us := x.UnitsOf(h)
+	if len(us) == 0 {
+		return nil
+	}
+	return &Side{units: us, base: x.Half(h).Base, opened: x.Plain[h], end: x.Length(h), Plain: true, Starts: []int64{us[0].Off}}
 }
 
 const (
@@ -135,11 +147,17 @@ func (s *Side) add(early []*scan.Unit) {
 // at returns the unit of data that begins at off, nil if none is known to.
 func (s *Side) at(off int64) *scan.Unit {
 	for i := s.first(off); i < len(s.units) && s.units[i].Off == off; i++ {
-		if u := s.units[i]; u.Kind == scan.UnitData || u.Kind == scan.UnitPlain {
+		if u := s.units[i]; s.counts(u) {
 			return u
 		}
 	}
 	return nil
+}
+
+// counts reports whether a unit is data: of bytes all are, also what in them is a
+// handshake of TLS.
+func (s *Side) counts(u *scan.Unit) bool {
+	return u.Kind == scan.UnitData || u.Kind == scan.UnitPlain || s.Plain && u.Kind != scan.UnitHole
 }
 
 // last returns the last unit that begins in [from, to), nil if there is none.
