@@ -174,14 +174,15 @@ func (rd *reader) accessLogs() error {
 }
 
 // line reports whether a log line names an end that was captured, at the time of
-// the captures.
+// the captures. Whose leg behind the proxy it names may matter, though its client was not
+// captured: that leg is nobody else's.
 func (t *touched) line(l *accesslog.Line) bool {
 	if l.Start != 0 && (int64(l.Start) > t.to+LogSlack || l.Duration >= 0 && int64(l.Start)+int64(l.Duration)+int64(l.Resolution)+LogSlack < t.from) {
 		return false
 	}
 	for _, client := range [...]netip.AddrPort{l.DownstreamDirect, l.DownstreamRemote} {
 		if client.IsValid() && client.Port() != 0 {
-			return t.end(client)
+			return t.end(client) || t.end(l.UpstreamLocal)
 		}
 	}
 	return t.end(l.UpstreamLocal)

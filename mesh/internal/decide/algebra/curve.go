@@ -103,7 +103,7 @@ func (w *wholes) curves(legs []*graph.Leg) []turn.Curve {
 	var out []turn.Curve
 	var measured []*turn.Leg
 	for _, l := range legs {
-		if w.c.Busy[l] && w.tied[l] == nil || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
+		if w.c.Busy[l] && w.tied[l] == nil || w.c.Orphaned[l] || l.Empty() || len(l.Exchanges) > 0 || l.Protocol != flow.ProtocolTLS && l.Protocol != flow.ProtocolTCP || l.Conn.Orig == 0 || l.Conn.Reply == 0 {
 			continue
 		}
 		if w.c.Inner[l] {

@@ -24,6 +24,8 @@ type Crossing struct {
 	Logged   map[*graph.Leg]bool                   // busy ones that a log names, which may carry more
 	Wholes   map[*graph.Leg]*graph.Leg             // whole legs that a log ties, and to which
 	Inner    map[*graph.Leg]bool                   // legs whose TLS is the application's, which the proxy passes on
+	Orphans  map[*graph.Exchange]bool              // exchanges whose counterpart a log names, and nobody captured
+	Orphaned map[*graph.Leg]bool                   // whole legs likewise
 	Guessed  map[*graph.Exchange]bool              // upstream exchanges that are some link's best guess
 	Clients  map[Content][]*graph.Leg              // of clients, by what they carried; nil if no log names any
 
@@ -35,7 +37,8 @@ type Crossing struct {
 func New(x *index.Index, rs *recorded.Records, logs *graph.Ledger) *Crossing {
 	return &Crossing{Index: x, Records: rs, Ledger: logs,
 		ByLog: make(map[*graph.Exchange]*graph.Link), Limits: make(map[*graph.Exchange][]*graph.Exchange),
-		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool), Logged: make(map[*graph.Leg]bool), Wholes: make(map[*graph.Leg]*graph.Leg), Guessed: make(map[*graph.Exchange]bool)}
+		Taken: make(map[*graph.Exchange]bool), Busy: make(map[*graph.Leg]bool), Logged: make(map[*graph.Leg]bool), Wholes: make(map[*graph.Leg]*graph.Leg), Guessed: make(map[*graph.Exchange]bool),
+		Orphans: make(map[*graph.Exchange]bool), Orphaned: make(map[*graph.Leg]bool)}
 }
 
 // Add adds a link, and notes what it ties: of one that is ambiguous nothing, so that

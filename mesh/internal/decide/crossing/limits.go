@@ -23,9 +23,12 @@ func (c *Crossing) Refine(l *graph.Link) {
 	}
 }
 
-// Barred reports whether a log ties d or u to something else.
+// Barred reports whether a log ties d or u to something else, captured or not.
 func (c *Crossing) Barred(d, u *graph.Exchange) bool {
 	if w := c.Wholes[d.Leg]; w != u.Leg && (w != nil || c.Wholes[u.Leg] != nil) {
+		return true
+	}
+	if c.orphaned(d, u) {
 		return true
 	}
 	if k := c.ByLog[d]; k != nil && (k.To != u.Leg || k.Up != nil && k.Up != u) {
@@ -73,8 +76,17 @@ func (c *Crossing) LimitUp(u *graph.Exchange, to []*graph.Exchange) { c.Limits[u
 // LimitDown says that what d caused is among the given exchanges.
 func (c *Crossing) LimitDown(d *graph.Exchange, to []*graph.Exchange) { c.Limits[d] = to }
 
+// orphaned reports whether a log gives d or u to something that was not captured, so that
+// it proves nothing if it fits the other best. Of attempts a log names the last one.
+func (c *Crossing) orphaned(d, u *graph.Exchange) bool {
+	return c.Orphans[u] || c.Orphans[d] && graph.Final(d, u)
+}
+
 // allowed reports whether a log lets d and u belong together.
 func (c *Crossing) allowed(d, u *graph.Exchange) bool {
+	if c.orphaned(d, u) {
+		return false
+	}
 	fits := func(a, b *graph.Exchange) bool {
 		to, ok := c.Limits[a]
 		return !ok || slices.Contains(to, b)

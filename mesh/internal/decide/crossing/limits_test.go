@@ -90,6 +90,42 @@ func TestBarred(t *testing.T) {
 	}
 }
 
+// What a log gives to something that was not captured belongs to nothing else, but for
+// attempts before the one that the log names.
+func TestOrphans(t *testing.T) {
+	at := func(l *graph.Leg, status uint16) *graph.Exchange {
+		e := exchange(l, 0, 100*us)
+		e.Resp.Status = status
+		return e.Exchange
+	}
+	for _, tt := range []struct {
+		name     string
+		of       int    // which of the two it is
+		attempt  uint16 // the status behind the proxy; the client got 200
+		orphaned bool
+	}{
+		{"nothing", -1, 200, false},
+		{"the client's", 0, 200, true},
+		{"an earlier attempt of the client's", 0, 503, false},
+		{"the server's", 1, 200, true},
+		{"an attempt of a client that was not captured", 1, 503, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			es := [2]*graph.Exchange{at(clientLeg(0), 200), at(proxyLeg(0), tt.attempt)}
+			c := New(nil, nil, nil)
+			if tt.of >= 0 {
+				c.Orphans[es[tt.of]] = true
+			}
+			if got := c.Barred(es[0], es[1]); got != tt.orphaned {
+				t.Errorf("barred %v, want %v", got, tt.orphaned)
+			}
+			if got := c.allowed(es[0], es[1]); got == tt.orphaned {
+				t.Errorf("allowed %v, want %v", got, !tt.orphaned)
+			}
+		})
+	}
+}
+
 // From what a log ties turn algebra learns, unless one end is a stream of HTTP/2 that
 // is not known.
 func TestOpenOrTied(t *testing.T) {

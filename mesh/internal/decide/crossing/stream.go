@@ -148,9 +148,10 @@ func (c *Crossing) streams(legs []*graph.Leg) []*graph.Leg {
 // mayCarry reports whether the whole leg up may be what the proxy made of down.
 func (c *Crossing) mayCarry(down, up *graph.Leg) bool {
 	if !down.Readable() || !up.Readable() { // else algebra.JoinCurves compares them
-		return down.Protocol == up.Protocol && down.OrigBytes > 0 && bytesNest(c.Index, down, up) && c.mayBeOne(down, up)
+		return down.Protocol == up.Protocol && down.OrigBytes > 0 && bytesNest(c.Index, down, up) && c.mayBeOne(down, up) &&
+			(!c.Orphaned[down] && !c.Orphaned[up] || c.SameStream(down, up))
 	}
-	if !LegNests(c.Index, down, up) {
+	if !LegNests(c.Index, down, up) || (c.Orphaned[down] || c.Orphaned[up]) && !c.SameStream(down, up) {
 		return false
 	}
 	if down.Empty() != up.Empty() {

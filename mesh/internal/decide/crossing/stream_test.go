@@ -341,6 +341,21 @@ func TestMayCarry(t *testing.T) {
 			h := c.Index.Half(l.Conn.Reply)
 			h.RST, h.SYN, h.Bytes = true, false, 0
 		}, true},
+		{"a log gives the client's to another, and contents speak", func(c *Crossing) { c.Orphaned[c.Down[0]] = true }, true},
+		{"a log gives the client's to another", func(c *Crossing) {
+			c.Orphaned[c.Down[0]] = true
+			forget(c)
+		}, false},
+		{"a log gives the server's to another", func(c *Crossing) {
+			c.Orphaned[c.Up[0]] = true
+			forget(c)
+		}, false},
+		{"a log gives the server's, encrypted, to another", func(c *Crossing) {
+			c.Down[0].Protocol, c.Up[0].Protocol = flow.ProtocolTLS, flow.ProtocolTLS
+			c.Orphaned[c.Up[0]] = true
+			forget(c)
+		}, false},
+		{"contents that were not seen", forget, true},
 		{"of nothing", func(c *Crossing) { c.Down[0].OrigBytes, c.Down[0].ReplyBytes = 0, 0 }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -354,6 +369,15 @@ func TestMayCarry(t *testing.T) {
 				t.Errorf("may carry it: %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// forget makes the contents of the first legs unknown.
+func forget(c *Crossing) {
+	for _, l := range [2]*graph.Leg{c.Down[0], c.Up[0]} {
+		for h := range l.Conn.Halves {
+			c.Index.Content(h).Print.Known = 0
+		}
 	}
 }
 

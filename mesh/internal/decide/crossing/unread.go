@@ -23,11 +23,11 @@ func (c *Crossing) JoinUnread() {
 // encrypted client leg that was open and busy around it. Where several were,
 // the upstream legs are guesses for all of them.
 func (c *Crossing) joinToUnreadDown() {
-	hidden := Unreadable(c.Down)
+	hidden := c.unnamed(Unreadable(c.Down))
 	guesses := newGuesses()
 	for _, u := range index.Each(c.Index, c.Open(graph.ExchangesOf(c.Up))) {
-		if c.Guessed[u] {
-			continue // it has better candidates than whoever was busy
+		if c.Guessed[u] || c.Orphans[u] {
+			continue // it has better candidates than whoever was busy, or none
 		}
 		var may []*graph.Leg
 		for _, d := range hidden {
@@ -45,6 +45,22 @@ func (c *Crossing) joinToUnreadDown() {
 		}
 	}
 	c.addGuesses(guesses)
+}
+
+// unnamed leaves out the legs of which a log tells: those whose counterpart was not
+// captured, and those to which it ties an exchange as a whole. That may go on for as long
+// as the leg does, in many turns, so that being busy says nothing of it for others.
+func (c *Crossing) unnamed(legs []*graph.Leg) []*graph.Leg {
+	told := make(map[*graph.Leg]bool)
+	for _, l := range c.ByLog {
+		if l.Up == nil {
+			told[l.To] = true
+		}
+		if l.Down == nil {
+			told[l.From] = true
+		}
+	}
+	return slices.DeleteFunc(legs, func(l *graph.Leg) bool { return c.Orphaned[l] || told[l] && !l.SpeaksHTTP2() })
 }
 
 // guesses collects for each leg the upstream legs it may have used, the first
@@ -136,13 +152,16 @@ func (c *Crossing) Answered(d *graph.Leg) int64 {
 // joinToUnreadUp finds encrypted upstream legs that only one client leg can
 // have been using in every exchange that may have gone over them.
 func (c *Crossing) joinToUnreadUp() {
-	hidden := Unreadable(c.Up)
+	hidden := c.unnamed(Unreadable(c.Up))
 	if len(hidden) == 0 {
 		return
 	}
 	clients, guesses := make(map[*graph.Leg][]*graph.Leg), newGuesses()
 	choice := make(map[*graph.Leg]bool) // hidden legs that are not some exchange's only candidate
 	for _, d := range index.Each(c.Index, c.Open(graph.ExchangesOf(c.Down))) {
+		if c.Orphans[d] {
+			continue
+		}
 		var may []*graph.Leg
 		for _, u := range hidden {
 			if len(may) <= MaxRivals && c.busyWithin(u, d) {

@@ -76,6 +76,14 @@ func TestJoinUnreadDown(t *testing.T) {
 			d, u := sealed(tr, 1)
 			one(d[0], u[0])
 		}, func(c *Crossing) { c.Trust.lives = []scan.Span{{From: int64(c.Up[0].Start), To: int64(c.Up[0].End)}} }, []string{"?0>0"}},
+		{"that a log gives to another", func(tr *pcap.Trace) {
+			d, u := sealed(tr, 1)
+			one(d[0], u[0])
+		}, func(c *Crossing) { c.Orphans[&c.Up[0].Exchanges[0]] = true }, nil},
+		{"whose client has another by a log", func(tr *pcap.Trace) {
+			d, u := sealed(tr, 1)
+			one(d[0], u[0])
+		}, func(c *Crossing) { c.Orphaned[c.Down[0]] = true }, nil},
 		{"on a connection that began earlier", func(tr *pcap.Trace) {
 			d, u := sealed(tr, 1)
 			one(d[0], u[0])
@@ -191,6 +199,27 @@ func TestJoinUnreadUp(t *testing.T) {
 			func(c *Crossing) { c.Busy[c.Up[0]] = true }, []string{"?0>0"}},
 		{"on one that is tied to it", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
 			func(c *Crossing) { c.Add(&graph.Link{From: c.Down[0], To: c.Up[0], Evidence: []flow.Evidence{{}}}) }, []string{"0>0"}},
+		{"on one to which a log ties another", func(tr *pcap.Trace) {
+			e := open(tr, 2, 1)
+			one(tr, e.downs[0], e.ups[0])
+			one(tr, e.downs[1], e.ups[0])
+		}, func(c *Crossing) {
+			x := &c.Down[0].Exchanges[0]
+			c.Taken[x], c.ByLog[x] = true, &graph.Link{From: c.Down[0], To: c.Up[0], Down: x}
+		}, nil},
+		{"on one of HTTP/2 to which a log ties another", func(tr *pcap.Trace) {
+			e := open(tr, 2, 1)
+			one(tr, e.downs[0], e.ups[0])
+			one(tr, e.downs[1], e.ups[0])
+		}, func(c *Crossing) {
+			x := &c.Down[0].Exchanges[0]
+			c.Taken[x], c.ByLog[x] = true, &graph.Link{From: c.Down[0], To: c.Up[0], Down: x}
+			c.Up[0].TLS.ALPN, c.Busy[c.Up[0]] = []string{"h2"}, true
+		}, []string{"?1>0"}},
+		{"that a log gives to another", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
+			func(c *Crossing) { c.Orphans[&c.Down[0].Exchanges[0]] = true }, nil},
+		{"on one that a log gives to another", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
+			func(c *Crossing) { c.Orphaned[c.Up[0]] = true }, nil},
 		{"that is tied", func(tr *pcap.Trace) { e := open(tr, 1, 1); one(tr, e.downs[0], e.ups[0]) },
 			func(c *Crossing) { c.Taken[&c.Down[0].Exchanges[0]] = true }, nil},
 		{"that can be read", func(tr *pcap.Trace) { opened(tr, 1)[0].carry(get, ok) }, nil, nil},

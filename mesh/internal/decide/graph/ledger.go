@@ -11,8 +11,9 @@ import (
 // A NamedLine is a line with the legs it names.
 type NamedLine struct {
 	*recorded.Line
-	Down, Up *Leg // nil when not captured, or not named
-	Said     bool // a leg that it names was captured
+	Down, Up *Leg    // nil when not captured, or not named
+	Said     bool    // a leg that it names was captured
+	Unseen   [2]bool // the client's leg, and that behind the proxy: it names one, and none with that end was captured
 }
 
 // A Ledger finds the legs that log lines name.
@@ -39,6 +40,7 @@ func NewLedger(lines []*recorded.Line, legs []*Leg) *Ledger {
 		n.Down = g.find(line, line.Client(), line.DownstreamLocal, (*Leg).downstream)
 		n.Up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
 		n.Said = n.Down != nil || n.Inferred()
+		n.Unseen = [2]bool{g.unseen(line.Client()), g.unseen(line.UpstreamLocal)}
 		g.Lines = append(g.Lines, n)
 	}
 	return g
@@ -63,6 +65,11 @@ func (g *Ledger) find(line *recorded.Line, from, to netip.AddrPort, fits func(*L
 		}
 	}
 	return best
+}
+
+// unseen reports whether an end is named that no leg has, at any time.
+func (g *Ledger) unseen(end netip.AddrPort) bool {
+	return end.IsValid() && end.Port() != 0 && len(g.byEnd[end]) == 0
 }
 
 // lostTarget reports whether only the half of l was captured that does not show

@@ -18,14 +18,16 @@ import (
 // tell, and what it says of the request.
 func Join(c *crossing.Crossing) {
 	entries, inferred := entriesOf(c)
-	if len(entries)+len(inferred) == 0 {
+	named := customs(c)
+	lost := strays(c, &named)
+	if len(entries)+len(inferred)+len(lost) == 0 {
 		return
 	}
 	turn.Outline(c, c.Down)
 	turn.Outline(c, c.Up)
 	c.Clients = c.ByContent(c.Down)
 	placeOn(c, entries, downstream)
-	placeOn(c, slices.Concat(entries, inferred), upstream)
+	placeOn(c, inOrder(c.Ledger, slices.Concat(entries, inferred, lost)), upstream)
 	if c.Index.Stopped() {
 		return
 	}
@@ -38,6 +40,7 @@ func Join(c *crossing.Crossing) {
 	}
 	takeAlike(c, entries, believed, downstream)
 	takeAlike(c, entries, believed, upstream)
+	orphan(c, believed, lost, &named)
 	inferClients(c, inferred)
 	joinLoggedFailures(c, entries)
 }
@@ -90,6 +93,7 @@ func inferClients(c *crossing.Crossing, entries []*logEntry) {
 		if named := slices.DeleteFunc(slices.Clone(ds), func(d *graph.Exchange) bool { return !e.from(d) }); len(named) > 0 {
 			ds = named
 		}
+		ds = slices.DeleteFunc(ds, func(d *graph.Exchange) bool { return c.Orphans[d] })
 		if same := slices.DeleteFunc(slices.Clone(ds), func(d *graph.Exchange) bool { return !e.sameID(d) }); len(same) > 0 {
 			ds = same
 		} else if !c.Trust.Steady(u) {

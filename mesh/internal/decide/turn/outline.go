@@ -13,7 +13,7 @@ import (
 // in an application's own TLS.
 func Sealed(c *crossing.Crossing, legs []*graph.Leg) []*graph.Leg {
 	return slices.DeleteFunc(crossing.Unreadable(legs), func(l *graph.Leg) bool {
-		return c.Busy[l] && c.Wholes[l] == nil || c.Inner[l] || l.Protocol != flow.ProtocolTLS || l.OnlyHTTP2() // which has no turns
+		return c.Busy[l] && c.Wholes[l] == nil || c.Inner[l] || c.Orphaned[l] || l.Protocol != flow.ProtocolTLS || l.OnlyHTTP2() // which has no turns
 	})
 }
 
