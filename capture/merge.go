@@ -4,8 +4,9 @@ import "io"
 
 // A Merger puts the packets of several Readers in the order of their
 // timestamps. Packets with the same time come in the order in which the
-// Readers were given; those of one Reader keep their order, whatever their
-// times. It is not safe for concurrent use, and owns no Reader.
+// Readers were given, but those that a snaplen cut after those of which less is
+// missing: of copies the fullest comes first. The packets of one Reader keep their
+// order, whatever their times. It is not safe for concurrent use, and owns no Reader.
 type Merger struct {
 	only *Reader   // set when there is just one: nothing is to be compared
 	rest []*Reader // not read from yet, in order
@@ -18,14 +19,24 @@ type Merger struct {
 type mergeHead struct {
 	packet *Packet
 	nanos  Time
+	lacks  int // bytes that were not captured
 	order  int // of the Reader
 	reader *Reader
 }
 
 // before reports whether h comes first.
 func (h *mergeHead) before(o *mergeHead) bool {
-	return h.nanos < o.nanos || h.nanos == o.nanos && h.order < o.order
+	switch {
+	case h.nanos != o.nanos:
+		return h.nanos < o.nanos
+	case h.lacks != o.lacks:
+		return h.lacks < o.lacks
+	}
+	return h.order < o.order
 }
+
+// lacking returns how many bytes of a packet were not captured.
+func lacking(p *Packet) int { return max(int(p.WireLen)-len(p.Data), 0) }
 
 // NewMerger merges the packets of rs.
 func NewMerger(rs ...*Reader) *Merger {
@@ -69,7 +80,7 @@ func (m *Merger) open() error {
 		m.rest = m.rest[1:]
 		p, err := r.Next()
 		if err == nil {
-			m.push(mergeHead{p, p.Time, order, r})
+			m.push(mergeHead{p, p.Time, lacking(p), order, r})
 		} else if err != io.EOF {
 			return err
 		}
@@ -83,7 +94,7 @@ func (m *Merger) advance() error {
 	top := &m.heap[0]
 	p, err := top.reader.Next()
 	if err == nil {
-		top.packet, top.nanos = p, p.Time
+		top.packet, top.nanos, top.lacks = p, p.Time, lacking(p)
 		m.sink()
 		return nil
 	}

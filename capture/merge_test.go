@@ -21,7 +21,8 @@ func timedReader(tb testing.TB, input uint32, tail string, seconds ...uint32) *c
 	o := binary.LittleEndian
 	file := pcapFile(o, 0xa1b2c3d4, 1)
 	for i, s := range seconds {
-		file = append(file, pcapRecord(o, s, 0, 9, fmt.Sprint("packet ", i+1))...)
+		text := fmt.Sprint("packet ", i+1)
+		file = append(file, pcapRecord(o, s, 0, uint32(len(text)), text)...)
 	}
 	r, err := capture.NewReader(bytes.NewReader(append(file, tail...)), &capture.Options{Input: input, Buffer: 64})
 	if err != nil {
@@ -115,5 +116,34 @@ func TestMergerAgainstSort(t *testing.T) {
 		if d := cmp.Diff(strings.Join(want, " "), mergedText(t, capture.NewMerger(rs...))); d != "" {
 			t.Fatal(d)
 		}
+	}
+}
+
+// Of packets with one time those come first of which less is missing, whichever input has
+// them.
+func TestMergerPutsTheFullestFirst(t *testing.T) {
+	o := binary.LittleEndian
+	reader := func(input uint32, lens ...int) *capture.Reader {
+		file := pcapFile(o, 0xa1b2c3d4, 1)
+		for _, n := range lens {
+			file = append(file, pcapRecord(o, 7, 0, 40, strings.Repeat("x", n))...)
+		}
+		r, err := capture.NewReader(bytes.NewReader(file), &capture.Options{Input: input})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	m := capture.NewMerger(reader(0, 20, 20), reader(1, 40, 30), reader(2, 40, 20))
+	var got []string
+	for {
+		p, err := m.Next()
+		if err == io.EOF {
+			break
+		}
+		got = append(got, fmt.Sprintf("%d:%d", p.Ref.Input, len(p.Data)))
+	}
+	if want := "1:40 2:40 1:30 0:20 0:20 2:20"; strings.Join(got, " ") != want {
+		t.Errorf("packets %v, want %s", got, want)
 	}
 }

@@ -105,7 +105,7 @@ func (d *Decoder) arrive(p *capture.Packet, s *Segment, ip []byte) bool {
 		d.points.infos[pl.point].Loopback = true
 		pl.copies, pl.watch = at(&d.copies, pl.point), false
 	}
-	if r := d.repeatsAt(pl.point); r != nil && r.repeated(p, ip) ||
+	if r := d.repeatsAt(pl.point); r != nil && r.repeated(p, ip, s.IPID) ||
 		pl.copies != nil && pl.copies.second(p, ip, s.IPID) ||
 		pl.passes != nil && pl.passes.passed(p, ip, s.IPID) {
 		s.Dup = true

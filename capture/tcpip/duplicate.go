@@ -86,28 +86,40 @@ func (c *copies) take(hash uint64, nanos capture.Time, id uint16) bool {
 }
 
 // repeats remembers the last packets of a point, to find those that another
-// input has too: a copy of a file, or captures that overlap.
+// input has too: a copy of a file, or captures that overlap. Two captures of one
+// moment tell its time a little differently, and further apart if something changed
+// the times of one.
 type repeats struct {
-	seen [repeatsKept]repeatSeen
-	next int
+	seen  [repeatsKept]repeatSeen
+	next  int
+	first uint32              // the input that showed the point first
+	more  bool                // others have shown it too
+	apart map[[2]uint32]int64 // by how much later the second of two inputs told the time last, in nanoseconds
 }
 
-// repeatsKept is how many packets of one moment, as far as the timestamps of a
-// capture tell moments apart, may come between a packet and its repetition.
-const repeatsKept = 16
+// repeatsKept is how many packets may come between a packet and its repetition.
+const repeatsKept = 64
 
 type repeatSeen struct {
-	hash   uint64
+	hash   uint64 // 0: none
 	nanos  capture.Time
 	inputs []uint32 // that have shown it
 }
 
-// repeated reports whether another input has shown the packet at this time. Each input
-// shows a packet once: what comes from it again is another packet.
-func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
+// repeated reports whether another input has shown the packet at about this time. Each
+// input shows a packet once: what comes from it again is another packet.
+func (r *repeats) repeated(p *capture.Packet, ip []byte, id uint16) bool {
 	hash := hashHeaders(ip, p.WireLen)
-	for i := range r.seen {
-		if e := &r.seen[i]; e.hash == hash && e.nanos == p.Time && !slices.Contains(e.inputs, p.Ref.Input) {
+	if r.next == 0 && r.seen[0].hash == 0 {
+		r.first = p.Ref.Input
+	}
+	r.more = r.more || p.Ref.Input != r.first
+	for i := range repeatsKept {
+		e := &r.seen[(r.next+repeatsKept-1-i)%repeatsKept]
+		if !r.more || e.hash == 0 || int64(p.Time-e.nanos) > copyAgeWithID {
+			break // so are all before
+		}
+		if e.hash == hash && !slices.Contains(e.inputs, p.Ref.Input) && r.near(e, p, id) {
 			e.inputs = append(e.inputs, p.Ref.Input)
 			return true
 		}
@@ -116,6 +128,25 @@ func (r *repeats) repeated(p *capture.Packet, ip []byte) bool {
 	*e = repeatSeen{hash, p.Time, append(e.inputs[:0], p.Ref.Input)}
 	r.next = (r.next + 1) % repeatsKept
 	return false
+}
+
+// near reports whether p, alike to what was seen, may be the same packet by its time. A
+// retransmission has another IPv4 identification; where there is none, the two inputs
+// must be as far apart as they were last.
+func (r *repeats) near(e *repeatSeen, p *capture.Packet, id uint16) bool {
+	close := func(d, to, most int64) bool { return d-to <= most && to-d <= most }
+	pair, since := [2]uint32{e.inputs[0], p.Ref.Input}, int64(p.Time-e.nanos)
+	apart, known := r.apart[pair]
+	if !close(since, 0, copyAge) && !(known && close(since, apart, copyAge)) && (id == 0 || !close(since, 0, copyAgeWithID)) {
+		return false
+	}
+	if since != apart {
+		if r.apart == nil {
+			r.apart = make(map[[2]uint32]int64)
+		}
+		r.apart[pair], r.apart[[2]uint32{pair[1], pair[0]}] = since, -since
+	}
+	return true
 }
 
 // repeatsAt returns what to look for repetitions in, nil when there is only one

@@ -144,8 +144,8 @@ func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
 		}
 		return steps
 	}
-	late := many(17)
-	for i := 17; i < len(late); i++ {
+	late := many(65)
+	for i := 65; i < len(late); i++ {
 		late[i].dup = false // each drives out the one that is next
 	}
 	both := map[uint32]string{0: "a", 1: "a"}
@@ -162,12 +162,21 @@ func TestDecodeMarksPacketsOfTwoInputs(t *testing.T) {
 		{"a pair each of three", three, []step{{0, 1, 5, false}, {0, 1, 5, false}, {1, 1, 5, true}, {1, 1, 5, true}, {2, 1, 5, true}, {2, 1, 5, true}}},
 		{"one more in the last of three", three, []step{{0, 1, 5, false}, {1, 1, 5, true}, {2, 1, 5, true}, {2, 1, 5, false}}},
 		{"one input", both, []step{{0, 1, 5, false}, {0, 1, 5, false}}},
-		{"another time", both, []step{{0, 1, 5, false}, {1, 1, 6, false}}},
+		{"told a little later", both, []step{{0, 1, 5, false}, {1, 1, 5 + 1e6, true}}},
+		{"another time", both, []step{{0, 1, 5, false}, {1, 1, 5 + 1e6 + 1, false}}},
+		{"without an identification, told a little later", both, []step{{0, 0, 5, false}, {1, 0, 5 + 50e3, true}}},
+		{"without an identification, another time", both, []step{{0, 0, 5, false}, {1, 0, 5 + 50e3 + 1, false}}},
+		{"without an identification, as much later as another", both,
+			[]step{{0, 1, 0, false}, {0, 0, 100e3, false}, {1, 1, 300e3, true}, {1, 0, 450e3, true}}},
+		{"without an identification, still later than another", both,
+			[]step{{0, 1, 0, false}, {0, 0, 100e3, false}, {1, 1, 300e3, true}, {1, 0, 450e3 + 1, false}}},
+		{"as much earlier as another", both, []step{{0, 1, 0, false}, {0, 0, 100e3, false}, {1, 1, 300e3, true}, {1, 0, 400e3, true}, {1, 2, 500e3, false}, {0, 2, 500e3, true}}},
+		{"as another of three", three, []step{{0, 1, 0, false}, {0, 0, 100e3, false}, {1, 1, 300e3, true}, {2, 0, 400e3, false}}},
 		{"another packet", both, []step{{0, 1, 5, false}, {1, 2, 5, false}}},
 		{"two pods", map[uint32]string{0: "a", 1: "b"}, []step{{0, 1, 5, false}, {1, 1, 5, false}}},
 		{"only one input was named", map[uint32]string{0: ""}, []step{{0, 1, 5, false}, {1, 1, 5, false}}},
-		{"16 of one moment", both, many(16)},
-		{"17 of one moment", both, late},
+		{"64 of one moment", both, many(64)},
+		{"65 of one moment", both, late},
 	} {
 		points := tcpip.NewPoints()
 		for input, pod := range tt.pods {
