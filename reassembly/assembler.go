@@ -173,7 +173,7 @@ func (a *Assembler) search(s *tcpip.Segment) (id HalfID, h *Half, fresh bool) {
 	e := a.keys.find(a.t, &s.Key, hash)
 	if e.id != 0 {
 		h = a.t.halves.at(uint32(e.id))
-		if s.Flags&tcpip.FlagSYN == 0 && !h.ending && serial(s.Seq).near(serial(h.Next), reuseClosed) {
+		if s.Flags&tcpip.FlagSYN == 0 && !h.ending && (h.HasAck || s.Flags&tcpip.FlagRST == 0) && serial(s.Seq).near(serial(h.Next), reuseClosed) {
 			return e.id, h, false
 		}
 		switch a.whose(h, s) {

@@ -78,10 +78,11 @@ func (a *Assembler) whoseSYN(h *Half, s *tcpip.Segment) verdict {
 	return newHalf
 }
 
-// disowns reports whether s resets, as one does who has sent nothing but a SYN, what
-// the server sends of an earlier connection: with the number of that (RFC 5961 §4).
+// disowns reports whether s resets, as one does who has sent nothing but a SYN, what the
+// server sends of an earlier connection: with the number of that (RFC 5961 §4), however
+// near. As long as nobody answered, only that of the SYN was used.
 func (a *Assembler) disowns(h *Half, s *tcpip.Segment) bool {
-	return h.SYN && !h.HasAck && h.slot != 0 && !a.acceptable(a.lives.at(h.slot), s) &&
+	return h.SYN && !h.HasAck && h.slot != 0 && (!a.acceptable(a.lives.at(h.slot), s) || a.lives.at(h.slot).peer == 0 && s.Seq != h.ISN && s.Seq != h.Next) &&
 		(h.prev == 0 || !serial(s.Seq).near(serial(a.t.Half(h.prev).Next), resetAhead))
 }
 

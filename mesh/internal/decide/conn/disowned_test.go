@@ -21,6 +21,7 @@ type challenged struct {
 	off                            uint32 // between the number acknowledged and the one reset
 	alone                          bool   // the ACK was not captured
 	unanswered                     bool   // the server is never heard of again
+	ahead                          uint32 // how far the new numbers are past the old one; 0 = far
 }
 
 func (c challenged) trace() *pcap.Trace {
@@ -41,6 +42,9 @@ func (c challenged) trace() *pcap.Trace {
 		tr.Wait(time.Second)
 	}
 	k := dial().ISN(3e9, 4e9)
+	if c.ahead != 0 {
+		k = dial().ISN(1e9+c.ahead, 4e9)
+	}
 	for range c.rounds {
 		k.SYN()
 		number := uint32(1e9 + 1)
@@ -83,6 +87,11 @@ func TestChallengeACK(t *testing.T) {
 		{"the ACK was not captured", challenged{client: pod, server: service, rounds: 1, alone: true}, "6+3"},
 		{"and never a SYN-ACK", challenged{client: pod, server: service, rounds: 1, unanswered: true}, "2+0"},
 		{"the reset has another number", challenged{client: pod, server: service, rounds: 1, off: 1}, "6+3 0+1"},
+		{"a little ahead of the earlier one", challenged{client: pod, server: service, rounds: 1, ahead: 500_000}, "6+3"},
+		{"a little ahead, redirected", challenged{client: pod, server: service, listener: proxy, rounds: 2, ahead: 70_000}, "7+3"},
+		{"a little ahead, and never a SYN-ACK", challenged{client: pod, server: service, rounds: 1, ahead: 500_000, unanswered: true}, "2+0"},
+		{"a little ahead of one that was captured", challenged{client: pod, server: service, ahead: 500_000, earlier: func(c *pcap.Connection) { c.Handshake(); request(c) }, rounds: 1}, "3+3 7+3"},
+		{"a little ahead of one whose middle was captured", challenged{client: pod, server: service, ahead: 500_000, earlier: request, rounds: 1}, "1+2 7+3"},
 		{"the middle of the earlier one was captured", challenged{client: pod, server: service, earlier: request, rounds: 1}, "1+2 7+3"},
 		{"all of it", challenged{client: pod, server: service, earlier: func(c *pcap.Connection) { c.Handshake(); request(c) }, rounds: 1}, "3+3 7+3"},
 		{"all of it, redirected", challenged{client: pod, server: service, listener: proxy, earlier: func(c *pcap.Connection) { c.Handshake(); request(c) }, rounds: 1}, "3+3 7+3"},
