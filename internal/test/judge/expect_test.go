@@ -63,9 +63,6 @@ var untold = map[string]string{
 // known lists checks that fail because of a defect that is not mended yet, as
 // "scenario/check", with the defect. A check that passes must not be listed.
 var known = map[string]string{
-	"envoy-outbound-mtls/keys: legs":  "of a connection between two proxies that nobody used, keys show that it carried nothing: it is called direct",
-	"envoy-outbound-mtls/keys: paths": "the same",
-
 	"ambient-alike/3 tenths, one tenth from there on, input -1":      "of connections alike the true counterpart of one lies in the hole, and it is tied to another's",
 	"ambient-alike/3 tenths, one tenth from there on, input 1":       "the same",
 	"envoy-same-id/6 tenths, one tenth from there on, input 1":       "the same, of exchanges",

@@ -237,3 +237,19 @@ func (e *Exchange) Lasts() int64 {
 
 // IsHidden reports whether an exchange cannot be read.
 func IsHidden(e *Exchange) bool { return e.Outline != nil }
+
+// InLog reports whether a line of a log is of the leg, or of an exchange of it.
+func (l *Leg) InLog() bool {
+	return l.Log != nil || slices.ContainsFunc(l.Exchanges, func(e Exchange) bool { return e.Log != nil })
+}
+
+// AskedByEnvoy reports whether an Envoy sent some request of the leg, by what it writes
+// into each: a service that it asks itself shows so, and a copy of what it sent elsewhere.
+func (l *Leg) AskedByEnvoy() bool {
+	return slices.ContainsFunc(l.Exchanges, func(e Exchange) bool { return e.Req != nil && e.Req.Is(scan.MsgByEnvoy) })
+}
+
+// AnsweredByEnvoy reports whether an Envoy wrote some answer of the leg.
+func (l *Leg) AnsweredByEnvoy() bool {
+	return slices.ContainsFunc(l.Exchanges, func(e Exchange) bool { return e.Resp != nil && e.Resp.Is(scan.MsgByEnvoy) })
+}

@@ -73,14 +73,14 @@ func (l *Leg) CarriesBytes() bool {
 	return slices.Contains(l.TLS.ALPN, "istio-peer-exchange") && !slices.ContainsFunc(l.TLS.ALPN, http)
 }
 
-// ofIstio reports whether the client of a TLS leg calls itself a proxy of Istio.
-func (l *Leg) ofIstio() bool {
+// OfIstio reports whether the client of a TLS leg calls itself a proxy of Istio.
+func (l *Leg) OfIstio() bool {
 	return slices.ContainsFunc(l.TLS.ALPN, func(p string) bool { return strings.HasPrefix(p, "istio") })
 }
 
 // OwnTLS reports whether the TLS of a leg that cannot be read is not that of a proxy of
 // Istio.
-func (l *Leg) OwnTLS() bool { return l.Protocol == flow.ProtocolTLS && !l.Tunnel && !l.ofIstio() }
+func (l *Leg) OwnTLS() bool { return l.Protocol == flow.ProtocolTLS && !l.Tunnel && !l.OfIstio() }
 
 // View returns the role of l in the given pod.
 func (l *Leg) View(pod string) flow.Role {

@@ -137,13 +137,18 @@ func newProxies(legs []*graph.Leg, of *profile.Profile) *proxySet {
 	return p
 }
 
+// has reports whether a process is one of the proxy's.
+func (p *proxySet) has(o *record.Process, pod string) bool {
+	return o != nil && (p.known[keyOf(o, pod)] || profile.ComponentOf([]string{o.Name}) != "" || o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)))
+}
+
 // dialled tells who in a pod dialled a leg.
 func (p *proxySet) dialled(l *graph.Leg, pod string) dialler {
 	o := l.OrigProcess
 	switch {
 	case o == nil || l.Orig.Src.Addr().IsLoopback() && l.Conn.Pod != pod:
 		return diallerUnknown
-	case p.known[keyOf(o, pod)], profile.ComponentOf([]string{o.Name}) != "", o.PID == 0 && slices.Contains(p.profile.UIDs, uint32(o.UID)):
+	case p.has(o, pod):
 		return dialledByProxy
 	case p.pods[pod] && o.PID != 0 && l.Conn.Pod == pod:
 		return dialledByApp

@@ -249,12 +249,18 @@ func (r *Roster) Settle(legs []*graph.Leg, links []*graph.Link) {
 			}
 		}
 	}
+	var w waiting
 	for _, l := range index.Each(r.x, legs) {
 		for i := range l.Views {
 			if v := &l.Views[i]; !linked[l] {
+				was := v.Role
 				v.Role = r.settled(legs, l, *v)
+				w.note(r, l, v, was)
 			}
 		}
+	}
+	w.settle()
+	for _, l := range index.Each(r.x, legs) {
 		l.Role = l.Overall()
 	}
 }
@@ -264,11 +270,11 @@ func (r *Roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Rol
 	switch {
 	case v.Tentative && !f.apps[l.Orig.Dst.Port()]:
 		return flow.RoleDirect
-	case l.Tunnel: // what it carries may not have been captured
+	case l.Tunnel, r.owned(l, v): // what it carries may not have been captured
 		return v.Role
 	case v.Role == flow.RoleClientProxy && !f.meshed && !f.loopback, v.Role == flow.RoleProxyServer && !f.meshed && !f.loopback:
 		return flow.RoleUnknown
-	case f.loopback && !f.watched(l):
+	case f.loopback && !f.watched(l), r.touched(l, v):
 		return v.Role
 	case v.Role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
 		return flow.RoleDirect

@@ -6,12 +6,17 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/capture"
+	"github.com/pcapmesh/pcapmesh/capture/tcpip"
+	"github.com/pcapmesh/pcapmesh/mesh/conntrack"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/conn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/index/scan"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
 	"github.com/pcapmesh/pcapmesh/mesh/profile"
+	"github.com/pcapmesh/pcapmesh/mesh/record"
+	"github.com/pcapmesh/pcapmesh/mesh/rules/netfilter"
 )
 
 // legAt is a leg to a port, with its role in the pod "p".
@@ -35,7 +40,7 @@ func ports(p ...uint16) map[uint16]bool {
 
 // rosterWith knows the pod "p" of a mesh.
 func rosterWith(f *PodFacts, mesh string, rs ...*recorded.Rules) *Roster {
-	return &Roster{profile: profile.Named(mesh), Records: &recorded.Records{Rules: rs}, Pods: map[string]*PodFacts{"p": f}}
+	return &Roster{profile: profile.Named(mesh), proxies: newProxies(nil, profile.Named(mesh)), Records: &recorded.Records{Rules: rs}, Pods: map[string]*PodFacts{"p": f}}
 }
 
 // What no link confirmed is corrected: what has no counterpart where one must have
@@ -47,6 +52,24 @@ func TestSettled(t *testing.T) {
 	sealed := func(l *graph.Leg) { l.Protocol, l.OrigBytes = flow.ProtocolTLS, 1 }
 	passing := &recorded.Rules{Pod: "p"} // whatever port it is
 	passing.InboundPorts = []uint16{4143}
+	taking := &recorded.Rules{Pod: "p"}
+	taking.InboundPorts, taking.OutboundPorts, taking.InboundAll, taking.OutboundAll = []uint16{15006}, []uint16{15001}, true, true
+	taking.OutboundExcludedPorts, taking.InboundExcluded = []netfilter.Span{{Lo: 81, Hi: 81}}, []netfilter.Span{{Lo: 81, Hi: 81}}
+	const in, out = flow.RoleClientProxy, flow.RoleProxyServer
+	watched := PodFacts{meshed: true, apps: ports(82), loopback: true, to: 3000}
+	envoy := &record.Process{Name: "envoy", PID: 7}
+	answered := func(tuple string) func(*graph.Leg) {
+		return func(l *graph.Leg) {
+			l.Conn.Pod = "p"
+			l.Conn.Entry = &recorded.Entry{Entry: conntrack.Entry{Orig: l.Orig, Reply: tcpip.Tuple{Src: netip.MustParseAddrPort(tuple)}}}
+		}
+	}
+	said := func(req, resp scan.Flags) func(*graph.Leg) {
+		return func(l *graph.Leg) {
+			readable(l)
+			l.Exchanges = []graph.Exchange{{Req: &scan.Message{Flags: req}, Resp: &scan.Message{Flags: resp}}}
+		}
+	}
 	call := legAt(80, flow.RoleAppProxy, nil)
 	for _, tt := range []struct {
 		name   string
@@ -74,6 +97,30 @@ func TestSettled(t *testing.T) {
 		{"a readable call with content, though the application had asked", "istio", PodFacts{meshed: true}, nil, legAt(80, flow.RoleProxyServer, readable), []*graph.Leg{call}, flow.RoleDirect},
 		{"a sealed call, and the application had asked", "istio", PodFacts{meshed: true}, nil, legAt(80, flow.RoleProxyServer, sealed), []*graph.Leg{call}, flow.RoleProxyServer},
 		{"a sealed call, and the application had not", "istio", PodFacts{meshed: true}, nil, legAt(80, flow.RoleProxyServer, sealed), nil, flow.RoleDirect},
+		{"a proxy's, by ALPN", "istio", watched, nil, legAt(80, out, func(l *graph.Leg) { readable(l); l.TLS.ALPN = []string{"istio-http/1.1", "istio"} }), nil, out},
+		{"from a proxy, by ALPN", "istio", watched, nil, legAt(80, in, func(l *graph.Leg) { l.TLS.ALPN = []string{"istio"} }), nil, in},
+		{"from a proxy, by ALPN, where nothing else shows one", "istio", PodFacts{}, nil, legAt(80, in, func(l *graph.Leg) { l.TLS.ALPN = []string{"istio"} }), nil, flow.RoleUnknown},
+		{"redirected by conntrack, where nothing else shows a proxy", "istio", PodFacts{}, nil, legAt(80, in, answered(pod+":15006")), nil, in},
+		{"another's ALPN", "istio", watched, nil, legAt(80, in, func(l *graph.Leg) { l.TLS.ALPN = []string{"h2", "http/1.1"} }), nil, flow.RoleDirect},
+		{"to a cluster of a proxy's, by SNI", "istio", watched, nil, legAt(80, out, func(l *graph.Leg) { readable(l); l.TLS.SNI = "outbound_.80_._.svc-b" }), nil, out},
+		{"to another name", "istio", watched, nil, legAt(80, out, func(l *graph.Leg) { readable(l); l.TLS.SNI = "svc-b" }), nil, flow.RoleDirect},
+		{"redirected by conntrack", "istio", watched, nil, legAt(80, in, answered(pod+":15006")), nil, in},
+		{"of which a line of the log is", "istio", PodFacts{}, nil, legAt(80, in, func(l *graph.Leg) { l.Log = new(recorded.Line) }), nil, in},
+		{"of an exchange of which a line is", "istio", PodFacts{}, nil, legAt(80, in, func(l *graph.Leg) { l.Exchanges = []graph.Exchange{{Log: new(recorded.Line)}} }), nil, in},
+		{"not redirected by conntrack", "istio", watched, nil, legAt(80, in, answered(pod+":80")), nil, flow.RoleDirect},
+		{"sent to another port by conntrack", "istio", watched, nil, legAt(80, in, answered(pod+":8080")), nil, flow.RoleDirect},
+		{"accepted by a proxy's process", "istio", watched, nil, legAt(80, in, func(l *graph.Leg) { l.ReplyProcess = envoy }), nil, in},
+		{"dialled by a proxy's process", "istio", watched, nil, legAt(80, out, func(l *graph.Leg) { readable(l); l.OrigProcess = envoy }), nil, out},
+		{"accepted by another", "istio", watched, nil, legAt(80, in, func(l *graph.Leg) { l.ReplyProcess = &record.Process{Name: "app", PID: 8} }), nil, flow.RoleDirect},
+		{"taken by rules on the way in", "istio", watched, []*recorded.Rules{taking}, legAt(80, in, nil), nil, in},
+		{"left by rules on the way in", "istio", watched, []*recorded.Rules{taking}, legAt(81, in, nil), nil, flow.RoleDirect},
+		{"taken by rules on the way out", "istio", watched, []*recorded.Rules{taking}, legAt(80, out, readable), nil, out},
+		{"left by rules on the way out", "istio", watched, []*recorded.Rules{taking}, legAt(81, out, readable), nil, flow.RoleDirect},
+		{"rules that take it, of a pod in which nothing shows a proxy", "istio", PodFacts{}, []*recorded.Rules{taking}, legAt(80, in, nil), nil, flow.RoleUnknown},
+		{"what an Envoy asks for itself", "istio", watched, nil, legAt(80, out, said(scan.MsgByEnvoy, 0)), nil, out},
+		{"what an Envoy somewhere else answers", "istio", watched, nil, legAt(80, out, said(0, scan.MsgByEnvoy)), nil, flow.RoleDirect},
+		{"what an Envoy answered alone", "istio", watched, nil, legAt(80, in, said(0, scan.MsgByEnvoy)), nil, in},
+		{"what an Envoy somewhere else asked", "istio", watched, nil, legAt(80, in, said(scan.MsgByEnvoy, 0)), nil, flow.RoleDirect},
 		{"what the proxy dialled in the pod", "istio", PodFacts{meshed: true}, nil, legAt(80, flow.RoleProxyApp, nil), nil, flow.RoleProxyApp},
 		{"an application's call", "istio", PodFacts{meshed: true}, nil, legAt(80, flow.RoleAppProxy, readable), nil, flow.RoleAppProxy},
 	} {

@@ -49,6 +49,7 @@ func TestRoles(t *testing.T) {
 				c.Send("\x16\x03\x01\x00\x05hello")
 			} else {
 				c.Send("hello")
+				c.Reply("hello")
 			}
 			sim.Talk(sim.On(&tr, "lo", "127.0.0.6:41007", sim.App).ISN(9_000_001, 9_500_001), "/last") // lo was watched to the end
 			r := sim.Stitch(t, &tr)

@@ -58,6 +58,7 @@ const (
 	MsgHidden          // of an exchange that cannot be read: told by turns, without content
 	MsgOpen            // the capture ended before it did: it is complete up to there
 	MsgEndLost         // its last bytes are missing: To is when the last one before them went by
+	MsgByEnvoy         // its head has what Envoy writes into what it sends
 )
 
 // Is reports whether m has a flag.
@@ -114,6 +115,14 @@ func (s *Scan) readField(m *Message, name, value []byte) {
 		}
 	case "x-envoy-upstream-service-time":
 		m.ServiceMillis = atoi(value)
+	case "x-envoy-expected-rq-timeout-ms": // into every request that it sends on
+		if m.Is(MsgRequest) {
+			m.Flags |= MsgByEnvoy
+		}
+	case "server":
+		if v := string(value); !m.Is(MsgRequest) && (v == "envoy" || v == "istio-envoy") {
+			m.Flags |= MsgByEnvoy
+		}
 	case "traceparent", "b3":
 		m.Trace = traceID(value)
 	case "x-b3-traceid":

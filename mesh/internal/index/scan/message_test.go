@@ -278,6 +278,28 @@ func TestFieldsThatTie(t *testing.T) {
 	}
 }
 
+// Envoy writes into a request that it sends on how long it waits, and into an answer that
+// it is the server.
+func TestByEnvoy(t *testing.T) {
+	for _, tt := range []struct {
+		line, field string
+		want        bool
+	}{
+		{"GET / HTTP/1.1", "X-Envoy-Expected-Rq-Timeout-Ms: 15000", true},
+		{"GET / HTTP/1.1", "x-envoy-attempt-count: 1", false}, // applications send it on
+		{"GET / HTTP/1.1", "server: envoy", false},
+		{"HTTP/1.1 200 OK", "server: envoy", true},
+		{"HTTP/1.1 200 OK", "Server: istio-envoy", true},
+		{"HTTP/1.1 200 OK", "server: nginx", false},
+		{"HTTP/1.1 200 OK", "x-envoy-expected-rq-timeout-ms: 15000", false},
+	} {
+		m := alone().send(text(tt.line, tt.field, "content-length: 0")).fin().message(t)
+		if m.Is(scan.MsgByEnvoy) != tt.want {
+			t.Errorf("%s, %s: by Envoy %v, want %v", tt.line, tt.field, !tt.want, tt.want)
+		}
+	}
+}
+
 // fields returns the hashes that the only message of a half is compared by.
 func fields(t *testing.T, h *half) []scan.Field {
 	t.Helper()
