@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
+	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/testindex"
 	"github.com/pcapmesh/pcapmesh/mesh/record"
 )
@@ -123,5 +124,25 @@ func TestConntrackOfSightings(t *testing.T) {
 	f := Run(in)
 	if l := f.Legs[0]; len(f.Legs) != 1 || l.Conntrack == nil || l.Conntrack.Mark != 3 {
 		t.Errorf("%d legs, conntrack knows %+v", len(f.Legs), f.Legs[0].Conntrack)
+	}
+}
+
+// What the proxy answered alone it logged all the same, also where nothing behind it was
+// captured: the line tells of the exchange, and that the proxy had the connection.
+func TestAccountOfLonelyAnswers(t *testing.T) {
+	tr := new(pcap.Trace)
+	c := tr.Conn(client, app).At(0, "eth0")
+	c.Handshake()
+	c.Send("GET / HTTP/1.0\r\n\r\n")
+	c.Reply("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+	c.Close()
+	line := fmt.Sprintf("[%s] \"- - HTTP/1.1\" 426 DPE low_version - \"-\" 0 16 0 - \"-\" \"-\" \"-\" \"-\" \"-\" - - %s %s - -\n", "2026-01-02T03:04:05.000Z", app, client)
+	f := Run(inputOf(t, testindex.Of(tr, testindex.Text{Kind: record.AccessLog, Text: line})))
+	l := legFrom(t, f.Legs, client)
+	if l.Role != flow.RoleClientProxy {
+		t.Errorf("role %s", l.Role)
+	}
+	if e := f.Paths[0].Exchanges[0]; e.Logged == nil || !slices.Equal(e.Logged.Flags, []string{"DPE"}) || f.Records[0].Matched != 1 {
+		t.Errorf("logged %+v, %d lines", e.Logged, f.Records[0].Matched)
 	}
 }

@@ -131,10 +131,14 @@ var passes = []func(*crossing.Crossing){
 // ties what those before it left, so that what is surer is tied first and nothing is
 // tied twice.
 func join(c *crossing.Crossing) {
-	if len(c.Down) == 0 || len(c.Up) == 0 {
+	if len(c.Down) == 0 {
 		return
 	}
 	c.Trust = crossing.NewTrust(c)
+	if len(c.Up) == 0 { // what the proxy answered alone it logged all the same
+		logged.Join(c)
+		return
+	}
 	c.FindInner()
 	for _, pass := range passes {
 		if c.Index.Stopped() {
