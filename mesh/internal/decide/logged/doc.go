@@ -11,6 +11,8 @@
 // Where it is not known which of several lines is of which of as many exchanges, but all
 // of these name one leg on the other side, that leg is certain (alike.go).
 //
+// What a line names beside a leg that was not captured has no counterpart (half.go).
+//
 // Exchanges that only turns tell apart are placed if there are as many as lines; else the
 // line ties the leg, and turn algebra says which exchange. A line that names the client's
 // address only limits the candidates. Lines against which the packets have a time, an id

@@ -12,7 +12,8 @@
 // Structure comes first: 127.0.0.6 and ::6 only ever dial the application; a half-flow's
 // client is the pod; nobody but a redirect lets a pod speak to 127.0.0.1 under its own
 // address. The profile's ports come second, so a proxy on other ports is found too. What
-// has no counterpart where one must have been seen passed by the proxy: direct. The
+// has no counterpart where one must have been seen passed by the proxy: direct, unless
+// something shows the proxy's part in it, or it may wait there (touched.go). The
 // agent's own probes of the application come from 127.0.0.6 as well; they are tied to
 // the kubelet's request and kept from other matching.
 //
