@@ -102,6 +102,7 @@ type loggedJSON struct {
 	Cluster     string   `json:"upstream_cluster,omitempty"`
 	Upstream    string   `json:"upstream_host,omitempty"`
 	Route       string   `json:"route_name,omitempty"`
+	Error       string   `json:"error,omitempty"`
 }
 
 func newLogged(l *record.Logged) *loggedJSON {
@@ -109,7 +110,7 @@ func newLogged(l *record.Logged) *loggedJSON {
 		return nil
 	}
 	j := &loggedJSON{sourceJSON: newSource(l.Source), Flags: l.Flags, Details: l.Details, Termination: l.Termination,
-		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route}
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.Route, Error: l.Error}
 	if l.Upstream.IsValid() {
 		j.Upstream = l.Upstream.String()
 	}

@@ -51,15 +51,18 @@ func pathRow(r *mesh.Result, p *flow.Path) []string {
 }
 
 // flagsText lists the response flags that the proxy logged of a path, with how
-// often each combination.
+// often each combination, and what ztunnel says went wrong.
 func flagsText(r *mesh.Result, p *flow.Path) string {
 	var kinds []string
 	count := make(map[string]int)
 	add := func(l *record.Logged) {
-		if l == nil || len(l.Flags) == 0 {
+		if l == nil || len(l.Flags) == 0 && l.Error == "" {
 			return
 		}
 		k := strings.Join(l.Flags, ",")
+		if l.Error != "" {
+			k = l.Reason()
+		}
 		if count[k] == 0 {
 			kinds = append(kinds, k)
 		}
@@ -68,7 +71,7 @@ func flagsText(r *mesh.Result, p *flow.Path) string {
 	for i := range p.Exchanges {
 		add(p.Exchanges[i].Logged)
 	}
-	add(r.Legs[p.Legs[0]].Logged)
+	add(r.Legs[p.Lead].Logged)
 	s := ""
 	for _, k := range kinds {
 		s += fmt.Sprintf(", %d %s", count[k], k)

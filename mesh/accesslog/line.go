@@ -40,7 +40,7 @@ type Line struct {
 	Number int // of the line in its log, 1-based; of the first if joined from partial ones
 	Kind   Kind
 
-	Start      capture.Time  // of the request, or of the connection for TCP
+	Start      capture.Time  // of the request, or of the connection for TCP; of one that failed in ztunnel, which tells no more, its end
 	Resolution time.Duration // of Start: it was in [Start, Start+Resolution), with ztunnel in (Start-Resolution, Start]
 	Duration   time.Duration // -1 unknown
 

@@ -9,10 +9,12 @@ import (
 )
 
 // What ztunnel says of a connection (ztunnel: README.md, "Logging"; it calls
-// the form unstable). The first is for those who debug it.
+// the form unstable). The first is for those who debug it, the last of what never
+// came as far as to be counted: it has neither bytes nor a duration.
 const (
 	opened   = "connection opened"
 	complete = "connection complete"
+	failed   = "connection failed"
 )
 
 // A pair is a key of ztunnel's log and the operator it stands for.
@@ -50,12 +52,29 @@ func (n *node) leaf(key string, o operator) {
 // that ended.
 func isPairs(s string) bool {
 	_, rest, ok := clock.Cut(s)
-	return ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') &&
-		strings.Contains(rest, complete) && strings.Contains(rest, "src.addr=")
+	if !ok || rest == "" || rest[0] != ' ' && rest[0] != '\t' || !strings.Contains(rest, "src.addr=") {
+		return false
+	}
+	_, ok = cutMessage(rest)
+	return ok
+}
+
+// cutMessage returns what follows the message of a connection that ended.
+func cutMessage(s string) (rest string, ok bool) {
+	at, m := -1, ""
+	for _, k := range [...]string{complete, failed} { // the first, since an error's text may hold the other
+		if i := strings.Index(s, k); i >= 0 && (at < 0 || i < at) {
+			at, m = i, k
+		}
+	}
+	if at < 0 {
+		return "", false
+	}
+	return s[at+len(m):], true
 }
 
 var (
-	errNoMessage = errors.New(`no time and "` + complete + `"`)
+	errNoMessage = errors.New(`no time and "` + complete + `" or "` + failed + `"`)
 	errNoPair    = errors.New("no key=value where one is due")
 	errNoQuote   = errors.New("no closing quote")
 )
@@ -63,7 +82,7 @@ var (
 // parsePairs reads a line of ztunnel's text log into l, which was reset.
 func parsePairs(s string, l *Line) error {
 	written, rest, ok := clock.Cut(s)
-	_, rest, ok2 := strings.Cut(rest, complete)
+	rest, ok2 := cutMessage(rest)
 	if !ok || !ok2 {
 		return errNoMessage
 	}
@@ -132,6 +151,9 @@ func (l *Line) finish(has fieldSet, written clock.Moment) {
 	if l.Kind != Ztunnel {
 		l.judge(has)
 		return
+	}
+	if written.Nanos != 0 && l.Duration < 0 && l.Error != "" { // it does not tell when that began
+		l.Start, l.Resolution = capture.Time(written.Nanos), nanosPerMilli
 	}
 	if written.Nanos != 0 && l.Duration >= 0 && int64(l.Duration) < written.Nanos {
 		l.Start, l.Resolution = capture.Time(written.Nanos-int64(l.Duration)), nanosPerMilli

@@ -2,6 +2,7 @@ package record
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
@@ -69,4 +70,25 @@ type Logged struct {
 	Cluster     string   // upstream cluster
 	Route       string
 	Upstream    netip.AddrPort // the server that was chosen; invalid if none was
+	Error       string         // ztunnel's: why the connection came to nothing, or ended
+}
+
+// What ztunnel writes of connections that a policy forbids (ztunnel: src/proxy.rs and
+// src/state.rs, AuthorizationRejectionError).
+const (
+	rejected = "connection closed due to policy rejection: "
+	denied   = "explicitly denied by: "
+	failed   = "connection failed: "
+)
+
+// Reason says why ztunnel ended the connection in fewer words than its error; "" if it
+// gave none.
+func (l *Logged) Reason() string {
+	if why, ok := strings.CutPrefix(l.Error, rejected); ok {
+		if policy, ok := strings.CutPrefix(why, denied); ok {
+			return "denied by policy " + policy
+		}
+		return "denied: " + why
+	}
+	return strings.TrimPrefix(l.Error, failed)
 }

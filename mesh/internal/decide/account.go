@@ -6,7 +6,7 @@ import "slices"
 func (in *Input) account(f *Result, t *tied) {
 	x, rs := in.Index, in.Records
 	f.Records = slices.Clone(rs.Files)
-	for _, l := range t.logs.Lines {
+	for _, l := range slices.Concat(t.logs.Lines, t.logs.Again) {
 		if l.Said {
 			f.Records[l.File].Matched++
 		}

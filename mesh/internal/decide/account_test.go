@@ -63,6 +63,21 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// A log that was given twice is of these captures both times: so is that of a node, given
+// for each of its pods.
+func TestAccountOfLogGivenTwice(t *testing.T) {
+	log := testindex.Text{Kind: record.AccessLog, Text: logLine("/out", "out", out, vip, onward, server)}
+	f := Run(inputOf(t, testindex.Of(bothWays(), log, log)))
+	for i, r := range f.Records {
+		if r.Matched != 1 {
+			t.Errorf("file %d: %d lines matched, want 1", i, r.Matched)
+		}
+	}
+	if len(f.Records) != 2 {
+		t.Errorf("%d files, want 2", len(f.Records))
+	}
+}
+
 // What the proxy logged of a connection is told of its leg.
 func TestAccountOfConnections(t *testing.T) {
 	tr := bothWays()

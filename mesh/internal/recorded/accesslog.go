@@ -33,7 +33,9 @@ type Line struct {
 	fault                string // what ztunnel says went wrong
 	route                string
 	Status, attempts     int
-	whole                bool // of a connection rather than of an exchange
+	whole                bool           // of a connection rather than of an exchange
+	Ztunnel, Inbound     bool           // ztunnel's, and of what came to the pod
+	Target               netip.AddrPort // ztunnel's: what its stream of a tunnel leads to
 
 	File int    // index into Records.Files
 	Pod  string // whose proxy wrote it; "" = any
@@ -50,12 +52,14 @@ func (l *Line) hasFlag(flag string) bool { return slices.Contains(l.Flags, flag)
 // late what came in, and writes down late what it sent.
 const LogSlack = int64(2e9)
 
-// WithoutTwins leaves out lines that an earlier file has too, since logs are
-// fetched again when they have grown, and the second half of a log that holds every
-// line twice.
+// WithoutTwins leaves out lines that an earlier file of the same pod has too, since logs
+// are fetched again when they have grown, and the second half of a log that holds every
+// line twice. The log of a node may be given for each of its pods.
 func WithoutTwins(lines []*Line) []*Line {
 	in := make(map[mark]map[int]int) // how often in each file
+	of := make(map[int]string)       // pods of files
 	for _, l := range lines {
+		of[l.File] = l.Pod
 		m := l.mark()
 		if in[m] == nil {
 			in[m] = make(map[int]int)
@@ -81,7 +85,7 @@ func WithoutTwins(lines []*Line) []*Line {
 			return true
 		}
 		for file, k := range in[m] {
-			if file < l.File && n <= k {
+			if file < l.File && n <= k && (of[file] == l.Pod || of[file] == "" || l.Pod == "") {
 				return true
 			}
 		}
@@ -93,12 +97,12 @@ func WithoutTwins(lines []*Line) []*Line {
 type mark struct {
 	start, duration, received, sent int64
 	id, path                        string
-	client, server                  netip.AddrPort
+	client, server, target          netip.AddrPort
 	status                          int
 }
 
 func (l *Line) mark() mark {
-	return mark{l.Start, l.duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Status}
+	return mark{l.Start, l.duration, l.BytesReceived, l.BytesSent, l.RequestID, l.Path, l.DownstreamRemote, l.UpstreamLocal, l.Target, l.Status}
 }
 
 // Client returns the far end of the client's connection. What was taken from a
@@ -125,6 +129,9 @@ func (l *Line) Source(files []record.Info) record.Source {
 
 // Ties says which ends the line names.
 func (l *Line) Ties() string {
+	if !l.UpstreamLocal.IsValid() && !l.UpstreamHost.IsValid() {
+		return fmt.Sprintf("%s → %s", orDash(l.DownstreamRemote), orDash(l.DownstreamLocal))
+	}
 	return fmt.Sprintf("%s → %s, then %s → %s", orDash(l.DownstreamRemote), orDash(l.DownstreamLocal), orDash(l.UpstreamLocal), orDash(l.UpstreamHost))
 }
 
@@ -145,6 +152,19 @@ func (l *Line) Failed() bool {
 // CameToNothing reports whether the line says that something went wrong before any byte
 // went through.
 func (l *Line) CameToNothing() bool { return l.fault != "" && l.BytesReceived <= 0 && l.BytesSent <= 0 }
+
+// Fault reports whether ztunnel says that something went wrong.
+func (l *Line) Fault() bool { return l.fault != "" }
+
+// farAnswer is how ztunnel's errors begin that are the answer of a tunnel's far end.
+const farAnswer = "http status: "
+
+// Answered reports whether the line says that the far end of a tunnel would not carry the
+// connection: there was a stream for it.
+func (l *Line) Answered() bool { return strings.HasPrefix(l.fault, farAnswer) }
+
+// Rejected reports whether a policy forbade the connection: nothing was dialled for it.
+func (l *Line) Rejected() bool { return strings.Contains(l.fault, "policy rejection") }
 
 // TriedAgain reports whether the line tells of more than one attempt upstream.
 func (l *Line) TriedAgain() bool { return l.attempts > 1 || l.hasFlag("URX") }
@@ -198,7 +218,9 @@ func (rd *reader) logLine(l *accesslog.Line, pod string) *Line {
 		UpstreamLocal: l.UpstreamLocal, UpstreamHost: l.UpstreamHost, Method: rd.once(l.Method), Path: rd.once(l.Path),
 		RequestID: strings.Clone(l.RequestID), CodeDetails: rd.once(l.CodeDetails), Cluster: rd.once(l.Cluster), Termination: rd.once(l.TerminationDetails),
 		Failure: rd.once(l.TransportFailure), fault: rd.once(l.Error), route: rd.once(l.Route), Status: l.Status, attempts: l.Attempts, whole: l.TCP(), File: rd.file(), Pod: pod,
+		Ztunnel: l.Kind == accesslog.Ztunnel, Inbound: l.Direction == "inbound",
 	}
+	k.Target, _ = netip.ParseAddrPort(l.HBONEAddr) // a waypoint may be asked for a name
 	for _, f := range l.Flags {
 		k.Flags = append(k.Flags, rd.once(f))
 	}
@@ -211,5 +233,5 @@ func (l *Line) Logged(files []record.Info) *record.Logged {
 		return nil
 	}
 	return &record.Logged{Source: l.Source(files), Flags: l.Flags, Details: l.CodeDetails, Termination: l.Termination,
-		Failure: l.Failure, Cluster: l.Cluster, Route: l.route, Upstream: l.UpstreamHost}
+		Failure: l.Failure, Cluster: l.Cluster, Route: l.route, Upstream: l.UpstreamHost, Error: l.fault}
 }

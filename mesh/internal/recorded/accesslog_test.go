@@ -35,11 +35,16 @@ func TestWithoutTwins(t *testing.T) {
 		{"only the first file twice", "0b 0b 1a 1c", "0b 1a 1c"},
 		{"twice, and in the file before", "0a 1a 1a", "0a"},
 		{"twice, and in the file after", "0a 0a 1a 1b", "0a 1b"},
+		{"given for two pods", "0a:p 0b:p 1a:q 1b:q", "0a 0b 1a 1b"},
+		{"given for one pod twice", "0a:p 0b:p 1a:p 1b:p", "0a 0b"},
+		{"given for a pod, and for any", "0a:p 0b:p 1a 1b", "0a 0b"},
+		{"given for any, and for two", "0a 0b 1a:p 2b:q", "0a 0b"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var lines []*Line
 			for s := range strings.FieldsSeq(tc.lines) {
-				lines = append(lines, &Line{File: int(s[0] - '0'), RequestID: s[1:]})
+				id, pod, _ := strings.Cut(s[1:], ":")
+				lines = append(lines, &Line{File: int(s[0] - '0'), RequestID: id, Pod: pod})
 			}
 			before := len(lines)
 			var got []string

@@ -19,6 +19,7 @@ type NamedLine struct {
 // A Ledger finds the legs that log lines name.
 type Ledger struct {
 	Lines []*NamedLine // in the order of files, and then of their lines
+	Again []*NamedLine // what another file said before
 	byEnd map[netip.AddrPort][]*Leg
 }
 
@@ -35,13 +36,18 @@ func NewLedger(lines []*recorded.Line, legs []*Leg) *Ledger {
 			g.byEnd[l.Reply.Dst] = append(g.byEnd[l.Reply.Dst], l)
 		}
 	}
-	for _, line := range recorded.WithoutTwins(lines) {
+	single := recorded.WithoutTwins(lines)
+	for _, line := range lines {
 		n := &NamedLine{Line: line}
 		n.Down = g.find(line, line.Client(), line.DownstreamLocal, (*Leg).downstream)
 		n.Up = g.find(line, line.UpstreamLocal, line.UpstreamHost, (*Leg).upstream)
 		n.Said = n.Down != nil || n.Inferred()
 		n.Unseen = [2]bool{g.unseen(line.Client()), g.unseen(line.UpstreamLocal)}
-		g.Lines = append(g.Lines, n)
+		if len(g.Lines) < len(single) && single[len(g.Lines)] == line {
+			g.Lines = append(g.Lines, n)
+		} else {
+			g.Again = append(g.Again, n)
+		}
 	}
 	return g
 }

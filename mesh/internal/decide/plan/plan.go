@@ -287,6 +287,9 @@ func failures(p *trace.Path) (cs []string) {
 	if p.ClientLeg == nil { // of the view of legs
 		return cs
 	}
+	if l := p.ClientLeg.Logged; l != nil && l.Error != "" {
+		cs = append(cs, "pcapmesh: the proxy logged: "+l.Reason())
+	}
 	if l := p.ClientLeg.Log; l != nil && len(l.Flags) > 0 {
 		cs = append(cs, fmt.Sprintf("pcapmesh: response flags %s, %s", strings.Join(l.Flags, ","), cmp.Or(l.Failure, l.Termination, "no details")))
 	}
