@@ -196,6 +196,10 @@ func IsBindSource(a netip.Addr) bool {
 // HBONEPort is where ztunnel, waypoints and sidecars take tunnels.
 const HBONEPort = 15008
 
+// ZtunnelMark is what Istio's rules of ambient pods mark connections with that ztunnel has
+// an end of, in the bits of ZtunnelMask (istio: cni/pkg/iptables).
+const ZtunnelMark, ZtunnelMask = 0x111, 0xfff
+
 // Tunnels reports whether what is dialled at port is HBONE. Tunnel ports of other
 // meshes carry one connection each.
 func (p *Profile) Tunnels(port uint16) bool {

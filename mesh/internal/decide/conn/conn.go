@@ -7,6 +7,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/capture/tcpip"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/recorded"
+	"github.com/pcapmesh/pcapmesh/mesh/profile"
 	"github.com/pcapmesh/pcapmesh/reassembly"
 )
 
@@ -32,6 +33,17 @@ type Conn struct {
 type Stray struct {
 	Half  index.HalfNo
 	Reply bool // it runs in the direction of the conn's reply
+}
+
+// ByZtunnel reports whether conntrack's mark says that ztunnel has an end of c on the
+// pod's loopback interface; known is false if it does not tell. The event that tells of a
+// new entry comes before its mark.
+func (c *Conn) ByZtunnel() (by, known bool) {
+	e := c.Entry
+	if e == nil || !c.Loopback || e.State == "" || e.State == "SYN_SENT" {
+		return false, false
+	}
+	return e.Mark&profile.ZtunnelMask == profile.ZtunnelMark, true
 }
 
 // Pairs lists the halves of conns.

@@ -331,3 +331,30 @@ func TestChoose(t *testing.T) {
 		})
 	}
 }
+
+// ztunnel's mark is that of Istio's rules, on loopback; a new entry does not have it yet.
+func TestByZtunnel(t *testing.T) {
+	entry := func(mark uint32, state string) *recorded.Entry {
+		e := new(recorded.Entry)
+		e.Mark, e.State = mark, state
+		return e
+	}
+	for _, tt := range []struct {
+		name      string
+		c         Conn
+		by, known bool
+	}{
+		{"no entry", Conn{Loopback: true}, false, false},
+		{"marked", Conn{Loopback: true, Entry: entry(0x111, "ESTABLISHED")}, true, true},
+		{"with others' bits", Conn{Loopback: true, Entry: entry(0xabc111, "TIME_WAIT")}, true, true},
+		{"with other bits of its own", Conn{Loopback: true, Entry: entry(0x311, "TIME_WAIT")}, false, true},
+		{"not marked", Conn{Loopback: true, Entry: entry(0, "CLOSE")}, false, true},
+		{"new", Conn{Loopback: true, Entry: entry(0, "SYN_SENT")}, false, false},
+		{"of no known state", Conn{Loopback: true, Entry: entry(0, "")}, false, false},
+		{"on the wire", Conn{Entry: entry(0x111, "ESTABLISHED")}, false, false},
+	} {
+		if by, known := tt.c.ByZtunnel(); by != tt.by || known != tt.known {
+			t.Errorf("%s: %v, known %v; want %v, %v", tt.name, by, known, tt.by, tt.known)
+		}
+	}
+}

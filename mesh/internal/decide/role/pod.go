@@ -26,6 +26,9 @@ type PodFacts struct {
 	maybe    map[uint16]bool     // ports that were dialled over loopback as an older proxy does
 	apps     map[uint16]bool     // ports on which a proxy dialled the application
 	inbound  map[uint16]bool     // ports of the pod that remote clients dialled
+
+	accepted  map[*graph.Leg]bool // what its proxy's log says that it accepted
+	tunnelled bool                // it has tunnels
 }
 
 // A dialling is who dials whom at a pod's points, loopback left out.
@@ -106,7 +109,7 @@ func (f *PodFacts) has(of int) bool {
 // note learns from one observation of a leg, once the addresses of its pod are known.
 func (r *Roster) note(l *graph.Leg, c *conn.Conn) {
 	f, t := r.Pods[c.Pod], c.OrigTuple(r.x)
-	if f.lends(r.x, c) {
+	if f.lends(r.x, c) || r.marked(f, c) {
 		f.meshed, l.Kept = true, true
 		f.apps[l.Orig.Dst.Port()] = true
 	}

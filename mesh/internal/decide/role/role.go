@@ -136,6 +136,8 @@ func (r *Roster) loopbackRole(f *PodFacts, c *conn.Conn, t tcpip.Tuple) (role fl
 		return flow.RoleProxyApp, false
 	case control || t.Dst.Port() == 53:
 		return flow.RoleControl, false
+	case r.marked(f, c): // ztunnel dials for what the application called by a service
+		return flow.RoleProxyApp, false
 	case src.IsLoopback() && dst.IsLoopback(), f.addrs[src] && f.addrs[dst]:
 		// Istio before 1.10 and Linkerd dial the application like this, and
 		// so does the application itself.
@@ -195,6 +197,7 @@ func (r *Roster) redirected(c *conn.Conn, f *PodFacts, t tcpip.Tuple) flow.Role 
 // Believe takes roles from the proxy's log where structure leaves them open:
 // which connection it accepted and which it dialled for that.
 func (r *Roster) Believe(g *graph.Ledger) {
+	r.heed(g)
 	for _, line := range g.Lines {
 		d, u := line.Down, line.Up
 		if d == nil || u == nil || d == u {
@@ -249,6 +252,7 @@ func (r *Roster) Settle(legs []*graph.Leg, links []*graph.Link) {
 			}
 		}
 	}
+	r.through(legs, links)
 	var w waiting
 	for _, l := range index.Each(r.x, legs) {
 		for i := range l.Views {
@@ -276,7 +280,7 @@ func (r *Roster) settled(legs []*graph.Leg, l *graph.Leg, v graph.View) flow.Rol
 		return flow.RoleUnknown
 	case f.loopback && !f.watched(l), r.touched(l, v):
 		return v.Role
-	case v.Role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l):
+	case v.Role == flow.RoleClientProxy && !f.apps[l.Orig.Dst.Port()] && !r.dialledByPeers(l) && !r.taken(l, v.Pod):
 		return flow.RoleDirect
 	case v.Role == flow.RoleClientProxy && r.passes(f, v.Pod, l.Orig.Dst.Port()):
 		return flow.RoleDirect

@@ -20,3 +20,11 @@ func (f *PodFacts) lends(x *index.Index, c *conn.Conn) bool {
 	}
 	return f.addrs[dst] || dst.IsLoopback()
 }
+
+// marked reports whether conntrack says that ztunnel dialled c from the pod's own address
+// to it: nothing in the packets tells such a connection from one of the application's.
+func (r *Roster) marked(f *PodFacts, c *conn.Conn) bool {
+	t := c.OrigTuple(r.x)
+	by, known := c.ByZtunnel()
+	return known && by && f.addrs[t.Src.Addr()] && t.Src.Addr() == t.Dst.Addr() && !r.profile.Tunnels(t.Dst.Port())
+}
