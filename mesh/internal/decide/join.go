@@ -37,6 +37,7 @@ func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 		links = append(links, hbone.Join(x, legs, pod, links, r.Records, logs)...)
 	}
 	graph.Watch(x, legs, "")
+	hbone.Tell(logs)
 	if x.Stopped() {
 		return nil, nil
 	}

@@ -107,7 +107,7 @@ type tunnel struct {
 // newTunnel returns what is known of the tunnel l.
 func newTunnel(x *index.Index, l *graph.Leg) *tunnel {
 	m := &tunnel{leg: l, bySize: [2]map[int64][]int{make(map[int64][]int), make(map[int64][]int)}}
-	v := turn.NewLeg(x, l)
+	v := turn.NewLeg(x.OnWire(), l) // with keys too: of a stream that is damaged its records are left
 	m.known = v.Sealed() && !l.Midstream && l.OrigMissing+l.ReplyMissing == 0
 	for d, s := range [2]*turn.Side{v.Orig, v.Reply} {
 		if s == nil || s.Plain {

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
-	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -57,16 +55,10 @@ func (t *tunnelling) unseen(c *inner, m *tunnel) bool {
 		return int64(c.leg.Start) > until+index.Causality // and the tunnel was open then
 	}
 	i := slices.IndexFunc(c.bursts, func(b burst) bool { return b.reply })
-	if i < 0 {
-		return c.leg.ClosedBy == "open" // nothing had come back: it may not have been sent on yet
+	if i < 0 { // nothing had come back: it may not have been sent on yet
+		return c.leg.ClosedBy == "open" && int64(c.leg.Start)+openSlack > until || c.leg.ClosedBy != "open" && int64(c.leg.End) > until+index.Causality
 	}
 	return c.bursts[i].at > until+index.Causality && t.asked() > until+index.Causality
-}
-
-// stays reports whether a connection may be in a tunnel from the pod to itself, which is
-// not among those that were compared.
-func (t *tunnelling) stays(c *inner) bool {
-	return slices.ContainsFunc(t.within, func(l *graph.Leg) bool { return l.Start <= c.leg.End && l.End >= c.leg.Start })
 }
 
 // asked returns when something went to a tunnel last, as the connections show that are
@@ -94,6 +86,7 @@ func (t *tunnelling) unlinked() []*inner {
 // A weighing compares the tunnels that may carry a connection.
 type weighing struct {
 	fits []fit // the likeliest first
+	none bool  // it may be in no tunnel at all
 }
 
 // A fit is how a connection is found in one tunnel.
@@ -111,9 +104,13 @@ func (g *weighing) sure() bool {
 	return len(g.fits) > 0 && g.fits[0].weight > 0 && g.share() >= algebra.BelievedByTime && 2*g.fits[0].found >= g.fits[0].of
 }
 
-// share is the probability of the likeliest tunnel.
+// share is the probability of the likeliest tunnel. What was found of a connection that is
+// in none was found by chance.
 func (g *weighing) share() float64 {
 	sum := 0.0
+	if g.none {
+		sum = math.Exp(-g.fits[0].weight)
+	}
 	for _, f := range g.fits {
 		sum += math.Exp(f.weight - g.fits[0].weight)
 	}
@@ -125,12 +122,15 @@ const fewBursts = 3
 
 // weigh looks for a connection in all tunnels that may carry it.
 func (t *tunnelling) weigh(c *inner) *weighing {
-	g := new(weighing)
+	g := &weighing{none: c.own && !c.marked}
 	for i, m := range t.tunnels {
-		if !t.may(c, m) || !m.holds(c) {
+		switch {
+		case c.nowhere, !t.may(c, m), !m.holds(c):
+			continue
+		case m.leg.Decrypted && whole(m.leg) && !m.leg.LostHeaders && c.whole(): // it would have a stream
 			continue
 		}
-		if f := t.cover(c, i, m); f.found > 0 || f.of < fewBursts || !m.known {
+		if f := t.cover(c, i, m); f.found > 0 || f.of < fewBursts && t.asks(c, m) || !m.known {
 			g.fits = append(g.fits, f)
 		}
 	}
@@ -138,10 +138,63 @@ func (t *tunnelling) weigh(c *inner) *weighing {
 	return g
 }
 
+// openSlack is how long ztunnel may take to open a tunnel for a connection that it
+// accepted, in nanoseconds: a handshake, sent again once.
+const openSlack = 1e9
+
+// asks reports whether a stream may have begun in a tunnel, and have been answered, for a
+// connection of which nothing is found there: the head of a CONNECT and what answers it. It
+// goes on to the tunnel while the connection is there, and comes from there before it.
+func (t *tunnelling) asks(c *inner, m *tunnel) bool {
+	from, to := int64(c.leg.Start)-index.Causality, int64(min(c.leg.End, c.leg.Start+openSlack))+index.Causality
+	if t.inbound {
+		from, to = int64(m.leg.Start), int64(c.leg.Start)+index.Causality
+	}
+	lo, hi := m.between(0, 0, from, to)
+	for _, p := range m.records[0][lo:hi] {
+		if p.n <= maxControl {
+			continue
+		}
+		if t.inbound {
+			from, to = int64(c.leg.Start)-index.Causality, math.MaxInt64
+		} else {
+			from = p.at - index.Causality
+		}
+		lo, hi = m.between(1, 0, from, to)
+		return lo < hi
+	}
+	return false
+}
+
+// learn finds out how rare it is that a burst of a connection is not found in its tunnel:
+// some are packed with others.
+func (t *tunnelling) learn() {
+	missed, all := 1, 2
+	for _, c := range t.inner {
+		if len(c.bursts) == 0 || !c.whole() {
+			continue
+		}
+		best := fit{found: -1}
+		for i, m := range t.tunnels {
+			if f := t.cover(c, i, m); m.known && t.may(c, m) && m.holds(c) && f.found > best.found {
+				best = f
+			}
+		}
+		if best.found >= 0 {
+			all++
+			if best.found < best.of {
+				missed++
+			}
+		}
+	}
+	t.missing = math.Log(float64(missed) / float64(all))
+}
+
 // cover looks for the bursts of a connection among the records of a tunnel.
 func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 	f := fit{tunnel: no, of: len(c.bursts)}
 	var next [2]int
+	var past [2]int64 // bytes before the burst
 	for i, b := range c.bursts {
 		d := 0
 		if b.reply {
@@ -150,118 +203,38 @@ func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 		onward := b.reply == t.inbound
 		from, to := c.window(i, onward)
 		lo, hi := m.between(d, next[d], from, to)
-		at, n := m.find(d, b.n, lo, hi, onward)
-		if n == 0 {
-			f.weight--
+		p := m.place(d, b.n, past[d], lo, hi, onward)
+		past[d] += b.n
+		if len(p.records) == 0 {
+			if f.weight--; f.found == i && m.known && c.whole() {
+				f.weight += 1 + min(t.missing, -1) // once, since what packs one burst otherwise may do so with the next
+			}
 			f.unseen[d] += b.n + maxControl
 			continue
 		}
 		f.found++
-		among := hi - at
+		among := hi - p.key
 		if onward {
-			among = at - lo + 1
+			among = p.key - lo + 1
 		}
-		f.weight += t.surprise(d, m.records[d][at].n, among, n)
-		for k := range n {
-			f.where[d] = append(f.where[d], at+k)
-		}
-		next[d] = at + n
+		f.weight += t.surprise(d, m.records[d][p.key].n, among, p.ways, p.run)
+		f.where[d] = append(f.where[d], p.records...)
+		next[d] = p.records[len(p.records)-1] + 1
 	}
 	return f
-}
-
-// between returns which records of a direction went by in a time, those before
-// number least left out.
-func (m *tunnel) between(d, least int, from, to int64) (lo, hi int) {
-	ps := m.records[d]
-	lo = max(least, sort.Search(len(ps), func(k int) bool { return ps[k].at >= from }))
-	hi = max(lo, sort.Search(len(ps), func(k int) bool { return ps[k].at > to }))
-	return lo, hi
-}
-
-// find looks for n bytes among the records [lo, hi) of a direction: in one, with
-// one frame or with an end of the stream behind it, else in several. Of several
-// it takes the nearest: the first if the burst goes on to the tunnel, the last if
-// it comes from there.
-func (m *tunnel) find(d int, n int64, lo, hi int, onward bool) (at, length int) {
-	best := -1
-	for frames := int64(1); frames <= 2; frames++ {
-		k := m.one(d, m.bySize[d][n+frames*turn.FrameHead], lo, hi, onward)
-		if k >= 0 && (best < 0 || onward == (k < best)) {
-			best = k
-		}
-	}
-	if best >= 0 {
-		return best, 1
-	}
-	if onward {
-		hi = min(hi, lo+algebra.MaxLookAlikes)
-	} else {
-		lo = max(lo, hi-algebra.MaxLookAlikes)
-	}
-	at, length = runOf(m.records[d][lo:hi], n, onward)
-	return lo + at, length
-}
-
-// one returns the first of the listed records that lies in [lo, hi), or the last;
-// -1 if none does.
-func (m *tunnel) one(d int, list []int, lo, hi int, first bool) int {
-	i, _ := slices.BinarySearch(list, lo)
-	j, _ := slices.BinarySearch(list, hi)
-	list = list[i:j]
-	for k := range list {
-		if !first {
-			k = len(list) - 1 - k
-		}
-		if !m.records[d][list[k]].gone {
-			return list[k]
-		}
-	}
-	return -1
-}
-
-// maxRun is how many records a burst may be spread over.
-const maxRun = 8
-
-// runOf finds the first, or the last, run of records that holds n bytes in DATA
-// frames: one frame for each record, or one more where the stream ended with it.
-func runOf(ps []record, n int64, first bool) (at, length int) {
-	for length = 2; length <= maxRun; length++ {
-		for k := range max(len(ps)-length+1, 0) {
-			if at = k; !first {
-				at = len(ps) - length - k
-			}
-			if frames := sumOf(ps[at:at+length]) - n; frames == int64(length)*turn.FrameHead || frames == int64(length+1)*turn.FrameHead {
-				return at, length
-			}
-		}
-	}
-	return 0, 0
-}
-
-// sumOf adds up the records of a run; it is negative if one belongs to another
-// connection.
-func sumOf(ps []record) (sum int64) {
-	for _, p := range ps {
-		if p.gone {
-			return math.MinInt64 / 2
-		}
-		sum += p.n
-	}
-	return sum
 }
 
 // surprise is the weight of finding a record of n bytes among so many: by how
 // many of all tunnels' records have that length. Of a run it is less, since
 // there are more ways to make one.
-func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
+func (t *tunnelling) surprise(d int, n int64, among, ways int, run bool) float64 {
 	same, all := 0, 0
 	for _, m := range t.tunnels {
 		all += len(m.records[d])
 		same += len(m.bySize[d][n])
 	}
-	chance := float64(same*among) / float64(all+1)
-	if run > 1 {
+	chance := float64(same*among*ways) / float64(all+1)
+	if run {
 		chance = float64(2*among*maxRun) / float64(all+1)
 	}
 	return max(-math.Log(min(chance, 1)), 0)
@@ -271,25 +244,26 @@ func (t *tunnelling) surprise(d int, n int64, among, run int) float64 {
 func (t *tunnelling) take(c *inner, g *weighing) {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
-	c.in, c.unseen = f.tunnel, f.unseen
-	for d := range f.where {
-		for _, k := range f.where[d] {
-			m.records[d][k].gone = true
-		}
-	}
+	t.occupy(c, f)
 	l := t.link(c, m)
 	l.Confidence = min(g.share(), graph.SureProven)
 	l.Proven = g.share() > 1-algebra.Proof
 	l.Evidence = []flow.Evidence{t.found(c, f)}
-	if t.named(c) == f.tunnel {
-		l.Evidence = slices.Insert(l.Evidence, 0, t.byLog(c, m))
-	}
 	t.links = append(t.links, l)
 }
 
-// guess ties a connection to the tunnel that a log names, to the only one that fits, or
-// to the likeliest with the others as rivals; nil if there is none, or the only one may
-// not be all that there was.
+// occupy notes that a connection is in a tunnel, whose records it then has.
+func (t *tunnelling) occupy(c *inner, f fit) {
+	c.in, c.unseen = f.tunnel, f.unseen
+	for d := range f.where {
+		for _, k := range f.where[d] {
+			t.tunnels[f.tunnel].records[d][k].gone = true
+		}
+	}
+}
+
+// guess ties a connection to the only tunnel that fits, or to the likeliest with the others
+// as rivals; nil if there is none, or the only one may not be all that there was.
 func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 	if len(g.fits) == 0 {
 		return nil
@@ -297,12 +271,8 @@ func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 	f := g.fits[0]
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
-	if t.named(c) == f.tunnel {
-		c.in, c.unseen, l.Confidence, l.Proven, l.Evidence = f.tunnel, f.unseen, graph.SureProven, true, []flow.Evidence{t.byLog(c, m)}
-		return l
-	}
 	switch {
-	case len(g.fits) == 1 && (t.unseen(c, m) || t.stays(c)):
+	case len(g.fits) == 1 && t.unseen(c, m), c.own && !c.marked, len(c.bursts) == 0 && !c.whole():
 		return nil
 	case len(g.fits) == 1 && m.known:
 		e := t.found(c, f)

@@ -26,6 +26,18 @@
 //     Sure is what is a thousand times likelier than all others together; it takes its
 //     records away from the rest, which is then weighed again. What goes on alike in
 //     several tunnels stays ambiguous between them.
-//   - A line of ztunnel's log (logged.go) leaves of the tunnels those to the server that
-//     it names; where that is one, it decides.
+//     ztunnel cuts what it sends on by what one read gave it: a long burst is full records
+//     and a rest, which tells (pieces.go). How rare it is that a connection is not found
+//     whole in its tunnel is learned.
+//   - A line of ztunnel's log of what left the pod (logged.go) names the connection and the
+//     server of its tunnel: where one tunnel leads there, it decides. A line of what came in
+//     (arrived.go) names the tunnel, and the connection by what it leads to, its bytes and
+//     its time: where it can be of one tunnel's connections only, it decides.
+//   - Nothing goes through of what was refused or denied, or was idle: without a log such a
+//     connection is tied by time alone, to a tunnel that shows that a stream was asked for
+//     and answered while it was there.
+//
+// What a pod calls itself by a service goes through a tunnel on loopback. What comes out of
+// that looks like what the application calls past ztunnel: conntrack's mark, a line of the
+// log or what went through tells it.
 package hbone

@@ -27,6 +27,11 @@ func MarkTunnels(x *index.Index, legs []*graph.Leg, p *profile.Profile) {
 		byPort := p.Tunnels(l.Orig.Dst.Port()) && (!l.Readable() || l.Decrypted) && (len(l.TLS.ALPN) == 0 || slices.Contains(l.TLS.ALPN, "h2"))
 		if byPort || len(streams) > 0 && allConnect(streams) {
 			l.Protocol, l.Tunnel, l.Streams = flow.ProtocolHBONE, true, streams
+			if l.Conn.Loopback { // from the pod's proxy to itself
+				for _, v := range l.Views {
+					l.Recast(v.Pod, flow.RoleProxyProxy, flow.RoleProxyProxy)
+				}
+			}
 		}
 	}
 }
@@ -48,18 +53,22 @@ type tunnelling struct {
 	records *recorded.Records
 	inbound bool // the tunnels are the clients' side
 	tunnels []*tunnel
-	within  []*graph.Leg // tunnels from the pod to itself, which are not compared
 	inner   []*inner
 	links   []*graph.Link
+	missing float64                         // weight of a connection that is not found whole; 0: not learned yet
 	sent    map[*graph.Leg]*graph.NamedLine // where a log says that connections were sent
+	lines   []streamLine                    // what a log says of streams that came in
 }
 
 // An inner is a connection that a tunnel may carry.
 type inner struct {
-	leg    *graph.Leg
-	bursts []burst
-	in     int      // index of the tunnel it is in for sure; -1 = none
-	unseen [2]int64 // by direction, how much the bursts may have that were not found there
+	leg     *graph.Leg
+	bursts  []burst
+	own     bool     // dialled from the pod's own address, perhaps by the application
+	marked  bool     // conntrack's mark says that ztunnel dialled it
+	nowhere bool     // a log says that it failed before there was a stream for it
+	in      int      // index of the tunnel it is in for sure; -1 = none
+	unseen  [2]int64 // by direction, how much the bursts may have that were not found there
 }
 
 // Join ties the connections of a pod to the tunnels that carry them: of
@@ -80,15 +89,16 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link, rs
 			in.tunnels = append(in.tunnels, newTunnel(x, l))
 		case l.Tunnel && role == flow.RoleProxyServer:
 			out.tunnels = append(out.tunnels, newTunnel(x, l))
-		case l.Tunnel && l.Conn.Loopback:
-			out.within = append(out.within, l)
-		case l.Tunnel || joined[l] || l.Empty():
-		case role == flow.RoleProxyApp && l.Kept:
+		case l.Tunnel && l.Conn.Loopback: // from the pod to itself
+			in.tunnels, out.tunnels = append(in.tunnels, newTunnel(x, l)), append(out.tunnels, newTunnel(x, l))
+		case l.Tunnel || joined[l]:
+		case role == flow.RoleProxyApp && l.Kept, role == flow.RoleDirect && ownCall(l):
 			in.inner = append(in.inner, newInner(x, l))
 		case role == flow.RoleAppProxy:
 			out.inner = append(out.inner, newInner(x, l))
 		}
 	}
+	in.heed(logs)
 	out.heed(logs)
 	in.join()
 	out.join()
@@ -96,7 +106,23 @@ func Join(x *index.Index, legs []*graph.Leg, pod string, links []*graph.Link, rs
 }
 
 func newInner(x *index.Index, l *graph.Leg) *inner {
-	return &inner{leg: l, bursts: burstsOf(x, l), in: -1}
+	by, known := l.Conn.ByZtunnel()
+	return &inner{leg: l, bursts: burstsOf(x, l), in: -1, own: ownCall(l), marked: by && known}
+}
+
+// ownCall reports whether a connection goes from the pod's address to the same: so ztunnel
+// dials the application for what it called itself by a service, and so the application
+// calls its own address, past ztunnel.
+func ownCall(l *graph.Leg) bool {
+	by, known := l.Conn.ByZtunnel()
+	return l.Conn.Loopback && l.Orig.Src.Addr() == l.Orig.Dst.Addr() && !l.Orig.Src.Addr().IsLoopback() && (by || !known)
+}
+
+// whole reports whether all of the connection was captured.
+func (c *inner) whole() bool { return whole(c.leg) }
+
+func whole(l *graph.Leg) bool {
+	return !l.Midstream && l.OrigMissing+l.ReplyMissing == 0 && l.Conn.Orig != 0 && l.Conn.Reply != 0
 }
 
 // maxBursts is how many bursts of a connection are looked for: no two go on
@@ -108,7 +134,10 @@ func (t *tunnelling) join() {
 	if len(t.tunnels) == 0 || len(t.inner) == 0 {
 		return
 	}
+	t.learn()
 	t.joinStreams()
+	t.joinArrived()
+	t.joinSent()
 	t.joinBursts()
 	slices.SortStableFunc(t.links, func(a, b *graph.Link) int { return t.inside(a).ID - t.inside(b).ID })
 	t.exhaust()
@@ -134,20 +163,47 @@ func (t *tunnelling) link(c *inner, m *tunnel) *graph.Link {
 // may reports whether c may be in m: by addresses, and since both were there when
 // bytes went through c.
 func (t *tunnelling) may(c *inner, m *tunnel) bool {
-	if t.inbound && !graph.MayServe(m.leg, c.leg) {
+	if t.inbound && (!graph.MayServe(m.leg, c.leg) || c.own && c.leg.Orig.Src.Addr() != m.leg.Orig.Src.Addr()) {
 		return false
 	}
 	if k := t.sent[c.leg]; k != nil && k.UpstreamHost != m.leg.Orig.Dst {
 		return false
 	}
+	if !t.inbound && t.superseded(m, c) {
+		return false
+	}
 	first, last := c.leg.Start, c.leg.End
-	if n := len(c.bursts); n > 0 {
-		first, last = capture.Time(c.bursts[0].until), capture.Time(c.bursts[n-1].at)
+	if len(c.bursts) > 0 {
+		first = capture.Time(c.bursts[0].until)
+	}
+	for _, b := range c.bursts { // what is not answered may wait for the tunnel
+		if b.reply {
+			last = capture.Time(b.at)
+		}
 	}
 	if t.inbound {
 		return m.leg.Start <= c.leg.Start+index.Causality && m.leg.End >= first-index.Causality
 	}
 	return m.leg.Start <= last+index.Causality && m.leg.End >= first-index.Causality
+}
+
+// superseded reports whether another tunnel to the same place was there when c began that
+// was opened after m had all the streams that ztunnel gives one: it uses m no more then.
+func (t *tunnelling) superseded(m *tunnel, c *inner) bool {
+	return slices.ContainsFunc(t.tunnels, func(o *tunnel) bool {
+		return o != m && o.leg.Orig.Dst == m.leg.Orig.Dst && m.leg.Start < o.leg.Start && !o.leg.Midstream &&
+			o.leg.Start+index.Causality < c.leg.Start && !c.leg.Midstream && o.leg.End > c.leg.Start && t.open(o.leg.Start) >= poolLimit
+	})
+}
+
+// open returns how many connections were open at a time.
+func (t *tunnelling) open(at capture.Time) (n int) {
+	for _, c := range t.inner {
+		if c.leg.Start <= at && c.leg.End >= at {
+			n++
+		}
+	}
+	return n
 }
 
 // exhaust marks the tunnels of which everything is known to be carried by

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/assign"
@@ -62,7 +63,7 @@ func (t *tunnelling) carriers(ss []tunnelStream) [][]int {
 	bySize := make(map[int64][]int)
 	for k, s := range ss {
 		n := int64(fingerprint.UnknownLen)
-		if s.ex.Req != nil && s.ex.Req.Is(scan.MsgComplete) && !s.ex.Req.Is(scan.MsgOpen) {
+		if s.ex.Req != nil && s.ex.Req.Is(scan.MsgComplete) && !s.ex.Req.Is(scan.MsgOpen) && !turnedAway(s.ex) {
 			n = s.ex.Req.Body.Len
 		}
 		bySize[n] = append(bySize[n], k)
@@ -102,7 +103,8 @@ func (t *tunnelling) streamLink(c *inner, ss []tunnelStream, fit []int, k int, f
 	if l.Ambiguous {
 		l.Proven, l.Confidence = false, 1/float64(len(l.Rivals)+1)
 	} else {
-		c.in, l.Stream = s.tunnel, s.ex
+		t.occupy(c, t.cover(c, s.tunnel, m))
+		l.Stream = s.ex
 	}
 	l.Evidence = []flow.Evidence{{Kind: flow.SameBytes, Detail: fmt.Sprintf("CONNECT %s in the tunnel: %d bytes sent and %d received", s.ex.Target(), c.leg.Sent(), c.leg.Received()),
 		Packets: []capture.Ref{t.x.Half(c.leg.Conn.Lead()).First, s.ex.Ref()}}}
@@ -118,7 +120,25 @@ func addRival(rs []graph.Rival, l *graph.Leg) []graph.Rival {
 	return append(rs, graph.Rival{Leg: l})
 }
 
-// carried reports whether stream e may have carried the connection l.
+// turnedAway reports whether the far end would not carry the connection of a stream:
+// nothing of it went through.
+func turnedAway(e *graph.Exchange) bool { return e.Status() != 0 && e.Status() != 200 }
+
+// askedBy returns the client's end of the connection that a CONNECT is for, as ztunnel
+// names it (RFC 7239 §4); it is invalid if it does not.
+func askedBy(e *graph.Exchange) (client netip.AddrPort) {
+	if e.Req == nil || e.Req.Forwarded.Len() == 0 {
+		return client
+	}
+	for pair := range strings.SplitSeq(e.Scan.Text.String(e.Req.Forwarded), ";") {
+		if node, ok := strings.CutPrefix(strings.TrimSpace(pair), "for="); ok {
+			client, _ = netip.ParseAddrPort(strings.Trim(node, `"`))
+		}
+	}
+	return client
+}
+
+// carried reports whether stream e may have carried the connection l, or been asked to.
 func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	if to, err := netip.ParseAddrPort(e.Target()); t.inbound && err == nil && to != l.Orig.Dst {
 		return false // what is asked for is what is dialled; before the tunnel a service may have been
@@ -126,7 +146,27 @@ func (t *tunnelling) carried(l *graph.Leg, e *graph.Exchange) bool {
 	if e.Req != nil && t.inbound && int64(l.Start) < e.Req.From.Nanos-index.Causality || e.Req != nil && !t.inbound && e.Req.From.Nanos < int64(l.Start)-index.Causality {
 		return false
 	}
+	if by := askedBy(e); !t.inbound && by.IsValid() && by != l.Orig.Src {
+		return false
+	}
+	if turnedAway(e) {
+		return t.turnedAway(l, e)
+	}
 	return sameContent(t.x, l.Conn.Orig, e.Req) && sameContent(t.x, l.Conn.Reply, e.Resp)
+}
+
+// turnedAway reports whether l may be what a stream was turned away for: it was there when
+// the answer came, and nothing came back through it. What the application refused was over
+// before.
+func (t *tunnelling) turnedAway(l *graph.Leg, e *graph.Exchange) bool {
+	if e.Resp == nil || l.Received() > 0 {
+		return false
+	}
+	at := e.Resp.From.Nanos
+	if t.inbound {
+		return l.Empty() && int64(l.End) <= at+index.Causality
+	}
+	return int64(l.Start) <= at+index.Causality && at <= int64(l.End)+index.Causality
 }
 
 // sameContent reports whether what a half carried may be the body of m: by length,

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/internal/test/pcap"
 	"github.com/pcapmesh/pcapmesh/internal/wire/fingerprint"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
@@ -127,6 +128,70 @@ func TestCarried(t *testing.T) {
 	} {
 		u := &tunnelling{x: x, inbound: tt.inbound}
 		if got := u.carried(l, &tt.e); got != tt.want {
+			t.Errorf("%s: carried %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A CONNECT tells whose connection it is for. Of one that was turned away nothing went
+// through, so that only its time is compared.
+func TestCarriedFor(t *testing.T) {
+	const ms = int64(1_000_000)
+	x, legs := plainLegs(t, [2]string{"hello", "hi"}, [2]string{"hello", ""}, [2]string{"", ""})
+	full, asked, mute := legs[0], legs[1], legs[2]
+	for _, l := range legs {
+		l.Start, l.End = capture.Time(10*ms), capture.Time(20*ms)
+	}
+	stream := func(by string, status uint16, at int64) graph.Exchange {
+		e := connect(x, full, vip, 10*ms)
+		if status != 200 { // nothing went through
+			e.Req.Body, e.Resp.Body = fingerprint.Print{}, fingerprint.Print{}
+		}
+		if by != "" {
+			e.Req.Forwarded = e.Scan.Text.Keep([]byte(by))
+		}
+		e.Resp.Status, e.Resp.From.Nanos = status, at
+		e.Resp.Flags &^= scan.MsgRequest
+		return e
+	}
+	own, other := `for="`+full.Orig.Src.String()+`";host=svc`, `host=svc; for="10.244.9.9:1"`
+	for _, tt := range []struct {
+		name    string
+		inbound bool
+		l       *graph.Leg
+		e       graph.Exchange
+		want    bool
+	}{
+		{"its own", false, full, stream(own, 200, 12*ms), true},
+		{"another's, with the same words", false, full, stream(other, 200, 12*ms), false},
+		{"of nobody that can be told", false, full, stream("for=unknown", 200, 12*ms), true},
+		{"another's, out of the tunnel, where the port is the proxy's", true, full, func() graph.Exchange {
+			e := stream(other, 200, 12*ms)
+			e.Req.Target = e.Scan.Text.Keep([]byte(app))
+			return e
+		}(), true},
+		{"turned away", false, asked, stream("", 503, 12*ms), true},
+		{"turned away before it was there", false, asked, stream("", 503, 9*ms), false},
+		{"turned away after it was gone", false, asked, stream("", 503, 21*ms), false},
+		{"turned away, but something came back", false, full, stream("", 503, 12*ms), false},
+		{"refused by the application before", true, mute, func() graph.Exchange {
+			e := stream("", 503, 20*ms)
+			e.Req.Target = e.Scan.Text.Keep([]byte(app))
+			return e
+		}(), true},
+		{"the application refused it later", true, mute, func() graph.Exchange {
+			e := stream("", 503, 19*ms)
+			e.Req.Target = e.Scan.Text.Keep([]byte(app))
+			return e
+		}(), false},
+		{"turned away, and the application heard something", true, asked, func() graph.Exchange {
+			e := stream("", 503, 20*ms)
+			e.Req.Target = e.Scan.Text.Keep([]byte(app))
+			return e
+		}(), false},
+	} {
+		u := &tunnelling{x: x, inbound: tt.inbound}
+		if got := u.carried(tt.l, &tt.e); got != tt.want {
 			t.Errorf("%s: carried %v, want %v", tt.name, got, tt.want)
 		}
 	}

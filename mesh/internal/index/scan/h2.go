@@ -205,6 +205,8 @@ func (s *Scan) readHeader(m *Message, f http2.Field) {
 	case f.Name == "x-request-id":
 		m.Flags &^= MsgLooseID
 		s.readField(m, q.name, q.value)
+	case f.Name == "forwarded" && string(s.Text.Bytes(m.Method)) == "CONNECT": // whose connection the tunnel carries
+		m.Forwarded = s.Text.Keep(q.value)
 	default:
 		s.readField(m, q.name, q.value)
 	}

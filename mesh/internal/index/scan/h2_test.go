@@ -190,6 +190,24 @@ func TestMuxedHead(t *testing.T) {
 	}
 }
 
+// Whose connection a tunnel carries is kept of CONNECT, and of nothing else.
+func TestMuxedForwarded(t *testing.T) {
+	const by = `for="10.244.1.10:59112";host=svc-b`
+	for _, tt := range []struct {
+		name   string
+		fields []string
+		want   string
+	}{
+		{"a tunnel", []string{":method", "CONNECT", ":authority", "10.244.2.20:8080", "forwarded", by}, by},
+		{"a request", line("forwarded", by), ""},
+	} {
+		h := alone().send(pcap.NewH2().Preface() + pcap.NewH2().Headers(1, true, tt.fields...)).fin()
+		if got := h.s.Text.String(h.message(t).Forwarded); got != tt.want {
+			t.Errorf("%s: forwarded %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // crumbs do not go on into the next head.
 func TestCrumbsOfEachHead(t *testing.T) {
 	c := pcap.NewH2()

@@ -30,7 +30,7 @@ type Message struct {
 	From, To            Instant
 
 	Method, Target, Host, ID arena.Span // request line and x-request-id
-	Forwarded                arena.Span // x-forwarded-for
+	Forwarded                arena.Span // x-forwarded-for; of a CONNECT in HTTP/2 forwarded
 	Fields                   FieldRange
 	Trace                    uint64 // hash of the trace id of traceparent or b3; 0 = none
 	ServiceMillis            int32  // x-envoy-upstream-service-time; -1 = none
