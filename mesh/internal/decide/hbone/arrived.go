@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/pcapmesh/pcapmesh/internal/assign"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
@@ -46,70 +47,101 @@ func (t *tunnelling) joinArrived() {
 	if len(t.lines) == 0 {
 		return
 	}
-	edges := make([][]int, len(t.inner))
-	for i, c := range t.inner {
-		for k, l := range t.lines {
-			if t.may(c, t.tunnels[l.tunnel]) && l.fits(c) {
-				edges[i] = append(edges[i], k)
-			}
-		}
+	w := t.ownersOf()
+	a := assign.Match(len(t.lines), w.lines)
+	open := make(map[*inner]bool)
+	for _, c := range t.unlinked() {
+		open[c] = true
 	}
-	a := assign.Match(len(t.lines), edges)
-	open := t.unlinked()
 	for i, c := range t.inner {
 		k := a.OfUp[i]
-		if k >= 0 && !a.Forced[i] {
-			k = t.nearestOf(c, edges[i])
-		}
-		if k < 0 || !slices.Contains(open, c) || !t.onlyOne(c, edges, i, a.Forced[i]) {
+		if k < 0 || !open[c] {
 			continue
 		}
+		if !a.Forced[i] {
+			if !w.oneTunnel(i) {
+				continue
+			}
+			k = w.nearest(i)
+		}
 		l := t.lines[k]
-		if a.Forced[i] || t.nearest(k, i, edges) {
+		if a.Forced[i] || w.nearestTo(k) == i {
 			c.leg.Log = l.Line
 		}
 		t.linkLogged(c, l.tunnel, t.says(l.NamedLine, c, t.tunnels[l.tunnel], fmt.Sprintf("a stream to %s of %d and %d bytes", l.Target, l.BytesReceived, l.BytesSent)))
 	}
 }
 
-// apart returns how far the ends of a line and of a connection are apart.
-func (k streamLine) apart(c *inner) int64 {
-	end, _ := k.Ends()
-	return max(end-int64(c.leg.End), int64(c.leg.End)-end)
+// An owners says which lines may be of which connections, by their numbers.
+type owners struct {
+	t     *tunnelling
+	lines [][]int // of connections
+	conns [][]int // of lines
 }
 
-// nearestOf returns of lines the one that is nearest in time to a connection.
-func (t *tunnelling) nearestOf(c *inner, lines []int) int {
-	return slices.MinFunc(lines, func(a, b int) int { return cmp.Compare(t.lines[a].apart(c), t.lines[b].apart(c)) })
-}
-
-// nearest reports whether connection i is that which is nearest in time to line k.
-func (t *tunnelling) nearest(k, i int, edges [][]int) bool {
-	for j, es := range edges {
-		if j != i && slices.Contains(es, k) && t.lines[k].apart(t.inner[j]) <= t.lines[k].apart(t.inner[i]) {
-			return false
+// ownersOf compares lines and connections. Lines are sorted by when they were written.
+func (t *tunnelling) ownersOf() *owners {
+	w := &owners{t, make([][]int, len(t.inner)), make([][]int, len(t.lines))}
+	ends := func(k streamLine) int64 { at, _ := k.Ends(); return at }
+	slices.SortStableFunc(t.lines, func(a, b streamLine) int { return cmp.Compare(ends(a), ends(b)) })
+	for i, c := range t.inner {
+		from := sort.Search(len(t.lines), func(k int) bool { return ends(t.lines[k]) >= int64(c.leg.End)-doneSlack })
+		for k := from; k < len(t.lines) && (c.leg.ClosedBy == "open" || ends(t.lines[k]) <= int64(c.leg.End)+doneSlack); k++ {
+			if l := t.lines[k]; l.fits(c) && t.may(c, t.tunnels[l.tunnel]) {
+				w.lines[i] = append(w.lines[i], k)
+				w.conns[k] = append(w.conns[k], i)
+			}
 		}
 	}
-	return true
+	return w
 }
 
-// onlyOne reports whether the lines that may be of a connection are all of one tunnel, or
-// one of them must be its own. What the application dialled itself has no line; where
-// there are more connections than lines, one of them may be that.
-func (t *tunnelling) onlyOne(c *inner, edges [][]int, i int, forced bool) bool {
-	if forced {
-		return true
-	}
-	if slices.ContainsFunc(edges[i], func(k int) bool { return t.lines[k].tunnel != t.lines[edges[i][0]].tunnel }) {
+// oneTunnel reports whether the lines that may be of a connection are all of one tunnel, and
+// one of them is its own. What the application dialled itself has no line; where there are
+// more connections than lines, one of them may be that.
+func (w *owners) oneTunnel(i int) bool {
+	lines := w.lines[i]
+	if slices.ContainsFunc(lines, func(k int) bool { return w.t.lines[k].tunnel != w.t.lines[lines[0]].tunnel }) {
 		return false
 	}
-	rivals := 0
-	for _, es := range edges {
-		if slices.ContainsFunc(es, func(k int) bool { return slices.Contains(edges[i], k) }) {
-			rivals++
+	if !w.t.inner[i].own {
+		return true
+	}
+	var rivals []int
+	for _, k := range lines {
+		rivals = append(rivals, w.conns[k]...)
+	}
+	slices.Sort(rivals)
+	return len(slices.Compact(rivals)) <= len(lines)
+}
+
+// apart returns how far the ends of a line and of a connection are apart.
+func (w *owners) apart(k, i int) int64 {
+	end, _ := w.t.lines[k].Ends()
+	far := end - int64(w.t.inner[i].leg.End)
+	return max(far, -far)
+}
+
+// nearest returns of the lines of a connection the nearest in time.
+func (w *owners) nearest(i int) int {
+	return slices.MinFunc(w.lines[i], func(a, b int) int { return cmp.Compare(w.apart(a, i), w.apart(b, i)) })
+}
+
+// nearestTo returns the connection that is nearest in time to a line; -1 if two are.
+func (w *owners) nearestTo(k int) int {
+	best, alike := -1, false
+	for _, i := range w.conns[k] {
+		switch {
+		case best < 0 || w.apart(k, i) < w.apart(k, best):
+			best, alike = i, false
+		case w.apart(k, i) == w.apart(k, best):
+			alike = true
 		}
 	}
-	return !c.own || rivals <= len(edges[i])
+	if alike {
+		return -1
+	}
+	return best
 }
 
 // A connection begins when its stream does, and ends with it. How long ztunnel may take

@@ -102,6 +102,7 @@ type tunnel struct {
 	bySize  [2]map[int64][]int
 	known   bool     // its records are all there
 	total   [2]int64 // plaintext
+	crowd   int      // how many connections were open when it was opened
 }
 
 // newTunnel returns what is known of the tunnel l.

@@ -134,6 +134,7 @@ func (t *tunnelling) join() {
 	if len(t.tunnels) == 0 || len(t.inner) == 0 {
 		return
 	}
+	t.count()
 	t.learn()
 	t.joinStreams()
 	t.joinArrived()
@@ -169,7 +170,7 @@ func (t *tunnelling) may(c *inner, m *tunnel) bool {
 	if k := t.sent[c.leg]; k != nil && k.UpstreamHost != m.leg.Orig.Dst {
 		return false
 	}
-	if !t.inbound && t.superseded(m, c) {
+	if !t.inbound && t.outOfTurn(m, c) {
 		return false
 	}
 	first, last := c.leg.Start, c.leg.End
@@ -187,23 +188,28 @@ func (t *tunnelling) may(c *inner, m *tunnel) bool {
 	return m.leg.Start <= last+index.Causality && m.leg.End >= first-index.Causality
 }
 
-// superseded reports whether another tunnel to the same place was there when c began that
-// was opened after m had all the streams that ztunnel gives one: it uses m no more then.
-func (t *tunnelling) superseded(m *tunnel, c *inner) bool {
-	return slices.ContainsFunc(t.tunnels, func(o *tunnel) bool {
-		return o != m && o.leg.Orig.Dst == m.leg.Orig.Dst && m.leg.Start < o.leg.Start && !o.leg.Midstream &&
-			o.leg.Start+index.Causality < c.leg.Start && !c.leg.Midstream && o.leg.End > c.leg.Start && t.open(o.leg.Start) >= poolLimit
+// outOfTurn reports whether ztunnel would have put c into another tunnel to the same place.
+// It opens one when the one before has had all the streams that it may at once, and uses
+// that no more.
+func (t *tunnelling) outOfTurn(m *tunnel, c *inner) bool {
+	full := func(first, next *tunnel) bool {
+		return first.leg.Orig.Dst == next.leg.Orig.Dst && first.leg.Start < next.leg.Start && !next.leg.Midstream && next.crowd >= poolLimit
+	}
+	return !c.leg.Midstream && slices.ContainsFunc(t.tunnels, func(o *tunnel) bool {
+		return full(m, o) && o.leg.Start+index.Causality < c.leg.Start && o.leg.End > c.leg.Start ||
+			full(o, m) && c.leg.Start+capture.Time(dialSlack) < m.leg.Start && o.leg.Start < c.leg.Start && o.leg.End > c.leg.Start
 	})
 }
 
-// open returns how many connections were open at a time.
-func (t *tunnelling) open(at capture.Time) (n int) {
-	for _, c := range t.inner {
-		if c.leg.Start <= at && c.leg.End >= at {
-			n++
+// count notes how many connections were open when each tunnel was opened.
+func (t *tunnelling) count() {
+	for _, m := range t.tunnels {
+		for _, c := range t.inner {
+			if c.leg.Start <= m.leg.Start && c.leg.End >= m.leg.Start {
+				m.crowd++
+			}
 		}
 	}
-	return n
 }
 
 // exhaust marks the tunnels of which everything is known to be carried by

@@ -158,6 +158,40 @@ func TestMay(t *testing.T) {
 	}
 }
 
+// Of two tunnels to one place the second was opened when the first had all the streams that
+// it may: what began later is not in the first, and what began long before not in the second.
+func TestOutOfTurn(t *testing.T) {
+	const ms = int64(1_000_000)
+	for _, tt := range []struct {
+		name          string
+		crowd         int   // connections that are open when the second is opened
+		at            int64 // when the connection begins, in milliseconds; the second tunnel at 500
+		elsewhere     bool  // the second goes to another server
+		first, second bool  // which of them may carry it
+	}{
+		{"before", 100, 100, false, true, false},
+		{"shortly before", 100, 450, false, true, true},
+		{"after", 100, 501, false, false, true},
+		{"after, in a smaller crowd", 99, 501, false, true, true},
+		{"before, in a smaller crowd", 99, 100, false, true, true},
+		{"after, to another server", 100, 501, true, true, true},
+	} {
+		one, two := &tunnel{leg: between(10*ms, 900*ms)}, &tunnel{leg: between(500*ms, 900*ms)}
+		if tt.elsewhere {
+			two.leg.Orig.Dst = netip.MustParseAddrPort("10.9.9.9:15008")
+		}
+		u := &tunnelling{tunnels: []*tunnel{one, two}}
+		for range tt.crowd {
+			u.inner = append(u.inner, &inner{leg: between(20*ms, 800*ms)})
+		}
+		u.count()
+		c := &inner{leg: between(tt.at*ms, 900*ms)}
+		if first, second := u.may(c, one), u.may(c, two); first != tt.first || second != tt.second {
+			t.Errorf("%s: may be in the first %v, in the second %v; want %v, %v", tt.name, first, second, tt.first, tt.second)
+		}
+	}
+}
+
 // A tunnel is spent when all of it is tied, at either end.
 func TestExhaust(t *testing.T) {
 	for _, tt := range []struct {

@@ -1,8 +1,10 @@
 package hbone
 
 import (
+	"iter"
 	"slices"
 
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/algebra"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/turn"
 )
 
@@ -47,14 +49,27 @@ func (m *tunnel) pieces(d int, n, past int64, lo, hi int, onward bool) (p place)
 	if !ok {
 		return place{}
 	}
-	for at := range ordered(lo, hi, onward) {
-		if q := &m.records[d][at]; !q.gone && (q.n == rest+turn.FrameHead || q.n == rest+2*turn.FrameHead) {
-			if rs := m.before(d, full, lo, at); rs != nil {
-				return place{append(rs, at), at, 1, false}
+	for frames := int64(1); frames <= 2; frames++ {
+		for at := range m.sized(d, rest+frames*turn.FrameHead, lo, hi, onward) {
+			if rs := m.before(d, full, lo, at); rs != nil && (len(p.records) == 0 || onward == (at < p.key)) {
+				p = place{append(rs, at), at, 1, false}
 			}
 		}
 	}
-	for at := range ordered(lo, hi, onward) {
+	if len(p.records) > 0 {
+		return p
+	}
+	reach := algebra.MaxLookAlikes + 4*(full[0]+full[1])
+	if onward {
+		hi = min(hi, lo+reach)
+	} else {
+		lo = max(lo, hi-reach)
+	}
+	for i := range max(hi-lo, 0) {
+		at := lo + i
+		if !onward {
+			at = hi - 1 - i
+		}
 		if p = m.twoRests(d, full, rest, lo, at); len(p.records) > 0 {
 			return p
 		}
@@ -62,15 +77,19 @@ func (m *tunnel) pieces(d int, n, past int64, lo, hi int, onward bool) (p place)
 	return place{}
 }
 
-// ordered lists [lo, hi) from the near end.
-func ordered(lo, hi int, onward bool) func(func(int) bool) {
+// sized lists the records of a length in [lo, hi) that are nobody's yet, from the near end,
+// as many as are looked at.
+func (m *tunnel) sized(d int, n int64, lo, hi int, onward bool) iter.Seq[int] {
+	list := m.bySize[d][n]
+	i, _ := slices.BinarySearch(list, lo)
+	j, _ := slices.BinarySearch(list, hi)
+	list = list[i:j]
 	return func(yield func(int) bool) {
-		for i := range max(hi-lo, 0) {
-			at := lo + i
+		for k := range min(len(list), algebra.MaxLookAlikes) {
 			if !onward {
-				at = hi - 1 - i
+				k = len(list) - 1 - k
 			}
-			if !yield(at) {
+			if !m.records[d][list[k]].gone && !yield(list[k]) {
 				return
 			}
 		}
@@ -112,6 +131,7 @@ func (m *tunnel) twoRests(d int, full [len(reads)]int, rest int64, lo, at int) p
 // are fewer.
 func (m *tunnel) before(d int, full [len(reads)]int, lo, hi int) []int {
 	rs := make([]int, 0, full[0]+full[1])
+	lo = max(lo, hi-(full[0]+full[1])*algebra.MaxLookAlikes)
 	for i := len(reads) - 1; i >= 0; i-- {
 		for k := hi - 1; k >= lo && full[i] > 0; k-- {
 			if p := &m.records[d][k]; !p.gone && p.n == reads[i].atOnce+turn.FrameHead {
