@@ -97,6 +97,7 @@ type fit struct {
 	of     int
 	where  [2][]int // their records
 	unseen [2]int64 // as in inner
+	taken  bool     // some are not found since others may have their records
 }
 
 // sure reports whether one tunnel is it, beyond doubt.
@@ -130,7 +131,7 @@ func (t *tunnelling) weigh(c *inner) *weighing {
 		case m.leg.Decrypted && whole(m.leg) && !m.leg.LostHeaders && c.whole(): // it would have a stream
 			continue
 		}
-		if f := t.cover(c, i, m); f.found > 0 || f.of < fewBursts && t.asks(c, m) || !m.known {
+		if f := t.cover(c, i, m); f.found > 0 || f.of < fewBursts && t.asks(c, m) || !m.known || f.taken {
 			g.fits = append(g.fits, f)
 		}
 	}
@@ -195,6 +196,7 @@ func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 	f := fit{tunnel: no, of: len(c.bursts)}
 	var next [2]int
 	var past [2]int64 // bytes before the burst
+	missed := false
 	for i, b := range c.bursts {
 		d := 0
 		if b.reply {
@@ -206,8 +208,12 @@ func (t *tunnelling) cover(c *inner, no int, m *tunnel) fit {
 		p := m.place(d, b.n, past[d], lo, hi, onward)
 		past[d] += b.n
 		if len(p.records) == 0 {
-			if f.weight--; f.found == i && m.known && c.whole() {
-				f.weight += 1 + min(t.missing, -1) // once, since what packs one burst otherwise may do so with the next
+			f.weight--
+			taken := m.taken(d, b.n, past[d]-b.n, lo, hi)
+			f.taken = f.taken || taken
+			if !missed && m.known && c.whole() && !taken {
+				missed = true // once, since what packs one burst otherwise may do so with the next
+				f.weight += 1 + min(t.missing, -1)
 			}
 			f.unseen[d] += b.n + maxControl
 			continue
@@ -272,7 +278,8 @@ func (t *tunnelling) guess(c *inner, g *weighing) *graph.Link {
 	m := t.tunnels[f.tunnel]
 	l := t.link(c, m)
 	switch {
-	case len(g.fits) == 1 && t.unseen(c, m), c.own && !c.marked, len(c.bursts) == 0 && !c.whole():
+	case len(g.fits) == 1 && t.unseen(c, m), c.own && !c.marked, len(c.bursts) == 0 && !c.whole(),
+		len(g.fits) == 1 && m.known && f.found == 0 && f.of >= fewBursts: // nothing speaks for it
 		return nil
 	case len(g.fits) == 1 && m.known:
 		e := t.found(c, f)

@@ -26,6 +26,9 @@ type tunnelOptions struct {
 	halved  float64 // share that is written in two frames
 	packed  float64 // share whose frame shares its record with a frame of the tunnel's own
 	loss    float64 // of packets
+	long    bool    // answers of several reads of ztunnel, among which others go through
+	twice   float64 // of these, share that the application writes in two
+	sizes   int     // how many different lengths they have; 0 = any
 }
 
 // A tunnelWorld is a capture in which it is known what is in which tunnel.
@@ -108,6 +111,9 @@ func (w *tunnelWorld) turn(c *tunnelled, reply bool) []func() {
 	if w.opts.alike {
 		n = 200
 	}
+	if w.opts.long && reply {
+		return w.answer(c)
+	}
 	inside := func() { c.conn.Send(w.text(n)) }
 	write := c.over.Send
 	if reply {
@@ -131,6 +137,29 @@ func (w *tunnelWorld) turn(c *tunnelled, reply bool) []func() {
 		return []func(){inside, outside}
 	}
 	return []func(){outside, inside}
+}
+
+// answer is what the server says, cut into what one read gives ztunnel.
+func (w *tunnelWorld) answer(c *tunnelled) (steps []func()) {
+	n := 1000 + w.rand.IntN(7000)
+	if w.opts.sizes > 0 {
+		n = 1000 + 137*w.rand.IntN(w.opts.sizes)
+	}
+	rests := []int{n}
+	if w.rand.Float64() < w.opts.twice {
+		rests = []int{n - 3, 3}
+	}
+	for _, left := range rests {
+		for ; left > 0; left -= 1024 {
+			read := min(left, 1024)
+			steps = append(steps, func() { c.over.Reply(read + 9) })
+		}
+	}
+	inside := func() { c.conn.Reply(w.text(n)) }
+	if w.opts.inbound {
+		return append([]func(){inside}, steps...)
+	}
+	return append(steps, inside)
 }
 
 func (w *tunnelWorld) text(n int) string {
@@ -194,6 +223,12 @@ func TestTunnels(t *testing.T) {
 		{"cut in two", with(func(o *tunnelOptions) { o.halved = 0.3 }), 0.99},
 		{"packed with others", with(func(o *tunnelOptions) { o.packed = 0.3 }), 0.97},
 		{"packets missing", with(func(o *tunnelOptions) { o.loss = 0.02 }), 0.9},
+		{"long answers", with(func(o *tunnelOptions) { o.long = true }), 1},
+		{"one long answer each", with(func(o *tunnelOptions) { o.long, o.turns = true, 2 }), 0.9},
+		{"one long answer each, all asked alike", with(func(o *tunnelOptions) { o.long, o.turns, o.alike, o.tunnels = true, 2, true, 2 }), 0.5},
+		{"one long answer each, in two writes", with(func(o *tunnelOptions) { o.long, o.turns, o.twice = true, 2, 0.5 }), 0.75},
+		{"one long answer each, of ten sizes", with(func(o *tunnelOptions) { o.long, o.turns, o.alike, o.sizes, o.twice = true, 2, true, 10, 0.3 }), 0},
+		{"one long answer each, of sixty sizes", with(func(o *tunnelOptions) { o.long, o.turns, o.alike, o.sizes, o.twice = true, 2, true, 60, 0.3 }), 0.1},
 		{"alike", with(func(o *tunnelOptions) { o.alike = true }), 0},
 		{"alike, many turns", with(func(o *tunnelOptions) { o.alike, o.turns = true, 30 }), 0},
 	} {

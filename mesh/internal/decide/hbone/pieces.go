@@ -77,6 +77,23 @@ func (m *tunnel) pieces(d int, n, past int64, lo, hi int, onward bool) (p place)
 	return place{}
 }
 
+// taken reports whether there is a record of the length of n bytes, or of their rest, in
+// [lo, hi), which is another's or has not enough before it: then it says little that these
+// are not found.
+func (m *tunnel) taken(d int, n, past int64, lo, hi int) bool {
+	if _, rest, ok := split(n, past); ok {
+		n = rest
+	}
+	for frames := int64(1); frames <= 2; frames++ {
+		list := m.bySize[d][n+frames*turn.FrameHead]
+		i, _ := slices.BinarySearch(list, lo)
+		if i < len(list) && list[i] < hi {
+			return true
+		}
+	}
+	return false
+}
+
 // sized lists the records of a length in [lo, hi) that are nobody's yet, from the near end,
 // as many as are looked at.
 func (m *tunnel) sized(d int, n int64, lo, hi int, onward bool) iter.Seq[int] {
@@ -119,7 +136,7 @@ func (m *tunnel) twoRests(d int, full [len(reads)]int, rest int64, lo, at int) p
 		for k := at - 1; k >= max(lo, at-nearBy); k-- {
 			if q := &m.records[d][k]; !q.gone && q.n == first+turn.FrameHead {
 				if rs := m.before(d, before, lo, k); rs != nil {
-					return place{append(rs, k, at), k, nearBy, false}
+					return place{append(rs, k, at), k, 2 * nearBy, false} // with any of so many, of either framing
 				}
 			}
 		}

@@ -57,11 +57,11 @@ func TestPieces(t *testing.T) {
 		{"the first of two, on to the tunnel", 1500, []int64{full, 485, full, 485}, nil, true, "[0 1] 1 1"},
 		{"the last of two, from it", 1500, []int64{full, 485, full, 485}, nil, false, "[2 3] 3 1"},
 		{"the first has nothing before it", 1500, []int64{485, full, 485}, nil, true, "[1 2] 2 1"},
-		{"a rest in two", 2500, []int64{full, full, 449 + 9, 3 + 9}, nil, false, "[0 1 2 3] 2 8"},
-		{"a rest in two, among others", 2500, []int64{full, full, 449 + 9, 50, 3 + 9, 9}, nil, false, "[0 1 2 4] 2 8"},
-		{"a rest in two, of which the first took more", 1100, []int64{1000 + 9, 100 + 9}, nil, false, "[0 1] 0 8"},
+		{"a rest in two", 2500, []int64{full, full, 449 + 9, 3 + 9}, nil, false, "[0 1 2 3] 2 16"},
+		{"a rest in two, among others", 2500, []int64{full, full, 449 + 9, 50, 3 + 9, 9}, nil, false, "[0 1 2 4] 2 16"},
+		{"a rest in two, of which the first took more", 1100, []int64{1000 + 9, 100 + 9}, nil, false, "[0 1] 0 16"},
 		{"the two are too far apart", 2500, slices.Concat([]int64{full, full, 449 + 9}, slices.Repeat([]int64{2000}, nearBy), []int64{3 + 9}), nil, false, "[] 0 0"},
-		{"as far as they may be", 2500, slices.Concat([]int64{full, full, 449 + 9}, slices.Repeat([]int64{2000}, nearBy-1), []int64{3 + 9}), nil, false, "[0 1 2 10] 2 8"},
+		{"as far as they may be", 2500, slices.Concat([]int64{full, full, 449 + 9}, slices.Repeat([]int64{2000}, nearBy-1), []int64{3 + 9}), nil, false, "[0 1 2 10] 2 16"},
 		{"not cut", 900, []int64{909}, nil, false, "[] 0 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
