@@ -66,7 +66,7 @@ type inner struct {
 	bursts  []burst
 	own     bool     // dialled from the pod's own address, perhaps by the application
 	marked  bool     // conntrack's mark says that ztunnel dialled it
-	nowhere bool     // a log says that it failed before there was a stream for it
+	nowhere bool     // a log says that there was no stream for it, or one in a tunnel that was not captured
 	in      int      // index of the tunnel it is in for sure; -1 = none
 	unseen  [2]int64 // by direction, how much the bursts may have that were not found there
 }

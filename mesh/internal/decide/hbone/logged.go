@@ -53,7 +53,7 @@ func (t *tunnelling) sentOn(logs *graph.Ledger) {
 		if inside[k.Down] == nil || !k.TCP() {
 			continue
 		}
-		if k.Ztunnel && k.CameToNothing() && !k.Answered() {
+		if k.Ztunnel && (k.CameToNothing() && !k.Answered() || k.Target.IsValid() && !ends[k.UpstreamHost]) {
 			inside[k.Down].nowhere = true
 		}
 		if k.CameToNothing() && !k.Answered() || !ends[k.UpstreamHost] {

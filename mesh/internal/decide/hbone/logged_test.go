@@ -38,6 +38,7 @@ func TestJoinLogged(t *testing.T) {
 		{"lines that contradict each other", []string{one, two}, [][2]string{{"1", two}, {"1", one}}, guessed},
 		{"two tunnels to that server", []string{one, one}, [][2]string{{"0", one}, {"1", one}}, guessed},
 		{"no tunnel to that server", []string{one, two}, [][2]string{{"0", three}, {"1", three}}, guessed},
+		{"a tunnel to that server, which was not captured", []string{one, two}, [][2]string{{"0", three + `" dst.hbone_addr="10.244.9.9:80`}, {"1", two + `" dst.hbone_addr="10.244.9.9:80`}}, []string{"3>1 access-log"}},
 		{"it failed", []string{one, two}, [][2]string{{"0", two + `" error="connection refused`}, {"1", one + `" error="connection refused`}}, nil},
 		{"one failed", []string{one, two}, [][2]string{{"0", two + `" error="connection refused`}}, []string{"3>0 ?turn-algebra"}},
 		{"the far end turned it away", []string{one, two}, [][2]string{{"0", two + `" error="http status: 503 Service Unavailable`}, {"1", one + `" error="http status: 401 Unauthorized`}}, []string{"2>1 access-log", "3>0 access-log"}},
