@@ -77,6 +77,10 @@ var below = map[string][]string{
 		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
+	"mesh/internal/decide/streams": {
+		"./capture", "./internal/align", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph",
+		"./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+	},
 	"mesh/internal/decide/logged": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/tries", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
@@ -99,7 +103,7 @@ var below = map[string][]string{
 		"./capture", "./capture/tcpip", "./mesh/accesslog", "./mesh/cluster", "./mesh/flow", "./mesh/internal/decide/algebra",
 		"./mesh/internal/decide/conn", "./mesh/internal/decide/crossing", "./mesh/internal/decide/dns",
 		"./mesh/internal/decide/graph", "./mesh/internal/decide/hbone", "./mesh/internal/decide/logged",
-		"./mesh/internal/decide/role", "./mesh/internal/decide/trace", "./mesh/internal/decide/tries", "./mesh/internal/index", "./mesh/internal/recorded",
+		"./mesh/internal/decide/role", "./mesh/internal/decide/streams", "./mesh/internal/decide/trace", "./mesh/internal/decide/tries", "./mesh/internal/index", "./mesh/internal/recorded",
 		"./mesh/names", "./mesh/profile", "./mesh/record",
 	},
 	"mesh/internal/emit": {
@@ -134,6 +138,7 @@ var below = map[string][]string{
 	"mesh/rules/walk": {"./capture/tcpip", "./mesh/rules/internal/syntax", "./mesh/rules/netfilter"},
 
 	"internal/arena":            {},
+	"internal/align":            {},
 	"internal/assign":           {},
 	"internal/cancel":           {},
 	"internal/offset":           {},
