@@ -60,6 +60,7 @@ type hopJSON struct {
 	Response      [2]int64       `json:"response"`
 	PlainRequest  *[2]int64      `json:"plain_request,omitempty"` // of a decrypted leg: in its plaintext
 	PlainResponse *[2]int64      `json:"plain_response,omitempty"`
+	InRecord      int            `json:"in_record,omitempty"` // of a request of HTTP/2 that cannot be read: which of those in its record
 	RequestStart  string         `json:"request_start,omitempty"`
 	RequestEnd    string         `json:"request_end,omitempty"`
 	ResponseStart string         `json:"response_start,omitempty"`
@@ -81,6 +82,7 @@ func newHop(h *flow.Hop) hopJSON {
 	if h.Decrypted {
 		j.PlainRequest, j.PlainResponse = &h.PlainRequest, &h.PlainResponse
 	}
+	j.InRecord = h.InRecord
 	if h.FromLeg < 0 {
 		return j
 	}

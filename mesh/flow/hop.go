@@ -12,6 +12,7 @@ type Hop struct {
 	Request, Response          [2]int64
 	PlainRequest               [2]int64 // the same of plaintext, on a decrypted leg; else empty
 	PlainResponse              [2]int64
+	InRecord                   int // of a request that cannot be read, and may share its record of TLS: which of those in it, 1-based; else 0
 	RequestStart, RequestEnd   capture.Time
 	ResponseStart, ResponseEnd capture.Time
 	Confidence                 float64

@@ -14,9 +14,12 @@ type spot struct {
 	leg      int
 	req, res [2]int64
 	what     string // it is, where one record of TLS has several
+	in       int    // or which of those in it
 }
 
-func spotOf(h *flow.Hop) spot { return spot{leg: h.Leg, req: h.Request, res: h.Response} }
+func spotOf(h *flow.Hop) spot {
+	return spot{leg: h.Leg, req: h.Request, res: h.Response, in: h.InRecord}
+}
 
 // named says what an exchange is.
 func named(x *flow.Exchange) string { return x.Method + " " + x.Target + " " + x.RequestID }
@@ -41,12 +44,13 @@ const strange = -2
 // A ranking numbers the exchanges of every leg as the truth does.
 type ranking struct {
 	no    map[spot]int
-	byReq map[[2]int64]spot // leg and start of the request
+	byReq map[[2]int64]spot  // leg and start of the request
+	below map[string][]int64 // by leg of the truth that cannot be read: where its requests begin
 }
 
 // rank lists all exchanges of r and gives each its number on its leg.
 func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
-	k := &ranking{no: make(map[spot]int), byReq: make(map[[2]int64]spot)}
+	k := &ranking{no: make(map[spot]int), byReq: make(map[[2]int64]spot), below: make(map[string][]int64)}
 	seen := spots(r) // and when
 	byLeg := make(map[int][]spot)
 	for s := range seen {
@@ -58,7 +62,7 @@ func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 	for leg, ss := range byLeg {
 		w := m.truth[leg]
 		slices.SortFunc(ss, func(a, b spot) int {
-			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]),
+			return cmp.Or(cmp.Compare(seen[a], seen[b]), cmp.Compare(a.req[0], b.req[0]), cmp.Compare(a.in, b.in),
 				cmp.Compare(numberOf(t, w, a.what), numberOf(t, w, b.what)), cmp.Compare(a.res[0], b.res[0]))
 		})
 		if w == nil {
@@ -74,6 +78,7 @@ func rank(t *truth.Truth, r *mesh.Result, m *match) *ranking {
 			continue
 		}
 		if below := belowOf(t, w); below != nil && m.sealed(w) {
+			k.below[w.ID] = below
 			k.byOffset(ss, below)
 			continue
 		}
@@ -314,6 +319,12 @@ func (k *ranking) byOffset(ss []spot, below []int64) {
 		}
 		for n > 0 && below[n-1] == below[n] {
 			n--
+		}
+		if s.in > 0 { // what shares a record counts as one
+			if n >= 0 {
+				k.no[s] = n
+			}
+			continue
 		}
 		for n >= 0 && n+1 < len(below) && taken[n] && below[n+1] == below[n] {
 			n++

@@ -170,6 +170,9 @@ func (j *judge) covers(e end, leg string, no int) bool {
 	if e.leg != leg || e.no == no {
 		return e.leg == leg
 	}
+	if b := j.k.below[leg]; max(e.no, no) < len(b) && min(e.no, no) >= 0 && b[e.no] == b[no] {
+		return true // they share a record
+	}
 	w, _ := j.truth.Leg(leg)
 	return e.no == whole && (j.sealed(leg) || w.Refused || w.Tunnel || j.unseen(leg, no))
 }

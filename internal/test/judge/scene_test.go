@@ -53,6 +53,7 @@ func load(t testing.TB, name string) *scene {
 	for _, f := range truth.Files {
 		s.inputs = append(s.inputs, mesh.Input{Name: filepath.Join(s.dir, f.Name), Pod: podOf(truth.Args, f.Name)})
 	}
+	s.place(t)
 	return s
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/hbone"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/logged"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/role"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/streams"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/tries"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
@@ -41,6 +42,7 @@ func linkLegs(x *index.Index, legs []*graph.Leg, r *role.Roster, logs *graph.Led
 	if x.Stopped() {
 		return nil, nil
 	}
+	streams.Agree(links)
 	trace.JoinAcross(x, links)
 	hbone.OpenTunnels(legs)
 	return links, conflicts
@@ -117,7 +119,8 @@ var passes = []func(*crossing.Crossing){
 	(*crossing.Crossing).JoinEqual,     // whole streams with equal contents
 	algebra.JoinCurves,                 // whole streams with equal lengths, before exchanges are seen in them
 	(*crossing.Crossing).JoinStreams,   // whole streams that nothing else fits
-	algebra.JoinStreams,                // HTTP/2 under TLS, which has no turns
+	streams.Join,                       // HTTP/2 under TLS, which has no turns, if records hold what a proxy had to send
+	algebra.JoinStreams,                // and if each frame has a record of its own
 	algebra.JoinTurns,                  // turns of what is left
 	algebra.RevealHidden,               // what turns tied are exchanges like others from here on
 	(*crossing.Crossing).Reconsider,    // doubts, by what was found out after them

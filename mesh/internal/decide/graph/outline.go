@@ -10,5 +10,6 @@ type Outline struct {
 	ReqAt, RespAt []int64
 	Vague         [2]bool // what of the first bytes is handshake is not known, so neither is when data began
 	First         int     // of a stream of HTTP/2: index of its first record
+	Slot          int     // and which request of those in it
 	Nth           int     // and how many requests were before it on the leg; fewHeads stands for more
 }

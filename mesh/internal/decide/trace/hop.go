@@ -21,20 +21,21 @@ type trail struct {
 func (t *trail) add(h flow.Hop, s Step) { t.hops, t.steps = append(t.hops, h), append(t.steps, s) }
 
 // begin adds the hop of a path's client leg.
-func (t *trail) begin(l *graph.Leg, e *graph.Exchange) {
+func (t *trail) begin(l *graph.Leg, e, shown *graph.Exchange) {
 	h := flow.Hop{Leg: l.ID, FromLeg: -1, Attempt: 1, Confidence: 1, Proven: true}
-	measure(&h, e)
+	measure(&h, shown)
 	t.add(h, Step{Ex: e})
 }
 
-// follow adds the hop that a link leads to; copied says that it is behind one of a copy.
-func (t *trail) follow(l *graph.Link, copied bool) {
-	h := hopOf(l)
+// follow adds the hop that a link leads to; shown is what is told of the exchange
+// there, and copied that it is behind one of a copy.
+func (t *trail) follow(l *graph.Link, shown *graph.Exchange, copied bool) {
+	h := hopOf(l, shown)
 	h.Copy = copied || l.Copy
 	t.add(h, Step{l.Up, l})
 }
 
-func hopOf(l *graph.Link) flow.Hop {
+func hopOf(l *graph.Link, shown *graph.Exchange) flow.Hop {
 	h := flow.Hop{Leg: l.To.ID, FromLeg: l.From.ID, Confidence: l.Confidence, Proven: l.Proven, Ambiguous: l.Ambiguous, Caused: l.Caused,
 		Evidence: l.Evidence, Attempt: l.Attempt}
 	if l.Uncounted || l.Copy {
@@ -47,7 +48,7 @@ func hopOf(l *graph.Link) flow.Hop {
 		}
 		h.Rivals = append(h.Rivals, hr)
 	}
-	measure(&h, l.Up)
+	measure(&h, shown)
 	if l.Up == nil && l.Down != nil && silent(l.To) { // else when of its life is not known
 		h.RequestStart, h.ResponseEnd = l.To.Start, l.To.End
 	}
@@ -65,6 +66,9 @@ func measure(h *flow.Hop, e *graph.Exchange) {
 	}
 	if h.Decrypted = e.Leg.Decrypted; h.Decrypted {
 		h.PlainRequest, h.PlainResponse = graph.RangeOf(e.Req), graph.RangeOf(e.Resp)
+	}
+	if e.Outline != nil {
+		h.InRecord = e.Outline.Slot
 	}
 	if e.Req != nil {
 		h.Request = e.Leg.Wire(0, graph.RangeOf(e.Req))

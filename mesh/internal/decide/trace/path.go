@@ -41,6 +41,7 @@ type tracer struct {
 type seat struct {
 	leg       *graph.Leg
 	req, resp [2]int64
+	slot      int // of a stream, whose response need not be known
 }
 
 // one returns the exchange that stands for all with the seat of e.
@@ -48,7 +49,10 @@ func (t *tracer) one(e *graph.Exchange) *graph.Exchange {
 	if e == nil || e.Outline == nil {
 		return e
 	}
-	s := seat{e.Leg, graph.RangeOf(e.Req), graph.RangeOf(e.Resp)}
+	s := seat{leg: e.Leg, req: graph.RangeOf(e.Req), slot: e.Outline.Slot}
+	if s.slot == 0 {
+		s.resp = graph.RangeOf(e.Resp)
+	}
 	if t.hidden[s] == nil {
 		t.hidden[s] = e
 	}
@@ -144,7 +148,7 @@ func (t *tracer) unclaimed(l *graph.Leg) []*graph.Exchange {
 // exchange adds e and its hops to p.
 func (t *tracer) exchange(p *Path, e *graph.Exchange) {
 	var tr trail
-	tr.begin(e.Leg, e)
+	tr.begin(e.Leg, e, t.one(e))
 	t.hops(&tr, e, false)
 	p.addExchange(newExchange(len(p.Exchanges), e), tr)
 }
@@ -158,10 +162,10 @@ func newExchange(id int, e *graph.Exchange) flow.Exchange {
 func (t *tracer) hops(tr *trail, e *graph.Exchange, copied bool) {
 	for _, l := range t.byEx[t.one(e)] {
 		copied := copied || l.Copy
-		tr.follow(l, copied)
+		tr.follow(l, t.one(l.Up), copied)
 		next := l
 		if k := t.onward[l]; k != nil {
-			tr.follow(k, copied)
+			tr.follow(k, t.one(k.Up), copied)
 			next = k
 		}
 		if next.Up != nil && (!next.Ambiguous || t.first(next)) {
@@ -169,7 +173,7 @@ func (t *tracer) hops(tr *trail, e *graph.Exchange, copied bool) {
 		}
 	}
 	if l := t.beyond(e); l != nil {
-		tr.follow(l, copied)
+		tr.follow(l, t.one(l.Up), copied)
 	}
 }
 
@@ -210,8 +214,8 @@ func (t *tracer) follow(p *Path, l *graph.Leg) {
 			continue
 		}
 		var tr trail
-		tr.begin(l, nil)
-		tr.follow(k, false)
+		tr.begin(l, nil, nil)
+		tr.follow(k, t.one(k.Up), false)
 		if !k.Ambiguous {
 			t.hops(&tr, k.Up, false)
 		}

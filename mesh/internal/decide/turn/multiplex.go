@@ -48,9 +48,9 @@ const (
 	windowUpdate = 13 // RFC 9113 §6.9
 	ping         = 17 // RFC 9113 §6.7
 	minHeaders   = 11 // a frame with two indexed fields
-	// maxGreeting is the length of the connection preface with settings and an
+	// MaxGreeting is the length of the connection preface with settings and an
 	// update of the window (RFC 9113 §3.4).
-	maxGreeting = 24 + FrameHead + 8*6 + windowUpdate
+	MaxGreeting = 24 + FrameHead + 8*6 + windowUpdate
 	// maxHeads is how many records of one leg are taken for the beginning of
 	// one exchange.
 	maxHeads = 12
@@ -59,9 +59,9 @@ const (
 	fewHeads = 3
 )
 
-// control reports whether a record of n bytes may be frames that belong to no
+// Control reports whether a record of n bytes may be frames that belong to no
 // stream alone.
-func control(n int64) bool {
+func Control(n int64) bool {
 	for _, a := range [...]int64{0, FrameHead, windowUpdate, ping} {
 		for _, b := range [...]int64{FrameHead, windowUpdate, ping} {
 			if n == a+b {
@@ -83,7 +83,7 @@ func (s *Side) From() []*scan.Unit {
 func (m *Multiplex) Heads(x *index.Index) []*graph.Exchange {
 	var es []*graph.Exchange
 	for i, u := range m.Orig {
-		if n := int64(u.Len) - m.Over; control(n) || i == 0 && n < maxGreeting {
+		if n := int64(u.Len) - m.Over; Control(n) || i == 0 && n < MaxGreeting {
 			continue
 		}
 		e := &graph.Exchange{Leg: m.Leg, Scan: x.ScanOf(m.Leg.Conn.Orig), RespScan: x.ScanOf(m.Leg.Conn.Reply), Floor: int64(m.Leg.Start)}
@@ -152,7 +152,7 @@ func (m *Multiplex) Answers(at int64) []int {
 	if m.Up {
 		k := sort.Search(len(m.Reply), func(i int) bool { return m.Reply[i].At.Nanos > at+index.Causality })
 		for i := k - 1; i >= 0 && len(out) < maxHeads; i-- {
-			if !control(int64(m.Reply[i].Len) - m.Over) {
+			if !Control(int64(m.Reply[i].Len) - m.Over) {
 				out = append(out, i)
 			}
 		}
@@ -160,7 +160,7 @@ func (m *Multiplex) Answers(at int64) []int {
 	}
 	k := sort.Search(len(m.Reply), func(i int) bool { return m.Reply[i].At.Nanos >= at-index.Causality })
 	for i := k; i < len(m.Reply) && len(out) < maxHeads; i++ {
-		if !control(int64(m.Reply[i].Len) - m.Over) {
+		if !Control(int64(m.Reply[i].Len) - m.Over) {
 			out = append(out, i)
 		}
 	}

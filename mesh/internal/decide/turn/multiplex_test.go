@@ -56,7 +56,7 @@ func TestSpeaksH2(t *testing.T) {
 func TestControl(t *testing.T) {
 	var got []int64
 	for n := range int64(60) {
-		if control(n) {
+		if Control(n) {
 			got = append(got, n)
 		}
 	}
@@ -106,10 +106,10 @@ func TestHeads(t *testing.T) {
 		orig  []int
 		heads []int // indices of records
 	}{
-		{"greeting and settings", []int{maxGreeting - 1, 9}, nil},
-		{"a greeting with a request", []int{maxGreeting, 9}, []int{0}},
+		{"greeting and settings", []int{MaxGreeting - 1, 9}, nil},
+		{"a greeting with a request", []int{MaxGreeting, 9}, []int{0}},
 		{"requests", []int{70, 9, 40, 13, 41}, []int{2, 4}},
-		{"one as long as a greeting, later", []int{70, maxGreeting - 1}, []int{1}},
+		{"one as long as a greeting, later", []int{70, MaxGreeting - 1}, []int{1}},
 		{"as short as heads are", []int{70, minHeaders, minHeaders - 1}, []int{1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
