@@ -45,7 +45,8 @@ const Certain = .2
 // of four degrees of freedom: lengths vary little, and now and then by a field.
 func student(x, scale float64) float64 {
 	t := x / scale
-	return .375 / scale * math.Pow(1+t*t/4, -2.5)
+	u := 1 + t*t/4
+	return .375 / (scale * u * u * math.Sqrt(u))
 }
 
 // density returns how likely it is that m went into record j, by time.

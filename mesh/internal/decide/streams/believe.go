@@ -1,6 +1,9 @@
 package streams
 
 import (
+	"math"
+	"slices"
+
 	"github.com/pcapmesh/pcapmesh/internal/align"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 )
@@ -14,6 +17,8 @@ const (
 	stray = .1
 	// hardly is the least probability, and mostly bounds what one channel may say.
 	hardly, mostly = 1e-6, 1e6
+	// unchanged is by how much a probability changes that does not.
+	unchanged = 1e-3
 )
 
 // solve weighs which exchange went over which lane, and where. It reports whether it
@@ -29,6 +34,7 @@ func (p *problem) solve(stopped func() bool) bool {
 		}
 		p.counted()
 		p.believe()
+		before := slices.Clone(p.belief)
 		for x, l := range p.lanes {
 			for k, ch := range l.channels {
 				if stopped() {
@@ -39,8 +45,23 @@ func (p *problem) solve(stopped func() bool) bool {
 			}
 		}
 		p.learn()
+		if r > rounds/2 && p.settled(before) {
+			break
+		}
 	}
 	p.idle()
+	return true
+}
+
+// settled reports whether a round changed nothing that matters.
+func (p *problem) settled(before [][]float64) bool {
+	for i, old := range before {
+		for x, b := range p.belief[i] {
+			if math.Abs(b-old[x]) > unchanged {
+				return false
+			}
+		}
+	}
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcapmesh/pcapmesh/internal/align"
+	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/index"
 )
 
@@ -81,6 +82,21 @@ func (p *problem) certain(i int, g guess) bool {
 		most = untidy // no order tells of it, so that lengths must
 	}
 	return g.p*g.measured >= least && p.timely(i, g) && p.lanes[g.x].channels[requests].untold < most
+}
+
+// onLane returns how sure it is that exchange i went over the lane of a guess, wherever in
+// it; 0 if it is not.
+func (p *problem) onLane(i int, g guess) float64 {
+	b := p.belief[i][g.x]
+	switch untold := p.lanes[g.x].channels[requests].untold; {
+	case !p.timely(i, g):
+		return 0
+	case untold <= untidy && b >= Believed:
+		return Believed
+	case untold < muddled && b >= believedByChance:
+		return graph.SureByContents
+	}
+	return 0
 }
 
 // timely reports whether the request of exchange i took no longer to its record than to

@@ -149,18 +149,16 @@ func (p *problem) link(i int, gs []guess, begun map[spot][]int) *graph.Link {
 		return l
 	}
 	l.Ambiguous = true
-	here := p.belief[i][best.x] >= Believed
+	here := p.onLane(i, best)
 	for _, g := range gs[1:] {
-		if r := p.rival(i, g, begun); len(l.Rivals) < crossing.MaxRivals && !slices.Contains(l.Rivals, r) && (!here || g.x == best.x) {
+		if r := p.rival(i, g, begun); len(l.Rivals) < crossing.MaxRivals && !slices.Contains(l.Rivals, r) && (here == 0 || g.x == best.x) {
 			l.Rivals = append(l.Rivals, r)
 		}
 	}
 	if len(l.Rivals) == 0 {
 		l.Rivals = []graph.Rival{{Leg: h.Leg}}
 	}
-	if here {
-		l.Legs, l.Caused = Believed, !p.up
-	}
+	l.Legs, l.Caused = here, here > 0 && !p.up
 	return l
 }
 
