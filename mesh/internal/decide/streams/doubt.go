@@ -92,7 +92,7 @@ func (p *problem) onLane(i int, g guess) float64 {
 	case !p.timely(i, g):
 		return 0
 	case untold <= untidy && b >= Believed:
-		return Believed
+		return sure
 	case untold < muddled && b >= believedByChance:
 		return graph.SureByContents
 	}
