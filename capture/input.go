@@ -32,6 +32,7 @@ type recorder struct {
 	n     int64         // bytes read from src
 	err   error         // how src ended; nil when it was not read that far
 	ended bool          // the Reader needs no more
+	order order         // of the packets by their times
 }
 
 // Read implements io.Reader.
@@ -180,6 +181,7 @@ func (in *Input) firstReader(ctx context.Context, o *Options) (*Reader, error) {
 	c := &recorder{}
 	in.first = c
 	return in.read(ctx, o, readerHooks{
+		order: &c.order,
 		onEnd: func() { c.ended = ctx.Err() == nil }, // one that was cancelled was given up
 		wrap: func(src io.Reader, compressed bool) (_ io.Reader, err error) {
 			c.src = src

@@ -117,12 +117,10 @@ func (r *Reader) nextRecord() (*Packet, error) {
 		return nil, r.fail(r.nextNumber(), w.offset(), oversized("captured length", captured, maxRecord))
 	}
 	n := header + int(captured)
-	if len(h) < n {
-		if !w.fill(n) {
-			return nil, r.ended(r.nextNumber(), n)
-		}
-		h = w.buf[w.pos:w.end]
+	if len(h) < n && !w.fill(n) {
+		return nil, r.ended(r.nextNumber(), n)
 	}
+	h = w.buf[w.pos:w.end] // filling may have moved it
 	if !r.countPacket() {
 		return nil, r.fail(0, w.offset(), errPacketNumbers)
 	}

@@ -50,6 +50,7 @@ type Reader struct {
 	clock   func(Time) Time
 	closers []io.Closer
 	onEnd   func() // called once, when err is set
+	order   *order // told of every packet, may be nil
 
 	interfaces  []Interface
 	secrets     []Secret
@@ -87,6 +88,7 @@ type readerHooks struct {
 	name    string
 	wrap    func(src io.Reader, compressed bool) (io.Reader, error) // goes around the unpacked bytes; may be nil
 	onEnd   func()                                                  // may be nil
+	order   *order                                                  // of the packets, filled; may be nil
 	closers []io.Closer                                             // closed with the Reader
 }
 
@@ -94,7 +96,7 @@ func newReader(src io.Reader, o *Options, h readerHooks) (*Reader, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	r := &Reader{name: h.name, rename: o.InterfaceName, clock: o.clock}
+	r := &Reader{name: h.name, rename: o.InterfaceName, clock: o.clock, order: h.order}
 	r.packet.Ref.Input = o.Input
 	size := o.Buffer
 	if size <= 0 {
@@ -167,6 +169,9 @@ func (r *Reader) Next() (*Packet, error) {
 		read = (*Reader).nextBlock
 	}
 	p, err := read(r)
+	if err == nil && r.order != nil {
+		r.order.add(p.Ref.Packet, p.Time)
+	}
 	if err == nil && r.clock != nil {
 		p.Time = r.clock(p.Time)
 	}

@@ -122,7 +122,7 @@ func (r *Result) decide(ctx context.Context, o *Options) error {
 		r.Lookups = append(r.Lookups, l.Lookup)
 	}
 	r.source = &emit.Source{Inputs: r.inputs, Groups: r.groups, GroupOf: r.where, Index: r.x, Lookups: r.Lookups, LookupOf: found.LookupOf,
-		Comments: r.sectionComments(), Planner: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer}}
+		Comments: r.sectionComments(), Planner: &plan.Planner{Index: r.x, Legs: found.Legs, NearServer: o.NearServer, Overtaken: r.overtaken}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		r.source.Files = append(r.source.Files, in.Name)
@@ -136,6 +136,12 @@ func (r *Result) decide(ctx context.Context, o *Options) error {
 	r.source.Names = r.nameRecords()
 	r.Paths = trace.Plain(found.Paths)
 	return ctx.Err()
+}
+
+// overtaken tells whether a packet is stamped earlier than one before it in its
+// capture, and the latest time of those.
+func (r *Result) overtaken(p capture.Ref) (capture.Time, bool) {
+	return r.inputs[p.Input].Overtaken(p.Packet)
 }
 
 // index runs pass 1 over all pods' inputs.

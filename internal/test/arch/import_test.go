@@ -96,7 +96,7 @@ var below = map[string][]string{
 		"./mesh/internal/decide/graph", "./mesh/internal/index", "./mesh/internal/recorded",
 	},
 	"mesh/internal/decide/plan": {
-		"./mesh/flow", "./mesh/internal/decide/graph", "./mesh/internal/decide/trace", "./mesh/internal/index",
+		"./capture", "./mesh/flow", "./mesh/internal/decide/graph", "./mesh/internal/decide/trace", "./mesh/internal/index",
 		"./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide": {

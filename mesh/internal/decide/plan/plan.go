@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"slices"
 	"strings"
 
+	"github.com/pcapmesh/pcapmesh/capture"
 	"github.com/pcapmesh/pcapmesh/mesh/flow"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/graph"
 	"github.com/pcapmesh/pcapmesh/mesh/internal/decide/trace"
@@ -43,23 +43,10 @@ type Planner struct {
 	Legs       []*graph.Leg
 	Files      []string // names of the inputs, for comments
 	NearServer bool     // carry the bytes of the leg nearest the server
-}
 
-// Plan gives every path its conversation and its number: paths are numbered in
-// the order of their first written packets, which is how Wireshark numbers TCP
-// streams.
-func (pl *Planner) Plan(paths []*trace.Path) []*Conversation {
-	convs := make([]*Conversation, 0, len(paths))
-	for i, p := range index.Each(pl.Index, paths) {
-		convs = append(convs, pl.conversation(p))
-		convs[i].Path = p
-	}
-	slices.SortStableFunc(convs, func(a, b *Conversation) int { return a.First.Compare(b.First) })
-	for i, c := range convs {
-		c.Path.ID = i
-		paths[i] = c.Path
-	}
-	return convs
+	// Overtaken tells of a packet that is stamped earlier than one before it in its
+	// capture: the latest time of those. nil: there are none.
+	Overtaken func(capture.Ref) (by capture.Time, ok bool)
 }
 
 func (pl *Planner) conversation(p *trace.Path) *Conversation {
@@ -337,6 +324,6 @@ func (pl *Planner) LegConversations() []*Conversation {
 		c.Path = &trace.Path{Path: &flow.Path{Legs: []int{l.ID}}}
 		cs = append(cs, c)
 	}
-	slices.SortStableFunc(cs, func(a, b *Conversation) int { return a.First.Compare(b.First) })
+	pl.sort(cs)
 	return cs
 }

@@ -262,24 +262,6 @@ func TestDecrypted(t *testing.T) {
 	}
 }
 
-// Paths are numbered by the first packet that is written of them, and of those that
-// begin at once by the order in which they were.
-func TestOrder(t *testing.T) {
-	w := new(world)
-	w.talk("/a")
-	w.talk("/b")
-	w.talk("/c")
-	w.read(t)
-	w.legs[0].Conn.Start, w.legs[2].Conn.Start = w.legs[2].Conn.Start, w.legs[0].Conn.Start
-	w.legs[0].Conn.First = w.legs[1].Conn.First
-	_, cs := w.plan(false)
-	for i, want := range []int{2, 1, 0} {
-		if cs[i].Frame.ID != want || cs[i].Path.ID != i || w.paths[i] != cs[i].Path || cs[i].Path.ClientLeg.ID != want {
-			t.Errorf("conversation %d is of leg %d, path %d, want leg %d", i, cs[i].Frame.ID, cs[i].Path.ID, want)
-		}
-	}
-}
-
 // A conversation begins with the frame's first packet, or where there is no
 // handshake with the first byte that is written.
 func TestFirst(t *testing.T) {

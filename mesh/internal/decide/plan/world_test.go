@@ -177,8 +177,13 @@ func (w *world) planner(nearServer bool) *plan.Planner {
 // plan traces the world and plans what is written of it.
 func (w *world) plan(nearServer bool) (*plan.Planner, []*plan.Conversation) {
 	pl := w.planner(nearServer)
+	return pl, pl.Plan(w.trace())
+}
+
+// trace finds the paths of the world.
+func (w *world) trace() []*trace.Path {
 	w.paths = trace.Trace(new(index.Index), w.legs, w.links)
-	return pl, pl.Plan(w.paths)
+	return w.paths
 }
 
 // describe writes a conversation as "rewritten 0" with the leg whose packets are
