@@ -91,7 +91,11 @@ func (s *scene) holdRecords(t *testing.T) {
 	if slices.ContainsFunc(r.Records, func(in record.Info) bool { return in.Kind == record.AccessLog && in.Entries > 0 }) {
 		s.settle(t, "records: wrong with log", j.wrong())
 		c := j.count()
-		s.settle(t, "records: all logged", append(c.lost, c.unlogged()...))
+		if !thinned(s.truth) {
+			s.settle(t, "records: all logged", append(c.lost, c.unlogged()...))
+		} else if n := len(c.lost); n > len(s.truth.Links)/20 {
+			complain(t, "records: most logged", c.lost)
+		}
 	}
 	t.Logf("half-flows %d, links: %v", torn, j.count())
 }
