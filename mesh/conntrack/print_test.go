@@ -142,7 +142,7 @@ func appendName(b []byte, key, name string) []byte {
 }
 
 func appendStamp(b []byte, key string, s Stamp) []byte {
-	if !s.Known() {
+	if s.Time < 1e9 { // words have whole seconds, and second 0 is no time
 		return b
 	}
 	return append(s.appendLocal(append(b, key...)), "] "...)
