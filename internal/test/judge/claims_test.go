@@ -130,7 +130,8 @@ func newBands() []band {
 // saturated reports whether the proxy of the scene has so much to do that only order
 // tells its exchanges apart.
 func (s *scene) saturated() bool {
-	return slices.Contains([]string{"mtls-saturated", "mtls-saturated-unfair", "envoy-mtls-saturated"}, s.truth.Scenario)
+	return slices.Contains([]string{"mtls-saturated", "mtls-saturated-unfair", "envoy-mtls-saturated",
+		"envoy-mtls-crowd", "envoy-mtls-crowd-one", "envoy-mtls-crowd-four"}, s.truth.Scenario)
 }
 
 // What is claimed is true, whatever is given beside captures: at a confidence of 0.99

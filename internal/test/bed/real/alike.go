@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/app"
+	"github.com/pcapmesh/pcapmesh/internal/test/bed/envoy"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/stage"
 	"github.com/pcapmesh/pcapmesh/internal/test/bed/world"
 	"github.com/pcapmesh/pcapmesh/internal/test/truth"
@@ -34,13 +35,36 @@ func together(b *stage.Bed, n int, client func(i int) app.HTTPClient) error {
 // playSaturated is clients over mTLS that ask short equal requests as fast as Envoy
 // lets them, in all more than a thousand, all clients at once.
 func playSaturated(b *stage.Bed) error {
-	const clients, calls = 60, 20
+	return allAtOnce(b, 2, 60, 20, func(i, k int) app.Call { return alike(i, k, 60, 1) })
+}
+
+// crowd is fewer clients that ask longer, and now and then for something else: what those
+// tell of the proxy, which has some workers, can be used for the others.
+func crowd(workers int) func(b *stage.Bed) error {
+	return func(b *stage.Bed) error {
+		return allAtOnce(b, workers, 21, 50, func(i, k int) app.Call {
+			size := 60
+			if b.Between(1, 8) == 1 {
+				size = b.Between(100, 999)
+			}
+			return alike(i, k, size, b.Between(1, 4))
+		})
+	}
+}
+
+// allAtOnce is clients over mTLS, each with some calls, all clients at once, of a proxy
+// with some workers.
+func allAtOnce(b *stage.Bed, workers, clients, calls int, call func(client, i int) app.Call) error {
 	b.Notes.Brief = true
 	ca, err := b.Authority()
 	if err != nil {
 		return err
 	}
-	if err := appPod(b, ca); err != nil {
+	if err := b.InboundApp(); err != nil {
+		return err
+	}
+	conf := envoy.Config{Workers: workers, Ports: []envoy.Port{{Number: stage.AppPort, Speaks: envoy.HTTP}}}
+	if _, err := b.InjectEnvoy(b.Host("b"), ca, conf); err != nil {
 		return err
 	}
 	who, err := b.Identities(ca)
@@ -53,7 +77,7 @@ func playSaturated(b *stage.Bed) error {
 	return together(b, clients, func(i int) app.HTTPClient {
 		c := istioPeer(b, who[0])
 		for k := range calls {
-			c.Calls = append(c.Calls, alike(i, k, 60, 1))
+			c.Calls = append(c.Calls, call(i, k))
 		}
 		return c
 	})
