@@ -18,11 +18,12 @@ const (
 	RequestID                              // equal x-request-id
 	SameBytes                              // equal contents, and no other candidate has them
 	TurnAlgebra                            // lengths of turns
+	PoolOrder                              // whose turn it was of the connections in a proxy's pool
 	OnlyCandidate                          // nothing else fits in time
 	PortAdjacency                          // neighbouring source ports
 )
 
-var kindNames = [...]string{"", "same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "only-candidate", "port-adjacency"}
+var kindNames = [...]string{"", "same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "pool-order", "only-candidate", "port-adjacency"}
 
 // String returns the kind's name in the JSON output, such as "request-id".
 func (k EvidenceKind) String() string {

@@ -8,8 +8,8 @@ import (
 
 // Kinds stand in the order of their strength, and are named in the JSON output.
 func TestEvidenceKind(t *testing.T) {
-	kinds := []flow.EvidenceKind{flow.SameConnection, flow.Conntrack, flow.AccessLog, flow.RequestID, flow.SameBytes, flow.TurnAlgebra, flow.OnlyCandidate, flow.PortAdjacency}
-	for i, want := range []string{"same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "only-candidate", "port-adjacency"} {
+	kinds := []flow.EvidenceKind{flow.SameConnection, flow.Conntrack, flow.AccessLog, flow.RequestID, flow.SameBytes, flow.TurnAlgebra, flow.PoolOrder, flow.OnlyCandidate, flow.PortAdjacency}
+	for i, want := range []string{"same-connection", "conntrack", "access-log", "request-id", "same-bytes", "turn-algebra", "pool-order", "only-candidate", "port-adjacency"} {
 		if got := kinds[i].String(); got != want {
 			t.Errorf("kind %d is %q, want %q", kinds[i], got, want)
 		}

@@ -69,9 +69,12 @@ var below = map[string][]string{
 		"./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/odds": {"./mesh/internal/index"},
+	"mesh/internal/decide/pooled": {
+		"./capture", "./internal/pool", "./mesh/flow", "./mesh/internal/decide/crossing", "./mesh/internal/decide/graph", "./mesh/internal/decide/turn",
+	},
 	"mesh/internal/decide/algebra": {
 		"./capture", "./capture/tcpip", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
-		"./mesh/internal/decide/graph", "./mesh/internal/decide/odds", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
+		"./mesh/internal/decide/graph", "./mesh/internal/decide/odds", "./mesh/internal/decide/pooled", "./mesh/internal/decide/turn", "./mesh/internal/index", "./mesh/internal/index/scan",
 	},
 	"mesh/internal/decide/tries": {
 		"./capture", "./internal/assign", "./internal/wire/fingerprint", "./mesh/flow", "./mesh/internal/decide/crossing",
@@ -140,6 +143,7 @@ var below = map[string][]string{
 	"internal/arena":            {},
 	"internal/align":            {},
 	"internal/assign":           {},
+	"internal/pool":             {},
 	"internal/cancel":           {},
 	"internal/offset":           {},
 	"internal/scratch":          {},

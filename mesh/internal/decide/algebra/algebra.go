@@ -68,6 +68,7 @@ type algebra struct {
 	streamsOf          map[*graph.Leg]*turn.Multiplex  // by leg, those streams; else nil
 	barred             func(d, u *graph.Exchange) bool // a log ties them to others; nil: there is none
 	veiled             func(d, u *graph.Exchange) bool // they are compared though both can be read; nil: none are
+	order              map[int32]turnOf                // strands whose turn it was, by the pools of the proxy
 }
 
 // Learning is how often what was learned is used to learn again.
@@ -154,10 +155,6 @@ func (a *algebra) solve() bool {
 		}
 	}
 	a.pairing.Marginals()
-	if !a.multiplexed && a.workers() {
-		a.weigh()
-		a.pairing.Marginals()
-	}
 	return !a.stopped()
 }
 

@@ -21,6 +21,8 @@
 //     nobody else has, never by time alone, and never where only delays tell it from
 //     another one with the same lengths (tie.go). The rest is ambiguous, the likeliest
 //     first.
+//   - Of several that fit, the pools of the proxy may tell whose turn it was: what it
+//     took is replayed (pool.go, package pooled).
 //   - A saturated proxy answers identical requests in the order in which they came
 //     (rank.go). Where both numbers, of requests and of responses, give the same pair and
 //     most neighbours agree, it is taken, as far as can be measured in the capture that

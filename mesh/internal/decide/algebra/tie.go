@@ -95,6 +95,10 @@ func compareTurns(c *crossing.Crossing, denied func(d, u *graph.Exchange) bool) 
 	if !a.solve() {
 		return nil, nil
 	}
+	if a.replay(c) {
+		a.weigh()
+		a.pairing.Marginals()
+	}
 	return a, r
 }
 
@@ -127,6 +131,7 @@ type tier struct {
 	fit     [][]int32       // by downstream item: its strands with a chance that nobody else has for sure, the likeliest first
 	wanted  [][]int32       // the same by upstream item
 	only    map[int32]bool  // strands that the order under load decided
+	turn    map[int32]bool  // strands that the pools of the proxy decided
 	rate    float64         // how often that is right; ordersAgree if there are none
 	left    map[int32]bool  // strands that are all that is left
 	rivals  *assign.Rivalry // of strands between streams; nil of others
@@ -134,15 +139,12 @@ type tier struct {
 
 // links decides what is taken as true and what stays in doubt.
 func (t *tier) links() []*graph.Link {
-	t.sure, t.used = make([]int32, len(t.a.down)), make([]bool, len(t.a.up))
 	t.only, t.left, t.rate = make(map[int32]bool), make(map[int32]bool), ordersAgree
-	for d := range t.sure {
-		t.sure[d] = -1
-	}
 	t.believe()
 	if t.a.multiplexed {
 		t.doubtStreams()
 	}
+	t.takeTurns()
 	if t.ordered {
 		t.lineUp()
 	}
@@ -178,15 +180,18 @@ const muchInCommon = 1e3
 // forwarded byte for byte have delays of their own, of every turn, so they are believed
 // where it is very probable.
 func (t *tier) believe() {
+	t.sure, t.used = make([]int32, len(t.a.down)), make([]bool, len(t.a.up))
+	for d := range t.sure {
+		t.sure[d] = -1
+	}
 	down, up := t.alike()
-	pooled := t.a.pooled()
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
 		if s.tied {
 			t.sure[s.D], t.used[s.U] = int32(i), true
 			continue
 		}
-		if s.read && !pooled[int32(i)] {
+		if s.read {
 			continue
 		}
 		least := t.least
@@ -262,6 +267,10 @@ func (t *tier) lineUp() {
 	}
 	for i := range t.a.pairing.Edges {
 		s := t.a.strand(int32(i))
+		if o, ok := t.a.order[int32(i)]; ok && t.turn[int32(i)] && order.of[s.U] == s.D {
+			o.sure = max(o.sure, rate)
+			t.a.order[int32(i)] = o
+		}
 		if order.of[s.U] == s.D && s.P > 0 && t.sure[s.D] < 0 && !t.used[s.U] {
 			t.sure[s.D], t.used[s.U], t.only[int32(i)] = int32(i), true, true
 			t.rate = rate
@@ -278,6 +287,10 @@ func (t *tier) certain(i int32) *graph.Link {
 		l.Confidence = min(l.Confidence, 1-t.rivals.Of(i))
 	}
 	l.Evidence = []flow.Evidence{t.a.explain(s)}
+	if o, ok := t.a.order[i]; ok && t.turn[i] {
+		l.Confidence = o.sure
+		l.Evidence = append(l.Evidence, o.evidence)
+	}
 	if t.only[i] {
 		l.Confidence = t.rate
 		l.Evidence[0].Detail += "; of many alike the one whose turn it was, by requests and by responses"
@@ -286,7 +299,7 @@ func (t *tier) certain(i int32) *graph.Link {
 		l.Confidence = min(max(l.Confidence, graph.SureByTime), t.rate) // it may have been left by those
 		l.Evidence[0].Detail += "; nothing else is left for it"
 	}
-	l.Proven = s.P > 1-Proof && l.Confidence >= Believed
+	l.Proven = s.P > 1-Proof && l.Confidence >= Believed && !t.turn[i]
 	return l
 }
 

@@ -38,8 +38,9 @@ func (c *crossing) either(kept bool, calls ...call) {
 }
 
 // Two exchanges that say the same, served at once crosswise: what is known of the others
-// tells them where each worker of the proxy has a pool of its own, and where the proxy
-// was seen to keep the order of what it could have turned round. Else they stay in doubt.
+// tells them where the proxy was seen to keep the order of what it could have turned
+// round, and before that where it took the connection whose turn it was. Else they stay
+// in doubt.
 func TestJoinAlike(t *testing.T) {
 	const rounds = 12
 	for _, tt := range []struct {
@@ -48,16 +49,19 @@ func TestJoinAlike(t *testing.T) {
 		want  string
 	}{
 		{"nothing else", func(*crossing, int, string, string) {}, "1?1 0?1"},
-		{"a pool each, seldom in order", func(c *crossing, i int, a, b string) {
+		{"a connection each, seldom in order", func(c *crossing, i int, a, b string) {
 			c.either(i%3 == 0, plain(0, 1, a), plain(1, 0, b))
-		}, "1 0"},
+		}, "1?1 0?1"},
 		{"one pool, one after the other", func(c *crossing, i int, a, b string) {
 			c.overlap(plain(0, i%2, a))
 			c.overlap(plain(1, 1-i%2, b))
 		}, "1?1 0?1"},
-		{"one pool, in order", func(c *crossing, i int, a, b string) {
-			c.overlap(plain(0, i%2, a), plain(1, 1-i%2, b))
+		{"one pool of which any is taken, in order", func(c *crossing, i int, a, b string) {
+			c.overlap(plain(0, i/2%2, a), plain(1, 1-i/2%2, b))
 		}, "1 0"},
+		{"one pool of which the last idle is taken, in order", func(c *crossing, i int, a, b string) {
+			c.overlap(plain(0, i%2, a), plain(1, 1-i%2, b))
+		}, "0 1"}, // it was the turn of 0
 		{"one pool, seldom in order", func(c *crossing, i int, a, b string) {
 			c.either(i%3 == 0, plain(0, i%2, a), plain(1, 1-i%2, b))
 		}, "1?1 0?1"},
