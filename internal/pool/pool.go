@@ -75,7 +75,7 @@ type Verdict struct {
 type Reason struct {
 	Rule       Rule  // that another strand of its request would have broken, the last that was struck; Part if none
 	Idle       int   // how many connections of its part were idle, with its own
-	Own, Other int32 // the takings before it on its own connection, and on the one that would have been taken; -1 if there was none
+	Own, Other int32 // the takings before it on its own connection, and on the one that was struck last; -1 if there was none
 }
 
 // slack is how much two times have to differ, in nanoseconds, so that the one that is

@@ -31,10 +31,10 @@ type replay struct {
 	steps      int
 }
 
-// shown is which connection would have been taken by which rule.
+// shown is which connection was struck by which rule.
 type shown struct {
 	rule Rule
-	by   int32
+	conn int32
 }
 
 // mostRounds is how often all requests are looked at again, at most.
@@ -89,7 +89,7 @@ func newReplay(w *World) *replay {
 		wanted: make([][]int32, len(w.Takings)), struck: make([]bool, len(w.Strands)), taking: make([]int32, len(w.Requests)), request: make([]int32, len(w.Takings)),
 		outRequest: make([]bool, len(w.Requests)), outTaking: make([]bool, len(w.Takings)), needed: make([]uint8, len(w.Requests)), lean: make([]uint8, len(w.Requests)), shown: make([]shown, len(w.Requests)), foreign: make([]bool, len(w.Requests)), unlikely: make([]float64, len(w.Strands))}
 	for d := range w.Requests {
-		r.taking[d], r.shown[d].by = -1, -1
+		r.taking[d], r.shown[d].conn = -1, -1
 		r.clients = max(r.clients, w.Requests[d].Client+1)
 	}
 	for u := range w.Takings {
@@ -188,10 +188,10 @@ func (r *replay) consider(d int32) (changed bool) {
 	}
 	for _, i := range open {
 		u := r.w.Strands[i].Taking
-		if rule, by := r.strikes(d, u); rule != byNothing && r.rates[rule] <= tooOften {
+		if rule := r.strikes(d, u); rule != byNothing && r.rates[rule] <= tooOften {
 			used |= 1 << rule
-			if by >= 0 {
-				r.shown[d] = shown{rule, by}
+			if rule != Part {
+				r.shown[d] = shown{rule, r.w.Takings[u].Conn}
 			}
 			continue
 		}
@@ -235,19 +235,18 @@ func (r *replay) strikeForeign() {
 	}
 }
 
-// strikes returns the rule by which request d is not taking u, and the connection that
-// would have been taken.
-func (r *replay) strikes(d, u int32) (rule Rule, by int32) {
+// strikes returns the rule by which request d is not taking u.
+func (r *replay) strikes(d, u int32) Rule {
 	if r.outTaking[u] {
-		return byNothing, -1
+		return byNothing
 	}
 	x := r.upstream(r.w.Takings[u].Conn)
 	if r.parts.toldApart(r.w.Requests[d].Client, x) { // by what was tied since
-		return Part, -1
+		return Part
 	}
 	part := r.parts.of(x)
-	broken, _, by := r.breaks(d, u, part, part)
-	return broken, by
+	broken, _ := r.breaks(d, u, part, part)
+	return broken
 }
 
 // alone reports whether strand i, the only one of its request, is not the only one of
@@ -316,8 +315,8 @@ func (r *replay) reason(i int32) Reason {
 	s := r.w.Strands[i]
 	x := r.w.Takings[s.Taking].Conn
 	why := Reason{Rule: Part, Idle: 1, Own: r.before(x, r.place[s.Taking]), Other: -1}
-	if by := r.shown[s.Request]; by.by >= 0 {
-		why.Rule, why.Other = by.rule, r.before(by.by, r.at(by.by, r.w.Requests[s.Request].At))
+	if k := r.shown[s.Request]; k.conn >= 0 {
+		why.Rule, why.Other = k.rule, r.before(k.conn, r.at(k.conn, r.w.Requests[s.Request].At))
 	}
 	part := r.parts.of(r.upstream(x))
 	for _, y := range r.pools[r.w.Conns[x].Pool] {

@@ -61,15 +61,15 @@ func (r *replay) later(v, d int32) bool {
 }
 
 // breaks returns the rule that would be broken if request d was taking u, as the
-// connections of a part show, and which of them shows it; byNothing if none is. chance is
-// the rule that some connection might have broken.
-func (r *replay) breaks(d, u int32, part, also int32) (broken, chance Rule, by int32) {
+// connections of a part show; byNothing if none is. chance is the rule that some
+// connection might have shown broken.
+func (r *replay) breaks(d, u int32, part, also int32) (broken, chance Rule) {
 	x := r.w.Takings[u].Conn
 	since := r.idleBefore(x, r.place[u])
 	at := r.w.Requests[d].At
-	broken, chance, by = byNothing, byNothing, -1
+	broken, chance = byNothing, byNothing
 	if since == Unknown || since == math.MaxInt64 || since <= at && since+slack > at {
-		return broken, chance, by
+		return broken, chance
 	}
 	rule := LastIdle
 	if since > at {
@@ -89,12 +89,12 @@ func (r *replay) breaks(d, u int32, part, also int32) (broken, chance Rule, by i
 				chance = rule
 			}
 		case rule == LastIdle && other > since+idleSlack, rule == NoneIdle && again:
-			return rule, rule, y
+			return rule, rule
 		case rule == LastIdle && other < since-idleSlack:
 			chance = rule
 		}
 	}
-	return broken, chance, by
+	return broken, chance
 }
 
 // busy reports whether a connection was certainly in use.
@@ -110,7 +110,7 @@ func (r *replay) test(requests []int32, part, also int32) (s score) {
 		if !r.w.Requests[d].Placed || r.outRequest[d] || r.outTaking[u] {
 			continue
 		}
-		switch broken, chance, _ := r.breaks(d, u, part, also); {
+		switch broken, chance := r.breaks(d, u, part, also); {
 		case broken != byNothing:
 			s.broken[broken]++
 		case chance != byNothing:

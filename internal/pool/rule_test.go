@@ -44,6 +44,11 @@ func TestBreaks(t *testing.T) {
 		{"at once", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 5}, {20, 22}}), nil, byNothing, byNothing},
 		{"later, but was closed", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}}), func(w *World) { w.Conns[1].Gone = 7 * ms }, byNothing, byNothing},
 		{"later, and was closed later still", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}}), func(w *World) { w.Conns[1].Gone = 11 * ms }, LastIdle, LastIdle},
+		{"later, and was closed at once", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}}), func(w *World) { w.Conns[1].Gone = 10*ms + slack/2 }, byNothing, byNothing},
+		{"later, and was taken by nobody who was seen", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.Strands = w.Strands[:1] }, byNothing, byNothing},
+		{"the other was busy", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 14}}), nil, byNothing, byNothing},
+		{"became idle just then", two([][2]int64{{1, 10}, {11, 12}}, [][2]int64{{2, 6}, {20, 22}}), nil, byNothing, byNothing},
+		{"the other became idle just then", two([][2]int64{{1, 5}, {11, 12}}, [][2]int64{{2, 10}, {20, 22}}), nil, byNothing, byNothing},
 		{"later, in another pool", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.Conns[1].Pool = 1 }, byNothing, byNothing},
 		{"later, and was taken by one that came before", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.Strands = nil; w.asked(9, true, 3) }, byNothing, byNothing},
 		{"later, and may have been", two([][2]int64{{1, 5}, {10, 12}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.asked(9, false, 3) }, byNothing, byNothing},
@@ -52,6 +57,8 @@ func TestBreaks(t *testing.T) {
 		{"one was idle that is never taken again", two([][2]int64{{11, 12}}, [][2]int64{{2, 6}}), func(w *World) { w.Conns[0].Ready = 10*ms + ms/2 }, byNothing, byNothing},
 		{"was busy, and so was the other", two([][2]int64{{1, 11}, {12, 13}}, [][2]int64{{2, 14}}), nil, byNothing, NoneIdle},
 		{"was busy, and one was idle", two([][2]int64{{1, 11}, {12, 13}}, [][2]int64{{2, 6}, {20, 22}}), nil, NoneIdle, NoneIdle},
+		{"was busy, and the other was closed while it was", two([][2]int64{{1, 11}, {12, 13}}, [][2]int64{{2, 14}}), func(w *World) { w.Conns[1].Gone = 9 * ms }, byNothing, byNothing},
+		{"was busy, and one was idle perhaps", two([][2]int64{{1, 11}, {12, 13}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.asked(9, false, 3) }, byNothing, byNothing},
 		{"began before the capture", two([][2]int64{{11, 12}}, [][2]int64{{2, 6}, {20, 22}}), func(w *World) { w.Conns[0].Ready = Unknown }, byNothing, byNothing},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,9 +82,9 @@ func TestBreaks(t *testing.T) {
 				r.parts.unite(r.upstream(0), r.upstream(int32(x)))
 			}
 			part := r.parts.of(r.upstream(0))
-			broken, chance, by := r.breaks(0, own, part, part)
-			if broken != tc.broken || chance != tc.chance || (by >= 0) != (broken != byNothing) {
-				t.Errorf("breaks %d, may break %d, by %d; want %d, %d", broken, chance, by, tc.broken, tc.chance)
+			broken, chance := r.breaks(0, own, part, part)
+			if broken != tc.broken || chance != tc.chance {
+				t.Errorf("breaks %d, may break %d; want %d, %d", broken, chance, tc.broken, tc.chance)
 			}
 		})
 	}
@@ -119,6 +126,24 @@ func TestBalanceWithHole(t *testing.T) {
 	}
 }
 
+// What begins at once after something else was over may have been caused by it.
+func TestBalanceAtOnce(t *testing.T) {
+	for _, tc := range []struct {
+		pause int64
+		aside bool
+	}{{slack / 2, true}, {slack, true}, {2 * slack, false}} {
+		w := made([][2]int64{{1, 2}})
+		w.asked(0, false)
+		w.asked(0, false) // for which nothing was asked
+		w.Requests[0].Over = 3 * ms
+		w.Requests[1].At, w.Requests[1].Over = 3*ms+tc.pause, 4*ms
+		r := newReplay(w)
+		if r.balance(); r.outRequest[0] != tc.aside || !r.outRequest[1] {
+			t.Errorf("%d ns later: set aside %v", tc.pause, r.outRequest)
+		}
+	}
+}
+
 // What never ended makes no span endless.
 func TestBalanceWithoutEnd(t *testing.T) {
 	w := made([][2]int64{{1, 2}})
@@ -151,6 +176,11 @@ func TestScore(t *testing.T) {
 	s.broken[NoneIdle] = 1
 	if s.of(NoneIdle) < .3 || s.of(LastIdle) > .03 {
 		t.Errorf("one of two broken: %v, %v", s.of(NoneIdle), s.of(LastIdle))
+	}
+	r := &replay{score: score{held: [rules]int{LastIdle: 48, NoneIdle: 48}, broken: [rules]int{NoneIdle: 2}}}
+	r.setRates()
+	if by, both := r.sure(1<<LastIdle), r.sure(1<<LastIdle|1<<NoneIdle); by < .96 || both > by-.01 || r.sure(1<<Part) != 1-r.score.rate() {
+		t.Errorf("sure %v by one rule, %v by both, %v by none", by, both, r.sure(0))
 	}
 	if got := oftener(0, 10, .1); got != 1 {
 		t.Errorf("no error of ten: %v", got)
