@@ -41,6 +41,7 @@ type InputInfo struct {
 	Points      []InputPoint
 	First, Last capture.Time   // 0 when there is no packet
 	NonTCP      int            // packets that are no TCP
+	QUIC        int            // of them packets of QUIC (UDP port 443), which is not followed
 	Truncated   bool           // the file ends inside a packet
 	Clock       *Clock         // of its pod, if there are several; nil where it is the one that counts
 	OwnClock    *Clock         // of the capture, held against another of the pod; nil unless connections show that the pod's is another

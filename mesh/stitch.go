@@ -182,6 +182,7 @@ func (r *Result) index(ctx context.Context) error {
 		r.NotDNS += facts[g].Datagrams.Malformed + groups[g].DNS.Malformed
 		for k, in := range r.groups[g] {
 			r.Inputs[in.Number()].take(&facts[g].Inputs[k])
+			r.Inputs[in.Number()].QUIC = groups[g].QUIC[in.Number()]
 			r.x.AddSecrets(facts[g].Inputs[k].Secrets)
 		}
 	}

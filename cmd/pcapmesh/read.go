@@ -63,6 +63,9 @@ func warn(w io.Writer, r *mesh.Result) {
 		case in.NonTCP == in.Packets && len(r.Lookups) == 0:
 			fmt.Fprintf(w, "pcapmesh: %s: no TCP in %d packets\n", in.Name, in.Packets)
 		}
+		if in.QUIC > 0 {
+			fmt.Fprintf(w, "pcapmesh: %s: %d packets of QUIC (UDP port 443) are not followed; switch HTTP/3 off to see these requests as TCP\n", in.Name, in.QUIC)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ func TestWarn(t *testing.T) {
 		{"all is well", input(func(*mesh.InputInfo) {}), 0, ""}, {"cut at its end", input(func(in *mesh.InputInfo) { in.Err, in.Truncated = cut, true }), 0, "pcapmesh: a.pcap: truncated; everything before it was read\n"},
 		{"corrupt", input(func(in *mesh.InputInfo) { in.Err = bad }), 0, ""}, {"given twice", input(func(in *mesh.InputInfo) { in.Err = repeated }), 0, "pcapmesh: " + repeated.Error() + "\n"},
 		{"no packets", input(func(in *mesh.InputInfo) { in.Packets = 0 }), 0, "pcapmesh: a.pcap: no packets\n"}, {"no TCP", input(func(in *mesh.InputInfo) { in.NonTCP = 9 }), 0, "pcapmesh: a.pcap: no TCP in 9 packets\n"}, {"no TCP, but DNS", input(func(in *mesh.InputInfo) { in.NonTCP = 9 }), 1, ""}, {"one packet of TCP", input(func(in *mesh.InputInfo) { in.NonTCP = 8 }), 0, ""},
+		{"QUIC", input(func(in *mesh.InputInfo) { in.NonTCP, in.QUIC = 8, 5 }), 0, "pcapmesh: a.pcap: 5 packets of QUIC (UDP port 443) are not followed; switch HTTP/3 off to see these requests as TCP\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := &mesh.Result{Inputs: []mesh.InputInfo{tc.in}, Lookups: make([]*names.Lookup, tc.lookups)}

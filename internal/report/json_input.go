@@ -18,6 +18,7 @@ type inputJSON struct {
 	First      string          `json:"first,omitempty"`
 	Last       string          `json:"last,omitempty"`
 	Truncated  bool            `json:"truncated"`
+	QUIC       int             `json:"quic,omitempty"`
 	Clock      *clockJSON      `json:"clock,omitempty"`
 	OwnClock   *clockJSON      `json:"own_clock,omitempty"`
 	Error      string          `json:"error,omitempty"`
@@ -32,7 +33,7 @@ type interfaceJSON struct {
 
 func newInput(in *mesh.InputInfo) inputJSON {
 	j := inputJSON{File: in.Name, Pod: in.Pod, Packets: in.Packets, Interfaces: []interfaceJSON{},
-		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated, Clock: newClock(in.Clock), OwnClock: newClock(in.OwnClock)}
+		First: stamp(int64(in.First)), Last: stamp(int64(in.Last)), Truncated: in.Truncated, QUIC: in.QUIC, Clock: newClock(in.Clock), OwnClock: newClock(in.OwnClock)}
 	if in.Err != nil {
 		j.Error = in.Err.Error()
 	}

@@ -16,7 +16,8 @@ type Group struct {
 	Table  *reassembly.Table
 	scan   *scan.Scan
 	DNS    *DNSScan
-	marks  *marks // nil if no other group may have seen the same packets
+	QUIC   map[uint32]int // packets of QUIC, by input
+	marks  *marks         // nil if no other group may have seen the same packets
 }
 
 // A HalfNo names a half across groups: the half's id plus the number of halves
