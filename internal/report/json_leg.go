@@ -25,6 +25,7 @@ type legJSON struct {
 	ReplyMissing int64        `json:"reply_missing"`
 	TLS          *tlsJSON     `json:"tls,omitempty"`
 	Protocol     string       `json:"protocol"`
+	Unused       bool         `json:"unused,omitempty"`       // a proxy dialled it and never used it
 	LostHeaders  bool         `json:"lost_headers,omitempty"` // HTTP/2: fields refer to others that were not captured
 	Notes        []string     `json:"notes,omitempty"`        // what is wrong with the connection
 	Conntrack    *trackedJSON `json:"conntrack,omitempty"`    // its entry
@@ -38,7 +39,7 @@ func newLeg(l *flow.Leg) legJSON {
 		Orig: newTuple(l.Orig), Reply: newTuple(l.Reply), Start: stamp(int64(l.Start)), End: stamp(int64(l.End)),
 		Midstream: l.Midstream, Orientation: "syn", ClosedBy: l.ClosedBy,
 		OrigPackets: l.OrigPackets, OrigBytes: l.OrigBytes, OrigMissing: l.OrigMissing,
-		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: string(l.Protocol), LostHeaders: l.LostHeaders, Notes: l.Notes,
+		ReplyPackets: l.ReplyPackets, ReplyBytes: l.ReplyBytes, ReplyMissing: l.ReplyMissing, Protocol: string(l.Protocol), Unused: l.Unused, LostHeaders: l.LostHeaders, Notes: l.Notes,
 		Conntrack: newTracked(l.Conntrack), OrigProcess: newProcess(l.OrigProcess), ReplyProcess: newProcess(l.ReplyProcess), Logged: newLogged(l.Logged)}
 	if l.Inferred {
 		j.Orientation = "inferred"

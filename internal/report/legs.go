@@ -95,6 +95,9 @@ func processText(p *record.Process) string {
 	return fmt.Sprintf("%s/%d", p.Name, p.PID)
 }
 
+// neverUsed stands where joins would, of a connection that waited in its proxy's pool.
+const neverUsed = "never used"
+
 // joinedTo lists the legs that l leads to, with a question mark after those that
 // are ambiguous.
 func joinedTo(r *mesh.Result, l *flow.Leg) string {
@@ -107,6 +110,9 @@ func joinedTo(r *mesh.Result, l *flow.Leg) string {
 			}
 			to = append(to, s)
 		}
+	}
+	if len(to) == 0 && l.Unused {
+		return neverUsed
 	}
 	if len(to) == 0 {
 		return "-"

@@ -134,6 +134,9 @@ func joinedBy(r *mesh.Result, p *flow.Path) string {
 			add(kindText(j.Evidence[0].Kind, j.Ambiguous))
 		}
 	}
+	if len(kinds) == 0 && r.Legs[p.Lead].Unused {
+		return neverUsed
+	}
 	if len(kinds) == 0 {
 		return "-"
 	}

@@ -77,6 +77,9 @@ type Leg struct {
 	// Notes say what is wrong with the connection, such as records that do not
 	// authenticate.
 	Notes []string
+	// Unused tells that a proxy dialled the connection, and that nothing went over it: it
+	// waited in the proxy's pool.
+	Unused bool
 	// LostHeaders tells that header fields of HTTP/2 are not known, because
 	// they refer to others that were not captured.
 	LostHeaders bool

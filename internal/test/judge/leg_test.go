@@ -121,6 +121,9 @@ func (j *judge) leg(w *truth.Leg, l *flow.Leg) (bad []string) {
 	if !thinned(j.truth) { // else the handshake may be among what was taken out
 		differ("midstream", l.Midstream, w.Midstream)
 	}
+	if used := slices.ContainsFunc(j.truth.Links, func(k truth.Link) bool { return k.To == w.ID }); used {
+		differ("never used", l.Unused, false)
+	}
 	differ("tunnel", l.Protocol == flow.ProtocolHBONE, w.Tunnel)
 	differ("encrypted", l.Protocol == flow.ProtocolTLS || l.Protocol == flow.ProtocolHBONE || l.Decrypted, w.Encrypted)
 	if !w.HalfFlow || w.RequestSrc == "" {

@@ -119,10 +119,12 @@ func (in *Input) tie(l *legible) *tied {
 // settled is legs whose roles are final.
 type settled struct{ *tied }
 
-// settle corrects the roles of what no link confirms, and counts exchanges.
+// settle corrects the roles of what no link confirms, counts exchanges, and finds what
+// was never used.
 func (in *Input) settle(t *tied) *settled {
 	t.roster.Settle(t.legs, t.links)
 	graph.CountExchanges(t.legs)
+	markUnused(in.Index, t.legs, t.links)
 	return &settled{t}
 }
 
