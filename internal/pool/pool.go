@@ -68,7 +68,7 @@ type Verdict struct {
 	Right    int       // how often they were seen to hold
 	Wrong    int       // and to be broken
 	Because  []Reason  // by strand that is decided
-	Switched bool      // off: the proxy does not work so, or nothing is known of it
+	Silent   bool      // nothing is decided or struck: the proxy does not work so, or too little is known of it
 }
 
 // A Reason is what left a strand alone.

@@ -294,7 +294,7 @@ func (r *replay) verdict() *Verdict {
 		d := r.w.Strands[i].Request
 		v.Decided[i], v.Sure[i], v.Because[i] = true, r.sure(r.needed[d]), r.reason(i)
 	}
-	v.Switched = len(r.decided) == 0 && !slices.ContainsFunc(r.unlikely, func(p float64) bool { return p > 0 })
+	v.Silent = len(r.decided) == 0 && !slices.ContainsFunc(r.unlikely, func(p float64) bool { return p > 0 })
 	return v
 }
 

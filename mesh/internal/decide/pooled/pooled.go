@@ -38,7 +38,7 @@ func Replay(c *crossing.Crossing, strands []Strand) []Verdict {
 		return nil
 	}
 	v := pool.Replay(&w.World)
-	if v.Switched {
+	if v.Silent {
 		return nil
 	}
 	out := make([]Verdict, len(strands))
