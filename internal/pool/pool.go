@@ -65,7 +65,7 @@ type Verdict struct {
 	Unlikely []float64 // by strand that breaks a rule: how likely it is all the same; 0 of others
 	Decided  []bool    // by strand: it is all that is left, and not certain otherwise
 	Sure     []float64 // by strand that is decided: how likely that is right
-	Right    int       // how often they were seen to hold
+	Right    int       // how often the rules were seen to hold
 	Wrong    int       // and to be broken
 	Because  []Reason  // by strand that is decided
 	Silent   bool      // nothing is decided or struck: the proxy does not work so, or too little is known of it
